@@ -1,0 +1,1 @@
+"""Edits, what they mean in latent space, and the retraining that follows them."""

@@ -1,0 +1,40 @@
+"""Errors whose message is written for the person who uses the program."""
+
+from __future__ import annotations
+
+
+class SpaceEditingError(Exception):
+    """Something the user can act on.
+
+    The message is one sentence: what is wrong, where, and what to do. Every
+    subclass can be built from that sentence alone, so that it survives being
+    passed between processes.
+    """
+
+
+class DataError(SpaceEditingError):
+    """Images, labels or tables cannot be used as they are."""
+
+
+class TrainingFailed(SpaceEditingError):
+    """A training could not be finished."""
+
+
+class MapFailed(SpaceEditingError):
+    """The map could not be computed."""
+
+
+class EditError(SpaceEditingError):
+    """An edit cannot be applied."""
+
+
+class SessionError(SpaceEditingError):
+    """A session cannot be saved or opened."""
+
+
+class JobFailed(SpaceEditingError):
+    """A background job ended with an error that no one foresaw."""
+
+
+class JobCancelled(SpaceEditingError):
+    """The user cancelled a background job."""

@@ -1,0 +1,1 @@
+"""Long work: what a job is, and the process that runs it in the background."""

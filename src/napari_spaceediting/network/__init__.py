@@ -1,0 +1,1 @@
+"""Backbones, the latent classifier and its training."""

@@ -1,0 +1,1 @@
+"""The napari side: controller and views."""
