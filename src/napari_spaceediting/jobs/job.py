@@ -1,0 +1,75 @@
+"""A job: frozen inputs and a generator that reports progress and returns a result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job has come.
+
+    Parameters
+    ----------
+    done, total : int
+        Steps finished and steps in all, in a unit of the job's own choice.
+        A `total` of 0 means that the end is not known.
+    message : str
+        What is being done, in a few words for the user.
+    metrics : mapping of str to float
+        Live figures, such as the loss.
+    """
+
+    done: int
+    total: int
+    message: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Job(Protocol[R_co]):
+    """Long work on plain inputs that touches no session.
+
+    Implementations are frozen, picklable dataclasses in modules that import
+    neither torch nor umap; `run` imports what it needs.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the job does, in a few words for the user."""
+
+    def run(self) -> Generator[Progress, None, R_co]:
+        """Do the work: yield progress often, return the result."""
+
+
+def run_job(job: Job[R], on_progress: Callable[[Progress], None] | None = None) -> R:
+    """Run a job to its end in this process and return its result."""
+    steps = job.run()
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        if on_progress is not None:
+            on_progress(progress)
+
+
+class Estimate:
+    """Seconds that a job will still take, judged from its progress so far."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._start = clock()
+
+    def update(self, progress: Progress) -> float | None:
+        """Return the remaining seconds, or None while they cannot be judged."""
+        if not 0 < progress.done <= progress.total:
+            return None
+        elapsed = self._clock() - self._start
+        return elapsed * (progress.total - progress.done) / progress.done

@@ -1,0 +1,158 @@
+"""What a network is and how it trains, as plain values without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Trainable = Literal["head", "last_block", "all"]
+"""Which part trains: embedding and head; the last block too; everything."""
+
+State = Mapping[str, NDArray[Any]]
+"""Weights of a network by name, as plain arrays."""
+
+
+@dataclass(frozen=True)
+class ClassifierSpec:
+    """Everything that is needed to build a `LatentClassifier` but its weights.
+
+    Parameters
+    ----------
+    backbone : str
+        Name of a registered backbone.
+    weights : str or None
+        "pretrained" for the published weights, the path of a local file, or
+        None to start from random ones.
+    latent_dim : int
+        Width D of the embedding layer.
+    n_classes : int
+        Number of classes C; 0 while there are none.
+    in_channels : int
+        Channels of the images.
+    image_size : tuple of int
+        Height and width of the images, pixels.
+    """
+
+    backbone: str = "small_cnn"
+    weights: str | None = None
+    latent_dim: int = 64
+    n_classes: int = 0
+    in_channels: int = 1
+    image_size: tuple[int, int] = (28, 28)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values as JSON-ready types."""
+        return {**asdict(self), "image_size": list(self.image_size)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ClassifierSpec:
+        """Build from what `to_dict` returned."""
+        height, width = values["image_size"]
+        return cls(**{**values, "image_size": (int(height), int(width))})
+
+    def fingerprint(self) -> str:
+        """Return a short digest that differs where any value differs."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the labelled training images at most.
+    batch_size : int
+        Images per step.
+    learning_rate, weight_decay : float
+        Of AdamW (Loshchilov & Hutter 2019).
+    patience : int
+        Epochs without a better validation score before training stops.
+    trainable : {"head", "last_block", "all"}
+        Which part trains.
+    class_weights : bool
+        Weight the loss by inverse class frequency.
+    augment : bool
+        Shift and flip the images where the whole network trains.
+    seed : int
+        Of every random choice.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    """
+
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+    patience: int = 6
+    trainable: Trainable = "all"
+    class_weights: bool = True
+    augment: bool = False
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """Figures of one epoch; the accuracy is NaN without validation images."""
+
+    epoch: int
+    loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training.
+
+    Parameters
+    ----------
+    state : mapping
+        Weights of the best epoch.
+    history : tuple of EpochLog
+        One entry an epoch.
+    best_epoch : int
+        Epoch whose weights were kept.
+    stopped_early : bool
+        Whether the validation score ended the training.
+    margins : (N,) float32 array
+        Area under the margin of every labelled training image (Pleiss et al.
+        2020, mean over epochs of the given class's logit less the largest
+        other one); NaN elsewhere.
+    device : str
+        Where it ran.
+    seconds : float
+        How long it took.
+    """
+
+    state: State
+    history: tuple[EpochLog, ...]
+    best_epoch: int
+    stopped_early: bool
+    margins: NDArray[np.float32] = field(repr=False)
+    device: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says of images.
+
+    Parameters
+    ----------
+    latents : (N, D) float32 array
+        Outputs of the embedding layer.
+    probabilities : (N, C) float32 array
+        Softmax of the head; C is 0 while there are no classes.
+    """
+
+    latents: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
