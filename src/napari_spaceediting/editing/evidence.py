@@ -1,0 +1,295 @@
+"""What a retraining did, measured on held-out images beside its control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BEFORE, AFTER, CONTROL = "before", "after", "control"
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of accuracies with its 95% interval.
+
+    Parameters
+    ----------
+    value, low, high : float
+        In shares of 1 (0.05 is five percentage points).
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class ArmScore:
+    """How one arm does on the held-out images.
+
+    Parameters
+    ----------
+    accuracy : float
+        Share of images classified right.
+    interval : tuple of float
+        95% Wilson score interval of the accuracy.
+    recall : (C,) float64 array
+        Share of each class found; NaN for a class without held-out images.
+    confusion : (C, C) int64 array
+        Images of the true class (row) given the predicted class (column).
+    """
+
+    accuracy: float
+    interval: tuple[float, float]
+    recall: NDArray[np.float64]
+    confusion: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a round shows for itself.
+
+    Parameters
+    ----------
+    measured_on : str
+        "test" or "validation": the held-out images that were used.
+    n_images : int
+        How many of them have a label.
+    class_names : tuple of str
+        Names of the C classes.
+    arms : mapping of str to ArmScore
+        "before", "after" and, where it ran, "control".
+    over_before, over_control : Difference or None
+        Accuracy of "after" less that of the other arm, paired by image.
+    fixed, broken : (n,) int64 arrays
+        Dataset indices of held-out images that went from wrong to right, and
+        from right to wrong.
+    drift : float
+        Mean relative L2 movement of the latents of untouched images.
+    edited, followed : (M,) int64 array, (M,) bool array
+        Dataset indices of the images that were given a class, and whether the
+        retrained network agrees with it.
+    """
+
+    measured_on: str
+    n_images: int
+    class_names: tuple[str, ...]
+    arms: Mapping[str, ArmScore]
+    over_before: Difference | None
+    over_control: Difference | None
+    fixed: NDArray[np.int64]
+    broken: NDArray[np.int64]
+    drift: float
+    edited: NDArray[np.int64]
+    followed: NDArray[np.bool_]
+
+    def verdict(self) -> str:
+        """Say in plain words whether the edits helped."""
+        if self.over_before is None:
+            return (
+                "No held-out image has a label, so nothing can be measured: "
+                "label some held-out images to see whether the edits help."
+            )
+        gain = self.over_control or self.over_before
+        than = "the same training without them" if self.over_control else "before"
+        points = f"{abs(gain.value) * 100:.1f} points"
+        interval = f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}"
+        if not gain.is_clear:
+            return (
+                f"Within noise: the edits cannot be told from {than} "
+                f"({gain.value * 100:+.1f} points, {interval})."
+            )
+        better = "better" if gain.value > 0 else "worse"
+        sentence = f"The edits did {points} {better} than {than} ({interval})."
+        if self.over_control is None:
+            sentence += " Run the control to see how much the extra training did."
+        return sentence
+
+
+def score(
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], n_classes: int
+) -> ArmScore:
+    """Score predictions against true classes.
+
+    Parameters
+    ----------
+    predicted, truth : (n,) int64 arrays
+        Classes of the same images, 0 to C - 1; n at least 1.
+    n_classes : int
+        Number of classes C.
+    """
+    confusion = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(confusion, (truth, predicted), 1)
+    totals = confusion.sum(axis=1)
+    recall = np.full(n_classes, np.nan)
+    np.divide(np.diag(confusion), totals, out=recall, where=totals > 0)
+    right = int(np.trace(confusion))
+    return ArmScore(right / len(truth), _wilson(right, len(truth)), recall, confusion)
+
+
+def compare(
+    right: NDArray[np.bool_], reference: NDArray[np.bool_], seed: int = 0
+) -> Difference:
+    """Return the paired difference of two accuracies on the same images.
+
+    The interval is the 2.5 to 97.5 percentile of a bootstrap over images. A
+    resampled difference depends only on how many images were fixed, broken
+    and unchanged, so that the bootstrap draws those three counts.
+
+    Parameters
+    ----------
+    right, reference : (n,) bool arrays
+        Whether each arm classifies each image right; n at least 1.
+    seed : int
+        Of the bootstrap.
+    """
+    n = len(right)
+    fixed = np.count_nonzero(right & ~reference)
+    broken = np.count_nonzero(~right & reference)
+    draws = np.random.default_rng(seed).multinomial(
+        n, [fixed / n, broken / n, (n - fixed - broken) / n], _RESAMPLES
+    )
+    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, [2.5, 97.5])
+    return Difference((fixed - broken) / n, float(low), float(high))
+
+
+def gather_evidence(
+    *,
+    measured_on: str,
+    held_out: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    class_names: tuple[str, ...],
+    predicted: Mapping[str, NDArray[np.int64]],
+    drift: float,
+    edited: NDArray[np.int64],
+    tags: NDArray[np.int64],
+) -> Evidence:
+    """Put the evidence of a round together.
+
+    Parameters
+    ----------
+    measured_on : str
+        "test" or "validation".
+    held_out : (n,) int64 array
+        Dataset indices of the labelled images of that part; may be empty.
+    truth : (n,) int64 array
+        Their classes.
+    class_names : tuple of str
+        Names of the C classes.
+    predicted : mapping of str to (N,) int64 array
+        Predicted class of every image of the data set, by arm; "before" and
+        "after" must be there. -1 where an arm knows no class yet.
+    drift : float
+        As in `Evidence`.
+    edited, tags : (M,) int64 arrays
+        Dataset indices of the images that were given a class, and the class.
+    """
+    followed = predicted[AFTER][edited] == tags
+    if not len(held_out):
+        nothing = np.empty(0, np.int64)
+        return Evidence(
+            measured_on, 0, class_names, {}, None, None, nothing, nothing, drift,
+            edited, followed,
+        )  # fmt: skip
+    arms = {}
+    right = {}
+    for name, classes in predicted.items():
+        known = classes[held_out]
+        right[name] = known == truth
+        if (known >= 0).all():
+            arms[name] = score(known, truth, len(class_names))
+    return Evidence(
+        measured_on=measured_on,
+        n_images=len(held_out),
+        class_names=class_names,
+        arms=arms,
+        over_before=compare(right[AFTER], right[BEFORE]),
+        over_control=(
+            compare(right[AFTER], right[CONTROL]) if CONTROL in right else None
+        ),
+        fixed=held_out[right[AFTER] & ~right[BEFORE]],
+        broken=held_out[~right[AFTER] & right[BEFORE]],
+        drift=drift,
+        edited=edited,
+        followed=followed,
+    )
+
+
+def evidence_to_dict(evidence: Evidence) -> dict[str, Any]:
+    """Return the evidence as JSON-ready types."""
+    return {
+        "measured_on": evidence.measured_on,
+        "n_images": evidence.n_images,
+        "class_names": list(evidence.class_names),
+        "arms": {
+            name: {
+                "accuracy": arm.accuracy,
+                "interval": list(arm.interval),
+                "recall": [None if np.isnan(r) else float(r) for r in arm.recall],
+                "confusion": arm.confusion.tolist(),
+            }
+            for name, arm in evidence.arms.items()
+        },
+        "over_before": _difference_to_list(evidence.over_before),
+        "over_control": _difference_to_list(evidence.over_control),
+        "fixed": evidence.fixed.tolist(),
+        "broken": evidence.broken.tolist(),
+        "drift": evidence.drift,
+        "edited": evidence.edited.tolist(),
+        "followed": evidence.followed.tolist(),
+    }
+
+
+def evidence_from_dict(values: Mapping[str, Any]) -> Evidence:
+    """Build from what `evidence_to_dict` returned."""
+    arms = {
+        name: ArmScore(
+            arm["accuracy"],
+            (arm["interval"][0], arm["interval"][1]),
+            np.array([np.nan if r is None else r for r in arm["recall"]], np.float64),
+            np.array(arm["confusion"], np.int64),
+        )
+        for name, arm in values["arms"].items()
+    }
+    return Evidence(
+        measured_on=values["measured_on"],
+        n_images=values["n_images"],
+        class_names=tuple(values["class_names"]),
+        arms=arms,
+        over_before=_difference_from_list(values["over_before"]),
+        over_control=_difference_from_list(values["over_control"]),
+        fixed=np.array(values["fixed"], np.int64),
+        broken=np.array(values["broken"], np.int64),
+        drift=values["drift"],
+        edited=np.array(values["edited"], np.int64),
+        followed=np.array(values["followed"], np.bool_),
+    )
+
+
+def _difference_to_list(difference: Difference | None) -> list[float] | None:
+    if difference is None:
+        return None
+    return [difference.value, difference.low, difference.high]
+
+
+def _difference_from_list(values: list[float] | None) -> Difference | None:
+    return None if values is None else Difference(*values)
+
+
+def _wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson (1927) score interval of a proportion."""
+    share = right / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(centre - half), float(centre + half)
