@@ -1,1 +1,1 @@
-"""Images, labels and splits."""
+"""Images, labels and splits: everything that the rest of the plugin works on."""

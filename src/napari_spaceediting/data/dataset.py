@@ -1,0 +1,324 @@
+"""The images that the user works on, with their labels and splits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_spaceediting.data.intensity import IntensityScaling
+from napari_spaceediting.data.pixels import PixelSource, select
+from napari_spaceediting.data.resize import fit
+from napari_spaceediting.data.splits import UNLABELLED, Split
+from napari_spaceediting.errors import DataError
+
+__all__ = ["UNLABELLED", "ImageDataset", "Skipped", "Split"]
+
+_BLOCK = 256
+"""Images that are scaled and resized in one go: bounds the memory."""
+
+_TWO_CHANNELS = np.array([[0, 1, 0], [1, 0, 1]], dtype=np.float32)
+"""Green and magenta, which colour-blind people can tell apart."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image that was left out, and why.
+
+    Parameters
+    ----------
+    name : str
+        The image's id, or its path below the folder that was opened.
+    reason : str
+        Why it was left out, in a few words or one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Images with labels and splits; pixels are read when they are needed.
+
+    Parameters
+    ----------
+    name : str
+        What the data set is called.
+    ids : (N,) str
+        A unique name of every image.
+    labels : (N,) int64
+        Class of every image as an index into `class_names`, `UNLABELLED` (-1)
+        where it is not known.
+    class_names : tuple of str
+        Names of the classes, each once.
+    split : (N,) int8
+        Values of `Split`.
+    pixels : PixelSource
+        Raw images.
+    scaling : IntensityScaling
+        How raw intensities become numbers between 0 and 1.
+    image_size : tuple of two int
+        Height and width, in pixels, that every image is brought to.
+    columns : mapping of str to (N,) arrays
+        Further values of every image. `truth` holds the true class (int64) where
+        labels are hidden or noisy on purpose.
+    skipped : tuple of Skipped
+        Images that were left out.
+    notes : tuple of str
+        What was decided on the way, or is worth a warning; one sentence each.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, ids are not unique, or a value is out of its range.
+    """
+
+    name: str
+    ids: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    split: NDArray[np.int8]
+    pixels: PixelSource
+    scaling: IntensityScaling
+    image_size: tuple[int, int]
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        size = len(self.ids)
+        lengths = {
+            "labels": len(self.labels),
+            "splits": len(self.split),
+            "images": len(self.pixels),
+            **{f"values of {name!r}": len(v) for name, v in self.columns.items()},
+        }
+        for what, length in lengths.items():
+            if length != size:
+                raise DataError(
+                    f"{self.name} has {size} ids but {length} {what}: there must be "
+                    f"one for each image."
+                )
+        if len(np.unique(self.ids)) != size:
+            raise DataError(_duplicates_sentence("ids", self.ids))
+        if len(set(self.class_names)) != len(self.class_names):
+            raise DataError(_duplicates_sentence("class names", self.class_names))
+        if size and not (
+            self.labels.min() >= UNLABELLED and self.labels.max() < self.n_classes
+        ):
+            raise DataError(
+                f"The labels of {self.name} go from {self.labels.min()} to "
+                f"{self.labels.max()}, but there are {self.n_classes} classes."
+            )
+        if not np.isin(self.split, list(Split)).all():
+            raise DataError(
+                f"The splits of {self.name} must be 0 (train), 1 (validation) or "
+                f"2 (test)."
+            )
+        if min(self.image_size) < 1:
+            raise DataError(f"The image size {self.image_size} must be positive.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of every image."""
+        return self.pixels.n_channels
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, whether they have images or not."""
+        return len(self.class_names)
+
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """(N,) True for validation and test images, which nothing is learnt from."""
+        held_out: NDArray[np.bool_] = self.split != Split.TRAIN
+        return held_out
+
+    @property
+    def is_labelled(self) -> NDArray[np.bool_]:
+        """(N,) True where the class is known."""
+        labelled: NDArray[np.bool_] = self.labels != UNLABELLED
+        return labelled
+
+    def original(self, index: int) -> NDArray[Any]:
+        """Return image `index` as read, (H, W) or (H, W, C) of its own dtype.
+
+        Raises
+        ------
+        DataError
+            The image is missing or cannot be read.
+        """
+        return self.pixels.read(int(index))
+
+    def images(self, indices: ArrayLike) -> NDArray[np.float32]:
+        """Return images ready for a network.
+
+        Parameters
+        ----------
+        indices : (n,) int
+
+        Returns
+        -------
+        (n, C, height, width) float32 in [0, 1]
+            Scaled, and resized with their aspect ratio kept.
+
+        Raises
+        ------
+        DataError
+            An image is missing or cannot be read.
+        """
+        fitted = self._fitted(indices, self.image_size)
+        return np.ascontiguousarray(np.moveaxis(fitted, -1, 1))
+
+    def thumbnails(self, indices: ArrayLike, size: int = 64) -> NDArray[np.uint8]:
+        """Return images ready for the screen.
+
+        Parameters
+        ----------
+        indices : (n,) int
+        size : int
+            Height and width in pixels.
+
+        Returns
+        -------
+        (n, size, size, 3) uint8
+            Grey is repeated; two channels are green and magenta; of more than
+            three channels the first three are red, green and blue.
+
+        Raises
+        ------
+        DataError
+            An image is missing or cannot be read.
+        """
+        fitted = self._fitted(indices, (size, size))
+        fitted = np.rint(fitted * 255)
+        if self.n_channels == 2:
+            return (fitted @ _TWO_CHANNELS).astype(np.uint8)
+        colours = fitted[..., :3].astype(np.uint8)
+        return np.repeat(colours, 3, axis=-1) if self.n_channels == 1 else colours
+
+    def with_labels(
+        self, labels: NDArray[np.int64], class_names: Sequence[str] | None = None
+    ) -> ImageDataset:
+        """Return the same images with other labels, and classes if they are given."""
+        names = self.class_names if class_names is None else tuple(class_names)
+        return replace(self, labels=labels, class_names=names)
+
+    def keep_labels(self, per_class: int, rng: np.random.Generator) -> ImageDataset:
+        """Hide the labels of all but a few training images of each class.
+
+        Parameters
+        ----------
+        per_class : int
+            Training labels that every class keeps, drawn at random.
+        rng : numpy.random.Generator
+            The same state keeps the same labels.
+
+        Returns
+        -------
+        ImageDataset
+            With the column `truth`; labels of held-out images are kept.
+        """
+        labels = self.labels.copy()
+        candidates = ~self.held_out & self.is_labelled
+        for index in range(self.n_classes):
+            members = np.flatnonzero(candidates & (self.labels == index))
+            labels[rng.permutation(members)[per_class:]] = UNLABELLED
+        columns = {"truth": self.labels, **self.columns}
+        return replace(self, labels=labels, columns=columns)
+
+    def subset(self, indices: ArrayLike) -> ImageDataset:
+        """Return a data set of only the images at `indices`, in that order."""
+        chosen = np.atleast_1d(np.asarray(indices, dtype=np.intp))
+        return replace(
+            self,
+            ids=self.ids[chosen],
+            labels=self.labels[chosen],
+            split=self.split[chosen],
+            pixels=select(self.pixels, chosen),
+            columns={name: values[chosen] for name, values in self.columns.items()},
+        )
+
+    def content_key(self) -> str:
+        """Return a digest that changes when what `images` returns changes.
+
+        Files are judged by path, size and time of change, so it is cheap for them.
+        """
+        content = [self.pixels.key(), self.scaling.to_dict(), list(self.image_size)]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+    def describe(self) -> str:
+        """Return a short summary in a few lines."""
+        height, width = self.image_size
+        channels = f"{self.n_channels} channel{'s' if self.n_channels > 1 else ''}"
+        counts = np.bincount(self.split, minlength=len(Split))
+        labelled = int(self.is_labelled.sum())
+        lines = [
+            f"{self.name}: {len(self):,} images, {width} x {height} px, {channels}",
+            f"Training {counts[Split.TRAIN]:,}, "
+            f"validation {counts[Split.VALIDATION]:,}, test {counts[Split.TEST]:,}",
+            f"Labelled {labelled:,}, unlabelled {len(self) - labelled:,}",
+        ]
+        if self.class_names:
+            per_class = np.bincount(
+                self.labels[self.is_labelled], minlength=self.n_classes
+            )
+            shown = ", ".join(
+                f"{name} {count:,}"
+                for name, count in zip(self.class_names[:12], per_class, strict=False)
+            )
+            more = f" and {self.n_classes - 12} more" if self.n_classes > 12 else ""
+            lines.append(f"{self.n_classes} classes: {shown}{more}")
+        lines.append(self.scaling.describe())
+        if self.skipped:
+            first = self.skipped[0]
+            lines.append(
+                f"Left out {len(self.skipped):,}, such as {first.name}: {first.reason}"
+            )
+        return "\n".join([*lines, *self.notes])
+
+    def _fitted(self, indices: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:
+        """Return (n, *size, C) float32 images in [0, 1]."""
+        chosen = np.atleast_1d(np.asarray(indices, dtype=np.intp))
+        fitted = np.empty((len(chosen), *size, self.n_channels), np.float32)
+        for start in range(0, len(chosen), _BLOCK):
+            block = [self._read(i) for i in chosen[start : start + _BLOCK].tolist()]
+            out = fitted[start : start + _BLOCK]
+            for kind in {(image.shape, image.dtype) for image in block}:
+                # Images of one shape are scaled and resized together.
+                at = [k for k, im in enumerate(block) if (im.shape, im.dtype) == kind]
+                stack = np.stack([block[k] for k in at])
+                out[at] = fit(self.scaling.apply(stack), size)
+        return fitted
+
+    def _read(self, index: int) -> NDArray[Any]:
+        """Return raw image `index` as (H, W, C) with the data set's channels."""
+        image = self.pixels.read(index)
+        if image.ndim == 2:
+            image = image[..., None]
+        if image.shape[-1] == 1 and self.n_channels > 1:
+            return np.repeat(image, self.n_channels, axis=-1)
+        if image.shape[-1] != self.n_channels:
+            raise DataError(
+                f"The image {self.ids[index]} has {image.shape[-1]} channels, but the "
+                f"others have {self.n_channels}."
+            )
+        return image
+
+
+def _duplicates_sentence(what: str, names: ArrayLike) -> str:
+    """Say which names occur more than once, naming up to five."""
+    values, counts = np.unique(np.asarray(names), return_counts=True)
+    repeated = values[counts > 1]
+    shown = ", ".join(map(str, repeated[:5]))
+    more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
+    return f"The {what} {shown}{more} occur more than once: each must be unique."

@@ -1,0 +1,163 @@
+"""How raw intensities become numbers between 0 and 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.errors import DataError
+
+Mode = Literal["dtype", "percentile", "range"]
+
+PERCENTILES = (0.1, 99.9)
+"""Lower and upper percentile that become 0 and 1: robust to hot pixels."""
+
+_PIXELS_PER_IMAGE = 10_000
+"""Pixels of one image that percentiles are judged from."""
+
+
+@dataclass(frozen=True)
+class IntensityScaling:
+    """A linear stretch of intensities to [0, 1], the same for every image.
+
+    Parameters
+    ----------
+    mode : {"dtype", "percentile", "range"}
+        `dtype` divides integers by the largest value of their type and takes
+        floats as they are; `percentile` and `range` stretch from `low` to `high`,
+        which came from percentiles, or from the smallest and largest value.
+    low, high : tuple of float
+        One value per channel, or one for all channels; empty for `dtype`.
+
+    Raises
+    ------
+    DataError
+        The mode is unknown, or `low` and `high` do not fit together.
+    """
+
+    mode: Mode = "dtype"
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise DataError(
+                f"The intensity scaling {self.mode!r} is unknown: use one of "
+                f"{', '.join(get_args(Mode))}."
+            )
+        if self.mode == "dtype":
+            return
+        if len(self.low) != len(self.high) or not self.low:
+            raise DataError(
+                f"The intensity scaling {self.mode!r} needs one low and one high "
+                f"value per channel, not {len(self.low)} and {len(self.high)}."
+            )
+        if not all(low < high for low, high in zip(self.low, self.high, strict=True)):
+            raise DataError(
+                f"The intensity scaling needs every low value {self.low} below its "
+                f"high value {self.high}."
+            )
+
+    def apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Scale raw intensities.
+
+        Parameters
+        ----------
+        images : (..., C) array of any real dtype
+            Channels last; with at most one value in `low`, any shape.
+
+        Returns
+        -------
+        float32 array of the same shape, clipped to [0, 1]
+        """
+        if self.mode == "dtype":
+            scaled = images.astype(np.float32)
+            if np.issubdtype(images.dtype, np.integer):
+                scaled /= np.float32(np.iinfo(images.dtype).max)
+        else:
+            low = np.asarray(self.low)
+            gain = 1.0 / (np.asarray(self.high) - low)
+            # Subtract in the wider type: uint32 and float64 may need it.
+            wide = np.float32 if images.dtype.itemsize <= 2 else np.float64
+            scaled = ((images.astype(wide) - low.astype(wide)) * gain).astype(
+                np.float32, copy=False
+            )
+        return np.clip(scaled, 0.0, 1.0, out=scaled)
+
+    def describe(self) -> str:
+        """Return one sentence about the scaling."""
+        if self.mode == "dtype":
+            return "Intensities are divided by the largest value of their type."
+        ranges = ", ".join(
+            f"{low:.4g} to {high:.4g}"
+            for low, high in zip(self.low, self.high, strict=True)
+        )
+        if self.mode == "range":
+            return f"Intensities are stretched from their full range ({ranges})."
+        lower, upper = PERCENTILES
+        return (
+            f"Intensities are stretched from percentile {lower:g} to {upper:g} of the "
+            f"training images ({ranges})."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-ready values."""
+        return {"mode": self.mode, "low": list(self.low), "high": list(self.high)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> IntensityScaling:
+        """Rebuild from what `to_dict` returned."""
+        return cls(
+            mode=values["mode"],
+            low=tuple(map(float, values["low"])),
+            high=tuple(map(float, values["high"])),
+        )
+
+    @classmethod
+    def from_images(
+        cls, images: Iterable[NDArray[Any]], mode: Mode | None = None
+    ) -> IntensityScaling:
+        """Judge the scaling from examples.
+
+        Parameters
+        ----------
+        images : iterable of (H, W) or (H, W, C) arrays
+            All with the same number of channels and without NaN.
+        mode : {"dtype", "percentile", "range"}, optional
+            By default `dtype` for 8-bit and boolean images and `percentile` for
+            all others.
+
+        Raises
+        ------
+        DataError
+            There is no image to judge from.
+        """
+        examples = [image if image.ndim == 3 else image[..., None] for image in images]
+        if not examples:
+            raise DataError("There is no image to judge the intensity range from.")
+        if mode is None:
+            eight_bit = all(image.dtype in (np.uint8, np.bool_) for image in examples)
+            mode = "dtype" if eight_bit else "percentile"
+        if mode == "dtype":
+            return cls("dtype")
+        pixels = [image.reshape(-1, image.shape[-1]) for image in examples]
+        if mode == "range":
+            low = np.min([values.min(axis=0) for values in pixels], axis=0)
+            high = np.max([values.max(axis=0) for values in pixels], axis=0)
+        else:
+            sample = np.concatenate([_thinned(values) for values in pixels])
+            low, high = np.percentile(sample, PERCENTILES, axis=0)
+        low, high = low.astype(float), high.astype(float)
+        high = np.where(high > low, high, low + 1.0)  # a constant channel
+        return cls(mode, tuple(low.tolist()), tuple(high.tolist()))
+
+
+def _thinned(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return at most `_PIXELS_PER_IMAGE` rows, spread evenly."""
+    if len(pixels) <= _PIXELS_PER_IMAGE:
+        return pixels
+    return pixels[np.linspace(0, len(pixels) - 1, _PIXELS_PER_IMAGE, dtype=np.intp)]

@@ -1,0 +1,350 @@
+"""Where the raw pixels of a data set come from.
+
+Sources read one image at a time and can be pickled: file-backed ones travel to
+a worker process as paths, not as pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.files import over_black, read_image
+from napari_spaceediting.errors import DataError
+
+
+class PixelSource(Protocol):
+    """Raw images, read when they are asked for."""
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of every image; a grey image may still be read as (H, W)."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Return image `index` as (H, W) or (H, W, C) of its own dtype.
+
+        Raises
+        ------
+        DataError
+            The image is missing or cannot be read.
+        """
+
+    def to_spec(self, base: Path) -> dict[str, Any] | None:
+        """Return JSON-ready values for `pixels_from_spec`.
+
+        Paths are kept relative to `base` and absolute. None means that the pixels
+        live in memory only, so that whoever saves must store them.
+        """
+
+    def key(self) -> str:
+        """Return a short text that changes when the pixels change."""
+
+
+@dataclass(frozen=True)
+class FilePixels:
+    """One file per image.
+
+    Parameters
+    ----------
+    paths : tuple of Path
+        Absolute paths.
+    n_channels : int
+        Channels of the images.
+    """
+
+    paths: tuple[Path, ...]
+    n_channels: int
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Return image `index`, read from its file."""
+        return read_image(self.paths[index])
+
+    def to_spec(self, base: Path) -> dict[str, Any]:
+        """Return the paths and the folder that they have in common."""
+        root = Path(os.path.commonpath([path.parent for path in self.paths]))
+        return {
+            "kind": "files",
+            "root": _location(root, base),
+            "paths": [path.relative_to(root).as_posix() for path in self.paths],
+            "n_channels": self.n_channels,
+        }
+
+    def key(self) -> str:
+        """Return a digest of paths, sizes and times of change."""
+        return _digest(_file_stamp(path) for path in self.paths)
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayPixels:
+    """A stack of images in memory.
+
+    Parameters
+    ----------
+    array : (N, H, W) or (N, H, W, C) array
+        Anything that is indexed like a numpy array, such as a dask array.
+    """
+
+    array: Any
+
+    def __post_init__(self) -> None:
+        if self.array.ndim not in (3, 4):
+            shape = " x ".join(map(str, self.array.shape))
+            raise DataError(
+                f"A stack of images needs the axes (images, height, width) or "
+                f"(images, height, width, channels), but this array is {shape}."
+            )
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the images."""
+        return int(self.array.shape[3]) if self.array.ndim == 4 else 1
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Return image `index`."""
+        return np.asarray(self.array[index])
+
+    def to_spec(self, base: Path) -> None:
+        """Return None: the pixels live in memory."""
+
+    def key(self) -> str:
+        """Return a digest of all pixels."""
+        images = (self.read(index) for index in range(len(self)))
+        head = f"{self.array.shape}{self.array.dtype}".encode()
+        return _digest((head, *map(np.ascontiguousarray, images)))
+
+
+Axes = Literal["NYX", "NYXC", "NCYX", "NYXA"]
+"""Order of the axes of a stored array; A stands for RGBA, laid over black."""
+
+
+@dataclass(frozen=True)
+class StoredPixels:
+    """A stack of images in a .npy, .npz or zarr file, opened at the first read.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder of a zarr store. `.npy` is memory-mapped.
+    key_in_file : str or None
+        Name of the array in an `.npz` file or a zarr group.
+    axes : {"NYX", "NYXC", "NCYX", "NYXA"}
+        Order of the array's axes.
+    length, n_channels : int
+        Number of images, and of their channels.
+    """
+
+    path: Path
+    key_in_file: str | None
+    axes: Axes
+    length: int
+    n_channels: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_array"}
+
+    @cached_property
+    def _array(self) -> Any:
+        return open_array(self.path, self.key_in_file)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Return image `index`."""
+        image = np.asarray(self._array[index])
+        if self.axes == "NCYX":
+            return np.moveaxis(image, 0, -1)
+        return over_black(image) if self.axes == "NYXA" else image
+
+    def to_spec(self, base: Path) -> dict[str, Any]:
+        """Return the place of the array."""
+        return {
+            "kind": "array",
+            "path": _location(self.path, base),
+            "key": self.key_in_file,
+            "axes": self.axes,
+            "length": self.length,
+            "n_channels": self.n_channels,
+        }
+
+    def key(self) -> str:
+        """Return a digest of path, size and time of change."""
+        files = (
+            sorted(entry for entry in self.path.rglob("*") if entry.is_file())
+            if self.path.is_dir()
+            else [self.path]
+        )
+        head = f"{self.key_in_file}{self.axes}".encode()
+        return _digest((head, *map(_file_stamp, files)))
+
+
+@dataclass(frozen=True, eq=False)
+class SelectedPixels:
+    """Some images of another source.
+
+    Parameters
+    ----------
+    source : PixelSource
+        Where the images come from.
+    indices : (N,) intp
+        Which images of the source these are, in this order.
+    """
+
+    source: PixelSource
+    indices: NDArray[np.intp]
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the images."""
+        return self.source.n_channels
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Return image `index` of the selection."""
+        return self.source.read(int(self.indices[index]))
+
+    def to_spec(self, base: Path) -> dict[str, Any] | None:
+        """Return the source's values and the indices."""
+        source = self.source.to_spec(base)
+        if source is None:
+            return None
+        return {"kind": "selection", "source": source, "indices": self.indices.tolist()}
+
+    def key(self) -> str:
+        """Return a digest of the source's key and the indices."""
+        return _digest((self.source.key().encode(), self.indices.tobytes()))
+
+
+def select(source: PixelSource, indices: NDArray[np.intp]) -> PixelSource:
+    """Return a source of only the images at `indices`, in that order."""
+    if isinstance(source, FilePixels):
+        return FilePixels(tuple(source.paths[i] for i in indices), source.n_channels)
+    if isinstance(source, SelectedPixels):
+        return SelectedPixels(source.source, source.indices[indices])
+    return SelectedPixels(source, indices)
+
+
+def pixels_from_spec(spec: Mapping[str, Any], base: Path) -> PixelSource:
+    """Rebuild a source from what its `to_spec` returned.
+
+    Parameters
+    ----------
+    spec : mapping
+        Values from `to_spec`.
+    base : Path
+        The folder that the paths are relative to now. Where nothing is found
+        there, the absolute paths of old are tried.
+
+    Raises
+    ------
+    DataError
+        The kind of source is unknown. A file that is missing shows when it is read.
+    """
+    match spec["kind"]:
+        case "files":
+            root = _found(spec["root"], base)
+            paths = tuple(root / path for path in spec["paths"])
+            return FilePixels(paths, spec["n_channels"])
+        case "array":
+            return StoredPixels(
+                _found(spec["path"], base),
+                spec["key"],
+                spec["axes"],
+                spec["length"],
+                spec["n_channels"],
+            )
+        case "selection":
+            source = pixels_from_spec(spec["source"], base)
+            return SelectedPixels(source, np.asarray(spec["indices"], dtype=np.intp))
+        case kind:
+            raise DataError(
+                f"The saved images are of the kind {kind!r}, which this version does "
+                f"not know: open them with a newer one."
+            )
+
+
+def open_array(path: Path, key: str | None = None) -> Any:
+    """Open a .npy (memory-mapped), .npz or zarr array.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder of a zarr store.
+    key : str, optional
+        Name of the array in an `.npz` file or a zarr group.
+
+    Raises
+    ------
+    DataError
+        The file is missing or cannot be read.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        if path.suffix.lower() == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays[key]
+        import zarr
+
+        return zarr.open_array(path, mode="r", path=key or "")
+    except FileNotFoundError as error:
+        raise DataError(
+            f"The array {path} is missing: put it back, or open the data from where "
+            f"it is now."
+        ) from error
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"The array {path} cannot be read ({reason}).") from error
+
+
+def _location(path: Path, base: Path) -> dict[str, str | None]:
+    """Describe a path relative to `base` and absolutely."""
+    try:
+        relative = Path(os.path.relpath(path, base.absolute())).as_posix()
+    except ValueError:  # another drive, on Windows
+        relative = None
+    return {"relative": relative, "absolute": str(path)}
+
+
+def _found(location: Mapping[str, str | None], base: Path) -> Path:
+    """Return the path that `_location` described, as seen from `base` now."""
+    absolute = Path(location["absolute"] or "")
+    if location["relative"] is None:
+        return absolute
+    moved = Path(os.path.normpath(base.absolute() / location["relative"]))
+    return absolute if absolute.exists() and not moved.exists() else moved
+
+
+def _file_stamp(path: Path) -> bytes:
+    """Return path, size and time of change of a file, or only the path."""
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path}|missing".encode()
+    return f"{path}|{status.st_size}|{status.st_mtime_ns}".encode()
+
+
+def _digest(parts: Iterable[Any]) -> str:
+    """Return a digest over bytes or contiguous arrays."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:24]
