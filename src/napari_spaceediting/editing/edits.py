@@ -1,0 +1,336 @@
+"""What a user can do to images on the map, and what a list of edits adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import UNLABELLED
+from napari_spaceediting.errors import EditError
+
+
+class Intent(StrEnum):
+    """What a move says.
+
+    `BELONGS`: the images are of the kind that they were put among.
+    `ARRANGE`: the distances between the images are right as they lie now.
+    """
+
+    BELONGS = "belongs"
+    ARRANGE = "arrange"
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """One image, or a lassoed group, moved on the map.
+
+    Parameters
+    ----------
+    indices : (n,) int64 array
+        Images, as positions in the data set.
+    start, end : (n, 2) float32 arrays
+        Map coordinates before and after.
+    intent : Intent
+        What the move says.
+    tag : str or None
+        Class that the user saw and confirmed; None where only the place counts.
+    """
+
+    indices: NDArray[np.int64]
+    start: NDArray[np.float32]
+    end: NDArray[np.float32]
+    intent: Intent = Intent.BELONGS
+    tag: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pin:
+    """Images that lie where they belong, with the class that they have there."""
+
+    indices: NDArray[np.int64]
+    tag: str
+
+
+@dataclass(frozen=True, eq=False)
+class Relabel:
+    """Images given a class, or none, without a word about their place.
+
+    The only edit that held-out images allow: their class is then used to
+    measure, never to train.
+    """
+
+    indices: NDArray[np.int64]
+    tag: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Reset:
+    """Images put back to where they were, with the class that they had."""
+
+    indices: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """An earlier edit taken out of the list, wherever it stands.
+
+    Parameters
+    ----------
+    number : int
+        Position of that edit in the list, from 0.
+    """
+
+    number: int
+
+
+ImageEdit = Move | Pin | Relabel | Reset
+Edit = ImageEdit | Withdraw
+
+
+class EditKind(IntEnum):
+    """The last thing that was done to an image."""
+
+    NONE = 0
+    MOVED = 1
+    ARRANGED = 2
+    PINNED = 3
+    RELABELLED = 4
+
+
+@dataclass(frozen=True)
+class EditState:
+    """What a list of edits adds up to, image by image.
+
+    Parameters
+    ----------
+    class_names : tuple of str
+        The data set's classes and then those that edits have named.
+    labels : (N,) int64 array
+        Class of every image after the edits, -1 where there is none.
+    positions : (N, 2) float32 array
+        Map coordinates after the edits.
+    kinds : (N,) int8 array
+        `EditKind` of every image.
+    groups : (N,) int64 array
+        Number of the edit that last touched the image, -1 for none.
+    """
+
+    class_names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    positions: NDArray[np.float32]
+    kinds: NDArray[np.int8]
+    groups: NDArray[np.int64]
+
+    @property
+    def edited(self) -> NDArray[np.bool_]:
+        """Images that an edit has touched, as an (N,) mask."""
+        return self.kinds != EditKind.NONE
+
+
+def fold(
+    edits: Sequence[Edit],
+    labels: NDArray[np.int64],
+    positions: NDArray[np.float32],
+    class_names: tuple[str, ...],
+) -> EditState:
+    """Replay edits over the state they started from.
+
+    Parameters
+    ----------
+    edits : sequence of Edit
+        In the order in which they were made.
+    labels : (N,) int64 array
+        Classes before the edits, -1 for none.
+    positions : (N, 2) float32 array
+        Map coordinates before the edits.
+    class_names : tuple of str
+        Names of the classes before the edits.
+    """
+    names = list(class_names)
+    start_labels, start_positions = labels, positions
+    labels, positions = labels.copy(), positions.copy()
+    kinds = np.zeros(len(labels), np.int8)
+    groups = np.full(len(labels), -1, np.int64)
+
+    def class_of(tag: str | None) -> int:
+        if tag is None:
+            return UNLABELLED
+        if tag not in names:
+            names.append(tag)
+        return names.index(tag)
+
+    withdrawn = {edit.number for edit in edits if isinstance(edit, Withdraw)}
+    for number, edit in enumerate(edits):
+        if isinstance(edit, Withdraw) or number in withdrawn:
+            continue
+        at = edit.indices
+        groups[at] = number
+        if isinstance(edit, Move):
+            arranged = edit.intent is Intent.ARRANGE
+            kinds[at] = EditKind.ARRANGED if arranged else EditKind.MOVED
+            positions[at] = edit.end
+            if edit.tag is not None:
+                labels[at] = class_of(edit.tag)
+        elif isinstance(edit, Pin):
+            kinds[at] = EditKind.PINNED
+            labels[at] = class_of(edit.tag)
+        elif isinstance(edit, Relabel):
+            kinds[at] = EditKind.RELABELLED
+            labels[at] = class_of(edit.tag)
+        else:
+            kinds[at] = EditKind.NONE
+            groups[at] = -1
+            labels[at] = start_labels[at]
+            positions[at] = start_positions[at]
+    return EditState(tuple(names), labels, positions, kinds, groups)
+
+
+def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) -> None:
+    """Refuse an edit that cannot be applied.
+
+    Parameters
+    ----------
+    edit : Edit
+        The edit.
+    done : sequence of Edit
+        The edits before it.
+    held_out : (N,) bool array
+        Images kept apart for measuring.
+
+    Raises
+    ------
+    EditError
+        If it names images that do not exist, names none or one twice, moves
+        held-out images, or has positions that do not fit or are not finite.
+    """
+    if isinstance(edit, Withdraw):
+        if not 0 <= edit.number < len(done):
+            raise EditError(
+                f"There is no edit number {edit.number + 1} to take back: the list "
+                f"has {len(done)}."
+            )
+        return
+    n = len(held_out)
+    at = edit.indices
+    if not len(at):
+        raise EditError("The edit names no image: select one or more first.")
+    missing = at[(at < 0) | (at >= n)]
+    if len(missing):
+        raise EditError(
+            f"The edit names image number {missing[0]}, but the data set has only "
+            f"{n} images: check that the edits belong to this data set."
+        )
+    if len(np.unique(at)) != len(at):
+        raise EditError("The edit names an image twice: name each image once.")
+    if not isinstance(edit, Relabel | Reset) and held_out[at].any():
+        raise EditError(
+            f"{np.count_nonzero(held_out[at])} of the {len(at)} images are held out "
+            "to measure accuracy and cannot be edited: leave them out of the "
+            "selection, or relabel them to correct the measurement."
+        )
+    if isinstance(edit, Move) and not (
+        edit.start.shape == edit.end.shape == (len(at), 2)
+        and np.isfinite(edit.end).all()
+    ):
+        raise EditError(
+            f"The move of {len(at)} images needs a finite x and y for each of them."
+        )
+    if not isinstance(edit, Reset) and edit.tag is not None and not edit.tag.strip():
+        raise EditError("The class has no name: type one, or choose one of the list.")
+
+
+def describe(edit: Edit) -> str:
+    """Return the edit in a few words, for a list."""
+    if isinstance(edit, Withdraw):
+        return f"Took back edit {edit.number + 1}"
+    n = len(edit.indices)
+    images = "1 image" if n == 1 else f"{n} images"
+    if isinstance(edit, Move):
+        if edit.intent is Intent.ARRANGE:
+            return f"Arranged {images}"
+        return f"Moved {images}" + (f" to {edit.tag}" if edit.tag else "")
+    if isinstance(edit, Pin):
+        return f"Pinned {images} as {edit.tag}"
+    if isinstance(edit, Relabel):
+        return f"Labelled {images} {edit.tag}" if edit.tag else f"Unlabelled {images}"
+    return f"Reset {images}"
+
+
+def edit_to_dict(edit: Edit, ids: NDArray[np.str_]) -> dict[str, Any]:
+    """Return an edit as JSON-ready types, with images named by their id.
+
+    Parameters
+    ----------
+    edit : Edit
+        The edit.
+    ids : (N,) str array
+        Ids of the data set's images.
+    """
+    if isinstance(edit, Withdraw):
+        return {"kind": "withdraw", "number": edit.number}
+    values: dict[str, Any] = {
+        "kind": type(edit).__name__.lower(),
+        "images": ids[edit.indices].tolist(),
+    }
+    if isinstance(edit, Move):
+        values |= {
+            "start": edit.start.tolist(),
+            "end": edit.end.tolist(),
+            "intent": edit.intent.value,
+        }
+    if not isinstance(edit, Reset):
+        values["tag"] = edit.tag
+    return values
+
+
+def edit_from_dict(values: Mapping[str, Any], index_of: Mapping[str, int]) -> Edit:
+    """Build from what `edit_to_dict` returned.
+
+    Parameters
+    ----------
+    values : mapping
+        The edit.
+    index_of : mapping of str to int
+        Position of every id in the data set.
+
+    Raises
+    ------
+    EditError
+        If an image is not in the data set, or the edit cannot be read.
+    """
+    try:
+        kind = values["kind"]
+        if kind == "withdraw":
+            return Withdraw(int(values["number"]))
+        images = [str(image) for image in values["images"]]
+        absent = [image for image in images if image not in index_of]
+        if absent:
+            raise EditError(
+                f"{len(absent)} of the edited images are not in the data set "
+                f"(the first is '{absent[0]}'): check that the edits belong to it."
+            )
+        at = np.array([index_of[image] for image in images], np.int64)
+        if kind == "move":
+            end = np.array(values["end"], np.float32).reshape(-1, 2)
+            start = np.array(values.get("start", values["end"]), np.float32)
+            intent = Intent(values.get("intent", Intent.BELONGS))
+            return Move(at, start.reshape(-1, 2), end, intent, values.get("tag"))
+        if kind == "pin":
+            return Pin(at, str(values["tag"]))
+        if kind == "relabel":
+            return Relabel(at, values["tag"])
+        if kind == "reset":
+            return Reset(at)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EditError(
+            f"An edit cannot be read ({error}): it needs 'kind', 'images' and, by "
+            "kind, 'end' or 'tag'."
+        ) from error
+    raise EditError(
+        f"'{kind}' is no kind of edit: use move, pin, relabel, reset or withdraw."
+    )

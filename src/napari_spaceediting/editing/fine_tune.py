@@ -1,0 +1,303 @@
+"""Fine-tuning with the editing loss."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.editing.anchors import Anchors
+from napari_spaceediting.editing.evidence import (
+    AFTER,
+    BEFORE,
+    CONTROL,
+    Evidence,
+    gather_evidence,
+)
+from napari_spaceediting.editing.objective import (
+    mixed_cross_entropy,
+    regression,
+    sammon_stress,
+    scale_of,
+    total_variance,
+)
+from napari_spaceediting.editing.retrain import Retrain, RetrainResult
+from napari_spaceediting.editing.settings import RetrainSettings, Weights, weights_for
+from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.classifier import (
+    LatentClassifier,
+    classifier_from,
+    state_of,
+)
+from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.predict import predict
+from napari_spaceediting.network.spec import Predictions
+
+_ARRANGED_PER_STEP = 64
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """What one training learns from.
+
+    `labels` are the classes it believes, `anchors` the edits it follows (None for
+    the control).
+    """
+
+    name: str
+    labels: NDArray[np.int64]
+    anchors: Anchors | None
+
+
+def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
+    """Retrain as `Retrain` says.
+
+    Raises
+    ------
+    TrainingFailed
+        If no training image has a class, the loss is not finite, or torch fails.
+    """
+    start = time.monotonic()
+    settings = job.settings
+    if not ((job.labels >= 0) & ~job.dataset.held_out).any():
+        raise TrainingFailed(
+            "No training image has a class yet: name at least one group on the map "
+            "before retraining."
+        )
+    edited = _Arm(AFTER, job.labels, job.anchors)
+    arms = [edited]
+    train_labels = job.dataset.labels[~job.dataset.held_out]
+    if settings.control and (train_labels >= 0).any():
+        arms.append(_Arm(CONTROL, job.dataset.labels, None))
+
+    predicted = {BEFORE: _classes(job.predictions.probabilities)}
+    outcomes: dict[str, tuple[LatentClassifier, Predictions, list[float]]] = {}
+    for number, arm in enumerate(arms):
+        outcome = yield from _train_arm(job, arm, number, len(arms))
+        outcomes[arm.name] = outcome
+        predicted[arm.name] = _classes(outcome[1].probabilities)
+    classifier, predictions, losses = outcomes[AFTER]
+    evidence = _evidence(job, predicted, predictions)
+    return RetrainResult(
+        spec=replace(job.spec, n_classes=len(job.class_names)),
+        state=state_of(classifier),
+        predictions=predictions,
+        evidence=evidence,
+        losses=np.array(losses, np.float32),
+        seconds=time.monotonic() - start,
+    )
+
+
+def _train_arm(
+    job: Retrain, arm: _Arm, number: int, n_arms: int
+) -> Generator[Progress, None, tuple[LatentClassifier, Predictions, list[float]]]:
+    settings = job.settings
+    device = pick_device(settings.device)
+    torch.manual_seed(settings.seed)
+    spec = replace(job.spec, n_classes=len(job.class_names))
+    with torch_errors_in_words():
+        classifier = classifier_from(spec, job.state).to(device)
+        inputs = yield from activations(
+            classifier,
+            job.dataset,
+            settings.trainable,
+            cache_dir=job.cache_dir,
+            device=device,
+        )
+        tail = classifier.tail(settings.trainable)
+        averaged, losses = yield from _optimise(
+            tail, inputs, job, arm, number, n_arms, device
+        )
+        tail.load_state_dict(averaged.state_dict())
+        predictions = yield from predict(
+            classifier, job.dataset, cache_dir=job.cache_dir, device=device
+        )
+    return classifier, predictions, losses
+
+
+def _optimise(
+    tail: nn.Module,
+    inputs: NDArray[np.float32],
+    job: Retrain,
+    arm: _Arm,
+    number: int,
+    n_arms: int,
+    device: torch.device,
+) -> Generator[Progress, None, tuple[nn.Module, list[float]]]:
+    """Minimise the editing loss; return the averaged tail and the losses."""
+    settings = job.settings
+    training = ~job.dataset.held_out
+    labelled = np.flatnonzero((arm.labels >= 0) & training)
+    weights = weights_for(settings, len(labelled) / np.count_nonzero(training))
+    rng = np.random.default_rng(settings.seed)
+    average = AveragedModel(tail, multi_avg_fn=get_ema_multi_avg_fn(weights.averaging))
+    optimiser = torch.optim.AdamW(
+        tail.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    step = _Step(tail, inputs, job.predictions.latents, arm, weights, settings, device)
+    untouched = training.copy()
+    if arm.anchors is not None:
+        untouched[arm.anchors.indices] = False
+    kept = np.flatnonzero(untouched)
+    chances = _balanced(arm.labels[labelled])
+    tail.train()
+    losses: list[float] = []
+    for done in range(settings.steps):
+        batch = rng.choice(labelled, settings.batch_size, p=chances)
+        loss = step.cross_entropy(batch, arm.labels, rng)
+        if len(kept):
+            loss = loss + step.keep(rng.choice(kept, settings.edit_batch_size))
+        if arm.anchors is not None and len(arm.anchors):
+            loss = loss + step.edits(arm.anchors, rng)
+        if not torch.isfinite(loss):
+            raise TrainingFailed(
+                f"The loss is no longer a number at step {done + 1}: lower the "
+                "learning rate, or look for odd images among the edited ones."
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        average.update_parameters(tail)
+        losses.append(float(loss.detach()))
+        yield Progress(
+            number * settings.steps + done + 1,
+            n_arms * settings.steps,
+            "Training the control" if arm.anchors is None else "Training with edits",
+            {"loss": losses[-1]} if arm.anchors is not None else {},
+        )
+    tail.eval()
+    return average.module, losses
+
+
+class _Step:
+    """The terms of one optimiser step, on batches of dataset indices."""
+
+    def __init__(
+        self,
+        tail: nn.Module,
+        inputs: NDArray[np.float32],
+        old: NDArray[np.float32],
+        arm: _Arm,
+        weights: Weights,
+        settings: RetrainSettings,
+        device: torch.device,
+    ) -> None:
+        self._tail = tail
+        self._inputs = inputs
+        self._old = old
+        self._weights = weights
+        self._settings = settings
+        self._device = device
+        self._variance = total_variance(self._tensor(old))
+        self._arrangements = self._scaled_arrangements(arm.anchors)
+
+    def cross_entropy(
+        self,
+        batch: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> Tensor:
+        """Cross-entropy of mixed labelled images."""
+        alpha = self._settings.mixup
+        share = float(rng.beta(alpha, alpha)) if alpha > 0 else 1.0
+        partners = rng.permutation(batch)
+        inputs = share * self._rows(batch) + (1 - share) * self._rows(partners)
+        _, logits = self._tail(inputs)
+        return mixed_cross_entropy(
+            logits, self._tensor(labels[batch]), self._tensor(labels[partners]), share
+        )
+
+    def keep(self, batch: NDArray[np.int64]) -> Tensor:
+        """Pull untouched images to their old latents."""
+        latents, _ = self._tail(self._rows(batch))
+        old = self._tensor(self._old[batch])
+        return self._weights.keep * regression(latents, old, self._variance)
+
+    def edits(self, anchors: Anchors, rng: np.random.Generator) -> Tensor:
+        """Pull edited images to their anchors, arranged ones to their distances."""
+        rows = rng.choice(len(anchors), self._settings.edit_batch_size)
+        latents, _ = self._tail(self._rows(anchors.indices[rows]))
+        loss = self._weights.anchor * regression(
+            latents,
+            self._tensor(anchors.latents[rows]),
+            self._variance,
+            self._tensor(anchors.weights[rows]),
+        )
+        for members, scale in self._arrangements:
+            some = rng.permutation(members)[:_ARRANGED_PER_STEP]
+            latents, _ = self._tail(self._rows(anchors.indices[some]))
+            places = self._tensor(anchors.positions[some])
+            loss = loss + self._weights.arrange * sammon_stress(latents, places, scale)
+        return loss
+
+    def _scaled_arrangements(
+        self, anchors: Anchors | None
+    ) -> list[tuple[NDArray[np.int64], Tensor]]:
+        """Rows of the anchors in each arrangement of 3 or more, with its scale."""
+        if anchors is None:
+            return []
+        arrangements = []
+        for group in np.unique(anchors.arrangements[anchors.arrangements >= 0]):
+            members = np.flatnonzero(anchors.arrangements == group)
+            if len(members) >= 3:
+                old = self._tensor(self._old[anchors.indices[members]])
+                places = self._tensor(anchors.positions[members])
+                arrangements.append((members, scale_of(old, places)))
+        return arrangements
+
+    def _rows(self, indices: NDArray[np.int64]) -> Tensor:
+        return self._tensor(self._inputs[indices])
+
+    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(array), device=self._device)
+
+
+def _balanced(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Chance of each labelled image, so that every class is seen equally often."""
+    _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return (1 / counts / len(counts))[classes]
+
+
+def _classes(probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+    if probabilities.shape[1] == 0:
+        return np.full(len(probabilities), -1, np.int64)
+    return probabilities.argmax(axis=1).astype(np.int64)
+
+
+def measured_split(dataset: ImageDataset, labels: NDArray[np.int64]) -> Split:
+    """Choose the images that measure: test, or validation where none is labelled."""
+    has_test = ((dataset.split == Split.TEST) & (labels >= 0)).any()
+    return Split.TEST if has_test else Split.VALIDATION
+
+
+def _evidence(
+    job: Retrain, predicted: dict[str, NDArray[np.int64]], after: Predictions
+) -> Evidence:
+    dataset, tags = job.dataset, job.anchors.tags
+    part = measured_split(dataset, job.labels)
+    held_out = np.flatnonzero((dataset.split == part) & (job.labels >= 0))
+    old = job.predictions.latents
+    untouched = np.ones(len(dataset), bool)
+    untouched[job.anchors.indices] = False
+    moved = np.linalg.norm(after.latents - old, axis=1)[untouched]
+    size = np.linalg.norm(old, axis=1)[untouched]
+    tagged = tags >= 0
+    return gather_evidence(
+        measured_on=part.name.lower(),
+        held_out=held_out,
+        truth=job.labels[held_out],
+        class_names=job.class_names,
+        predicted=predicted,
+        drift=float(moved.mean() / max(size.mean(), 1e-12)) if len(moved) else 0.0,
+        edited=job.anchors.indices[tagged],
+        tags=tags[tagged],
+    )

@@ -1,0 +1,94 @@
+"""The terms of the editing loss.
+
+The editing loss is ours (the publications of SpaceEditing name a new loss and, later,
+a triplet loss, without a formula)::
+
+    CE(class | mixup) + a * |f - anchor|^2 / v + k * |f' - f'_old|^2 / v + s * stress
+
+with f the latents of edited and f' those of untouched images, and v the variance of
+the old latents, summed over dimensions, so that the weights need no tuning to the
+scale of the network.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+
+def regression(
+    latents: Tensor, targets: Tensor, variance: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Mean squared distance of latents to their targets, over the variance.
+
+    Parameters
+    ----------
+    latents, targets : (m, D) tensors
+        Where the images are and where they shall be.
+    variance : scalar tensor
+        Variance of the old latents, summed over dimensions.
+    weights : (m,) tensor, optional
+        Of each image.
+    """
+    squared = (latents - targets).square().sum(dim=1) / variance
+    return squared.mean() if weights is None else (weights * squared).mean()
+
+
+def sammon_stress(latents: Tensor, positions: Tensor, scale: Tensor) -> Tensor:
+    """Sammon's stress between latent distances and those of an arrangement.
+
+    Sum over pairs of (d_latent - d)^2 / d, over the sum of d, with d the distance on
+    the map times `scale` (Sammon 1969, used as inverse multidimensional scaling as in
+    Lin et al., arXiv 2408.03845, which has no weights).
+
+    Parameters
+    ----------
+    latents : (m, D) tensor
+        Of the arranged images.
+    positions : (m, 2) tensor
+        Their place on the map.
+    scale : scalar tensor
+        Latent distance per map distance.
+    """
+    wanted = F.pdist(positions) * scale
+    wanted = wanted.clamp_min(1e-3 * wanted.mean())
+    distances = F.pdist(latents)
+    return ((distances - wanted).square() / wanted).sum() / wanted.sum()
+
+
+def mixed_cross_entropy(
+    logits: Tensor, targets: Tensor, partners: Tensor, share: float
+) -> Tensor:
+    """Cross-entropy of mixed images: `share` of their own class, the rest of another.
+
+    Parameters
+    ----------
+    logits : (b, C) tensor
+        Of the mixed images.
+    targets, partners : (b,) int64 tensors
+        Class of the image itself and of the one mixed in.
+    share : float
+        Of the image itself (Zhang et al. 2018, "mixup").
+    """
+    own = F.cross_entropy(logits, targets)
+    other = F.cross_entropy(logits, partners)
+    return share * own + (1 - share) * other
+
+
+def scale_of(latents: Tensor, positions: Tensor) -> Tensor:
+    """Latent distance per map distance, so that an arrangement keeps its mean size.
+
+    Parameters
+    ----------
+    latents : (m, D) tensor
+        Of the arranged images before the retraining; m at least 2.
+    positions : (m, 2) tensor
+        Their place on the map.
+    """
+    return F.pdist(latents).mean() / F.pdist(positions).mean().clamp_min(1e-12)
+
+
+def total_variance(latents: Tensor) -> Tensor:
+    """Variance of (N, D) latents, summed over dimensions, never 0."""
+    return latents.var(dim=0, correction=0).sum().clamp_min(torch.finfo().tiny)

@@ -1,0 +1,160 @@
+"""What surrounds a place on the map: neighbours, classes and support."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+NEIGHBOURS = 15
+
+
+@dataclass(frozen=True)
+class Places:
+    """The surroundings of m places.
+
+    Parameters
+    ----------
+    neighbours : (m, k) int64 array
+        Nearest candidate images of each place, nearest first.
+    weights : (m, k) float32 array
+        Weight of each neighbour; a row sums to 1.
+    votes : (m, C) float32 array
+        Share of each class among the neighbours; a row sums to 1, or to 0
+        where nothing is known of them.
+    support : (m,) float32 array
+        0 to 1: how well images surround the place.
+    """
+
+    neighbours: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    votes: NDArray[np.float32]
+    support: NDArray[np.float32]
+
+
+class Surroundings:
+    """Answers what surrounds a place, quickly enough to ask while dragging.
+
+    Parameters
+    ----------
+    positions : (N, 2) float32 array
+        Map coordinates of all images.
+    candidates : (n,) int64 array
+        Images that may speak for a place: those that no edit has touched.
+    beliefs : (N, C) float32 array
+        What is believed of the class of every image, a row each that sums to
+        1, or to 0 where nothing is.
+    """
+
+    def __init__(
+        self,
+        positions: NDArray[np.float32],
+        candidates: NDArray[np.int64],
+        beliefs: NDArray[np.float32],
+    ) -> None:
+        self._candidates = candidates
+        self._positions = positions[candidates]
+        self._beliefs = beliefs
+        self._tree = KDTree(self._positions) if len(candidates) else None
+        self._spacing: NDArray[np.float64] | None = None
+
+    def at(self, places: NDArray[np.float32], k: int = NEIGHBOURS) -> Places:
+        """Describe the surroundings of places.
+
+        The weight of a neighbour at distance d is exp(-(d / mean d)^2), with
+        the mean over the neighbours of its place.
+
+        Support is the product of two judgements. *Density*: the usual distance
+        of the neighbours from their own neighbours over that from the place, at
+        most 1. *Enclosure*: twice one less the length of the mean unit vector to
+        the neighbours, at most 1; it vanishes where all of them lie on one side.
+
+        Parameters
+        ----------
+        places : (m, 2) float32 array
+            Map coordinates.
+        k : int
+            Neighbours to ask.
+        """
+        m, n_classes = len(places), self._beliefs.shape[1]
+        k = min(k, len(self._candidates))
+        if self._tree is None or not m:
+            return Places(
+                np.empty((m, 0), np.int64),
+                np.empty((m, 0), np.float32),
+                np.zeros((m, n_classes), np.float32),
+                np.zeros(m, np.float32),
+            )
+        distances, rows = self._tree.query(places, k=k)
+        distances, rows = distances.reshape(m, k), rows.reshape(m, k)
+        mean = distances.mean(axis=1, keepdims=True)
+        weights = np.exp(-((distances / np.where(mean > 0, mean, 1)) ** 2))
+        weights /= weights.sum(axis=1, keepdims=True)
+        neighbours = self._candidates[rows]
+        votes = np.einsum("mk,mkc->mc", weights, self._beliefs[neighbours])
+        total = votes.sum(axis=1, keepdims=True)
+        np.divide(votes, total, out=votes, where=total > 0)
+        support = self._density(distances, rows) * self._enclosure(places, rows)
+        return Places(
+            neighbours,
+            weights.astype(np.float32),
+            votes.astype(np.float32),
+            support.astype(np.float32),
+        )
+
+    def _density(
+        self, distances: NDArray[np.float64], rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        reach = distances[:, -1]
+        usual = np.median(self._spacings(rows.shape[1])[rows], axis=1)
+        return np.minimum(1, usual / np.where(reach > 0, reach, np.inf)) + (reach == 0)
+
+    def _enclosure(
+        self, places: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        offsets = self._positions[rows] - places[:, None]
+        lengths = np.linalg.norm(offsets, axis=2, keepdims=True)
+        units = np.divide(
+            offsets, lengths, out=np.zeros_like(offsets), where=lengths > 0
+        )
+        return np.minimum(1, 2 * (1 - np.linalg.norm(units.mean(axis=1), axis=1)))
+
+    def _spacings(self, k: int) -> NDArray[np.float64]:
+        """Distance of every candidate to its k-th neighbour, found once."""
+        if self._spacing is None:
+            assert self._tree is not None
+            reach = min(k + 1, len(self._candidates))
+            distances, _ = self._tree.query(self._positions, k=[reach])
+            self._spacing = distances[:, 0]
+        return self._spacing
+
+
+def beliefs(
+    labels: NDArray[np.int64], probabilities: NDArray[np.float32], n_classes: int
+) -> NDArray[np.float32]:
+    """Return what is believed of every image's class.
+
+    The class of a labelled image is certain; of another one the network's
+    probabilities are believed, where it has any.
+
+    Parameters
+    ----------
+    labels : (N,) int64 array
+        Classes, -1 for none.
+    probabilities : (N, c) float32 array
+        Of the network, over its first c of the C classes.
+    n_classes : int
+        Number of classes C.
+
+    Returns
+    -------
+    (N, C) float32 array
+    """
+    believed = np.zeros((len(labels), n_classes), np.float32)
+    believed[:, : probabilities.shape[1]] = probabilities
+    known = np.flatnonzero(labels >= 0)
+    believed[known] = 0
+    believed[known, labels[known]] = 1
+    return believed

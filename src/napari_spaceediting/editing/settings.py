@@ -1,0 +1,107 @@
+"""How a round of retraining is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from napari_spaceediting.network.spec import Trainable
+
+
+@dataclass(frozen=True)
+class RetrainSettings:
+    """Settings of one round.
+
+    Weights left at None follow from the share of training images that have a
+    class: the values of our experiments with few labels below one half, those with
+    many labels above.
+
+    Parameters
+    ----------
+    steps : int
+        Optimiser steps.
+    batch_size : int
+        Labelled images per step.
+    edit_batch_size : int
+        Edited, and as many untouched, images per step.
+    learning_rate, weight_decay : float
+        Of AdamW.
+    mixup : float
+        Alpha of the beta distribution that mixes images (Zhang et al. 2018).
+    anchor_weight : float or None
+        Of the regression to the latent anchors.
+    keep_weight : float or None
+        Of the regression of untouched images to their old latents.
+    arrange_weight : float
+        Of the stress of arranged images.
+    averaging : float or None
+        Decay of the exponential moving average of the weights.
+    trainable : {"head", "last_block", "all"}
+        Which part trains.
+    control : bool
+        Whether to run the same training without the edits beside it.
+    seed : int
+        Of every random choice.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    """
+
+    steps: int = 200
+    batch_size: int = 128
+    edit_batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+    mixup: float = 1.0
+    anchor_weight: float | None = None
+    keep_weight: float | None = None
+    arrange_weight: float = 1.0
+    averaging: float | None = None
+    trainable: Trainable = "head"
+    control: bool = True
+    seed: int = 0
+    device: str = "auto"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values as JSON-ready types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RetrainSettings:
+        """Build from what `to_dict` returned."""
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights that a round uses, none of them open."""
+
+    anchor: float
+    keep: float
+    arrange: float
+    averaging: float
+
+
+def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
+    """Fill in the weights that the settings leave open.
+
+    Parameters
+    ----------
+    settings : RetrainSettings
+        The settings.
+    labelled_share : float
+        Share of the training images that have a class, 0 to 1.
+    """
+    usual = (
+        Weights(anchor=0.5, keep=0.1, arrange=1.0, averaging=0.98)
+        if labelled_share < 0.5
+        else Weights(anchor=1.0, keep=0.5, arrange=1.0, averaging=0.99)
+    )
+    return Weights(
+        anchor=usual.anchor
+        if settings.anchor_weight is None
+        else settings.anchor_weight,
+        keep=usual.keep if settings.keep_weight is None else settings.keep_weight,
+        arrange=settings.arrange_weight,
+        averaging=usual.averaging if settings.averaging is None else settings.averaging,
+    )
