@@ -1,0 +1,229 @@
+"""Networks that turn images into features, and how to add one's own.
+
+Any module can serve::
+
+    def my_backbone(spec):
+        return Backbone(my_module, nn.Flatten(), n_features=512)
+
+    register_backbone("mine", my_backbone)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.network.weights import (
+    PUBLISHED,
+    load_weights,
+    read_weights,
+)
+
+BackboneFactory = Callable[[ClassifierSpec], "Backbone"]
+
+
+class Backbone(nn.Module):
+    """A network from images to features, in two parts.
+
+    Parameters
+    ----------
+    trunk : torch.nn.Module
+        From images, float32 (n, C, H, W) in [0, 1], to activations. It begins with
+        whatever the images need first, such as `Prepare`.
+    last_block : torch.nn.Module
+        From those activations to features (n, F). This is what trains, beside the
+        head, where `trainable` is "last_block". `nn.Flatten()` if there is nothing
+        to split off.
+    n_features : int
+        F.
+    """
+
+    def __init__(
+        self, trunk: nn.Module, last_block: nn.Module, n_features: int
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.last_block = last_block
+        self.n_features = n_features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the features (n, F) of images (n, C, H, W) in [0, 1]."""
+        features: Tensor = self.last_block(self.trunk(images))
+        return features
+
+
+class Prepare(nn.Module):
+    """Bring images to the size, channels and value range that a network expects.
+
+    Parameters
+    ----------
+    mean, std : sequence of float
+        Per channel; images become (image - mean) / std.
+    size : tuple of int, optional
+        Height and width that every image is brought to.
+    min_side : int
+        Images whose shorter side is below it are enlarged, keeping their aspect.
+        Both are bilinear.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        size: tuple[int, int] | None = None,
+        min_side: int = 0,
+    ) -> None:
+        super().__init__()
+        # Constants of the architecture, so they are no part of the weights.
+        self.register_buffer(
+            "mean", torch.tensor(mean).view(-1, 1, 1), persistent=False
+        )
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+        self.size = size
+        self.min_side = min_side
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return prepared images; one channel is repeated where more are expected."""
+        height, width = images.shape[-2:]
+        size = self.size
+        if size is None and min(height, width) < self.min_side:
+            factor = self.min_side / min(height, width)
+            size = (round(height * factor), round(width * factor))
+        if size is not None and size != (height, width):
+            shrinks = size[0] < height or size[1] < width
+            images = F.interpolate(images, size, mode="bilinear", antialias=shrinks)
+        return (images - self.mean) / self.std
+
+
+class Quarters(nn.Module):
+    """Average each quarter of a feature map: (n, C, H, W) to (n, 4 C).
+
+    The same as adaptive average pooling to 2 × 2 (an odd middle row or column
+    belongs to both halves), which neither Apple's GPU has for every size nor CUDA
+    in a deterministic form.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return the pooled features."""
+        height, width = (-(-side // 2) for side in maps.shape[-2:])
+        quarters = [
+            half[..., columns].mean(dim=(-2, -1))
+            for half in (maps[..., :height, :], maps[..., -height:, :])
+            for columns in (slice(width), slice(-width, None))
+        ]
+        return torch.cat(quarters, dim=1)
+
+
+def small_cnn(spec: ClassifierSpec) -> Backbone:
+    """Return a small network for images of 8 to about 96 px: 512 features.
+
+    Three convolutions (16, 32 and 128 maps) pooled to 2 × 2. The last of them is the
+    last block. It has no batch normalisation, so a batch of any size, and a frozen
+    part, give each image the same features.
+    """
+    if spec.weights == PUBLISHED:
+        raise SpaceEditingError(
+            "There are no published weights for small_cnn: leave the weights empty, or "
+            f"choose one of {', '.join(PUBLISHED_BACKBONES)}."
+        )
+    trunk = nn.Sequential(
+        Prepare([0.5] * spec.in_channels, [0.25] * spec.in_channels),
+        nn.Conv2d(spec.in_channels, 16, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    )
+    last_block = nn.Sequential(nn.Conv2d(32, 128, 3, padding=1), nn.ReLU(), Quarters())
+    return Backbone(trunk, last_block, n_features=4 * 128)
+
+
+PUBLISHED_BACKBONES = (
+    "resnet18",
+    "resnet50",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "efficientnet_b0",
+    "convnext_tiny",
+    "vit_b_16",
+    "vgg19",
+)
+"""Backbones of torchvision, whose published weights can be had."""
+
+
+def _published(name: str, spec: ClassifierSpec) -> Backbone:
+    from napari_spaceediting.network.published import build  # torchvision: slow
+
+    return build(name, spec)
+
+
+_REGISTRY: dict[str, BackboneFactory] = {
+    "small_cnn": small_cnn,
+    **{name: partial(_published, name) for name in PUBLISHED_BACKBONES},
+}
+
+
+def register_backbone(name: str, factory: BackboneFactory) -> None:
+    """Make a backbone available under a name, replacing one of the same name.
+
+    Parameters
+    ----------
+    name : str
+        As in `ClassifierSpec.backbone`.
+    factory : callable
+        From a spec (`in_channels` and `image_size` say what images come) to a
+        `Backbone` on the CPU. Weights in a local file are loaded by `build_backbone`;
+        a factory only needs to look at `spec.weights` if it has published ones.
+    """
+    _REGISTRY[name] = factory
+
+
+def available_backbones() -> tuple[str, ...]:
+    """Return the names that `build_backbone` knows."""
+    return tuple(_REGISTRY)
+
+
+def build_backbone(spec: ClassifierSpec) -> Backbone:
+    """Build the backbone of a spec with the weights that it names.
+
+    A local file holds the weights under the names that they have in `Backbone` or in
+    a `LatentClassifier`, whose embedding and head are left out; for a backbone of
+    torchvision the names that torchvision gives them will do too. Random weights come
+    from torch's global generator.
+
+    Raises
+    ------
+    SpaceEditingError
+        If the name is unknown, or the weights are missing or do not fit.
+    """
+    if spec.backbone not in _REGISTRY:
+        raise SpaceEditingError(
+            f'There is no backbone "{spec.backbone}": choose one of '
+            f"{', '.join(_REGISTRY)}, or register it first."
+        )
+    build = _REGISTRY[spec.backbone]
+    if spec.weights is None or spec.weights == PUBLISHED:
+        return build(spec)
+    weights = {
+        name.removeprefix("backbone."): value
+        for name, value in read_weights(spec.weights).items()
+    }
+    parts = ("trunk.", "last_block.")
+    ours = {name: value for name, value in weights.items() if name.startswith(parts)}
+    if not ours and spec.backbone in PUBLISHED_BACKBONES:
+        return build(spec)
+    backbone = build(replace(spec, weights=None))
+    load_weights(backbone, ours or weights, Path(spec.weights).name)
+    return backbone

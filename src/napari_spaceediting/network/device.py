@@ -1,0 +1,66 @@
+"""Choice of the device that a network runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from napari_spaceediting.errors import SpaceEditingError, TrainingFailed
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device of that name.
+
+    Parameters
+    ----------
+    name : str
+        "auto" (the best one there is), "cpu", "cuda" (or "cuda:1") or "mps".
+
+    Raises
+    ------
+    SpaceEditingError
+        If this machine has no such device.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available.get(name.partition(":")[0], False):
+        usable = ", ".join(kind for kind, there in available.items() if there)
+        raise SpaceEditingError(
+            f'The device "{name}" is not available here: choose one of auto, {usable}.'
+        )
+    return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """Return a name for people, such as "cuda (NVIDIA H100)"."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return str(device)
+
+
+@contextmanager
+def torch_errors_in_words() -> Iterator[None]:
+    """Turn errors of torch into `TrainingFailed` with a sentence to act on."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory() from error
+    except RuntimeError as error:
+        if "allocate memory" in str(error) or "out of memory" in str(error):
+            raise _out_of_memory() from error
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise TrainingFailed(f"The network could not be run: {reason}.") from error
+
+
+def _out_of_memory() -> TrainingFailed:
+    return TrainingFailed(
+        "The memory is not enough for this network: choose a smaller batch size or "
+        "train only the head."
+    )

@@ -1,0 +1,107 @@
+"""Latents and class probabilities of images."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.activations import FrozenUpTo, activations
+from napari_spaceediting.network.classifier import LatentClassifier
+from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.spec import Predictions
+
+
+def predict(
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    *,
+    frozen_up_to: FrozenUpTo = "head",
+    cache_dir: Path | None = None,
+    device: str = "auto",
+    batch_size: int = 256,
+) -> Generator[Progress, None, Predictions]:
+    """Compute latents and probabilities of all images of a data set, in its order.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Moved to the device and put into evaluation mode.
+    dataset : ImageDataset
+        N images.
+    frozen_up_to : {"head", "last_block"}
+        Which cached activations to go by, see `activations`; the result is the same.
+        "last_block" saves reading the images after a training of the last block.
+    cache_dir, device, batch_size
+        As for `activations`.
+
+    Yields
+    ------
+    Progress
+        In images.
+
+    Raises
+    ------
+    TrainingFailed
+        If torch cannot run the network.
+    DataError
+        If an image cannot be read.
+    """
+    classifier.eval()
+    inputs = yield from activations(
+        classifier,
+        dataset,
+        frozen_up_to,
+        cache_dir=cache_dir,
+        device=device,
+        batch_size=batch_size,
+    )
+    return (
+        yield from predict_from(
+            classifier, inputs, frozen_up_to, device=device, batch_size=batch_size
+        )
+    )
+
+
+def predict_from(
+    classifier: LatentClassifier,
+    inputs: NDArray[np.float32],
+    frozen_up_to: FrozenUpTo = "head",
+    *,
+    device: str = "auto",
+    batch_size: int = 256,
+) -> Generator[Progress, None, Predictions]:
+    """Compute latents and probabilities from activations.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Moved to the device and put into evaluation mode.
+    inputs : (N, ...) float32 array
+        What `activations` gave for `frozen_up_to`.
+
+    Yields
+    ------
+    Progress
+        In images.
+    """
+    target = pick_device(device)
+    tail = classifier.to(target).tail(frozen_up_to).eval()
+    spec = classifier.spec
+    latents = np.empty((len(inputs), spec.latent_dim), np.float32)
+    probabilities = np.empty((len(inputs), spec.n_classes), np.float32)
+    for start in range(0, len(inputs), batch_size):
+        block = slice(start, start + batch_size)
+        with torch_errors_in_words(), torch.inference_mode():
+            batch = torch.from_numpy(np.array(inputs[block])).to(target)
+            some_latents, logits = tail(batch)
+            latents[block] = some_latents.cpu().numpy()
+            probabilities[block] = logits.softmax(dim=1).cpu().numpy()
+        done = min(start + batch_size, len(inputs))
+        yield Progress(done, len(inputs), "Predict")
+    return Predictions(latents, probabilities)
