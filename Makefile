@@ -1,0 +1,77 @@
+# make test   set up everything, and run the tests with both Qt bindings
+# make demo   set up everything, and show what the plugin does
+# make lint   format, lint and type checks
+# make docs-pictures   draw the pictures of the documentation
+#
+# PYTHON=python3.12 chooses the interpreter of the environment in .venv.
+# VENV=FOLDER uses an environment of your own; nothing is installed into it.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+SYSTEM := Windows
+else
+BIN := $(VENV)/bin
+SYSTEM := $(shell uname -s)
+endif
+PY := $(BIN)/python
+
+# Linux without a display draws to a virtual one.
+ON_DISPLAY :=
+DEMO_OPTIONS :=
+ifeq ($(SYSTEM),Linux)
+ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
+ON_DISPLAY := xvfb-run -a -s "-screen 0 1600x1000x24"
+DEMO_OPTIONS := --headless --picture out/demo.png --json out/demo.json
+endif
+endif
+
+TEST_READY :=
+LINT_READY :=
+ifeq ($(origin VENV),file)
+TEST_READY := $(VENV)/.ready-test
+LINT_READY := $(VENV)/.ready-lint
+endif
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DELETE_ON_ERROR:
+.PHONY: test demo lint docs-pictures system-packages
+
+# Small arrays all over the tests: more threads only wait for each other.
+test: export OMP_NUM_THREADS = 1
+test: $(TEST_READY) system-packages
+	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(ON_DISPLAY) $(PY) -m pytest $(PYTEST_OPTIONS)
+	QT_API=pyside6 PYTEST_QT_API=pyside6 $(ON_DISPLAY) $(PY) -m pytest tests/plugin $(PYTEST_OPTIONS)
+
+demo: $(TEST_READY) system-packages
+	$(if $(DEMO_OPTIONS),mkdir -p out)
+	$(BIN)/napari-spaceediting demo $(DEMO_OPTIONS)
+	$(if $(DEMO_OPTIONS),@echo "No display: see out/demo.png and out/demo.json.")
+
+lint: $(LINT_READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m npe2 validate napari.yaml
+
+docs-pictures: $(TEST_READY) system-packages
+	$(ON_DISPLAY) $(PY) docs/make_pictures.py
+
+system-packages:
+	@sh tools/system-packages.sh
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.ready-test: $(VENV)/pyvenv.cfg pyproject.toml
+	$(PY) -m pip install --editable ".[test]"
+	@touch $@
+
+$(VENV)/.ready-lint: $(VENV)/.ready-test
+	$(PY) -m pip install --group dev
+	@touch $@
