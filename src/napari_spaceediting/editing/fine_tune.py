@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +43,9 @@ from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.spec import Predictions
 
 _ARRANGED_PER_STEP = 64
+
+_Fetch = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""From dataset indices to what the tail of the network takes."""
 
 
 @dataclass(frozen=True)
@@ -105,28 +108,42 @@ def _train_arm(
     torch.manual_seed(settings.seed)
     spec = replace(job.spec, n_classes=len(job.class_names))
     with torch_errors_in_words():
-        classifier = classifier_from(spec, job.state).to(device)
-        inputs = yield from activations(
-            classifier,
-            job.dataset,
-            settings.trainable,
-            cache_dir=job.cache_dir,
-            device=device,
-        )
+        classifier = classifier_from(spec, job.state, seed=settings.seed).to(device)
+        fetch = yield from _inputs(job, classifier)
         tail = classifier.tail(settings.trainable)
         averaged, losses = yield from _optimise(
-            tail, inputs, job, arm, number, n_arms, device
+            tail, fetch, job, arm, number, n_arms, device
         )
         tail.load_state_dict(averaged.state_dict())
         predictions = yield from predict(
-            classifier, job.dataset, cache_dir=job.cache_dir, device=device
+            classifier,
+            job.dataset,
+            frozen_up_to="last_block" if settings.trainable == "last_block" else "head",
+            cache_dir=job.cache_dir,
+            device=settings.device,
         )
     return classifier, predictions, losses
 
 
+def _inputs(
+    job: Retrain, classifier: LatentClassifier
+) -> Generator[Progress, None, _Fetch]:
+    trainable = job.settings.trainable
+    if trainable == "all":
+        return job.dataset.images
+    rows = yield from activations(
+        classifier,
+        job.dataset,
+        trainable,
+        cache_dir=job.cache_dir,
+        device=job.settings.device,
+    )
+    return rows.__getitem__
+
+
 def _optimise(
     tail: nn.Module,
-    inputs: NDArray[np.float32],
+    fetch: _Fetch,
     job: Retrain,
     arm: _Arm,
     number: int,
@@ -143,7 +160,7 @@ def _optimise(
     optimiser = torch.optim.AdamW(
         tail.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
-    step = _Step(tail, inputs, job.predictions.latents, arm, weights, settings, device)
+    step = _Step(tail, fetch, job.predictions.latents, arm, weights, settings, device)
     untouched = training.copy()
     if arm.anchors is not None:
         untouched[arm.anchors.indices] = False
@@ -184,7 +201,7 @@ class _Step:
     def __init__(
         self,
         tail: nn.Module,
-        inputs: NDArray[np.float32],
+        fetch: _Fetch,
         old: NDArray[np.float32],
         arm: _Arm,
         weights: Weights,
@@ -192,7 +209,7 @@ class _Step:
         device: torch.device,
     ) -> None:
         self._tail = tail
-        self._inputs = inputs
+        self._fetch = fetch
         self._old = old
         self._weights = weights
         self._settings = settings
@@ -255,7 +272,7 @@ class _Step:
         return arrangements
 
     def _rows(self, indices: NDArray[np.int64]) -> Tensor:
-        return self._tensor(self._inputs[indices])
+        return self._tensor(self._fetch(indices))
 
     def _tensor(self, array: NDArray[np.generic]) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), device=self._device)

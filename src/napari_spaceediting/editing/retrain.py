@@ -81,7 +81,7 @@ class Retrain:
     spec: ClassifierSpec
     state: State = field(repr=False)
     predictions: Predictions = field(repr=False)
-    settings: RetrainSettings = RetrainSettings()
+    settings: RetrainSettings = field(default_factory=RetrainSettings)
     cache_dir: Path | None = None
 
     name = "Retrain with edits"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from napari_spaceediting.network.spec import Trainable
@@ -97,11 +97,10 @@ def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
         if labelled_share < 0.5
         else Weights(anchor=1.0, keep=0.5, arrange=1.0, averaging=0.99)
     )
-    return Weights(
-        anchor=usual.anchor
-        if settings.anchor_weight is None
-        else settings.anchor_weight,
-        keep=usual.keep if settings.keep_weight is None else settings.keep_weight,
-        arrange=settings.arrange_weight,
-        averaging=usual.averaging if settings.averaging is None else settings.averaging,
-    )
+    chosen = {
+        "anchor": settings.anchor_weight,
+        "keep": settings.keep_weight,
+        "arrange": settings.arrange_weight,
+        "averaging": settings.averaging,
+    }
+    return replace(usual, **{k: v for k, v in chosen.items() if v is not None})

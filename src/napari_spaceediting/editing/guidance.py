@@ -1,0 +1,297 @@
+"""Which images are worth looking at next, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.editing.homes import Homes, find_homes, place_for
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.spec import Predictions
+from napari_spaceediting.projection.neighbours import nearest
+
+NEIGHBOURS = 15
+GROUP_SIZE = 10
+
+
+class ProposalKind(StrEnum):
+    """Why something is proposed."""
+
+    MISLABELLED = "mislabelled"
+    GROUP = "group"
+    AMBIGUOUS = "ambiguous"
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """Images worth a decision.
+
+    Parameters
+    ----------
+    kind : ProposalKind
+        Why they are proposed.
+    indices : (n,) int64 array
+        The images; more than one where a lasso could name them together.
+    reason : str
+        Why, in one sentence.
+    tag : str or None
+        Class that is proposed.
+    place : (2,) float32 array or None
+        Where on the map images of that class lie near by; None to leave them there.
+    score : float
+        Urgency among proposals of its kind, 0 to 1.
+    """
+
+    kind: ProposalKind
+    indices: NDArray[np.int64]
+    reason: str
+    tag: str | None
+    place: NDArray[np.float32] | None
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """Rank what is worth looking at next.
+
+    Parameters
+    ----------
+    class_names : tuple of str
+        The C classes.
+    labels : (N,) int64 array
+        Classes after the open edits, -1 for none.
+    settled : (N,) bool array
+        Images that need no look: edited, confirmed or held out.
+    held_out : (N,) bool array
+        Images kept apart; they give no evidence either.
+    predictions : Predictions
+        Of the network that is shown.
+    margins : (N,) float32 array
+        Area under the margin, NaN where there is none.
+    positions : (N, 2) float32 array
+        Map coordinates.
+    n_proposals : int
+        How many to return at most.
+    seed : int
+        Of the clustering.
+    """
+
+    class_names: tuple[str, ...]
+    labels: NDArray[np.int64] = field(repr=False)
+    settled: NDArray[np.bool_] = field(repr=False)
+    held_out: NDArray[np.bool_] = field(repr=False)
+    predictions: Predictions = field(repr=False)
+    margins: NDArray[np.float32] = field(repr=False)
+    positions: NDArray[np.float32] = field(repr=False)
+    n_proposals: int = 50
+    seed: int = 0
+
+    name = "Look for what is worth a decision"
+
+    def run(self) -> Generator[Progress, None, list[Proposal]]:
+        """Return proposals, the most useful first.
+
+        The mix follows the share of labelled training images: with few labels
+        groups to name come first, with many the probably wrong labels.
+        """
+        yield Progress(0, 3, "Comparing neighbours")
+        training = ~self.held_out
+        wrong = self._mislabelled()
+        yield Progress(1, 3, "Grouping what has no label")
+        groups = self._groups()
+        yield Progress(2, 3, "Weighing doubts")
+        doubts = self._ambiguous()
+        labelled = np.count_nonzero((self.labels >= 0) & training)
+        few = labelled < 0.5 * np.count_nonzero(training)
+        order = (groups, doubts, wrong) if few else (wrong, doubts, groups)
+        return _interleave(order, (3, 1, 1), self.n_proposals)
+
+    def _mislabelled(self) -> list[Proposal]:
+        """Return labelled images whose label is doubted.
+
+        The suspicion is the mean rank of three signs: a small area under the margin
+        (Pleiss et al. 2020), a small probability of the given class, and few nearest
+        latent neighbours of the given class.
+        """
+        at = np.flatnonzero((self.labels >= 0) & ~self.settled)
+        trained = np.flatnonzero((self.labels >= 0) & ~self.held_out)
+        known = self.predictions.probabilities.shape[1]
+        at = at[self.labels[at] < known]
+        if len(at) < 2 or len(trained) <= NEIGHBOURS:
+            return []
+        votes = self._votes(at, trained)
+        given = self.labels[at]
+        rows = np.arange(len(at))
+        probabilities = self.predictions.probabilities[at]
+        signs = [
+            np.where(np.isnan(self.margins[at]), np.inf, self.margins[at]),
+            probabilities[rows, given],
+            votes[rows, given],
+        ]
+        suspicion = 1 - np.mean([_ranks(sign) for sign in signs], axis=0)
+        doubted = votes.argmax(axis=1)
+        worth = (doubted != given) & (probabilities.argmax(axis=1) != given)
+        return self._spread(
+            [
+                self._proposal(
+                    ProposalKind.MISLABELLED,
+                    at[[row]],
+                    int(doubted[row]),
+                    float(suspicion[row]),
+                    f"{round(votes[row, doubted[row]] * NEIGHBOURS)} of its "
+                    f"{NEIGHBOURS} most similar images are "
+                    f"{self.class_names[doubted[row]]}; labelled "
+                    f"{self.class_names[given[row]]}; network "
+                    f"{probabilities[row, doubted[row]]:.2f} for "
+                    f"{self.class_names[doubted[row]]}.",
+                )
+                for row in np.argsort(-suspicion)
+                if worth[row]
+            ]
+        )
+
+    def _groups(self) -> list[Proposal]:
+        """Return unlabelled images that lie together in latents and map."""
+        from sklearn.cluster import MiniBatchKMeans
+
+        at = np.flatnonzero((self.labels < 0) & ~self.settled)
+        n_groups = min(self.n_proposals, len(at) // GROUP_SIZE)
+        if n_groups < 1:
+            return []
+        latents = self.predictions.latents[at]
+        clusters = MiniBatchKMeans(n_groups, random_state=self.seed, n_init=3)
+        assigned = clusters.fit_predict(latents)
+        centres = clusters.cluster_centers_[assigned]
+        distances = np.linalg.norm(latents - centres, axis=1)
+        proposals = []
+        for cluster in range(n_groups):
+            members = np.flatnonzero(assigned == cluster)
+            if not len(members):
+                continue
+            medoid = members[distances[members].argmin()]
+            offsets = self.positions[at[members]] - self.positions[at[medoid]]
+            near = np.argsort(np.linalg.norm(offsets, axis=1))[:GROUP_SIZE]
+            group = at[members[near]]
+            tag, reason = self._opinion(group)
+            share = len(members) / len(at)
+            proposals.append(
+                self._proposal(ProposalKind.GROUP, group, tag, share, reason)
+            )
+        return sorted(proposals, key=lambda proposal: -proposal.score)
+
+    def _opinion(self, group: NDArray[np.int64]) -> tuple[int | None, str]:
+        size = len(group)
+        start = f"{size} unlabelled images that look alike to the network"
+        probabilities = self.predictions.probabilities[group]
+        if not probabilities.shape[1]:
+            return None, f"{start}: what are they?"
+        guesses = np.bincount(probabilities.argmax(axis=1))
+        tag = int(guesses.argmax())
+        return tag, (
+            f"{start}; it says {self.class_names[tag]} for {guesses[tag]} of them."
+        )
+
+    def _ambiguous(self) -> list[Proposal]:
+        """Return unlabelled images between two classes."""
+        at = np.flatnonzero((self.labels < 0) & ~self.settled)
+        probabilities = self.predictions.probabilities
+        if probabilities.shape[1] < 2 or not len(at):
+            return []
+        best = np.argsort(-probabilities[at], axis=1)[:, :2]
+        first, second = np.take_along_axis(probabilities[at], best, axis=1).T
+        margin = first - second
+        return self._spread(
+            [
+                self._proposal(
+                    ProposalKind.AMBIGUOUS,
+                    at[[row]],
+                    int(best[row, 0]),
+                    float(1 - margin[row]),
+                    f"The network wavers between {self.class_names[best[row, 0]]} "
+                    f"({first[row]:.2f}) and {self.class_names[best[row, 1]]} "
+                    f"({second[row]:.2f}).",
+                )
+                for row in np.argsort(margin)[: 4 * self.n_proposals]
+            ]
+        )
+
+    def _votes(
+        self, at: NDArray[np.int64], trained: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Class shares among the nearest labelled training images in latent space."""
+        neighbours, _ = nearest(self.predictions.latents[trained], NEIGHBOURS)
+        row_of = np.full(len(self.labels), -1)
+        row_of[trained] = np.arange(len(trained))
+        classes = self.labels[trained][neighbours[row_of[at]]]
+        votes = np.zeros((len(at), len(self.class_names)), np.float32)
+        np.add.at(votes, (np.arange(len(at))[:, None], classes), 1 / classes.shape[1])
+        return votes
+
+    def _spread(self, proposals: list[Proposal]) -> list[Proposal]:
+        """Leave out what lies next to something that is proposed already."""
+        if not proposals:
+            return []
+        radius = 0.01 * np.ptp(self.positions, axis=0).max()
+        kept: list[Proposal] = []
+        taken = np.empty((0, 2), np.float32)
+        for proposal in proposals:
+            place = self.positions[proposal.indices[0]]
+            if (np.linalg.norm(taken - place, axis=1) > radius).all():
+                kept.append(proposal)
+                taken = np.vstack([taken, place])
+            if len(kept) == self.n_proposals:
+                break
+        return kept
+
+    def _proposal(
+        self,
+        kind: ProposalKind,
+        indices: NDArray[np.int64],
+        tag: int | None,
+        score: float,
+        reason: str,
+    ) -> Proposal:
+        name = None if tag is None else self.class_names[tag]
+        place = None if tag is None else self._place_of(tag, indices)
+        return Proposal(kind, indices, reason, name, place, score)
+
+    def _place_of(
+        self, tag: int, indices: NDArray[np.int64]
+    ) -> NDArray[np.float32] | None:
+        """Nearest place where the class is at home, None if the images lie there."""
+        return place_for(tag, self.positions[indices].mean(axis=0), self._homes)
+
+    @cached_property
+    def _homes(self) -> Homes:
+        return find_homes(
+            self.positions,
+            self.labels,
+            self.predictions.probabilities,
+            np.flatnonzero(~self.held_out),
+            len(self.class_names),
+        )
+
+
+def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Rank of each value, 0 for the smallest to 1 for the largest."""
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = np.linspace(0, 1, len(values))
+    return ranks
+
+
+def _interleave(
+    queues: tuple[list[Proposal], ...], shares: tuple[int, ...], limit: int
+) -> list[Proposal]:
+    """Take from each queue in turn as many as its share, until all are empty."""
+    rest = [list(queue) for queue in queues]
+    mixed: list[Proposal] = []
+    while any(rest) and len(mixed) < limit:
+        for queue, share in zip(rest, shares, strict=True):
+            mixed += queue[:share]
+            del queue[:share]
+    return mixed[:limit]

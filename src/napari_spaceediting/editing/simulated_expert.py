@@ -1,0 +1,105 @@
+"""An expert who knows the true classes and sees what a user sees.
+
+For demonstrations and benchmarks: such a user looks at the images that guidance
+proposes, knows the true class of each, and acts on the map. Of a group the expert
+names the class of the majority, if it is clear, and leaves out some of the images
+that plainly differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin
+from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.homes import Homes, place_for
+
+CLEAR_MAJORITY = 0.7
+LEFT_OUT = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedExpert:
+    """Decides proposals by the true classes.
+
+    Parameters
+    ----------
+    truth : (N,) int64 array
+        True class of every image.
+    class_names : tuple of str
+        Names of the classes.
+    rng : numpy.random.Generator
+        Chooses which of the images that differ are noticed.
+    """
+
+    truth: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    rng: np.random.Generator
+
+    knowledge = (
+        "knows the true class of every image that it looks at; looks at what "
+        "guidance proposes; names a group where at least "
+        f"{CLEAR_MAJORITY:.0%} are of one class, and leaves out {LEFT_OUT:.0%} of "
+        "those that differ"
+    )
+
+    def decide(
+        self, proposal: Proposal, positions: NDArray[np.float32], homes: Homes
+    ) -> ImageEdit:
+        """Answer a proposal with an edit.
+
+        Images that lie where their class is at home are pinned; others are moved to
+        the nearest place where it is. Of a group without a clear majority only the
+        first image is named.
+
+        Parameters
+        ----------
+        proposal : Proposal
+            What guidance proposes.
+        positions : (N, 2) float32 array
+            Map coordinates.
+        homes : Homes
+            Where the classes are at home on the map.
+        """
+        at = proposal.indices
+        counts = np.bincount(self.truth[at], minlength=len(self.class_names))
+        tag = int(counts.argmax())
+        if counts[tag] < CLEAR_MAJORITY * len(at):
+            at = at[:1]
+            tag = int(self.truth[at[0]])
+        differs = self.truth[at] != tag
+        at = at[~(differs & (self.rng.random(len(at)) < LEFT_OUT))]
+        start = positions[at]
+        place = place_for(tag, start.mean(axis=0), homes)
+        if place is None:
+            return Pin(at, self.class_names[tag])
+        end = start + (place - start.mean(axis=0))
+        return Move(
+            at, start, end.astype(np.float32), Intent.BELONGS, self.class_names[tag]
+        )
+
+    def work_through(
+        self,
+        proposals: Sequence[Proposal],
+        budget: int,
+        positions: NDArray[np.float32],
+        homes: Homes,
+    ) -> list[ImageEdit]:
+        """Decide the first proposals, one action each.
+
+        Parameters
+        ----------
+        proposals : sequence of Proposal
+            In the order of guidance.
+        budget : int
+            Actions at most.
+        positions, homes
+            As for `decide`.
+        """
+        return [
+            self.decide(proposal, positions, homes) for proposal in proposals[:budget]
+        ]

@@ -1,0 +1,457 @@
+"""The session: the only owner of mutable state, changed on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.editing.anchors import find_anchors, surroundings
+from napari_spaceediting.editing.edits import Edit, EditState, check_edit, fold
+from napari_spaceediting.editing.guidance import Guide
+from napari_spaceediting.editing.log import EditLog
+from napari_spaceediting.editing.places import Surroundings
+from napari_spaceediting.editing.retrain import Retrain, RetrainResult
+from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.errors import EditError, SessionError
+from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
+from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.projection.layout import MapJob, MapResult
+from napari_spaceediting.projection.pca import pca_map
+from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.state import (
+    Checkpoint,
+    Map,
+    Network,
+    Round,
+    RoundStatus,
+    SessionState,
+)
+
+
+class Session:
+    """A data set, its network and map, the edits on it and the rounds so far.
+
+    Long work happens in jobs, which the session prepares (`training`, `mapping`,
+    `retraining`, `guiding`) and whose results it takes (`take_network`, `take_map`,
+    `propose`); between the two it is unchanged.
+
+    Parameters
+    ----------
+    state : SessionState
+        What to start with; see `new_session` and `storage.load`.
+    cache_dir : Path or None
+        Where frozen activations are kept; None for the user's cache.
+
+    Signals
+    -------
+    edits_changed
+        The list of edits is another one.
+    shown_changed
+        Network, map or labels that are shown are others.
+    rounds_changed
+        There is a new round, or a decision on one.
+    """
+
+    edits_changed = Signal()
+    shown_changed = Signal()
+    rounds_changed = Signal()
+
+    def __init__(self, state: SessionState, cache_dir: Path | None = None) -> None:
+        self._state = state
+        self._folded: EditState | None = None
+        self._surroundings: Surroundings | None = None
+        self.cache_dir = cache_dir
+
+    @property
+    def state(self) -> SessionState:
+        """Everything the session knows, as an immutable value."""
+        return self._state
+
+    @property
+    def dataset(self) -> ImageDataset:
+        """The images."""
+        return self._state.dataset
+
+    @property
+    def shown(self) -> Checkpoint:
+        """What the map shows."""
+        return self._state.shown
+
+    @property
+    def edits(self) -> EditState:
+        """What the edits add up to, on what the map shows.
+
+        While a round awaits a decision no edit is open: they are in the round.
+
+        Raises
+        ------
+        SessionError
+            If there is no map yet.
+        """
+        if self._folded is None:
+            shown = self.shown
+            if shown.map is None:
+                raise SessionError("There is no map yet: train a network first.")
+            self._folded = fold(
+                () if self._state.proposal else self._state.log.done,
+                shown.labels,
+                shown.map.coordinates,
+                shown.class_names,
+            )
+        return self._folded
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Answers what surrounds a place on the map."""
+        if self._surroundings is None:
+            network = self._network()
+            self._surroundings = surroundings(
+                self.edits, network.predictions.probabilities, self.dataset.held_out
+            )
+        return self._surroundings
+
+    def set_train_settings(self, settings: TrainSettings) -> None:
+        """Choose how the network is trained."""
+        self._state = replace(self._state, train=settings)
+
+    def set_map_settings(self, settings: MapSettings) -> None:
+        """Choose how the map is drawn."""
+        self._state = replace(self._state, map=settings)
+
+    def set_retrain_settings(self, settings: RetrainSettings) -> None:
+        """Choose how rounds are trained."""
+        self._state = replace(self._state, retrain=settings)
+
+    # The network and its map
+
+    def training(self, spec: ClassifierSpec | None = None) -> TrainNetwork:
+        """Prepare to train the network on the labels as they are accepted.
+
+        Parameters
+        ----------
+        spec : ClassifierSpec, optional
+            Which network; the size and channels of the images are filled in.
+        """
+        checkpoint = self._state.checkpoint
+        spec = replace(
+            spec or ClassifierSpec(),
+            n_classes=len(checkpoint.class_names),
+            in_channels=self.dataset.n_channels,
+            image_size=self.dataset.image_size,
+        )
+        return TrainNetwork(
+            dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
+            spec=spec,
+            settings=self._state.train,
+            cache_dir=self.cache_dir,
+        )
+
+    def take_network(self, trained: TrainedNetwork) -> None:
+        """Take a trained network; its principal components are the map at first.
+
+        Raises
+        ------
+        EditError
+            If edits wait that were made on the old map.
+        """
+        if self._state.log.done or self._state.proposal:
+            raise EditError(
+                "Edits made on the present map would be lost: retrain with them, or "
+                "take them back first."
+            )
+        network = Network(
+            trained.spec,
+            trained.train.state,
+            trained.predictions,
+            trained.train.margins,
+        )
+        first = Map(
+            pca_map(trained.predictions.latents),
+            np.empty((len(self.dataset), 0), np.int32),
+            "pca",
+        )
+        checkpoint = replace(self._state.checkpoint, network=network, map=first)
+        self._change(replace(self._state, checkpoint=checkpoint, log=EditLog()))
+        self.shown_changed.emit()
+
+    def mapping(self) -> MapJob:
+        """Prepare to draw the map of the network that is shown."""
+        return MapJob(self._network().predictions.latents, self._state.map)
+
+    def take_map(self, result: MapResult) -> None:
+        """Take a map of what is shown; open edits stay, with their images moved.
+
+        Raises
+        ------
+        EditError
+            If edits wait that were made on the old map.
+        """
+        if self._state.log.done or self._state.proposal:
+            raise EditError(
+                "The map cannot change under open edits: retrain with them, or take "
+                "them back first."
+            )
+        checkpoint = replace(self._state.checkpoint, map=_map_of(result))
+        self._change(replace(self._state, checkpoint=checkpoint))
+        self.shown_changed.emit()
+
+    # Edits
+
+    def apply(self, edit: Edit) -> None:
+        """Add an edit.
+
+        Raises
+        ------
+        EditError
+            If it cannot be applied, or a round awaits a decision.
+        """
+        self._check_open()
+        check_edit(edit, self._state.log.done, self.dataset.held_out)
+        self._set_log(self._state.log.append(edit))
+
+    def undo(self) -> None:
+        """Take the last edit back, if there is one."""
+        self._check_open()
+        self._set_log(self._state.log.undo())
+
+    def redo(self) -> None:
+        """Do the last undone edit again, if there is one."""
+        self._check_open()
+        self._set_log(self._state.log.redo())
+
+    def replay(self, edits: Sequence[Edit]) -> None:
+        """Add edits one after the other; none of them if one cannot be applied.
+
+        Raises
+        ------
+        EditError
+            If one of them cannot be applied.
+        """
+        self._check_open()
+        log = self._state.log
+        for edit in edits:
+            check_edit(edit, log.done, self.dataset.held_out)
+            log = log.append(edit)
+        self._set_log(log)
+
+    # Guidance
+
+    def guiding(self, n_proposals: int = 50) -> Guide:
+        """Prepare to rank what is worth looking at next."""
+        network, edits = self._network(), self.edits
+        return Guide(
+            class_names=edits.class_names,
+            labels=edits.labels,
+            settled=edits.edited | self.shown.confirmed | self.dataset.held_out,
+            held_out=self.dataset.held_out,
+            predictions=network.predictions,
+            margins=network.margins,
+            positions=edits.positions,
+            n_proposals=n_proposals,
+            seed=self._state.seed,
+        )
+
+    # Rounds
+
+    def retraining(self) -> Retrain:
+        """Prepare to retrain with the open edits.
+
+        Raises
+        ------
+        EditError
+            If there is no open edit.
+        """
+        self._check_open()
+        if not self.edits.edited.any():
+            raise EditError(
+                "There is no edit to learn from: move, pin or relabel images first."
+            )
+        checkpoint, network = self._state.checkpoint, self._network()
+        edits = self.edits
+        return Retrain(
+            dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
+            class_names=edits.class_names,
+            labels=edits.labels,
+            anchors=find_anchors(
+                edits,
+                network.predictions.latents,
+                network.predictions.probabilities,
+                self.dataset.held_out,
+            ),
+            spec=network.spec,
+            state=network.state,
+            predictions=network.predictions,
+            settings=self._state.retrain,
+            cache_dir=self.cache_dir,
+        )
+
+    def remapping(self, result: RetrainResult) -> MapJob:
+        """Prepare the map after a retraining, from where the images lie now."""
+        edits = self.edits
+        return MapJob(
+            result.predictions.latents,
+            self._state.map,
+            previous=edits.positions,
+            fixed_weight=(~edits.edited).astype(np.float32),
+        )
+
+    def propose(self, result: RetrainResult, drawn: MapResult) -> None:
+        """Take a retraining and its map as a round that awaits a decision."""
+        state, edits, before = self._state, self.edits, self._state.checkpoint
+        after = Checkpoint(
+            class_names=edits.class_names,
+            labels=edits.labels,
+            confirmed=before.confirmed | edits.edited,
+            network=Network(
+                result.spec, result.state, result.predictions, self._network().margins
+            ),
+            map=_map_of(drawn),
+        )
+        proposal = Round(
+            edits=state.log.done,
+            settings=state.retrain,
+            before=before,
+            after=after,
+            evidence=result.evidence,
+            losses=result.losses,
+            seconds=result.seconds,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        self._change(replace(state, rounds=(*state.rounds, proposal)))
+        self._emit_all()
+
+    def accept(self) -> None:
+        """Go on from the outcome of the proposed round.
+
+        Raises
+        ------
+        SessionError
+            If no round awaits a decision.
+        """
+        proposal = self._proposal()
+        self._change(
+            replace(
+                self._state,
+                checkpoint=proposal.after,
+                log=EditLog(),
+                rounds=(
+                    *self._state.rounds[:-1],
+                    replace(proposal, status=RoundStatus.ACCEPTED),
+                ),
+            )
+        )
+        self._emit_all()
+
+    def roll_back(self) -> None:
+        """Go back to before the last round that stands; its edits are open again.
+
+        That is the proposed round, or the last accepted one. Edits made since an
+        accepted round are taken back with it and can be redone.
+
+        Raises
+        ------
+        SessionError
+            If no round stands.
+        """
+        standing = [
+            number
+            for number, past in enumerate(self._state.rounds)
+            if past.status is not RoundStatus.ROLLED_BACK
+        ]
+        if not standing:
+            raise SessionError("There is no round to roll back.")
+        last = standing[-1]
+        past = self._state.rounds[last]
+        undone = () if self._state.proposal else self._state.log.done
+        rounds = list(self._state.rounds)
+        rounds[last] = replace(past, status=RoundStatus.ROLLED_BACK)
+        self._change(
+            replace(
+                self._state,
+                checkpoint=past.before,
+                log=EditLog(past.edits, undone),
+                rounds=tuple(rounds),
+            )
+        )
+        self._emit_all()
+
+    def _proposal(self) -> Round:
+        if self._state.proposal is None:
+            raise SessionError("No round awaits a decision: retrain first.")
+        return self._state.proposal
+
+    def _check_open(self) -> None:
+        if self._state.proposal:
+            raise EditError(
+                "A retraining awaits your decision: accept it or roll it back first."
+            )
+
+    def _network(self) -> Network:
+        if self.shown.network is None:
+            raise SessionError("There is no network yet: train one first.")
+        return self.shown.network
+
+    def _set_log(self, log: EditLog) -> None:
+        if log != self._state.log:
+            self._change(replace(self._state, log=log))
+            self.edits_changed.emit()
+
+    def _change(self, state: SessionState) -> None:
+        self._state = state
+        self._folded = None
+        self._surroundings = None
+
+    def _emit_all(self) -> None:
+        self.edits_changed.emit()
+        self.shown_changed.emit()
+        self.rounds_changed.emit()
+
+
+def new_session(
+    dataset: ImageDataset,
+    *,
+    train: TrainSettings | None = None,
+    map_settings: MapSettings | None = None,
+    retrain: RetrainSettings | None = None,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+) -> Session:
+    """Start a session on a data set.
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        The images.
+    train, map_settings, retrain : settings, optional
+        The defaults where not given, with `seed` in each of them.
+    seed : int
+        From which every random choice follows.
+    cache_dir : Path, optional
+        Where frozen activations are kept.
+    """
+    checkpoint = Checkpoint(
+        class_names=dataset.class_names,
+        labels=dataset.labels,
+        confirmed=np.zeros(len(dataset), bool),
+    )
+    state = SessionState(
+        dataset=dataset,
+        checkpoint=checkpoint,
+        train=train or TrainSettings(seed=seed),
+        map=map_settings or MapSettings(seed=seed),
+        retrain=retrain or RetrainSettings(seed=seed),
+        seed=seed,
+    )
+    return Session(state, cache_dir)
+
+
+def _map_of(result: MapResult) -> Map:
+    neighbours: NDArray[np.int32] = result.neighbours
+    return Map(result.coordinates, neighbours, result.method)

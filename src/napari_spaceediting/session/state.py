@@ -1,0 +1,174 @@
+"""Everything a session knows, as one immutable value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.editing.edits import Edit
+from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.editing.log import EditLog
+from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    Predictions,
+    State,
+    TrainSettings,
+)
+from napari_spaceediting.projection.settings import MapSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A trained network and what it says of all images.
+
+    Parameters
+    ----------
+    spec : ClassifierSpec
+        How it is built.
+    state : mapping
+        Its weights.
+    predictions : Predictions
+        Of the N images.
+    margins : (N,) float32 array
+        Area under the margin in its first training, NaN where there is none.
+    """
+
+    spec: ClassifierSpec
+    state: State = field(repr=False)
+    predictions: Predictions = field(repr=False)
+    margins: NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """The map of the latents.
+
+    Parameters
+    ----------
+    coordinates : (N, 2) float32 array
+        Place of every image.
+    neighbours : (N, k) int32 array
+        Nearest images in latent space, nearest first; k is 0 on the quick first
+        map.
+    method : str
+        "pca" or "umap".
+    """
+
+    coordinates: NDArray[np.float32] = field(repr=False)
+    neighbours: NDArray[np.int32] = field(repr=False)
+    method: str
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What edits start from, and what a round leads to.
+
+    Parameters
+    ----------
+    class_names : tuple of str
+        Classes of the data set and those named by accepted edits.
+    labels : (N,) int64 array
+        Class of every image, -1 for none.
+    confirmed : (N,) bool array
+        Images whose class or place an accepted edit has settled.
+    network : Network or None
+        None before the first training.
+    map : Map or None
+        None before the first map.
+    """
+
+    class_names: tuple[str, ...]
+    labels: NDArray[np.int64] = field(repr=False)
+    confirmed: NDArray[np.bool_] = field(repr=False)
+    network: Network | None = None
+    map: Map | None = None
+
+
+class RoundStatus(StrEnum):
+    """What became of a round."""
+
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    ROLLED_BACK = "rolled back"
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """One retraining, with all that is needed to judge, undo or repeat it.
+
+    Parameters
+    ----------
+    edits : tuple of Edit
+        What it was trained with.
+    settings : RetrainSettings
+        How.
+    before, after : Checkpoint
+        From what, to what.
+    evidence : Evidence
+        On held-out images.
+    losses : (steps,) float32 array
+        Loss of every step.
+    seconds : float
+        Wall time of the training.
+    created : str
+        When, ISO 8601 with time zone.
+    status : RoundStatus
+        What became of it.
+    """
+
+    edits: tuple[Edit, ...]
+    settings: RetrainSettings
+    before: Checkpoint
+    after: Checkpoint
+    evidence: Evidence
+    losses: NDArray[np.float32] = field(repr=False)
+    seconds: float
+    created: str
+    status: RoundStatus = RoundStatus.PROPOSED
+
+
+@dataclass(frozen=True, eq=False)
+class SessionState:
+    """A whole session.
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        The images, with their labels as they were opened.
+    checkpoint : Checkpoint
+        What the edits start from.
+    log : EditLog
+        Edits since the checkpoint.
+    rounds : tuple of Round
+        All retrainings, oldest first. The last may await a decision.
+    train, map, retrain : settings
+        What the user chose.
+    seed : int
+        From which every random choice follows.
+    """
+
+    dataset: ImageDataset
+    checkpoint: Checkpoint
+    log: EditLog = field(default_factory=EditLog)
+    rounds: tuple[Round, ...] = ()
+    train: TrainSettings = field(default_factory=TrainSettings)
+    map: MapSettings = field(default_factory=MapSettings)
+    retrain: RetrainSettings = field(default_factory=RetrainSettings)
+    seed: int = 0
+
+    @property
+    def proposal(self) -> Round | None:
+        """The round that awaits a decision, if there is one."""
+        if self.rounds and self.rounds[-1].status is RoundStatus.PROPOSED:
+            return self.rounds[-1]
+        return None
+
+    @property
+    def shown(self) -> Checkpoint:
+        """What the map shows: the proposal's outcome, or what edits start from."""
+        return self.proposal.after if self.proposal else self.checkpoint
