@@ -47,9 +47,10 @@ needed=$(missing $required)
 wanted=$(missing "$optional")
 
 [ -n "$needed$wanted" ] || exit 0
-# Lists that know xvfb, but not the optional package, would not know it after an update
-# either. (A bare image has no lists at all.)
-if [ -z "$needed" ] && known xvfb && ! known "$optional"; then
+# Lists that lack the optional package would lack it after an update too. (A bare image
+# has no lists at all.)
+lists=$(find /var/lib/apt/lists -name '*Packages*' 2>/dev/null || true)
+if [ -z "$needed" ] && [ -n "$lists" ] && ! known "$optional"; then
     exit 0
 fi
 
