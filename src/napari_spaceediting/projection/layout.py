@@ -1,0 +1,192 @@
+"""The job that draws the map."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.errors import MapFailed
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.projection.align import align
+from napari_spaceediting.projection.neighbours import nearest
+from napari_spaceediting.projection.pca import pca_map
+from napari_spaceediting.projection.quality import (
+    MapQuality,
+    movement,
+    neighbourhood_preservation,
+    trustworthiness,
+)
+from napari_spaceediting.projection.settings import MapSettings, Method
+
+# Below this UMAP has nothing to say.
+FEWEST_FOR_UMAP = 10
+# umap-learn's default epochs up to 10,000 images and beyond, and its learning rate.
+_COLD_EPOCHS, _COLD_EPOCHS_MANY, _MANY = 500, 200, 10_000
+_COLD_RATE = 1.0
+# From a previous map. On digits these move untouched images by a fifth of what a
+# cold fit does, at a trustworthiness within 0.003 of it.
+_WARM_EPOCHS, _WARM_RATE = 100, 0.25
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """A map of the images.
+
+    Parameters
+    ----------
+    coordinates : ndarray of float32, shape (N, 2)
+        Where each image lies, over the previous map if there was one.
+    neighbours : ndarray of int32, shape (N, k)
+        Nearest other images in the latents, nearest first.
+    distances : ndarray of float32, shape (N, k)
+        To these neighbours, in the unit of the latents.
+    method : {"umap", "pca"}
+        What the map was drawn with; not always what was asked for, see `note`.
+    seconds : float
+        That it took.
+    quality : MapQuality
+    note : str
+        One sentence for the user, empty if all went as asked.
+    """
+
+    coordinates: NDArray[np.float32]
+    neighbours: NDArray[np.int32]
+    distances: NDArray[np.float32]
+    method: Method
+    seconds: float
+    quality: MapQuality
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class MapJob:
+    """Bring latents to two dimensions.
+
+    The same inputs give the same map.
+
+    Parameters
+    ----------
+    latents : ndarray of float32, shape (N, D)
+    settings : MapSettings
+    previous : ndarray of float32, shape (N, 2), optional
+        An earlier UMAP of the same images in the same order. UMAP starts from it and
+        the result is aligned to it. Without it UMAP starts from `pca_map`, so that
+        a preview by PCA needs no alignment.
+    fixed_weight : ndarray of float32, shape (N,), optional
+        How much each image counts in the alignment; 0 for images that are expected
+        to move, such as edited ones. Equal weights if not given.
+
+    Raises
+    ------
+    MapFailed
+        By `run`, if latents, previous map and weights are not finite or do not
+        belong together.
+    """
+
+    latents: NDArray[np.floating] = field(repr=False)
+    settings: MapSettings = field(default_factory=MapSettings)
+    previous: NDArray[np.floating] | None = field(default=None, repr=False)
+    fixed_weight: NDArray[np.floating] | None = field(default=None, repr=False)
+    name = "Draw the map"
+
+    def run(self) -> Generator[Progress, None, MapResult]:
+        """Yield one step per epoch; return the map."""
+        began = time.perf_counter()
+        self._check()
+        epochs = self._epochs()
+        yield Progress(0, epochs, "Finding neighbours")
+        coordinates = pca_map(self.latents)
+        neighbours, distances = nearest(
+            self.latents, self.settings.neighbours, self.settings.seed
+        )
+        method, note = self._method(coordinates)
+        if method == "umap":
+            coordinates = yield from self._umap(
+                coordinates, neighbours, distances, epochs
+            )
+        if self.previous is not None:
+            coordinates = align(coordinates, self.previous, self.fixed_weight)
+        yield Progress(epochs, epochs, "Judging the map")
+        quality = self._quality(coordinates, neighbours)
+        seconds = time.perf_counter() - began
+        return MapResult(
+            coordinates, neighbours, distances, method, seconds, quality, note
+        )
+
+    def _umap(
+        self,
+        linear: NDArray[np.float32],
+        neighbours: NDArray[np.int32],
+        distances: NDArray[np.float32],
+        epochs: int,
+    ) -> Generator[Progress, None, NDArray[np.float32]]:
+        yield Progress(0, epochs, "Loading UMAP")
+        from napari_spaceediting.projection import umap_fit
+
+        rng = np.random.default_rng(self.settings.seed)
+        graph = umap_fit.fuzzy_graph(neighbours, distances, self.settings.min_dist)
+        if self.previous is None:
+            start, rate = umap_fit.cold_start(linear), _COLD_RATE
+        else:
+            previous = np.asarray(self.previous, np.float32)
+            movable = np.zeros(len(previous), bool)
+            if self.fixed_weight is not None:
+                movable = np.asarray(self.fixed_weight) == 0
+            start = umap_fit.warm_start(graph, previous, neighbours, movable, rng)
+            rate = _WARM_RATE
+        return (yield from umap_fit.optimise(graph, start, epochs, rate, rng))
+
+    def _epochs(self) -> int:
+        if self.settings.epochs is not None:
+            return self.settings.epochs
+        if self.previous is not None:
+            return _WARM_EPOCHS
+        return _COLD_EPOCHS if len(self.latents) <= _MANY else _COLD_EPOCHS_MANY
+
+    def _method(self, linear: NDArray[np.float32]) -> tuple[Method, str]:
+        if self.settings.method == "umap":
+            if len(self.latents) < FEWEST_FOR_UMAP:
+                return "pca", (
+                    f"The map shows principal components, because UMAP needs at least "
+                    f"{FEWEST_FOR_UMAP} images."
+                )
+            if not linear.any():
+                return "pca", (
+                    "The map shows all images in one place, because their latents are "
+                    "all equal."
+                )
+        return self.settings.method, ""
+
+    def _quality(
+        self, coordinates: NDArray[np.float32], neighbours: NDArray[np.int32]
+    ) -> MapQuality:
+        k, seed = self.settings.neighbours, self.settings.seed
+        return MapQuality(
+            trustworthiness(self.latents, coordinates, k, seed),
+            neighbourhood_preservation(neighbours, coordinates, seed),
+            None
+            if self.previous is None
+            else movement(coordinates, self.previous, self.fixed_weight),
+        )
+
+    def _check(self) -> None:
+        n = len(self.latents)
+        if self.previous is not None and (
+            self.previous.shape != (n, 2) or not np.isfinite(self.previous).all()
+        ):
+            raise MapFailed(
+                f"The previous map, of shape {self.previous.shape}, has no place for "
+                f"each of the {n} images; draw the map anew."
+            )
+        weight = self.fixed_weight
+        if weight is not None and (
+            weight.shape != (n,) or not np.isfinite(weight).all() or (weight < 0).any()
+        ):
+            raise MapFailed(
+                "The alignment of the map needs one weight of at least 0 for each of "
+                f"the {n} images."
+            )
