@@ -1,0 +1,441 @@
+"""What a round did: verdict, accuracies, confusion, recall, and the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QButtonGroup,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QFlowLayout
+
+from napari_spaceediting.editing.evidence import (
+    AFTER,
+    BEFORE,
+    CONTROL,
+    Difference,
+    Evidence,
+)
+from napari_spaceediting.plugin.views.charts import (
+    Interval,
+    IntervalChart,
+    RecallChart,
+)
+from napari_spaceediting.plugin.views.confusion import ConfusionMatrix
+from napari_spaceediting.plugin.views.palette import Palette
+
+FIXED, BROKEN, NOT_FOLLOWED = "fixed", "broken", "not_followed"
+EMPTY_TEXT = (
+    "No round yet. Move or pin images on the map, then press Retrain: "
+    "what it did to held-out images appears here."
+)
+_ARMS = {
+    BEFORE: ("Before", "The network as it was before this round"),
+    CONTROL: ("Control", "The same training without the edits"),
+    AFTER: ("After", "The network after this round, with the edits"),
+}
+_WIDE = 44
+"""From this width on, in heights of a line, the parts stand side by side."""
+
+
+@dataclass(frozen=True)
+class RoundRow:
+    """A round in the list of rounds.
+
+    Parameters
+    ----------
+    title : str
+        Such as "Round 3".
+    accuracy_after : float or None
+        Share of held-out images classified right; None where not measured.
+    gain : float or None
+        Over the control, or over before; in shares of 1.
+    state : str
+        Such as "accepted", "rolled back" or "to decide".
+    """
+
+    title: str
+    accuracy_after: float | None
+    gain: float | None
+    state: str
+
+    def text(self) -> str:
+        """Return the row as one line."""
+        parts = [self.title]
+        if self.accuracy_after is not None:
+            parts.append(f"{self.accuracy_after:.1%}")
+        if self.gain is not None:
+            parts.append(f"{self.gain * 100:+.1f} points")
+        if self.state:
+            parts.append(self.state)
+        return " · ".join(parts)
+
+
+class EvidencePanel(QWidget):
+    """The evidence of a round, and the buttons that decide on it.
+
+    Parameters
+    ----------
+    palette : Palette
+        Colours of the theme.
+    parent : QWidget, optional
+        Qt parent.
+    """
+
+    accept_requested = Signal()
+    roll_back_requested = Signal()
+    round_selected = Signal(int)
+    """Row of the round that the user chose."""
+    show_images = Signal(str)
+    """"fixed", "broken" or "not_followed"."""
+    confusion_cell_clicked = Signal(str, int, int)
+    """Arm, true class, predicted class."""
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._evidence: Evidence | None = None
+        self._arm = AFTER
+        self._build_bar()
+        self._build_body(palette)
+
+        self._empty = QLabel(EMPTY_TEXT)
+        self._empty.setWordWrap(True)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setContentsMargins(16, 16, 16, 16)
+
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(self._body)
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._empty, 1)
+        layout.addWidget(self._scroll, 1)
+        self.set_rounds([])
+        self.set_decision_enabled(False, "There is no round to decide on.")
+        self.set_theme(palette)
+        self.show_evidence(None)
+
+    def _build_bar(self) -> None:
+        self._rounds = QComboBox()
+        self._rounds.setAccessibleName("Round")
+        self._rounds.setToolTip("The round whose evidence is shown")
+        self._rounds.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed
+        )
+        self._rounds.setMinimumContentsLength(8)
+        self._rounds.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._rounds.activated.connect(self.round_selected)
+        self.accept_button = QPushButton("Accept")
+        self.accept_button.clicked.connect(self.accept_requested)
+        self.roll_back_button = QPushButton("Roll back")
+        self.roll_back_button.clicked.connect(self.roll_back_requested)
+        self._bar = QWidget()
+        self._bar_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._bar)
+        self._bar_layout.setContentsMargins(0, 0, 0, 0)
+        self._bar_layout.setSpacing(6)
+        self._bar_layout.addWidget(self._rounds, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        for button in (self.roll_back_button, self.accept_button):
+            button.setMinimumWidth(6 * self.fontMetrics().height())
+            buttons.addWidget(button, 1)
+        self._bar_layout.addLayout(buttons)
+
+    def _build_body(self, palette: Palette) -> None:
+        self._verdict = QLabel()
+        self._verdict.setWordWrap(True)
+        self._verdict.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+        )
+        self._measured = QLabel()
+        self._measured.setWordWrap(True)
+
+        self._accuracies = IntervalChart(palette)
+        self._accuracies.setAccessibleName("Accuracy")
+        self._differences = IntervalChart(palette, zero=True)
+        self._differences.setAccessibleName("Differences of accuracy")
+        self._recall = RecallChart(palette)
+        self._recall.setAccessibleName("Recall by class")
+        self._confusion = ConfusionMatrix(palette)
+        self._confusion.cell_clicked.connect(
+            lambda true, predicted: self.confusion_cell_clicked.emit(
+                self._arm, true, predicted
+            )
+        )
+        self.image_buttons = {
+            key: QPushButton() for key in (FIXED, BROKEN, NOT_FOLLOWED)
+        }
+        images = QWidget()
+        flow = QFlowLayout(images)
+        flow.setContentsMargins(0, 0, 0, 0)
+        flow.setHorizontalSpacing(6)
+        flow.setVerticalSpacing(4)
+        for key, button in self.image_buttons.items():
+            button.clicked.connect(lambda _=False, k=key: self.show_images.emit(k))
+            flow.addWidget(button)
+        self._drift = QLabel()
+        self._drift.setWordWrap(True)
+
+        self._headings: list[QLabel] = []
+        left = self._column(
+            (self._heading("Accuracy"), self._accuracies),
+            (self._heading("Difference in points"), self._differences),
+            (self._heading("Images to look at"), images),
+            (self._drift,),
+        )
+        self._confusion_part = self._column((self._confusion_header(), self._confusion))
+        self._recall_part = self._column(
+            (self._heading("Found of each class, before → after, %"), self._recall)
+        )
+        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._parts.setSpacing(20)
+        for part in (left, self._confusion_part, self._recall_part):
+            self._parts.addWidget(part, 1, Qt.AlignmentFlag.AlignTop)
+        self._body = QWidget()
+        body = QVBoxLayout(self._body)
+        body.setContentsMargins(2, 2, 6, 6)
+        body.setSpacing(3)
+        body.addWidget(self._verdict)
+        body.addWidget(self._measured)
+        body.addSpacing(6)
+        body.addLayout(self._parts)
+        body.addStretch(1)
+
+    def _column(self, *groups: Sequence[QWidget]) -> QWidget:
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        for number, group in enumerate(groups):
+            if number:
+                layout.addSpacing(6)
+            for widget in group:
+                layout.addWidget(widget)
+        return column
+
+    def _heading(self, text: str) -> QLabel:
+        label = QLabel(text)
+        self._headings.append(label)
+        return label
+
+    def _confusion_header(self) -> QWidget:
+        header = QWidget()
+        row = QHBoxLayout(header)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        row.addWidget(self._heading("Confusion"), 1)
+        self.arm_buttons: dict[str, QPushButton] = {}
+        group = QButtonGroup(header)
+        for arm, (title, tooltip) in _ARMS.items():
+            button = QPushButton(title)
+            button.setCheckable(True)
+            button.setToolTip(f"Confusion of: {tooltip[0].lower()}{tooltip[1:]}")
+            button.clicked.connect(lambda _=False, a=arm: self._show_arm(a))
+            group.addButton(button)
+            row.addWidget(button)
+            self.arm_buttons[arm] = button
+        return header
+
+    # What is shown
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self._palette = palette
+        size = palette.font_size
+        self._verdict.setStyleSheet(f"padding: 0px; font-size: {size * 1.3:.1f}pt;")
+        quiet = f"padding: 0px; color: {palette.muted};"
+        self._empty.setStyleSheet(f"{quiet} font-size: {size * 1.1:.1f}pt;")
+        for label in (self._measured, self._drift):
+            label.setStyleSheet(quiet)
+        for label in self._headings:
+            label.setStyleSheet(f"{quiet} font-weight: 600;")
+        self.accept_button.setStyleSheet(palette.primary_button)
+        for chart in (self._accuracies, self._differences, self._recall):
+            chart.set_theme(palette)
+        self._confusion.set_theme(palette)
+
+    def show_evidence(self, evidence: Evidence | None) -> None:
+        """Show the evidence of a round; None says what to do to get some."""
+        self._evidence = evidence
+        self._empty.setVisible(evidence is None)
+        self._scroll.setVisible(evidence is not None)
+        self._bar.setVisible(evidence is not None or self._rounds.count() > 0)
+        if evidence is None:
+            return
+        self._verdict.setText(evidence.verdict())
+        noun = "image" if evidence.n_images == 1 else "images"
+        self._measured.setText(
+            f"Measured on {evidence.n_images:,} {evidence.measured_on} {noun} "
+            "that took no part in the training."
+        )
+        self._measured.setVisible(evidence.n_images > 0)
+        self._accuracies.set_rows(_accuracy_rows(evidence))
+        self._differences.set_rows(_difference_rows(evidence))
+        shown = (bool(evidence.arms), evidence.over_before is not None)
+        for label, visible in zip(self._headings, shown, strict=False):
+            label.setVisible(visible)
+        self._show_image_counts(evidence)
+        self._drift.setText(drift_in_words(evidence.drift))
+        for arm, button in self.arm_buttons.items():
+            button.setVisible(arm in evidence.arms)
+        self._show_arm(self._arm if self._arm in evidence.arms else AFTER)
+        after = evidence.arms.get(AFTER)
+        before = evidence.arms.get(BEFORE)
+        self._confusion_part.setVisible(bool(evidence.arms))
+        self._recall_part.setVisible(after is not None)
+        if after is not None:
+            unknown = np.full(len(after.recall), np.nan)
+            self._recall.set_recall(
+                evidence.class_names,
+                unknown if before is None else before.recall,
+                after.recall,
+            )
+
+    def set_rounds(self, rounds: Sequence[RoundRow], current: int = -1) -> None:
+        """List the rounds; `current` is the row shown, -1 for the last."""
+        self._rounds.clear()
+        for row in rounds:
+            self._rounds.addItem(row.text())
+        if rounds:
+            self._rounds.setCurrentIndex(current if current >= 0 else len(rounds) - 1)
+        self._bar.setVisible(bool(rounds) or self._evidence is not None)
+
+    def set_decision_enabled(self, enabled: bool, reason: str = "") -> None:
+        """Allow to accept or roll back; `reason` says why not."""
+        for button, tooltip in (
+            (self.accept_button, "Keep the retrained network and go on from it"),
+            (self.roll_back_button, "Go back to the network before this round"),
+        ):
+            button.setEnabled(enabled)
+            button.setToolTip(tooltip if enabled else reason)
+
+    def _show_image_counts(self, evidence: Evidence) -> None:
+        counts = {
+            FIXED: (
+                "Fixed", len(evidence.fixed),
+                "Held-out images that were wrong before and are right now",
+            ),
+            BROKEN: (
+                "Broken", len(evidence.broken),
+                "Held-out images that were right before and are wrong now",
+            ),
+            NOT_FOLLOWED: (
+                "Edits not followed", int((~evidence.followed).sum()),
+                "Edited images to which the network gives another class",
+            ),
+        }  # fmt: skip
+        for key, (title, count, tooltip) in counts.items():
+            button = self.image_buttons[key]
+            button.setText(f"{title} ({count:,})")
+            button.setEnabled(count > 0)
+            button.setToolTip(f"{tooltip}: show them in the gallery")
+
+    def _show_arm(self, arm: str) -> None:
+        self._arm = arm
+        self.arm_buttons[arm].setChecked(True)
+        if self._evidence is not None and arm in self._evidence.arms:
+            self._confusion.set_counts(
+                self._evidence.class_names, self._evidence.arms[arm].confusion
+            )
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Put the parts side by side where there is room."""
+        wide = self.width() >= _WIDE * self.fontMetrics().height()
+        direction = (
+            QBoxLayout.Direction.LeftToRight if wide
+            else QBoxLayout.Direction.TopToBottom
+        )  # fmt: skip
+        if direction != self._parts.direction():
+            self._parts.setDirection(direction)
+            self._bar_layout.setDirection(direction)
+            self._parts.setSpacing(20 if wide else 12)
+        super().resizeEvent(event)
+
+
+def drift_in_words(drift: float) -> str:
+    """Say how far the untouched images moved; `drift` is relative, 0.1 is 10%."""
+    if np.isnan(drift):
+        return "How far untouched images moved was not measured."
+    if drift < 0.05:
+        words = "hardly moved"
+    elif drift < 0.2:
+        words = "moved a little"
+    elif drift < 0.5:
+        words = "moved noticeably"
+    else:
+        words = "moved a lot: the network has rearranged its space"
+    return f"Images you did not touch {words} (drift {drift:.0%})."
+
+
+def _accuracy_rows(evidence: Evidence) -> list[Interval]:
+    rows = []
+    for arm, (title, tooltip) in _ARMS.items():
+        if arm in evidence.arms:
+            score = evidence.arms[arm]
+            low, high = score.interval
+            rows.append(
+                Interval(
+                    title,
+                    score.accuracy,
+                    low,
+                    high,
+                    f"{score.accuracy:.1%}",
+                    "plain" if arm == AFTER else "muted",
+                    f"{tooltip}: {score.accuracy:.1%} of held-out images right "
+                    f"(95% interval {low:.1%} to {high:.1%}).",
+                )
+            )
+    return rows
+
+
+def _difference_rows(evidence: Evidence) -> list[Interval]:
+    named = (
+        ("Over before", evidence.over_before, "than before the round"),
+        ("Over control", evidence.over_control, "than the training without edits"),
+    )
+    return [
+        _difference_row(name, difference, than)
+        for name, difference, than in named
+        if difference is not None
+    ]
+
+
+def _difference_row(name: str, difference: Difference, than: str) -> Interval:
+    tone = "muted"
+    if difference.is_clear:
+        tone = "gain" if difference.value > 0 else "loss"
+    low, value, high = (
+        100 * v for v in (difference.low, difference.value, difference.high)
+    )
+    noise = "" if difference.is_clear else " It may be noise: the interval holds zero."
+    return Interval(
+        name,
+        difference.value,
+        difference.low,
+        difference.high,
+        f"{value:+.1f}  ({low:+.1f} to {high:+.1f})",
+        tone,
+        f"{value:+.1f} points more {than} (95% interval {low:+.1f} to {high:+.1f})."
+        + noise,
+    )
