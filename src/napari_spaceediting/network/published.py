@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import (  # type: ignore[import-untyped]
+from torchvision.models import (
     get_model,
     get_model_weights,
 )

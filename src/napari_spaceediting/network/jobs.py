@@ -1,0 +1,183 @@
+"""Work on a network that takes long, as jobs; torch is imported when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    Predictions,
+    State,
+    TrainResult,
+    TrainSettings,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A network and what it says of all images.
+
+    Parameters
+    ----------
+    spec : ClassifierSpec
+        With the final number of classes: those of the data set, or 0 if no training
+        image is labelled.
+    train : TrainResult
+        Its weights, and how they came about.
+    predictions : Predictions
+        For all images, in the data set's order.
+    notes : tuple of str
+        What the user should know, one sentence each.
+    """
+
+    spec: ClassifierSpec
+    train: TrainResult
+    predictions: Predictions
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TrainNetwork:
+    """Train a network, or let it learn without labels if there are none.
+
+    Without any labelled training image, a backbone with weights is kept and its
+    features are projected by PCA; one without weights learns from the images
+    themselves (`self_supervised`).
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        All images.
+    spec : ClassifierSpec
+        The network; its `n_classes` is set by the data set.
+    settings : TrainSettings
+        How it is trained.
+    state : mapping of str to array, optional
+        Weights to go on from, which are not changed; it may have fewer classes.
+    cache_dir : Path, optional
+        Where activations are kept, see `activations`.
+    """
+
+    name: ClassVar[str] = "Train the network"
+
+    dataset: ImageDataset
+    spec: ClassifierSpec
+    settings: TrainSettings = field(default_factory=TrainSettings)
+    state: State | None = field(default=None, repr=False)
+    cache_dir: Path | None = None
+
+    def run(self) -> Generator[Progress, None, TrainedNetwork]:
+        """Train, then predict all images."""
+        from napari_spaceediting.network.classifier import classifier_from
+        from napari_spaceediting.network.predict import predict
+        from napari_spaceediting.network.self_supervised import (
+            project_features,
+            train_without_labels,
+        )
+        from napari_spaceediting.network.training import train
+
+        dataset, settings = self.dataset, self.settings
+        labelled = dataset.is_labelled & (dataset.split == Split.TRAIN)
+        with_labels = bool(labelled.any())
+        spec = replace(self.spec, n_classes=dataset.n_classes if with_labels else 0)
+        classifier = classifier_from(spec, self.state, seed=settings.seed)
+        if with_labels:
+            notes = _notes_on_labels(dataset)
+            result = yield from train(
+                classifier, dataset, settings, cache_dir=self.cache_dir
+            )
+        elif spec.weights is not None:
+            notes = (
+                "No training image is labelled, so the latents are the features of "
+                f"{spec.backbone} as it is.",
+            )
+            result = yield from project_features(
+                classifier, dataset, cache_dir=self.cache_dir, device=settings.device
+            )
+        else:
+            notes = (
+                "No training image is labelled, so the network learnt from the images "
+                "alone.",
+            )
+            result = yield from train_without_labels(
+                classifier, dataset, settings, cache_dir=self.cache_dir
+            )
+        trained_on_trunk = with_labels and settings.trainable == "last_block"
+        predictions = yield from predict(
+            classifier,
+            dataset,
+            frozen_up_to="last_block" if trained_on_trunk else "head",
+            cache_dir=self.cache_dir,
+            device=settings.device,
+            batch_size=settings.batch_size,
+        )
+        return TrainedNetwork(spec, result, predictions, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class ExtractPredictions:
+    """Compute latents and probabilities of all images.
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        All images.
+    spec : ClassifierSpec
+        The network.
+    state : mapping of str to array
+        Its weights.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    batch_size : int
+        Images per step.
+    cache_dir : Path, optional
+        Where activations are kept, see `activations`.
+    """
+
+    name: ClassVar[str] = "Predict all images"
+
+    dataset: ImageDataset
+    spec: ClassifierSpec
+    state: State = field(repr=False)
+    device: str = "auto"
+    batch_size: int = 256
+    cache_dir: Path | None = None
+
+    def run(self) -> Generator[Progress, None, Predictions]:
+        """Predict all images."""
+        from napari_spaceediting.network.classifier import classifier_from
+        from napari_spaceediting.network.predict import predict
+
+        return (
+            yield from predict(
+                classifier_from(self.spec, self.state),
+                self.dataset,
+                cache_dir=self.cache_dir,
+                device=self.device,
+                batch_size=self.batch_size,
+            )
+        )
+
+
+def _notes_on_labels(dataset: ImageDataset) -> tuple[str, ...]:
+    """Say what the labels do not allow."""
+    notes = []
+    labelled = dataset.labels[dataset.is_labelled & (dataset.split == Split.TRAIN)]
+    counts = np.bincount(labelled, minlength=dataset.n_classes)
+    empty = [dataset.class_names[index] for index in np.flatnonzero(counts == 0)]
+    if empty:
+        names = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
+        notes.append(f"No training image is labelled {names}: it cannot be predicted.")
+    if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():
+        notes.append(
+            "No validation image is labelled, so all epochs were run and the last "
+            "weights kept."
+        )
+    return tuple(notes)

@@ -1,0 +1,212 @@
+"""Latents for images of which none is labelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.augment import erase, jitter, shift_and_scale
+from napari_spaceediting.network.classifier import LatentClassifier, state_of
+from napari_spaceediting.network.device import (
+    describe_device,
+    pick_device,
+    torch_errors_in_words,
+)
+from napari_spaceediting.network.spec import EpochLog, TrainResult, TrainSettings
+from napari_spaceediting.network.training import (
+    epoch_plan,
+    finite,
+    reader,
+    shuffled_batches,
+)
+
+_TEMPERATURE = 0.2
+_PROJECTION = 64
+"""Width of the outputs that are compared; only the features below them are kept."""
+
+_PCA_IMAGES = 20_000
+
+
+def train_without_labels(
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    settings: TrainSettings | None = None,
+    *,
+    cache_dir: Path | None = None,
+) -> Generator[Progress, None, TrainResult]:
+    """Learn features from the training images alone, then project them.
+
+    SimCLR (Chen et al. 2020): two random views of an image shall be nearer to each
+    other than to views of other images, by the NT-Xent loss. The embedding layer is
+    then set by `embed_by_pca`.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Trained in place, all of its backbone, and moved to the device.
+    dataset : ImageDataset
+        N images; held-out images are not learnt from.
+    settings : TrainSettings, optional
+        All epochs are run: there is nothing to stop early by.
+    cache_dir : Path, optional
+        As for `activations`.
+
+    Yields
+    ------
+    Progress
+        In steps, with the mean "loss" of the epoch so far.
+
+    Raises
+    ------
+    TrainingFailed
+        If there are fewer than two training images, the loss is not a number, or
+        torch cannot run the network.
+    DataError
+        If an image cannot be read.
+    """
+    from pytorch_metric_learning.losses import NTXentLoss, SelfSupervisedLoss
+
+    settings = TrainSettings() if settings is None else settings
+    started = time.perf_counter()
+    train_at = np.flatnonzero(dataset.split == Split.TRAIN)
+    n = len(train_at)
+    if n < 2:
+        raise TrainingFailed(
+            "Fewer than two images are for training: add images, or move some from the "
+            "validation and test sets."
+        )
+    device = pick_device(settings.device)
+    batch_size, n_steps = epoch_plan(n, settings.batch_size)
+    total = settings.epochs * n_steps
+    rng = np.random.default_rng(settings.seed)
+    generator = torch.Generator().manual_seed(settings.seed)
+    history = []
+    with torch.random.fork_rng(devices=[]), torch_errors_in_words():
+        torch.manual_seed(settings.seed)
+        backbone = classifier.to(device).backbone.train()
+        inputs = yield from reader(dataset.images, train_at, device)
+        projection = nn.Sequential(
+            nn.Linear(backbone.n_features, backbone.n_features),
+            nn.ReLU(),
+            nn.Linear(backbone.n_features, _PROJECTION),
+        ).to(device)
+        optimiser = torch.optim.AdamW(
+            [*backbone.parameters(), *projection.parameters()],
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
+        contrast = SelfSupervisedLoss(NTXentLoss(temperature=_TEMPERATURE))
+        for epoch in range(settings.epochs):
+            losses: list[float] = []
+            for at in shuffled_batches(n, batch_size, n_steps, rng):
+                images = inputs(at)
+                first, second = (
+                    projection(backbone(_view(images, generator))) for _ in range(2)
+                )
+                loss: Tensor = contrast(first, second)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                schedule.step()
+                losses.append(finite(loss))
+                yield Progress(
+                    epoch * n_steps + len(losses),
+                    total,
+                    f"Epoch {epoch + 1} of {settings.epochs}, without labels",
+                    {"loss": float(np.mean(losses))},
+                )
+            history.append(EpochLog(epoch, float(np.mean(losses)), float("nan")))
+    result = yield from project_features(
+        classifier, dataset, cache_dir=cache_dir, device=settings.device
+    )
+    seconds = time.perf_counter() - started
+    last = max(settings.epochs - 1, 0)
+    return replace(result, history=tuple(history), best_epoch=last, seconds=seconds)
+
+
+def project_features(
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    *,
+    cache_dir: Path | None = None,
+    device: str = "auto",
+) -> Generator[Progress, None, TrainResult]:
+    """Leave the backbone as it is, and set the embedding layer by `embed_by_pca`.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Its embedding layer is changed in place.
+    dataset : ImageDataset
+        N images; the projection is that of the training images.
+    cache_dir, device
+        As for `activations`.
+    """
+    started = time.perf_counter()
+    classifier.eval()
+    features = yield from activations(
+        classifier, dataset, cache_dir=cache_dir, device=device
+    )
+    train_at = np.flatnonzero(dataset.split == Split.TRAIN)
+    stride = -(-len(train_at) // _PCA_IMAGES)
+    embed_by_pca(classifier, features[train_at[::stride]])
+    return TrainResult(
+        state=state_of(classifier),
+        history=(),
+        best_epoch=0,
+        stopped_early=False,
+        margins=np.full(len(dataset), np.nan, np.float32),
+        device=describe_device(pick_device(device)),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def embed_by_pca(classifier: LatentClassifier, features: NDArray[np.float32]) -> None:
+    """Make the embedding layer a projection on principal components.
+
+    The layer ends in a ReLU, so each component is shifted until it is positive for
+    all of `features`: distances between latents are those between the projected
+    features. One scale for all components makes their mean variance 1.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Its embedding layer is changed in place.
+    features : (n, F) float32 array
+        Outputs of the backbone.
+    """
+    latent_dim = classifier.spec.latent_dim
+    mean = features.mean(axis=0, dtype=np.float64)
+    centred = features - mean
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    axes = vectors[:, ::-1][:, :latent_dim].T  # largest variance first
+    largest = np.abs(axes).argmax(axis=1)
+    axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
+    projected = centred @ axes.T
+    scale = np.sqrt(projected.var(axis=0).sum() / latent_dim) or 1.0
+    weight = np.zeros((latent_dim, features.shape[1]))
+    weight[: len(axes)] = axes / scale
+    bias = -weight @ mean
+    bias[: len(axes)] -= projected.min(axis=0) / scale
+    with torch.no_grad():
+        classifier.embedding.weight.copy_(torch.from_numpy(weight))
+        classifier.embedding.bias.copy_(torch.from_numpy(bias))
+
+
+def _view(images: Tensor, generator: torch.Generator) -> Tensor:
+    moved = shift_and_scale(
+        images, generator, shift=0.15, scale=(0.6, 1.1), rotation=15.0
+    )
+    return erase(jitter(moved, generator), generator)

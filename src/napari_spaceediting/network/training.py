@@ -1,0 +1,286 @@
+"""Training on labelled images."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.augment import shift_and_scale
+from napari_spaceediting.network.classifier import LatentClassifier, state_of
+from napari_spaceediting.network.device import (
+    describe_device,
+    pick_device,
+    torch_errors_in_words,
+)
+from napari_spaceediting.network.spec import EpochLog, TrainResult, TrainSettings
+
+_MIN_STEPS = 10
+"""Steps in an epoch at least, so that a few labels train a network too."""
+
+_IN_MEMORY = 1 << 30
+"""Bytes of inputs that are held on the device; above it, they are read by the batch."""
+
+_READ_BLOCK = 256
+
+Reader = Callable[[NDArray[np.intp]], Tensor]
+"""From places in a list of images to their inputs, on the device."""
+
+
+def train(
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    settings: TrainSettings | None = None,
+    *,
+    cache_dir: Path | None = None,
+) -> Generator[Progress, None, TrainResult]:
+    """Train on the labelled training images of a data set.
+
+    Minimises the cross-entropy by AdamW (Loshchilov & Hutter 2019) with a learning
+    rate that falls as half a cosine. After each epoch the labelled validation images
+    are classified; the weights of the epoch with the best accuracy (of equal ones,
+    the lowest loss) are kept, and training stops after `settings.patience` epochs
+    without a better one. Without validation images all epochs are run and the last
+    weights are kept. Images without a label, and test images, are not looked at.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Trained in place, and moved to the device.
+    dataset : ImageDataset
+        N images.
+    settings : TrainSettings, optional
+    cache_dir : Path, optional
+        As for `activations`; where only the end of the network trains, the outputs
+        of the frozen part are kept there.
+
+    Yields
+    ------
+    Progress
+        In steps, after each batch, with the mean "loss" of the epoch so far and the
+        "validation_accuracy" of the epoch before.
+
+    Raises
+    ------
+    TrainingFailed
+        If fewer than two classes have labelled training images, the loss is not a
+        number, or torch cannot run the network.
+    DataError
+        If an image cannot be read.
+    """
+    settings = TrainSettings() if settings is None else settings
+    started = time.perf_counter()
+    is_train = dataset.is_labelled & (dataset.split == Split.TRAIN)
+    train_at = np.flatnonzero(is_train)
+    valid_at = np.flatnonzero(dataset.is_labelled & (dataset.split == Split.VALIDATION))
+    if len(np.unique(dataset.labels[train_at])) < 2:
+        raise TrainingFailed(
+            "Fewer than two classes have labelled training images: give some images "
+            "of a second class a label first."
+        )
+    device = pick_device(settings.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)  # dropout
+        fetch: Callable[[NDArray[np.intp]], NDArray[np.float32]] = dataset.images
+        if settings.trainable != "all":
+            rows = yield from activations(
+                classifier,
+                dataset,
+                settings.trainable,
+                cache_dir=cache_dir,
+                device=settings.device,
+                batch_size=settings.batch_size,
+            )
+            fetch = rows.__getitem__
+        with torch_errors_in_words():
+            classifier.to(device)
+            inputs = yield from reader(fetch, train_at, device)
+            valid_inputs = yield from reader(fetch, valid_at, device)
+            fitting = _Fitting(classifier, settings)
+            yield from fitting.run(
+                inputs,
+                torch.from_numpy(dataset.labels[train_at]).to(device),
+                valid_inputs,
+                torch.from_numpy(dataset.labels[valid_at]).to(device),
+            )
+    margins = np.full(len(dataset), np.nan, np.float32)
+    margins[train_at] = fitting.margins
+    return TrainResult(
+        state=state_of(classifier),
+        history=tuple(fitting.history),
+        best_epoch=fitting.best_epoch,
+        stopped_early=len(fitting.history) < settings.epochs,
+        margins=margins,
+        device=describe_device(device),
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _Fitting:
+    """The loop over epochs and what it remembers."""
+
+    def __init__(self, classifier: LatentClassifier, settings: TrainSettings) -> None:
+        self.classifier = classifier
+        self.settings = settings
+        self.history: list[EpochLog] = []
+        self.best_epoch = 0
+        self.margins = np.empty(0, np.float32)
+
+    def run(
+        self, inputs: Reader, labels: Tensor, valid_inputs: Reader, valid_labels: Tensor
+    ) -> Iterator[Progress]:
+        """Train; afterwards the classifier has the best weights."""
+        settings = self.settings
+        tail = self.classifier.tail(settings.trainable)
+        n = len(labels)
+        batch_size, n_steps = epoch_plan(n, settings.batch_size)
+        total = settings.epochs * n_steps
+        optimiser = torch.optim.AdamW(
+            tail.parameters(),
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
+        weights = self._class_weights(labels)
+        rng = np.random.default_rng(settings.seed)
+        generator = torch.Generator().manual_seed(settings.seed)
+        margin_sum, times_seen = np.zeros(n), np.zeros(n)
+        accuracy = math.nan
+        best: tuple[float, float] = (-math.inf, -math.inf)
+        best_weights: dict[str, Tensor] = {}
+        for epoch in range(settings.epochs):
+            message = f"Epoch {epoch + 1} of {settings.epochs}"
+            losses: list[float] = []
+            self.classifier.eval()
+            tail.train()
+            for at in shuffled_batches(n, batch_size, n_steps, rng):
+                batch, given = (
+                    inputs(at),
+                    labels[torch.from_numpy(at).to(labels.device)],
+                )
+                if settings.augment and settings.trainable == "all":
+                    batch = shift_and_scale(batch, generator)
+                _, logits = tail(batch)
+                loss = F.cross_entropy(logits, given, weights)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                schedule.step()
+                losses.append(finite(loss))
+                margin_sum[at] += _margins(logits.detach(), given)
+                times_seen[at] += 1
+                metrics = {"loss": float(np.mean(losses))}
+                if self.history and not math.isnan(accuracy):
+                    metrics["validation_accuracy"] = accuracy
+                done = epoch * n_steps + len(losses)
+                yield Progress(done, total, message, metrics)
+            valid_loss = math.nan
+            if len(valid_labels):
+                tail.eval()
+                sums = np.zeros(2)
+                for block in _blocks(len(valid_labels), settings.batch_size):
+                    sums += _judge(
+                        tail,
+                        valid_inputs(block),
+                        valid_labels[block[0] : block[-1] + 1],
+                    )
+                    yield Progress(done, total, message, metrics)
+                accuracy, valid_loss = (sums / len(valid_labels)).tolist()
+            self.history.append(EpochLog(epoch, metrics["loss"], accuracy))
+            if math.isnan(accuracy):
+                self.best_epoch = epoch
+            elif (accuracy, -valid_loss) > best:
+                best, self.best_epoch = (accuracy, -valid_loss), epoch
+                best_weights = {k: v.clone() for k, v in tail.state_dict().items()}
+            elif epoch - self.best_epoch >= settings.patience:
+                break
+        if best_weights:
+            tail.load_state_dict(best_weights)
+        self.classifier.eval()
+        self.margins = (margin_sum / np.maximum(times_seen, 1)).astype(np.float32)
+
+    def _class_weights(self, labels: Tensor) -> Tensor | None:
+        if not self.settings.class_weights:
+            return None
+        counts = torch.bincount(labels, minlength=self.classifier.spec.n_classes)
+        # A class without images has no term in the loss, whatever its weight.
+        return len(labels) / ((counts > 0).sum() * counts.clamp(min=1))
+
+
+def epoch_plan(n: int, batch_size: int) -> tuple[int, int]:
+    """Return the batch size and the number of steps in an epoch of n images."""
+    batch_size = min(batch_size, n)
+    return batch_size, max(_MIN_STEPS, math.ceil(n / batch_size))
+
+
+def shuffled_batches(
+    n: int, batch_size: int, n_steps: int, rng: np.random.Generator
+) -> list[NDArray[np.intp]]:
+    """Return the batches of one epoch: places of images among n, in random order.
+
+    Each image comes once; several times where there are too few for all steps.
+    """
+    rounds = max(1, n_steps * batch_size // n)
+    order = np.concatenate([rng.permutation(n) for _ in range(rounds)])
+    return np.array_split(order, n_steps)
+
+
+def reader(
+    fetch: Callable[[NDArray[np.intp]], NDArray[np.float32]],
+    indices: NDArray[np.intp],
+    device: torch.device,
+) -> Generator[Progress, None, Reader]:
+    """Return a reader of those images' inputs, read ahead if they are not too many."""
+    nbytes = fetch(indices[:1]).nbytes * len(indices)
+    if nbytes > _IN_MEMORY:
+        return lambda at: torch.from_numpy(np.array(fetch(indices[at]))).to(device)
+    parts = []
+    for block in _blocks(len(indices), _READ_BLOCK):
+        parts.append(torch.from_numpy(np.array(fetch(indices[block]))).to(device))
+        yield Progress(int(block[-1]) + 1, len(indices), "Read the images")
+    inputs = torch.cat(parts) if parts else torch.empty(0, device=device)
+    return lambda at: inputs[torch.from_numpy(at).to(device)]
+
+
+def _blocks(n: int, size: int) -> Iterator[NDArray[np.intp]]:
+    for start in range(0, n, size):
+        yield np.arange(start, min(start + size, n))
+
+
+def finite(loss: Tensor) -> float:
+    """Return the loss as a number, or raise `TrainingFailed` if it is none."""
+    value = loss.item()
+    if not math.isfinite(value):
+        raise TrainingFailed(
+            "The loss is not a number any more: lower the learning rate, or check the "
+            "images for values that are not finite."
+        )
+    return value
+
+
+@torch.no_grad()
+def _judge(tail: nn.Module, inputs: Tensor, labels: Tensor) -> NDArray[np.float64]:
+    """Return the number of right answers and the summed loss."""
+    _, logits = tail(inputs)
+    right = (logits.argmax(dim=1) == labels).sum().item()
+    return np.array([right, F.cross_entropy(logits, labels, reduction="sum").item()])
+
+
+def _margins(logits: Tensor, labels: Tensor) -> NDArray[np.float32]:
+    """Return the given logit less the largest other one (Pleiss et al. 2020)."""
+    own = F.one_hot(labels, logits.shape[1]).bool()
+    given = logits[own]
+    other = logits.masked_fill(own, -math.inf).amax(dim=1)
+    margins: NDArray[np.float32] = (given - other).cpu().numpy()
+    return margins
