@@ -90,7 +90,8 @@ def save_session(state: SessionState, folder: Path) -> None:
             "retrain": state.retrain.to_dict(),
             "seed": state.seed,
         }
-        _write(folder / _INDEX, json.dumps(values, indent=1).encode())
+        index = json.dumps(values, indent=1).encode()
+        _replace(folder / _INDEX, lambda file: file.write(index))
         store.forget_the_rest()
     except OSError as error:
         raise SessionError(_cannot_save(folder, error)) from error
@@ -225,33 +226,27 @@ class _Store:
                     path.unlink(missing_ok=True)
 
     def _once(self, value: Any, write: Callable[[], str]) -> str:
-        """Write the same object only once; it is kept alive, so its id stays its own."""
+        """Write an object only once; it is kept alive, so that its id stays its own."""
         if id(value) not in self._known:
             self._known[id(value)] = (value, write())
         return self._known[id(value)][1]
 
     def _write_once(self, path: Path, write: Callable[[Any], object]) -> None:
         self._used.add(path)
-        if path.exists():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".part")
-        with unfinished.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        if not path.exists():
+            _replace(path, write)
 
 
 def _is_ours(path: Path) -> bool:
     return path.parent.name == "arrays" and path.parent.parent.suffix == SUFFIX
 
 
-def _write(path: Path, data: bytes) -> None:
+def _replace(path: Path, write: Callable[[Any], object]) -> None:
+    """Write a file beside its place and put it there when all of it is on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
     with unfinished.open("wb") as file:
-        file.write(data)
+        write(file)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)

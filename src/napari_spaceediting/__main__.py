@@ -1,0 +1,7 @@
+"""Run the command line: ``python -m napari_spaceediting``."""
+
+import sys
+
+from napari_spaceediting.cli import main
+
+sys.exit(main())

@@ -1,0 +1,395 @@
+"""The command line: the same work as in the window, without one.
+
+Exit codes: 0 done; 1 the input, the session or an edit cannot be used; 2 the command
+is not understood; 3 a training or a map failed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from napari_spaceediting import __version__
+from napari_spaceediting.errors import (
+    EditError,
+    JobFailed,
+    MapFailed,
+    SessionError,
+    SpaceEditingError,
+    TrainingFailed,
+)
+from napari_spaceediting.jobs.job import Job, Progress, run_job
+
+R = TypeVar("R")
+
+DONE, UNUSABLE, NOT_UNDERSTOOD, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        report = options.run(options)
+        if options.json is not None and report is not None:
+            _write_json(options.json, report)
+    except (TrainingFailed, MapFailed, JobFailed) as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except SpaceEditingError as error:
+        print(error, file=sys.stderr)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        print("Interrupted; what was saved before is as it was.", file=sys.stderr)
+        return INTERRUPTED
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-spaceediting",
+        description="Teach a neural network by editing its latent space.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], Any], summary: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.add_argument(
+            "--json", metavar="FILE", help="write the outcome as JSON ('-' prints it)"
+        )
+        added.set_defaults(run=run)
+        return added
+
+    demo = command("demo", _demo, "Show the main job on the embedded sample.")
+    demo.add_argument("--headless", action="store_true", help="without a window")
+    demo.add_argument("--picture", type=Path, help="PNG of the map before and after")
+    demo.add_argument("--seed", type=int, default=0)
+
+    new = command("new", _new, "Start a session on a folder, table or array of images.")
+    new.add_argument("data", help="path, or sample:digits, sample:poses, ...")
+    _add_session(new)
+    new.add_argument("--seed", type=int, default=0)
+    new.add_argument(
+        "--labels-per-class", type=int, metavar="N", help="hide all other labels"
+    )
+
+    train = command("train", _train, "Train the network of a session.")
+    _add_session(train)
+    train.add_argument("--backbone", default="small_cnn")
+    train.add_argument("--weights", help="'pretrained' or a file")
+    train.add_argument("--epochs", type=int)
+    train.add_argument("--trainable", choices=["head", "last_block", "all"])
+    train.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"])
+
+    draw = command("map", _map, "Draw the map of a session.")
+    _add_session(draw)
+    draw.add_argument("--method", choices=["umap", "pca"])
+
+    guide = command("guide", _guide, "List what is worth a decision.")
+    _add_session(guide)
+    guide.add_argument("-n", type=int, default=20, help="proposals (default 20)")
+
+    retrain = command("retrain", _retrain, "Retrain with the edits of a session.")
+    _add_session(retrain)
+    retrain.add_argument(
+        "--edits", type=Path, metavar="FILE", help="JSON list of edits to add first"
+    )
+    retrain.add_argument("--steps", type=int)
+    retrain.add_argument("--no-control", action="store_true")
+    retrain.add_argument("--accept", action="store_true", help="accept the round")
+
+    evidence = command("evidence", _evidence, "Show what a round did.")
+    _add_session(evidence)
+    evidence.add_argument("--round", type=int, help="from 1; the last by default")
+
+    show = command("open", _open, "Open a session or images in napari.")
+    show.add_argument("path", type=Path)
+    return parser
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
+
+
+def _demo(options: argparse.Namespace) -> dict[str, Any] | None:
+    if not options.headless:
+        from napari_spaceediting.plugin.launch import launch_demo
+
+        launch_demo()
+        return None
+    from napari_spaceediting.demo import LABELS_PER_CLASS, run_demo
+
+    with _Bar() as bar:
+        report = run_demo(options.seed, on_progress=bar.show)
+    values = report.to_dict()
+    print(
+        f"{values['dataset']}: {values['images']} images, {LABELS_PER_CLASS} labels per "
+        f"class.\nA simulated expert {values['expert']}.\n{values['actions']} actions "
+        f"gave {values['edited_images']} images a class."
+    )
+    _print_evidence(report.evidence)
+    if options.picture:
+        from napari_spaceediting.picture import draw_round
+
+        draw_round(report.session.state.rounds[-1], options.picture)
+        print(f"The map before and after: {options.picture}")
+    return values
+
+
+def _new(options: argparse.Namespace) -> dict[str, Any]:
+    import numpy as np
+
+    from napari_spaceediting.data.open import OpenDataset, OpenSample
+    from napari_spaceediting.session.session import new_session
+    from napari_spaceediting.session.storage import SUFFIX
+
+    if options.session.suffix != SUFFIX:
+        raise SessionError(
+            f"'{options.session}' is no name for a session: let it end in {SUFFIX}."
+        )
+    if options.session.exists():
+        raise SessionError(
+            f"{options.session} exists already: choose another name, or go on with it."
+        )
+    kind, _, name = options.data.partition(":")
+    if kind == "sample" and name:
+        job: Job[Any] = OpenSample(name, seed=options.seed)
+    else:
+        job = OpenDataset(Path(options.data), seed=options.seed)
+    dataset = _run(job)
+    if options.labels_per_class is not None:
+        dataset = dataset.keep_labels(
+            options.labels_per_class, np.random.default_rng(options.seed)
+        )
+    print(dataset.describe())
+    session = new_session(dataset, seed=options.seed)
+    _save(session, options)
+    return {
+        "images": len(dataset),
+        "labelled": int(dataset.is_labelled.sum()),
+        "classes": list(dataset.class_names),
+        "skipped": [[entry.name, entry.reason] for entry in dataset.skipped],
+        "notes": list(dataset.notes),
+    }
+
+
+def _train(options: argparse.Namespace) -> dict[str, Any]:
+    from napari_spaceediting.network.spec import ClassifierSpec
+
+    session = _session(options)
+    chosen = _chosen(options, "epochs", "trainable", "device")
+    session.set_train_settings(replace(session.state.train, **chosen))
+    spec = ClassifierSpec(backbone=options.backbone, weights=options.weights)
+    trained = _run(session.training(spec))
+    session.take_network(trained)
+    _save(session, options)
+    for note in trained.notes:
+        print(note)
+    last = trained.train.history[-1] if trained.train.history else None
+    best = max(
+        (e.validation_accuracy for e in trained.train.history), default=float("nan")
+    )
+    print(
+        f"Trained {trained.spec.backbone} on {trained.train.device} in "
+        f"{trained.train.seconds:.1f} s; validation accuracy {best:.3f}."
+    )
+    return {
+        "epochs": last.epoch if last else 0,
+        "validation_accuracy": None if best != best else best,
+        "device": trained.train.device,
+        "seconds": trained.train.seconds,
+        "notes": list(trained.notes),
+    }
+
+
+def _map(options: argparse.Namespace) -> dict[str, Any]:
+    session = _session(options)
+    chosen = _chosen(options, "method")
+    session.set_map_settings(replace(session.state.map, **chosen))
+    drawn = _run(session.mapping())
+    session.take_map(drawn)
+    _save(session, options)
+    quality = drawn.quality
+    print(
+        f"Drawn with {drawn.method} in {drawn.seconds:.1f} s; trustworthiness "
+        f"{quality.trustworthiness:.3f}. {drawn.note}".strip()
+    )
+    return {
+        "method": drawn.method,
+        "seconds": drawn.seconds,
+        "trustworthiness": quality.trustworthiness,
+        "neighbourhood_preservation": quality.neighbourhood_preservation,
+        "note": drawn.note,
+    }
+
+
+def _guide(options: argparse.Namespace) -> list[dict[str, Any]]:
+    session = _session(options)
+    proposals = _run(session.guiding(options.n))
+    ids = session.dataset.ids
+    for number, proposal in enumerate(proposals, 1):
+        more = f" and {len(proposal.indices) - 1} more" * (len(proposal.indices) > 1)
+        print(f"{number:3} {ids[proposal.indices[0]]}{more}: {proposal.reason}")
+    return [
+        {
+            "kind": proposal.kind.value,
+            "images": ids[proposal.indices].tolist(),
+            "reason": proposal.reason,
+            "tag": proposal.tag,
+            "place": None if proposal.place is None else proposal.place.tolist(),
+            "score": proposal.score,
+        }
+        for proposal in proposals
+    ]
+
+
+def _retrain(options: argparse.Namespace) -> dict[str, Any]:
+    session = _session(options)
+    if options.edits is not None:
+        session.replay(_read_edits(options.edits, session.dataset.ids))
+    chosen = _chosen(options, "steps") | {"control": not options.no_control}
+    session.set_retrain_settings(replace(session.state.retrain, **chosen))
+    result = _run(session.retraining())
+    session.propose(result, _run(session.remapping(result)))
+    if options.accept:
+        session.accept()
+    _save(session, options)
+    _print_evidence(result.evidence)
+    if not options.accept:
+        print("The round awaits a decision: open the session, or use --accept.")
+    return _evidence_values(session, len(session.state.rounds))
+
+
+def _evidence(options: argparse.Namespace) -> dict[str, Any]:
+    session = _session(options)
+    n_rounds = len(session.state.rounds)
+    number = n_rounds if options.round is None else options.round
+    if not 1 <= number <= n_rounds:
+        raise SessionError(
+            f"There is no round {number}: the session has {n_rounds}. Retrain first."
+            if n_rounds == 0
+            else f"There is no round {number}: choose one from 1 to {n_rounds}."
+        )
+    _print_evidence(session.state.rounds[number - 1].evidence)
+    return _evidence_values(session, number)
+
+
+def _open(options: argparse.Namespace) -> None:
+    from napari_spaceediting.plugin.launch import launch
+
+    launch(options.path)
+
+
+def _session(options: argparse.Namespace) -> Any:
+    from napari_spaceediting.session.session import Session
+    from napari_spaceediting.session.storage import load_session
+
+    return Session(load_session(options.session))
+
+
+def _save(session: Any, options: argparse.Namespace) -> None:
+    from napari_spaceediting.session.storage import save_session
+
+    save_session(session.state, options.session)
+
+
+def _chosen(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the options that were given."""
+    values = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _read_edits(path: Path, ids: Any) -> list[Any]:
+    from napari_spaceediting.editing.edits import edit_from_dict
+
+    try:
+        entries = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise EditError(f"The edits in {path} cannot be read ({error}).") from error
+    if not isinstance(entries, list):
+        raise EditError(f"{path} must hold a list of edits, as 'guide' describes them.")
+    index_of = {str(name): at for at, name in enumerate(ids)}
+    return [edit_from_dict(entry, index_of) for entry in entries]
+
+
+def _evidence_values(session: Any, number: int) -> dict[str, Any]:
+    from napari_spaceediting.editing.evidence import evidence_to_dict
+
+    past = session.state.rounds[number - 1]
+    ids = session.dataset.ids
+    values = evidence_to_dict(past.evidence)
+    for name in ("fixed", "broken", "edited"):
+        values[name] = ids[getattr(past.evidence, name)].tolist()
+    return {
+        "round": number,
+        "status": past.status.value,
+        "verdict": past.evidence.verdict(),
+        **values,
+    }
+
+
+def _print_evidence(evidence: Any) -> None:
+    if evidence.arms:
+        print(f"On {evidence.n_images} held-out images ({evidence.measured_on}):")
+    for name, arm in evidence.arms.items():
+        low, high = arm.interval
+        print(f"  {name:8} {arm.accuracy:.3f}   (95% interval {low:.3f} to {high:.3f})")
+    if evidence.arms:
+        print(f"  {len(evidence.fixed)} images fixed, {len(evidence.broken)} broken.")
+    print(evidence.verdict())
+
+
+def _run(job: Job[R]) -> R:
+    with _Bar() as bar:
+        return run_job(job, lambda progress: bar.show(job.name, progress))
+
+
+class _Bar:
+    """A progress bar on the terminal, one line for each stage."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._stage = ""
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, stage: str, progress: Progress) -> None:
+        """Show the progress of a stage; `total` may change while it runs."""
+        if self._bar is None or stage != self._stage:
+            self.__exit__()
+            self._stage = stage
+            self._bar = tqdm(desc=stage, file=sys.stderr, dynamic_ncols=True)
+        self._bar.total = progress.total or None
+        self._bar.n = progress.done
+        self._bar.set_postfix(
+            {name: f"{value:.3f}" for name, value in progress.metrics.items()},
+            refresh=False,
+        )
+        self._bar.update(0)
+
+
+def _write_json(target: str, values: Any) -> None:
+    text = json.dumps(values, indent=2)
+    if target == "-":
+        print(text)
+        return
+    try:
+        Path(target).write_text(text + "\n")
+    except OSError as error:
+        raise SessionError(
+            f"The outcome could not be written to {target} ({error.strerror})."
+        ) from error

@@ -1,0 +1,119 @@
+"""The main job from start to end on the embedded sample, with a simulated expert."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from napari_spaceediting.data.samples import digits
+from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL, Evidence
+from napari_spaceediting.editing.homes import find_homes
+from napari_spaceediting.editing.simulated_expert import SimulatedExpert
+from napari_spaceediting.jobs.job import Job, Progress, run_job
+from napari_spaceediting.session.session import Session, new_session
+
+R = TypeVar("R")
+
+LABELS_PER_CLASS = 10
+ACTIONS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class DemoReport:
+    """What the demonstration did.
+
+    Parameters
+    ----------
+    session : Session
+        With the round still proposed.
+    actions : int
+        Lassoes and drags that the expert spent.
+    edited : int
+        Images that they gave a class.
+    seconds : mapping of str to float
+        Wall time of each stage.
+    """
+
+    session: Session
+    actions: int
+    edited: int
+    seconds: dict[str, float]
+
+    @property
+    def evidence(self) -> Evidence:
+        """On held-out images."""
+        return self.session.state.rounds[-1].evidence
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready types."""
+        state, evidence = self.session.state, self.evidence
+        return {
+            "dataset": state.dataset.name,
+            "images": len(state.dataset),
+            "labels_per_class": LABELS_PER_CLASS,
+            "expert": SimulatedExpert.knowledge,
+            "actions": self.actions,
+            "edits": len(state.rounds[-1].edits),
+            "edited_images": self.edited,
+            "seed": state.seed,
+            "seconds": {stage: round(s, 2) for stage, s in self.seconds.items()},
+            "measured_on": evidence.measured_on,
+            "measured_images": evidence.n_images,
+            "before": evidence.arms[BEFORE].accuracy,
+            "after": evidence.arms[AFTER].accuracy,
+            "control": evidence.arms[CONTROL].accuracy,
+            "verdict": evidence.verdict(),
+        }
+
+
+def run_demo(
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    on_progress: Callable[[str, Progress], None] | None = None,
+) -> DemoReport:
+    """Train on few labels, let a simulated expert edit the map, retrain and measure.
+
+    Parameters
+    ----------
+    seed : int
+        Of the labels that are kept, the training, the map and the expert.
+    cache_dir : Path, optional
+        Where frozen activations are kept.
+    on_progress : callable, optional
+        Called with the name of the stage and its progress.
+    """
+    seconds: dict[str, float] = {}
+
+    def run(stage: str, job: Job[R]) -> R:
+        start = time.perf_counter()
+        result = run_job(job, on_progress and (lambda p: on_progress(stage, p)))
+        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
+        return result
+
+    dataset = digits(LABELS_PER_CLASS, seed)
+    session = new_session(dataset, seed=seed, cache_dir=cache_dir)
+    session.take_network(run("train", session.training()))
+    session.take_map(run("map", session.mapping()))
+    proposals = run("guide", session.guiding(ACTIONS))
+    edits, network = session.edits, session.shown.network
+    assert network is not None
+    homes = find_homes(
+        edits.positions,
+        edits.labels,
+        network.predictions.probabilities,
+        np.flatnonzero(~dataset.held_out),
+        len(edits.class_names),
+    )
+    expert = SimulatedExpert(
+        dataset.columns["truth"], edits.class_names, np.random.default_rng(seed)
+    )
+    session.replay(expert.work_through(proposals, ACTIONS, edits.positions, homes))
+    edited = int(np.count_nonzero(session.edits.edited))
+    result = run("retrain", session.retraining())
+    session.propose(result, run("redraw", session.remapping(result)))
+    return DemoReport(session, min(ACTIONS, len(proposals)), edited, seconds)
