@@ -256,6 +256,24 @@ class ImageDataset:
         content = [self.pixels.key(), self.scaling.to_dict(), list(self.image_size)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
+    def raw_stack(self) -> NDArray[Any]:
+        """Return all raw images as one array, to be stored with a session.
+
+        Returns
+        -------
+        (N, H, W, C) array of the images' own dtype
+            Brought to `image_size` only if their sizes differ.
+        """
+        images = [self._read(index) for index in range(len(self))]
+        if len({image.shape for image in images}) <= 1:
+            return np.stack(images)
+        dtype = np.result_type(*images)
+        fitted = [
+            fit(image[None].astype(np.float32), self.image_size)[0] for image in images
+        ]
+        stack = np.stack(fitted)
+        return (np.rint(stack) if dtype.kind in "iu" else stack).astype(dtype)
+
     def describe(self) -> str:
         """Return a short summary in a few lines."""
         height, width = self.image_size

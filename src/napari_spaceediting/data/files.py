@@ -71,7 +71,8 @@ def over_black(rgba: NDArray[Any]) -> NDArray[Any]:
     colour = rgba[..., :-1] * alpha
     if np.issubdtype(rgba.dtype, np.integer):
         colour = np.rint(colour)
-    return colour.astype(rgba.dtype)
+    laid: NDArray[Any] = colour.astype(rgba.dtype)
+    return laid
 
 
 def _read_photo(path: Path) -> NDArray[Any]:
@@ -85,7 +86,7 @@ def _read_photo(path: Path) -> NDArray[Any]:
         return np.asarray(iio.imread(path, plugin="pillow", index=0, mode="RGB"))
     if channels in (2, 4):
         image = over_black(image)
-    return image[..., 0] if channels == 2 else image
+    return np.asarray(image[..., 0] if channels == 2 else image)
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:

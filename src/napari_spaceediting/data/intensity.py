@@ -128,8 +128,8 @@ class IntensityScaling:
         images : iterable of (H, W) or (H, W, C) arrays
             All with the same number of channels and without NaN.
         mode : {"dtype", "percentile", "range"}, optional
-            By default `dtype` for 8-bit and boolean images and `percentile` for
-            all others.
+            By default `dtype` for 8-bit and boolean images, and where integers of
+            several types come together; `percentile` for all others.
 
         Raises
         ------
@@ -140,8 +140,7 @@ class IntensityScaling:
         if not examples:
             raise DataError("There is no image to judge the intensity range from.")
         if mode is None:
-            eight_bit = all(image.dtype in (np.uint8, np.bool_) for image in examples)
-            mode = "dtype" if eight_bit else "percentile"
+            mode = _default_mode({image.dtype for image in examples})
         if mode == "dtype":
             return cls("dtype")
         pixels = [image.reshape(-1, image.shape[-1]) for image in examples]
@@ -154,6 +153,14 @@ class IntensityScaling:
         low, high = low.astype(float), high.astype(float)
         high = np.where(high > low, high, low + 1.0)  # a constant channel
         return cls(mode, tuple(low.tolist()), tuple(high.tolist()))
+
+
+def _default_mode(dtypes: set[np.dtype[Any]]) -> Mode:
+    """Return the mode that suits images of these types."""
+    if dtypes <= {np.dtype(np.uint8), np.dtype(np.bool_)}:
+        return "dtype"
+    mixed_integers = len(dtypes) > 1 and all(dtype.kind in "iub" for dtype in dtypes)
+    return "dtype" if mixed_integers else "percentile"
 
 
 def _thinned(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -74,11 +74,15 @@ class FilePixels:
 
     def to_spec(self, base: Path) -> dict[str, Any]:
         """Return the paths and the folder that they have in common."""
-        root = Path(os.path.commonpath([path.parent for path in self.paths]))
+        try:
+            root = Path(os.path.commonpath([path.parent for path in self.paths]))
+            paths = [path.relative_to(root).as_posix() for path in self.paths]
+        except ValueError:  # several drives, on Windows
+            root, paths = base.absolute(), [path.as_posix() for path in self.paths]
         return {
             "kind": "files",
             "root": _location(root, base),
-            "paths": [path.relative_to(root).as_posix() for path in self.paths],
+            "paths": paths,
             "n_channels": self.n_channels,
         }
 

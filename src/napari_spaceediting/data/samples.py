@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.fashion_mnist import LOOK_ALIKES, load_fashion_mnist
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.splits import stratified_split
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A data set that comes with the plugin, or that it fetches.
-
-    Parameters
-    ----------
-    title : str
-        What the user reads in the menu.
-    open : callable
-        Returns the data set; called without arguments, or with a `seed`.
-    """
-
-    title: str
-    open: Callable[..., ImageDataset]
+from napari_spaceediting.data.steps import Steps, finish
+from napari_spaceediting.errors import DataError
+from napari_spaceediting.jobs.job import Progress
 
 
 def digits(labels_per_class: int | None = None, seed: int = 0) -> ImageDataset:
@@ -44,26 +35,143 @@ def digits(labels_per_class: int | None = None, seed: int = 0) -> ImageDataset:
     The test part of the Optical Recognition of Handwritten Digits data (E. Alpaydin
     and C. Kaynak, UCI Machine Learning Repository, 1998), as scikit-learn ships it.
     """
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+    from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    rng = np.random.default_rng(seed)
     labels = bunch.target.astype(np.int64)
     dataset = ImageDataset(
         name="Digits",
         ids=np.array([f"digit-{index:04d}" for index in range(len(labels))]),
         labels=labels,
         class_names=tuple("0123456789"),
-        split=stratified_split(labels, rng),
+        split=stratified_split(labels, np.random.default_rng(seed)),
         pixels=ArrayPixels(bunch.images.astype(np.uint8)),
         scaling=IntensityScaling("range", (0.0,), (16.0,)),
         image_size=(28, 28),
         columns={"truth": labels},
     )
+    return _with_few_labels(dataset, labels_per_class, seed)
+
+
+def fashion_mnist(
+    n_train: int = 2000,
+    n_test: int = 2000,
+    classes: Sequence[str] | None = None,
+    labels_per_class: int | None = None,
+    seed: int = 0,
+) -> ImageDataset:
+    """Return a balanced part of Fashion-MNIST; see `load_fashion_mnist`.
+
+    Parameters
+    ----------
+    n_train, n_test : int
+        Images of the authors' training part (an eighth of them is for validation)
+        and of their test part.
+    classes : sequence of str, optional
+        Some of its ten classes; by default all.
+    labels_per_class : int, optional
+        Training labels that each class keeps; the others are hidden. By default all.
+    seed : int
+        Chooses the images, the split and the labels that are kept.
+    """
+    steps = load_fashion_mnist(n_train, n_test, classes, seed)
+    return _with_few_labels(finish(steps), labels_per_class, seed)
+
+
+def poses(
+    n: int = 1500, identities: int = 12, size: int = 32, seed: int = 0
+) -> ImageDataset:
+    """Return rendered heads that turn; see `render_poses`."""
+    return finish(render_poses(n, identities, size, seed))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A data set that comes with the plugin, or that it fetches.
+
+    Parameters
+    ----------
+    title : str
+        What the user reads in the menu.
+    open : callable
+        Returns the data set; takes `seed` and further options, all by name.
+    steps : callable
+        Takes `seed`, yields progress and returns the data set.
+    """
+
+    title: str
+    open: Callable[..., ImageDataset]
+    steps: Callable[[int], Steps]
+
+
+def _digits_steps(seed: int) -> Steps:
+    yield Progress(0, 1, "Reading digits")
+    return digits(seed=seed)
+
+
+SAMPLES = {
+    "digits": Sample("Digits", digits, _digits_steps),
+    "fashion_mnist": Sample(
+        "Fashion-MNIST", fashion_mnist, lambda seed: load_fashion_mnist(seed=seed)
+    ),
+    "fashion_look_alikes": Sample(
+        "Fashion-MNIST, five look-alikes",
+        partial(fashion_mnist, classes=LOOK_ALIKES),
+        lambda seed: load_fashion_mnist(classes=LOOK_ALIKES, seed=seed),
+    ),
+    "poses": Sample("Poses", poses, lambda seed: render_poses(seed=seed)),
+}
+"""Samples by name."""
+
+
+@dataclass(frozen=True)
+class OpenSample:
+    """Job: open one of `SAMPLES`.
+
+    Parameters
+    ----------
+    sample : str
+        A key of `SAMPLES`.
+    seed : int
+        Chooses images, split and labels.
+    labels_per_class : int, optional
+        Training labels that each class keeps; the others are hidden. By default all.
+    """
+
+    sample: str
+    seed: int = 0
+    labels_per_class: int | None = None
+    name: ClassVar[str] = "Open a sample"
+
+    def run(self) -> Steps:
+        """Open it.
+
+        Yields
+        ------
+        Progress
+            In bytes fetched, or images drawn.
+
+        Returns
+        -------
+        ImageDataset
+
+        Raises
+        ------
+        DataError
+            There is no such sample, or it cannot be fetched.
+        """
+        if self.sample not in SAMPLES:
+            raise DataError(
+                f"There is no sample {self.sample!r}: choose from {', '.join(SAMPLES)}."
+            )
+        dataset = yield from SAMPLES[self.sample].steps(self.seed)
+        return _with_few_labels(dataset, self.labels_per_class, self.seed)
+
+
+def _with_few_labels(
+    dataset: ImageDataset, labels_per_class: int | None, seed: int
+) -> ImageDataset:
+    """Hide labels, if that is wanted."""
     if labels_per_class is None:
         return dataset
-    return dataset.keep_labels(labels_per_class, rng)
-
-
-SAMPLES = {"digits": Sample("Digits", digits)}
-"""Samples by name."""
+    return dataset.keep_labels(labels_per_class, np.random.default_rng(seed))

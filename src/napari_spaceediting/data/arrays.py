@@ -1,0 +1,287 @@
+"""Read stacks of images: .npy, .npz and zarr, or an array in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.files import over_black
+from napari_spaceediting.data.pixels import (
+    ArrayPixels,
+    Axes,
+    StoredPixels,
+    open_array,
+)
+from napari_spaceediting.data.splits import Split, split_from_names
+from napari_spaceediting.data.steps import Steps, finish
+from napari_spaceediting.errors import DataError
+
+ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".zarr"})
+
+_IMAGE_KEYS = ("images", "image", "x", "data")
+_LABEL_KEYS = ("labels", "label", "y")
+_SPLIT_KEYS = ("split", "splits")
+_NAME_KEYS = ("class_names", "classes")
+"""Names of arrays in a `.npz` file or zarr group, in any case."""
+
+_MOST_CHANNELS = 8
+"""An axis is taken for channels only if it is this short."""
+
+_AXES_TEXT = {
+    "NYX": "(images, height, width)",
+    "NYXC": "(images, height, width, channels)",
+    "NCYX": "(images, channels, height, width)",
+    "NYXA": "(images, height, width, RGBA), with transparent parts over black",
+}
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is a zarr store."""
+    marks = ("zarr.json", ".zarray", ".zgroup")
+    return path.is_dir() and any((path / mark).exists() for mark in marks)
+
+
+def read_array(
+    path: Path,
+    settings: LoadSettings,
+    labels: ArrayLike | Path | None = None,
+    split: ArrayLike | None = None,
+) -> Steps:
+    """Read a stack of images.
+
+    Parameters
+    ----------
+    path : Path
+        A `.npy` file, or an `.npz` file or zarr store with an array `images` (or
+        `x`), and `labels` (or `y`), `split` and `class_names` if they are known.
+        `.npy` and zarr are read piece by piece and stay on disk.
+    settings : LoadSettings
+        Seed, scaling and size.
+    labels : (N,) array, or path of a `.npy` file, optional
+        Numbers or names; -1, NaN and empty names are unlabelled. They go before
+        labels in the file.
+    split : (N,) array, optional
+        Values of `Split`, or names such as `train`.
+
+    Yields
+    ------
+    Progress
+        In images looked at.
+
+    Returns
+    -------
+    ImageDataset
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, its axes cannot be told, or labels do not match.
+    """
+    path = path.resolve()
+    keys = _keys(path)
+    if keys is None:
+        image_key = None
+    else:
+        image_key = _pick(keys, _IMAGE_KEYS)
+        if image_key is None:
+            raise DataError(
+                f"{path.name} has no array 'images', only "
+                f"{', '.join(map(repr, keys)) or 'none at all'}: rename the one with "
+                f"the images."
+            )
+    images = open_array(path, image_key)
+    axes, note = _axes(path.name, images)
+    channel_axis = {"NYX": None, "NCYX": 1}.get(axes, 3)
+    channels = 1 if channel_axis is None else int(images.shape[channel_axis])
+    pixels = StoredPixels(
+        path, image_key, axes, len(images), 3 if axes == "NYXA" else channels
+    )
+
+    def beside(names: Sequence[str]) -> NDArray[Any] | None:
+        key = _pick(keys or (), names)
+        return None if key is None else np.asarray(open_array(path, key)[...])
+
+    if isinstance(labels, Path):
+        labels = open_array(labels)
+    given = beside(_LABEL_KEYS) if labels is None else np.asarray(labels)
+    parts = beside(_SPLIT_KEYS) if split is None else np.asarray(split)
+    class_names = beside(_NAME_KEYS)
+    found = _found(path.stem, pixels, given, parts, class_names, (note,))
+    return (yield from assemble(found, settings))
+
+
+def from_stack(
+    array: Any,
+    labels: ArrayLike | None = None,
+    name: str = "Stack",
+    channel_axis: int | None = None,
+    settings: LoadSettings | None = None,
+) -> ImageDataset:
+    """Take the planes of an array, such as that of a napari layer, as images.
+
+    Parameters
+    ----------
+    array : (N, H, W), (N, H, W, C) or (N, C, H, W) numpy or dask array
+    labels : (N,) array, optional
+        Numbers or names; -1, NaN and empty names are unlabelled.
+    name : str
+        What the data set is called.
+    channel_axis : int, optional
+        The axis of measured channels; by default it is guessed, and four 8-bit
+        channels are taken for RGBA.
+    settings : LoadSettings, optional
+        Seed, scaling and size.
+
+    Returns
+    -------
+    ImageDataset
+        With the pixels in memory, or wherever the array has them.
+
+    Raises
+    ------
+    DataError
+        The axes cannot be told, labels do not match, or no image can be used.
+    """
+    notes: tuple[str, ...] = ()
+    if channel_axis is not None:
+        array = np.moveaxis(array, channel_axis, -1)
+    else:
+        axes, note = _axes(name, array)
+        notes = (note,)
+        if axes == "NCYX":
+            array = np.moveaxis(array, 1, -1)
+        elif axes == "NYXA":
+            array = over_black(np.asarray(array))
+    given = None if labels is None else np.asarray(labels)
+    found = _found(name, ArrayPixels(array), given, None, None, notes)
+    return finish(assemble(found, settings or LoadSettings()))
+
+
+def _keys(path: Path) -> tuple[str, ...] | None:
+    """Return the names of the arrays in a file, or None if it is one array."""
+    if path.suffix.lower() == ".npy":
+        return None
+    try:
+        if path.suffix.lower() == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return tuple(arrays.files)
+        import zarr
+
+        node = zarr.open(path, mode="r")
+        return tuple(node.array_keys()) if isinstance(node, zarr.Group) else None
+    except Exception as error:
+        # A broken archive raises anything from BadZipFile to KeyError.
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"The array {path} cannot be read ({reason}).") from error
+
+
+def _pick(keys: Sequence[str], wanted: Sequence[str]) -> str | None:
+    """Return the first key with one of the wanted names."""
+    lower = {key.lower(): key for key in keys}
+    return next((lower[name] for name in wanted if name in lower), None)
+
+
+def _axes(name: str, array: Any) -> tuple[Axes, str]:
+    """Tell the order of the axes, and say how it was understood."""
+    shape = tuple(array.shape)
+    shape_text = " x ".join(map(str, shape))
+    axes: Axes | None = None
+    if len(shape) == 3:
+        axes = "NYX"
+    elif len(shape) == 4 and shape[3] <= min(_MOST_CHANNELS, shape[1]):
+        axes = "NYXA" if shape[3] == 4 and array.dtype == np.uint8 else "NYXC"
+    elif len(shape) == 4 and shape[1] <= _MOST_CHANNELS:
+        axes = "NCYX"
+    if axes is None:
+        raise DataError(
+            f"{name} has the shape {shape_text}, but a stack of images needs the axes "
+            f"{_AXES_TEXT['NYX']}, and channels first or last with at most "
+            f"{_MOST_CHANNELS} of them."
+        )
+    return axes, f"The array {shape_text} was read as {_AXES_TEXT[axes]}."
+
+
+def _found(
+    name: str,
+    pixels: ArrayPixels | StoredPixels,
+    labels: NDArray[Any] | None,
+    split: NDArray[Any] | None,
+    class_names: NDArray[Any] | None,
+    notes: tuple[str, ...],
+) -> Found:
+    """Check that everything matches the images."""
+    for what, values in (("labels", labels), ("splits", split)):
+        if values is not None and values.shape != (len(pixels),):
+            shape = " x ".join(map(str, values.shape)) or "a single value"
+            raise DataError(
+                f"{name} has {len(pixels):,} images but its {what} are {shape}: there "
+                f"must be one for each image."
+            )
+    names = None if class_names is None else tuple(map(str, class_names))
+    width = len(str(len(pixels) - 1))
+    return Found(
+        name=name,
+        pixels=pixels,
+        ids=[f"{index:0{width}d}" for index in range(len(pixels))],
+        labels=_label_names(name, labels, len(pixels), names),
+        class_names=names,
+        split=None if split is None else _split_values(name, split),
+        notes=notes,
+    )
+
+
+def _label_names(
+    name: str,
+    labels: NDArray[Any] | None,
+    length: int,
+    class_names: tuple[str, ...] | None,
+) -> list[str | None]:
+    """Return labels as names, None where unlabelled."""
+    if labels is None:
+        return [None] * length
+    if labels.dtype.kind == "f":
+        known = ~np.isnan(labels)
+        if np.any(labels[known] % 1):
+            raise DataError(
+                f"The labels of {name} hold fractions such as "
+                f"{labels[known][labels[known] % 1 != 0][0]:g}: classes are numbered "
+                f"or named."
+            )
+        labels = np.where(known, labels, -1).astype(np.int64)
+    if labels.dtype.kind not in "iu":
+        texts = [str(label) for label in labels]
+    elif class_names is None:
+        texts = ["" if label < 0 else str(label) for label in labels]
+    else:
+        if labels.size and labels.max() >= len(class_names):
+            raise DataError(
+                f"The labels of {name} go up to {labels.max()}, but only "
+                f"{len(class_names)} classes are named, from 0 on."
+            )
+        texts = ["" if label < 0 else class_names[label] for label in labels]
+    unknown = sorted(set(texts) - {"", *(class_names or texts)})
+    if unknown:
+        raise DataError(
+            f"The label {unknown[0]!r} of {name} is not among its class names "
+            f"{', '.join(class_names or ())}."
+        )
+    return [text or None for text in texts]
+
+
+def _split_values(name: str, split: NDArray[Any]) -> NDArray[np.int8]:
+    """Return values of `Split` from numbers or names."""
+    if split.dtype.kind not in "iu":
+        return split_from_names([str(part) for part in split])
+    strange = split[~np.isin(split, list(Split))]
+    if strange.size:
+        raise DataError(
+            f"The split {strange[0]} of {name} is unknown: use 0 (train), "
+            f"1 (validation) or 2 (test)."
+        )
+    return split.astype(np.int8)

@@ -1,0 +1,303 @@
+"""Turn what a reader found into a data set, whatever state the images are in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset, Skipped
+from napari_spaceediting.data.intensity import IntensityScaling, Mode
+from napari_spaceediting.data.pixels import FilePixels, PixelSource, select
+from napari_spaceediting.data.splits import (
+    UNLABELLED,
+    Split,
+    classes_without_evidence,
+    stratified_split,
+)
+from napari_spaceediting.data.steps import Steps, in_threads
+from napari_spaceediting.errors import DataError
+from napari_spaceediting.jobs.job import Progress
+
+_SMALLEST_SIDE, _LARGEST_SIDE = 28, 224
+"""Bounds of the automatic image size, in pixels: below, networks with pooling have
+nothing left to see; above, training gets slow without gaining accuracy."""
+
+_IMAGES_FOR_SCALING = 200
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """What the user decides when images are opened.
+
+    Parameters
+    ----------
+    seed : int
+        Chooses the split where the data have none.
+    scaling : {"dtype", "percentile", "range"} or IntensityScaling, optional
+        By default it depends on the type of the pixels.
+    image_size : tuple of two int, optional
+        Height and width, in pixels; by default the median of the images, within
+        28 to 224.
+    """
+
+    seed: int = 0
+    scaling: Mode | IntensityScaling | None = None
+    image_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a reader found, before any image was looked at.
+
+    Parameters
+    ----------
+    name : str
+        What the data set is called.
+    pixels : PixelSource
+        The images.
+    ids : sequence of N str
+        Unique names.
+    labels : sequence of N str or None
+        Class names, None where unknown.
+    class_names : tuple of str, optional
+        All classes in order; by default those among `labels`, sorted.
+    truth : sequence of N str or None, optional
+        True classes, where `labels` are incomplete or noisy on purpose.
+    split : (N,) int8, optional
+        Parts that are given; by default they are drawn.
+    columns : mapping
+        Further values of every image.
+    skipped, notes : tuple
+        What the reader left out and decided already.
+    """
+
+    name: str
+    pixels: PixelSource
+    ids: Sequence[str]
+    labels: Sequence[str | None]
+    class_names: tuple[str, ...] | None = None
+    truth: Sequence[str | None] | None = None
+    split: NDArray[np.int8] | None = None
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one look at an image showed; `reason` says why it cannot be used."""
+
+    shape: tuple[int, ...] = ()
+    reason: str = ""
+
+    @property
+    def n_channels(self) -> int:
+        return self.shape[2] if len(self.shape) == 3 else 1
+
+
+_NOT_FINITE = "holds NaN or infinite pixels"
+
+
+def assemble(found: Found, settings: LoadSettings) -> Steps:
+    """Look at every image once, leave out what is broken, decide what is open.
+
+    Yields
+    ------
+    Progress
+        In images looked at.
+
+    Returns
+    -------
+    ImageDataset
+
+    Raises
+    ------
+    DataError
+        No image can be used, or all images are of one class.
+    """
+    looks: list[_Look] = []
+    total = len(found.ids)
+    for _, block in in_threads(lambda at: [_look(found.pixels, i) for i in at], total):
+        looks += block
+        yield Progress(len(looks), total, "Reading images")
+
+    n_channels = _common_channels(looks)
+    looks = [_same_channels(look, n_channels) for look in looks]
+    kept = np.array([i for i, look in enumerate(looks) if not look.reason], np.intp)
+    skipped = tuple(
+        Skipped(name, look.reason)
+        for name, look in zip(found.ids, looks, strict=True)
+        if look.reason
+    )
+    if not len(kept):
+        raise DataError(_nothing_left(found.name, looks))
+
+    labels, truth, class_names = _indexed_labels(found, kept)
+    if len(class_names) == 1 and np.all(labels != UNLABELLED):
+        raise DataError(
+            f"All {len(kept):,} images of {found.name} belong to one class, "
+            f"{class_names[0]!r}: at least two classes are needed to tell apart."
+        )
+    if found.split is None:
+        split = stratified_split(labels, np.random.default_rng(settings.seed))
+    else:
+        split = found.split[kept]
+
+    pixels = found.pixels
+    if isinstance(pixels, FilePixels):
+        pixels = replace(pixels, n_channels=n_channels)
+    if len(kept) < total:
+        pixels = select(pixels, kept)
+    sizes = np.array([looks[i].shape[:2] for i in kept])
+    image_size = settings.image_size or _automatic_size(sizes)
+    columns = {name: values[kept] for name, values in found.columns.items()}
+    if truth is not None:
+        columns["truth"] = truth
+    return ImageDataset(
+        name=found.name,
+        ids=np.asarray(found.ids, dtype=np.str_)[kept],
+        labels=labels,
+        class_names=class_names,
+        split=split,
+        pixels=pixels,
+        scaling=_scaling(pixels, split, settings.scaling),
+        image_size=image_size,
+        columns=columns,
+        skipped=found.skipped + skipped,
+        notes=(
+            *found.notes,
+            *_size_note(sizes, image_size),
+            *classes_without_evidence(labels, split, class_names),
+        ),
+    )
+
+
+def _look(pixels: PixelSource, index: int) -> _Look:
+    """Read one image and judge whether it can be used."""
+    try:
+        image = pixels.read(index)
+    except DataError as error:
+        return _Look(reason=str(error))
+    if not image.size:
+        return _Look(reason="has no pixels")
+    if image.dtype.kind not in "buif":
+        return _Look(reason=f"holds {image.dtype} values instead of intensities")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        return _Look(reason=_NOT_FINITE)
+    return _Look(image.shape)
+
+
+def _common_channels(looks: Sequence[_Look]) -> int:
+    """Return the most frequent number of channels; grey yields to colour."""
+    counts = [look.n_channels for look in looks if not look.reason]
+    coloured = [count for count in counts if count > 1]
+    return int(np.bincount(coloured).argmax()) if coloured else 1
+
+
+def _same_channels(look: _Look, n_channels: int) -> _Look:
+    """Refuse an image that has neither one channel nor those of the others."""
+    if look.reason or look.n_channels in (1, n_channels):
+        return look
+    return _Look(reason=f"has {look.n_channels} channels, the others {n_channels}")
+
+
+def _nothing_left(name: str, looks: Sequence[_Look]) -> str:
+    """Say why no image can be used."""
+    if not looks:
+        return f"{name} holds no images: open data with at least two classes of them."
+    if all(look.reason == _NOT_FINITE for look in looks):
+        return (
+            f"All {len(looks):,} images of {name} hold NaN or infinite pixels: replace "
+            f"these by numbers, such as 0."
+        )
+    return (
+        f"None of the {len(looks):,} images of {name} can be used; the first one: "
+        f"{looks[0].reason}"
+    )
+
+
+def _indexed_labels(
+    found: Found, kept: NDArray[np.intp]
+) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, tuple[str, ...]]:
+    """Return labels and truth as indices, and the classes in natural order."""
+    labels = [found.labels[i] for i in kept]
+    truth = None if found.truth is None else [found.truth[i] for i in kept]
+    names = found.class_names
+    if names is None:
+        present = {name for name in (*labels, *(truth or ())) if name is not None}
+        names = tuple(sorted(present, key=_natural))
+    index: dict[str | None, int] = {name: i for i, name in enumerate(names)}
+    index[None] = UNLABELLED
+
+    def encoded(values: list[str | None]) -> NDArray[np.int64]:
+        return np.array([index[value] for value in values], dtype=np.int64)
+
+    return encoded(labels), None if truth is None else encoded(truth), names
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts `class 2` before `class 10`."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [
+        (0, int(part), "") if part.isdecimal() else (1, 0, part)
+        for part in parts
+        if part
+    ]
+
+
+def _automatic_size(sizes: NDArray[np.int_]) -> tuple[int, int]:
+    """Return the median height and width, shrunk and bounded."""
+    median = np.median(sizes, axis=0)
+    longest, shortest = median.max(), median.min()
+    scale = min(1.0, _LARGEST_SIDE / longest)
+    if shortest < _SMALLEST_SIDE:
+        scale = min(_SMALLEST_SIDE / shortest, _LARGEST_SIDE / longest)
+    height, width = np.clip(np.rint(median * scale), _SMALLEST_SIDE, _LARGEST_SIDE)
+    return int(height), int(width)
+
+
+def _size_note(sizes: NDArray[np.int_], image_size: tuple[int, int]) -> tuple[str, ...]:
+    """Say how images are resized, if they are."""
+    height, width = image_size
+    (low_h, low_w), (high_h, high_w) = sizes.min(axis=0), sizes.max(axis=0)
+    if (low_h, low_w) != (high_h, high_w):
+        return (
+            f"The images have different sizes, from {low_w} x {low_h} to "
+            f"{high_w} x {high_h} px: they are brought to {width} x {height} px.",
+        )
+    if (low_h, low_w) != image_size:
+        return (
+            f"The images, {low_w} x {low_h} px, are brought to {width} x {height} px.",
+        )
+    return ()
+
+
+def _scaling(
+    pixels: PixelSource,
+    split: NDArray[np.int8],
+    wanted: Mode | IntensityScaling | None,
+) -> IntensityScaling:
+    """Judge the scaling from some of the training images."""
+    if isinstance(wanted, IntensityScaling):
+        return wanted
+    training = np.flatnonzero(split == Split.TRAIN)
+    candidates = training if len(training) else np.arange(len(split))
+    some = np.linspace(
+        0, len(candidates) - 1, min(len(candidates), _IMAGES_FOR_SCALING), dtype=np.intp
+    )
+    examples = (pixels.read(int(i)) for i in candidates[some])
+    return IntensityScaling.from_images(
+        (_with_channels(image, pixels.n_channels) for image in examples), wanted
+    )
+
+
+def _with_channels(image: NDArray[Any], n_channels: int) -> NDArray[Any]:
+    """Return (H, W, n_channels); grey is repeated."""
+    image = image if image.ndim == 3 else image[..., None]
+    repeats = n_channels // image.shape[-1]
+    return np.repeat(image, repeats, axis=-1) if repeats > 1 else image

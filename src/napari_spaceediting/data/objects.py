@@ -1,0 +1,231 @@
+"""Every object of a segmentation becomes an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
+from napari_spaceediting.data.dataset import ImageDataset, Skipped
+from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.data.steps import finish
+from napari_spaceediting.errors import DataError
+
+_MOST_CHANNELS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class CropPixels:
+    """Crops around the objects of a segmented image, in memory.
+
+    Parameters
+    ----------
+    planes : (P, H, W, C) array
+        The image, plane by plane.
+    objects : (P, H, W) int array
+        Number of the object that each pixel belongs to, 0 for none.
+    numbers : (N,) int
+        Number of the object in each crop.
+    boxes : (N, 5) int
+        Plane, top, bottom, left, right of each crop.
+    mask_outside : bool
+        Whether pixels of other objects and of the background are blanked, with
+        the smallest intensity of each channel.
+    """
+
+    planes: NDArray[Any]
+    objects: NDArray[np.integer[Any]]
+    numbers: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+    mask_outside: bool
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the image."""
+        return int(self.planes.shape[-1])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Return crop `index` as (H, W, C)."""
+        plane, top, bottom, left, right = self.boxes[index]
+        crop: NDArray[Any] = self.planes[plane, top:bottom, left:right]
+        if not self.mask_outside:
+            return crop
+        inside = self.objects[plane, top:bottom, left:right] == self.numbers[index]
+        blank = self.planes[plane].min(axis=(0, 1))
+        return np.where(inside[..., None], crop, blank)
+
+    def to_spec(self, base: Path) -> None:
+        """Return None: the pixels live in memory."""
+
+    def key(self) -> str:
+        """Return a digest of the image, the objects and the crops."""
+        parts = (self.planes, self.objects, self.boxes[None])
+        return "".join(ArrayPixels(part).key() for part in parts) + str(
+            self.mask_outside
+        )
+
+
+def from_labels_layer(
+    image: Any,
+    label_image: Any,
+    *,
+    padding: float = 0.2,
+    mask_outside: bool = False,
+    channel_axis: int | None = None,
+    min_size: int = 16,
+    name: str = "Objects",
+    settings: LoadSettings | None = None,
+) -> ImageDataset:
+    """Cut out every object of a segmentation.
+
+    Parameters
+    ----------
+    image : (H, W) or (P, H, W) array, with a further axis if it has channels
+    label_image : (H, W) or (P, H, W) int array
+        Number of the object that each pixel belongs to, 0 for none. Planes, of
+        time or depth, are taken one by one.
+    padding : float
+        Margin on each side, as a share of the object's longer side. Crops are
+        square, but for objects at the border of the image.
+    mask_outside : bool
+        Whether everything but the object is blanked.
+    channel_axis : int, optional
+        Axis of channels; by default the last one, if there is one too many.
+    min_size : int
+        Pixels that an object needs; smaller ones are left out.
+    name : str
+        What the data set is called.
+    settings : LoadSettings, optional
+        Seed, scaling and size.
+
+    Returns
+    -------
+    ImageDataset
+        Unlabelled, with the columns `plane`, `object`, `y`, `x` (centre, in
+        pixels) and `area` (in pixels).
+
+    Raises
+    ------
+    DataError
+        Shapes do not match, or there is no object of the wanted size.
+    """
+    planes, objects = _aligned(np.asarray(image), np.asarray(label_image), channel_axis)
+    table = _measure(objects)
+    if not len(table["object"]):
+        raise DataError(f"{name} has no objects: all pixels of the labels are 0.")
+    small = table["area"] < min_size
+    names = _names(table, n_planes=len(objects))
+    skipped = tuple(
+        Skipped(names[i], f"has only {table['area'][i]} pixels")
+        for i in np.flatnonzero(small)
+    )
+    if small.all():
+        raise DataError(
+            f"All {len(small):,} objects of {name} are smaller than {min_size} pixels: "
+            f"lower the smallest size."
+        )
+    table = {column: values[~small] for column, values in table.items()}
+    pixels = CropPixels(
+        planes,
+        objects,
+        table["object"],
+        _boxes(table, padding, objects.shape[1:]),
+        mask_outside,
+    )
+    found = Found(
+        name=name,
+        pixels=pixels,
+        ids=_names(table, n_planes=len(objects)),
+        labels=[None] * len(pixels),
+        columns={key: table[key] for key in ("plane", "object", "y", "x", "area")},
+        skipped=skipped,
+    )
+    return finish(assemble(found, settings or LoadSettings()))
+
+
+def _aligned(
+    image: NDArray[Any], objects: NDArray[Any], channel_axis: int | None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the image as (P, H, W, C) and the objects as (P, H, W)."""
+    if objects.dtype.kind not in "iu":
+        raise DataError(
+            f"The labels hold {objects.dtype} values: an object is marked by a whole "
+            f"number."
+        )
+    grey = image.ndim == objects.ndim and channel_axis is None
+    if channel_axis is not None:
+        image = np.moveaxis(image, channel_axis, -1)
+    elif grey:
+        image = image[..., None]
+    if image.shape[:-1] != objects.shape or image.shape[-1] > _MOST_CHANNELS:
+        shown = image.shape[:-1] if grey else image.shape
+        raise DataError(
+            f"The image ({' x '.join(map(str, shown))}) does not match the labels "
+            f"({' x '.join(map(str, objects.shape))}): choose the layers that belong "
+            f"together."
+        )
+    if objects.ndim == 2:
+        return image[None], objects[None]
+    if objects.ndim == 3:
+        return image, objects
+    raise DataError(
+        f"The labels have {objects.ndim} axes: planes of height and width, and one "
+        f"axis of time or depth, can be cut out."
+    )
+
+
+def _measure(objects: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return plane, number, area, centre and bounding box of every object."""
+    from skimage.measure import regionprops_table
+
+    properties = ("label", "area", "centroid", "bbox")
+    tables: list[dict[str, NDArray[Any]]] = [
+        regionprops_table(plane, properties=properties)  # type: ignore[no-untyped-call]
+        for plane in objects
+    ]
+    joined = {key: np.concatenate([t[key] for t in tables]) for key in tables[0]}
+    counts = [len(t["label"]) for t in tables]
+    return {
+        "plane": np.repeat(np.arange(len(objects)), counts),
+        "object": joined["label"].astype(np.int64),
+        "area": joined["area"].astype(np.int64),
+        "y": joined["centroid-0"],
+        "x": joined["centroid-1"],
+        "box": np.stack([joined[f"bbox-{i}"] for i in range(4)], axis=-1),
+    }
+
+
+def _names(table: dict[str, NDArray[Any]], n_planes: int) -> list[str]:
+    """Return ids such as `object-12`, or `plane-3-object-12` in a stack."""
+    return [
+        f"object-{number}" if n_planes == 1 else f"plane-{plane}-object-{number}"
+        for plane, number in zip(table["plane"], table["object"], strict=True)
+    ]
+
+
+def _boxes(
+    table: dict[str, NDArray[Any]], padding: float, shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Return plane, top, bottom, left, right of square crops within the image."""
+    top, left, bottom, right = table["box"].T
+    longer = np.maximum(bottom - top, right - left)
+    side = np.ceil(longer * (1 + 2 * padding)).astype(np.int64)
+    tops = (top + bottom - side) // 2
+    lefts = (left + right - side) // 2
+    return np.stack(
+        [
+            table["plane"],
+            np.clip(tops, 0, None),
+            np.clip(tops + side, None, shape[0]),
+            np.clip(lefts, 0, None),
+            np.clip(lefts + side, None, shape[1]),
+        ],
+        axis=-1,
+    ).astype(np.int64)

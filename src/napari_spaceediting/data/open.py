@@ -1,0 +1,112 @@
+"""Open whatever the user points at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_spaceediting.data.arrays import ARRAY_SUFFIXES, is_zarr, read_array
+from napari_spaceediting.data.assemble import LoadSettings
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.folder import read_class_folders
+from napari_spaceediting.data.intensity import IntensityScaling, Mode
+from napari_spaceediting.data.steps import Steps
+from napari_spaceediting.data.table import TABLE_SUFFIXES, read_table
+from napari_spaceediting.errors import DataError
+from napari_spaceediting.jobs.job import run_job
+
+
+@dataclass(frozen=True, eq=False)
+class OpenDataset:
+    """Job: open images.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder with one subfolder per class, a table that lists image files, or
+        an array with all images.
+    seed : int
+        Chooses the split where the data have none.
+    scaling : {"dtype", "percentile", "range"} or IntensityScaling, optional
+        By default it depends on the type of the pixels.
+    image_size : tuple of two int, optional
+        Height and width, in pixels; by default the median of the images, within
+        28 to 224.
+    labels, split : optional
+        For arrays only: see `read_array`.
+    """
+
+    path: str | Path
+    seed: int = 0
+    scaling: Mode | IntensityScaling | None = None
+    image_size: tuple[int, int] | None = None
+    labels: NDArray[Any] | Path | None = None
+    split: NDArray[Any] | None = None
+    name: ClassVar[str] = "Open the images"
+
+    def run(self) -> Steps:
+        """Open them.
+
+        Yields
+        ------
+        Progress
+            In images looked at.
+
+        Returns
+        -------
+        ImageDataset
+
+        Raises
+        ------
+        DataError
+            The path is missing, of no kind that we read, or holds nothing usable.
+        """
+        path = Path(self.path).expanduser()
+        settings = LoadSettings(self.seed, self.scaling, self.image_size)
+        try:
+            if not path.exists():
+                raise DataError(f"There is nothing at {path}: check the path.")
+            suffix = path.suffix.lower()
+            if is_zarr(path) or (path.is_file() and suffix in ARRAY_SUFFIXES):
+                steps = read_array(path, settings, self.labels, self.split)
+                return (yield from steps)
+            if self.labels is not None or self.split is not None:
+                raise DataError(
+                    f"Labels and splits of {path} come from its folders or its table: "
+                    f"they can be given only with an array."
+                )
+            if path.is_dir():
+                return (yield from read_class_folders(path, settings))
+            if suffix in TABLE_SUFFIXES:
+                return (yield from read_table(path, settings))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise DataError(
+                f"{error.filename or path} cannot be read ({reason}): check that you "
+                f"have access to it."
+            ) from error
+        raise DataError(
+            f"{path.name} cannot be opened: choose a folder of images, a table "
+            f"({', '.join(sorted(TABLE_SUFFIXES))}) or an array "
+            f"({', '.join(sorted(ARRAY_SUFFIXES))})."
+        )
+
+
+def open_dataset(
+    path: str | Path,
+    *,
+    seed: int = 0,
+    scaling: Mode | IntensityScaling | None = None,
+    image_size: tuple[int, int] | None = None,
+    labels: ArrayLike | Path | None = None,
+    split: ArrayLike | None = None,
+) -> ImageDataset:
+    """Open images now, in this process; see `OpenDataset`."""
+    if labels is not None and not isinstance(labels, Path):
+        labels = np.asarray(labels)
+    parts = None if split is None else np.asarray(split)
+    return run_job(OpenDataset(path, seed, scaling, image_size, labels, parts))
