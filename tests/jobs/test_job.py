@@ -1,0 +1,35 @@
+"""Draining a job in this process, and the time that it still takes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from napari_spaceediting.jobs.job import Estimate, Progress, run_job
+
+
+class Squares:
+    name = "Square"
+
+    def run(self) -> Generator[Progress, None, list[int]]:
+        squares = []
+        for step in range(3):
+            squares.append(step**2)
+            yield Progress(step + 1, 3)
+        return squares
+
+
+def test_run_job_reports_each_step_and_returns_the_result() -> None:
+    seen: list[Progress] = []
+    assert run_job(Squares(), seen.append) == [0, 1, 4]
+    assert [progress.done for progress in seen] == [1, 2, 3]
+
+
+def test_the_estimate_follows_the_progress_so_far() -> None:
+    times = iter([0.0, 10.0, 30.0])
+    estimate = Estimate(clock=lambda: next(times))
+    assert estimate.update(Progress(0, 4)) is None
+    assert estimate.update(Progress(1, 4)) == pytest.approx(30)
+    assert estimate.update(Progress(4, 4)) == 0
+    assert estimate.update(Progress(3, 0)) is None

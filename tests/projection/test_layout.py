@@ -1,0 +1,187 @@
+"""The map job, on digits."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+from napari_spaceediting.errors import MapFailed
+from napari_spaceediting.jobs.job import Progress, run_job
+from napari_spaceediting.projection.align import align
+from napari_spaceediting.projection.layout import MapJob, MapResult
+from napari_spaceediting.projection.pca import pca_map
+from napari_spaceediting.projection.quality import movement, trustworthiness
+from napari_spaceediting.projection.settings import MapSettings
+
+N = 500
+
+
+@pytest.fixture(scope="module")
+def latents() -> NDArray[np.float32]:
+    pixels = load_digits(return_X_y=True)[0][:N]
+    return (pixels / pixels.std()).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def cold(latents: NDArray[np.float32]) -> MapResult:
+    return run_job(MapJob(latents))
+
+
+def retrained(latents: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As after a small retraining: everything shifts a little."""
+    noise = np.random.default_rng(1).standard_normal(latents.shape)
+    return (latents + 0.1 * noise).astype(np.float32)
+
+
+def test_umap_is_as_good_as_umap_learn(
+    latents: NDArray[np.float32], cold: MapResult
+) -> None:
+    import umap
+
+    theirs = umap.UMAP(n_neighbors=16, random_state=0, n_jobs=1).fit_transform(latents)
+    assert cold.method == "umap"
+    assert cold.coordinates.dtype == np.float32
+    assert cold.quality.trustworthiness > trustworthiness(latents, theirs, 15) - 0.01
+    assert cold.quality.trustworthiness > 0.95
+    assert cold.quality.movement is None
+
+
+def test_the_same_inputs_give_the_same_map(
+    latents: NDArray[np.float32], cold: MapResult
+) -> None:
+    again = run_job(pickle.loads(pickle.dumps(MapJob(latents))))
+    np.testing.assert_array_equal(again.coordinates, cold.coordinates)
+    other = run_job(MapJob(latents, MapSettings(seed=1)))
+    assert not np.array_equal(other.coordinates, cold.coordinates)
+
+
+def test_a_map_from_the_previous_one_is_calm_and_no_worse(
+    latents: NDArray[np.float32], cold: MapResult
+) -> None:
+    changed = retrained(latents)
+    warm = run_job(MapJob(changed, previous=cold.coordinates))
+    anew = run_job(MapJob(changed))
+    anew_moved = movement(align(anew.coordinates, cold.coordinates), cold.coordinates)
+    assert warm.quality.movement is not None
+    assert warm.quality.movement < 0.5 * anew_moved
+    assert warm.quality.trustworthiness > anew.quality.trustworthiness - 0.01
+
+
+def test_the_scale_of_the_previous_map_does_not_matter(
+    latents: NDArray[np.float32], cold: MapResult
+) -> None:
+    small = run_job(MapJob(retrained(latents), previous=cold.coordinates / 50))
+    assert small.quality.movement is not None
+    assert small.quality.movement < 0.2
+    assert small.quality.trustworthiness > 0.95
+
+
+def test_edited_images_go_to_their_new_neighbours(
+    latents: NDArray[np.float32], cold: MapResult
+) -> None:
+    labels = load_digits(return_X_y=True)[1][:N]
+    zeros, ones = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
+    moved = zeros[:5]
+    changed = latents.copy()
+    changed[moved] += latents[ones].mean(axis=0) - latents[zeros].mean(axis=0)
+    weight = np.ones(N)
+    weight[moved] = 0
+    warm = run_job(
+        MapJob(changed, previous=cold.coordinates, fixed_weight=weight)
+    ).coordinates
+    to_ones = np.linalg.norm(warm[moved] - np.median(warm[ones], axis=0), axis=1)
+    to_zeros = np.linalg.norm(warm[moved] - np.median(warm[zeros], axis=0), axis=1)
+    assert (to_ones < to_zeros).all()
+
+
+def test_progress_runs_to_the_end(latents: NDArray[np.float32]) -> None:
+    seen: list[Progress] = []
+    run_job(MapJob(latents, MapSettings(epochs=50)), seen.append)
+    done = [progress.done for progress in seen]
+    assert done == sorted(done)
+    assert {progress.total for progress in seen} == {50}
+    assert done[-1] == 50
+    assert "Drawing the map" in {progress.message for progress in seen}
+
+
+def test_closing_stops_the_optimisation(latents: NDArray[np.float32]) -> None:
+    # So many epochs that only a real stop lets this test end.
+    steps = MapJob(latents, MapSettings(epochs=10_000_000)).run()
+    while next(steps).message != "Drawing the map":
+        pass
+    steps.close()
+
+
+def test_pca_is_laid_over_the_previous_map(latents: NDArray[np.float32]) -> None:
+    pca = MapSettings(method="pca")
+    first = run_job(MapJob(latents, pca))
+    np.testing.assert_array_equal(first.coordinates, pca_map(latents))
+    mirrored = first.coordinates * [-2, 2]
+    second = run_job(MapJob(latents, pca, previous=mirrored))
+    np.testing.assert_allclose(second.coordinates, mirrored, atol=1e-3)
+    assert second.quality.movement == pytest.approx(0, abs=1e-4)
+    assert second.method == "pca"
+    assert second.note == ""
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 9])
+def test_few_images_fall_back_to_pca(latents: NDArray[np.float32], n: int) -> None:
+    result = run_job(MapJob(latents[:n]))
+    assert result.method == "pca"
+    assert "UMAP needs at least 10 images" in result.note
+    assert result.coordinates.shape == (n, 2)
+
+
+def test_equal_latents_lie_in_one_place() -> None:
+    result = run_job(MapJob(np.ones((30, 4), np.float32)))
+    assert result.method == "pca"
+    assert "all equal" in result.note
+    assert not result.coordinates.any()
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize(
+    "case", ["ten images", "duplicates", "one odd one", "one dimension"]
+)
+def test_awkward_latents_work(
+    latents: NDArray[np.float32], case: str, warm: bool
+) -> None:
+    awkward = {
+        "ten images": latents[:10],
+        "duplicates": np.repeat(latents[:3], 40, axis=0),
+        "one odd one": np.vstack([np.ones((60, 64)), np.zeros((1, 64))]),
+        "one dimension": latents[:50, 20:21],
+    }[case]
+    previous = pca_map(awkward) if warm else None
+    result = run_job(MapJob(awkward, MapSettings(epochs=30), previous))
+    assert result.method == "umap"
+    assert np.isfinite(result.coordinates).all()
+
+
+def test_a_previous_map_in_one_place_is_no_obstacle(
+    latents: NDArray[np.float32],
+) -> None:
+    result = run_job(MapJob(latents[:50], previous=np.zeros((50, 2))))
+    assert np.isfinite(result.coordinates).all()
+
+
+def test_what_does_not_belong_together_is_refused(latents: NDArray[np.float32]) -> None:
+    with pytest.raises(MapFailed, match="no place for each of the 500 images"):
+        run_job(MapJob(latents, previous=np.zeros((3, 2))))
+    with pytest.raises(MapFailed, match="one weight of at least 0"):
+        run_job(MapJob(latents, fixed_weight=np.full(N, -1)))
+    with pytest.raises(MapFailed, match="not finite"):
+        run_job(MapJob(np.full((20, 3), np.nan)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"method": "tsne"}, {"neighbours": 1}, {"min_dist": 2}, {"epochs": 0}],
+)
+def test_settings_out_of_range_are_refused(values: dict) -> None:
+    with pytest.raises(MapFailed):
+        MapSettings(**values)
