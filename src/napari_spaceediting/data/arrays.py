@@ -100,7 +100,7 @@ def read_array(
     channel_axis = {"NYX": None, "NCYX": 1}.get(axes, 3)
     channels = 1 if channel_axis is None else int(images.shape[channel_axis])
     pixels = StoredPixels(
-        path, image_key, axes, len(images), 3 if axes == "NYXA" else channels
+        path, image_key, axes, images.shape[0], 3 if axes == "NYXA" else channels
     )
 
     def beside(names: Sequence[str]) -> NDArray[Any] | None:

@@ -19,7 +19,7 @@ from napari_spaceediting.errors import DataError
 
 __all__ = ["UNLABELLED", "ImageDataset", "Skipped", "Split"]
 
-_BLOCK = 256
+_BLOCK = 64
 """Images that are scaled and resized in one go: bounds the memory."""
 
 _TWO_CHANNELS = np.array([[0, 1, 0], [1, 0, 1]], dtype=np.float32)

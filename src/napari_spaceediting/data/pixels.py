@@ -117,7 +117,7 @@ class ArrayPixels:
         return int(self.array.shape[3]) if self.array.ndim == 4 else 1
 
     def __len__(self) -> int:
-        return len(self.array)
+        return int(self.array.shape[0])
 
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`."""

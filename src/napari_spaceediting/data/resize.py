@@ -46,12 +46,13 @@ def fit(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float3
 def _resize(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     """Return (n, H, W, C) images resized to (n, *size, C)."""
     n, height, width, channels = images.shape
-    # The shrinking axis is reduced first where that saves work; rows are the
-    # leading axis here, so that both products run on contiguous matrices.
-    rows = _interpolation(height, size[0]) @ images.reshape(n, height, -1)
-    rows = rows.reshape(n * size[0], width, channels)
-    columns = _interpolation(width, size[1]) @ rows
-    return columns.reshape(n, *size, channels)
+    rows: NDArray[np.float32] = _interpolation(height, size[0]) @ images.reshape(
+        n, height, -1
+    )
+    # Channels go before columns, so that one large product does the second axis.
+    rows = np.moveaxis(rows.reshape(n, size[0], width, channels), -1, 2)
+    resized = rows.reshape(-1, width) @ _interpolation(width, size[1]).T
+    return np.moveaxis(resized.reshape(n, size[0], channels, size[1]), 2, -1)
 
 
 @lru_cache(maxsize=512)

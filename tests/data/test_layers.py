@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from napari_spaceediting.data.arrays import from_stack
+from napari_spaceediting.data.objects import from_labels_layer
+from napari_spaceediting.data.thumbnails import PackThumbnails
+from napari_spaceediting.errors import DataError
+from napari_spaceediting.jobs.job import run_job
+
+
+@pytest.fixture
+def cells():
+    """An image with three objects of intensity 100, 200 and 50, one tiny."""
+    image = np.full((60, 80), 10, np.uint8)
+    labels = np.zeros((60, 80), np.int32)
+    for number, (y, x, size) in {
+        3: (20, 20, 10),
+        7: (45, 60, 6),
+        9: (5, 70, 1),
+    }.items():
+        labels[y : y + size, x : x + size] = number
+        image[y : y + size, x : x + size] = {3: 100, 7: 200, 9: 50}[number]
+    return image, labels
+
+
+def test_every_object_is_an_image(cells):
+    dataset = from_labels_layer(*cells)
+    assert list(dataset.ids) == ["object-3", "object-7"]
+    assert not dataset.is_labelled.any()
+    assert dataset.original(0).shape == (14, 14, 1)  # 10 px and 20% on each side
+    assert dataset.original(0)[7, 7] == 100
+    assert_array_equal(dataset.columns["area"], [100, 36])
+    assert_array_equal(dataset.columns["y"], [24.5, 47.5])
+    assert [skip.name for skip in dataset.skipped] == ["object-9"]
+    assert "1 pixels" in dataset.skipped[0].reason
+
+
+def test_the_outside_can_be_blanked(cells):
+    image, labels = cells
+    image[18:20, 18:40] = 255  # a bright neighbour within the margin
+    dataset = from_labels_layer(image, labels, mask_outside=True)
+    crop = dataset.original(0)[..., 0]
+    assert (crop == 100).sum() == 100
+    assert set(np.unique(crop)) == {10, 100}
+
+
+def test_stacks_are_cut_plane_by_plane_and_channels_kept(cells):
+    image, labels = cells
+    planes = np.stack([np.stack([image, 255 - image])] * 3)  # plane, channel, y, x
+    dataset = from_labels_layer(planes, np.stack([labels] * 3), channel_axis=1)
+    assert len(dataset) == 6
+    assert dataset.n_channels == 2
+    assert dataset.ids[-1] == "plane-2-object-7"
+    assert_array_equal(dataset.columns["plane"], [0, 0, 1, 1, 2, 2])
+    assert dataset.original(0)[7, 7, 1] == 155
+
+
+def test_an_object_at_the_border_is_cut_off_there():
+    labels = np.zeros((40, 40), np.uint8)
+    labels[:10, 30:] = 1
+    dataset = from_labels_layer(labels * 100, labels, padding=0.5)
+    assert dataset.original(0).shape == (15, 15, 1)
+
+
+def test_crops_of_several_sizes_can_be_stored(cells):
+    dataset = from_labels_layer(*cells)
+    stack = dataset.raw_stack()
+    assert stack.dtype == np.uint8
+    assert stack.shape == (2, *dataset.image_size, 1)
+
+
+def test_layers_that_do_not_belong_together(cells):
+    image, labels = cells
+    with pytest.raises(DataError, match=r"60 x 80.*30 x 80"):
+        from_labels_layer(image, labels[:30])
+    with pytest.raises(DataError, match="no objects"):
+        from_labels_layer(image, labels * 0)
+    with pytest.raises(DataError, match="smaller than 1000 pixels"):
+        from_labels_layer(image, labels, min_size=1000)
+    with pytest.raises(DataError, match="whole number"):
+        from_labels_layer(image, labels.astype(float))
+
+
+@pytest.mark.parametrize("channel_axis", [None, 1, 3])
+def test_stacks_of_an_image_layer(channel_axis):
+    array = np.random.default_rng(0).integers(0, 255, (12, 20, 30, 3), dtype=np.uint8)
+    given = np.moveaxis(array, -1, channel_axis) if channel_axis else array
+    dataset = from_stack(given, np.arange(12) % 2, channel_axis=channel_axis)
+    assert_array_equal(dataset.original(5), array[5])
+
+
+def test_rgba_lies_over_black_unless_channels_are_named():
+    array = np.full((4, 30, 30, 4), 200, np.uint8)
+    array[..., 3] = 0
+    assert from_stack(array).images([0]).max() == 0
+    assert from_stack(array, channel_axis=3).n_channels == 4
+
+
+def test_lazy_stacks_are_not_loaded():
+    da = pytest.importorskip("dask.array")
+    array = da.random.default_rng(0).random((6, 3, 30, 30), chunks=(1, 3, 30, 30))
+    dataset = from_stack(array)
+    assert dataset.original(2).shape == (30, 30, 3)
+
+
+def test_thumbnails_are_packed_by_a_job_that_survives_lost_images(tmp_path):
+    array = np.random.default_rng(0).integers(0, 255, (70, 8, 8), dtype=np.uint8)
+    np.save(tmp_path / "a.npy", array)
+    dataset = from_stack(array)
+    seen = []
+    tiles = run_job(pickle.loads(pickle.dumps(PackThumbnails(dataset, 8))), seen.append)
+    assert_array_equal(tiles[..., 0], array)
+    assert seen[-1].done == seen[-1].total == 70
+
+
+def test_a_lost_image_is_a_grey_tile(tmp_path):
+    iio = pytest.importorskip("imageio.v3")
+    from napari_spaceediting.data.open import open_dataset
+
+    for k in range(3):
+        iio.imwrite(tmp_path / f"{k}.png", np.zeros((30, 30), np.uint8))
+    dataset = open_dataset(tmp_path)
+    (tmp_path / "1.png").unlink()
+    tiles = run_job(PackThumbnails(dataset, 16))
+    assert [tile.max() for tile in tiles] == [0, 128, 0]
