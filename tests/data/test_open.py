@@ -314,7 +314,9 @@ def test_npy_with_labels(tmp_path, stack):
     assert_array_equal(dataset.original(7), stack[7])
     assert "(images, height, width)" in dataset.notes[0]
     np.save(tmp_path / "labels.npy", np.array(["a", "b"] * 10))
-    named = open_dataset(path, labels=tmp_path / "labels.npy", split=["train"] * 20)
+    named = open_dataset(
+        path, labels=str(tmp_path / "labels.npy"), split=["train"] * 20
+    )
     assert named.class_names == ("a", "b")
     assert not named.held_out.any()
 

@@ -102,11 +102,13 @@ def open_dataset(
     seed: int = 0,
     scaling: Mode | IntensityScaling | None = None,
     image_size: tuple[int, int] | None = None,
-    labels: ArrayLike | Path | None = None,
+    labels: ArrayLike | str | Path | None = None,
     split: ArrayLike | None = None,
 ) -> ImageDataset:
     """Open images now, in this process; see `OpenDataset`."""
-    if labels is not None and not isinstance(labels, Path):
+    if isinstance(labels, str):
+        labels = Path(labels)
+    elif labels is not None and not isinstance(labels, Path):
         labels = np.asarray(labels)
     parts = None if split is None else np.asarray(split)
     return run_job(OpenDataset(path, seed, scaling, image_size, labels, parts))
