@@ -14,6 +14,7 @@ from napari_spaceediting.data.assemble import LoadSettings
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.folder import read_class_folders
 from napari_spaceediting.data.intensity import IntensityScaling, Mode
+from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.steps import Steps
 from napari_spaceediting.data.table import TABLE_SUFFIXES, read_table
 from napari_spaceediting.errors import DataError
@@ -112,3 +113,43 @@ def open_dataset(
         labels = np.asarray(labels)
     parts = None if split is None else np.asarray(split)
     return run_job(OpenDataset(path, seed, scaling, image_size, labels, parts))
+
+
+@dataclass(frozen=True)
+class OpenSample:
+    """Job: open one of the samples.
+
+    Parameters
+    ----------
+    sample : str
+        A key of `SAMPLES`.
+    seed : int
+        Chooses images and split.
+    """
+
+    sample: str
+    seed: int = 0
+    name: ClassVar[str] = "Open a sample"
+
+    def run(self) -> Steps:
+        """Open it.
+
+        Yields
+        ------
+        Progress
+            In bytes fetched, or images drawn.
+
+        Returns
+        -------
+        ImageDataset
+
+        Raises
+        ------
+        DataError
+            There is no such sample, or it cannot be fetched.
+        """
+        if self.sample not in SAMPLES:
+            raise DataError(
+                f"There is no sample {self.sample!r}: choose from {', '.join(SAMPLES)}."
+            )
+        return (yield from SAMPLES[self.sample].steps(self.seed))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.splits import stratified_split
 from napari_spaceediting.data.steps import Steps, finish
-from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import Progress
 
 
@@ -122,50 +120,6 @@ SAMPLES = {
     "poses": Sample("Poses", poses, lambda seed: render_poses(seed=seed)),
 }
 """Samples by name."""
-
-
-@dataclass(frozen=True)
-class OpenSample:
-    """Job: open one of `SAMPLES`.
-
-    Parameters
-    ----------
-    sample : str
-        A key of `SAMPLES`.
-    seed : int
-        Chooses images, split and labels.
-    labels_per_class : int, optional
-        Training labels that each class keeps; the others are hidden. By default all.
-    """
-
-    sample: str
-    seed: int = 0
-    labels_per_class: int | None = None
-    name: ClassVar[str] = "Open a sample"
-
-    def run(self) -> Steps:
-        """Open it.
-
-        Yields
-        ------
-        Progress
-            In bytes fetched, or images drawn.
-
-        Returns
-        -------
-        ImageDataset
-
-        Raises
-        ------
-        DataError
-            There is no such sample, or it cannot be fetched.
-        """
-        if self.sample not in SAMPLES:
-            raise DataError(
-                f"There is no sample {self.sample!r}: choose from {', '.join(SAMPLES)}."
-            )
-        dataset = yield from SAMPLES[self.sample].steps(self.seed)
-        return _with_few_labels(dataset, self.labels_per_class, self.seed)
 
 
 def _with_few_labels(
