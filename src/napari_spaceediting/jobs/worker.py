@@ -65,12 +65,9 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Launch the child, if there is none; returns at once."""
-        with self._state:
-            if self._closed or (self._child is not None and self._child.is_alive):
-                return
-            if self._child is not None:
-                self._child.end()
-            self._child = _Child()
+        # A running job has launched its own, and buries it if it dies.
+        if not self.is_running:
+            self._launch()
 
     def run(self, job: Job[R]) -> Generator[Progress, None, R]:
         """Run a job in the child.
@@ -118,6 +115,14 @@ class WorkerProcess:
                     self._child.end()
                     self._busy.release()
 
+    def _launch(self) -> None:
+        with self._state:
+            if self._closed or (self._child is not None and self._child.is_alive):
+                return
+            if self._child is not None:
+                self._child.end()
+            self._child = _Child()
+
     def _run(
         self, job: Job[R], cancel: threading.Event
     ) -> Generator[Progress, None, R]:
@@ -132,7 +137,7 @@ class WorkerProcess:
             self._busy.release()
 
     def _connected_child(self, job: Job[Any], cancel: threading.Event) -> _Child:
-        self.start()
+        self._launch()
         child = self._child
         if child is None or self._closed:
             raise JobFailed(
@@ -256,7 +261,7 @@ class _Child:
             # The only way to wake a thread that waits for a call is to call it.
             with suppress(OSError):
                 Client(self._listener.address).close()
-            self.accepted.wait()
+            self.accepted.wait(timeout=1)
         if self.connection is not None:
             self.connection.close()
         self._log.close()
