@@ -96,7 +96,7 @@ def test_quarters_are_adaptive_average_pooling(shape: tuple[int, int]) -> None:
 
 
 def test_unknown_name_lists_those_that_exist() -> None:
-    with pytest.raises(SpaceEditingError, match='"resnet".*small_cnn, resnet18'):
+    with pytest.raises(SpaceEditingError, match=r'"resnet".*small_cnn, resnet18'):
         build_backbone(ClassifierSpec(backbone="resnet"))
 
 

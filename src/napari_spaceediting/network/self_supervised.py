@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
@@ -31,7 +32,6 @@ from napari_spaceediting.network.training import (
     shuffled_batches,
 )
 
-_TEMPERATURE = 0.2
 _PROJECTION = 64
 """Width of the outputs that are compared; only the features below them are kept."""
 
@@ -75,8 +75,6 @@ def train_without_labels(
     DataError
         If an image cannot be read.
     """
-    from pytorch_metric_learning.losses import NTXentLoss, SelfSupervisedLoss
-
     settings = TrainSettings() if settings is None else settings
     started = time.perf_counter()
     train_at = np.flatnonzero(dataset.split == Split.TRAIN)
@@ -107,7 +105,6 @@ def train_without_labels(
             weight_decay=settings.weight_decay,
         )
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
-        contrast = SelfSupervisedLoss(NTXentLoss(temperature=_TEMPERATURE))
         for epoch in range(settings.epochs):
             losses: list[float] = []
             for at in shuffled_batches(n, batch_size, n_steps, rng):
@@ -115,7 +112,7 @@ def train_without_labels(
                 first, second = (
                     projection(backbone(_view(images, generator))) for _ in range(2)
                 )
-                loss: Tensor = contrast(first, second)
+                loss = nt_xent(first, second)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
@@ -134,6 +131,26 @@ def train_without_labels(
     seconds = time.perf_counter() - started
     last = max(settings.epochs - 1, 0)
     return replace(result, history=tuple(history), best_epoch=last, seconds=seconds)
+
+
+def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.2) -> Tensor:
+    """Return the NT-Xent loss (Chen et al. 2020) of two views of the same images.
+
+    Each view shall find the other one of its image among all views by their cosine
+    similarity. Its cost is that of one matrix product; pytorch-metric-learning's,
+    which lists all negatives of each pair, grows with the cube of the batch.
+
+    Parameters
+    ----------
+    first, second : (n, P) tensors
+        Row by row of the same image.
+    temperature : float
+        Similarities are divided by it.
+    """
+    views = F.normalize(torch.cat([first, second]))
+    similarity = (views @ views.T / temperature).fill_diagonal_(-torch.inf)
+    partner = torch.arange(len(views), device=views.device).roll(len(first))
+    return F.cross_entropy(similarity, partner)
 
 
 def project_features(

@@ -81,7 +81,8 @@ class TrainSettings:
     class_weights : bool
         Weight the loss by inverse class frequency.
     augment : bool
-        Shift and flip the images where the whole network trains.
+        Shift, scale and turn the images a little where the whole network trains.
+        They are never mirrored: left and right may be what tells two classes apart.
     seed : int
         Of every random choice.
     device : str

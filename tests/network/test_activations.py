@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.classifier import classifier_from
+from napari_spaceediting.network.predict import predict
+from napari_spaceediting.network.spec import ClassifierSpec
+
+SPEC = ClassifierSpec(latent_dim=8, n_classes=2, image_size=(12, 12))
+
+
+class Counting:
+    """Pixels that remember which images were read."""
+
+    def __init__(self, pixels) -> None:
+        self._pixels = pixels
+        self.n_channels = pixels.n_channels
+        self.seen: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def __getattr__(self, name: str):
+        return getattr(self._pixels, name)
+
+    def read(self, index: int):
+        self.seen.append(index)
+        return self._pixels.read(index)
+
+
+@pytest.fixture
+def counted(make_bars) -> tuple[ImageDataset, list[int]]:
+    dataset = make_bars(60)
+    pixels = Counting(dataset.pixels)
+    return replace(dataset, pixels=pixels), pixels.seen
+
+
+@pytest.mark.parametrize("trainable", ["head", "last_block"])
+def test_activations_are_those_of_the_body(make_bars, drain, tmp_path, trainable):
+    dataset = make_bars(50)
+    classifier = classifier_from(SPEC)
+    found, progress = drain(
+        activations(classifier, dataset, trainable, cache_dir=tmp_path, batch_size=16)
+    )
+    with torch.inference_mode():
+        images = torch.from_numpy(dataset.images(np.arange(50)))
+        expected = classifier.body(trainable)(images).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert [p.done for p in progress] == [16, 32, 48, 50]
+    assert found.dtype == np.float32
+
+
+def test_finished_images_are_not_read_again(counted, drain, tmp_path):
+    dataset, seen = counted
+    classifier = classifier_from(SPEC)
+    steps = activations(classifier, dataset, cache_dir=tmp_path, batch_size=10)
+    for _ in range(3):
+        next(steps)
+    steps.close()  # the user cancels
+    assert seen == list(range(30))
+    resumed, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    assert seen == list(range(60))
+    again, progress = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    assert seen == list(range(60))
+    assert progress == []
+    fresh, _ = drain(activations(classifier, dataset, cache_dir=tmp_path / "other"))
+    np.testing.assert_allclose(resumed, fresh, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(resumed, again)
+
+
+def test_damaged_cache_is_made_anew(counted, drain, tmp_path):
+    dataset, seen = counted
+    classifier = classifier_from(SPEC)
+    first, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    first = np.array(first)
+    for path in (tmp_path / "activations").glob("*.npy"):
+        path.write_bytes(path.read_bytes()[:100])
+    again, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    np.testing.assert_array_equal(first, again)
+    assert len(seen) == 120
+
+
+def test_other_weights_or_images_are_kept_apart(make_bars, drain, tmp_path):
+    dataset = make_bars()
+    results = [
+        np.array(drain(activations(classifier, data, part, cache_dir=tmp_path))[0])
+        for classifier, data, part in (
+            (classifier_from(SPEC, seed=1), dataset, "head"),
+            (classifier_from(SPEC, seed=2), dataset, "head"),
+            (classifier_from(SPEC, seed=1), make_bars(seed=1), "head"),
+            (
+                classifier_from(SPEC, seed=1),
+                replace(dataset, image_size=(16, 16)),
+                "head",
+            ),
+            (classifier_from(SPEC, seed=1), dataset, "last_block"),
+        )
+    ]
+    assert len(list((tmp_path / "activations").glob("*.npy"))) == 5
+    assert len({result.tobytes() for result in results}) == 5
+
+
+def test_a_new_head_finds_the_old_activations(counted, drain, tmp_path):
+    dataset, seen = counted
+    classifier = classifier_from(SPEC)
+    drain(activations(classifier, dataset, cache_dir=tmp_path))
+    classifier.grow_head(4)
+    with torch.no_grad():
+        classifier.embedding.weight.zero_()
+    drain(predict(classifier, dataset, cache_dir=tmp_path))
+    assert seen == list(range(60))
+
+
+@pytest.mark.parametrize("part", ["head", "last_block"])
+def test_predictions_are_those_of_the_network(make_bars, drain, tmp_path, part):
+    dataset = make_bars(40)
+    classifier = classifier_from(SPEC)
+    found, progress = drain(
+        predict(
+            classifier, dataset, frozen_up_to=part, cache_dir=tmp_path, batch_size=16
+        )
+    )
+    with torch.inference_mode():
+        latents, logits = classifier(torch.from_numpy(dataset.images(np.arange(40))))
+    np.testing.assert_allclose(found.latents, latents.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(
+        found.probabilities, logits.softmax(1).numpy(), rtol=1e-4, atol=1e-5
+    )
+    assert progress[-1].done == progress[-1].total == 40
+
+
+def test_network_without_classes_has_no_probabilities(make_bars, drain, tmp_path):
+    classifier = classifier_from(replace(SPEC, n_classes=0))
+    found, _ = drain(predict(classifier, make_bars(40), cache_dir=tmp_path))
+    assert found.latents.shape == (40, 8)
+    assert found.probabilities.shape == (40, 0)

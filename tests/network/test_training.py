@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_spaceediting.data.dataset import UNLABELLED, Split
+from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.network import training
+from napari_spaceediting.network.classifier import classifier_from, state_of
+from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.training import (
+    epoch_plan,
+    shuffled_batches,
+    train,
+)
+
+SPEC = ClassifierSpec(latent_dim=8, n_classes=2, image_size=(12, 12))
+SETTINGS = TrainSettings(epochs=4, batch_size=16, learning_rate=3e-3, device="cpu")
+
+
+def same(first, second) -> bool:
+    return all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("trainable", ["head", "last_block", "all"])
+def test_learns_bars(make_bars, drain, tmp_path, trainable):
+    dataset = make_bars(120)
+    settings = replace(SETTINGS, trainable=trainable, epochs=15, patience=15)
+    classifier = classifier_from(SPEC)
+    before = state_of(classifier)
+    result, progress = drain(train(classifier, dataset, settings, cache_dir=tmp_path))
+    best = result.history[result.best_epoch]
+    assert best.validation_accuracy > 0.75  # 0.5 by chance
+    assert result.history[-1].loss < result.history[0].loss
+    assert progress[-1].metrics.keys() == {"loss", "validation_accuracy"}
+    frozen = {"head": "backbone", "last_block": "backbone.trunk", "all": "nothing"}
+    for name, value in result.state.items():
+        assert value.dtype == np.float32
+        if name.startswith(frozen[trainable]):
+            np.testing.assert_array_equal(value, before[name])
+        elif name.endswith("weight"):
+            assert not np.array_equal(value, before[name])
+
+
+def test_kept_weights_are_those_of_the_best_epoch(make_bars, drain, tmp_path):
+    dataset = make_bars(80)
+    classifier = classifier_from(SPEC)
+    result, _ = drain(train(classifier, dataset, SETTINGS, cache_dir=tmp_path))
+    accuracies = [epoch.validation_accuracy for epoch in result.history]
+    assert accuracies[result.best_epoch] == max(accuracies)
+    assert same(result.state, state_of(classifier))
+    at = np.flatnonzero(dataset.split == Split.VALIDATION)
+    with torch.inference_mode():
+        _, logits = classifier(torch.from_numpy(dataset.images(at)))
+    accuracy = (logits.argmax(1).numpy() == dataset.labels[at]).mean()
+    assert accuracy == pytest.approx(accuracies[result.best_epoch])
+
+
+def test_same_seed_same_weights(make_bars, drain, tmp_path):
+    settings = replace(SETTINGS, augment=True)
+
+    def weights(seed: int):
+        torch.rand(seed + 1)  # the global generator must not matter
+        chosen = replace(settings, seed=seed)
+        classifier = classifier_from(SPEC, seed=0)
+        return drain(train(classifier, make_bars(), chosen, cache_dir=tmp_path))[
+            0
+        ].state
+
+    assert same(weights(1), weights(1))
+    assert not same(weights(1), weights(2))
+
+
+def test_stops_early_when_nothing_gets_better(make_bars, drain, tmp_path):
+    dataset = make_bars()
+    validation = dataset.split == Split.VALIDATION
+    # Wrong validation labels: the better the network, the worse the accuracy.
+    wrong = np.where(validation, 1 - dataset.labels, dataset.labels)
+    settings = replace(SETTINGS, epochs=30, patience=3)
+    result, _ = drain(
+        train(
+            classifier_from(SPEC),
+            dataset.with_labels(wrong),
+            settings,
+            cache_dir=tmp_path,
+        )
+    )
+    assert result.stopped_early
+    assert len(result.history) == result.best_epoch + 1 + 3
+
+
+def test_runs_all_epochs_without_validation_images(make_bars, drain, tmp_path):
+    dataset = make_bars()
+    split = np.where(dataset.split == Split.VALIDATION, Split.TEST, dataset.split)
+    result, progress = drain(
+        train(
+            classifier_from(SPEC),
+            replace(dataset, split=split.astype(np.int8)),
+            SETTINGS,
+            cache_dir=tmp_path,
+        )
+    )
+    assert len(result.history) == 4
+    assert result.best_epoch == 3
+    assert not result.stopped_early
+    assert all(math.isnan(epoch.validation_accuracy) for epoch in result.history)
+    assert progress[-1].done == progress[-1].total
+    assert progress[-1].metrics.keys() == {"loss"}
+
+
+def test_unlabelled_and_test_images_do_not_matter(make_bars, drain, tmp_path):
+    dataset = make_bars()
+    labels = dataset.labels.copy()
+    labels[:10] = UNLABELLED
+    first = dataset.with_labels(labels)
+    second = replace(
+        first,
+        labels=np.where(first.split == Split.TEST, 1 - first.labels, first.labels),
+    ).subset(np.r_[0:3, 10:60])
+    results = [
+        drain(train(classifier_from(SPEC), data, SETTINGS, cache_dir=tmp_path))[0]
+        for data in (first, second)
+    ]
+    assert same(results[0].state, results[1].state)
+    known = (first.split == Split.TRAIN) & first.is_labelled
+    np.testing.assert_array_equal(np.isfinite(results[0].margins), known)
+
+
+def test_margin_finds_the_wrong_label(make_bars, drain, tmp_path):
+    dataset = make_bars(160)
+    labels = dataset.labels.copy()
+    wrong = [3, 8, 21]
+    labels[wrong] = 1 - labels[wrong]
+    settings = replace(SETTINGS, epochs=10, trainable="last_block")
+    result, _ = drain(
+        train(
+            classifier_from(SPEC),
+            dataset.with_labels(labels),
+            settings,
+            cache_dir=tmp_path,
+        )
+    )
+    lowest = np.argsort(np.where(np.isnan(result.margins), np.inf, result.margins))[:6]
+    assert set(wrong) <= set(lowest.tolist())
+
+
+def test_rare_class_counts_as_much_as_a_common_one(make_bars, drain, tmp_path):
+    dataset = make_bars(100)
+    blank = ArrayPixels(np.zeros((100, 12, 12), np.float32))  # nothing but the prior
+    labels = (np.arange(100) % 10 == 0).astype(np.int64)
+    dataset = replace(dataset, pixels=blank, labels=labels)
+    split = np.where(dataset.split == Split.VALIDATION, Split.TEST, dataset.split)
+    dataset = replace(dataset, split=split.astype(np.int8))
+    chances = []
+    for weighted in (True, False):
+        settings = replace(
+            SETTINGS, trainable="head", epochs=10, class_weights=weighted
+        )
+        classifier = classifier_from(SPEC)
+        drain(train(classifier, dataset, settings, cache_dir=tmp_path))
+        with torch.inference_mode():
+            _, logits = classifier(torch.zeros(1, 1, 12, 12))
+        chances.append(logits.softmax(dim=1)[0, 1].item())
+    assert chances == pytest.approx([0.5, 0.1], abs=0.05)
+
+
+def test_cancelled_training_leaves_the_given_state(make_bars, tmp_path):
+    state = state_of(classifier_from(SPEC, seed=4))
+    before = {name: value.copy() for name, value in state.items()}
+    steps = train(
+        classifier_from(SPEC, state), make_bars(), SETTINGS, cache_dir=tmp_path
+    )
+    for _ in range(15):
+        next(steps)
+    steps.close()
+    assert same(before, state)
+
+
+def test_images_that_are_not_finite(make_bars, drain, tmp_path):
+    dataset = make_bars()
+
+    class Broken(type(dataset)):
+        def images(self, indices):
+            images = super().images(indices)
+            images[..., 0, 0] = np.nan
+            return images
+
+    broken = Broken(**{name: getattr(dataset, name) for name in dataset.__dict__})
+    for trainable in ("head", "all"):
+        settings = replace(SETTINGS, trainable=trainable)
+        with pytest.raises(TrainingFailed, match="lower the learning rate"):
+            drain(train(classifier_from(SPEC), broken, settings, cache_dir=tmp_path))
+
+
+def test_errors_of_torch_become_sentences(make_bars, drain, tmp_path):
+    wrong_channels = classifier_from(replace(SPEC, in_channels=3))
+    # One channel is repeated by nothing that small_cnn has a use for.
+    with torch.no_grad():
+        wrong_channels.backbone.trunk[0] = torch.nn.Identity()
+    for trainable in ("head", "all"):
+        settings = replace(SETTINGS, trainable=trainable)
+        with pytest.raises(
+            TrainingFailed, match=r"could not be run: .*channels"
+        ) as error:
+            drain(train(wrong_channels, make_bars(), settings, cache_dir=tmp_path))
+        assert "\n" not in str(error.value)
+
+
+def test_too_little_memory_says_what_to_do(make_bars, drain, tmp_path):
+    classifier = classifier_from(SPEC)
+
+    def hungry(module, inputs):
+        torch.empty(1 << 60)
+
+    classifier.backbone.trunk.register_forward_pre_hook(hungry)
+    with pytest.raises(
+        TrainingFailed, match="smaller batch size or train only the head"
+    ):
+        drain(train(classifier, make_bars(), SETTINGS, cache_dir=tmp_path))
+
+
+@pytest.mark.parametrize("n_classes", [0, 1])
+def test_needs_two_classes(make_bars, drain, tmp_path, n_classes):
+    dataset = make_bars()
+    labels = np.where(dataset.labels < n_classes, dataset.labels, UNLABELLED)
+    with pytest.raises(TrainingFailed, match="second class"):
+        drain(
+            train(
+                classifier_from(SPEC),
+                dataset.with_labels(labels),
+                SETTINGS,
+                cache_dir=tmp_path,
+            )
+        )
+
+
+def test_inputs_that_do_not_fit_in_memory(make_bars, drain, tmp_path, monkeypatch):
+    results = []
+    for limit in (1 << 30, 0):
+        monkeypatch.setattr(training, "_IN_MEMORY", limit)
+        result, _ = drain(
+            train(classifier_from(SPEC), make_bars(), SETTINGS, cache_dir=tmp_path)
+        )
+        results.append(result.state)
+    assert same(*results)
+
+
+@pytest.mark.parametrize("n", [2, 7, 40, 1000, 1001])
+def test_every_image_is_in_every_epoch(n):
+    batch_size, n_steps = epoch_plan(n, 32)
+    batches = shuffled_batches(n, batch_size, n_steps, np.random.default_rng(0))
+    assert len(batches) == n_steps >= 10
+    assert {len(batch) for batch in batches} <= set(range(1, 33))
+    counts = np.bincount(np.concatenate(batches), minlength=n)
+    assert counts.min() >= 1
+    assert counts.max() - counts.min() <= 0  # all alike
+    if n > 320:
+        assert counts.max() == 1
