@@ -1,4 +1,5 @@
 import pytest
+from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.views.palette import Palette
 
@@ -11,3 +12,14 @@ def palette(request):
 @pytest.fixture
 def dark():
     return Palette.from_theme_id("dark")
+
+
+@pytest.fixture
+def host(qtbot):
+    """A shown parent, kept alive for the whole test."""
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    widget.resize(600, 400)
+    widget.show()
+    qtbot.waitExposed(widget)
+    return widget

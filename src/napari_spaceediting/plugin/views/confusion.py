@@ -83,7 +83,7 @@ class ConfusionMatrix(QWidget):
         """Return the room for names on the left and beneath."""
         metrics = self._small()
         longest = max((metrics.horizontalAdvance(n) for n in self._names), default=0)
-        return min(longest, round(_LONGEST_NAME * metrics.height())) + 6
+        return min(longest + 2, round(_LONGEST_NAME * metrics.height())) + 6
 
     def _cell_size(self, width: int) -> float:
         largest = self.fontMetrics().height() * 1.45
@@ -93,7 +93,12 @@ class ConfusionMatrix(QWidget):
     def _height(self, width: int) -> int:
         """Return the height of square cells and names."""
         size = self._cell_size(width)
-        return round(size * len(self._names)) + self._margin() + self._title() + 2
+        matrix = self._top(size) + round(size * len(self._names))
+        return matrix + self._margin() + self._title() + 2
+
+    def _top(self, size: float) -> int:
+        """Return the room that the first name needs above its row."""
+        return max(0, round((self._small().height() - size) / 2))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Keep the cells square."""
@@ -116,12 +121,13 @@ class ConfusionMatrix(QWidget):
     def cell_rect(self, true: int, predicted: int) -> QRect:
         """Return where a cell is, in this widget's coordinates."""
         size = self._cell_size(self.width())
-        left, top = self._margin() + size * predicted, size * true
+        left = self._margin() + size * predicted
+        top = self._top(size) + size * true
         return QRectF(left, top, size, size).toAlignedRect()
 
     def _cell_at(self, point: QPoint) -> tuple[int, int] | None:
         size = self._cell_size(self.width())
-        row = int(point.y() // size)
+        row = int((point.y() - self._top(size)) // size)
         column = int((point.x() - self._margin()) // size)
         count = len(self._names)
         return (row, column) if 0 <= row < count and 0 <= column < count else None
@@ -143,6 +149,7 @@ class ConfusionMatrix(QWidget):
         font = smaller(self.font(), 0.82)
         metrics = QFontMetrics(font)
         gap = 1.0 if size >= 8 else 0.0
+        painter.translate(0, self._top(size))
         painter.setFont(font)
         for row in range(count):
             for column in range(count):

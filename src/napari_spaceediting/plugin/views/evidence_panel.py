@@ -142,6 +142,7 @@ class EvidencePanel(QWidget):
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed
         )
         self._rounds.setMinimumContentsLength(8)
+        self._rounds.setMaximumWidth(34 * self.fontMetrics().height())
         self._rounds.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
@@ -154,7 +155,8 @@ class EvidencePanel(QWidget):
         self._bar_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._bar)
         self._bar_layout.setContentsMargins(0, 0, 0, 0)
         self._bar_layout.setSpacing(6)
-        self._bar_layout.addWidget(self._rounds, 1)
+        self._bar_layout.addWidget(self._rounds, 8)
+        self._bar_layout.addStretch(1)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
         for button in (self.roll_back_button, self.accept_button):
@@ -208,6 +210,9 @@ class EvidencePanel(QWidget):
         self._recall_part = self._column(
             (self._heading("Found of each class, before → after, %"), self._recall)
         )
+        line = self.accept_button.sizeHint().height()
+        for first in (self._headings[0], self._headings[-1]):
+            first.setMinimumHeight(line)
         self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._parts.setSpacing(20)
         for part in (left, self._confusion_part, self._recall_part):
