@@ -1,0 +1,290 @@
+"""What changes quickly on the map, painted over the canvas.
+
+A transparent widget over napari's canvas. Qt composes it with the last picture of the
+canvas, which is not drawn again: a drag costs the same whatever the number of points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+)
+from qtpy.QtWidgets import QWidget
+
+from napari_spaceediting.plugin.map.viewport import Viewport
+
+_MOST_MARKS = 2000
+_NO_PLACES = np.empty((0, 2), np.float32)
+_NO_COLOURS = np.empty((0, 4), np.float32)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Points to mark, with their colours; beyond 2,000 a regular part is shown."""
+
+    places: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
+    colours: NDArray[np.float32] = field(default_factory=lambda: _NO_COLOURS)
+
+    def thinned(self) -> Marks:
+        """Return at most 2,000 of them."""
+        step = -(-len(self.places) // _MOST_MARKS) or 1
+        return Marks(self.places[::step], self.colours[::step])
+
+
+@dataclass(frozen=True)
+class Arrows:
+    """Lines from where images were to where they are, in the colour of their class."""
+
+    starts: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
+    ends: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
+    colours: NDArray[np.float32] = field(default_factory=lambda: _NO_COLOURS)
+
+    def thinned(self) -> Arrows:
+        """Return at most 2,000 of them."""
+        step = -(-len(self.starts) // _MOST_MARKS) or 1
+        return Arrows(self.starts[::step], self.ends[::step], self.colours[::step])
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A thumbnail on the map."""
+
+    place: NDArray[np.floating]
+    pixmap: QPixmap
+    colour: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that is painted over the canvas, in map coordinates.
+
+    Parameters
+    ----------
+    selected : Marks
+        What is selected.
+    edited : Arrows
+        Edits that are open.
+    pinned : Marks
+        Images pinned or relabelled where they are.
+    dragged : Arrows
+        A drag that is going on.
+    drag_text : str
+        What the place under the drag says.
+    proposal : Arrows
+        What guidance proposes, as one arrow.
+    trails : Arrows
+        What moved most between two rounds.
+    outline : (n, 2) array
+        Lasso or box that is being drawn.
+    hovered : (2,) array or None
+        The point under the pointer.
+    pictures : sequence of Picture
+        Thumbnails.
+    side : int
+        Their side in pixels.
+    names : sequence of (str, (2,) array, (4,) array)
+        Class names, where they stand, and their colour.
+    """
+
+    selected: Marks = field(default_factory=Marks)
+    edited: Arrows = field(default_factory=Arrows)
+    pinned: Marks = field(default_factory=Marks)
+    dragged: Arrows = field(default_factory=Arrows)
+    drag_text: str = ""
+    proposal: Arrows = field(default_factory=Arrows)
+    trails: Arrows = field(default_factory=Arrows)
+    outline: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
+    hovered: NDArray[np.floating] | None = None
+    pictures: Sequence[Picture] = ()
+    side: int = 0
+    names: Sequence[tuple[str, NDArray[np.floating], NDArray[np.float32]]] = ()
+
+
+class MapOverlay(QWidget):
+    """Paints a `Scene` over napari's canvas.
+
+    Parameters
+    ----------
+    canvas : QWidget
+        napari's drawing surface.
+    viewport : Viewport
+        Where map coordinates are on it.
+    """
+
+    def __init__(self, canvas: QWidget, viewport: Viewport) -> None:
+        super().__init__(canvas)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self._viewport = viewport
+        self.scene = Scene()
+        self.ink = QColor("white")
+        self.paper = QColor("black")
+        self.resize(canvas.size())
+        self.show()
+
+    def change(self, **parts: object) -> None:
+        """Replace parts of the scene and paint it."""
+        self.scene = replace(self.scene, **parts)  # type: ignore[arg-type]
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the scene from the bottom up."""
+        scene = self.scene
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
+        self._pictures(painter)
+        self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
+        self._rings(painter, scene.pinned, 5.0)
+        self._rings(painter, scene.selected, 6.0)
+        self._names(painter)
+        self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
+        self._outline(painter)
+        self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
+        if scene.hovered is not None:
+            self._hover_ring(painter, scene.hovered)
+        if scene.drag_text and len(scene.dragged.ends):
+            self._drag_text(painter)
+        painter.end()
+
+    def _points(self, places: NDArray[np.floating]) -> list[QPointF]:
+        return [QPointF(x, y) for x, y in self._viewport.to_canvas(places).tolist()]
+
+    def _rings(self, painter: QPainter, marks: Marks, radius: float) -> None:
+        """Paint discs with a ring, all of a colour in one go."""
+        if not len(marks.places):
+            return
+        points = self._points(marks.places)
+        self._dots(painter, points, self.ink, 2 * radius)
+        colours, members = np.unique(marks.colours, axis=0, return_inverse=True)
+        for number, colour in enumerate(colours):
+            some = [points[at] for at in np.flatnonzero(members.ravel() == number)]
+            self._dots(
+                painter, some, QColor.fromRgbF(*colour[:3].tolist()), radius * 1.3
+            )
+
+    def _dots(
+        self, painter: QPainter, points: list[QPointF], colour: QColor, width: float
+    ) -> None:
+        pen = QPen(colour, width)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        painter.drawPoints(QPolygonF(points))
+
+    def _lines(
+        self, painter: QPainter, arrows: Arrows, width: float, alpha: float, dots: bool
+    ) -> None:
+        if not len(arrows.starts):
+            return
+        starts, ends = self._points(arrows.starts), self._points(arrows.ends)
+        thin = len(starts) > 40
+        for start, end, colour in zip(
+            starts, ends, arrows.colours.tolist(), strict=True
+        ):
+            shade = QColor.fromRgbF(*colour[:3], alpha * (0.4 if thin else 1.0))
+            painter.setPen(QPen(shade, width))
+            painter.drawLine(start, end)
+        if dots:
+            self._rings(painter, Marks(arrows.ends, arrows.colours), 2.2 + 1.6 * width)
+
+    def _pictures(self, painter: QPainter) -> None:
+        side = self.scene.side
+        for picture in self.scene.pictures:
+            (middle,) = self._points(picture.place[None])
+            frame = QRectF(middle.x() - side / 2, middle.y() - side / 2, side, side)
+            path = QPainterPath()
+            path.addRoundedRect(frame, side / 9, side / 9)
+            painter.save()
+            painter.setClipPath(path)
+            painter.drawPixmap(frame, picture.pixmap, QRectF(picture.pixmap.rect()))
+            painter.restore()
+            painter.setPen(QPen(_shade(picture.colour), max(1.5, side / 26)))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawPath(path)
+
+    def _names(self, painter: QPainter) -> None:
+        font = QFont(self.font())
+        font.setBold(True)
+        for text, place, colour in self.scene.names:
+            (middle,) = self._points(np.asarray(place)[None])
+            self._text(
+                painter, font, text, middle, QColor.fromRgbF(*colour[:3].tolist())
+            )
+
+    def _text(
+        self,
+        painter: QPainter,
+        font: QFont,
+        text: str,
+        middle: QPointF,
+        colour: QColor,
+    ) -> None:
+        """Paint writing with a halo, so that it reads over anything."""
+        metrics = QFontMetricsF(font)
+        path = QPainterPath()
+        left = middle.x() - metrics.horizontalAdvance(text) / 2
+        path.addText(left, middle.y() + metrics.capHeight() / 2, font, text)
+        halo = QColor(self.paper)
+        halo.setAlphaF(0.85)
+        pen = QPen(halo, 4)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.strokePath(path, pen)
+        painter.fillPath(path, colour)
+
+    def _outline(self, painter: QPainter) -> None:
+        if len(self.scene.outline) < 2:
+            return
+        fill = QColor(self.ink)
+        fill.setAlphaF(0.08)
+        painter.setBrush(fill)
+        painter.setPen(QPen(self.ink, 1.5, Qt.PenStyle.DashLine))
+        painter.drawPolygon(QPolygonF(self._points(self.scene.outline)))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _hover_ring(self, painter: QPainter, place: NDArray[np.floating]) -> None:
+        (middle,) = self._points(np.asarray(place)[None])
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(self.ink, 2))
+        painter.drawEllipse(middle, 8, 8)
+
+    def _drag_text(self, painter: QPainter) -> None:
+        """Paint what the place says in a plate beside what is dragged."""
+        ends = self._viewport.to_canvas(self.scene.dragged.ends)
+        font = QFont(self.font())
+        font.setBold(True)
+        metrics = QFontMetricsF(font)
+        text = self.scene.drag_text
+        width = metrics.horizontalAdvance(text) + 20
+        height = metrics.height() + 10
+        x = float(np.clip(ends[:, 0].mean() - width / 2, 4, self.width() - width - 4))
+        y = float(
+            np.clip(ends[:, 1].min() - height - 16, 4, self.height() - height - 4)
+        )
+        plate = QRectF(x, y, width, height)
+        paper = QColor(self.paper)
+        paper.setAlphaF(0.88)
+        painter.setBrush(paper)
+        painter.setPen(QPen(self.ink, 1))
+        painter.drawRoundedRect(plate, 6, 6)
+        painter.setFont(font)
+        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _shade(colour: NDArray[np.float32]) -> QColor:
+    """Return an RGBA colour without its opacity."""
+    return QColor.fromRgbF(*colour[:3].tolist())

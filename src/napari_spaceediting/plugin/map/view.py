@@ -1,0 +1,469 @@
+"""The map: a Points layer of all images, and what is painted over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QTimer, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QWidget
+from scipy.spatial import KDTree
+from superqt.utils import qthrottled
+
+from napari_spaceediting.plugin.map.gestures import Gestures, Tool
+from napari_spaceediting.plugin.map.outline import inside, simplify
+from napari_spaceediting.plugin.map.overlay import (
+    Arrows,
+    MapOverlay,
+    Marks,
+    Picture,
+)
+from napari_spaceediting.plugin.map.thumbnails import Pixmaps, choose, thumbnail_side
+from napari_spaceediting.plugin.map.viewport import Viewport
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.viewer import Viewer
+
+LAYER = "Map"
+_REACH = 14
+"""Pixels around a point that count as on it."""
+_DIM = 0.25
+_MARGIN = 1.12
+_NOTHING = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """What the map shows of all images.
+
+    Parameters
+    ----------
+    places : (N, 2) float32 array
+        Map coordinates.
+    colours : (N, 4) float32 array
+        RGBA of each image.
+    held_out : (N,) bool array
+        Images that are drawn as rings and cannot be moved.
+    hidden : (N,) bool array
+        Images that the legend has switched off.
+    """
+
+    places: NDArray[np.float32] = field(repr=False)
+    colours: NDArray[np.float32] = field(repr=False)
+    held_out: NDArray[np.bool_] = field(repr=False)
+    hidden: NDArray[np.bool_] = field(repr=False)
+
+
+class MapView(QObject):
+    """Shows images as points and lets the user select and move them.
+
+    Signals
+    -------
+    selection_changed(int64 array)
+        The user chose other images.
+    dragging(int64 array, float array)
+        Images are dragged, with their (n, 2) map coordinates now.
+    dropped(int64 array, float array, QPoint)
+        Images were dropped, with their map coordinates and the global place of the
+        pointer.
+    hovered(int, QPoint, QRect)
+        The image under the pointer (-1 for none), the pointer within the canvas and
+        the canvas.
+    refused(str)
+        Why something was not done.
+    """
+
+    selection_changed = Signal(object)
+    dragging = Signal(object, object)
+    dropped = Signal(object, object, QPoint)
+    hovered = Signal(int, QPoint, QRect)
+    refused = Signal(str)
+
+    def __init__(self, viewer: Viewer, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self._viewer = viewer
+        self.canvas = canvas
+        self.viewport = Viewport(viewer, canvas)
+        self.overlay = MapOverlay(canvas, self.viewport)
+        self.tool = Tool.MOVE
+        self.include_held_out = False
+        self.cloud: Cloud | None = None
+        self.selected = _NOTHING
+        self._layer: Points | None = None
+        self._tree: KDTree | None = None
+        self._pickable = _NOTHING
+        self._priority: NDArray[np.float64] = np.empty(0)
+        self._pixmaps: Pixmaps | None = None
+        self._show_thumbnails = True
+        self._dragged = _NOTHING
+        self._whole_zoom = 1.0
+        self._gestures = Gestures(viewer, self)
+        self._refresh = QTimer(self, singleShot=True, interval=40)
+        self._refresh.timeout.connect(self._place_thumbnails)
+        self._camera_events = viewer.scene.camera.events
+        self._camera_events.connect(self._on_camera)
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.selection.events.active.connect(self._on_active)
+        viewer.dims.events.ndisplay.connect(self._on_active)
+        self.hover = qthrottled(self._hover, timeout=30)
+        canvas.installEventFilter(self)
+
+    # What is shown
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the map is the layer that the user works on, in two dimensions."""
+        return (
+            self._layer is not None
+            and self._layer.visible
+            and self._viewer.layers.selection.active is self._layer
+            and self._viewer.dims.ndisplay == 2
+        )
+
+    @property
+    def layer(self) -> Points | None:
+        """Napari's layer of the map."""
+        return self._layer
+
+    def show_cloud(self, cloud: Cloud) -> None:
+        """Show images; the view stays unless there was no map."""
+        moved = self.cloud is None or not np.array_equal(
+            self.cloud.places, cloud.places
+        )
+        fresh = self._layer is None or len(self._layer.data) != len(cloud.places)
+        self.cloud = cloud
+        if moved or fresh:
+            self._pickable = _NOTHING
+        self._index(cloud)
+        if fresh:
+            self._make_layer(cloud)
+        elif moved:
+            self._quietly(data=cloud.places)
+        self._recolour()
+        if fresh:
+            self.zoom_to_fit()
+        self._place_thumbnails()
+
+    def show_thumbnails(self, thumbnails: NDArray[np.uint8]) -> None:
+        """Take the pictures of all images."""
+        self._pixmaps = Pixmaps(thumbnails)
+        self._priority = np.random.default_rng(0).random(len(thumbnails))
+        self._place_thumbnails()
+
+    def toggle_thumbnails(self, on: bool) -> None:
+        """Show pictures on the map, or not."""
+        self._show_thumbnails = on
+        self._place_thumbnails()
+
+    def select(self, indices: NDArray[np.int64]) -> None:
+        """Show images as selected, without a signal."""
+        self.selected = indices
+        self._recolour()
+        self._mark_selected()
+
+    def show_edits(self, arrows: Arrows, pinned: Marks) -> None:
+        """Show the open edits."""
+        self.overlay.change(edited=arrows.thinned(), pinned=pinned.thinned())
+
+    def show_proposal(self, arrow: Arrows) -> None:
+        """Show what guidance proposes."""
+        self.overlay.change(proposal=arrow)
+
+    def show_trails(self, trails: Arrows) -> None:
+        """Show what moved from one map to the next."""
+        self.overlay.change(trails=trails.thinned())
+
+    def show_drag_text(self, text: str) -> None:
+        """Show what the place under the drag says."""
+        self.overlay.change(drag_text=text)
+
+    def show_names(
+        self, names: Sequence[tuple[str, NDArray[np.floating], NDArray[np.float32]]]
+    ) -> None:
+        """Show class names where their images lie."""
+        self.overlay.change(names=names)
+
+    def set_ink(self, ink: QColor, paper: QColor) -> None:
+        """Choose the colours of marks and of the ground beneath them."""
+        self.overlay.ink, self.overlay.paper = ink, paper
+        self.overlay.update()
+
+    def zoom_to_fit(self, indices: NDArray[np.int64] | None = None) -> None:
+        """Show the whole map but for far outliers, or some images."""
+        if self.cloud is None or not len(self.cloud.places):
+            return
+        places = self.cloud.places if indices is None else self.cloud.places[indices]
+        lowest, highest = np.percentile(places, [0.2, 99.8], axis=0)
+        extent = np.maximum(highest - lowest, 1e-6)
+        width, height = self.viewport.size
+        zoom = float(min(height / extent[0], width / extent[1]) / _MARGIN)
+        if indices is None:
+            self._whole_zoom = zoom
+        camera = self._viewer.scene.camera
+        camera.center = tuple((lowest + highest) / 2)
+        camera.zoom = min(zoom, 12 * self._whole_zoom)
+
+    def remove(self) -> None:
+        """Let go of the viewer."""
+        self._gestures.stop()
+        self._camera_events.disconnect(self._on_camera)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self._viewer.layers.selection.events.active.disconnect(self._on_active)
+        self._viewer.dims.events.ndisplay.disconnect(self._on_active)
+        self.canvas.removeEventFilter(self)
+        self._refresh.stop()
+        self.overlay.setParent(None)
+        self.overlay.deleteLater()
+
+    # What gestures ask
+
+    def pick(self, place: NDArray[np.float64]) -> int:
+        """Return the nearest image within reach, -1 for none."""
+        if self._tree is None:
+            return -1
+        distance, row = self._tree.query(place)
+        if distance * self.viewport.zoom > _REACH:
+            return -1
+        return int(self._pickable[row])
+
+    def is_selected(self, index: int) -> bool:
+        """Return whether an image is selected."""
+        return index in self.selected
+
+    def click(self, index: int, modifiers: tuple[str, ...]) -> None:
+        """Select an image; add it with Shift, add or take it with Control."""
+        if index < 0:
+            if not modifiers and len(self.selected):
+                self._choose(_NOTHING)
+        elif "Control" in modifiers and self.is_selected(index):
+            self._choose(self.selected[self.selected != index])
+        elif modifiers:
+            self._choose(np.union1d(self.selected, [index]))
+        else:
+            self._choose(np.array([index], np.int64))
+
+    def begin_drag(self, index: int) -> bool:
+        """Begin to drag the selection, or an image that is not part of it."""
+        assert self.cloud is not None
+        if not self.is_selected(index):
+            self._choose(np.array([index], np.int64))
+        movable = self.selected[~self.cloud.held_out[self.selected]]
+        self._dragged = movable
+        if not len(movable):
+            self.refused.emit(
+                "This image is held out to measure accuracy, so it cannot be moved."
+            )
+        return bool(len(movable))
+
+    def drag(self, offset: NDArray[np.float64]) -> None:
+        """Show what is dragged at its new place."""
+        places = self._dragged_places()
+        moved = Arrows(places, places + offset, self._colours_of(self._dragged))
+        self.overlay.change(dragged=moved.thinned(), hovered=None)
+        self.dragging.emit(self._dragged, places + offset)
+
+    def end_drag(self, offset: NDArray[np.float64]) -> None:
+        """Drop what is dragged; what becomes of it is not decided here."""
+        if offset.any():
+            here = self.canvas.mapToGlobal(
+                QPoint(*self.viewport.to_canvas(
+                    (self._dragged_places() + offset).mean(axis=0)[None]
+                )[0].astype(int).tolist())
+            )  # fmt: skip
+            self.dropped.emit(self._dragged, self._dragged_places() + offset, here)
+
+    def clear_drag(self) -> None:
+        """Show no drag any more."""
+        self.overlay.change(dragged=Arrows(), drag_text="")
+
+    def draw_outline(self, vertices: NDArray[np.float64]) -> None:
+        """Show the lasso or box that is being drawn."""
+        self.overlay.change(outline=simplify(vertices), hovered=None)
+
+    def end_outline(
+        self, vertices: NDArray[np.float64], modifiers: tuple[str, ...]
+    ) -> None:
+        """Select what lies within; add with Shift, take away with Control.
+
+        Held-out images are left out unless the user asked for them.
+        """
+        assert self.cloud is not None
+        self.overlay.change(outline=np.empty((0, 2)))
+        found = inside(self.cloud.places, vertices)
+        left_out = self.cloud.hidden[found]
+        if not self.include_held_out:
+            left_out = left_out | self.cloud.held_out[found]
+        found = found[~left_out]
+        if "Control" in modifiers:
+            found = np.setdiff1d(self.selected, found)
+        elif "Shift" in modifiers and len(self.selected):
+            found = np.union1d(self.selected, found)
+        self._choose(found)
+
+    def _hover(self, place: NDArray[np.float64]) -> None:
+        index = self.pick(place) if self.is_active else -1
+        self.show_hovered(index)
+        where = self.viewport.to_canvas(place[None])[0].astype(int).tolist()
+        self.hovered.emit(index, QPoint(*where), self.canvas.rect())
+
+    def show_hovered(self, index: int) -> None:
+        """Show a ring around an image, or none for -1."""
+        place = None if index < 0 or self.cloud is None else self.cloud.places[index]
+        if place is not None or self.overlay.scene.hovered is not None:
+            self.overlay.change(hovered=place)
+
+    # Within
+
+    def _choose(self, indices: NDArray[np.int64]) -> None:
+        self.select(np.asarray(indices, np.int64))
+        self.selection_changed.emit(self.selected)
+
+    def _dragged_places(self) -> NDArray[np.float32]:
+        assert self.cloud is not None
+        return self.cloud.places[self._dragged]
+
+    def _colours_of(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        assert self.cloud is not None
+        return self.cloud.colours[indices]
+
+    def _index(self, cloud: Cloud) -> None:
+        """Build the tree of what can be picked, if that has changed."""
+        pickable = np.flatnonzero(~cloud.hidden)
+        if not np.array_equal(pickable, self._pickable):
+            self._pickable = pickable
+            self._tree = KDTree(cloud.places[pickable]) if len(pickable) else None
+
+    def _make_layer(self, cloud: Cloud) -> None:
+        """Add the layer, or give one that is there other points.
+
+        Layers are reused: taking one away is slow, and crashes some drivers.
+        """
+        extent = float(np.ptp(cloud.places, axis=0).max()) or 1.0
+        size = extent / max(60, min(4 * len(cloud.places) ** 0.5, 400))
+        if self._layer is not None:
+            self._quietly(data=cloud.places)
+            self._layer.size = size
+        else:
+            self._layer = self._viewer.add_points(
+                cloud.places,
+                name=LAYER,
+                size=size,
+                border_color="transparent",
+                border_width=0,
+                face_color=cloud.colours,
+                canvas_size_limits=(5, 26),
+            )
+            self._layer.editable = False
+            self._layer.events.data.connect(self._on_data)
+        self._layer.symbol = np.where(cloud.held_out, "ring", "disc")
+
+    def _quietly(self, data: NDArray[np.float32]) -> None:
+        assert self._layer is not None
+        with self._layer.events.data.blocker(self._on_data):
+            self._layer.data = data
+
+    def _recolour(self) -> None:
+        """Assign all colours in one go; what is not selected steps back."""
+        if self._layer is None or self.cloud is None:
+            return
+        colours = self.cloud.colours.copy()
+        if len(self.selected):
+            dim = np.ones(len(colours), bool)
+            dim[self.selected] = False
+            colours[dim, 3] *= _DIM
+        colours[self.cloud.held_out, 3] *= 0.6
+        colours[self.cloud.hidden, 3] = 0
+        self._layer.face_color = colours
+
+    def _mark_selected(self) -> None:
+        if self.cloud is None:
+            return
+        marks = Marks(self.cloud.places[self.selected], self._colours_of(self.selected))
+        self.overlay.change(selected=marks.thinned())
+        self._refresh.start()
+
+    def _place_thumbnails(self) -> None:
+        pictures: list[Picture] = []
+        side = 0
+        cloud, pixmaps = self.cloud, self._pixmaps
+        if (
+            self._show_thumbnails
+            and cloud is not None
+            and pixmaps is not None
+            and len(self._priority) == len(cloud.places)
+            and self._overlay_shown()
+        ):
+            zoom = self.viewport.zoom
+            magnification = zoom / self._whole_zoom
+            side = thumbnail_side(magnification)
+            lowest, highest = self.viewport.visible(margin=side)
+            priority = self._priority.copy()
+            priority[self.selected] -= 1
+            priority[cloud.hidden] += 2
+            chosen = choose(
+                cloud.places, priority, lowest, highest, zoom, magnification
+            )
+            pictures = [
+                Picture(cloud.places[at], pixmaps[at], cloud.colours[at])
+                for at in chosen[~cloud.hidden[chosen]].tolist()
+            ]
+        self.overlay.change(pictures=pictures, side=side)
+
+    def _overlay_shown(self) -> bool:
+        return (
+            self._layer is not None
+            and self._layer.visible
+            and self._viewer.dims.ndisplay == 2
+        )
+
+    def _on_camera(self) -> None:
+        self.overlay.update()
+        self._refresh.start()
+
+    def _on_active(self) -> None:
+        self.overlay.setVisible(self._overlay_shown())
+        if not self.is_active:
+            self.show_hovered(-1)
+
+    def _on_data(self, event: Any) -> None:
+        """Put back points that were added, taken away or moved by other means."""
+        if self.cloud is None or event.action in ("adding", "removing", "changing"):
+            return
+        self._quietly(data=self.cloud.places)
+        assert self._layer is not None
+        self._layer.symbol = np.where(self.cloud.held_out, "ring", "disc")
+        self._recolour()
+        self.refused.emit(
+            "The points of the map stand for images, so none can be added or deleted; "
+            "the map is as it was."
+        )
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self._layer:
+            self._layer = None
+            cloud = self.cloud
+            if cloud is not None:
+                # napari is still busy with the removal.
+                QTimer.singleShot(0, lambda: self._restore(cloud))
+
+    def _restore(self, cloud: Cloud) -> None:
+        if self._layer is None and self.cloud is cloud:
+            self.show_cloud(cloud)
+            self.refused.emit(
+                "The map belongs to the open session, so it was put back."
+            )
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the overlay as large as the canvas, and clear the ring outside it."""
+        if event.type() == QEvent.Type.Resize:
+            self.overlay.resize(self.canvas.size())
+            self._refresh.start()
+        elif event.type() == QEvent.Type.Leave:
+            self.show_hovered(-1)
+            self.hovered.emit(-1, QPoint(), self.canvas.rect())
+        return False
