@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +9,8 @@ import pytest
 import torch
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.network import activations as module
 from napari_spaceediting.network.activations import activations
 from napari_spaceediting.network.classifier import classifier_from
 from napari_spaceediting.network.predict import predict
@@ -141,3 +145,27 @@ def test_network_without_classes_has_no_probabilities(make_bars, drain, tmp_path
     found, _ = drain(predict(classifier, make_bars(40), cache_dir=tmp_path))
     assert found.latents.shape == (40, 8)
     assert found.probabilities.shape == (40, 0)
+
+
+def test_oldest_are_deleted_beyond_the_limit(make_bars, drain, tmp_path, monkeypatch):
+    dataset = make_bars(50)
+    size = 50 * 512 * 4
+    monkeypatch.setattr(module, "_CACHE_LIMIT", 2 * size + 1000)
+    folder = tmp_path / "activations"
+    kept = []
+    for seed in range(3):
+        drain(
+            activations(classifier_from(SPEC, seed=seed), dataset, cache_dir=tmp_path)
+        )
+        new = set(folder.glob("*.npy")) - set(kept)
+        kept += sorted(new)
+        os.utime(kept[-1], (seed, seed))
+    assert set(folder.glob("*.npy")) == set(kept[1:])
+    assert len(list(folder.glob("*.json"))) == 2
+
+
+def test_full_disk_is_a_sentence(make_bars, drain, tmp_path, monkeypatch):
+    full = shutil._ntuple_diskusage(10, 10, 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(SpaceEditingError, match="no room for"):
+        drain(activations(classifier_from(SPEC), make_bars(), cache_dir=tmp_path))

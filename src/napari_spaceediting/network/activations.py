@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import shutil
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +20,7 @@ from platformdirs import user_cache_path
 from torch import nn
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import pick_device, torch_errors_in_words
@@ -26,6 +30,9 @@ FrozenUpTo = Literal["head", "last_block"]
 
 _FORMAT = 1
 """Part of every key: to be raised when the same weights come to compute otherwise."""
+
+_CACHE_LIMIT = 20 << 30
+"""Bytes of activations that are kept; beyond it, those unused for longest go."""
 
 _SAVE_EVERY = 1024
 """Images after which the count of finished rows is written down."""
@@ -49,7 +56,8 @@ def activations(
 
     The file's name is a digest of the images and of the frozen weights, so whatever
     has been computed once is found again by any training, round or session. If the
-    work is interrupted, it goes on from the last finished row the next time.
+    work is interrupted, it goes on from the last finished row the next time. What
+    has not been used for longest is deleted when the folder holds more than 20 GiB.
 
     Parameters
     ----------
@@ -82,6 +90,8 @@ def activations(
         If torch cannot run the network, such as for lack of memory.
     DataError
         If an image cannot be read.
+    SpaceEditingError
+        If the disk has no room for them.
     """
     body = classifier.body(trainable)
     folder = (cache_dir or default_cache_dir()) / "activations"
@@ -100,9 +110,7 @@ def activations(
                 with torch_errors_in_words(), torch.inference_mode():
                     batch = body(torch.from_numpy(images).to(target)).cpu().numpy()
                 if rows is None:
-                    rows = open_memmap(
-                        path, "w+", np.float32, (len(dataset), *batch.shape[1:])
-                    )
+                    rows = _new_file(path, (len(dataset), *batch.shape[1:]))
                 rows[start:stop] = batch
                 if stop // _SAVE_EVERY > done // _SAVE_EVERY:
                     _write_down(rows, counter, stop)
@@ -111,8 +119,32 @@ def activations(
         finally:
             if rows is not None:
                 _write_down(rows, counter, done)
+    path.touch()
     found: NDArray[np.float32] = np.load(path, mmap_mode="r")
     return found
+
+
+def _new_file(
+    path: Path, shape: tuple[int, ...]
+) -> np.memmap[tuple[int, ...], np.dtype[np.float32]]:
+    """Make room and a file for activations."""
+    needed = 4 * math.prod(shape)
+    others = [other for other in path.parent.glob("*.npy") if other != path]
+    in_use = sum(other.stat().st_size for other in others)
+    for other in sorted(others, key=lambda other: other.stat().st_mtime):
+        if in_use + needed <= _CACHE_LIMIT:
+            break
+        in_use -= other.stat().st_size
+        with suppress(OSError):  # Windows keeps a file that someone has open
+            other.unlink()
+            other.with_suffix(".json").unlink(missing_ok=True)
+    # Writing to a memory map on a full disk would end the process.
+    if shutil.disk_usage(path.parent).free < needed:
+        raise SpaceEditingError(
+            f"The disk has no room for {needed / 1e9:.1f} GB of activations in "
+            f"{path.parent}: free some space, or train only the head."
+        )
+    return open_memmap(path, "w+", np.float32, shape)
 
 
 def _key(

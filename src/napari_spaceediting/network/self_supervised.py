@@ -77,13 +77,8 @@ def train_without_labels(
     """
     settings = TrainSettings() if settings is None else settings
     started = time.perf_counter()
-    train_at = np.flatnonzero(dataset.split == Split.TRAIN)
+    train_at = _training_images(dataset)
     n = len(train_at)
-    if n < 2:
-        raise TrainingFailed(
-            "Fewer than two images are for training: add images, or move some from the "
-            "validation and test sets."
-        )
     device = pick_device(settings.device)
     batch_size, n_steps = epoch_plan(n, settings.batch_size)
     total = settings.epochs * n_steps
@@ -170,13 +165,18 @@ def project_features(
         N images; the projection is that of the training images.
     cache_dir, device
         As for `activations`.
+
+    Raises
+    ------
+    TrainingFailed
+        If there are fewer than two training images, or torch cannot run the network.
     """
     started = time.perf_counter()
+    train_at = _training_images(dataset)
     classifier.eval()
     features = yield from activations(
         classifier, dataset, cache_dir=cache_dir, device=device
     )
-    train_at = np.flatnonzero(dataset.split == Split.TRAIN)
     stride = -(-len(train_at) // _PCA_IMAGES)
     embed_by_pca(classifier, features[train_at[::stride]])
     return TrainResult(
@@ -218,8 +218,18 @@ def embed_by_pca(classifier: LatentClassifier, features: NDArray[np.float32]) ->
     bias = -weight @ mean
     bias[: len(axes)] -= projected.min(axis=0) / scale
     with torch.no_grad():
-        classifier.embedding.weight.copy_(torch.from_numpy(weight))
-        classifier.embedding.bias.copy_(torch.from_numpy(bias))
+        classifier.embedding.weight.copy_(torch.from_numpy(weight.astype(np.float32)))
+        classifier.embedding.bias.copy_(torch.from_numpy(bias.astype(np.float32)))
+
+
+def _training_images(dataset: ImageDataset) -> NDArray[np.intp]:
+    train_at = np.flatnonzero(dataset.split == Split.TRAIN)
+    if len(train_at) < 2:
+        raise TrainingFailed(
+            "Fewer than two images are for training: add images, or move some from the "
+            "validation and test sets."
+        )
+    return train_at
 
 
 def _view(images: Tensor, generator: torch.Generator) -> Tensor:
