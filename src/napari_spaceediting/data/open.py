@@ -9,16 +9,22 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_spaceediting.data.arrays import ARRAY_SUFFIXES, is_zarr, read_array
+from napari_spaceediting.data.arrays import (
+    ARRAY_SUFFIXES,
+    from_stack,
+    is_zarr,
+    read_array,
+)
 from napari_spaceediting.data.assemble import LoadSettings
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.folder import read_class_folders
 from napari_spaceediting.data.intensity import IntensityScaling, Mode
+from napari_spaceediting.data.objects import from_labels_layer
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.steps import Steps
 from napari_spaceediting.data.table import TABLE_SUFFIXES, read_table
 from napari_spaceediting.errors import DataError
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import Progress, run_job
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +100,76 @@ class OpenDataset:
             f"{path.name} cannot be opened: choose a folder of images, a table "
             f"({', '.join(sorted(TABLE_SUFFIXES))}) or an array "
             f"({', '.join(sorted(ARRAY_SUFFIXES))})."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OpenStack:
+    """Job: take the planes of an array, such as an Image layer's, as images.
+
+    Parameters
+    ----------
+    array : array
+        As for `from_stack`.
+    title : str
+        What the data set is called.
+    channel_axis : int, optional
+        As for `from_stack`.
+    seed : int
+        Chooses the split.
+    """
+
+    array: Any
+    title: str
+    channel_axis: int | None = None
+    seed: int = 0
+    name: ClassVar[str] = "Open the layer"
+
+    def run(self) -> Steps:
+        """Take them; yields one step and returns an `ImageDataset`."""
+        yield Progress(0, 1, "Looking at the images")
+        return from_stack(
+            self.array,
+            name=self.title,
+            channel_axis=self.channel_axis,
+            settings=LoadSettings(self.seed),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OpenObjects:
+    """Job: cut out every object of a segmentation; see `from_labels_layer`.
+
+    Parameters
+    ----------
+    image, label_image, padding, mask_outside, channel_axis
+        As for `from_labels_layer`.
+    title : str
+        What the data set is called.
+    seed : int
+        Chooses the split.
+    """
+
+    image: Any
+    label_image: Any
+    title: str
+    padding: float = 0.2
+    mask_outside: bool = False
+    channel_axis: int | None = None
+    seed: int = 0
+    name: ClassVar[str] = "Cut out the objects"
+
+    def run(self) -> Steps:
+        """Cut them out; yields one step and returns an `ImageDataset`."""
+        yield Progress(0, 1, "Measuring the objects")
+        return from_labels_layer(
+            self.image,
+            self.label_image,
+            padding=self.padding,
+            mask_outside=self.mask_outside,
+            channel_axis=self.channel_axis,
+            name=self.title,
+            settings=LoadSettings(self.seed),
         )
 
 

@@ -58,7 +58,6 @@ class Surroundings:
         self._positions = positions[candidates]
         self._beliefs = beliefs
         self._tree = KDTree(self._positions) if len(candidates) else None
-        self._spacing: NDArray[np.float64] | None = None
 
     def at(self, places: NDArray[np.float32], k: int = NEIGHBOURS) -> Places:
         """Describe the surroundings of places.
@@ -78,8 +77,8 @@ class Surroundings:
         k : int
             Neighbours to ask.
         """
-        m, n_classes = len(places), self._beliefs.shape[1]
-        k = min(k, len(self._candidates))
+        m, n, n_classes = len(places), len(self._candidates), self._beliefs.shape[1]
+        k = min(k, n)
         if self._tree is None or not m:
             return Places(
                 np.empty((m, 0), np.int64),
@@ -96,20 +95,15 @@ class Surroundings:
         votes = np.einsum("mk,mkc->mc", weights, self._beliefs[neighbours])
         total = votes.sum(axis=1, keepdims=True)
         np.divide(votes, total, out=votes, where=total > 0)
-        support = self._density(distances, rows) * self._enclosure(places, rows)
+        reach = self._tree.query(self._positions[rows.ravel()], k=[min(k + 1, n)])[0]
+        usual = np.median(reach.reshape(m, k), axis=1)
+        support = _density(distances[:, -1], usual) * self._enclosure(places, rows)
         return Places(
             neighbours,
             weights.astype(np.float32),
             votes.astype(np.float32),
             support.astype(np.float32),
         )
-
-    def _density(
-        self, distances: NDArray[np.float64], rows: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        reach = distances[:, -1]
-        usual = np.median(self._spacings(rows.shape[1])[rows], axis=1)
-        return np.minimum(1, usual / np.where(reach > 0, reach, np.inf)) + (reach == 0)
 
     def _enclosure(
         self, places: NDArray[np.float32], rows: NDArray[np.int64]
@@ -121,14 +115,14 @@ class Surroundings:
         )
         return np.minimum(1, 2 * (1 - np.linalg.norm(units.mean(axis=1), axis=1)))
 
-    def _spacings(self, k: int) -> NDArray[np.float64]:
-        """Distance of every candidate to its k-th neighbour, found once."""
-        if self._spacing is None:
-            assert self._tree is not None
-            reach = min(k + 1, len(self._candidates))
-            distances, _ = self._tree.query(self._positions, k=[reach])
-            self._spacing = distances[:, 0]
-        return self._spacing
+
+def _density(
+    reach: NDArray[np.float64], usual: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return usual over actual reach, at most 1; 1 where the reach is 0."""
+    return np.minimum(
+        1, np.divide(usual, reach, out=np.ones_like(reach), where=reach > 0)
+    )
 
 
 def beliefs(
