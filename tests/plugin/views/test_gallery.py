@@ -161,6 +161,14 @@ def test_hover_tells_the_image_and_that_it_left(grid):
     assert seen == [101, -1]
 
 
+def test_new_items_end_the_hover_of_old_ones(grid):
+    seen = []
+    move(grid, grid._tile(1).center(), Qt.MouseButton.NoButton)
+    grid.hovered.connect(seen.append)
+    grid.show_items([])
+    assert seen == [-1]
+
+
 def test_menu_on_an_unselected_image_selects_it_first(grid, told):
     asked = []
     grid.context_requested.connect(lambda chosen, place: asked.append(chosen.tolist()))

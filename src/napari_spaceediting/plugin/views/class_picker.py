@@ -117,6 +117,7 @@ class ClassPicker(QFrame):
         self._text.setPlaceholderText("Type to filter or to name a new class")
         self._text.setToolTip("Filter the classes, or name a class that is not there")
         self._text.setAccessibleName("Class")
+        self._text.setTextMargins(4, 0, 4, 0)
         self._text.textChanged.connect(self._fill)
         self._text.installEventFilter(self)
         self._options = _Options(palette, self)
@@ -147,6 +148,7 @@ class ClassPicker(QFrame):
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Put the images back where they were (Escape)")
         self.cancel_button.clicked.connect(self.close)
+        self.cancel_button.setMinimumWidth(5 * self.fontMetrics().height())
         self.confirm_button = QPushButton()
         self.confirm_button.setToolTip("Make this edit (Enter)")
         self.confirm_button.clicked.connect(self._confirm)
@@ -300,7 +302,8 @@ class ClassPicker(QFrame):
         shown = min(max(len(rows), 1), _ROWS_IN_VIEW)
         if not name:
             # While the user types, the popup keeps its height.
-            self._scroll.setFixedHeight(shown * self._options.pitch())
+            # A stylesheet may give the scroll area some padding.
+            self._scroll.setFixedHeight(shown * self._options.pitch() + 4)
         self._update()
         self._reveal()
 

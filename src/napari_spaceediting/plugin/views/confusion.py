@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
+    QColor,
     QFontMetrics,
     QHelpEvent,
     QKeyEvent,
@@ -186,21 +187,19 @@ class ConfusionMatrix(QWidget):
         # Where cells are lower than a line, every second or third name is shown.
         step = int(np.ceil(metrics.height() * 0.86 / size))
         matrix = size * len(self._names)
+        true, predicted = self._cell if self._cell is not None else (-1, -1)
         for number in range(0, len(self._names), step):
             name = metrics.elidedText(
                 self._names[number], Qt.TextElideMode.ElideRight, margin - 6
             )
             middle = (number + 0.5) * size
-            active = self._cell is not None
-            row_on = active and self._cell is not None and self._cell[0] == number
-            painter.setPen(self._name_colour(row_on))
+            painter.setPen(self._name_colour(number == true))
             painter.drawText(
                 QRectF(0, middle - metrics.height() / 2, margin - 6, metrics.height()),
                 Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
                 name,
             )
-            column_on = active and self._cell is not None and self._cell[1] == number
-            painter.setPen(self._name_colour(column_on))
+            painter.setPen(self._name_colour(number == predicted))
             painter.save()
             painter.translate(QPointF(margin + middle, matrix + 4))
             painter.rotate(-90)
@@ -221,7 +220,7 @@ class ConfusionMatrix(QWidget):
             ),
         )
 
-    def _name_colour(self, on: bool) -> object:
+    def _name_colour(self, on: bool) -> QColor:
         return to_qcolor(self._palette.text if on else self._palette.muted)
 
     # Pointing and keys

@@ -109,6 +109,7 @@ class GalleryGrid(QAbstractScrollArea):
         self._before_press: tuple[NDArray[np.bool_], NDArray[np.int64]] | None = None
         self._empty_text = "No images to show."
         self._wanted_side = 64
+        self._columns, self._side, self._row = 1, 0, 1
         self._pixmaps: OrderedDict[int, QPixmap] = OrderedDict()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
@@ -146,6 +147,7 @@ class GalleryGrid(QAbstractScrollArea):
             come into view. The last one is kept if none is given.
         """
         previous = self.current
+        self._hover(-1)
         self._items = np.array(indices, np.int64).reshape(-1)
         if caption is not None:
             self._caption = caption
@@ -240,8 +242,8 @@ class GalleryGrid(QAbstractScrollArea):
         return rows * self._row + self._gap
 
     def _relayout(self) -> None:
-        top = self._first_visible() if hasattr(self, "_row") else 0
-        old = (getattr(self, "_side", 0), getattr(self, "_columns", 0))
+        top = self._first_visible()
+        old = (self._side, self._columns)
         self._measure()
         if self._has_bar:
             policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOn

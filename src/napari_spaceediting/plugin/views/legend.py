@@ -55,6 +55,7 @@ class ClassLegend(QWidget):
         self._filter = QLineEdit()
         self._filter.setPlaceholderText("Filter classes")
         self._filter.setClearButtonEnabled(True)
+        self._filter.setTextMargins(4, 0, 4, 0)
         self._filter.setToolTip("Show only classes whose name holds this text")
         self._filter.setAccessibleName("Filter classes")
         self._filter.textChanged.connect(self._on_filter)

@@ -172,6 +172,7 @@ def contrast(colour: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+@lru_cache(maxsize=4096)
 def readable(colour: str, surface: str, ratio: float = 4.5) -> str:
     """Return `colour`, made lighter or darker until it reads on `surface`."""
     pole = "#ffffff" if _luminance(surface) < 0.18 else "#000000"
