@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_spaceediting.data.dataset import UNLABELLED, Split
+from napari_spaceediting.data.samples import digits
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.jobs import ExtractPredictions, TrainNetwork
@@ -57,6 +58,17 @@ def test_train_then_extract_again(make_bars, tmp_path, trainable):
     np.testing.assert_allclose(
         again.latents, trained.predictions.latents, rtol=1e-4, atol=1e-5
     )
+
+
+def test_ten_labels_of_each_digit_make_a_decent_start(tmp_path):
+    dataset = digits(labels_per_class=10)
+    settings = TrainSettings(epochs=10, device="cpu")
+    spec = ClassifierSpec(in_channels=1, image_size=dataset.image_size)
+    trained = run_job(TrainNetwork(dataset, spec, settings, cache_dir=tmp_path))
+    test = dataset.split == Split.TEST
+    predicted = trained.predictions.probabilities[test].argmax(axis=1)
+    assert (predicted == dataset.labels[test]).mean() > 0.85
+    assert np.isfinite(trained.train.margins).sum() == 100
 
 
 def test_goes_on_from_a_state_with_fewer_classes(make_bars, tmp_path):

@@ -69,7 +69,7 @@ def train(
     ------
     Progress
         In steps, after each batch, with the mean "loss" of the epoch so far and the
-        "validation_accuracy" of the epoch before.
+        "validation_accuracy" of the last finished epoch.
 
     Raises
     ------
@@ -156,7 +156,8 @@ class _Fitting:
         rng = np.random.default_rng(settings.seed)
         generator = torch.Generator().manual_seed(settings.seed)
         margin_sum, times_seen = np.zeros(n), np.zeros(n)
-        accuracy = math.nan
+        metrics: dict[str, float] = {}
+        accuracy = valid_loss = math.nan
         best: tuple[float, float] = (-math.inf, -math.inf)
         best_weights: dict[str, Tensor] = {}
         for epoch in range(settings.epochs):
@@ -165,10 +166,8 @@ class _Fitting:
             self.classifier.eval()
             tail.train()
             for at in shuffled_batches(n, batch_size, n_steps, rng):
-                batch, given = (
-                    inputs(at),
-                    labels[torch.from_numpy(at).to(labels.device)],
-                )
+                given = labels[torch.from_numpy(at).to(labels.device)]
+                batch = inputs(at)
                 if settings.augment and settings.trainable == "all":
                     batch = shift_and_scale(batch, generator)
                 _, logits = tail(batch)
@@ -178,25 +177,22 @@ class _Fitting:
                 optimiser.step()
                 schedule.step()
                 losses.append(finite(loss))
-                margin_sum[at] += _margins(logits.detach(), given)
-                times_seen[at] += 1
-                metrics = {"loss": float(np.mean(losses))}
-                if self.history and not math.isnan(accuracy):
-                    metrics["validation_accuracy"] = accuracy
+                # An image may be in a small batch more than once.
+                np.add.at(margin_sum, at, _margins(logits.detach(), given))
+                np.add.at(times_seen, at, 1)
+                metrics["loss"] = float(np.mean(losses))
                 done = epoch * n_steps + len(losses)
-                yield Progress(done, total, message, metrics)
-            valid_loss = math.nan
+                yield Progress(done, total, message, dict(metrics))
+            tail.eval()
+            sums = np.zeros(2)
+            for block in _blocks(len(valid_labels), settings.batch_size):
+                its_labels = valid_labels[block[0] : block[-1] + 1]
+                sums += _judge(tail, valid_inputs(block), its_labels)
+                yield Progress(done, total, message, dict(metrics))
             if len(valid_labels):
-                tail.eval()
-                sums = np.zeros(2)
-                for block in _blocks(len(valid_labels), settings.batch_size):
-                    sums += _judge(
-                        tail,
-                        valid_inputs(block),
-                        valid_labels[block[0] : block[-1] + 1],
-                    )
-                    yield Progress(done, total, message, metrics)
                 accuracy, valid_loss = (sums / len(valid_labels)).tolist()
+                metrics["validation_accuracy"] = accuracy
+                yield Progress(done, total, message, dict(metrics))
             self.history.append(EpochLog(epoch, metrics["loss"], accuracy))
             if math.isnan(accuracy):
                 self.best_epoch = epoch
