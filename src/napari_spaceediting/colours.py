@@ -1,0 +1,164 @@
+"""Colours of classes and of continuous values, for any surface and every eye."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+UNLABELLED_COLOUR = (0.55, 0.55, 0.57, 1.0)
+"""Grey RGBA of images without a class."""
+
+# Okabe and Ito (2008), "Color Universal Design": sky blue, orange, bluish green,
+# reddish purple, blue, vermillion. Their yellow is darkened to show on white.
+_SEEDS = (
+    "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#2F7FC1", "#D55E00", "#B5A800",
+)  # fmt: skip
+
+# Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
+_PROTAN = np.array(
+    [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ]
+)
+_DEUTAN = np.array(
+    [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ]
+)
+
+# Ottosson (2020), "A perceptual color space for image processing" (OKLab).
+_RGB_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_LMS_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+# Cividis (Nunez, Anderton and Renslow 2018) from a fifth of its range to its end, in
+# even steps. Linear between them, it is within 8/255 of the published map.
+_CIVIDIS = np.array(
+    [
+        [53, 69, 108],
+        [79, 87, 108],
+        [102, 105, 112],
+        [124, 123, 120],
+        [148, 142, 119],
+        [174, 162, 113],
+        [200, 184, 102],
+        [228, 206, 82],
+        [254, 232, 56],
+    ]
+)
+
+
+def class_colours(n: int) -> NDArray[np.float32]:
+    """Return distinct colours that suit dark and light surfaces.
+
+    The first are those of Okabe and Ito (2008). Each further one is, among
+    candidates of middle lightness on a golden-angle walk around the OKLab hue
+    circle, the one that differs most from all before it to normal, protanopic
+    and deuteranopic eyes. So a new class never changes the colours of others.
+
+    Parameters
+    ----------
+    n : int
+        Number of classes, 0 or more.
+
+    Returns
+    -------
+    (n, 4) float32 array
+        RGBA, 0 to 1.
+    """
+    rgb = _ordered_colours(64 * -(-max(n, 1) // 64))[:n]
+    return np.column_stack([rgb, np.ones(n)]).astype(np.float32)
+
+
+def continuous_colours(values: ArrayLike) -> NDArray[np.float32]:
+    """Return colours of cividis, stretched from the lowest to the highest value.
+
+    Cividis (Nunez, Anderton and Renslow 2018) reads the same to all kinds of
+    colour vision. Its darkest fifth is left out so as to show on a black canvas.
+
+    Parameters
+    ----------
+    values : (N,) array_like
+        Any real values; what is not finite becomes grey.
+
+    Returns
+    -------
+    (N, 4) float32 array
+        RGBA, 0 to 1.
+    """
+    numbers = np.asarray(values, np.float64)
+    colours = np.tile(np.array(UNLABELLED_COLOUR, np.float32), (len(numbers), 1))
+    finite = np.isfinite(numbers)
+    if finite.any():
+        known = numbers[finite]
+        span = known.max() - known.min()
+        level = (known - known.min()) / span if span else np.full(len(known), 0.5)
+        at = np.linspace(0, 1, len(_CIVIDIS))
+        rgb = [np.interp(level, at, channel) for channel in _CIVIDIS.T / 255]
+        colours[finite] = np.column_stack([*rgb, np.ones(len(level))])
+    return colours
+
+
+@lru_cache(maxsize=4)
+def _ordered_colours(n: int) -> NDArray[np.float64]:
+    """Return (n, 3) sRGB colours, each as far as can be from those before."""
+    grey = np.array([UNLABELLED_COLOUR[:3]])
+    seeds = np.array([list(bytes.fromhex(seed[1:])) for seed in _SEEDS]) / 255
+    candidates = np.concatenate([grey, seeds, _candidates(4000)])
+    seen = _as_seen(candidates)
+    distance = np.full(len(candidates), np.inf)
+    chosen: list[int] = []
+    for step in range(n + 1):
+        pick = step if step <= len(seeds) else int(distance.argmax())
+        chosen.append(pick)
+        # Colours need to differ to every kind of eye.
+        apart = np.linalg.norm(seen - seen[:, pick, None], axis=2).min(axis=0)
+        distance = np.minimum(distance, apart)
+    return candidates[chosen[1:]]
+
+
+def _candidates(n: int) -> NDArray[np.float64]:
+    """Return the sRGB colours within the gamut of n steps of the walk."""
+    step = np.arange(n)
+    hue = np.deg2rad(step * 137.50776)
+    lightness = np.array([0.62, 0.72, 0.54, 0.67, 0.77, 0.58])[step % 6]
+    chroma = np.array([0.13, 0.09, 0.17, 0.11, 0.07])[step % 5]
+    lab = np.column_stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)])
+    lms = (lab @ np.linalg.inv(_LMS_TO_LAB).T) ** 3
+    linear = lms @ np.linalg.inv(_RGB_TO_LMS).T
+    linear = linear[((linear >= 0) & (linear <= 1)).all(axis=1)]
+    rgb: NDArray[np.float64] = np.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
+    )
+    return rgb
+
+
+def _as_seen(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (3, n, 3) OKLab colours as normal, protan and deutan eyes see them."""
+    linear = to_linear(rgb)
+    views = [linear, linear @ _PROTAN.T, linear @ _DEUTAN.T]
+    lms = np.clip(np.stack(views), 0, 1) @ _RGB_TO_LMS.T
+    lab: NDArray[np.float64] = np.cbrt(lms) @ _LMS_TO_LAB.T
+    return lab
+
+
+def to_linear(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Undo the transfer function of sRGB (IEC 61966-2-1)."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
