@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QEnterEvent, QPainter, QPaintEvent, QPolygonF
+from qtpy.QtGui import (
+    QEnterEvent,
+    QFont,
+    QFontMetrics,
+    QPainter,
+    QPaintEvent,
+    QPolygonF,
+)
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -15,6 +22,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QSpinBox,
     QVBoxLayout,
@@ -29,8 +37,8 @@ SPACING = 8
 """Between the parts of a panel, in pixels."""
 TIGHT = 6
 """Between controls that belong together, in pixels."""
-LABEL_WIDTH = 5.4
-"""Width of the labels of all forms, in heights of a line: their fields align."""
+_WIDEST_LABEL = "Anchor weight"
+"""Longest label of any form: all make room for it, so that their fields align."""
 
 TRAINABLES: tuple[tuple[Trainable, str, str], ...] = (
     (
@@ -260,7 +268,7 @@ class Form(QWidget):
             self._style(label)
 
     def add(self, title: str, *fields: QWidget, stretch: Sequence[int] = ()) -> QLabel:
-        """Add a row of fields and return its label, named by the first one's tip."""
+        """Add a row of fields and return its label, with the first one's tooltip."""
         label = QLabel(title)
         label.setBuddy(fields[0])
         label.setToolTip(fields[0].toolTip())
@@ -279,9 +287,38 @@ class Form(QWidget):
         self._grid.addWidget(field, self._grid.rowCount(), 1)
 
     def _style(self, label: QLabel) -> None:
-        style_label(label, self._palette.muted)
-        em = self._palette.font_size * label.logicalDpiY() / 72
-        label.setMinimumWidth(round(LABEL_WIDTH * 1.2 * em))
+        size = self._palette.font_size + 1
+        style_label(label, self._palette.muted, size)
+        font = QFont(label.font())
+        font.setPointSizeF(size)
+        width = QFontMetrics(font).horizontalAdvance(_WIDEST_LABEL)
+        label.setMinimumWidth(width + TIGHT)
+
+
+class HeightFollower(QObject):
+    """Makes a scroll area as high as what it shows, up to a limit.
+
+    Parameters
+    ----------
+    area : QScrollArea
+        The scroll area.
+    most : int
+        Height at most, in heights of a line of what is shown.
+    """
+
+    def __init__(self, area: QScrollArea, most: int) -> None:
+        super().__init__(area)
+        self._area, self._most = area, most
+        area.widget().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow the content."""
+        if event is not None and event.type() == QEvent.Type.Resize:
+            content = self._area.widget()
+            limit = self._most * content.fontMetrics().height()
+            # napari's stylesheet pads every widget by a pixel or two.
+            self._area.setFixedHeight(min(content.height(), limit) + 4)
+        return super().eventFilter(watched, event)
 
 
 class Disclosure(QAbstractButton):

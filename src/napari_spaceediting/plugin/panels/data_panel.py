@@ -134,7 +134,8 @@ class DataPanel(QWidget):
         )
         self._skipped.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self._skipped.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self._skipped.setTextElideMode(Qt.TextElideMode.ElideRight)
+        # Of a long name and its reason, both ends tell most.
+        self._skipped.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._skipped.setUniformItemSizes(True)
         self._skipped.setAccessibleName("Skipped images")
         self._skipped_title = Disclosure(
@@ -218,12 +219,10 @@ class DataPanel(QWidget):
         )
         self.padding_spin.setSuffix(" %")
         self.padding_spin.setValue(20)
-        self.mask_check = QCheckBox("Blacken what is outside the object")
+        self.mask_check = QCheckBox("Blacken what is outside")
         self.mask_check.setToolTip(
             "So that the network sees the object only, not what lies beside it"
         )
-        for field in (self.padding_spin, self.mask_check):
-            self._gate.add(field, field.toolTip())
         self.channel_spin = spin_box(
             -1, 9, "Axis of the image that holds the channels, counted from 0"
         )
@@ -234,14 +233,14 @@ class DataPanel(QWidget):
         self._gate.add(self.open_layers_button, "Take these layers as the data set")
         self._form = Form(palette)
         self._form.add("Image", self.image_combo)
+        self._form.add("Channel axis", self.channel_spin)
         self._form.add("Objects", self.labels_combo)
-        self._form.add("Padding", self.padding_spin)
-        self._form.add("Channels", self.channel_spin)
+        self._padding_label = self._form.add("Padding", self.padding_spin)
+        self._form.add_field(self.mask_check)
         layout = QVBoxLayout(self._layers)
         layout.setContentsMargins(0, 4, 0, 8)
         layout.setSpacing(TIGHT)
         layout.addWidget(self._form)
-        layout.addWidget(self.mask_check)
         layout.addWidget(self.open_layers_button)
         self._layers.setVisible(False)
 
@@ -252,10 +251,9 @@ class DataPanel(QWidget):
             f"padding: 0px; color: {palette.text}; font-weight: 600;"
             f" font-size: {palette.font_size + 2}pt;"
         )
-        for label in (self._empty, self._scaling):
+        for label in (self._empty, self._scaling, self._notes):
             style_label(label, palette.muted)
         style_label(self._lines, palette.text)
-        style_label(self._notes, palette.warning_text)
         self._colour_saved()
         self._form.set_theme(palette)
         self._other.set_theme(palette)
@@ -263,6 +261,7 @@ class DataPanel(QWidget):
         self._skipped.setStyleSheet(
             f"QListWidget {{background-color: {palette.foreground};"
             f" border-radius: 4px; padding: 4px; font-size: {palette.font_size}pt;}}"
+            "QListWidget::item {padding: 2px 0px;}"
         )
 
     def set_samples(self, samples: Sequence[tuple[str, str]]) -> None:
@@ -361,9 +360,8 @@ class DataPanel(QWidget):
     def _follow_labels(self) -> None:
         """Offer padding and mask for objects only."""
         objects = bool(self.labels_combo.currentData())
-        reason = "" if objects else "Only where objects of a segmentation are cut out"
-        for field in (self.padding_spin, self.mask_check):
-            self._gate.block(field, reason)
+        for field in (self._padding_label, self.padding_spin, self.mask_check):
+            field.setVisible(objects)
 
     def _request_layers(self) -> None:
         axis = self.channel_spin.value()
@@ -378,5 +376,5 @@ class DataPanel(QWidget):
         )
 
     def _colour_saved(self) -> None:
-        colour = self._palette.warning_text if self._unsaved else self._palette.muted
+        colour = self._palette.text if self._unsaved else self._palette.muted
         style_label(self._saved, colour)

@@ -86,7 +86,7 @@ class EditsPanel(QWidget):
         )
         layout.addSpacing(TIGHT)
         layout.addWidget(self.edits)
-        layout.addLayout(row(self._summary, self.reset_button, stretch=(1, 0)))
+        layout.addLayout(row(self._summary, self.reset_button, stretch=(2, 1)))
         self.set_theme(palette)
         self.set_rows([])
         self.show_summary("")

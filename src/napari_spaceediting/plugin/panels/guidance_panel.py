@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QSize, Qt, Signal
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -23,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_spaceediting.plugin.panels.controls import (
+    SPACING,
     TIGHT,
     Gate,
     KeyButton,
@@ -129,9 +131,10 @@ class GuidancePanel(QWidget):
         layout.addWidget(self._empty)
         layout.addWidget(self._frame)
         layout.addWidget(self._answers)
-        layout.addWidget(self._moves)
-        layout.addWidget(self.refresh_button)
         layout.addWidget(self._counts)
+        layout.addLayout(
+            row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
+        )
         self.show_counts(0, 0)
         self.set_theme(palette)
         self.show_proposal(None)
@@ -142,11 +145,15 @@ class GuidancePanel(QWidget):
         self._pictures = _Pictures(palette)
         self._frame = QFrame()
         self._frame.setObjectName("ProposalCard")
-        text = column(self._frame, TIGHT)
+        # A single picture stands beside the reason, several above it.
+        self._beside = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._beside.setSpacing(SPACING)
+        self._beside.addWidget(self._pictures)
+        self._beside.addWidget(self._reason, 1)
+        text = column(self._frame, SPACING)
         text.setContentsMargins(12, 10, 12, 12)
         text.addWidget(self._title)
-        text.addWidget(self._pictures)
-        text.addWidget(self._reason)
+        text.addLayout(self._beside)
         text.addWidget(self._action)
 
     def _build_buttons(self, palette: Palette) -> None:
@@ -161,9 +168,9 @@ class GuidancePanel(QWidget):
             self._gate.add(button, f"{tip} [{ANSWER_KEYS[key]}]")
             grid.addWidget(button, *divmod(number, 2))
             self.answer_buttons[key] = button
-        self.move_buttons: dict[int, KeyButton] = {}
+        self.move_buttons: dict[int, QPushButton] = {}
         for step, title in ((-1, "Previous"), (1, "Next")):
-            button = KeyButton(title, MOVE_KEYS[step], palette)
+            button = QPushButton(f"‹  {title}" if step < 0 else f"{title}  ›")
             button.clicked.connect(lambda _=False, s=step: self.moved.emit(s))
             self._gate.add(
                 button,
@@ -171,8 +178,6 @@ class GuidancePanel(QWidget):
                 f"[{MOVE_KEYS[step]}]",
             )
             self.move_buttons[step] = button
-        self._moves = QWidget()
-        column(self._moves, 0).addLayout(row(*self.move_buttons.values()))
         self.refresh_button = QPushButton("Find proposals")
         self.refresh_button.clicked.connect(self.refresh_requested)
         self._gate.add(
@@ -210,7 +215,7 @@ class GuidancePanel(QWidget):
         for label in (self._done_label, self._rate_label):
             style_label(label, palette.muted, palette.font_size)
         self._pictures.set_theme(palette)
-        for button in (*self.answer_buttons.values(), *self.move_buttons.values()):
+        for button in self.answer_buttons.values():
             button.set_theme(palette)
         self._bar.setStyleSheet(
             f"QProgressBar {{background-color: {palette.primary}; border: 0px;"
@@ -224,7 +229,7 @@ class GuidancePanel(QWidget):
         """Show a proposal, or that there is none."""
         self._card = card
         self._empty.setVisible(card is None)
-        for part in (self._frame, self._answers, self._moves):
+        for part in (self._frame, self._answers, *self.move_buttons.values()):
             part.setVisible(card is not None)
         for button in self.answer_buttons.values():
             self._gate.block(button, "" if card else NO_PROPOSAL)
@@ -233,6 +238,11 @@ class GuidancePanel(QWidget):
             self._reason.setText(card.reason)
             set_text(self._action, card.action)
             self._pictures.show_pictures(card.thumbnails)
+            self._beside.setDirection(
+                QBoxLayout.Direction.LeftToRight
+                if self._pictures.is_single
+                else QBoxLayout.Direction.TopToBottom
+            )
             self._gate.block(self.answer_buttons[YES], card.yes_reason)
         at_start = card is None or card.position <= 1
         at_end = card is None or card.position >= card.count
@@ -285,8 +295,11 @@ class GuidancePanel(QWidget):
             Qt.KeyboardModifier.NoModifier,
             Qt.KeyboardModifier.ShiftModifier,
         )
-        for button in (*self.answer_buttons.values(), *self.move_buttons.values()):
-            if plain and event.text().upper() == button.key and button.isEnabled():
+        for key, button in (
+            *((ANSWER_KEYS[answer], b) for answer, b in self.answer_buttons.items()),
+            *((MOVE_KEYS[step], b) for step, b in self.move_buttons.items()),
+        ):
+            if plain and event.text().upper() == key and button.isVisible():
                 button.click()
                 return
         super().keyPressEvent(event)
@@ -295,21 +308,30 @@ class GuidancePanel(QWidget):
         """Emphasise the one button that is most likely to be wanted."""
         primary = self._palette.primary_button
         self.answer_buttons[YES].setStyleSheet(primary if self._card else "")
-        self.refresh_button.setStyleSheet("" if self._card else primary)
+        quiet = (
+            "QPushButton:!hover {background-color: transparent; border: 0px;}"
+            f"QPushButton:enabled {{color: {self._palette.muted};}}"
+        )
+        self.refresh_button.setStyleSheet(quiet if self._card else primary)
+        for button in self.move_buttons.values():
+            button.setStyleSheet(quiet)
 
 
 class _Pictures(QWidget):
-    """The images of a proposal in rows; a single one is shown larger."""
+    """The images of a proposal in even rows; a single one is shown larger."""
 
     _GAP = 4
-    _MOST_ROWS = 2
+    _IN_ONE_ROW = 5
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self._thumbnails: NDArray[np.uint8] = np.empty((0, 1, 1, 3), np.uint8)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Images of the proposal")
         self.set_theme(palette)
+
+    @property
+    def is_single(self) -> bool:
+        return len(self._thumbnails) == 1
 
     def set_theme(self, palette: Palette) -> None:
         self._palette = palette
@@ -317,29 +339,39 @@ class _Pictures(QWidget):
         self._fit()
 
     def show_pictures(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        count = 0 if thumbnails is None else len(thumbnails)
-        if thumbnails is not None:
-            self._thumbnails = thumbnails
-        self.setVisible(count > 0)
+        self._thumbnails = self._thumbnails[:0] if thumbnails is None else thumbnails
+        self.setVisible(len(self._thumbnails) > 0)
+        self.setSizePolicy(
+            QSizePolicy.Policy.Fixed
+            if self.is_single
+            else QSizePolicy.Policy.Expanding,
+            QSizePolicy.Policy.Fixed,
+        )
         self._fit()
 
-    def _side(self) -> int:
-        lines = 5.0 if len(self._thumbnails) == 1 else 2.6
-        return round(lines * self.fontMetrics().height())
-
-    def _per_row(self) -> int:
-        return max(1, (self.width() + self._GAP) // (self._side() + self._GAP))
+    def _layout(self) -> tuple[int, int, int]:
+        """Return the number of rows and of pictures in each, and their side."""
+        em = self.fontMetrics().height()
+        count = max(len(self._thumbnails), 1)
+        if count == 1:
+            return 1, 1, round(5.4 * em)
+        rows = 1 if count <= self._IN_ONE_ROW else 2
+        most = max(1, (self.width() + self._GAP) // (round(2.6 * em) + self._GAP))
+        per_row = min(-(-count // rows), most)
+        room = (self.width() + self._GAP) // per_row - self._GAP
+        return rows, per_row, min(room, round(4.2 * em))
 
     def _fit(self) -> None:
-        rows = min(-(-len(self._thumbnails) // self._per_row()), self._MOST_ROWS)
-        self.setFixedHeight(max(rows, 1) * (self._side() + self._GAP) - self._GAP)
+        rows, _, side = self._layout()
+        self.setFixedHeight(rows * (side + self._GAP) - self._GAP)
+        self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(5 * self._side(), self.height())
+        return QSize(self._layout()[2], self.height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._side(), self.height())
+        return self.sizeHint()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
@@ -348,19 +380,19 @@ class _Pictures(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        side, per_row = self._side(), self._per_row()
-        room = per_row * self._MOST_ROWS
-        hidden = max(0, len(self._thumbnails) - room)
-        shown = room - 1 if hidden else len(self._thumbnails)
+        rows, per_row, side = self._layout()
+        count, room = len(self._thumbnails), rows * per_row
+        shown = count if count <= room else room - 1
         pitch = side + self._GAP
         for place, thumbnail in enumerate(self._thumbnails[:shown]):
             line, at = divmod(place, per_row)
             pixmap = rounded_pixmap(thumbnail, side, 4, self.devicePixelRatioF())
             painter.drawPixmap(QPointF(at * pitch, line * pitch), pixmap)
-        if hidden:
-            painter.setPen(to_qcolor(self._palette.muted))
+        if count > shown:
             line, at = divmod(shown, per_row)
+            painter.setPen(to_qcolor(self._palette.muted))
             painter.drawText(
-                at * pitch, line * pitch, side, side,
-                Qt.AlignmentFlag.AlignCenter, f"+{hidden + 1}",
-            )  # fmt: skip
+                QRectF(at * pitch, line * pitch, side, side),
+                Qt.AlignmentFlag.AlignCenter,
+                f"+{count - shown}",
+            )

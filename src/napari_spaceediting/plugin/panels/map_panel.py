@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QMenu,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -20,6 +21,7 @@ from napari_spaceediting.plugin.panels.controls import (
     TIGHT,
     Form,
     Gate,
+    HeightFollower,
     choose,
     column,
     combo,
@@ -58,6 +60,8 @@ SELECTIONS = (
     ("none", "None", "Select nothing"),
 )
 """Key, title and tooltip of what the "Select" menu offers."""
+_LEGEND_LINES = 12
+"""Height of the legend at most; more classes scroll."""
 METHODS = (("umap", "UMAP"), ("pca", "PCA"))
 
 
@@ -96,6 +100,7 @@ class MapPanel(QWidget):
         self.legend = ClassLegend(palette)
         self.legend.toggled.connect(self.class_toggled)
         self.legend.isolated.connect(self.class_isolated)
+        HeightFollower(self.legend.findChild(QScrollArea), _LEGEND_LINES)
         self._quality = word_label()
         self._quality.setToolTip(
             "Trustworthiness: the share of neighbours on the map that are neighbours "
