@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.editing.places import Surroundings, beliefs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Anchors:
     """What edits ask of the network, for M edited training images.
 
@@ -104,7 +105,7 @@ def find_anchors(
         indices=at,
         latents=targets,
         weights=weights,
-        tags=state.labels[at],
+        tags=np.where(state.tagged[at], state.labels[at], UNLABELLED),
         arrangements=np.where(arranged, state.groups[at], -1),
         positions=state.positions[at],
     )

@@ -79,6 +79,8 @@ class Reset:
 class Withdraw:
     """An earlier edit taken out of the list, wherever it stands.
 
+    Withdrawing a `Withdraw` brings back what it had taken out.
+
     Parameters
     ----------
     number : int
@@ -102,7 +104,7 @@ class EditKind(IntEnum):
     RELABELLED = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EditState:
     """What a list of edits adds up to, image by image.
 
@@ -118,6 +120,8 @@ class EditState:
         `EditKind` of every image.
     groups : (N,) int64 array
         Number of the edit that last touched the image, -1 for none.
+    tagged : (N,) bool array
+        Images whose class, or whose having none, an edit has said.
     """
 
     class_names: tuple[str, ...]
@@ -125,11 +129,13 @@ class EditState:
     positions: NDArray[np.float32]
     kinds: NDArray[np.int8]
     groups: NDArray[np.int64]
+    tagged: NDArray[np.bool_]
 
     @property
     def edited(self) -> NDArray[np.bool_]:
         """Images that an edit has touched, as an (N,) mask."""
-        return self.kinds != EditKind.NONE
+        edited: NDArray[np.bool_] = self.kinds != EditKind.NONE
+        return edited
 
 
 def fold(
@@ -156,6 +162,7 @@ def fold(
     labels, positions = labels.copy(), positions.copy()
     kinds = np.zeros(len(labels), np.int8)
     groups = np.full(len(labels), -1, np.int64)
+    tagged = np.zeros(len(labels), bool)
 
     def class_of(tag: str | None) -> int:
         if tag is None:
@@ -164,12 +171,13 @@ def fold(
             names.append(tag)
         return names.index(tag)
 
-    withdrawn = {edit.number for edit in edits if isinstance(edit, Withdraw)}
+    gone = withdrawn(edits)
     for number, edit in enumerate(edits):
-        if isinstance(edit, Withdraw) or number in withdrawn:
+        if isinstance(edit, Withdraw) or number in gone:
             continue
         at = edit.indices
         groups[at] = number
+        tagged[at] |= not isinstance(edit, Move) or edit.tag is not None
         if isinstance(edit, Move):
             arranged = edit.intent is Intent.ARRANGE
             kinds[at] = EditKind.ARRANGED if arranged else EditKind.MOVED
@@ -185,9 +193,20 @@ def fold(
         else:
             kinds[at] = EditKind.NONE
             groups[at] = -1
+            tagged[at] = False
             labels[at] = start_labels[at]
             positions[at] = start_positions[at]
-    return EditState(tuple(names), labels, positions, kinds, groups)
+    return EditState(tuple(names), labels, positions, kinds, groups, tagged)
+
+
+def withdrawn(edits: Sequence[Edit]) -> set[int]:
+    """Return the numbers of the edits that later ones have taken out."""
+    gone: set[int] = set()
+    for number in range(len(edits) - 1, -1, -1):
+        edit = edits[number]
+        if isinstance(edit, Withdraw) and number not in gone:
+            gone.add(edit.number)
+    return gone
 
 
 def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) -> None:
@@ -206,13 +225,18 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
     ------
     EditError
         If it names images that do not exist, names none or one twice, moves
-        held-out images, or has positions that do not fit or are not finite.
+        held-out images, has positions that do not fit or are not finite, or takes
+        back an edit that is not there.
     """
     if isinstance(edit, Withdraw):
         if not 0 <= edit.number < len(done):
             raise EditError(
                 f"There is no edit number {edit.number + 1} to take back: the list "
                 f"has {len(done)}."
+            )
+        if edit.number in withdrawn(done):
+            raise EditError(
+                f"Edit number {edit.number + 1} has been taken back already."
             )
         return
     n = len(held_out)
@@ -235,6 +259,7 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
         )
     if isinstance(edit, Move) and not (
         edit.start.shape == edit.end.shape == (len(at), 2)
+        and np.isfinite(edit.start).all()
         and np.isfinite(edit.end).all()
     ):
         raise EditError(
@@ -319,11 +344,15 @@ def edit_from_dict(values: Mapping[str, Any], index_of: Mapping[str, int]) -> Ed
             end = np.array(values["end"], np.float32).reshape(-1, 2)
             start = np.array(values.get("start", values["end"]), np.float32)
             intent = Intent(values.get("intent", Intent.BELONGS))
-            return Move(at, start.reshape(-1, 2), end, intent, values.get("tag"))
+            tag = _tag(values.get("tag"))
+            return Move(at, start.reshape(-1, 2), end, intent, tag)
         if kind == "pin":
-            return Pin(at, str(values["tag"]))
+            tag = _tag(values["tag"])
+            if tag is None:
+                raise ValueError("a pin names no class")
+            return Pin(at, tag)
         if kind == "relabel":
-            return Relabel(at, values["tag"])
+            return Relabel(at, _tag(values["tag"]))
         if kind == "reset":
             return Reset(at)
     except (KeyError, TypeError, ValueError) as error:
@@ -334,3 +363,9 @@ def edit_from_dict(values: Mapping[str, Any], index_of: Mapping[str, int]) -> Ed
     raise EditError(
         f"'{kind}' is no kind of edit: use move, pin, relabel, reset or withdraw."
     )
+
+
+def _tag(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError(f"the class {value!r} is no text")
