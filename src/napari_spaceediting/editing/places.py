@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 NEIGHBOURS = 15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Places:
     """The surroundings of m places.
 
@@ -95,8 +95,9 @@ class Surroundings:
         votes = np.einsum("mk,mkc->mc", weights, self._beliefs[neighbours])
         total = votes.sum(axis=1, keepdims=True)
         np.divide(votes, total, out=votes, where=total > 0)
-        reach = self._tree.query(self._positions[rows.ravel()], k=[min(k + 1, n)])[0]
-        usual = np.median(reach.reshape(m, k), axis=1)
+        asked, at = np.unique(rows, return_inverse=True)
+        reach = self._tree.query(self._positions[asked], k=[min(k + 1, n)])[0][:, 0]
+        usual = np.median(reach[at.reshape(m, k)], axis=1)
         support = _density(distances[:, -1], usual) * self._enclosure(places, rows)
         return Places(
             neighbours,
@@ -113,7 +114,8 @@ class Surroundings:
         units = np.divide(
             offsets, lengths, out=np.zeros_like(offsets), where=lengths > 0
         )
-        return np.minimum(1, 2 * (1 - np.linalg.norm(units.mean(axis=1), axis=1)))
+        one_sided = np.linalg.norm(units.mean(axis=1), axis=1)
+        return np.asarray(np.minimum(1, 2 * (1 - one_sided)))
 
 
 def _density(
