@@ -29,7 +29,7 @@ from napari_spaceediting.editing.objective import (
     total_variance,
 )
 from napari_spaceediting.editing.retrain import Retrain, RetrainResult
-from napari_spaceediting.editing.settings import RetrainSettings, Weights, weights_for
+from napari_spaceediting.editing.settings import Weights, weights_for
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.activations import activations
@@ -48,15 +48,16 @@ _Fetch = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """From dataset indices to what the tail of the network takes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Arm:
     """What one training learns from.
 
-    `labels` are the classes it believes, `anchors` the edits it follows (None for
-    the control).
+    `labels` are the classes it believes, of which there are `n_classes`; `anchors`
+    are the edits it follows (None for the control).
     """
 
     name: str
+    n_classes: int
     labels: NDArray[np.int64]
     anchors: Anchors | None
 
@@ -76,11 +77,10 @@ def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
             "No training image has a class yet: name at least one group on the map "
             "before retraining."
         )
-    edited = _Arm(AFTER, job.labels, job.anchors)
-    arms = [edited]
-    train_labels = job.dataset.labels[~job.dataset.held_out]
-    if settings.control and (train_labels >= 0).any():
-        arms.append(_Arm(CONTROL, job.dataset.labels, None))
+    dataset = job.dataset
+    arms = [_Arm(AFTER, len(job.class_names), job.labels, job.anchors)]
+    if settings.control and (dataset.labels[~dataset.held_out] >= 0).any():
+        arms.append(_Arm(CONTROL, dataset.n_classes, dataset.labels, None))
 
     predicted = {BEFORE: _classes(job.predictions.probabilities)}
     outcomes: dict[str, tuple[LatentClassifier, Predictions, list[float]]] = {}
@@ -96,6 +96,7 @@ def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
         predictions=predictions,
         evidence=evidence,
         losses=np.array(losses, np.float32),
+        settings=settings,
         seconds=time.monotonic() - start,
     )
 
@@ -105,9 +106,9 @@ def _train_arm(
 ) -> Generator[Progress, None, tuple[LatentClassifier, Predictions, list[float]]]:
     settings = job.settings
     device = pick_device(settings.device)
-    torch.manual_seed(settings.seed)
-    spec = replace(job.spec, n_classes=len(job.class_names))
-    with torch_errors_in_words():
+    spec = replace(job.spec, n_classes=arm.n_classes)
+    with torch_errors_in_words(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)  # dropout
         classifier = classifier_from(spec, job.state, seed=settings.seed).to(device)
         fetch = yield from _inputs(job, classifier)
         tail = classifier.tail(settings.trainable)
@@ -154,13 +155,15 @@ def _optimise(
     settings = job.settings
     training = ~job.dataset.held_out
     labelled = np.flatnonzero((arm.labels >= 0) & training)
-    weights = weights_for(settings, len(labelled) / np.count_nonzero(training))
+    # Judged before the edits, so that the control differs in nothing but them.
+    weights = weights_for(settings, float(job.dataset.is_labelled[training].mean()))
     rng = np.random.default_rng(settings.seed)
-    average = AveragedModel(tail, multi_avg_fn=get_ema_multi_avg_fn(weights.averaging))
+    ema = get_ema_multi_avg_fn(weights.averaging)  # type: ignore[no-untyped-call]
+    average = AveragedModel(tail, multi_avg_fn=ema)
     optimiser = torch.optim.AdamW(
         tail.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
-    step = _Step(tail, fetch, job.predictions.latents, arm, weights, settings, device)
+    step = _Step(tail, fetch, job, arm, weights, device)
     untouched = training.copy()
     if arm.anchors is not None:
         untouched[arm.anchors.indices] = False
@@ -181,7 +184,7 @@ def _optimise(
                 "learning rate, or look for odd images among the edited ones."
             )
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         average.update_parameters(tail)
         losses.append(float(loss.detach()))
@@ -202,19 +205,19 @@ class _Step:
         self,
         tail: nn.Module,
         fetch: _Fetch,
-        old: NDArray[np.float32],
+        job: Retrain,
         arm: _Arm,
         weights: Weights,
-        settings: RetrainSettings,
         device: torch.device,
     ) -> None:
         self._tail = tail
         self._fetch = fetch
-        self._old = old
+        self._old = job.predictions.latents
         self._weights = weights
-        self._settings = settings
+        self._settings = job.settings
         self._device = device
-        self._variance = total_variance(self._tensor(old))
+        learnt_from = self._old[~job.dataset.held_out]
+        self._variance = total_variance(self._tensor(learnt_from))
         self._arrangements = self._scaled_arrangements(arm.anchors)
 
     def cross_entropy(
@@ -281,13 +284,15 @@ class _Step:
 def _balanced(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Chance of each labelled image, so that every class is seen equally often."""
     _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    return (1 / counts / len(counts))[classes]
+    chances: NDArray[np.float64] = (1 / counts / len(counts))[classes]
+    return chances
 
 
 def _classes(probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
     if probabilities.shape[1] == 0:
         return np.full(len(probabilities), -1, np.int64)
-    return probabilities.argmax(axis=1).astype(np.int64)
+    classes: NDArray[np.int64] = probabilities.argmax(axis=1)
+    return classes
 
 
 def measured_split(dataset: ImageDataset, labels: NDArray[np.int64]) -> Split:

@@ -40,7 +40,8 @@ def sammon_stress(latents: Tensor, positions: Tensor, scale: Tensor) -> Tensor:
 
     Sum over pairs of (d_latent - d)^2 / d, over the sum of d, with d the distance on
     the map times `scale` (Sammon 1969, used as inverse multidimensional scaling as in
-    Lin et al., arXiv 2408.03845, which has no weights).
+    Lin et al., arXiv 2408.03845, which has no weights). Distances below a thousandth
+    of their mean count as that; an arrangement in a single place has no stress.
 
     Parameters
     ----------
@@ -52,6 +53,8 @@ def sammon_stress(latents: Tensor, positions: Tensor, scale: Tensor) -> Tensor:
         Latent distance per map distance.
     """
     wanted = F.pdist(positions) * scale
+    if not wanted.any():
+        return 0 * latents.sum()
     wanted = wanted.clamp_min(1e-3 * wanted.mean())
     distances = F.pdist(latents)
     return ((distances - wanted).square() / wanted).sum() / wanted.sum()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_spaceediting.data.dataset import ImageDataset
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RetrainResult:
     """A finished retraining.
 
@@ -36,6 +36,8 @@ class RetrainResult:
         On held-out images.
     losses : (steps,) float32 array
         Loss of every step.
+    settings : RetrainSettings
+        How it was trained.
     seconds : float
         Wall time.
     """
@@ -45,10 +47,11 @@ class RetrainResult:
     predictions: Predictions = field(repr=False)
     evidence: Evidence = field(repr=False)
     losses: NDArray[np.float32] = field(repr=False)
+    settings: RetrainSettings
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Retrain:
     """Retrain a network with what edits ask of it.
 
