@@ -120,14 +120,15 @@ class Guide:
         """
         at = np.flatnonzero((self.labels >= 0) & ~self.settled)
         trained = np.flatnonzero((self.labels >= 0) & ~self.held_out)
-        known = self.predictions.probabilities.shape[1]
-        at = at[self.labels[at] < known]
         if len(at) < 2 or len(trained) <= NEIGHBOURS:
             return []
         votes = self._votes(at, trained)
         given = self.labels[at]
         rows = np.arange(len(at))
-        probabilities = self.predictions.probabilities[at]
+        # A class that the open edits have named is still unknown to the network.
+        probabilities = np.zeros(votes.shape, np.float32)
+        known = self.predictions.probabilities.shape[1]
+        probabilities[:, :known] = self.predictions.probabilities[at]
         signs = [
             np.where(np.isnan(self.margins[at]), np.inf, self.margins[at]),
             probabilities[rows, given],
@@ -287,11 +288,19 @@ def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
 def _interleave(
     queues: tuple[list[Proposal], ...], shares: tuple[int, ...], limit: int
 ) -> list[Proposal]:
-    """Take from each queue in turn as many as its share, until all are empty."""
+    """Take from each queue in turn as many as its share, until all are empty.
+
+    What has nothing but images that are proposed already is left out.
+    """
     rest = [list(queue) for queue in queues]
     mixed: list[Proposal] = []
+    seen: set[int] = set()
     while any(rest) and len(mixed) < limit:
         for queue, share in zip(rest, shares, strict=True):
-            mixed += queue[:share]
+            for proposal in queue[:share]:
+                images = set(proposal.indices.tolist())
+                if not images <= seen:
+                    mixed.append(proposal)
+                    seen |= images
             del queue[:share]
     return mixed[:limit]
