@@ -138,7 +138,13 @@ class Session:
         ----------
         spec : ClassifierSpec, optional
             Which network; the size and channels of the images are filled in.
+
+        Raises
+        ------
+        EditError
+            If edits wait that were made on the present map.
         """
+        self._check_no_edits()
         checkpoint = self._state.checkpoint
         spec = replace(
             spec or ClassifierSpec(),
@@ -161,11 +167,7 @@ class Session:
         EditError
             If edits wait that were made on the old map.
         """
-        if self._state.log.done or self._state.proposal:
-            raise EditError(
-                "Edits made on the present map would be lost: retrain with them, or "
-                "take them back first."
-            )
+        self._check_no_edits()
         network = Network(
             trained.spec,
             trained.train.state,
@@ -179,27 +181,32 @@ class Session:
         )
         checkpoint = replace(self._state.checkpoint, network=network, map=first)
         self._change(replace(self._state, checkpoint=checkpoint, log=EditLog()))
+        self.edits_changed.emit()
         self.shown_changed.emit()
 
     def mapping(self) -> MapJob:
-        """Prepare to draw the map of the network that is shown."""
+        """Prepare to draw the map of the network that is shown.
+
+        Raises
+        ------
+        EditError
+            If edits wait that were made on the present map.
+        """
+        self._check_no_edits()
         return MapJob(self._network().predictions.latents, self._state.map)
 
     def take_map(self, result: MapResult) -> None:
-        """Take a map of what is shown; open edits stay, with their images moved.
+        """Take a map of what is shown; edits that were undone are forgotten.
 
         Raises
         ------
         EditError
             If edits wait that were made on the old map.
         """
-        if self._state.log.done or self._state.proposal:
-            raise EditError(
-                "The map cannot change under open edits: retrain with them, or take "
-                "them back first."
-            )
+        self._check_no_edits()
         checkpoint = replace(self._state.checkpoint, map=_map_of(result))
-        self._change(replace(self._state, checkpoint=checkpoint))
+        self._change(replace(self._state, checkpoint=checkpoint, log=EditLog()))
+        self.edits_changed.emit()
         self.shown_changed.emit()
 
     # Edits
@@ -303,7 +310,14 @@ class Session:
         )
 
     def propose(self, result: RetrainResult, drawn: MapResult) -> None:
-        """Take a retraining and its map as a round that awaits a decision."""
+        """Take a retraining and its map as a round that awaits a decision.
+
+        Raises
+        ------
+        EditError
+            If another round awaits a decision.
+        """
+        self._check_open()
         state, edits, before = self._state, self.edits, self._state.checkpoint
         after = Checkpoint(
             class_names=edits.class_names,
@@ -316,7 +330,7 @@ class Session:
         )
         proposal = Round(
             edits=state.log.done,
-            settings=state.retrain,
+            settings=result.settings,
             before=before,
             after=after,
             evidence=result.evidence,
@@ -352,13 +366,15 @@ class Session:
     def roll_back(self) -> None:
         """Go back to before the last round that stands; its edits are open again.
 
-        That is the proposed round, or the last accepted one. Edits made since an
-        accepted round are taken back with it and can be redone.
+        That is the proposed round, or the last accepted one.
 
         Raises
         ------
         SessionError
             If no round stands.
+        EditError
+            If edits were made since the round was accepted, on a map that goes
+            with it.
         """
         standing = [
             number
@@ -369,14 +385,17 @@ class Session:
             raise SessionError("There is no round to roll back.")
         last = standing[-1]
         past = self._state.rounds[last]
-        undone = () if self._state.proposal else self._state.log.done
+        log = self._state.log
+        if not self._state.proposal:
+            self._check_no_edits()
+            log = EditLog(past.edits)
         rounds = list(self._state.rounds)
         rounds[last] = replace(past, status=RoundStatus.ROLLED_BACK)
         self._change(
             replace(
                 self._state,
                 checkpoint=past.before,
-                log=EditLog(past.edits, undone),
+                log=log,
                 rounds=tuple(rounds),
             )
         )
@@ -391,6 +410,14 @@ class Session:
         if self._state.proposal:
             raise EditError(
                 "A retraining awaits your decision: accept it or roll it back first."
+            )
+
+    def _check_no_edits(self) -> None:
+        self._check_open()
+        if self._state.log.done:
+            raise EditError(
+                "Edits made on the present map would be lost: retrain with them, or "
+                "take them back first."
             )
 
     def _network(self) -> Network:
