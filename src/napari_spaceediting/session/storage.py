@@ -15,18 +15,27 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.intensity import IntensityScaling
-from napari_spaceediting.data.pixels import PixelSource, StoredPixels, pixels_from_spec
+from napari_spaceediting.data.pixels import (
+    Axes,
+    PixelSource,
+    SelectedPixels,
+    StoredPixels,
+    pixels_from_spec,
+)
 from napari_spaceediting.editing.edits import Edit, edit_from_dict, edit_to_dict
 from napari_spaceediting.editing.evidence import evidence_from_dict, evidence_to_dict
 from napari_spaceediting.editing.log import EditLog
@@ -91,10 +100,12 @@ def save_session(state: SessionState, folder: Path) -> None:
             "seed": state.seed,
         }
         index = json.dumps(values, indent=1).encode()
+        store.settle()
         _replace(folder / _INDEX, lambda file: file.write(index))
-        store.forget_the_rest()
+        _settle(folder)
     except OSError as error:
         raise SessionError(_cannot_save(folder, error)) from error
+    store.forget_the_rest()
 
 
 def load_session(folder: Path) -> SessionState:
@@ -112,7 +123,7 @@ def load_session(folder: Path) -> SessionState:
             f"whose name ends in {SUFFIX}."
         )
     try:
-        values = json.loads(index.read_text())
+        values = json.loads(index.read_bytes())
         if values["version"] > _VERSION:
             raise SessionError(
                 f"{folder} was saved by a newer version of napari-spaceediting: "
@@ -137,7 +148,15 @@ def load_session(folder: Path) -> SessionState:
             retrain=RetrainSettings.from_dict(values["retrain"]),
             seed=values["seed"],
         )
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (
+        OSError,
+        EOFError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        SafetensorError,
+    ) as error:
         raise SessionError(
             f"{folder} is damaged ({type(error).__name__}: {error}): restore it from "
             "a copy."
@@ -173,7 +192,7 @@ class _Store:
     def get(self, key: str) -> NDArray[Any]:
         """Return an array, memory-mapped where it is large."""
         path = self._arrays / f"{key}.npy"
-        mode = "r" if path.stat().st_size > 1 << 20 else None
+        mode: Literal["r"] | None = "r" if path.stat().st_size > 1 << 20 else None
         found: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
         return found
 
@@ -195,19 +214,19 @@ class _Store:
         """Return weights."""
         return load_file(self._weights / f"{key}.safetensors")
 
-    def put_pixels(self, pixels: PixelSource) -> dict[str, Any]:
+    def put_pixels(self, dataset: ImageDataset) -> dict[str, Any]:
         """Return what it takes to find pixels again; store those in memory only."""
-        if isinstance(pixels, StoredPixels) and _is_ours(pixels.path):
-            target = self._arrays / pixels.path.name
-            self._write_once(
-                target, lambda file: shutil.copyfileobj(pixels.path.open("rb"), file)
-            )
-            key = target.stem
+        pixels = dataset.pixels
+        if isinstance(pixels, StoredPixels) and _is_ours(pixels):
+            key = pixels.path.stem
+            self._write_once(self._arrays / pixels.path.name, _copy_of(pixels.path))
         else:
-            spec = pixels.to_spec(self._arrays.parent)
+            spec = None if _is_ours(pixels) else pixels.to_spec(self._arrays.parent)
             if spec is not None:
                 return spec
-            key = self.put(np.stack([pixels.read(at) for at in range(len(pixels))]))
+            stack = dataset.raw_stack()
+            is_flat = pixels.n_channels == 1 and pixels.read(0).ndim == 2
+            key = self.put(stack[..., 0] if is_flat else stack)
         return {"stored": key, "length": len(pixels), "n_channels": pixels.n_channels}
 
     def get_pixels(self, values: Mapping[str, Any]) -> PixelSource:
@@ -215,15 +234,26 @@ class _Store:
         if "stored" not in values:
             return pixels_from_spec(values, self._arrays.parent)
         path = self._arrays / f"{values['stored']}.npy"
-        axes = "NYX" if self.get(values["stored"]).ndim == 3 else "NYXC"
+        axes: Axes = "NYX" if self.get(values["stored"]).ndim == 3 else "NYXC"
         return StoredPixels(path, None, axes, values["length"], values["n_channels"])
 
+    def settle(self) -> None:
+        """Put the names of all files on disk, not just what they hold."""
+        for folder in (self._arrays, self._weights):
+            if folder.exists():
+                _settle(folder)
+
     def forget_the_rest(self) -> None:
-        """Delete arrays and weights that the session no longer names."""
+        """Delete arrays and weights that the session no longer names.
+
+        What cannot be deleted, such as a file that is open on Windows, waits for the
+        next time.
+        """
         for folder in (self._arrays, self._weights):
             for path in folder.glob("*"):
                 if path not in self._used:
-                    path.unlink(missing_ok=True)
+                    with suppress(OSError):
+                        path.unlink()
 
     def _once(self, value: Any, write: Callable[[], str]) -> str:
         """Write an object only once; it is kept alive, so that its id stays its own."""
@@ -237,19 +267,50 @@ class _Store:
             _replace(path, write)
 
 
-def _is_ours(path: Path) -> bool:
-    return path.parent.name == "arrays" and path.parent.parent.suffix == SUFFIX
+def _is_ours(pixels: PixelSource) -> bool:
+    """Whether the pixels lie in the folder of this or another session."""
+    if isinstance(pixels, SelectedPixels):
+        return _is_ours(pixels.source)
+    if not isinstance(pixels, StoredPixels):
+        return False
+    folder = pixels.path.parent
+    return folder.name == "arrays" and folder.parent.suffix == SUFFIX
+
+
+def _copy_of(source: Path) -> Callable[[Any], None]:
+    def write(file: Any) -> None:
+        with source.open("rb") as original:
+            shutil.copyfileobj(original, file)
+
+    return write
 
 
 def _replace(path: Path, write: Callable[[Any], object]) -> None:
     """Write a file beside its place and put it there when all of it is on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def _settle(folder: Path) -> None:
+    """Put the names in a folder on disk, where the file system knows how to."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _cannot_save(folder: Path, error: OSError) -> str:
@@ -271,7 +332,7 @@ def _dataset_to_dict(dataset: ImageDataset, store: _Store) -> dict[str, Any]:
         "labels": store.put(dataset.labels),
         "class_names": list(dataset.class_names),
         "split": store.put(dataset.split),
-        "pixels": store.put_pixels(dataset.pixels),
+        "pixels": store.put_pixels(dataset),
         "scaling": dataset.scaling.to_dict(),
         "image_size": list(dataset.image_size),
         "columns": {
