@@ -87,9 +87,9 @@ def test_more_channels_start_from_the_weights_for_colours(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (7, 7), (5, 8), (1, 3)])
-def test_quarters_are_adaptive_average_pooling(shape: tuple[int, int]) -> None:
+def test_quarters_are_adaptive_maximum_pooling(shape: tuple[int, int]) -> None:
     maps = torch.rand(2, 3, *shape)
-    expected = nn.functional.adaptive_avg_pool2d(maps, 2)
+    expected = nn.functional.adaptive_max_pool2d(maps, 2)
     found = Quarters()(maps).view(2, 2, 2, 3).permute(0, 3, 1, 2)
     torch.testing.assert_close(found, expected)
 

@@ -108,18 +108,17 @@ class Prepare(nn.Module):
 
 
 class Quarters(nn.Module):
-    """Average each quarter of a feature map: (n, C, H, W) to (n, 4 C).
+    """Take the largest value in each quarter of a map: (n, C, H, W) to (n, 4 C).
 
-    The same as adaptive average pooling to 2 × 2 (an odd middle row or column
-    belongs to both halves), which neither Apple's GPU has for every size nor CUDA
-    in a deterministic form.
+    The same as adaptive maximum pooling to 2 × 2 (an odd middle row or column belongs
+    to both halves), which Apple's GPU does not have for every size.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the pooled features."""
         height, width = (-(-side // 2) for side in maps.shape[-2:])
         quarters = [
-            half[..., columns].mean(dim=(-2, -1))
+            half[..., columns].amax(dim=(-2, -1))
             for half in (maps[..., :height, :], maps[..., -height:, :])
             for columns in (slice(width), slice(-width, None))
         ]
@@ -130,8 +129,9 @@ def small_cnn(spec: ClassifierSpec) -> Backbone:
     """Return a small network for images of 8 to about 96 px: 512 features.
 
     Three convolutions (16, 32 and 128 maps) pooled to 2 × 2. The last of them is the
-    last block. Group normalisation (Wu & He 2018) makes it learn from few labels and,
-    unlike that of batches, gives an image the same features whatever is beside it.
+    last block. Normalisation by groups (Wu & He 2018) and of the features makes it
+    learn fast and from few labels and, unlike that of batches, gives an image the same
+    features whatever is beside it.
     """
     if spec.weights == PUBLISHED:
         raise SpaceEditingError(
@@ -144,8 +144,11 @@ def small_cnn(spec: ClassifierSpec) -> Backbone:
         *_convolution(16, 32, 3),
         nn.MaxPool2d(2),
     )
-    last_block = nn.Sequential(*_convolution(32, 128, 3), Quarters())
-    return Backbone(trunk, last_block, n_features=4 * 128)
+    n_features = 4 * 128
+    last_block = nn.Sequential(
+        *_convolution(32, 128, 3), Quarters(), nn.LayerNorm(n_features)
+    )
+    return Backbone(trunk, last_block, n_features)
 
 
 def _convolution(

@@ -14,6 +14,19 @@ from numpy.typing import NDArray
 Trainable = Literal["head", "last_block", "all"]
 """Which part trains: embedding and head; the last block too; everything."""
 
+BACKBONES = (
+    "small_cnn",
+    "resnet18",
+    "resnet50",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "efficientnet_b0",
+    "convnext_tiny",
+    "vit_b_16",
+    "vgg19",
+)
+"""Backbones that come with the program."""
+
 State = Mapping[str, NDArray[Any]]
 """Weights of a network by name, as plain arrays."""
 
