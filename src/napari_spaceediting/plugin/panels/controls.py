@@ -203,7 +203,6 @@ class NumberBox(QDoubleSpinBox):
 
 def _finish_spin_box(box: QSpinBox | QDoubleSpinBox, tip: str) -> None:
     box.setToolTip(tip)
-    box.setKeyboardTracking(False)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     guard_wheel(box)
 

@@ -1,0 +1,58 @@
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.plugin.panels.retrain_panel import RetrainPanel
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def panel(shown):
+    return shown(RetrainPanel)
+
+
+def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told):
+    calls = told(panel.retrain_requested)
+    settings = RetrainSettings(
+        steps=70, mixup=0.3, anchor_weight=0.0, keep_weight=0.125, trainable="all",
+        control=False, seed=9,
+    )  # fmt: skip
+    panel.set_settings(settings)
+    qtbot.mouseClick(panel.retrain_button, LEFT)
+    assert calls == [(settings,)]
+
+
+def test_weights_are_automatic_until_chosen(panel, qtbot):
+    assert panel.settings() == RetrainSettings()
+    assert panel.anchor_box.text() == "automatic"
+    qtbot.mouseClick(panel.more, LEFT)
+    qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Up)
+    assert panel.settings().anchor_weight == 0
+    qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Up)
+    assert panel.settings().anchor_weight == pytest.approx(0.05)
+    for _ in range(3):
+        qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Down)
+    assert panel.settings().anchor_weight is None
+
+
+def test_the_control_can_be_left_out(panel, qtbot):
+    assert "without your edits" in panel.control_check.toolTip()
+    qtbot.mouseClick(panel.control_check, LEFT, pos=QPoint(8, 10))
+    assert not panel.settings().control
+
+
+def test_the_curve_shows_once_there_is_something(panel):
+    assert not panel._curve.isVisible()
+    panel.show_progress(1, 0.7)
+    assert panel._curve.isVisible()
+    panel.clear_curve()
+    assert not panel._curve.isVisible()
+
+
+def test_while_disabled_the_button_says_why(panel, qtbot, told):
+    calls = told(panel.retrain_requested)
+    panel.set_enabled(False, "There are no edits yet")
+    assert panel.retrain_button.toolTip().startswith("There are no edits yet")
+    qtbot.mouseClick(panel.retrain_button, LEFT)
+    assert calls == []
