@@ -2,6 +2,9 @@
 
 Exit codes: 0 done; 1 the input, the session or an edit cannot be used; 2 the command
 is not understood; 3 a training or a map failed; 130 interrupted.
+
+What was done is told on the standard output, progress and errors on the standard
+error. With ``--json -`` nothing but the JSON is on the standard output.
 """
 
 from __future__ import annotations
@@ -9,14 +12,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm import tqdm
 
 from napari_spaceediting import __version__
+from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL
 from napari_spaceediting.errors import (
     EditError,
     JobFailed,
@@ -27,17 +34,27 @@ from napari_spaceediting.errors import (
 )
 from napari_spaceediting.jobs.job import Job, Progress, run_job
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_spaceediting.editing.edits import Edit
+    from napari_spaceediting.editing.evidence import Evidence
+    from napari_spaceediting.session.session import Session
+
 R = TypeVar("R")
 
-DONE, UNUSABLE, NOT_UNDERSTOOD, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+# argparse itself exits with 2 where it does not understand the command.
+DONE, UNUSABLE, FAILED, INTERRUPTED = 0, 1, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        report = options.run(options)
-        if options.json is not None and report is not None:
+        with redirect_stdout(sys.stderr) if options.json == "-" else nullcontext():
+            report = options.run(options)
+        if options.json is not None:
             _write_json(options.json, report)
     except (TrainingFailed, MapFailed, JobFailed) as error:
         print(error, file=sys.stderr)
@@ -63,15 +80,23 @@ def _parser() -> argparse.ArgumentParser:
         name: str, run: Callable[[argparse.Namespace], Any], summary: str
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
-        added.add_argument(
-            "--json", metavar="FILE", help="write the outcome as JSON ('-' prints it)"
-        )
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, json=None)
+        if run is not _open:
+            added.add_argument(
+                "--json",
+                metavar="FILE",
+                help="write the outcome as JSON ('-' prints only it)",
+            )
         return added
 
     demo = command("demo", _demo, "Show the main job on the embedded sample.")
     demo.add_argument("--headless", action="store_true", help="without a window")
-    demo.add_argument("--picture", type=Path, help="PNG of the map before and after")
+    demo.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="PNG of the map before and after (headless)",
+    )
     demo.add_argument("--seed", type=int, default=0)
 
     new = command("new", _new, "Start a session on a folder, table or array of images.")
@@ -79,14 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_session(new)
     new.add_argument("--seed", type=int, default=0)
     new.add_argument(
-        "--labels-per-class", type=int, metavar="N", help="hide all other labels"
+        "--labels-per-class", type=_count, metavar="N", help="hide all other labels"
     )
 
     train = command("train", _train, "Train the network of a session.")
     _add_session(train)
     train.add_argument("--backbone", default="small_cnn")
     train.add_argument("--weights", help="'pretrained' or a file")
-    train.add_argument("--epochs", type=int)
+    train.add_argument("--epochs", type=_at_least_one)
     train.add_argument("--trainable", choices=["head", "last_block", "all"])
     train.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"])
 
@@ -96,24 +121,47 @@ def _parser() -> argparse.ArgumentParser:
 
     guide = command("guide", _guide, "List what is worth a decision.")
     _add_session(guide)
-    guide.add_argument("-n", type=int, default=20, help="proposals (default 20)")
+    guide.add_argument(
+        "-n", type=_at_least_one, default=20, help="proposals (default 20)"
+    )
 
     retrain = command("retrain", _retrain, "Retrain with the edits of a session.")
     _add_session(retrain)
     retrain.add_argument(
         "--edits", type=Path, metavar="FILE", help="JSON list of edits to add first"
     )
-    retrain.add_argument("--steps", type=int)
+    retrain.add_argument("--steps", type=_at_least_one)
     retrain.add_argument("--no-control", action="store_true")
     retrain.add_argument("--accept", action="store_true", help="accept the round")
 
     evidence = command("evidence", _evidence, "Show what a round did.")
     _add_session(evidence)
-    evidence.add_argument("--round", type=int, help="from 1; the last by default")
+    evidence.add_argument(
+        "--round", type=_at_least_one, help="from 1; the last by default"
+    )
+
+    for name, run, summary in (
+        ("accept", _accept, "Accept the round that awaits a decision."),
+        ("roll-back", _roll_back, "Go back to before the last round that stands."),
+    ):
+        _add_session(command(name, run, summary))
 
     show = command("open", _open, "Open a session or images in napari.")
     show.add_argument("path", type=Path)
     return parser
+
+
+def _count(text: str) -> int:
+    """Return a number of things, 0 or more, or let argparse refuse it."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not 0, 1, 2, ...")
+    return int(text)
+
+
+def _at_least_one(text: str) -> int:
+    if _count(text) < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return int(text)
 
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
@@ -122,26 +170,33 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
 
 def _demo(options: argparse.Namespace) -> dict[str, Any] | None:
     if not options.headless:
-        from napari_spaceediting.plugin.launch import launch_demo
-
+        with _napari_needed():
+            from napari_spaceediting.plugin.launch import launch_demo
         launch_demo()
         return None
     from napari_spaceediting.demo import LABELS_PER_CLASS, run_demo
+    from napari_spaceediting.picture import draw_round
 
     with _Bar() as bar:
         report = run_demo(options.seed, on_progress=bar.show)
     values = report.to_dict()
-    print(
-        f"{values['dataset']}: {values['images']} images, {LABELS_PER_CLASS} labels per "
-        f"class.\nA simulated expert {values['expert']}.\n{values['actions']} actions "
-        f"gave {values['edited_images']} images a class."
-    )
+    seconds = ", ".join(f"{name} {value:.1f}" for name, value in report.seconds.items())
+    lines = [
+        f"{values['dataset']}: {values['images']:,} images; the training images keep "
+        f"{LABELS_PER_CLASS} labels per class.",
+        f"A simulated expert {values['expert']}.",
+        f"With {values['actions']} actions it gave {values['edited_images']} images "
+        "a class.",
+        f"Seconds: {seconds}.",
+    ]
+    for line in lines:
+        print(textwrap.fill(line, 79))
+    print()
     _print_evidence(report.evidence)
-    if options.picture:
-        from napari_spaceediting.picture import draw_round
-
-        draw_round(report.session.state.rounds[-1], options.picture)
-        print(f"The map before and after: {options.picture}")
+    if options.picture is not None:
+        state = report.session.state
+        draw_round(state.rounds[-1], options.picture, state.dataset.held_out)
+        print(f"\nThe map before and after: {options.picture}")
     return values
 
 
@@ -194,17 +249,18 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     _save(session, options)
     for note in trained.notes:
         print(note)
-    last = trained.train.history[-1] if trained.train.history else None
-    best = max(
-        (e.validation_accuracy for e in trained.train.history), default=float("nan")
-    )
+    history = trained.train.history
+    measured = [
+        e.validation_accuracy for e in history if not isnan(e.validation_accuracy)
+    ]
     print(
         f"Trained {trained.spec.backbone} on {trained.train.device} in "
-        f"{trained.train.seconds:.1f} s; validation accuracy {best:.3f}."
+        f"{trained.train.seconds:.1f} s"
+        + (f"; validation accuracy {max(measured):.3f}." if measured else ".")
     )
     return {
-        "epochs": last.epoch if last else 0,
-        "validation_accuracy": None if best != best else best,
+        "epochs": len(history),
+        "validation_accuracy": max(measured, default=None),
         "device": trained.train.device,
         "seconds": trained.train.seconds,
         "notes": list(trained.notes),
@@ -221,7 +277,7 @@ def _map(options: argparse.Namespace) -> dict[str, Any]:
     quality = drawn.quality
     print(
         f"Drawn with {drawn.method} in {drawn.seconds:.1f} s; trustworthiness "
-        f"{quality.trustworthiness:.3f}. {drawn.note}".strip()
+        f"{quality.trustworthiness:.3f}. {drawn.note}".rstrip()
     )
     return {
         "method": drawn.method,
@@ -265,7 +321,7 @@ def _retrain(options: argparse.Namespace) -> dict[str, Any]:
     _save(session, options)
     _print_evidence(result.evidence)
     if not options.accept:
-        print("The round awaits a decision: open the session, or use --accept.")
+        print("The round awaits a decision: see the commands accept and roll-back.")
     return _evidence_values(session, len(session.state.rounds))
 
 
@@ -275,28 +331,63 @@ def _evidence(options: argparse.Namespace) -> dict[str, Any]:
     number = n_rounds if options.round is None else options.round
     if not 1 <= number <= n_rounds:
         raise SessionError(
-            f"There is no round {number}: the session has {n_rounds}. Retrain first."
-            if n_rounds == 0
-            else f"There is no round {number}: choose one from 1 to {n_rounds}."
+            f"There is no round {number}: choose one from 1 to {n_rounds}."
+            if n_rounds
+            else "The session has no round yet: retrain first."
         )
     _print_evidence(session.state.rounds[number - 1].evidence)
     return _evidence_values(session, number)
 
 
-def _open(options: argparse.Namespace) -> None:
-    from napari_spaceediting.plugin.launch import launch
+def _accept(options: argparse.Namespace) -> dict[str, Any]:
+    session = _session(options)
+    session.accept()
+    _save(session, options)
+    print("The round is accepted: the next edits start from it.")
+    return _decisions(session)
 
+
+def _roll_back(options: argparse.Namespace) -> dict[str, Any]:
+    session = _session(options)
+    session.roll_back()
+    _save(session, options)
+    print(f"Rolled back; {len(session.state.log.done)} edits are open again.")
+    return _decisions(session)
+
+
+def _decisions(session: Session) -> dict[str, Any]:
+    return {
+        "rounds": [past.status.value for past in session.state.rounds],
+        "open_edits": len(session.state.log.done),
+    }
+
+
+def _open(options: argparse.Namespace) -> None:
+    with _napari_needed():
+        from napari_spaceediting.plugin.launch import launch
     launch(options.path)
 
 
-def _session(options: argparse.Namespace) -> Any:
+@contextmanager
+def _napari_needed() -> Iterator[None]:
+    """Say what to install where there is no napari or no Qt."""
+    try:
+        yield
+    except ImportError as error:
+        raise SpaceEditingError(
+            f"There is no window to open ({error}): install napari with "
+            "'pip install napari-spaceediting[all]'."
+        ) from error
+
+
+def _session(options: argparse.Namespace) -> Session:
     from napari_spaceediting.session.session import Session
     from napari_spaceediting.session.storage import load_session
 
     return Session(load_session(options.session))
 
 
-def _save(session: Any, options: argparse.Namespace) -> None:
+def _save(session: Session, options: argparse.Namespace) -> None:
     from napari_spaceediting.session.storage import save_session
 
     save_session(session.state, options.session)
@@ -308,20 +399,25 @@ def _chosen(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _read_edits(path: Path, ids: Any) -> list[Any]:
+def _read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
     from napari_spaceediting.editing.edits import edit_from_dict
 
     try:
-        entries = json.loads(path.read_text())
+        entries = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise EditError(f"The edits in {path} cannot be read ({error}).") from error
+        raise EditError(
+            f"The edits in {path} cannot be read ({error}): give a JSON file."
+        ) from error
     if not isinstance(entries, list):
-        raise EditError(f"{path} must hold a list of edits, as 'guide' describes them.")
+        raise EditError(
+            f"{path} holds no list of edits: write [{{'kind': 'pin', 'images': [...], "
+            "'tag': ...}, ...] as JSON."
+        )
     index_of = {str(name): at for at, name in enumerate(ids)}
     return [edit_from_dict(entry, index_of) for entry in entries]
 
 
-def _evidence_values(session: Any, number: int) -> dict[str, Any]:
+def _evidence_values(session: Session, number: int) -> dict[str, Any]:
     from napari_spaceediting.editing.evidence import evidence_to_dict
 
     past = session.state.rounds[number - 1]
@@ -337,15 +433,22 @@ def _evidence_values(session: Any, number: int) -> dict[str, Any]:
     }
 
 
-def _print_evidence(evidence: Any) -> None:
+def _print_evidence(evidence: Evidence) -> None:
     if evidence.arms:
-        print(f"On {evidence.n_images} held-out images ({evidence.measured_on}):")
-    for name, arm in evidence.arms.items():
-        low, high = arm.interval
-        print(f"  {name:8} {arm.accuracy:.3f}   (95% interval {low:.3f} to {high:.3f})")
-    if evidence.arms:
-        print(f"  {len(evidence.fixed)} images fixed, {len(evidence.broken)} broken.")
-    print(evidence.verdict())
+        print(f"Accuracy on {evidence.n_images:,} {evidence.measured_on} images:")
+    for name in (BEFORE, CONTROL, AFTER):
+        if name in evidence.arms:
+            arm = evidence.arms[name]
+            low, high = arm.interval
+            print(
+                f"  {name:8} {arm.accuracy:6.1%}   95% interval {low:.1%} to {high:.1%}"
+            )
+    if BEFORE in evidence.arms:
+        print(
+            f"  {len(evidence.fixed)} of the images were fixed and "
+            f"{len(evidence.broken)} broken since before."
+        )
+    print(textwrap.fill(evidence.verdict(), 79))
 
 
 def _run(job: Job[R]) -> R:
@@ -372,7 +475,10 @@ class _Bar:
         if self._bar is None or stage != self._stage:
             self.__exit__()
             self._stage = stage
-            self._bar = tqdm(desc=stage, file=sys.stderr, dynamic_ncols=True)
+            # Quiet where the standard error is no terminal.
+            self._bar = tqdm(
+                desc=stage, file=sys.stderr, dynamic_ncols=True, disable=None
+            )
         self._bar.total = progress.total or None
         self._bar.n = progress.done
         self._bar.set_postfix(

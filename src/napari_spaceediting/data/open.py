@@ -200,11 +200,14 @@ class OpenSample:
     sample : str
         A key of `SAMPLES`.
     seed : int
-        Chooses images and split.
+        Chooses images, split and the labels that are kept.
+    labels_per_class : int, optional
+        Training labels that each class keeps; the others are hidden. By default all.
     """
 
     sample: str
     seed: int = 0
+    labels_per_class: int | None = None
     name: ClassVar[str] = "Open a sample"
 
     def run(self) -> Steps:
@@ -228,4 +231,8 @@ class OpenSample:
             raise DataError(
                 f"There is no sample {self.sample!r}: choose from {', '.join(SAMPLES)}."
             )
-        return (yield from SAMPLES[self.sample].steps(self.seed))
+        dataset = yield from SAMPLES[self.sample].steps(self.seed)
+        if self.labels_per_class is None:
+            return dataset
+        rng = np.random.default_rng(self.seed)
+        return dataset.keep_labels(self.labels_per_class, rng)

@@ -1,1 +1,37 @@
-"""The napari side: controller and views."""
+"""The napari side: views, and controllers that connect them with the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_spaceediting.plugin.workbench import Workbench
+
+
+def open_space_editor() -> QWidget:
+    """Return the Space Editor of the current viewer; the other docks open with it."""
+    workbench = _current()
+    workbench.show_docks_later()
+    return workbench.editor
+
+
+def open_gallery() -> QWidget:
+    """Return the Image Gallery of the current viewer."""
+    return _current().gallery
+
+
+def open_evidence() -> QWidget:
+    """Return the Evidence of the current viewer."""
+    return _current().evidence
+
+
+def _current() -> Workbench:
+    # napari hands the viewer to widget functions in some of its ways to open a dock
+    # and not in others; this one is the same in all of them.
+    from napari import current_viewer
+
+    from napari_spaceediting.plugin.workbench import workbench_of
+
+    return workbench_of(current_viewer())

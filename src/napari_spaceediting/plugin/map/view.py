@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 LAYER = "Map"
 _REACH = 14
 """Pixels around a point that count as on it."""
+_POINT_LIMITS = (6, 22)
+"""Smallest and largest diameter of a point, pixels."""
 _DIM = 0.25
 _MARGIN = 1.12
+_MOST = 0.5
+"""Share of images that lie elsewhere on another map."""
 _NOTHING = np.empty(0, np.int64)
 
 
@@ -131,21 +135,27 @@ class MapView(QObject):
         return self._layer
 
     def show_cloud(self, cloud: Cloud) -> None:
-        """Show images; the view stays unless there was no map."""
-        moved = self.cloud is None or not np.array_equal(
-            self.cloud.places, cloud.places
+        """Show images; the view stays unless most of them lie elsewhere now."""
+        old = self.cloud
+        fresh = (
+            old is None or self._layer is None or len(old.places) != len(cloud.places)
         )
-        fresh = self._layer is None or len(self._layer.data) != len(cloud.places)
+        moved = (
+            np.ones(len(cloud.places), bool)
+            if fresh
+            else (old.places != cloud.places).any(axis=1)
+        )
         self.cloud = cloud
-        if moved or fresh:
+        if moved.any():
             self._pickable = _NOTHING
         self._index(cloud)
         if fresh:
             self._make_layer(cloud)
-        elif moved:
+        elif moved.any():
             self._quietly(data=cloud.places)
         self._recolour()
-        if fresh:
+        if moved.mean() > _MOST:
+            self._fit_points(cloud)
             self.zoom_to_fit()
         self._place_thumbnails()
 
@@ -343,24 +353,27 @@ class MapView(QObject):
 
         Layers are reused: taking one away is slow, and crashes some drivers.
         """
-        extent = float(np.ptp(cloud.places, axis=0).max()) or 1.0
-        size = extent / max(60, min(4 * len(cloud.places) ** 0.5, 400))
         if self._layer is not None:
             self._quietly(data=cloud.places)
-            self._layer.size = size
         else:
             self._layer = self._viewer.add_points(
                 cloud.places,
                 name=LAYER,
-                size=size,
                 border_color="transparent",
                 border_width=0,
                 face_color=cloud.colours,
-                canvas_size_limits=(5, 26),
+                canvas_size_limits=_POINT_LIMITS,
             )
             self._layer.editable = False
             self._layer.events.data.connect(self._on_data)
         self._layer.symbol = np.where(cloud.held_out, "ring", "disc")
+        self._on_active()
+
+    def _fit_points(self, cloud: Cloud) -> None:
+        """Size the points to the map: many of them are small."""
+        assert self._layer is not None
+        extent = float(np.ptp(cloud.places, axis=0).max()) or 1.0
+        self._layer.size = extent / np.clip(2 * len(cloud.places) ** 0.5, 60, 300)
 
     def _quietly(self, data: NDArray[np.float32]) -> None:
         assert self._layer is not None

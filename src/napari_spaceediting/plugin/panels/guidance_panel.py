@@ -170,14 +170,14 @@ class GuidancePanel(QWidget):
             self.answer_buttons[key] = button
         self.move_buttons: dict[int, QPushButton] = {}
         for step, title in ((-1, "Previous"), (1, "Next")):
-            button = QPushButton(f"‹  {title}" if step < 0 else f"{title}  ›")
-            button.clicked.connect(lambda _=False, s=step: self.moved.emit(s))
+            move = QPushButton(f"‹  {title}" if step < 0 else f"{title}  ›")
+            move.clicked.connect(lambda _=False, s=step: self.moved.emit(s))
             self._gate.add(
-                button,
+                move,
                 f"Go to the {title.lower()} proposal without a decision "
                 f"[{MOVE_KEYS[step]}]",
             )
-            self.move_buttons[step] = button
+            self.move_buttons[step] = move
         self.refresh_button = QPushButton("Find proposals")
         self.refresh_button.clicked.connect(self.refresh_requested)
         self._gate.add(

@@ -58,6 +58,8 @@ class NetworkPanel(QWidget):
         self._spec = ClassifierSpec()
         self._settings = TrainSettings()
         self._file: str | None = None
+        # To go back to, if no file is chosen.
+        self._weights = RANDOM
         self._gate = Gate()
         self._build_fields()
         self._form = Form(palette)
@@ -150,6 +152,7 @@ class NetworkPanel(QWidget):
             choose(self.weights_combo, spec.weights or RANDOM)
         else:
             self._take_file(spec.weights)
+        self._weights = self.weights_combo.currentData()
         choose(self.trainable_combo, settings.trainable)
         self.latent_spin.setValue(spec.latent_dim)
         self.epochs_spin.setValue(settings.epochs)
@@ -203,20 +206,21 @@ class NetworkPanel(QWidget):
     def _on_weights(self) -> None:
         if self.weights_combo.currentData() == FILE:
             path, _ = QFileDialog.getOpenFileName(
-                self, "Weights of the backbone", self._file or "",
+                self,
+                "Weights of the backbone",
+                self._file or "",
                 "Weights (*.safetensors *.pth *.pt)",
-            )  # fmt: skip
-            if path:
-                self._take_file(path)
-            elif self._file is None:
-                known = self._spec.weights == PUBLISHED
-                choose(self.weights_combo, PUBLISHED if known else RANDOM)
+            )
+            if not path:
+                choose(self.weights_combo, self._weights)
+                return
+            self._take_file(path)
         self._suggest_trainable()
 
     def _suggest_trainable(self) -> None:
         """Let random weights train throughout; of known ones only the head."""
-        scratch = self.weights_combo.currentData() == RANDOM
-        suggested: Trainable = "all" if scratch else "head"
+        self._weights = self.weights_combo.currentData()
+        suggested: Trainable = "all" if self._weights == RANDOM else "head"
         choose(self.trainable_combo, suggested)
 
     def _take_file(self, path: str) -> None:

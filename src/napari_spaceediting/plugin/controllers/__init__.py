@@ -1,0 +1,1 @@
+"""Where views, session and background work meet, one controller for each concern."""

@@ -1,0 +1,151 @@
+"""The list of edits, undo and redo."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_spaceediting.editing.edits import (
+    Edit,
+    Move,
+    Pin,
+    Relabel,
+    Reset,
+    Withdraw,
+    describe,
+)
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin.controllers.map import MapController
+from napari_spaceediting.plugin.desk import NOTHING, Desk, warn
+from napari_spaceediting.plugin.display import LOW_SUPPORT
+from napari_spaceediting.plugin.panels.space_editor import EDITS, SpaceEditor
+from napari_spaceediting.plugin.views.edit_list import EditRow
+from napari_spaceediting.plugin.views.section import ACTIVE, TODO
+
+_ICONS = {Move: "move", Pin: "pin", Relabel: "relabel"}
+
+
+class EditsController:
+    """Connects the edits panel with the session.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    editor : SpaceEditor
+        Its edits panel belongs here.
+    on_map : MapController
+        Asks for classes and applies edits.
+    """
+
+    def __init__(self, desk: Desk, editor: SpaceEditor, on_map: MapController) -> None:
+        self._desk = desk
+        self._editor = editor
+        self._map = on_map
+        panel = editor.edits
+        panel.undo_requested.connect(self.undo)
+        panel.redo_requested.connect(self.redo)
+        panel.reset_requested.connect(self.reset_all)
+        panel.reset_selected_requested.connect(self.reset_selected)
+        panel.pin_requested.connect(on_map.name_selected)
+        panel.relabel_requested.connect(on_map.relabel_selected)
+        panel.jump_requested.connect(self._jump)
+        panel.delete_requested.connect(lambda number: on_map.apply(Withdraw(number)))
+        for signal in (
+            desk.session_changed,
+            desk.edits_changed,
+            desk.shown_changed,
+            desk.selection_changed,
+        ):
+            signal.connect(self.refresh)
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        self._change("undo")
+
+    def redo(self) -> None:
+        """Do the last undone edit again."""
+        self._change("redo")
+
+    def reset_all(self) -> None:
+        """Put all images back."""
+        if self._desk.session is not None:
+            self._reset(np.flatnonzero(self._desk.session.edits.edited))
+
+    def reset_selected(self) -> None:
+        """Put the selected images back."""
+        self._reset(self._desk.selected)
+
+    def refresh(self, *_: object) -> None:
+        """Show the edits as they are now."""
+        session, panel = self._desk.session, self._editor.edits
+        if session is None or not self._desk.has_map:
+            return
+        log = session.state.log
+        withdrawn = {edit.number for edit in log.done if isinstance(edit, Withdraw)}
+        decided = () if session.state.proposal else log.done
+        panel.set_rows(
+            [
+                _row(edit, gone=number in withdrawn)
+                for number, edit in enumerate(decided)
+            ]
+            + [_row(edit, gone=True) for edit in log.undone]
+        )
+        panel.set_history(
+            describe(decided[-1]) if decided else "",
+            describe(log.undone[0]) if log.undone else "",
+        )
+        edited = session.edits.edited
+        count = np.count_nonzero(edited)
+        panel.show_summary(self._summary(len(decided), count))
+        chosen = self._desk.selected
+        held = bool(len(chosen)) and bool(session.dataset.held_out[chosen].all())
+        panel.set_selection(
+            len(chosen),
+            "Accept or roll back the last round first (Evidence)."
+            if session.state.proposal
+            else "",
+            pin_reason="Held-out images can be relabelled, not pinned." if held else "",
+        )
+        self._editor.set_status(
+            EDITS, f"{len(decided)} edits" if decided else "", ACTIVE if count else TODO
+        )
+
+    def _summary(self, n_edits: int, n_images: int) -> str:
+        session = self._desk.session
+        assert session is not None
+        if not n_edits:
+            return ""
+        edits = session.edits
+        around = session.surroundings.at(edits.positions[edits.edited])
+        poor = np.count_nonzero(around.support < LOW_SUPPORT)
+        summary = f"{n_edits} edits on {n_images:,} images"
+        return summary + (f"; {poor:,} with little support" if poor else "")
+
+    def _jump(self, number: int) -> None:
+        session = self._desk.session
+        assert session is not None
+        log = session.state.log
+        edit = (*log.done, *log.undone)[number]
+        at = NOTHING if isinstance(edit, Withdraw) else edit.indices
+        self._desk.select(at)
+        self._map.zoom_to_selection()
+
+    def _reset(self, at: np.ndarray) -> None:
+        session = self._desk.session
+        if session is None:
+            return
+        at = at[session.edits.edited[at]]
+        if len(at):
+            self._map.apply(Reset(at))
+
+    def _change(self, what: str) -> None:
+        if self._desk.session is None:
+            return
+        try:
+            getattr(self._desk.session, what)()
+        except SpaceEditingError as error:
+            warn(str(error))
+
+
+def _row(edit: Edit, *, gone: bool) -> EditRow:
+    return EditRow(describe(edit), icon=_ICONS.get(type(edit), "relabel"), undone=gone)

@@ -1,0 +1,206 @@
+"""What the gallery shows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPoint
+from qtpy.QtWidgets import QMenu
+
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin import display
+from napari_spaceediting.plugin.controllers.map import MapController
+from napari_spaceediting.plugin.desk import NOTHING, Desk, complain
+from napari_spaceediting.plugin.views.gallery import Caption, ImageGallery
+
+SELECTION, NEAREST, GUIDANCE = "selection", "nearest", "guidance"
+FIXED, BROKEN, CHOSEN = "fixed", "broken", "chosen"
+_SOURCES = (
+    (SELECTION, "Selection", "What is selected on the map"),
+    (NEAREST, "Nearest images", "Images most similar to the selection, to the network"),
+    (GUIDANCE, "Guidance", "All images that guidance proposes to look at"),
+    (FIXED, "Fixed", "Held-out images that the last round put right"),
+    (BROKEN, "Broken", "Held-out images that the last round got wrong"),
+    (CHOSEN, "Evidence", "What was clicked on in the Evidence dock"),
+)
+_EMPTY = {
+    SELECTION: "Click or lasso points on the map to see their images here.",
+    NEAREST: "Select an image to see the ones most similar to it.",
+    GUIDANCE: "Press “Find proposals” in the Space Editor.",
+    FIXED: "Nothing yet: retrain to see what was put right.",
+    BROKEN: "Nothing was broken.",
+    CHOSEN: "Click on a cell of the confusion matrix in the Evidence dock.",
+}
+
+
+class GalleryController:
+    """Connects the gallery with the session.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    gallery : ImageGallery
+        The view.
+    on_map : MapController
+        Shows what is hovered, and asks for classes.
+    """
+
+    def __init__(
+        self, desk: Desk, gallery: ImageGallery, on_map: MapController
+    ) -> None:
+        self._desk = desk
+        self._gallery = gallery
+        self._map = on_map
+        self.proposed = NOTHING
+        self._chosen = NOTHING
+        gallery.set_sources(_SOURCES)
+        gallery.source_changed.connect(self.refresh)
+        gallery.sort_changed.connect(self.refresh)
+        gallery.selection_changed.connect(lambda at: desk.select(at, gallery))
+        gallery.hovered.connect(self._on_hovered)
+        gallery.activated.connect(self._on_activated)
+        gallery.context_requested.connect(self._on_context)
+        desk.selection_changed.connect(self._on_selection)
+        desk.thumbnails_changed.connect(self._on_pictures)
+        for signal in (
+            desk.session_changed,
+            desk.edits_changed,
+            desk.shown_changed,
+            desk.rounds_changed,
+        ):
+            signal.connect(self.refresh)
+
+    def show(self, indices: NDArray[np.int64], source: str = CHOSEN) -> None:
+        """Show images under a heading: `CHOSEN`, `FIXED`, `BROKEN` or `GUIDANCE`."""
+        if source == CHOSEN:
+            self._chosen = indices
+        self._gallery.set_source(source)
+        self.refresh()
+
+    def refresh(self, *_: object) -> None:
+        """Show the images of the chosen source as they are now."""
+        session = self._desk.session
+        source = self._gallery.source
+        self._gallery.empty_text = _EMPTY.get(source, "")
+        if session is None or not self._desk.has_map:
+            self._gallery.show_items(NOTHING)
+            return
+        shown, edits = session.shown, session.edits
+        items = self._sorted(self._items(source))
+        colours = display.colour_by(
+            display.LABEL, session.dataset, shown, edits
+        ).colours
+
+        def describe(index: int) -> Caption:
+            badge = "held out" if session.dataset.held_out[index] else ""
+            return Caption(
+                display.caption(index, shown, edits), tuple(colours[index]), badge
+            )
+
+        self._gallery.show_items(items, describe)
+        self._gallery.set_selected(self._desk.selected)
+
+    def _items(self, source: str) -> NDArray[np.int64]:
+        session = self._desk.session
+        assert session is not None
+        rounds = session.state.rounds
+        if source == SELECTION:
+            return self._desk.selected
+        if source == NEAREST:
+            return self._nearest()
+        if source == GUIDANCE:
+            return self.proposed
+        if source == CHOSEN:
+            return self._chosen
+        if not rounds:
+            return NOTHING
+        evidence = rounds[-1].evidence
+        return evidence.fixed if source == FIXED else evidence.broken
+
+    def _nearest(self) -> NDArray[np.int64]:
+        session, chosen = self._desk.session, self._desk.selected
+        assert session is not None
+        drawn = session.shown.map
+        if drawn is None or not len(chosen) or not drawn.neighbours.shape[1]:
+            return NOTHING
+        around = drawn.neighbours[chosen].T.ravel()
+        _, first = np.unique(around, return_index=True)
+        ordered = around[np.sort(first)].astype(np.int64)
+        return ordered[~np.isin(ordered, chosen)]
+
+    def _sorted(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        session = self._desk.session
+        assert session is not None
+        network = session.shown.network
+        by = self._gallery.sort
+        if by == "label":
+            return items[np.argsort(session.edits.labels[items], kind="stable")]
+        if network is None or not network.predictions.probabilities.shape[1]:
+            return items
+        guesses = network.predictions.probabilities[items]
+        if by == "prediction":
+            return items[np.argsort(guesses.argmax(axis=1), kind="stable")]
+        if by == "confidence":
+            return items[np.argsort(guesses.max(axis=1), kind="stable")]
+        return items
+
+    def _on_selection(self, source: object) -> None:
+        if source is self._gallery:
+            return
+        if self._gallery.source not in (SELECTION, NEAREST) and len(
+            self._desk.selected
+        ):
+            self._gallery.set_source(SELECTION)
+        self.refresh()
+
+    def _on_pictures(self) -> None:
+        self._gallery.set_thumbnails(self._desk.thumbnails)
+        self.refresh()
+
+    def _on_hovered(self, index: int) -> None:
+        if self._map.view is not None:
+            self._map.view.show_hovered(index)
+
+    def _on_activated(self, index: int) -> None:
+        self._desk.select(np.array([index]), self._gallery)
+        self.find_similar()
+
+    def find_similar(self) -> None:
+        """Show the images most similar to the selected ones."""
+        self._gallery.set_source(NEAREST)
+        self.refresh()
+
+    def open_original(self) -> None:
+        """Show the first selected image as it is on disk, beside the map."""
+        session, chosen = self._desk.session, self._desk.selected
+        if session is None or not len(chosen):
+            return
+        index = int(chosen[0])
+        try:
+            pixels = session.dataset.original(index)
+        except SpaceEditingError as error:
+            complain(error)
+            return
+        places = session.edits.positions
+        lowest, highest = places.min(axis=0), places.max(axis=0)
+        scale = float(highest[0] - lowest[0]) / 2 / pixels.shape[0]
+        active = self._desk.viewer.layers.selection.active
+        self._desk.viewer.add_image(
+            pixels,
+            name=str(session.dataset.ids[index]),
+            scale=(scale, scale),
+            translate=(float(lowest[0]), float(highest[1]) * 1.1),
+            rgb=pixels.ndim == 3 and pixels.shape[2] in (3, 4),
+        )
+        self._desk.viewer.layers.selection.active = active
+
+    def _on_context(self, indices: NDArray[np.int64], place: QPoint) -> None:
+        self._desk.select(indices, self._gallery)
+        menu = QMenu(self._gallery)
+        menu.addAction("Pin: right place, name the class…", self._map.name_selected)
+        menu.addAction("Relabel…", self._map.relabel_selected)
+        menu.addAction("Find similar", self.find_similar)
+        menu.addAction("Show on the map", self._map.zoom_to_selection)
+        menu.addAction("Open the original as a layer", self.open_original)
+        menu.popup(place)

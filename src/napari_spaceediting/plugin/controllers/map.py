@@ -1,0 +1,407 @@
+"""The map: what it shows, hovering, selecting, dragging and naming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPoint, QRect, QTimer
+from qtpy.QtGui import QColor
+
+from napari_spaceediting.data.dataset import UNLABELLED
+from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin import display
+from napari_spaceediting.plugin.desk import Desk, warn
+from napari_spaceediting.plugin.map.gestures import Tool
+from napari_spaceediting.plugin.map.overlay import Arrows
+from napari_spaceediting.plugin.map.view import Cloud, MapView
+from napari_spaceediting.plugin.map.viewport import find_canvas
+from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
+from napari_spaceediting.plugin.views.class_picker import ClassChoice, ClassPicker
+from napari_spaceediting.plugin.views.hover_card import HoverCard
+from napari_spaceediting.plugin.views.palette import Palette, class_colours
+
+_DWELL_MS = 120
+"""Milliseconds that the pointer rests on a point before its picture is shown."""
+_ASKED_WHILE_DRAGGING = 60
+_NEIGHBOURS = 10
+
+
+class MapController:
+    """Connects the map with the session.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    editor : SpaceEditor
+        Its map and edits panels belong to this controller, too.
+    """
+
+    def __init__(self, desk: Desk, editor: SpaceEditor) -> None:
+        self._desk = desk
+        self._editor = editor
+        self.view: MapView | None = None
+        self.card: HoverCard | None = None
+        self.picker = ClassPicker(desk.palette)
+        self.colour_key = display.LABEL
+        self._hidden_groups: set[int] = set()
+        self._colouring: display.Colouring | None = None
+        self._answer: Callable[[ClassChoice], None] | None = None
+        self._hovered = -1
+        self._dwell = QTimer(singleShot=True, interval=_DWELL_MS)
+        self._dwell.timeout.connect(self._show_card)
+        self._card_place = QPoint()
+        self.picker.confirmed.connect(self._on_choice)
+        self.picker.dismissed.connect(self._on_dismissed)
+        panel = editor.map
+        panel.tool_changed.connect(self.set_tool)
+        panel.colour_by_changed.connect(self.colour_by)
+        panel.thumbnails_toggled.connect(self._on_thumbnails)
+        panel.held_out_toggled.connect(self._on_held_out)
+        panel.select_requested.connect(self.select_like)
+        panel.class_toggled.connect(self._on_legend)
+        panel.class_isolated.connect(self._on_legend)
+        desk.session_changed.connect(self._on_session)
+        desk.shown_changed.connect(self.refresh)
+        desk.edits_changed.connect(self.refresh)
+        desk.thumbnails_changed.connect(self._on_pictures)
+        desk.selection_changed.connect(self._on_selection)
+        desk.theme_changed.connect(self.set_theme)
+
+    # What is shown
+
+    def refresh(self) -> None:
+        """Show the session as it is now."""
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            return
+        view = self._make_view()
+        edits, shown, drawn = session.edits, session.shown, session.shown.map
+        assert drawn is not None
+        colouring = display.colour_by(self.colour_key, session.dataset, shown, edits)
+        self._colouring = colouring
+        hidden = np.isin(colouring.groups, list(self._hidden_groups))
+        view.show_cloud(
+            Cloud(edits.positions, colouring.colours, session.dataset.held_out, hidden)
+        )
+        arrows, marks = display.edit_marks(edits, drawn.coordinates)
+        view.show_edits(arrows, marks)
+        proposal = session.state.proposal
+        view.show_trails(display.trails(proposal) if proposal else Arrows())
+        view.show_names(display.class_places(colouring, edits.positions, ~hidden))
+        self._show_legend(colouring)
+        self._mark_selection()
+
+    def colour_by(self, key: str) -> None:
+        """Colour images by their class, their prediction or a column."""
+        self.colour_key = key
+        self._hidden_groups.clear()
+        self.refresh()
+
+    def set_tool(self, tool: str) -> None:
+        """Choose what a drag on empty ground does."""
+        if self.view is not None:
+            self.view.tool = Tool(tool)
+        self._editor.map.set_tool(tool)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self.picker.set_theme(palette)
+        if self.card is not None:
+            self.card.set_theme(palette)
+        if self.view is not None:
+            self.view.set_ink(QColor(palette.text), QColor(palette.canvas))
+
+    def toggle_thumbnails(self) -> None:
+        """Show pictures on the map, or not."""
+        check = self._editor.map.thumbnails_check
+        check.setChecked(not check.isChecked())
+
+    def zoom_to_selection(self) -> None:
+        """Show the selected images, or the whole map."""
+        if self.view is not None:
+            selected = self._desk.selected
+            self.view.zoom_to_fit(selected if len(selected) > 1 else None)
+
+    def shutdown(self) -> None:
+        """Let go of the viewer."""
+        self._dwell.stop()
+        self.picker.close()
+        if self.view is not None:
+            self.view.remove()
+
+    # Selecting
+
+    def select_like(self, key: str) -> None:
+        """Select images that are like the selected ones in some way."""
+        session, chosen = self._desk.session, self._desk.selected
+        if session is None or not self._desk.has_map:
+            return
+        edits, network = session.edits, session.shown.network
+        assert network is not None
+        everything = np.arange(len(session.dataset))
+        guesses = network.predictions.probabilities
+        rows = {
+            "same_class": lambda: np.flatnonzero(
+                np.isin(edits.labels, edits.labels[chosen])
+            ),
+            "same_prediction": lambda: (
+                np.flatnonzero(
+                    np.isin(guesses.argmax(axis=1), guesses[chosen].argmax(axis=1))
+                )
+                if guesses.shape[1]
+                else chosen
+            ),
+            "neighbours": lambda: self._with_neighbours(chosen),
+            "unlabelled": lambda: np.flatnonzero(edits.labels == UNLABELLED),
+            "edited": lambda: np.flatnonzero(edits.edited),
+            "invert": lambda: np.setdiff1d(everything, chosen),
+            "none": lambda: chosen[:0],
+        }[key]()
+        include = self.view is not None and self.view.include_held_out
+        if not include:
+            rows = rows[~session.dataset.held_out[rows]]
+        self._desk.select(rows)
+
+    def _with_neighbours(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        session = self._desk.session
+        assert session is not None
+        drawn = session.shown.map
+        assert drawn is not None
+        near = drawn.neighbours[chosen, :_NEIGHBOURS].ravel()
+        return np.union1d(chosen, near).astype(np.int64)
+
+    # Naming and moving
+
+    def name_selected(self) -> None:
+        """Ask which class the selected images have, where they lie, and pin them."""
+        at = self._movable()
+        if len(at):
+            self._ask(
+                f"{_images(at)} right here: these are …",
+                at,
+                self._positions(at),
+                self._global_place(at),
+                lambda choice: Pin(at, choice.tag) if choice.tag else None,
+            )
+
+    def relabel_selected(self) -> None:
+        """Ask which class the selected images have, whatever their place."""
+        at = self._desk.selected
+        if len(at):
+            self._ask(
+                f"{_images(at)}: these are …",
+                at,
+                self._positions(at),
+                self._global_place(at),
+                lambda choice: Relabel(at, choice.tag),
+                allow_none=True,
+            )
+
+    def apply(self, edit: Edit) -> bool:
+        """Apply an edit, or say why it cannot be; return whether it was."""
+        assert self._desk.session is not None
+        try:
+            self._desk.session.apply(edit)
+        except SpaceEditingError as error:
+            warn(str(error))
+            return False
+        return True
+
+    def _on_dropped(
+        self, at: NDArray[np.int64], places: NDArray[np.float64], pointer: QPoint
+    ) -> None:
+        start = self._positions(at)
+        end = places.astype(np.float32)
+        self._ask(
+            f"Move {_images(at)}: these are …",
+            at,
+            end,
+            pointer,
+            lambda choice: Move(at, start, end, Intent(choice.intent), choice.tag),
+            allow_none=True,
+        )
+
+    def _ask(
+        self,
+        title: str,
+        at: NDArray[np.int64],
+        places: NDArray[np.float32],
+        pointer: QPoint,
+        answer: Callable[[ClassChoice], Edit | None],
+        *,
+        allow_none: bool = False,
+    ) -> None:
+        session = self._desk.session
+        assert session is not None
+        if session.state.proposal:
+            self._clear_drag()
+            warn(
+                "A retraining awaits your decision: accept it or roll it back in the "
+                "Evidence dock first."
+            )
+            return
+        edits = session.edits
+        around = session.surroundings.at(places)
+        votes = around.votes.mean(axis=0)
+        suggested = int(votes.argmax()) if votes.any() else None
+        self.picker.ask(
+            title,
+            edits.class_names,
+            class_colours(len(edits.class_names)),
+            votes,
+            float(around.support.mean()),
+            suggested,
+            allow_none=allow_none,
+        )
+
+        def take(choice: ClassChoice) -> None:
+            edit = answer(choice)
+            if edit is not None:
+                self.apply(edit)
+
+        self._answer = take
+        self.picker.open_at(pointer)
+
+    def _on_choice(self, choice: ClassChoice) -> None:
+        answer, self._answer = self._answer, None
+        self._clear_drag()
+        if answer is not None:
+            answer(choice)
+
+    def _on_dismissed(self) -> None:
+        self._answer = None
+        self._clear_drag()
+
+    def _clear_drag(self) -> None:
+        if self.view is not None:
+            self.view.clear_drag()
+
+    def _on_dragging(self, at: NDArray[np.int64], places: NDArray[np.float64]) -> None:
+        session, view = self._desk.session, self.view
+        assert session is not None
+        assert view is not None
+        step = -(-len(at) // _ASKED_WHILE_DRAGGING)
+        around = session.surroundings.at(places[::step].astype(np.float32))
+        view.show_drag_text(display.describe_place(around, session.edits.class_names))
+
+    # Hovering
+
+    def _on_hovered(self, index: int, place: QPoint, _bounds: QRect) -> None:
+        self._card_place = place
+        if index == self._hovered:
+            return
+        self._hovered = index
+        if self.card is not None:
+            self.card.hide_card()
+        if index < 0:
+            self._dwell.stop()
+        else:
+            self._dwell.start()
+
+    def _show_card(self) -> None:
+        session, thumbnails = self._desk.session, self._desk.thumbnails
+        index = self._hovered
+        if session is None or thumbnails is None or self.card is None or index < 0:
+            return
+        assert self._colouring is not None
+        self.card.show_image(
+            thumbnails[index],
+            display.describe_image(
+                index, session.dataset, session.shown, session.edits
+            ),
+            self._colouring.colours[index],
+            self._card_place,
+        )
+
+    # Within
+
+    def _make_view(self) -> MapView:
+        if self.view is None:
+            canvas = find_canvas(self._editor)
+            view = MapView(self._desk.viewer, canvas)
+            self.card = HoverCard(self._desk.palette, canvas)
+            view.selection_changed.connect(lambda at: self._desk.select(at, view))
+            view.dragging.connect(self._on_dragging)
+            view.dropped.connect(self._on_dropped)
+            view.hovered.connect(self._on_hovered)
+            view.refused.connect(warn)
+            self.view = view
+            self.set_theme(self._desk.palette)
+            panel = self._editor.map
+            view.include_held_out = panel.held_out_check.isChecked()
+            view.toggle_thumbnails(panel.thumbnails_check.isChecked())
+            self._on_pictures()
+        return self.view
+
+    def _on_session(self) -> None:
+        session = self._desk.session
+        assert session is not None
+        self._hidden_groups.clear()
+        self.colour_key = display.usual_key(session.dataset)
+        self._editor.map.set_colour_keys(display.colour_keys(session.dataset))
+        self._editor.map.set_colour_by(self.colour_key)
+        self.refresh()
+
+    def _on_pictures(self) -> None:
+        if self.view is not None and self._desk.thumbnails is not None:
+            self.view.show_thumbnails(self._desk.thumbnails)
+
+    def _on_selection(self, source: object) -> None:
+        if self.view is not None and source is not self.view:
+            self.view.select(self._desk.selected)
+
+    def _mark_selection(self) -> None:
+        if self.view is not None:
+            self.view.select(self._desk.selected)
+
+    def _on_thumbnails(self, on: bool) -> None:
+        if self.view is not None:
+            self.view.toggle_thumbnails(on)
+
+    def _on_held_out(self, on: bool) -> None:
+        if self.view is not None:
+            self.view.include_held_out = on
+
+    def _on_legend(self, *_: object) -> None:
+        visible = self._editor.map.legend.visible_classes
+        self._hidden_groups = set(np.flatnonzero(~visible).tolist())
+        self.refresh()
+
+    def _show_legend(self, colouring: display.Colouring) -> None:
+        names = colouring.names
+        counts = np.bincount(
+            colouring.groups[colouring.groups >= 0], minlength=len(names)
+        )
+        legend = self._editor.map
+        legend.set_legend(names, class_colours(len(names)), counts)
+        visible = np.ones(len(names), bool)
+        visible[[group for group in self._hidden_groups if group < len(names)]] = False
+        legend.legend.set_visible_classes(visible)
+
+    def _positions(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
+        assert self._desk.session is not None
+        return self._desk.session.edits.positions[at]
+
+    def _movable(self) -> NDArray[np.int64]:
+        session, chosen = self._desk.session, self._desk.selected
+        if session is None:
+            return chosen[:0]
+        movable = chosen[~session.dataset.held_out[chosen]]
+        if len(chosen) and not len(movable):
+            warn("These images are held out to measure accuracy: relabel them instead.")
+        return movable
+
+    def _global_place(self, at: NDArray[np.int64]) -> QPoint:
+        assert self.view is not None
+        middle = self.view.viewport.to_canvas(self._positions(at).mean(axis=0)[None])[0]
+        width, height = self.view.viewport.size
+        x, y = np.clip(middle, 20, [width - 20, height - 20]).astype(int).tolist()
+        return self.view.canvas.mapToGlobal(QPoint(x, y))
+
+
+def _images(at: NDArray[np.int64]) -> str:
+    return "1 image" if len(at) == 1 else f"{len(at):,} images"

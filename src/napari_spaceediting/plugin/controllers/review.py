@@ -1,0 +1,175 @@
+"""Guided review: one proposal after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_spaceediting.editing.edits import Move, Pin
+from napari_spaceediting.editing.guidance import Proposal, ProposalKind
+from napari_spaceediting.plugin.controllers.gallery import GalleryController
+from napari_spaceediting.plugin.controllers.map import MapController
+from napari_spaceediting.plugin.desk import Desk
+from napari_spaceediting.plugin.map.overlay import Arrows
+from napari_spaceediting.plugin.panels.guidance_panel import ProposalCard
+from napari_spaceediting.plugin.panels.space_editor import GUIDANCE, SpaceEditor
+from napari_spaceediting.plugin.views.palette import UNLABELLED_COLOUR, class_colours
+from napari_spaceediting.plugin.views.section import ACTIVE, TODO
+
+_TITLES = {
+    ProposalKind.MISLABELLED: "probably mislabelled",
+    ProposalKind.GROUP: "a group to name",
+    ProposalKind.AMBIGUOUS: "between two classes",
+}
+_SHOWN = 12
+
+
+class ReviewController:
+    """Connects guidance with the map and the session.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    editor : SpaceEditor
+        Its guidance panel belongs here.
+    on_map : MapController
+        Shows proposals and applies edits.
+    gallery : GalleryController
+        Shows all that is proposed.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        editor: SpaceEditor,
+        on_map: MapController,
+        gallery: GalleryController,
+    ) -> None:
+        self._desk = desk
+        self._editor = editor
+        self._map = on_map
+        self._gallery = gallery
+        self._queue: list[Proposal] = []
+        self._at = 0
+        self._decided: set[int] = set()
+        panel = editor.guidance
+        panel.refresh_requested.connect(self.find)
+        panel.answered.connect(self.answer)
+        panel.moved.connect(self._step)
+        desk.session_changed.connect(self.clear)
+        desk.rounds_changed.connect(self.clear)
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The proposal at hand."""
+        return self._queue[self._at] if self._at < len(self._queue) else None
+
+    def find(self) -> None:
+        """Look for what is worth a decision."""
+        if self._desk.session is not None and self._desk.has_map:
+            self._desk.reading.run(self._desk.session.guiding(), self._take)
+
+    def clear(self) -> None:
+        """Forget all proposals."""
+        self._take([], show=False)
+
+    def answer(self, answer: str) -> None:
+        """Take the answer to the proposal at hand: yes, no, unsure or elsewhere."""
+        proposal = self.proposal
+        if proposal is None:
+            return
+        if answer == "elsewhere":
+            self._desk.select(proposal.indices)
+            self._map.name_selected()
+        if answer == "yes" and not self._accept(proposal):
+            return
+        if answer == "no" and not self._keep(proposal):
+            return
+        if answer != "unsure":
+            self._decided.add(self._at)
+        self._step(1)
+
+    def _accept(self, proposal: Proposal) -> bool:
+        session = self._desk.session
+        assert session is not None
+        if proposal.tag is None:
+            return False
+        at = proposal.indices
+        if proposal.place is None:
+            return self._map.apply(Pin(at, proposal.tag))
+        start = session.edits.positions[at]
+        end = (start + (proposal.place - start.mean(axis=0))).astype(np.float32)
+        return self._map.apply(Move(at, start, end, tag=proposal.tag))
+
+    def _keep(self, proposal: Proposal) -> bool:
+        """Confirm the label that was doubted; other proposals are only put aside."""
+        session = self._desk.session
+        assert session is not None
+        label = int(session.edits.labels[proposal.indices[0]])
+        if proposal.kind is ProposalKind.MISLABELLED and label >= 0:
+            return self._map.apply(
+                Pin(proposal.indices, session.edits.class_names[label])
+            )
+        return True
+
+    def _take(self, queue: list[Proposal], show: bool = True) -> None:
+        self._queue, self._at = queue, 0
+        self._decided = set()
+        images = [proposal.indices for proposal in queue]
+        self._gallery.proposed = np.concatenate([*images, np.empty(0, np.int64)])
+        self._show(select=show)
+
+    def _step(self, by: int) -> None:
+        self._at = int(np.clip(self._at + by, 0, len(self._queue)))
+        self._show()
+
+    def _show(self, select: bool = True) -> None:
+        panel, proposal = self._editor.guidance, self.proposal
+        panel.show_counts(len(self._decided), len(self._queue))
+        panel.show_proposal(None if proposal is None else self._card(proposal))
+        count = f"{self._at + 1} of {len(self._queue)}" if proposal else ""
+        self._editor.set_status(GUIDANCE, count, ACTIVE if proposal else TODO)
+        self._show_arrow(proposal)
+        if select and proposal is not None:
+            self._desk.select(proposal.indices)
+
+    def _card(self, proposal: Proposal) -> ProposalCard:
+        n = len(proposal.indices)
+        these = "it" if n == 1 else f"these {n}"
+        if proposal.tag is None:
+            action = "Name their class"
+        elif proposal.place is None:
+            action = f"Name {these} {proposal.tag}"
+        else:
+            action = f"Move {these} to {proposal.tag}"
+        thumbnails = self._desk.thumbnails
+        return ProposalCard(
+            position=self._at + 1,
+            count=len(self._queue),
+            title=_TITLES[proposal.kind],
+            reason=proposal.reason,
+            action=action,
+            thumbnails=(
+                None if thumbnails is None else thumbnails[proposal.indices[:_SHOWN]]
+            ),
+            yes_reason="" if proposal.tag else "No class is known yet: use Elsewhere.",
+        )
+
+    def _show_arrow(self, proposal: Proposal | None) -> None:
+        view, session = self._map.view, self._desk.session
+        if view is None or session is None:
+            return
+        if proposal is None or proposal.place is None or proposal.tag is None:
+            view.show_proposal(Arrows())
+            return
+        names = session.edits.class_names
+        palette = np.vstack([class_colours(len(names)), UNLABELLED_COLOUR])
+        tag = names.index(proposal.tag) if proposal.tag in names else -1
+        start = session.edits.positions[proposal.indices].mean(axis=0)
+        view.show_proposal(
+            Arrows(
+                start[None],
+                proposal.place[None],
+                palette[[tag]].astype(np.float32),
+            )
+        )

@@ -1,0 +1,483 @@
+"""Opening, training, mapping, retraining and saving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from napari.layers import Image, Labels
+from napari.settings import get_plugin_settings
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.open import (
+    OpenDataset,
+    OpenObjects,
+    OpenSample,
+    OpenStack,
+)
+from napari_spaceediting.data.samples import SAMPLES
+from napari_spaceediting.data.thumbnails import PackThumbnails
+from napari_spaceediting.editing.retrain import RetrainResult
+from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.jobs.job import Job, Progress
+from napari_spaceediting.network.jobs import TrainedNetwork
+from napari_spaceediting.network.spec import (
+    BACKBONES,
+    ClassifierSpec,
+    TrainSettings,
+)
+from napari_spaceediting.plugin.desk import Desk, complain, tell
+from napari_spaceediting.plugin.panels.data_panel import DatasetSummary
+from napari_spaceediting.plugin.panels.space_editor import (
+    DATA,
+    EDITS,
+    GUIDANCE,
+    MAP,
+    NETWORK,
+    RETRAIN,
+    SpaceEditor,
+)
+from napari_spaceediting.plugin.runner import in_thread
+from napari_spaceediting.plugin.views.section import ACTIVE, DONE, TODO
+from napari_spaceediting.projection.layout import MapResult
+from napari_spaceediting.projection.warm_up import WarmUp
+from napari_spaceediting.session.session import Session, new_session
+from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.session.storage import SUFFIX, load_session, save_session
+
+R = TypeVar("R")
+
+_SMALL = 96
+"""Longer side in pixels up to which the small network trains by itself."""
+_FEW = 20_000
+"""Images up to which thumbnails have their full size."""
+
+
+class WorkController:
+    """Runs what takes long, and hands the results to the session.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    editor : SpaceEditor
+        Its data, network and retrain panels and its job bar belong here.
+    """
+
+    def __init__(self, desk: Desk, editor: SpaceEditor) -> None:
+        self._desk = desk
+        self._editor = editor
+        self._saved: SessionState | None = None
+        self._spec = ClassifierSpec()
+        self._show_figures: Callable[[Progress], None] | None = None
+        for runner in (desk.reading, desk.training):
+            runner.started.connect(editor.job_bar.start)
+            runner.progressed.connect(self._on_progress)
+            runner.finished.connect(lambda name: editor.job_bar.finish(f"{name}: done"))
+            runner.cancelled.connect(self._on_cancelled)
+            runner.failed.connect(self._on_failed)
+            for signal in (runner.started, runner.finished, runner.failed):
+                signal.connect(self._update)
+        editor.job_bar.cancel_requested.connect(self.cancel)
+        data = editor.data
+        data.set_samples([(key, sample.title) for key, sample in SAMPLES.items()])
+        data.sample_requested.connect(self.open_sample)
+        data.folder_requested.connect(self._ask_folder)
+        data.file_requested.connect(self._ask_file)
+        data.session_requested.connect(self._ask_session)
+        data.layers_requested.connect(self.open_layers)
+        data.save_requested.connect(self.save)
+        data.save_as_requested.connect(self.save_as)
+        editor.network.set_backbones(BACKBONES)
+        editor.network.train_requested.connect(self.train)
+        editor.map.redraw_requested.connect(self.draw_map)
+        editor.retrain.retrain_requested.connect(self.retrain)
+        desk.session_changed.connect(self._on_session)
+        for signal in (desk.edits_changed, desk.shown_changed, desk.rounds_changed):
+            signal.connect(self._update)
+        desk.rounds_changed.connect(self._autosave)
+        layers = desk.viewer.layers.events
+        layers.inserted.connect(self._list_layers)
+        layers.removed.connect(self._list_layers)
+        self._list_layers()
+        self._update()
+        desk.training.warm_up(WarmUp())
+
+    # Opening
+
+    def open_sample(self, name: str, labels_per_class: int | None = None) -> None:
+        """Open one of the samples, with all labels or only some of each class."""
+        self._open(OpenSample(name, self._seed, labels_per_class))
+
+    def open_path(self, path: Path) -> None:
+        """Open a saved session, or images."""
+        if path.suffix == SUFFIX:
+            self.open_session(path)
+        else:
+            self._open(OpenDataset(path, seed=self._seed))
+
+    def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
+        """Open a stack of images, or the objects of a segmentation."""
+        layers = self._desk.viewer.layers
+        if labels:
+            job: Job[ImageDataset] = OpenObjects(
+                layers[image].data,
+                layers[labels].data,
+                title=f"Objects of {labels}",
+                seed=self._seed,
+                **options,
+            )
+        else:
+            job = OpenStack(
+                layers[image].data,
+                title=image,
+                channel_axis=options.get("channel_axis"),
+                seed=self._seed,
+            )
+        self._open(job)
+
+    def open_session(self, path: Path) -> None:
+        """Open a saved session and go on where one was."""
+        if self._may_leave():
+            in_thread(
+                lambda: load_session(path),
+                lambda state: self._take_state(state, path),
+                complain,
+            )
+
+    def _open(self, job: Job[ImageDataset]) -> None:
+        if self._may_leave():
+            self._desk.reading.run(job, self._on_dataset)
+
+    def _on_dataset(self, dataset: ImageDataset) -> None:
+        session = new_session(
+            dataset,
+            train=self._preferred_training(),
+            seed=self._seed,
+            cache_dir=self._cache_dir,
+        )
+        self._saved = None
+        self._spec = ClassifierSpec(
+            backbone="small_cnn" if max(dataset.image_size) <= _SMALL else "resnet18",
+            weights=None if max(dataset.image_size) <= _SMALL else "pretrained",
+        )
+        if self._spec.weights is not None:
+            session.set_train_settings(
+                replace(session.state.train, trainable="head", epochs=60)
+            )
+        self._desk.take_session(session, None)
+        self._draw_thumbnails()
+        if self._spec.weights is None:
+            self.train(self._spec, session.state.train)
+        else:
+            self._editor.open_section(NETWORK)
+
+    def _take_state(self, state: SessionState, path: Path) -> None:
+        self._saved = state
+        network = state.checkpoint.network
+        self._spec = network.spec if network else ClassifierSpec()
+        self._desk.take_session(Session(state, self._cache_dir), path)
+        self._desk.rounds_changed.emit()
+        self._draw_thumbnails()
+
+    def _draw_thumbnails(self) -> None:
+        session = self._desk.session
+        assert session is not None
+        full = self._preferences().display.thumbnail_size
+        size = full if len(session.dataset) <= _FEW else min(full, 32)
+
+        def take(thumbnails: Any) -> None:
+            if session is self._desk.session:
+                self._desk.thumbnails = thumbnails
+                self._desk.thumbnails_changed.emit()
+
+        self._desk.reading.run(PackThumbnails(session.dataset, size), take)
+
+    # Training and mapping
+
+    def train(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
+        """Train the network, and draw its map."""
+        session = self._session()
+        self._spec = spec
+        session.set_train_settings(settings)
+        network = self._editor.network
+        network.clear_curve()
+
+        def show(progress: Progress) -> None:
+            if "loss" in progress.metrics:
+                accuracy = progress.metrics.get("validation_accuracy")
+                network.show_progress(progress.done, progress.metrics["loss"], accuracy)
+
+        def take(trained: TrainedNetwork) -> None:
+            session.take_network(trained)
+            self._tell_trained(trained)
+            self.draw_map(session.state.map.method)
+
+        self._run(session.training(spec), take, show)
+
+    def draw_map(self, method: str) -> None:
+        """Draw the map of the network."""
+        session = self._session()
+        session.set_map_settings(replace(session.state.map, method=method))
+
+        def take(drawn: MapResult) -> None:
+            session.take_map(drawn)
+            self._tell_map(drawn)
+            self._editor.fold_section(DATA)
+            self._editor.open_section(MAP)
+            self._editor.open_section(GUIDANCE)
+
+        self._run(session.mapping(), take)
+
+    def retrain(self, settings: RetrainSettings | None = None) -> None:
+        """Retrain with the open edits; the outcome awaits a decision."""
+        session = self._session()
+        if settings is not None:
+            session.set_retrain_settings(settings)
+        panel = self._editor.retrain
+        try:
+            job = session.retraining()
+        except SpaceEditingError as error:
+            complain(error)
+            return
+        panel.clear_curve()
+
+        def show(progress: Progress) -> None:
+            if "loss" in progress.metrics:
+                panel.show_progress(progress.done, progress.metrics["loss"])
+
+        def redraw(result: RetrainResult) -> None:
+            self._run(
+                session.remapping(result), lambda drawn: self._propose(result, drawn)
+            )
+
+        self._run(job, redraw, show)
+
+    def cancel(self) -> None:
+        """Cancel whatever runs."""
+        self._desk.reading.cancel()
+        self._desk.training.cancel()
+
+    def _propose(self, result: RetrainResult, drawn: MapResult) -> None:
+        self._session().propose(result, drawn)
+        self._tell_map(drawn)
+
+    def _run(
+        self,
+        job: Job[R],
+        then: Callable[[R], None],
+        show: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._show_figures = show
+        self._desk.training.run(job, then)
+
+    # Saving
+
+    def save(self) -> None:
+        """Save the session where it was saved before, or ask where."""
+        if self._desk.path is None:
+            self.save_as()
+        else:
+            self.save_to(self._desk.path)
+
+    def save_as(self) -> None:
+        """Ask where to save the session."""
+        start = str(self._desk.path or f"{self._session().dataset.name}{SUFFIX}")
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._editor, "Save the session", start, f"Session (*{SUFFIX})"
+        )
+        if chosen:
+            self.save_to(Path(chosen).with_suffix(SUFFIX))
+
+    def save_to(self, path: Path) -> None:
+        """Save the session in a folder, beside the window."""
+        state = self._session().state
+
+        def saved(_: None) -> None:
+            self._saved, self._desk.path = state, path
+            self._update()
+
+        in_thread(lambda: save_session(state, path), saved, complain)
+
+    def _autosave(self) -> None:
+        if self._desk.path is not None and self._preferences().storage.autosave:
+            self.save_to(self._desk.path)
+
+    def _may_leave(self) -> bool:
+        """Ask before unsaved edits or rounds are left behind."""
+        session = self._desk.session
+        if session is None or session.state is self._saved:
+            return True
+        state = session.state
+        if not (state.log.done or state.rounds):
+            return True
+        answer = QMessageBox.question(
+            self._editor,
+            "Unsaved work",
+            f"The session on {session.dataset.name} has edits or rounds that are not "
+            "saved. Leave them?",
+        )
+        return answer == QMessageBox.StandardButton.Yes
+
+    # Asking
+
+    def _ask_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self._editor, "Folder of images")
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def _ask_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self._editor,
+            "Table or array of images",
+            "",
+            "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)",
+        )
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def _ask_session(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(
+            self._editor, f"Session folder (*{SUFFIX})"
+        )
+        if chosen:
+            self.open_session(Path(chosen))
+
+    # What the panels say
+
+    def _on_session(self) -> None:
+        session = self._session()
+        dataset = session.dataset
+        self._editor.data.show_dataset(
+            DatasetSummary(
+                name=dataset.name,
+                lines=dataset.summary(),
+                scaling=dataset.scaling.describe(),
+                skipped=tuple((entry.name, entry.reason) for entry in dataset.skipped),
+                notes=dataset.notes,
+            )
+        )
+        self._editor.network.set_settings(self._spec, session.state.train)
+        self._editor.network.clear_curve()
+        self._editor.map.set_method(session.state.map.method)
+        self._editor.retrain.set_settings(session.state.retrain)
+        self._editor.retrain.clear_curve()
+        self._update()
+
+    def _on_progress(self, progress: Progress, remaining: float | None) -> None:
+        self._editor.job_bar.report(progress, remaining)
+        if self._show_figures is not None:
+            self._show_figures(progress)
+
+    def _on_cancelled(self, name: str) -> None:
+        self._editor.job_bar.finish(f"{name}: cancelled; nothing was changed")
+        self._update()
+
+    def _on_failed(self, sentence: str) -> None:
+        self._editor.job_bar.fail(sentence)
+        complain(sentence)
+
+    def _tell_trained(self, trained: TrainedNetwork) -> None:
+        scores = [epoch.validation_accuracy for epoch in trained.train.history]
+        known = [score for score in scores if score == score]
+        best = f": validation accuracy {max(known):.1%}" if known else ""
+        self._editor.network.show_status(
+            f"{trained.spec.backbone} on {trained.train.device}{best}"
+        )
+        for note in trained.notes:
+            tell(note)
+
+    def _tell_map(self, drawn: MapResult) -> None:
+        trust = drawn.quality.trustworthiness
+        self._editor.map.show_quality(
+            f"{trust:.0%} of the neighbours on the map are true ones. {drawn.note}"
+            if trust == trust
+            else drawn.note
+        )
+
+    def _list_layers(self, _event: object = None) -> None:
+        layers = self._desk.viewer.layers
+        self._editor.data.set_layers(
+            [layer.name for layer in layers if isinstance(layer, Image)],
+            [layer.name for layer in layers if isinstance(layer, Labels)],
+        )
+
+    def _update(self, *_: object) -> None:
+        """Say in every section how its step stands and whether it can be used."""
+        editor, session, desk = self._editor, self._desk.session, self._desk
+        busy = "Wait until the running work is done, or cancel it."
+        editor.data.set_enabled(not desk.reading.is_running, busy)
+        steps = (NETWORK, MAP, GUIDANCE, EDITS, RETRAIN)
+        if session is None:
+            editor.set_status(DATA, "", ACTIVE)
+            for key in steps:
+                editor.set_available(key, False, "Open images first")
+            return
+        state, shown = session.state, session.shown
+        editor.data.show_saved(desk.path, state is not self._saved)
+        editor.set_status(DATA, f"{len(session.dataset):,} images", DONE)
+        editor.set_available(NETWORK, True)
+        trained = shown.network is not None
+        editor.set_status(
+            NETWORK,
+            shown.network.spec.backbone if shown.network else "",
+            DONE if trained else ACTIVE,
+        )
+        for key in steps[1:]:
+            editor.set_available(key, trained, "Train a network first")
+        editor.set_status(MAP, shown.map.method.upper() if shown.map else "", DONE)
+        decide = "Accept or roll back the last round first (Evidence)."
+        training = desk.training.is_running
+        locked = busy if training else decide if state.proposal else ""
+        keep_map = "Retrain with the edits, or take them back, before a new map."
+        has_edits = bool(state.log.done)
+        editor.network.set_enabled(
+            not (locked or has_edits), locked or (keep_map if has_edits else "")
+        )
+        editor.map.set_enabled(
+            not (locked or has_edits), locked or (keep_map if has_edits else "")
+        )
+        edited = trained and bool(session.edits.edited.any())
+        editor.retrain.set_enabled(
+            edited and not locked,
+            locked
+            or "Move, pin or relabel images first; the network learns from that.",
+        )
+        editor.set_status(
+            RETRAIN,
+            "running" if training else "to decide" if state.proposal else "",
+            ACTIVE if edited or state.proposal else TODO,
+        )
+
+    # Preferences
+
+    @staticmethod
+    def _preferences() -> Any:
+        return get_plugin_settings("napari-spaceediting")
+
+    def _preferred_training(self) -> TrainSettings:
+        wanted = self._preferences().training
+        return TrainSettings(
+            epochs=wanted.epochs,
+            learning_rate=float(wanted.learning_rate),
+            device=wanted.device,
+            seed=wanted.seed,
+        )
+
+    @property
+    def _seed(self) -> int:
+        return int(self._preferences().training.seed)
+
+    @property
+    def _cache_dir(self) -> Path | None:
+        folder = self._preferences().storage.cache_folder
+        return Path(folder).expanduser() if folder else None
+
+    def _session(self) -> Session:
+        if self._desk.session is None:
+            raise SpaceEditingError("No images are open: open some first.")
+        return self._desk.session

@@ -1,0 +1,108 @@
+"""What the controllers of one viewer share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.utils.notifications import show_error, show_info, show_warning
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin.runner import JobRunner
+from napari_spaceediting.plugin.views.palette import Palette
+from napari_spaceediting.session.session import Session
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+NOTHING = np.empty(0, np.int64)
+
+
+class Desk(QObject):
+    """The open session, the selection, the pictures and the background work.
+
+    Signals
+    -------
+    session_changed
+        Another session is open, or it was replaced.
+    edits_changed, shown_changed, rounds_changed
+        As the session's own, of whichever session is open.
+    selection_changed(object)
+        Who selected: the view that asked, or None.
+    thumbnails_changed
+        There are other pictures.
+    theme_changed(Palette)
+        napari has another theme.
+    """
+
+    session_changed = Signal()
+    edits_changed = Signal()
+    shown_changed = Signal()
+    rounds_changed = Signal()
+    selection_changed = Signal(object)
+    thumbnails_changed = Signal()
+    theme_changed = Signal(object)
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.reading = JobRunner(self)
+        self.training = JobRunner(self)
+        self.session: Session | None = None
+        self.path: Path | None = None
+        self.selected = NOTHING
+        self.thumbnails: NDArray[np.uint8] | None = None
+
+    @property
+    def palette(self) -> Palette:
+        """Colours of napari's theme."""
+        return Palette.from_theme_id(self.viewer.theme)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether there is a map to work on."""
+        return self.session is not None and self.session.shown.map is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether work is going on that the session waits for."""
+        return self.training.is_running or self.reading.is_running
+
+    def take_session(self, session: Session, path: Path | None) -> None:
+        """Work on a session from now on."""
+        self.training.cancel()
+        self.session, self.path = session, path
+        self.selected, self.thumbnails = NOTHING, None
+        session.edits_changed.connect(self.edits_changed.emit)
+        session.shown_changed.connect(self.shown_changed.emit)
+        session.rounds_changed.connect(self.rounds_changed.emit)
+        self.session_changed.emit()
+        self.selection_changed.emit(None)
+
+    def select(self, indices: NDArray[np.int64], source: object = None) -> None:
+        """Select images, everywhere."""
+        self.selected = np.asarray(indices, np.int64)
+        self.selection_changed.emit(source)
+
+    def shutdown(self) -> None:
+        """End all background work."""
+        self.reading.shutdown()
+        self.training.shutdown()
+
+
+def tell(text: str) -> None:
+    """Show a message that needs nothing to be done."""
+    show_info(text)
+
+
+def warn(text: str) -> None:
+    """Show a message about something that was not done."""
+    show_warning(text)
+
+
+def complain(error: SpaceEditingError | str) -> None:
+    """Show what failed."""
+    show_error(str(error))

@@ -1,0 +1,182 @@
+"""Runs jobs beside the window and reports on the main thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, Signal
+
+from napari_spaceediting.errors import JobCancelled, SpaceEditingError
+from napari_spaceediting.jobs.job import Estimate, Job, Progress
+from napari_spaceediting.jobs.worker import WorkerProcess
+
+R = TypeVar("R")
+
+_POLL = 0.02
+"""Seconds between two looks at whether the process is free."""
+
+
+class JobRunner(QObject):
+    """Runs one job at a time in a worker process.
+
+    A thread of napari's waits for the process, so that napari knows that something is
+    running. A result is handed over on the main thread; of a job that failed or was
+    cancelled nothing is.
+
+    Signals
+    -------
+    started(str)
+        A job began: its name.
+    progressed(Progress, float or None)
+        How far it is, and the seconds that it will still take.
+    finished(str), cancelled(str)
+        It ended: its name.
+    failed(str)
+        It failed: one sentence.
+    """
+
+    started = Signal(str)
+    progressed = Signal(object, object)
+    finished = Signal(str)
+    cancelled = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._process = WorkerProcess()
+        self._current: _Call | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a job runs that somebody waits for."""
+        return self._current is not None
+
+    def warm_up(self, job: Job[Any]) -> None:
+        """Run a job that nobody waits for; the next job begins when it is done."""
+        self._start(_Call(job))
+
+    def run(self, job: Job[R], then: Callable[[R], None]) -> None:
+        """Run a job and hand its result over; a job that still runs is dropped."""
+        self.cancel()
+        call = _Call(job)
+        self._current = call
+        estimate = Estimate()
+
+        def report(progress: Progress) -> None:
+            if call is self._current:
+                self.progressed.emit(progress, estimate.update(progress))
+
+        def end(outcome: Any) -> None:
+            if call is self._current:
+                self._current = None
+                self._end(job.name, then, outcome)
+
+        self.started.emit(job.name)
+        self._start(call, report, end)
+
+    def cancel(self) -> None:
+        """Cancel the job that runs."""
+        if self._current is not None:
+            self._current.cancel(self._process)
+
+    def shutdown(self) -> None:
+        """End the process at once; no result is handed over any more."""
+        self._current = None
+        self._process.shutdown()
+
+    def _start(
+        self,
+        call: _Call,
+        report: Callable[[Progress], None] | None = None,
+        end: Callable[[Any], None] | None = None,
+    ) -> None:
+        worker = create_worker(
+            call.steps, self._process, _start_thread=False, _ignore_errors=True
+        )
+        if report is not None and end is not None:
+            worker.yielded.connect(report)
+            worker.returned.connect(end)
+        worker.start()
+
+    def _end(self, name: str, then: Callable[[Any], None], outcome: Any) -> None:
+        if isinstance(outcome, JobCancelled):
+            self.cancelled.emit(name)
+            return
+        try:
+            if isinstance(outcome, SpaceEditingError):
+                raise outcome
+            then(outcome)
+        except SpaceEditingError as error:
+            self.failed.emit(str(error))
+        else:
+            if not self.is_running:
+                self.finished.emit(name)
+
+
+class _Call:
+    """One job on its way, from the thread that waits for it."""
+
+    def __init__(self, job: Job[Any]) -> None:
+        self._job = job
+        self._cancelled = threading.Event()
+        self._begun = False
+
+    def cancel(self, process: WorkerProcess) -> None:
+        """Stop the job, or its waiting for the process to be free."""
+        self._cancelled.set()
+        if self._begun:
+            process.cancel()
+
+    def steps(self, process: WorkerProcess) -> Generator[Progress, None, Any]:
+        """Run the job when the process is free.
+
+        Errors are returned, because napari swallows some of those that are raised in
+        a generator.
+        """
+        try:
+            while process.is_running and not self._cancelled.wait(_POLL):
+                pass
+            if self._cancelled.is_set():
+                raise JobCancelled(f"{self._job.name} was cancelled.")
+            steps = process.run(self._job)
+            self._begun = True
+            return (yield from steps)
+        except SpaceEditingError as error:
+            return error
+
+
+def in_thread(
+    work: Callable[[], R],
+    then: Callable[[R], None],
+    failed: Callable[[SpaceEditingError], None],
+) -> None:
+    """Do short work on files in a thread and hand over what came of it.
+
+    Parameters
+    ----------
+    work : callable
+        What to do; it touches nothing that changes.
+    then : callable
+        Takes its result, on the main thread.
+    failed : callable
+        Takes the error instead, on the main thread.
+    """
+
+    def safely() -> R | SpaceEditingError:
+        try:
+            return work()
+        except SpaceEditingError as error:
+            return error
+
+    def end(outcome: Any) -> None:
+        if isinstance(outcome, SpaceEditingError):
+            failed(outcome)
+        else:
+            then(outcome)
+
+    worker = create_worker(safely, _start_thread=False, _ignore_errors=True)
+    worker.returned.connect(end)
+    worker.start()

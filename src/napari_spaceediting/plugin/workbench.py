@@ -1,0 +1,179 @@
+"""One workbench for each viewer: the docks, and the controllers behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from napari.plugins import menu_item_template
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from napari_spaceediting.plugin.controllers.edits import EditsController
+from napari_spaceediting.plugin.controllers.evidence import EvidenceController
+from napari_spaceediting.plugin.controllers.gallery import GalleryController
+from napari_spaceediting.plugin.controllers.map import MapController
+from napari_spaceediting.plugin.controllers.review import ReviewController
+from napari_spaceediting.plugin.controllers.work import WorkController
+from napari_spaceediting.plugin.desk import Desk
+from napari_spaceediting.plugin.keys import KEYS
+from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
+from napari_spaceediting.plugin.views.evidence_panel import EvidencePanel
+from napari_spaceediting.plugin.views.gallery import ImageGallery
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+PLUGIN = "napari-spaceediting"
+EDITOR, GALLERY, EVIDENCE = "Space Editor", "Image Gallery", "Evidence"
+_WIDTH, _HEIGHT = 380, 300
+"""Of the docks at first, in pixels."""
+
+
+class Workbench:
+    """The views and controllers of one viewer; they live as long as it does.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.desk = Desk(viewer)
+        palette = self.desk.palette
+        self.editor = SpaceEditor(palette)
+        self.gallery = ImageGallery(palette)
+        self.evidence = EvidencePanel(palette)
+        self.map = MapController(self.desk, self.editor)
+        self.galleries = GalleryController(self.desk, self.gallery, self.map)
+        self.edits = EditsController(self.desk, self.editor, self.map)
+        self.review = ReviewController(self.desk, self.editor, self.map, self.galleries)
+        self.rounds = EvidenceController(self.desk, self.evidence, self.galleries)
+        self.work = WorkController(self.desk, self.editor)
+        self._viewer = viewer
+        self._bound = False
+        viewer.events.theme.connect(self._on_theme)
+        self.desk.shown_changed.connect(self._bind_keys)
+        self.desk.session_changed.connect(self._bind_keys)
+        self.desk.rounds_changed.connect(self._reveal_evidence)
+
+    def commands(self) -> dict[str, Callable[[], object]]:
+        """Return what keys can do, by name."""
+        return {
+            "tool_move": lambda: self.map.set_tool("move"),
+            "tool_lasso": lambda: self.map.set_tool("lasso"),
+            "tool_box": lambda: self.map.set_tool("box"),
+            "select_none": lambda: self.map.select_like("none"),
+            "select_neighbours": lambda: self.map.select_like("neighbours"),
+            "name_selected": self.map.name_selected,
+            "relabel_selected": self.map.relabel_selected,
+            "toggle_thumbnails": self.map.toggle_thumbnails,
+            "zoom_to_selection": self.map.zoom_to_selection,
+            "answer_yes": lambda: self.review.answer("yes"),
+            "answer_no": lambda: self.review.answer("no"),
+            "answer_unsure": lambda: self.review.answer("unsure"),
+            "answer_elsewhere": lambda: self.review.answer("elsewhere"),
+            "undo": self.edits.undo,
+            "redo": self.edits.redo,
+            "retrain": self._retrain,
+        }
+
+    def show_docks(self) -> None:
+        """Open all docks: the editor on the right, the others below the map."""
+        window = self._viewer.window
+        views: dict[str, tuple[QWidget, str]] = {
+            EDITOR: (self.editor, "right"),
+            GALLERY: (self.gallery, "bottom"),
+            EVIDENCE: (self.evidence, "bottom"),
+        }
+        for name, (view, area) in views.items():
+            if _dock_of(view) is None:
+                window.add_dock_widget(
+                    view,
+                    name=menu_item_template.format(PLUGIN, name),
+                    area=area,
+                    add_vertical_stretch=False,
+                )
+        self._arrange()
+
+    def show_docks_later(self) -> None:
+        """Open all docks as soon as napari has docked the one it asked for."""
+        QTimer.singleShot(0, self.show_docks)
+
+    def shutdown(self) -> None:
+        """End all background work and let go of the viewer."""
+        self.desk.shutdown()
+        self.map.shutdown()
+
+    def _arrange(self) -> None:
+        main = self.editor.window()
+        editor = _dock_of(self.editor)
+        gallery, evidence = _dock_of(self.gallery), _dock_of(self.evidence)
+        assert isinstance(main, QMainWindow)
+        main.tabifyDockWidget(gallery, evidence)
+        gallery.raise_()
+        main.resizeDocks([editor], [_WIDTH], Qt.Orientation.Horizontal)
+        main.resizeDocks([gallery], [_HEIGHT], Qt.Orientation.Vertical)
+
+    def _bind_keys(self) -> None:
+        """Bind the keys to the layer of the map, when there is a new one."""
+        layer = self.map.view.layer if self.map.view else None
+        if layer is None or layer.metadata.get(PLUGIN) is self:
+            return
+        layer.metadata[PLUGIN] = self
+        commands = self.commands()
+        for entry in KEYS:
+            layer.bind_key(entry.key, _calls(commands[entry.command]), overwrite=True)
+
+    def _retrain(self) -> None:
+        if self.editor.retrain.isEnabled():
+            self.work.retrain(self.editor.retrain.settings())
+
+    def _reveal_evidence(self) -> None:
+        dock = _dock_of(self.evidence)
+        session = self.desk.session
+        if dock is not None and session is not None and session.state.proposal:
+            dock.show()
+            dock.raise_()
+
+    def _on_theme(self) -> None:
+        palette = self.desk.palette
+        for view in (self.editor, self.gallery, self.evidence):
+            view.set_theme(palette)
+        self.desk.theme_changed.emit(palette)
+
+
+_WORKBENCHES: dict[int, Workbench] = {}
+
+
+def workbench_of(viewer: Viewer) -> Workbench:
+    """Return the workbench of a viewer, made when it is first asked for.
+
+    It ends with the window that its views are docked in.
+    """
+    key = id(viewer)
+    if key not in _WORKBENCHES:
+        made = Workbench(viewer)
+        _WORKBENCHES[key] = made
+
+        def end() -> None:
+            made.desk.shutdown()
+            _WORKBENCHES.pop(key, None)
+
+        made.editor.destroyed.connect(end)
+    return _WORKBENCHES[key]
+
+
+def _calls(command: Callable[[], object]) -> Callable[[object], None]:
+    def call(_layer: object) -> None:
+        command()
+
+    return call
+
+
+def _dock_of(view: QWidget) -> QDockWidget | None:
+    parent = view.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
