@@ -3,6 +3,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.plugin.panels.controls import choose
 from napari_spaceediting.plugin.panels.network_panel import FILE, NetworkPanel
 
 LEFT = Qt.MouseButton.LeftButton
@@ -84,8 +85,12 @@ def test_weights_of_a_file_train_the_head(panel, qtbot, monkeypatch):
     assert panel.weights_combo.currentText() == "File: moths.safetensors"
 
 
-def test_a_cancelled_file_dialog_changes_nothing(panel, qtbot, monkeypatch):
+@pytest.mark.parametrize("backbone", ["small_cnn", "resnet18"])
+def test_a_cancelled_file_dialog_changes_nothing(panel, qtbot, monkeypatch, backbone):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    if backbone != "small_cnn":
+        pick(qtbot, panel.backbone_combo, backbone)
+    choose(panel.trainable_combo, "last_block")
     before = panel.settings()
     qtbot.keyClick(panel.weights_combo, Qt.Key.Key_End)
     assert panel.settings() == before
