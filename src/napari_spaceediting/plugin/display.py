@@ -183,6 +183,8 @@ def caption(index: int, checkpoint: Checkpoint, edits: EditState) -> str:
         return own
     probabilities = network.predictions.probabilities[index]
     best = int(probabilities.argmax())
+    if label < 0:
+        return f"{edits.class_names[best]}? {probabilities[best]:.0%}"
     if best == label:
         return f"{own} {probabilities[best]:.0%}"
     return f"{own} → {edits.class_names[best]} {probabilities[best]:.0%}"

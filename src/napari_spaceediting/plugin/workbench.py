@@ -111,6 +111,12 @@ class Workbench:
         editor = _dock_of(self.editor)
         gallery, evidence = _dock_of(self.gallery), _dock_of(self.evidence)
         assert isinstance(main, QMainWindow)
+        # The editor and the layer list keep the full height of the window.
+        for corner, area in (
+            (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
+            (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
+        ):
+            main.setCorner(corner, area)
         main.tabifyDockWidget(gallery, evidence)
         gallery.raise_()
         main.resizeDocks([editor], [_WIDTH], Qt.Orientation.Horizontal)

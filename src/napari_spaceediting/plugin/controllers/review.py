@@ -11,7 +11,7 @@ from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.desk import Desk
 from napari_spaceediting.plugin.map.overlay import Arrows
 from napari_spaceediting.plugin.panels.guidance_panel import ProposalCard
-from napari_spaceediting.plugin.panels.space_editor import GUIDANCE, SpaceEditor
+from napari_spaceediting.plugin.panels.space_editor import GUIDANCE, MAP, SpaceEditor
 from napari_spaceediting.plugin.views.palette import UNLABELLED_COLOUR, class_colours
 from napari_spaceediting.plugin.views.section import ACTIVE, TODO
 
@@ -118,6 +118,9 @@ class ReviewController:
         images = [proposal.indices for proposal in queue]
         self._gallery.proposed = np.concatenate([*images, np.empty(0, np.int64)])
         self._show(select=show)
+        if show:
+            self._editor.fold_section(MAP)
+            self._editor.open_section(GUIDANCE)
 
     def _step(self, by: int) -> None:
         self._at = int(np.clip(self._at + by, 0, len(self._queue)))

@@ -77,7 +77,7 @@ class WorkController:
         for runner in (desk.reading, desk.training):
             runner.started.connect(editor.job_bar.start)
             runner.progressed.connect(self._on_progress)
-            runner.finished.connect(lambda name: editor.job_bar.finish(f"{name}: done"))
+            runner.finished.connect(lambda _name: editor.job_bar.finish("Done"))
             runner.cancelled.connect(self._on_cancelled)
             runner.failed.connect(self._on_failed)
             for signal in (runner.started, runner.finished, runner.failed):
@@ -373,8 +373,8 @@ class WorkController:
         if self._show_figures is not None:
             self._show_figures(progress)
 
-    def _on_cancelled(self, name: str) -> None:
-        self._editor.job_bar.finish(f"{name}: cancelled; nothing was changed")
+    def _on_cancelled(self, _name: str) -> None:
+        self._editor.job_bar.finish("Cancelled; nothing was changed")
         self._update()
 
     def _on_failed(self, sentence: str) -> None:
@@ -394,7 +394,7 @@ class WorkController:
     def _tell_map(self, drawn: MapResult) -> None:
         trust = drawn.quality.trustworthiness
         self._editor.map.show_quality(
-            f"{trust:.0%} of the neighbours on the map are true ones. {drawn.note}"
+            f"Trustworthiness of the map: {trust:.2f} of 1. {drawn.note}"
             if trust == trust
             else drawn.note
         )
@@ -438,7 +438,7 @@ class WorkController:
         editor.network.set_enabled(
             not (locked or has_edits), locked or (keep_map if has_edits else "")
         )
-        editor.map.set_enabled(
+        editor.map.set_redraw_enabled(
             not (locked or has_edits), locked or (keep_map if has_edits else "")
         )
         edited = trained and bool(session.edits.edited.any())

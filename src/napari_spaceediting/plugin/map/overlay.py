@@ -166,25 +166,13 @@ class MapOverlay(QWidget):
         return [QPointF(x, y) for x, y in self._viewport.to_canvas(places).tolist()]
 
     def _rings(self, painter: QPainter, marks: Marks, radius: float) -> None:
-        """Paint discs with a ring, all of a colour in one go."""
-        if not len(marks.places):
-            return
+        """Paint discs with a ring around each."""
+        painter.setPen(QPen(self.ink, radius / 4))
         points = self._points(marks.places)
-        self._dots(painter, points, self.ink, 2 * radius)
-        colours, members = np.unique(marks.colours, axis=0, return_inverse=True)
-        for number, colour in enumerate(colours):
-            some = [points[at] for at in np.flatnonzero(members.ravel() == number)]
-            self._dots(
-                painter, some, QColor.fromRgbF(*colour[:3].tolist()), radius * 1.3
-            )
-
-    def _dots(
-        self, painter: QPainter, points: list[QPointF], colour: QColor, width: float
-    ) -> None:
-        pen = QPen(colour, width)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        painter.setPen(pen)
-        painter.drawPoints(QPolygonF(points))
+        for point, colour in zip(points, marks.colours, strict=True):
+            painter.setBrush(_shade(colour))
+            painter.drawEllipse(point, radius, radius)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _lines(
         self, painter: QPainter, arrows: Arrows, width: float, alpha: float, dots: bool

@@ -34,7 +34,7 @@ _REACH = 14
 """Pixels around a point that count as on it."""
 _POINT_LIMITS = (6, 22)
 """Smallest and largest diameter of a point, pixels."""
-_DIM = 0.25
+_DIM = 0.4
 _MARGIN = 1.12
 _MOST = 0.5
 """Share of images that lie elsewhere on another map."""

@@ -221,6 +221,11 @@ class MapPanel(QWidget):
         """Allow work on the map, or say why not."""
         self._gate.set_enabled(enabled, reason)
 
+    def set_redraw_enabled(self, enabled: bool, reason: str = "") -> None:
+        """Allow to draw the map anew, or say why not."""
+        for control in (self.method_combo, self.redraw_button):
+            self._gate.block(control, "" if enabled else reason)
+
     def _show_selections(self) -> None:
         below = self.select_button.mapToGlobal(QPoint(0, self.select_button.height()))
         self.select_menu.popup(below)
