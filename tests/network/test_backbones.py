@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,17 +12,14 @@ from torchvision.models import get_model
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network import published
 from napari_spaceediting.network.backbones import (
-    Backbone,
     Quarters,
-    available_backbones,
     build_backbone,
-    register_backbone,
 )
 from napari_spaceediting.network.classifier import classifier_from, state_of
-from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.network.spec import BACKBONES, ClassifierSpec
 
 
-@pytest.mark.parametrize("name", available_backbones())
+@pytest.mark.parametrize("name", BACKBONES)
 @torch.inference_mode()
 def test_body_and_tail_together_are_the_network(name: str) -> None:
     spec = ClassifierSpec(backbone=name, latent_dim=8, n_classes=3)
@@ -99,20 +98,27 @@ def test_unknown_name_lists_those_that_exist() -> None:
         build_backbone(ClassifierSpec(backbone="resnet"))
 
 
-def test_registered_backbone_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_spaceediting.network import backbones
-
-    monkeypatch.setattr(backbones, "_REGISTRY", dict(backbones._REGISTRY))
-
-    def factory(spec: ClassifierSpec) -> Backbone:
-        pixels = spec.image_size[0] * spec.image_size[1] * spec.in_channels
-        return Backbone(nn.Flatten(), nn.Linear(pixels, 6), n_features=6)
-
-    register_backbone("mine", factory)
-    spec = ClassifierSpec(backbone="mine", image_size=(4, 5), n_classes=2)
+def test_backbone_of_another_package_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_nets.py").write_text(
+        "from torch import nn\n"
+        "from napari_spaceediting.network.backbones import Backbone\n"
+        "def flat(spec):\n"
+        "    pixels = spec.image_size[0] * spec.image_size[1] * spec.in_channels\n"
+        "    return Backbone(nn.Flatten(), nn.Linear(pixels, 6), n_features=6)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = ClassifierSpec(backbone="my_nets:flat", image_size=(4, 5), n_classes=2)
     latents, logits = classifier_from(spec)(torch.rand(3, 1, 4, 5))
     assert latents.shape == (3, 64)
     assert logits.shape == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["no_such_package:net", "math:no_such_function"])
+def test_missing_backbone_of_another_package_is_named(name: str) -> None:
+    with pytest.raises(SpaceEditingError, match=f'"{name}" was not found'):
+        build_backbone(ClassifierSpec(backbone=name))
 
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])

@@ -1,11 +1,15 @@
-"""Networks that turn images into features, and how to add one's own.
+"""Networks that turn images into features, and how to use one's own.
 
-Any module can serve::
+Any module can serve. A function in an installed package makes the backbone::
 
     def my_backbone(spec):
         return Backbone(my_module, nn.Flatten(), n_features=512)
 
-    register_backbone("mine", my_backbone)
+and is named by where it is, ``my_package.my_module:my_backbone``. So it is found by
+every process that works on a session, now and when the session is opened again.
+`spec.in_channels` and `spec.image_size` say what images come. Weights in a local file
+are loaded by `build_backbone`; the function only needs to look at `spec.weights` if it
+has published ones.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -20,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.network.spec import PUBLISHED_BACKBONES, ClassifierSpec
 from napari_spaceediting.network.weights import (
     PUBLISHED,
     load_weights,
@@ -160,49 +165,16 @@ def _convolution(
     return convolution, nn.GroupNorm(8, n_outputs), nn.ReLU()
 
 
-PUBLISHED_BACKBONES = (
-    "resnet18",
-    "resnet50",
-    "mobilenet_v3_small",
-    "mobilenet_v3_large",
-    "efficientnet_b0",
-    "convnext_tiny",
-    "vit_b_16",
-    "vgg19",
-)
-"""Backbones of torchvision, whose published weights can be had."""
-
-
 def _published(name: str, spec: ClassifierSpec) -> Backbone:
     from napari_spaceediting.network.published import build  # torchvision: slow
 
     return build(name, spec)
 
 
-_REGISTRY: dict[str, BackboneFactory] = {
+_OWN: dict[str, BackboneFactory] = {
     "small_cnn": small_cnn,
     **{name: partial(_published, name) for name in PUBLISHED_BACKBONES},
 }
-
-
-def register_backbone(name: str, factory: BackboneFactory) -> None:
-    """Make a backbone available under a name, replacing one of the same name.
-
-    Parameters
-    ----------
-    name : str
-        As in `ClassifierSpec.backbone`.
-    factory : callable
-        From a spec (`in_channels` and `image_size` say what images come) to a
-        `Backbone` on the CPU. Weights in a local file are loaded by `build_backbone`;
-        a factory only needs to look at `spec.weights` if it has published ones.
-    """
-    _REGISTRY[name] = factory
-
-
-def available_backbones() -> tuple[str, ...]:
-    """Return the names that `build_backbone` knows."""
-    return tuple(_REGISTRY)
 
 
 def build_backbone(spec: ClassifierSpec) -> Backbone:
@@ -218,12 +190,7 @@ def build_backbone(spec: ClassifierSpec) -> Backbone:
     SpaceEditingError
         If the name is unknown, or the weights are missing or do not fit.
     """
-    if spec.backbone not in _REGISTRY:
-        raise SpaceEditingError(
-            f'There is no backbone "{spec.backbone}": choose one of '
-            f"{', '.join(_REGISTRY)}, or register it first."
-        )
-    build = _REGISTRY[spec.backbone]
+    build = _factory(spec.backbone)
     if spec.weights is None or spec.weights == PUBLISHED:
         return build(spec)
     weights = {
@@ -237,3 +204,23 @@ def build_backbone(spec: ClassifierSpec) -> Backbone:
     backbone = build(replace(spec, weights=None))
     load_weights(backbone, ours or weights, Path(spec.weights).name)
     return backbone
+
+
+def _factory(name: str) -> BackboneFactory:
+    """Return one of our own factories, or import one from "package.module:name"."""
+    if name in _OWN:
+        return _OWN[name]
+    module, separator, attribute = name.partition(":")
+    if not separator:
+        raise SpaceEditingError(
+            f'There is no backbone "{name}": choose one of {", ".join(_OWN)}, or name '
+            'a function of your own as "package.module:function".'
+        )
+    try:
+        factory: BackboneFactory = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SpaceEditingError(
+            f'The backbone "{name}" was not found ({error}): install the package that '
+            "has it, and check the name."
+        ) from error
+    return factory

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 Trainable = Literal["head", "last_block", "all"]
 """Which part trains: embedding and head; the last block too; everything."""
 
-BACKBONES = (
-    "small_cnn",
+PUBLISHED_BACKBONES = (
     "resnet18",
     "resnet50",
     "mobilenet_v3_small",
@@ -25,6 +24,9 @@ BACKBONES = (
     "vit_b_16",
     "vgg19",
 )
+"""Backbones of torchvision, whose published weights can be had."""
+
+BACKBONES = ("small_cnn", *PUBLISHED_BACKBONES)
 """Backbones that come with the program."""
 
 State = Mapping[str, NDArray[Any]]
@@ -38,7 +40,7 @@ class ClassifierSpec:
     Parameters
     ----------
     backbone : str
-        Name of a registered backbone.
+        One of `BACKBONES`, or "package.module:function" for one's own.
     weights : str or None
         "pretrained" for the published weights, the path of a local file, or
         None to start from random ones.
