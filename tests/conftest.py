@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from napari_spaceediting.data.dataset import ImageDataset
+    from napari_spaceediting.session.session import Session
+    from napari_spaceediting.session.state import SessionState
 
 GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
 
@@ -80,3 +85,54 @@ def _current_context() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VispyCanvas, "_clean_and_update_scenegraph", clean)
         yield
+
+
+@pytest.fixture(scope="session")
+def small_digits() -> ImageDataset:
+    """Return 300 digits, of whose training images 8 of each class have a label."""
+    import numpy as np
+
+    from napari_spaceediting.data.samples import digits
+
+    rng = np.random.default_rng(0)
+    everything = digits()
+    some = everything.subset(np.sort(rng.choice(len(everything), 300, replace=False)))
+    return some.keep_labels(8, rng)
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for frozen activations that all tests share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def trained_state(small_digits: ImageDataset, cache_dir: Path) -> SessionState:
+    """Return a session on `small_digits` with a network and a linear map."""
+    import torch
+
+    from napari_spaceediting.editing.settings import RetrainSettings
+    from napari_spaceediting.jobs.job import run_job
+    from napari_spaceediting.network.spec import TrainSettings
+    from napari_spaceediting.projection.settings import MapSettings
+    from napari_spaceediting.session.session import new_session
+
+    torch.set_num_threads(1)
+    session = new_session(
+        small_digits,
+        train=TrainSettings(epochs=4, device="cpu"),
+        map_settings=MapSettings(method="pca"),
+        retrain=RetrainSettings(steps=20, batch_size=32, device="cpu"),
+        cache_dir=cache_dir,
+    )
+    session.take_network(run_job(session.training()))
+    session.take_map(run_job(session.mapping()))
+    return session.state
+
+
+@pytest.fixture
+def trained_session(trained_state: SessionState, cache_dir: Path) -> Session:
+    """Return a session of its own in the state `trained_state`."""
+    from napari_spaceediting.session.session import Session
+
+    return Session(trained_state, cache_dir)

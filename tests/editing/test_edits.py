@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_spaceediting.editing.edits import (
+    Edit,
+    EditKind,
+    EditState,
+    Intent,
+    Move,
+    Pin,
+    Relabel,
+    Reset,
+    Withdraw,
+    check_edit,
+    describe,
+    edit_from_dict,
+    edit_to_dict,
+    fold,
+)
+from napari_spaceediting.errors import EditError
+
+NAMES = ("cat", "dog")
+LABELS = np.array([0, 1, -1, -1, 0, 1])
+PLACES = np.arange(12, dtype=np.float32).reshape(6, 2)
+HELD_OUT = np.array([False] * 5 + [True])
+IDS = np.array([f"image-{n}" for n in range(6)])
+INDEX_OF = {name: at for at, name in enumerate(IDS.tolist())}
+
+
+def move(
+    *indices: int, to: float = 50.0, tag: str | None = "dog", intent=Intent.BELONGS
+) -> Move:
+    at = np.array(indices)
+    end = np.full((len(at), 2), to, np.float32)
+    return Move(at, PLACES[at], end, intent, tag)
+
+
+def after(*edits: Edit) -> EditState:
+    return fold(edits, LABELS, PLACES, NAMES)
+
+
+def same(one: EditState, other: EditState) -> bool:
+    return one.class_names == other.class_names and all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ("labels", "positions", "kinds", "tagged")
+    )
+
+
+def test_without_edits_nothing_changes_and_the_inputs_are_not_shared():
+    state = after()
+    np.testing.assert_array_equal(state.labels, LABELS)
+    np.testing.assert_array_equal(state.positions, PLACES)
+    assert not state.edited.any()
+    state.labels[0] = 1
+    assert LABELS[0] == 0
+
+
+def test_a_move_changes_place_and_class():
+    state = after(move(2, 3))
+    assert state.labels.tolist() == [0, 1, 1, 1, 0, 1]
+    np.testing.assert_array_equal(state.positions[[2, 3]], np.full((2, 2), 50))
+    assert state.kinds[[2, 3]].tolist() == [EditKind.MOVED] * 2
+    assert state.groups.tolist() == [-1, -1, 0, 0, -1, -1]
+    assert state.tagged.tolist() == [False, False, True, True, False, False]
+
+
+def test_a_move_without_a_class_leaves_the_class_and_says_none():
+    state = after(move(0, tag=None))
+    assert state.labels[0] == 0
+    assert state.edited[0]
+    assert not state.tagged[0]
+
+
+def test_a_later_move_keeps_the_class_that_a_pin_has_said():
+    state = after(Pin(np.array([2]), "dog"), move(2, tag=None))
+    assert state.labels[2] == 1
+    assert state.tagged[2]
+
+
+def test_an_arrangement_is_known_by_its_number():
+    state = after(move(0, tag=None), move(1, 2, 3, tag=None, intent=Intent.ARRANGE))
+    assert state.kinds[[1, 2, 3]].tolist() == [EditKind.ARRANGED] * 3
+    assert state.groups[[1, 2, 3]].tolist() == [1, 1, 1]
+
+
+def test_new_classes_are_named_in_the_order_of_the_edits_and_once():
+    state = after(
+        Pin(np.array([2]), "owl"), Relabel(np.array([3]), "emu"), move(0, tag="owl")
+    )
+    assert state.class_names == ("cat", "dog", "owl", "emu")
+    assert state.labels.tolist() == [2, 1, 2, 3, 0, 1]
+
+
+def test_a_label_can_be_taken_away():
+    state = after(Relabel(np.array([0]), None))
+    assert state.labels[0] == -1
+    assert state.kinds[0] == EditKind.RELABELLED
+    assert state.tagged[0]
+
+
+def test_reset_puts_images_back_to_the_start_whatever_was_done():
+    edits = (move(2, 3), Pin(np.array([2]), "cat"), Reset(np.array([2, 3])))
+    assert same(after(*edits), after())
+    assert (after(*edits).groups == -1).all()
+
+
+def test_withdrawing_takes_an_edit_out_wherever_it_stands():
+    first, second, third = move(2), Pin(np.array([3]), "owl"), move(2, to=70)
+    assert same(after(first, second, third, Withdraw(0)), after(second, third))
+    assert same(after(first, second, third, Withdraw(2)), after(first, second))
+    # A class that only a withdrawn edit named is gone.
+    assert after(first, second, Withdraw(1)).class_names == NAMES
+
+
+def test_withdrawing_a_withdrawal_brings_the_edit_back():
+    assert same(after(move(2), Withdraw(0), Withdraw(1)), after(move(2)))
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (Pin(np.array([], int), "cat"), "names no image"),
+        (Pin(np.array([6]), "cat"), "image number 6.*only 6 images"),
+        (Pin(np.array([-1]), "cat"), "image number -1"),
+        (Pin(np.array([1, 1]), "cat"), "twice"),
+        (Pin(np.array([1]), "  "), "no name"),
+        (Relabel(np.array([1]), ""), "no name"),
+        (Pin(np.array([0, 5]), "cat"), "1 of the 2 images are held out"),
+        (move(5), "held out"),
+        (move(0, to=np.nan), "finite"),
+        (Move(np.array([0]), PLACES[:1], PLACES[:2]), "finite x and y"),
+        (Move(np.array([0]), np.full((1, 2), np.inf), PLACES[:1]), "finite"),
+        (Withdraw(1), "no edit number 2.*has 1"),
+        (Withdraw(-1), "no edit number 0"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused_in_one_sentence(edit, words):
+    with pytest.raises(EditError, match=words) as caught:
+        check_edit(edit, (move(0),), HELD_OUT)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_edit_is_taken_back_only_once():
+    with pytest.raises(EditError, match="already"):
+        check_edit(Withdraw(0), (move(0), Withdraw(0)), HELD_OUT)
+    check_edit(Withdraw(0), (move(0), Withdraw(0), Withdraw(1)), HELD_OUT)
+
+
+@pytest.mark.parametrize("edit", [Relabel(np.array([5]), "cat"), Reset(np.array([5]))])
+def test_held_out_images_can_be_relabelled_to_correct_the_measurement(edit):
+    check_edit(edit, (), HELD_OUT)
+
+
+EVERY_KIND = (
+    move(2, 0),
+    move(1, tag=None),
+    move(1, 2, 3, tag=None, intent=Intent.ARRANGE),
+    Pin(np.array([4, 1]), "zebra"),
+    Relabel(np.array([5]), "cat"),
+    Relabel(np.array([0]), None),
+    Reset(np.array([0])),
+    Withdraw(1),
+)
+
+
+@pytest.mark.parametrize("edit", EVERY_KIND, ids=describe)
+def test_an_edit_survives_json_by_the_ids_of_its_images(edit):
+    text = json.dumps(edit_to_dict(edit, IDS))
+    back = edit_from_dict(json.loads(text), INDEX_OF)
+    assert type(back) is type(edit)
+    for name, value in vars(edit).items():
+        found = getattr(back, name)
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(found, value)
+            assert found.dtype == value.dtype
+        else:
+            assert found == value
+
+
+def test_ids_hold_where_the_images_stand_in_another_order():
+    values = edit_to_dict(Pin(np.array([1, 4]), "cat"), IDS)
+    reversed_index = {name: 5 - at for at, name in enumerate(IDS.tolist())}
+    assert edit_from_dict(values, reversed_index).indices.tolist() == [4, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"kind": "pin", "images": ["image-1", "who"], "tag": "cat"}, "'who'"),
+        ({"kind": "pin", "images": ["image-1"], "tag": None}, "cannot be read"),
+        ({"kind": "pin", "images": ["image-1"], "tag": 3}, "no text"),
+        ({"kind": "relabel", "images": ["image-1"], "tag": 3}, "no text"),
+        ({"kind": "pin", "images": ["image-1"]}, "'tag'"),
+        ({"kind": "move", "images": ["image-1"], "end": "far"}, "cannot be read"),
+        ({"kind": "move", "images": ["image-1"], "end": [1, 2, 3]}, "cannot be read"),
+        ({"kind": "push", "images": ["image-1"]}, "no kind of edit"),
+        ({"images": ["image-1"]}, "'kind'"),
+        ("move it", "cannot be read"),
+    ],
+)
+def test_what_is_no_edit_is_refused(values, words):
+    with pytest.raises(EditError, match=words):
+        edit_from_dict(values, INDEX_OF)
+
+
+def test_edits_are_described_in_a_few_words():
+    assert [describe(edit) for edit in EVERY_KIND] == [
+        "Moved 2 images to dog",
+        "Moved 1 image",
+        "Arranged 3 images",
+        "Pinned 2 images as zebra",
+        "Labelled 1 image cat",
+        "Unlabelled 1 image",
+        "Reset 1 image",
+        "Took back edit 2",
+    ]
