@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+
+from napari_spaceediting.editing.guidance import (
+    GROUP_SIZE,
+    Guide,
+    Proposal,
+    ProposalKind,
+)
+from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.spec import Predictions
+
+N = 700
+NAMES = tuple("0123456789")
+
+
+@pytest.fixture(scope="module")
+def truth() -> np.ndarray:
+    return load_digits().target[:N].astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def make_guide(truth):
+    """Return a function that makes a guide for digits with given labels."""
+    latents = PCA(20, random_state=0).fit_transform(load_digits().data[:N])
+    latents = latents.astype(np.float32)
+    held_out = np.arange(N) % 5 == 0
+
+    def make_guide(labels: np.ndarray, **changes) -> Guide:
+        known = (labels >= 0) & ~held_out
+        probabilities = np.zeros((N, 10), np.float32)
+        if known.any():
+            # Heavily regularised, as a network that stops early: it does not
+            # learn every wrong label by heart.
+            model = LogisticRegression(C=1e-4, max_iter=500)
+            model.fit(latents[known], labels[known])
+            probabilities[:, model.classes_] = model.predict_proba(latents)
+        else:
+            probabilities = probabilities[:, :0]
+        guide = Guide(
+            class_names=NAMES,
+            labels=labels,
+            settled=held_out.copy(),
+            held_out=held_out,
+            predictions=Predictions(latents, probabilities),
+            margins=np.full(N, np.nan, np.float32),
+            positions=latents[:, :2],
+        )
+        return replace(guide, **changes)
+
+    return make_guide
+
+
+@pytest.fixture(scope="module")
+def noisy(truth) -> np.ndarray:
+    """Return labels of which 15% are wrong."""
+    rng = np.random.default_rng(0)
+    wrong = rng.random(N) < 0.15
+    return np.where(wrong, (truth + rng.integers(1, 10, N)) % 10, truth)
+
+
+@pytest.fixture(scope="module")
+def few(truth) -> np.ndarray:
+    """Return labels for one image in ten."""
+    return np.where(np.random.default_rng(0).random(N) < 0.1, truth, -1)
+
+
+def images(proposals: list[Proposal], kind: ProposalKind | None = None) -> np.ndarray:
+    some = [p.indices for p in proposals if kind is None or p.kind is kind]
+    return np.concatenate(some) if some else np.empty(0, int)
+
+
+def test_wrong_labels_come_first(make_guide, noisy, truth):
+    proposals = run_job(make_guide(noisy))
+    assert proposals[0].kind is ProposalKind.MISLABELLED
+    first = images(proposals, ProposalKind.MISLABELLED)[:30]
+    assert len(first) == 30
+    assert (noisy != truth)[first].mean() > 0.8, "of 15% that are wrong"
+    tags = [p.tag for p in proposals if p.kind is ProposalKind.MISLABELLED]
+    right = [NAMES[truth[at]] == tag for at, tag in zip(first, tags, strict=False)]
+    assert np.mean(right) > 0.7
+
+
+def test_a_small_margin_adds_to_the_suspicion(make_guide, noisy):
+    guide = make_guide(noisy)
+    doubted = images(run_job(guide), ProposalKind.MISLABELLED)
+    margins = np.ones(N, np.float32)
+    margins[doubted[-1]] = -5
+    again = images(run_job(replace(guide, margins=margins)), ProposalKind.MISLABELLED)
+    assert np.flatnonzero(again == doubted[-1])[0] < len(doubted) - 1
+
+
+def test_groups_are_what_can_be_named_together(make_guide, few, truth):
+    guide = make_guide(few)
+    proposals = run_job(guide)
+    assert proposals[0].kind is ProposalKind.GROUP
+    groups = [p for p in proposals if p.kind is ProposalKind.GROUP]
+    assert len(groups) > 10
+    for group in groups:
+        assert 1 <= len(group.indices) <= GROUP_SIZE
+        assert (few[group.indices] < 0).all()
+        assert not guide.settled[group.indices].any()
+        assert str(len(group.indices)) in group.reason
+    purity = [np.bincount(truth[g.indices]).max() / len(g.indices) for g in groups]
+    assert np.mean(purity) > 0.8
+    together = images(groups)
+    assert len(np.unique(together)) == len(together), "every image is in one group"
+
+
+@pytest.mark.parametrize("labels", ["noisy", "few"])
+def test_neither_held_out_nor_settled_images_are_proposed(
+    make_guide, labels, request, truth
+):
+    labels = request.getfixturevalue(labels)
+    guide = make_guide(labels)
+    settled = guide.settled | (np.random.default_rng(1).random(N) < 0.3)
+    proposed = images(run_job(replace(guide, settled=settled)))
+    assert len(proposed)
+    assert not settled[proposed].any()
+
+
+def test_held_out_labels_are_no_evidence(make_guide, noisy):
+    guide = make_guide(noisy)
+    others = np.where(guide.held_out, (noisy + 1) % 10, noisy)
+    one, two = run_job(guide), run_job(replace(guide, labels=others))
+    assert_array_equal(images(one), images(two))
+    assert [p.reason for p in one] == [p.reason for p in two]
+
+
+@pytest.mark.parametrize("labels", ["noisy", "few"])
+def test_no_two_proposals_of_a_kind_lie_side_by_side(make_guide, labels, request):
+    guide = make_guide(request.getfixturevalue(labels))
+    radius = 0.01 * np.ptp(guide.positions, axis=0).max()
+    proposals = run_job(guide)
+    for kind in (ProposalKind.MISLABELLED, ProposalKind.AMBIGUOUS):
+        places = guide.positions[images(proposals, kind)]
+        apart = np.linalg.norm(places[:, None] - places, axis=2)
+        assert (apart[np.triu_indices(len(places), 1)] > radius).all()
+
+
+def test_no_image_is_proposed_twice(make_guide, few):
+    proposed: set[int] = set()
+    for proposal in run_job(make_guide(few)):
+        new = set(proposal.indices.tolist())
+        assert not new <= proposed
+        proposed |= new
+
+
+def test_copies_of_an_image_are_proposed_once(make_guide, noisy):
+    guide = make_guide(noisy)
+    at = images(run_job(guide), ProposalKind.MISLABELLED)[0]
+    copies = np.flatnonzero(~guide.held_out)[:20]
+    latents = guide.predictions.latents.copy()
+    probabilities = guide.predictions.probabilities.copy()
+    labels = noisy.copy()
+    for values in (latents, probabilities, labels):
+        values[copies] = values[at]
+    predictions = Predictions(latents, probabilities)
+    again = replace(
+        guide, labels=labels, predictions=predictions, positions=latents[:, :2]
+    )
+    proposed = images(run_job(again), ProposalKind.MISLABELLED)
+    assert np.isin(proposed, [*copies, at]).sum() <= 1
+
+
+def test_the_place_is_where_the_class_is_at_home(make_guide, noisy):
+    guide = make_guide(noisy)
+    placed = [p for p in run_job(guide) if p.place is not None]
+    assert placed
+    for proposal in placed:
+        nearest = np.linalg.norm(guide.positions - proposal.place, axis=1).argsort()
+        around = noisy[nearest[~guide.held_out[nearest]][:15]]
+        assert np.bincount(around).argmax() == NAMES.index(proposal.tag)
+
+
+def test_the_same_guide_says_the_same_again(make_guide, few):
+    one, two = run_job(make_guide(few)), run_job(make_guide(few))
+    assert_array_equal(images(one), images(two))
+
+
+@pytest.mark.parametrize("n", [1, 3, 50])
+def test_there_are_no_more_proposals_than_asked_for(make_guide, few, n):
+    assert len(run_job(make_guide(few, n_proposals=n))) <= n
+
+
+def test_where_all_is_settled_nothing_is_proposed(make_guide, truth):
+    assert run_job(make_guide(truth, settled=np.ones(N, bool))) == []
+
+
+def test_right_labels_leave_little_to_doubt(make_guide, truth, noisy):
+    right, wrong = (
+        images(run_job(make_guide(labels, n_proposals=200)), ProposalKind.MISLABELLED)
+        for labels in (truth, noisy)
+    )
+    assert len(right) < 0.4 * len(wrong)
+
+
+def test_without_any_label_there_are_groups_to_name(make_guide):
+    proposals = run_job(make_guide(np.full(N, -1)))
+    assert {p.kind for p in proposals} == {ProposalKind.GROUP}
+    assert all(p.tag is None and p.place is None for p in proposals)
+    assert "what are they?" in proposals[0].reason
+
+
+def test_without_any_class_there_are_groups_to_name(make_guide):
+    assert run_job(make_guide(np.full(N, -1), class_names=()))
+
+
+def test_a_class_that_the_network_does_not_know_yet(make_guide, truth):
+    # The user has named a class since the training, and most of its images.
+    labels = np.where(truth == 3, 10, truth)
+    forgotten = np.flatnonzero(truth == 3)[::6]
+    labels[forgotten] = 5
+    guide = make_guide(np.where(truth == 3, 5, truth))
+    guide = replace(guide, labels=labels, class_names=(*NAMES, "three"))
+    probabilities = guide.predictions.probabilities.copy()
+    probabilities[:, 5] = 0
+    predictions = replace(guide.predictions, probabilities=probabilities)
+    proposals = run_job(replace(guide, predictions=predictions))
+    assert "three" in {p.tag for p in proposals}
+
+
+@pytest.mark.parametrize("label", [-1, 0])
+def test_two_images_are_no_trouble(label):
+    guide = Guide(
+        class_names=("a", "b"),
+        labels=np.full(2, label),
+        settled=np.zeros(2, bool),
+        held_out=np.zeros(2, bool),
+        predictions=Predictions(
+            np.zeros((2, 3), np.float32), np.full((2, 2), 0.5, np.float32)
+        ),
+        margins=np.full(2, np.nan, np.float32),
+        positions=np.zeros((2, 2), np.float32),
+    )
+    proposals = run_job(guide)
+    assert len(proposals) == (1 if label < 0 else 0)
+
+
+def test_equal_images_are_no_trouble(make_guide, few):
+    guide = make_guide(few)
+    same = Predictions(np.ones((N, 4), np.float32), np.full((N, 10), 0.1, np.float32))
+    assert run_job(
+        replace(guide, predictions=same, positions=np.ones((N, 2), np.float32))
+    )

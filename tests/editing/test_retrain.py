@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.retrain import Retrain
+from napari_spaceediting.editing.settings import (
+    RetrainSettings,
+    Weights,
+    weights_for,
+)
+from napari_spaceediting.errors import SpaceEditingError, TrainingFailed
+from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.spec import TrainSettings
+from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.session import Session, new_session
+
+
+def unlabelled(session: Session, n: int) -> np.ndarray:
+    dataset = session.dataset
+    return np.flatnonzero(~dataset.held_out & ~dataset.is_labelled)[:n]
+
+
+def truthful_pins(session: Session, n: int = 30) -> list[Pin]:
+    truth, names = session.dataset.columns["truth"], session.dataset.class_names
+    at = unlabelled(session, n)
+    return [Pin(at[truth[at] == c], names[c]) for c in np.unique(truth[at])]
+
+
+@pytest.fixture
+def job(trained_session: Session) -> Retrain:
+    trained_session.replay(truthful_pins(trained_session))
+    return trained_session.retraining()
+
+
+def assert_equal_weights(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        assert_array_equal(values, other[name], err_msg=name)
+
+
+def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    return {name for name in one if not np.array_equal(one[name], other[name])}
+
+
+def test_the_result_is_whole(job):
+    result = run_job(job)
+    n, c = len(job.dataset), len(job.class_names)
+    assert result.predictions.latents.shape == (n, job.spec.latent_dim)
+    assert result.predictions.probabilities.shape == (n, c)
+    assert_allclose(result.predictions.probabilities.sum(axis=1), 1, atol=1e-5)
+    assert result.losses.shape == (job.settings.steps,)
+    assert set(result.evidence.arms) == {"before", "after", "control"}
+    measured = (job.dataset.split == Split.TEST) & (job.labels >= 0)
+    assert result.evidence.n_images == measured.sum()
+    assert_array_equal(result.evidence.edited, job.anchors.indices)
+    assert result.settings == job.settings
+    assert differ(job.state, result.state) == {
+        "embedding.weight", "embedding.bias", "head.weight", "head.bias",
+    }  # fmt: skip
+
+
+def test_the_same_seed_gives_the_same_weights(job):
+    one, other = run_job(job), run_job(job)
+    assert_equal_weights(one.state, other.state)
+    assert_array_equal(one.losses, other.losses)
+    another = run_job(replace(job, settings=replace(job.settings, seed=1)))
+    assert differ(one.state, another.state)
+
+
+def test_the_random_numbers_of_the_caller_are_left_alone(job):
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run_job(job)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_control_does_not_know_of_the_edits(trained_state, cache_dir):
+    def control(*edits) -> Any:
+        session = Session(trained_state, cache_dir)
+        session.replay(edits)
+        return run_job(session.retraining()).evidence.arms["control"].confusion
+
+    at = unlabelled(Session(trained_state), 120)
+    one = control(Pin(at[:5], "3"))
+    other = control(Pin(at, "8"), Relabel(at[:10], "a new class"))
+    assert_array_equal(one, other[:10, :10])
+    assert other.sum() == one.sum()
+
+
+def test_more_labels_by_edits_do_not_change_how_an_arm_is_trained(job, monkeypatch):
+    # Edits may bring the share of labelled images over one half, but the control
+    # must differ in nothing but the edits.
+    from napari_spaceediting.editing import fine_tune
+
+    shares = []
+
+    def watch(settings: RetrainSettings, labelled_share: float) -> Weights:
+        shares.append(labelled_share)
+        return weights_for(settings, labelled_share)
+
+    monkeypatch.setattr(fine_tune, "weights_for", watch)
+    run_job(replace(job, settings=replace(job.settings, steps=1)))
+    assert len(shares) == 2
+    assert shares[0] == shares[1]
+
+
+def test_without_control_there_is_none(job):
+    result = run_job(replace(job, settings=replace(job.settings, control=False)))
+    assert set(result.evidence.arms) == {"before", "after"}
+    assert result.evidence.over_control is None
+
+
+def test_a_new_class_grows_the_head_and_is_learnt(trained_session):
+    at = unlabelled(trained_session, 40)
+    trained_session.set_retrain_settings(
+        replace(trained_session.state.retrain, steps=60, control=False, averaging=0.5)
+    )
+    trained_session.apply(Pin(at, "scribble"))
+    job = trained_session.retraining()
+    result = run_job(job)
+    assert result.spec.n_classes == 11
+    assert result.state["head.weight"].shape[0] == 11
+    assert result.evidence.class_names[-1] == "scribble"
+    assert np.isnan(result.evidence.arms["after"].recall[-1])
+    taught = result.predictions.probabilities[at, 10].mean()
+    assert taught > 0.2, "ten times what it is by chance"
+
+
+def test_edits_draw_images_to_their_anchors(trained_session):
+    at = unlabelled(trained_session, 8)
+    places = trained_session.edits.positions
+    target = trained_session.surroundings.at(places).support.argmax()
+    end = np.tile(places[target], (len(at), 1))
+    trained_session.apply(Move(at, places[at], end, Intent.BELONGS, None))
+    settings = trained_session.state.retrain
+    settings = replace(settings, steps=60, control=False, averaging=0.5)
+    job = replace(
+        trained_session.retraining(), settings=replace(settings, anchor_weight=5.0)
+    )
+    assert (job.anchors.weights > 0.3).all()
+
+    def distance(latents):
+        return np.linalg.norm(latents[at] - job.anchors.latents, axis=1).mean()
+
+    without = replace(job, settings=replace(settings, anchor_weight=0.0))
+    assert distance(run_job(job).predictions.latents) < 0.8 * distance(
+        run_job(without).predictions.latents
+    )
+
+
+def test_an_arrangement_shapes_the_latents(trained_session):
+    from scipy.spatial.distance import pdist
+    from scipy.stats import spearmanr
+
+    at = unlabelled(trained_session, 20)
+    line = np.column_stack([np.arange(20), np.zeros(20)]).astype(np.float32)
+    start = trained_session.edits.positions[at]
+    trained_session.apply(Move(at, start, line, Intent.ARRANGE, None))
+    settings = replace(
+        trained_session.state.retrain,
+        steps=80, control=False, averaging=0.5, arrange_weight=5.0,
+    )  # fmt: skip
+    job = replace(trained_session.retraining(), settings=settings)
+
+    def likeness(predictions) -> float:
+        return float(spearmanr(pdist(line), pdist(predictions.latents[at]))[0])
+
+    before, after = likeness(job.predictions), likeness(run_job(job).predictions)
+    assert after > before + 0.2
+
+
+@pytest.mark.parametrize("where", ["one place", "two images"])
+def test_an_arrangement_that_says_nothing_is_no_trouble(trained_session, where):
+    at = unlabelled(trained_session, 2 if where == "two images" else 5)
+    start = trained_session.edits.positions[at]
+    end = start if where == "two images" else np.zeros_like(start)
+    trained_session.apply(Move(at, start, end, Intent.ARRANGE, None))
+    assert np.isfinite(run_job(trained_session.retraining()).losses).all()
+
+
+@pytest.mark.parametrize("trainable", ["last_block", "all"])
+def test_more_of_the_network_can_be_trained(job, trainable, tmp_path):
+    settings = replace(job.settings, trainable=trainable, steps=3, control=False)
+    job = replace(job, settings=settings, cache_dir=tmp_path)
+    result = run_job(job)
+    changed = differ(job.state, result.state)
+    assert any(name.startswith("backbone.last_block") for name in changed)
+    assert any(name.startswith("backbone.trunk") for name in changed) == (
+        trainable == "all"
+    )
+    # What is reported is what the weights say.
+    from napari_spaceediting.network.jobs import ExtractPredictions
+
+    again = run_job(
+        ExtractPredictions(
+            job.dataset, result.spec, result.state, "cpu", cache_dir=tmp_path
+        )
+    )
+    assert_allclose(again.latents, result.predictions.latents, atol=1e-4)
+
+
+@pytest.mark.parametrize("trainable", ["head", "all"])
+def test_held_out_images_never_train(job, trainable, tmp_path):
+    settings = replace(job.settings, trainable=trainable, steps=4)
+    job = replace(job, settings=settings)
+    dataset, held_out = job.dataset, job.dataset.held_out
+    pixels = np.stack([dataset.original(at) for at in range(len(dataset))])
+    pixels[held_out] = 16 - pixels[held_out]
+    labels = job.labels.copy()
+    labels[held_out] = (labels[held_out] + 1) % 10
+    other_dataset = replace(dataset, pixels=ArrayPixels(pixels)).with_labels(
+        np.where(held_out, labels, dataset.labels)
+    )
+    latents = job.predictions.latents.copy()
+    latents[held_out] *= 3
+    other = replace(
+        job,
+        dataset=other_dataset,
+        labels=labels,
+        predictions=replace(job.predictions, latents=latents),
+        cache_dir=tmp_path,
+    )
+    one, two = run_job(job), run_job(other)
+    assert_equal_weights(one.state, two.state)
+    assert_array_equal(one.losses, two.losses)
+    assert one.evidence.arms["after"].accuracy != two.evidence.arms["after"].accuracy, (
+        "but they are what is measured"
+    )
+
+
+def test_a_loss_that_is_no_number_fails_and_changes_nothing(job):
+    before = pickle.dumps(job)
+    wild = replace(job, settings=replace(job.settings, learning_rate=1e30))
+    with pytest.raises(TrainingFailed, match="learning rate") as caught:
+        run_job(wild)
+    assert "\n" not in str(caught.value)
+    assert pickle.dumps(job) == before
+
+
+@pytest.mark.parametrize("steps", [1, 5, 30])
+def test_cancelling_changes_nothing(job, steps):
+    before = pickle.dumps(job)
+    running = job.run()
+    for _ in range(steps):
+        next(running)
+    running.close()
+    assert pickle.dumps(job) == before
+    # And a training that is begun anew comes out as if nothing had been.
+    assert np.isfinite(run_job(job).losses).all()
+
+
+def test_progress_goes_to_the_end_and_shows_the_loss(job):
+    seen = []
+    run_job(job, seen.append)
+    steps = [p for p in seen if p.message.startswith("Training")]
+    assert [p.done for p in steps] == list(range(1, 2 * job.settings.steps + 1))
+    assert {p.total for p in steps} == {2 * job.settings.steps}
+    assert {p.message for p in steps} == {"Training with edits", "Training the control"}
+    assert all("loss" in p.metrics for p in steps if "edits" in p.message)
+
+
+def test_without_any_class_there_is_nothing_to_train(job):
+    nothing = np.full(len(job.labels), -1)
+    with pytest.raises(TrainingFailed, match="name at least one group"):
+        run_job(replace(job, labels=nothing, dataset=job.dataset.with_labels(nothing)))
+
+
+def test_a_state_of_another_network_is_refused(job):
+    with pytest.raises(SpaceEditingError, match="do not fit"):
+        run_job(replace(job, spec=replace(job.spec, latent_dim=7)))
+
+
+def test_classes_can_be_named_from_scratch(small_digits, tmp_path: Path):
+    bare = small_digits.subset(np.arange(120))
+    truth = bare.columns["truth"]
+    bare = bare.with_labels(np.full(120, -1), ())
+    session = new_session(
+        bare,
+        train=TrainSettings(epochs=1, device="cpu"),
+        map_settings=MapSettings(method="pca"),
+        retrain=RetrainSettings(steps=40, batch_size=32, device="cpu", averaging=0.5),
+        cache_dir=tmp_path,
+    )
+    session.take_network(run_job(session.training()))
+    assert session.shown.network.predictions.probabilities.shape == (120, 0)
+    training = ~bare.held_out
+    for value, name in ((0, "zero"), (1, "one")):
+        session.apply(Pin(np.flatnonzero(training & (truth == value)), name))
+    held_out = np.flatnonzero(bare.held_out & (truth < 2))
+    session.apply(Relabel(held_out[truth[held_out] == 0], "zero"))
+    session.apply(Relabel(held_out[truth[held_out] == 1], "one"))
+    result = run_job(session.retraining())
+    assert result.spec.n_classes == 2
+    # No labels: nothing to control with, and nothing to compare with before.
+    assert set(result.evidence.arms) == {"after"}
+    assert result.evidence.arms["after"].accuracy > 0.7
+    session.propose(result, run_job(session.remapping(result)))
+    session.accept()
+    assert session.shown.class_names == ("zero", "one")
+
+
+def test_weights_left_open_follow_the_share_of_labels():
+    few, many = (weights_for(RetrainSettings(), share) for share in (0.1, 0.9))
+    assert few != many
+    chosen = weights_for(RetrainSettings(keep_weight=0.0, averaging=0.5), 0.1)
+    assert chosen == replace(few, keep=0.0, averaging=0.5)
+
+
+def test_settings_survive_a_dict():
+    settings = RetrainSettings(steps=7, keep_weight=0.25, trainable="all")
+    assert RetrainSettings.from_dict(settings.to_dict()) == settings

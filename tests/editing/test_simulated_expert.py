@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_spaceediting.editing.edits import Move, Pin
+from napari_spaceediting.editing.guidance import Proposal, ProposalKind
+from napari_spaceediting.editing.homes import find_homes, place_for
+from napari_spaceediting.editing.simulated_expert import SimulatedExpert
+
+NAMES = ("left", "right")
+
+
+class World:
+    """Two clusters of 40 images each, 10 apart on the map."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.truth = np.repeat([0, 1], 40)
+        self.positions = rng.normal(size=(80, 2)).astype(np.float32)
+        self.positions[40:, 0] += 10
+        self.homes = find_homes(
+            self.positions,
+            self.truth,
+            np.eye(2, dtype=np.float32)[self.truth],
+            np.arange(80),
+            2,
+        )
+
+    def expert(self, seed: int = 0, truth=None) -> SimulatedExpert:
+        truth = self.truth if truth is None else truth
+        return SimulatedExpert(truth, NAMES, np.random.default_rng(seed))
+
+    def decide(self, *indices: int, truth=None, seed: int = 0):
+        proposal = Proposal(ProposalKind.GROUP, np.array(indices), "", None, None, 1.0)
+        return self.expert(seed, truth).decide(proposal, self.positions, self.homes)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_homes_are_well_inside_their_class(world):
+    assert set(world.homes.classes.tolist()) == {0, 1}
+    assert (world.homes.positions[world.homes.classes == 1][:, 0] > 5).all()
+
+
+def test_there_is_no_place_to_go_for_what_is_at_home(world):
+    assert place_for(0, world.positions[0], world.homes) is None
+    place = place_for(1, world.positions[0], world.homes)
+    assert place[0] > 5
+    nearest = np.linalg.norm(world.positions[40:] - world.positions[0], axis=1).min()
+    assert np.linalg.norm(place - world.positions[0]) < nearest + 2
+
+
+def test_a_class_that_lives_nowhere_has_no_place(world):
+    nowhere = find_homes(
+        world.positions, np.zeros(80, int), np.empty((80, 0), np.float32),
+        np.arange(80), 2,
+    )  # fmt: skip
+    assert place_for(1, world.positions[0], nowhere) is None
+
+
+def test_without_classes_there_are_no_homes(world):
+    none = np.empty((80, 0), np.float32)
+    homes = find_homes(world.positions, np.full(80, -1), none, np.arange(80), 0)
+    assert len(homes.classes) == 0
+
+
+def test_what_lies_at_home_is_pinned(world):
+    edit = world.decide(3, 4, 5)
+    assert isinstance(edit, Pin)
+    assert edit.tag == "left"
+    assert edit.indices.tolist() == [3, 4, 5]
+
+
+def test_what_lies_elsewhere_is_moved_as_it_lies(world):
+    truth = world.truth.copy()
+    truth[[3, 4, 5]] = 1
+    edit = world.decide(3, 4, 5, truth=truth)
+    assert isinstance(edit, Move)
+    assert edit.tag == "right"
+    np.testing.assert_array_equal(edit.start, world.positions[[3, 4, 5]])
+    steps = edit.end - edit.start
+    np.testing.assert_allclose(steps, np.tile(steps[0], (3, 1)), atol=1e-5)
+    assert edit.end[:, 0].mean() > 5
+
+
+def test_of_a_mixed_group_only_the_first_is_named(world):
+    edit = world.decide(45, 3, 4, 46)
+    assert edit.indices.tolist() == [45]
+    assert edit.tag == "right"
+
+
+def test_some_that_differ_are_left_out_and_some_overlooked(world):
+    sizes = [
+        len(world.decide(*range(8), 45, 46, seed=seed).indices) for seed in range(40)
+    ]
+    assert set(sizes) == {8, 9, 10}
+    assert 8.5 < np.mean(sizes) < 9.5
+    for seed in range(5):
+        assert world.decide(*range(8), 45, 46, seed=seed).tag == "left"
+
+
+def test_the_budget_is_kept_and_the_order_of_guidance_too(world):
+    proposals = [
+        Proposal(ProposalKind.MISLABELLED, np.array([at]), "", None, None, 1.0)
+        for at in (7, 50, 3)
+    ]
+    edits = world.expert().work_through(proposals, 2, world.positions, world.homes)
+    assert [edit.indices.tolist() for edit in edits] == [[7], [50]]
