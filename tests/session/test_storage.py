@@ -1,0 +1,389 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.objects import from_labels_layer
+from napari_spaceediting.data.open import open_dataset
+from napari_spaceediting.data.pixels import FilePixels, StoredPixels
+from napari_spaceediting.errors import SessionError
+from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.session.session import Session, new_session
+from napari_spaceediting.session.state import RoundStatus, SessionState
+from napari_spaceediting.session.storage import load_session, save_session
+
+NAME = "one.spaceediting"
+
+
+def assert_equal(one: Any, other: Any, where: str = "state") -> None:
+    """Compare two values down to the last array; pixels by what they read."""
+    if isinstance(one, ImageDataset):
+        assert len(one) == len(other)
+        for at in range(0, len(one), 7):
+            found = other.original(at)
+            assert_array_equal(one.original(at), found, err_msg=f"{where}[{at}]")
+            assert one.original(at).dtype == found.dtype
+    if is_dataclass(one):
+        assert type(one) is type(other), where
+        for field in fields(one):
+            if field.name != "pixels":
+                values = (getattr(v, field.name) for v in (one, other))
+                assert_equal(*values, f"{where}.{field.name}")
+    elif isinstance(one, np.ndarray):
+        assert_array_equal(one, other, err_msg=where)
+        assert one.dtype == other.dtype, where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for name, value in one.items():
+            assert_equal(value, other[name], f"{where}[{name!r}]")
+    elif isinstance(one, tuple) and one and is_dataclass(one[0]):
+        assert len(one) == len(other), where
+        for at, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert_equal(a, b, f"{where}[{at}]")
+    else:
+        assert one == other or (one != one and other != other), where
+
+
+def files(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return all arrays and weights with what shows that they were written."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            path.stat().st_ino,
+            path.stat().st_mtime_ns,
+        )
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "session.json"
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / NAME
+
+
+@pytest.fixture
+def image_folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for at in range(12):
+            image = rng.integers(0, 255, (20 + at, 24, 3), np.uint8)
+            iio.imwrite(tmp_path / "images" / name / f"{at}.png", image)
+    return tmp_path / "images"
+
+
+def test_everything_comes_back(proposed_state, folder):
+    save_session(proposed_state, folder)
+    assert_equal(proposed_state, load_session(folder))
+
+
+def test_a_session_without_a_network_comes_back(small_digits, folder):
+    state = new_session(small_digits, seed=4).state
+    save_session(state, folder)
+    assert_equal(state, load_session(folder))
+
+
+def test_edits_done_and_undone_come_back(trained_session, pin, folder):
+    trained_session.apply(pin(trained_session))
+    trained_session.apply(pin(trained_session, 5, 2))
+    trained_session.undo()
+    save_session(trained_session.state, folder)
+    state = load_session(folder)
+    assert_equal(trained_session.state.log, state.log)
+    again = Session(state)
+    again.redo()
+    assert again.edits.edited.sum() == 7
+
+
+def test_what_came_back_goes_on_as_before(proposed_state, cache_dir, folder):
+    save_session(proposed_state, folder)
+    session = Session(load_session(folder), cache_dir)
+    session.accept()
+    assert run_job(session.guiding())
+    session.roll_back()
+    assert session.edits.edited.sum() == 9
+
+
+def test_a_round_from_disk_gives_the_same_weights(proposed_state, cache_dir, folder):
+    save_session(proposed_state, folder)
+    session = Session(load_session(folder), cache_dir)
+    past = session.state.rounds[-1]
+    session.roll_back()
+    session.set_retrain_settings(past.settings)
+    result = run_job(session.retraining())
+    for name, values in past.after.network.state.items():
+        assert_array_equal(result.state[name], values, err_msg=name)
+    assert_array_equal(result.losses, past.losses)
+    drawn = run_job(session.remapping(result))
+    assert_array_equal(drawn.coordinates, past.after.map.coordinates)
+
+
+def test_pixels_in_memory_are_kept_and_those_in_files_stay_there(
+    image_folder, small_digits, tmp_path
+):
+    for dataset, kind in (
+        (small_digits, StoredPixels),
+        (open_dataset(image_folder), FilePixels),
+    ):
+        state = new_session(dataset).state
+        target = tmp_path / f"{dataset.name}.spaceediting"
+        save_session(state, target)
+        back = load_session(target)
+        assert isinstance(back.dataset.pixels, kind)
+        assert_equal(state, back)
+
+
+def test_a_session_moves_with_its_images(image_folder, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    shutil.move(image_folder, here / "images")
+    dataset = open_dataset(here / "images")
+    expected = dataset.images(np.arange(24))
+    save_session(new_session(dataset).state, here / NAME)
+    shutil.move(here, there)
+    back = load_session(there / NAME).dataset
+    assert_array_equal(back.images(np.arange(24)), expected)
+
+
+def test_a_session_with_its_pixels_can_be_moved_alone(trained_state, tmp_path, folder):
+    save_session(trained_state, folder)
+    moved = tmp_path / "elsewhere" / "two.spaceediting"
+    moved.parent.mkdir()
+    folder.rename(moved)
+    assert_equal(trained_state, load_session(moved))
+
+
+def test_a_copy_under_another_name_stands_alone(trained_state, tmp_path, folder):
+    save_session(trained_state, folder)
+    other = tmp_path / "two.spaceediting"
+    save_session(load_session(folder), other)
+    shutil.rmtree(folder)
+    assert_equal(trained_state, load_session(other))
+
+
+def test_a_part_of_a_stored_session_stands_alone(trained_state, tmp_path, folder):
+    save_session(trained_state, folder)
+    part = load_session(folder).dataset.subset(np.arange(0, 300, 3))
+    expected = part.images(np.arange(100))
+    # Over the session that it comes from, whose own pixels are then garbage.
+    for target in (tmp_path / "two.spaceediting", folder):
+        save_session(new_session(part).state, target)
+    shutil.rmtree(folder)
+    back = load_session(tmp_path / "two.spaceediting").dataset
+    assert_array_equal(back.images(np.arange(100)), expected)
+
+
+def test_crops_of_different_sizes_come_back(folder):
+    rng = np.random.default_rng(0)
+    objects = np.zeros((60, 60), np.int32)
+    for number, (top, size) in enumerate(((0, 5), (15, 9), (30, 14)), 1):
+        for left in (0, 20, 40):
+            objects[top : top + size, left : left + size] = 10 * number + left
+    dataset = from_labels_layer(rng.random((60, 60)), objects, name="cells")
+    save_session(new_session(dataset).state, folder)
+    back = load_session(folder).dataset
+    at = np.arange(len(dataset))
+    # They are brought to one size before their intensities are stretched.
+    np.testing.assert_allclose(back.images(at), dataset.images(at), atol=2e-3)
+
+
+def test_columns_of_objects_are_saved_as_text(small_digits, folder):
+    notes = np.array([f"note {n}" for n in range(300)], dtype=object)
+    dataset = replace(small_digits, columns={"notes": notes})
+    save_session(new_session(dataset).state, folder)
+    found = load_session(folder).dataset.columns["notes"]
+    assert found.tolist() == notes.tolist()
+
+
+def test_large_arrays_are_not_read_at_once(small_digits, folder):
+    wide = np.zeros(300, "U2000")
+    dataset = replace(small_digits, columns={"wide": wide})
+    save_session(new_session(dataset).state, folder)
+    assert isinstance(load_session(folder).dataset.columns["wide"], np.memmap)
+
+
+def test_saving_again_writes_nothing_new(proposed_state, folder):
+    save_session(proposed_state, folder)
+    before = files(folder)
+    save_session(proposed_state, folder)
+    assert files(folder) == before
+    save_session(load_session(folder), folder)
+    assert files(folder) == before
+
+
+def test_what_is_no_longer_needed_is_deleted(proposed_state, trained_state, folder):
+    save_session(proposed_state, folder)
+    many = files(folder)
+    (folder / "arrays" / "left behind.npy.part").write_bytes(b"...")
+    save_session(trained_state, folder)
+    few = files(folder)
+    assert few.keys() < many.keys()
+    assert all(many[name] == when for name, when in few.items())
+    assert_equal(trained_state, load_session(folder))
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync"])
+def test_a_full_disk_at_any_step_leaves_the_last_good_state(
+    trained_state, proposed_state, tmp_path, monkeypatch, call
+):
+    saved = tmp_path / NAME
+    save_session(trained_state, saved)
+    working = getattr(os, call)
+
+    def save_with_room_for(calls: int, folder: Path) -> None:
+        done = 0
+
+        def fail(*arguments, **options):
+            nonlocal done
+            done += 1
+            if done > calls:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return working(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, fail)
+            save_session(proposed_state, folder)
+
+    new = tmp_path / "probe.spaceediting"
+    shutil.copytree(saved, new)
+    save_session(proposed_state, new)
+    steps = len(files(new).keys() - files(saved).keys()) + 1
+    assert steps > 6
+    for calls in range(steps):
+        folder = tmp_path / f"{calls}.spaceediting"
+        shutil.copytree(saved, folder)
+        with pytest.raises(SessionError, match="disk is full") as caught:
+            save_with_room_for(calls, folder)
+        assert "\n" not in str(caught.value)
+        assert_equal(trained_state, load_session(folder))
+        assert not list(folder.rglob("*.part")), "room is given back"
+        # With room again, the same folder takes the new state.
+        save_session(proposed_state, folder)
+        assert_equal(proposed_state, load_session(folder))
+
+
+def test_a_folder_that_cannot_be_written_is_named(trained_state, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SessionError, match="could not be saved"):
+        save_session(trained_state, tmp_path / "file" / NAME)
+
+
+def test_a_file_that_cannot_be_deleted_does_not_fail_the_saving(
+    proposed_state, trained_state, folder, monkeypatch
+):
+    def refuse(self, missing_ok=False):
+        raise PermissionError(errno.EACCES, "in use")
+
+    save_session(proposed_state, folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        save_session(trained_state, folder)
+    assert_equal(trained_state, load_session(folder))
+
+
+def refused(folder: Path, words: str) -> None:
+    with pytest.raises(SessionError, match=words) as caught:
+        load_session(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_session_is_refused(tmp_path):
+    refused(tmp_path / "nothing.spaceediting", "not a saved session")
+    refused(tmp_path, "not a saved session")
+
+
+def test_a_session_of_a_newer_version_is_refused(trained_state, folder):
+    save_session(trained_state, folder)
+    values = json.loads((folder / "session.json").read_text())
+    (folder / "session.json").write_text(json.dumps(values | {"version": 2}))
+    refused(folder, "newer version.*update")
+
+
+Damage = Callable[[Path], object]
+
+
+def _first(folder: Path, pattern: str) -> Path:
+    return sorted(folder.glob(pattern))[0]
+
+
+def _change(**values: Any) -> Damage:
+    def damage(folder: Path) -> None:
+        index = folder / "session.json"
+        index.write_text(json.dumps(json.loads(index.read_text()) | values))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda f: (f / "session.json").write_text('{"version": 1, '),
+        lambda f: (f / "session.json").write_bytes(b"\xff\xfe\x00"),
+        lambda f: (f / "session.json").write_text("[]"),
+        lambda f: (f / "session.json").write_text("{}"),
+        _change(rounds=5),
+        _change(checkpoint={}),
+        _change(dataset=[]),
+        _change(version="one"),
+        lambda f: _first(f, "arrays/*").unlink(),
+        lambda f: _first(f, "arrays/*").write_bytes(b""),
+        lambda f: [p.write_bytes(p.read_bytes()[:100]) for p in f.glob("arrays/*")],
+        lambda f: _first(f, "weights/*").write_bytes(b"damaged"),
+        lambda f: _first(f, "weights/*").unlink(),
+    ],
+)
+def test_a_damaged_session_is_refused(trained_state, folder, damage: Damage):
+    save_session(trained_state, folder)
+    damage(folder)
+    refused(folder, "damaged.*copy")
+
+
+class Trap:
+    """What runs code where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.putenv, ("SPACEEDITING_TRAP", "sprung"))
+
+
+def test_nothing_is_unpickled(trained_state, folder, monkeypatch):
+    monkeypatch.delenv("SPACEEDITING_TRAP", raising=False)
+    save_session(trained_state, folder)
+    pickled = np.array([Trap()] * 300, dtype=object)
+    for path in folder.glob("arrays/*"):
+        np.save(path, pickled, allow_pickle=True)
+    refused(folder, "damaged")
+    for path in folder.glob("arrays/*"):
+        path.write_bytes(pickle.dumps(Trap()))
+    refused(folder, "damaged")
+    assert "SPACEEDITING_TRAP" not in os.environ
+
+
+def test_the_index_is_readable_by_people(proposed_state, folder):
+    save_session(proposed_state, folder)
+    values = json.loads((folder / "session.json").read_text())
+    assert values["rounds"][0]["status"] == RoundStatus.PROPOSED.value
+    first = values["rounds"][0]["edits"][0]
+    assert first["kind"] == "pin"
+    assert first["images"][0] in proposed_state.dataset.ids
+
+
+def test_a_whole_state_is_what_is_compared(trained_state, proposed_state):
+    """Guard the comparison that the tests above lean on."""
+    with pytest.raises(AssertionError):
+        assert_equal(trained_state, proposed_state)
+    other: SessionState = replace(trained_state, seed=1)
+    with pytest.raises(AssertionError):
+        assert_equal(trained_state, other)
