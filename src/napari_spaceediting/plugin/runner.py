@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_spaceediting.errors import JobCancelled, SpaceEditingError
+from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Estimate, Job, Progress
 from napari_spaceediting.jobs.worker import WorkerProcess
 
@@ -47,6 +47,7 @@ class JobRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._process = WorkerProcess()
+        self._turn = threading.Lock()  # held by the thread whose job the process runs
         self._current: _Call | None = None
 
     @property
@@ -56,12 +57,12 @@ class JobRunner(QObject):
 
     def warm_up(self, job: Job[Any]) -> None:
         """Run a job that nobody waits for; the next job begins when it is done."""
-        self._start(_Call(job))
+        self._start(_Call(job, self._process, self._turn))
 
     def run(self, job: Job[R], then: Callable[[R], None]) -> None:
         """Run a job and hand its result over; a job that still runs is dropped."""
         self.cancel()
-        call = _Call(job)
+        call = _Call(job, self._process, self._turn)
         self._current = call
         estimate = Estimate()
 
@@ -72,7 +73,10 @@ class JobRunner(QObject):
         def end(outcome: Any) -> None:
             if call is self._current:
                 self._current = None
-                self._end(job.name, then, outcome)
+                if call.is_cancelled:
+                    self.cancelled.emit(job.name)
+                else:
+                    self._end(job.name, then, outcome)
 
         self.started.emit(job.name)
         self._start(call, report, end)
@@ -80,10 +84,11 @@ class JobRunner(QObject):
     def cancel(self) -> None:
         """Cancel the job that runs."""
         if self._current is not None:
-            self._current.cancel(self._process)
+            self._current.cancel()
 
     def shutdown(self) -> None:
         """End the process at once; no result is handed over any more."""
+        self.cancel()
         self._current = None
         self._process.shutdown()
 
@@ -93,18 +98,13 @@ class JobRunner(QObject):
         report: Callable[[Progress], None] | None = None,
         end: Callable[[Any], None] | None = None,
     ) -> None:
-        worker = create_worker(
-            call.steps, self._process, _start_thread=False, _ignore_errors=True
-        )
+        worker = create_worker(call.steps, _start_thread=False, _ignore_errors=True)
         if report is not None and end is not None:
             worker.yielded.connect(report)
             worker.returned.connect(end)
         worker.start()
 
     def _end(self, name: str, then: Callable[[Any], None], outcome: Any) -> None:
-        if isinstance(outcome, JobCancelled):
-            self.cancelled.emit(name)
-            return
         try:
             if isinstance(outcome, SpaceEditingError):
                 raise outcome
@@ -119,33 +119,46 @@ class JobRunner(QObject):
 class _Call:
     """One job on its way, from the thread that waits for it."""
 
-    def __init__(self, job: Job[Any]) -> None:
+    def __init__(
+        self, job: Job[Any], process: WorkerProcess, turn: threading.Lock
+    ) -> None:
         self._job = job
+        self._process = process
+        self._turn = turn
         self._cancelled = threading.Event()
         self._begun = False
 
-    def cancel(self, process: WorkerProcess) -> None:
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nobody waits for the result any more."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
         """Stop the job, or its waiting for the process to be free."""
         self._cancelled.set()
         if self._begun:
-            process.cancel()
+            self._process.cancel()
 
-    def steps(self, process: WorkerProcess) -> Generator[Progress, None, Any]:
+    def steps(self) -> Generator[Progress, None, Any]:
         """Run the job when the process is free.
 
         Errors are returned, because napari swallows some of those that are raised in
         a generator.
         """
+        while not self._turn.acquire(timeout=_POLL):
+            if self.is_cancelled:
+                return None
         try:
-            while process.is_running and not self._cancelled.wait(_POLL):
-                pass
-            if self._cancelled.is_set():
-                raise JobCancelled(f"{self._job.name} was cancelled.")
-            steps = process.run(self._job)
+            steps = self._process.run(self._job)
             self._begun = True
+            if self.is_cancelled:
+                return None
             return (yield from steps)
         except SpaceEditingError as error:
             return error
+        finally:
+            self._begun = False
+            self._turn.release()
 
 
 def in_thread(
