@@ -45,6 +45,9 @@ class Target(Protocol):
     def begin_drag(self, index: int) -> bool:
         """Begin to drag an image and what is selected with it, if it may move."""
 
+    def refuse_drag(self) -> None:
+        """Say why nothing is dragged."""
+
     def drag(self, offset: NDArray[np.float64]) -> None:
         """Move what is dragged, from where it was."""
 
@@ -66,9 +69,10 @@ class Target(Protocol):
 class Gestures:
     """Turns napari's mouse events into acts on the map.
 
-    A drag that begins on an image moves it, and the selection if it is part of it. A
-    drag on empty ground pans, or draws with the lasso or box tool, or with Shift. A
-    drag with Alt stays napari's own.
+    With the move tool, a drag that begins on an image moves it, and the selection if
+    it is part of it; with the lasso or box tool only what is selected is moved, so
+    that an outline can begin anywhere else. A drag on empty ground pans, or draws with
+    the lasso or box tool, or with Shift. A drag with Alt stays napari's own.
 
     Parameters
     ----------
@@ -101,40 +105,43 @@ class Gestures:
         target, modifiers = self._target, tuple(event.modifiers)
         if not target.is_active or event.button != 1 or "Alt" in modifiers:
             return
-        start = _place(event)
-        index = target.pick(start)
+        index = target.pick(_place(event))
+        draws = target.tool is not Tool.MOVE or "Shift" in modifiers
         camera = self._viewer.scene.camera
         panning = camera.mouse_pan
         try:
-            if index >= 0 and not modifiers and target.begin_drag(index):
-                camera.mouse_pan = False
-                yield from self._drag(event, start, index)
-            elif index >= 0:
-                camera.mouse_pan = False
+            if index < 0 and not draws:
+                yield from self._pan(event)
+                return
+            camera.mouse_pan = False
+            if not modifiers and not (draws and not target.is_selected(index)):
+                yield from self._drag(event, index)
+            elif draws:
+                yield from self._outline(event, index, modifiers)
+            else:
                 yield from _until_release(event, lambda: None)
                 target.click(index, modifiers)
-            elif target.tool is not Tool.MOVE or "Shift" in modifiers:
-                camera.mouse_pan = False
-                yield from self._outline(event, modifiers)
-            else:
-                yield from self._pan(event)
         finally:
             camera.mouse_pan = panning
 
-    def _drag(
-        self, event: Any, start: NDArray[np.float64], index: int
-    ) -> Generator[None, None, None]:
-        target, moved = self._target, _Moved(event)
-        yield from _until_release(
-            event, lambda: moved() and target.drag(_place(event) - start)
-        )
-        offset = _place(event) - start if moved() else np.zeros(2)
-        target.end_drag(offset)
+    def _drag(self, event: Any, index: int) -> Generator[None, None, None]:
+        target, moved, start = self._target, _Moved(event), _place(event)
+        may = target.begin_drag(index)
+
+        def follow() -> None:
+            if moved() and may:
+                target.drag(_place(event) - start)
+
+        yield from _until_release(event, follow)
         if not moved():
             target.click(index, ())
+        elif may:
+            target.end_drag(_place(event) - start)
+        else:
+            target.refuse_drag()
 
     def _outline(
-        self, event: Any, modifiers: tuple[str, ...]
+        self, event: Any, index: int, modifiers: tuple[str, ...]
     ) -> Generator[None, None, None]:
         target, first = self._target, _place(event)
         vertices = [first]
@@ -158,7 +165,7 @@ class Gestures:
             target.end_outline(np.array(vertices), modifiers)
         else:
             target.draw_outline(np.empty((0, 2)))
-            target.click(-1, modifiers)
+            target.click(index, modifiers)
 
     def _pan(self, event: Any) -> Generator[None, None, None]:
         moved = _Moved(event)

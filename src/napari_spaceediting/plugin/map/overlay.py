@@ -136,12 +136,17 @@ class MapOverlay(QWidget):
         self.resize(canvas.size())
         self.show()
 
+    def clear(self) -> None:
+        """Paint nothing."""
+        self.scene = Scene()
+        self.update()
+
     def change(self, **parts: object) -> None:
         """Replace parts of the scene and paint it."""
         self.scene = replace(self.scene, **parts)  # type: ignore[arg-type]
         self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint the scene from the bottom up."""
         scene = self.scene
         painter = QPainter(self)
@@ -184,7 +189,8 @@ class MapOverlay(QWidget):
         for start, end, colour in zip(
             starts, ends, arrows.colours.tolist(), strict=True
         ):
-            shade = QColor.fromRgbF(*colour[:3], alpha * (0.4 if thin else 1.0))
+            red, green, blue, _ = colour
+            shade = QColor.fromRgbF(red, green, blue, alpha * (0.4 if thin else 1.0))
             painter.setPen(QPen(shade, width))
             painter.drawLine(start, end)
         if dots:

@@ -39,6 +39,8 @@ _MARGIN = 1.12
 _MOST = 0.5
 """Share of images that lie elsewhere on another map."""
 _NOTHING = np.empty(0, np.int64)
+_SETTLED_MS = 40
+"""Milliseconds after the last change at which thumbnails are placed anew."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,8 @@ class MapView(QObject):
         the canvas.
     refused(str)
         Why something was not done.
+    layer_made(Points)
+        There is a new layer of napari's for the map.
     """
 
     selection_changed = Signal(object)
@@ -87,6 +91,7 @@ class MapView(QObject):
     dropped = Signal(object, object, QPoint)
     hovered = Signal(int, QPoint, QRect)
     refused = Signal(str)
+    layer_made = Signal(object)
 
     def __init__(self, viewer: Viewer, canvas: QWidget) -> None:
         super().__init__(canvas)
@@ -107,14 +112,20 @@ class MapView(QObject):
         self._dragged = _NOTHING
         self._whole_zoom = 1.0
         self._gestures = Gestures(viewer, self)
-        self._refresh = QTimer(self, singleShot=True, interval=40)
+        self._refresh = QTimer(self)
+        self._refresh.setSingleShot(True)
+        self._refresh.setInterval(_SETTLED_MS)
         self._refresh.timeout.connect(self._place_thumbnails)
+        self._put_back = QTimer(self)
+        self._put_back.setSingleShot(True)
+        self._put_back.timeout.connect(self._restore)
         self._camera_events = viewer.scene.camera.events
         self._camera_events.connect(self._on_camera)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self._on_active)
         viewer.dims.events.ndisplay.connect(self._on_active)
-        self.hover = qthrottled(self._hover, timeout=30)
+        viewer.dims.events.order.connect(self._on_active)
+        self.hover = qthrottled(self._hover, timeout=30, parent=self)
         canvas.installEventFilter(self)
 
     # What is shown
@@ -123,10 +134,8 @@ class MapView(QObject):
     def is_active(self) -> bool:
         """Whether the map is the layer that the user works on, in two dimensions."""
         return (
-            self._layer is not None
-            and self._layer.visible
+            self._overlay_shown()
             and self._viewer.layers.selection.active is self._layer
-            and self._viewer.dims.ndisplay == 2
         )
 
     @property
@@ -137,15 +146,16 @@ class MapView(QObject):
     def show_cloud(self, cloud: Cloud) -> None:
         """Show images; the view stays unless most of them lie elsewhere now."""
         old = self.cloud
-        fresh = (
-            old is None or self._layer is None or len(old.places) != len(cloud.places)
-        )
+        others = old is None or len(old.places) != len(cloud.places)
+        fresh = others or self._layer is None
         moved = (
             np.ones(len(cloud.places), bool)
-            if fresh
+            if fresh or old is None
             else (old.places != cloud.places).any(axis=1)
         )
         self.cloud = cloud
+        if others:
+            self.selected = _NOTHING
         if moved.any():
             self._pickable = _NOTHING
         self._index(cloud)
@@ -159,10 +169,19 @@ class MapView(QObject):
             self.zoom_to_fit()
         self._place_thumbnails()
 
-    def show_thumbnails(self, thumbnails: NDArray[np.uint8]) -> None:
-        """Take the pictures of all images."""
-        self._pixmaps = Pixmaps(thumbnails)
-        self._priority = np.random.default_rng(0).random(len(thumbnails))
+    def show_nothing(self) -> None:
+        """Show no images, until there are others."""
+        self.cloud, self._tree = None, None
+        self._pickable = self.selected = self._dragged = _NOTHING
+        self.overlay.clear()
+        if self._layer is not None:
+            self._layer.visible = False
+
+    def show_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
+        """Take the pictures of all images, or None while there are none."""
+        self._pixmaps = None if thumbnails is None else Pixmaps(thumbnails)
+        count = 0 if thumbnails is None else len(thumbnails)
+        self._priority = np.random.default_rng(0).random(count)
         self._place_thumbnails()
 
     def toggle_thumbnails(self, on: bool) -> None:
@@ -220,13 +239,16 @@ class MapView(QObject):
 
     def remove(self) -> None:
         """Let go of the viewer."""
+        self.cloud = None
         self._gestures.stop()
         self._camera_events.disconnect(self._on_camera)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
         self._viewer.dims.events.ndisplay.disconnect(self._on_active)
+        self._viewer.dims.events.order.disconnect(self._on_active)
         self.canvas.removeEventFilter(self)
         self._refresh.stop()
+        self._put_back.stop()
         self.overlay.setParent(None)
         self.overlay.deleteLater()
 
@@ -264,11 +286,18 @@ class MapView(QObject):
             self._choose(np.array([index], np.int64))
         movable = self.selected[~self.cloud.held_out[self.selected]]
         self._dragged = movable
-        if not len(movable):
-            self.refused.emit(
-                "This image is held out to measure accuracy, so it cannot be moved."
-            )
+        self.show_hovered(-1)
+        self.hovered.emit(-1, QPoint(), self.canvas.rect())
         return bool(len(movable))
+
+    def refuse_drag(self) -> None:
+        """Say why what is selected cannot be dragged."""
+        self.refused.emit(
+            "This image is held out to measure accuracy, so it cannot be moved."
+            if len(self.selected) == 1
+            else "These images are held out to measure accuracy, so they cannot be "
+            "moved."
+        )
 
     def drag(self, offset: NDArray[np.float64]) -> None:
         """Show what is dragged at its new place."""
@@ -279,13 +308,10 @@ class MapView(QObject):
 
     def end_drag(self, offset: NDArray[np.float64]) -> None:
         """Drop what is dragged; what becomes of it is not decided here."""
-        if offset.any():
-            here = self.canvas.mapToGlobal(
-                QPoint(*self.viewport.to_canvas(
-                    (self._dragged_places() + offset).mean(axis=0)[None]
-                )[0].astype(int).tolist())
-            )  # fmt: skip
-            self.dropped.emit(self._dragged, self._dragged_places() + offset, here)
+        places = self._dragged_places() + offset
+        x, y = self.viewport.to_canvas(places.mean(axis=0)[None])[0].astype(int)
+        here = self.canvas.mapToGlobal(QPoint(int(x), int(y)))
+        self.dropped.emit(self._dragged, places, here)
 
     def clear_drag(self) -> None:
         """Show no drag any more."""
@@ -366,7 +392,11 @@ class MapView(QObject):
             )
             self._layer.editable = False
             self._layer.events.data.connect(self._on_data)
+            self._layer.events.visible.connect(self._on_active)
+            self.layer_made.emit(self._layer)
         self._layer.symbol = np.where(cloud.held_out, "ring", "disc")
+        self._layer.visible = True
+        self._viewer.layers.selection.active = self._layer
         self._on_active()
 
     def _fit_points(self, cloud: Cloud) -> None:
@@ -432,7 +462,12 @@ class MapView(QObject):
             self._layer is not None
             and self._layer.visible
             and self._viewer.dims.ndisplay == 2
+            # Neither rolled nor transposed: rows run down, columns run right.
+            and tuple(self._viewer.dims.order[-2:]) == self._last_axes()
         )
+
+    def _last_axes(self) -> tuple[int, int]:
+        return self._viewer.dims.ndim - 2, self._viewer.dims.ndim - 1
 
     def _on_camera(self) -> None:
         self.overlay.update()
@@ -440,6 +475,7 @@ class MapView(QObject):
 
     def _on_active(self) -> None:
         self.overlay.setVisible(self._overlay_shown())
+        self._refresh.start()
         if not self.is_active:
             self.show_hovered(-1)
 
@@ -459,20 +495,22 @@ class MapView(QObject):
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer:
             self._layer = None
-            cloud = self.cloud
-            if cloud is not None:
-                # napari is still busy with the removal.
-                QTimer.singleShot(0, lambda: self._restore(cloud))
+            # napari is still busy with the removal.
+            self._put_back.start()
 
-    def _restore(self, cloud: Cloud) -> None:
-        if self._layer is None and self.cloud is cloud:
-            self.show_cloud(cloud)
+    def _restore(self) -> None:
+        # A window that closes takes its layers away, too.
+        is_open = self.canvas.window().isVisible()
+        if self._layer is None and self.cloud is not None and is_open:
+            self.show_cloud(self.cloud)
             self.refused.emit(
                 "The map belongs to the open session, so it was put back."
             )
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Keep the overlay as large as the canvas, and clear the ring outside it."""
+        if event is None:
+            return False
         if event.type() == QEvent.Type.Resize:
             self.overlay.resize(self.canvas.size())
             self._refresh.start()

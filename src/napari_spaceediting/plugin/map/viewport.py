@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QOpenGLWidget, QWidget
+from qtpy.QtWidgets import QMainWindow, QOpenGLWidget, QWidget
 
 from napari_spaceediting.errors import SpaceEditingError
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-def find_canvas(inside: QWidget) -> QWidget:
-    """Return napari's drawing surface in the window that holds a widget.
+def find_canvas(main: QMainWindow) -> QWidget:
+    """Return napari's drawing surface in its window.
 
     Found through Qt's own tree of widgets, because napari has no public name for it.
     """
-    canvas = inside.window().findChild(QOpenGLWidget)
+    canvas = main.findChild(QOpenGLWidget)
     if canvas is None:
         raise SpaceEditingError(
             "napari's canvas was not found: open the Space Editor from napari's menu."
