@@ -19,12 +19,16 @@ def open_space_editor() -> QWidget:
 
 def open_gallery() -> QWidget:
     """Return the Image Gallery of the current viewer."""
-    return _current().gallery
+    workbench = _current()
+    workbench.settle_in_later()
+    return workbench.gallery
 
 
 def open_evidence() -> QWidget:
     """Return the Evidence of the current viewer."""
-    return _current().evidence
+    workbench = _current()
+    workbench.settle_in_later()
+    return workbench.evidence
 
 
 def _current() -> Workbench:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.plugins import menu_item_template
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from napari_spaceediting.plugin.controllers.edits import EditsController
 from napari_spaceediting.plugin.controllers.evidence import EvidenceController
@@ -17,11 +17,13 @@ from napari_spaceediting.plugin.controllers.review import ReviewController
 from napari_spaceediting.plugin.controllers.work import WorkController
 from napari_spaceediting.plugin.desk import Desk
 from napari_spaceediting.plugin.keys import KEYS
+from napari_spaceediting.plugin.map.viewport import find_canvas
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
 from napari_spaceediting.plugin.views.evidence_panel import EvidencePanel
 from napari_spaceediting.plugin.views.gallery import ImageGallery
 
 if TYPE_CHECKING:
+    from napari.layers import Points
     from napari.viewer import Viewer
 
 PLUGIN = "napari-spaceediting"
@@ -45,17 +47,16 @@ class Workbench:
         self.editor = SpaceEditor(palette)
         self.gallery = ImageGallery(palette)
         self.evidence = EvidencePanel(palette)
-        self.map = MapController(self.desk, self.editor)
+        self.map = MapController(self.desk, self.editor, self._bind_keys)
         self.galleries = GalleryController(self.desk, self.gallery, self.map)
         self.edits = EditsController(self.desk, self.editor, self.map)
         self.review = ReviewController(self.desk, self.editor, self.map, self.galleries)
         self.rounds = EvidenceController(self.desk, self.evidence, self.galleries)
         self.work = WorkController(self.desk, self.editor)
         self._viewer = viewer
-        self._bound = False
+        self._settled = False
         viewer.events.theme.connect(self._on_theme)
-        self.desk.shown_changed.connect(self._bind_keys)
-        self.desk.session_changed.connect(self._bind_keys)
+        self.desk.session_changed.connect(self._reveal_evidence)
         self.desk.rounds_changed.connect(self._reveal_evidence)
 
     def commands(self) -> dict[str, Callable[[], object]]:
@@ -87,29 +88,58 @@ class Workbench:
             GALLERY: (self.gallery, "bottom"),
             EVIDENCE: (self.evidence, "bottom"),
         }
+        is_new = not self._settled
         for name, (view, area) in views.items():
-            if _dock_of(view) is None:
-                window.add_dock_widget(
-                    view,
-                    name=menu_item_template.format(PLUGIN, name),
-                    area=area,
-                    add_vertical_stretch=False,
-                )
-        self._arrange()
+            dock = _dock_of(view)
+            if dock is not None:
+                dock.show()
+                continue
+            is_new = True
+            window.add_dock_widget(
+                view,
+                name=menu_item_template.format(PLUGIN, name),
+                area=area,
+                add_vertical_stretch=False,
+            )
+        self.settle_in()
+        if is_new:
+            self._arrange()
 
     def show_docks_later(self) -> None:
         """Open all docks as soon as napari has docked the one it asked for."""
         QTimer.singleShot(0, self.show_docks)
 
+    def settle_in_later(self) -> None:
+        """Take the window into use as soon as napari has docked a view."""
+        QTimer.singleShot(0, self.settle_in)
+
+    def settle_in(self) -> None:
+        """Take the window that a view is docked in into use, and end with it."""
+        docks = (_dock_of(view) for view in (self.editor, self.gallery, self.evidence))
+        main = next((dock.parent() for dock in docks if dock is not None), None)
+        if self._settled or not isinstance(main, QMainWindow):
+            return
+        self._settled = True
+        main.destroyed.connect(self._end)
+        QApplication.instance().aboutToQuit.connect(self._end)
+        self.map.set_canvas(find_canvas(main))
+
     def shutdown(self) -> None:
         """End all background work and let go of the viewer."""
-        self.desk.shutdown()
         self.map.shutdown()
+        self._end()
+
+    def _end(self) -> None:
+        """End all background work; the window may be gone already."""
+        self.desk.shutdown()
+        _WORKBENCHES.pop(id(self._viewer), None)
 
     def _arrange(self) -> None:
-        main = self.editor.window()
-        editor = _dock_of(self.editor)
-        gallery, evidence = _dock_of(self.gallery), _dock_of(self.evidence)
+        editor, gallery = _dock_of(self.editor), _dock_of(self.gallery)
+        evidence = _dock_of(self.evidence)
+        assert editor is not None
+        assert gallery is not None
+        main = editor.parent()
         assert isinstance(main, QMainWindow)
         # The editor and the layer list keep the full height of the window.
         for corner, area in (
@@ -122,12 +152,8 @@ class Workbench:
         main.resizeDocks([editor], [_WIDTH], Qt.Orientation.Horizontal)
         main.resizeDocks([gallery], [_HEIGHT], Qt.Orientation.Vertical)
 
-    def _bind_keys(self) -> None:
-        """Bind the keys to the layer of the map, when there is a new one."""
-        layer = self.map.view.layer if self.map.view else None
-        if layer is None or layer.metadata.get(PLUGIN) is self:
-            return
-        layer.metadata[PLUGIN] = self
+    def _bind_keys(self, layer: Points) -> None:
+        """Bind the keys to a layer of the map."""
         commands = self.commands()
         for entry in KEYS:
             layer.bind_key(entry.key, _calls(commands[entry.command]), overwrite=True)
@@ -158,17 +184,9 @@ def workbench_of(viewer: Viewer) -> Workbench:
 
     It ends with the window that its views are docked in.
     """
-    key = id(viewer)
-    if key not in _WORKBENCHES:
-        made = Workbench(viewer)
-        _WORKBENCHES[key] = made
-
-        def end() -> None:
-            made.desk.shutdown()
-            _WORKBENCHES.pop(key, None)
-
-        made.editor.destroyed.connect(end)
-    return _WORKBENCHES[key]
+    if id(viewer) not in _WORKBENCHES:
+        _WORKBENCHES[id(viewer)] = Workbench(viewer)
+    return _WORKBENCHES[id(viewer)]
 
 
 def _calls(command: Callable[[], object]) -> Callable[[object], None]:
