@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 NOTHING = np.empty(0, np.int64)
+BUSY = "Wait until the running work is done, or cancel it."
+TO_DECIDE = "Accept or roll back the last round first (Evidence)."
 
 
 class Desk(QObject):
@@ -71,6 +73,14 @@ class Desk(QObject):
         """Whether work is going on that the session waits for."""
         return self.training.is_running or self.reading.is_running
 
+    @property
+    def locked(self) -> str:
+        """Why nothing can be edited now; "" where it can."""
+        if self.training.is_running:
+            return BUSY
+        awaits = self.session is not None and self.session.state.proposal is not None
+        return TO_DECIDE if awaits else ""
+
     def take_session(self, session: Session, path: Path | None) -> None:
         """Work on a session from now on."""
         self.training.cancel()
@@ -80,6 +90,7 @@ class Desk(QObject):
         session.shown_changed.connect(self.shown_changed.emit)
         session.rounds_changed.connect(self.rounds_changed.emit)
         self.session_changed.emit()
+        self.thumbnails_changed.emit()
         self.selection_changed.emit(None)
 
     def select(self, indices: NDArray[np.int64], source: object = None) -> None:

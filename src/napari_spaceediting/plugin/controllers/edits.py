@@ -55,6 +55,10 @@ class EditsController:
             desk.edits_changed,
             desk.shown_changed,
             desk.selection_changed,
+            desk.training.started,
+            desk.training.finished,
+            desk.training.cancelled,
+            desk.training.failed,
         ):
             signal.connect(self.refresh)
 
@@ -68,7 +72,7 @@ class EditsController:
 
     def reset_all(self) -> None:
         """Put all images back."""
-        if self._desk.session is not None:
+        if self._desk.session is not None and self._desk.has_map:
             self._reset(np.flatnonzero(self._desk.session.edits.edited))
 
     def reset_selected(self) -> None:
@@ -90,20 +94,19 @@ class EditsController:
             ]
             + [_row(edit, gone=True) for edit in log.undone]
         )
+        free = not self._desk.locked
         panel.set_history(
-            describe(decided[-1]) if decided else "",
-            describe(log.undone[0]) if log.undone else "",
+            describe(decided[-1]) if free and decided else "",
+            describe(log.undone[0]) if free and log.undone else "",
         )
         edited = session.edits.edited
-        count = np.count_nonzero(edited)
+        count = int(np.count_nonzero(edited))
         panel.show_summary(self._summary(len(decided), count))
         chosen = self._desk.selected
         held = bool(len(chosen)) and bool(session.dataset.held_out[chosen].all())
         panel.set_selection(
             len(chosen),
-            "Accept or roll back the last round first (Evidence)."
-            if session.state.proposal
-            else "",
+            self._desk.locked,
             pin_reason="Held-out images can be relabelled, not pinned." if held else "",
         )
         self._editor.set_status(
@@ -132,14 +135,17 @@ class EditsController:
 
     def _reset(self, at: np.ndarray) -> None:
         session = self._desk.session
-        if session is None:
+        if session is None or not self._desk.has_map:
             return
         at = at[session.edits.edited[at]]
         if len(at):
             self._map.apply(Reset(at))
 
     def _change(self, what: str) -> None:
-        if self._desk.session is None:
+        if self._desk.session is None or not self._desk.has_map:
+            return
+        if self._desk.locked:
+            warn(self._desk.locked)
             return
         try:
             getattr(self._desk.session, what)()

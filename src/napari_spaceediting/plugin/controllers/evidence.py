@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.editing.evidence import AFTER, BEFORE
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.controllers.gallery import (
@@ -12,7 +13,7 @@ from napari_spaceediting.plugin.controllers.gallery import (
     FIXED,
     GalleryController,
 )
-from napari_spaceediting.plugin.desk import Desk, warn
+from napari_spaceediting.plugin.desk import BUSY, Desk, warn
 from napari_spaceediting.plugin.views.evidence_panel import EvidencePanel, RoundRow
 from napari_spaceediting.session.state import Round, RoundStatus
 
@@ -99,7 +100,7 @@ class EvidenceController:
         if checkpoint is None or checkpoint.network is None:
             return
         guesses = checkpoint.network.predictions.probabilities.argmax(axis=1)
-        part = session.dataset.split == _split_of(past)
+        part = session.dataset.split == Split[past.evidence.measured_on.upper()]
         cell = part & (past.after.labels == true) & (guesses == predicted)
         self._gallery.show(np.flatnonzero(cell))
 
@@ -111,16 +112,13 @@ class EvidenceController:
     def _decide(self, what: str) -> None:
         if self._desk.session is None:
             return
+        if self._desk.training.is_running:
+            warn(BUSY)
+            return
         try:
             getattr(self._desk.session, what)()
         except SpaceEditingError as error:
             warn(str(error))
-
-
-def _split_of(past: Round) -> int:
-    from napari_spaceediting.data.dataset import Split
-
-    return int(Split[past.evidence.measured_on.upper()])
 
 
 def _row(number: int, past: Round) -> RoundRow:

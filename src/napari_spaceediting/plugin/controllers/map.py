@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPoint, QRect, QTimer
 from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
@@ -17,11 +19,13 @@ from napari_spaceediting.plugin.desk import Desk, warn
 from napari_spaceediting.plugin.map.gestures import Tool
 from napari_spaceediting.plugin.map.overlay import Arrows
 from napari_spaceediting.plugin.map.view import Cloud, MapView
-from napari_spaceediting.plugin.map.viewport import find_canvas
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
 from napari_spaceediting.plugin.views.class_picker import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.views.hover_card import HoverCard
 from napari_spaceediting.plugin.views.palette import Palette, class_colours
+
+if TYPE_CHECKING:
+    from napari.layers import Points
 
 _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
@@ -38,11 +42,17 @@ class MapController:
         What the controllers share.
     editor : SpaceEditor
         Its map and edits panels belong to this controller, too.
+    take_layer : callable
+        Is given every layer of napari's that is made for the map.
     """
 
-    def __init__(self, desk: Desk, editor: SpaceEditor) -> None:
+    def __init__(
+        self, desk: Desk, editor: SpaceEditor, take_layer: Callable[[Points], None]
+    ) -> None:
         self._desk = desk
         self._editor = editor
+        self._take_layer = take_layer
+        self._canvas: QWidget | None = None
         self.view: MapView | None = None
         self.card: HoverCard | None = None
         self.picker = ClassPicker(desk.palette)
@@ -51,7 +61,9 @@ class MapController:
         self._colouring: display.Colouring | None = None
         self._answer: Callable[[ClassChoice], None] | None = None
         self._hovered = -1
-        self._dwell = QTimer(singleShot=True, interval=_DWELL_MS)
+        self._dwell = QTimer()
+        self._dwell.setSingleShot(True)
+        self._dwell.setInterval(_DWELL_MS)
         self._dwell.timeout.connect(self._show_card)
         self._card_place = QPoint()
         self.picker.confirmed.connect(self._on_choice)
@@ -73,12 +85,22 @@ class MapController:
 
     # What is shown
 
+    def set_canvas(self, canvas: QWidget) -> None:
+        """Take napari's drawing surface, as soon as it is known."""
+        self._canvas = canvas
+        self._dwell.setParent(canvas)
+        self.refresh()
+
     def refresh(self) -> None:
         """Show the session as it is now."""
         session = self._desk.session
-        if session is None or not self._desk.has_map:
+        if session is None or self._canvas is None:
             return
-        view = self._make_view()
+        if not self._desk.has_map:
+            if self.view is not None:
+                self.view.show_nothing()
+            return
+        view = self._make_view(self._canvas)
         edits, shown, drawn = session.edits, session.shown, session.shown.map
         assert drawn is not None
         colouring = display.colour_by(self.colour_key, session.dataset, shown, edits)
@@ -178,7 +200,21 @@ class MapController:
 
     def name_selected(self) -> None:
         """Ask which class the selected images have, where they lie, and pin them."""
-        at = self._movable()
+        self.name(self._desk.selected)
+
+    def name(
+        self, images: NDArray[np.int64], then: Callable[[], None] | None = None
+    ) -> None:
+        """Ask which class images have, where they lie, and pin them.
+
+        Parameters
+        ----------
+        images : (n,) int64 array
+            The images.
+        then : callable, optional
+            Called when they have been pinned.
+        """
+        at = self._movable(images)
         if len(at):
             self._ask(
                 f"{_images(at)} right here: these are …",
@@ -186,6 +222,7 @@ class MapController:
                 self._positions(at),
                 self._global_place(at),
                 lambda choice: Pin(at, choice.tag) if choice.tag else None,
+                then=then,
             )
 
     def relabel_selected(self) -> None:
@@ -204,6 +241,9 @@ class MapController:
     def apply(self, edit: Edit) -> bool:
         """Apply an edit, or say why it cannot be; return whether it was."""
         assert self._desk.session is not None
+        if self._desk.locked:
+            warn(self._desk.locked)
+            return False
         try:
             self._desk.session.apply(edit)
         except SpaceEditingError as error:
@@ -234,15 +274,13 @@ class MapController:
         answer: Callable[[ClassChoice], Edit | None],
         *,
         allow_none: bool = False,
+        then: Callable[[], None] | None = None,
     ) -> None:
         session = self._desk.session
         assert session is not None
-        if session.state.proposal:
+        if self._desk.locked:
             self._clear_drag()
-            warn(
-                "A retraining awaits your decision: accept it or roll it back in the "
-                "Evidence dock first."
-            )
+            warn(self._desk.locked)
             return
         edits = session.edits
         around = session.surroundings.at(places)
@@ -251,7 +289,7 @@ class MapController:
         self.picker.ask(
             title,
             edits.class_names,
-            class_colours(len(edits.class_names)),
+            class_colours(len(edits.class_names)).tolist(),
             votes,
             float(around.support.mean()),
             suggested,
@@ -260,8 +298,8 @@ class MapController:
 
         def take(choice: ClassChoice) -> None:
             edit = answer(choice)
-            if edit is not None:
-                self.apply(edit)
+            if edit is not None and self.apply(edit) and then is not None:
+                then()
 
         self._answer = take
         self.picker.open_at(pointer)
@@ -295,12 +333,14 @@ class MapController:
         if index == self._hovered:
             return
         self._hovered = index
+        self._hide_card()
+        if index >= 0:
+            self._dwell.start()
+
+    def _hide_card(self) -> None:
+        self._dwell.stop()
         if self.card is not None:
             self.card.hide_card()
-        if index < 0:
-            self._dwell.stop()
-        else:
-            self._dwell.start()
 
     def _show_card(self) -> None:
         session, thumbnails = self._desk.session, self._desk.thumbnails
@@ -319,9 +359,8 @@ class MapController:
 
     # Within
 
-    def _make_view(self) -> MapView:
+    def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:
-            canvas = find_canvas(self._editor)
             view = MapView(self._desk.viewer, canvas)
             self.card = HoverCard(self._desk.palette, canvas)
             view.selection_changed.connect(lambda at: self._desk.select(at, view))
@@ -329,6 +368,7 @@ class MapController:
             view.dropped.connect(self._on_dropped)
             view.hovered.connect(self._on_hovered)
             view.refused.connect(warn)
+            view.layer_made.connect(self._take_layer)
             self.view = view
             self.set_theme(self._desk.palette)
             panel = self._editor.map
@@ -341,13 +381,16 @@ class MapController:
         session = self._desk.session
         assert session is not None
         self._hidden_groups.clear()
+        self._hovered = -1
+        self._hide_card()
+        self.picker.close()
         self.colour_key = display.usual_key(session.dataset)
         self._editor.map.set_colour_keys(display.colour_keys(session.dataset))
         self._editor.map.set_colour_by(self.colour_key)
         self.refresh()
 
     def _on_pictures(self) -> None:
-        if self.view is not None and self._desk.thumbnails is not None:
+        if self.view is not None:
             self.view.show_thumbnails(self._desk.thumbnails)
 
     def _on_selection(self, source: object) -> None:
@@ -386,8 +429,8 @@ class MapController:
         assert self._desk.session is not None
         return self._desk.session.edits.positions[at]
 
-    def _movable(self) -> NDArray[np.int64]:
-        session, chosen = self._desk.session, self._desk.selected
+    def _movable(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        session = self._desk.session
         if session is None:
             return chosen[:0]
         movable = chosen[~session.dataset.held_out[chosen]]

@@ -80,13 +80,20 @@ class ReviewController:
             return
         if answer == "elsewhere":
             self._desk.select(proposal.indices)
-            self._map.name_selected()
+            self._map.name(proposal.indices, then=self._settle)
+            return
         if answer == "yes" and not self._accept(proposal):
             return
         if answer == "no" and not self._keep(proposal):
             return
-        if answer != "unsure":
-            self._decided.add(self._at)
+        if answer == "unsure":
+            self._step(1)
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Count the proposal at hand as decided, and go on."""
+        self._decided.add(self._at)
         self._step(1)
 
     def _accept(self, proposal: Proposal) -> bool:

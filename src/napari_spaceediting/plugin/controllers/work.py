@@ -44,6 +44,7 @@ from napari_spaceediting.plugin.panels.space_editor import (
 from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.section import ACTIVE, DONE, TODO
 from napari_spaceediting.projection.layout import MapResult
+from napari_spaceediting.projection.settings import Method
 from napari_spaceediting.projection.warm_up import WarmUp
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
@@ -72,6 +73,9 @@ class WorkController:
         self._desk = desk
         self._editor = editor
         self._saved: SessionState | None = None
+        self._saving = False
+        self._to_save: tuple[Session, Path] | None = None
+        self._reads = ""
         self._spec = ClassifierSpec()
         self._show_figures: Callable[[Progress], None] | None = None
         for runner in (desk.reading, desk.training):
@@ -82,6 +86,13 @@ class WorkController:
             runner.failed.connect(self._on_failed)
             for signal in (runner.started, runner.finished, runner.failed):
                 signal.connect(self._update)
+        desk.reading.started.connect(self._on_reading)
+        for signal in (
+            desk.reading.finished,
+            desk.reading.cancelled,
+            desk.reading.failed,
+        ):
+            signal.connect(self._resume_thumbnails)
         editor.job_bar.cancel_requested.connect(self.cancel)
         data = editor.data
         data.set_samples([(key, sample.title) for key, sample in SAMPLES.items()])
@@ -143,6 +154,7 @@ class WorkController:
     def open_session(self, path: Path) -> None:
         """Open a saved session and go on where one was."""
         if self._may_leave():
+            self._desk.reading.cancel()
             in_thread(
                 lambda: load_session(path),
                 lambda state: self._take_state(state, path),
@@ -181,7 +193,6 @@ class WorkController:
         network = state.checkpoint.network
         self._spec = network.spec if network else ClassifierSpec()
         self._desk.take_session(Session(state, self._cache_dir), path)
-        self._desk.rounds_changed.emit()
         self._draw_thumbnails()
 
     def _draw_thumbnails(self) -> None:
@@ -197,11 +208,30 @@ class WorkController:
 
         self._desk.reading.run(PackThumbnails(session.dataset, size), take)
 
+    def _on_reading(self, name: str) -> None:
+        self._reads = name
+
+    def _resume_thumbnails(self, _ended: str) -> None:
+        """Draw the thumbnails after all, if other work has taken their turn."""
+        desk = self._desk
+        missing = desk.session is not None and desk.thumbnails is None
+        if (
+            missing
+            and self._reads != PackThumbnails.name
+            and not desk.reading.is_running
+        ):
+            self._draw_thumbnails()
+
     # Training and mapping
 
     def train(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
         """Train the network, and draw its map."""
         session = self._session()
+        try:
+            job = replace(session.training(spec), settings=settings)
+        except SpaceEditingError as error:
+            complain(error)
+            return
         self._spec = spec
         session.set_train_settings(settings)
         network = self._editor.network
@@ -217,12 +247,19 @@ class WorkController:
             self._tell_trained(trained)
             self.draw_map(session.state.map.method)
 
-        self._run(session.training(spec), take, show)
+        self._run(job, take, show)
 
-    def draw_map(self, method: str) -> None:
+    def draw_map(self, method: Method) -> None:
         """Draw the map of the network."""
         session = self._session()
-        session.set_map_settings(replace(session.state.map, method=method))
+        try:
+            job = replace(
+                session.mapping(), settings=replace(session.state.map, method=method)
+            )
+        except SpaceEditingError as error:
+            complain(error)
+            return
+        session.set_map_settings(job.settings)
 
         def take(drawn: MapResult) -> None:
             session.take_map(drawn)
@@ -231,7 +268,7 @@ class WorkController:
             self._editor.open_section(MAP)
             self._editor.open_section(GUIDANCE)
 
-        self._run(session.mapping(), take)
+        self._run(job, take)
 
     def retrain(self, settings: RetrainSettings | None = None) -> None:
         """Retrain with the open edits; the outcome awaits a decision."""
@@ -294,14 +331,33 @@ class WorkController:
             self.save_to(Path(chosen).with_suffix(SUFFIX))
 
     def save_to(self, path: Path) -> None:
-        """Save the session in a folder, beside the window."""
-        state = self._session().state
+        """Save the session in a folder, beside the window.
+
+        One after the other: a wish to save while that is going on waits.
+        """
+        self._to_save = self._session(), path
+        if not self._saving:
+            self._save_next()
+
+    def _save_next(self) -> None:
+        wanted, self._to_save = self._to_save, None
+        self._saving = wanted is not None
+        if wanted is None:
+            return
+        session, path = wanted
+        state = session.state
 
         def saved(_: None) -> None:
-            self._saved, self._desk.path = state, path
-            self._update()
+            if session is self._desk.session:
+                self._saved, self._desk.path = state, path
+                self._update()
+            self._save_next()
 
-        in_thread(lambda: save_session(state, path), saved, complain)
+        def failed(error: SpaceEditingError) -> None:
+            complain(error)
+            self._save_next()
+
+        in_thread(lambda: save_session(state, path), saved, failed)
 
     def _autosave(self) -> None:
         if self._desk.path is not None and self._preferences().storage.autosave:
