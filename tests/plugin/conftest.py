@@ -1,0 +1,309 @@
+"""A real napari window with the docks, and a hand on its mouse and keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from napari.utils.notifications import notification_manager
+from numpy.typing import ArrayLike, NDArray
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_spaceediting.plugin.map.view import MapView
+from napari_spaceediting.plugin.runner import JobRunner
+from napari_spaceediting.plugin.workbench import Workbench, workbench_of
+from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.session.storage import save_session
+
+NONE = Qt.KeyboardModifier.NoModifier
+LEFT = Qt.MouseButton.LeftButton
+NO_BUTTON = Qt.MouseButton.NoButton
+LONG = 60_000
+"""Milliseconds after which a wait has failed; nothing depends on how long it takes."""
+_PACE = 15
+"""Milliseconds between two moves of the hand: napari skips those that come sooner."""
+
+
+class Window:
+    """A napari window with the docks, driven as a user drives it."""
+
+    def __init__(self, viewer: Any, qtbot: QtBot) -> None:
+        self.viewer = viewer
+        self.qtbot = qtbot
+        self.bench: Workbench = workbench_of(viewer)
+        self.desk = self.bench.desk
+        self.editor = self.bench.editor
+
+    # What is there
+
+    @property
+    def session(self) -> Session:
+        assert self.desk.session is not None
+        return self.desk.session
+
+    @property
+    def map(self) -> MapView:
+        assert self.bench.map.view is not None
+        return self.bench.map.view
+
+    @property
+    def canvas(self) -> QWidget:
+        return self.map.canvas
+
+    @property
+    def places(self) -> NDArray[np.float32]:
+        return self.session.edits.positions
+
+    @property
+    def movable(self) -> NDArray[np.int64]:
+        return np.flatnonzero(~self.session.dataset.held_out)
+
+    @property
+    def held_out(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.session.dataset.held_out)
+
+    def loners(self, among: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return images within the canvas, loneliest first."""
+        pixels = self.map.viewport.to_canvas(self.places)
+        width, height = self.map.viewport.size
+        inside = ((pixels > 30) & (pixels < [width - 30, height - 30])).all(axis=1)
+        offsets = np.abs(pixels[:, None] - pixels[None]).max(axis=2)
+        np.fill_diagonal(offsets, np.inf)
+        among = among[inside[among]]
+        return among[np.argsort(-offsets.min(axis=1)[among], kind="stable")]
+
+    def empty_ground(self) -> QPoint:
+        """Return the pixel of the canvas that is farthest from any image."""
+        width, height = self.map.viewport.size
+        grid = np.stack(
+            np.meshgrid(np.arange(40, width - 40, 10), np.arange(40, height - 40, 10)),
+            axis=-1,
+        ).reshape(-1, 2)
+        pixels = self.map.viewport.to_canvas(self.places)
+        offsets = np.abs(grid[:, None] - pixels[None]).max(axis=2).min(axis=1)
+        assert offsets.max() > 16
+        return QPoint(*grid[offsets.argmax()].tolist())
+
+    def pixel(self, place: ArrayLike) -> QPoint:
+        """Return the pixel of the canvas at map coordinates."""
+        x, y = self.map.viewport.to_canvas(np.asarray(place, float)[None])[0]
+        return QPoint(round(x), round(y))
+
+    def of_image(self, index: int) -> QPoint:
+        return self.pixel(self.places[index])
+
+    # Waiting
+
+    def wait(self, condition: Callable[[], object], timeout: int = LONG) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
+
+    def wait_idle(self) -> None:
+        """Wait until nothing runs, and the pictures are there."""
+        self.wait(
+            lambda: (
+                not self.desk.is_busy
+                and (self.desk.session is None or self.desk.thumbnails is not None)
+            )
+        )
+        QApplication.processEvents()
+
+    # Opening
+
+    def open(self, folder: Path) -> None:
+        """Open a saved session, and wait until all of it is there."""
+        before = self.desk.session
+        self.bench.work.open_session(folder)
+        self.wait(lambda: self.desk.session is not before)
+        self.wait_idle()
+
+    # The mouse
+
+    def _send(
+        self,
+        kind: QEvent.Type,
+        at: QPoint,
+        button: Qt.MouseButton,
+        buttons: Qt.MouseButton,
+        modifiers: Qt.KeyboardModifier,
+        widget: QWidget | None,
+    ) -> None:
+        widget = widget or self.canvas
+        there = QPointF(widget.mapToGlobal(at))
+        event = QMouseEvent(kind, QPointF(at), there, button, buttons, modifiers)
+        QApplication.sendEvent(widget, event)
+        self.qtbot.wait(_PACE)
+
+    def move(
+        self,
+        at: QPoint,
+        buttons: Qt.MouseButton = NO_BUTTON,
+        modifiers: Qt.KeyboardModifier = NONE,
+        widget: QWidget | None = None,
+    ) -> None:
+        kind = QEvent.Type.MouseMove
+        self._send(kind, at, NO_BUTTON, buttons, modifiers, widget)
+
+    def press(
+        self,
+        at: QPoint,
+        modifiers: Qt.KeyboardModifier = NONE,
+        widget: QWidget | None = None,
+    ) -> None:
+        kind = QEvent.Type.MouseButtonPress
+        self._send(kind, at, LEFT, LEFT, modifiers, widget)
+
+    def release(
+        self,
+        at: QPoint,
+        modifiers: Qt.KeyboardModifier = NONE,
+        widget: QWidget | None = None,
+    ) -> None:
+        kind = QEvent.Type.MouseButtonRelease
+        self._send(kind, at, LEFT, NO_BUTTON, modifiers, widget)
+
+    def click(
+        self,
+        at: QPoint,
+        modifiers: Qt.KeyboardModifier = NONE,
+        widget: QWidget | None = None,
+    ) -> None:
+        # Two clicks within the system's interval are one double click otherwise.
+        self.press(at, modifiers, widget)
+        self.release(at, modifiers, widget)
+
+    def stroke(
+        self,
+        way: Sequence[QPoint],
+        modifiers: Qt.KeyboardModifier = NONE,
+        *,
+        let_go: bool = True,
+    ) -> None:
+        """Press at the first place, move over the others and release at the last."""
+        self.move(way[0], modifiers=modifiers)
+        self.press(way[0], modifiers)
+        for at in way[1:]:
+            self.move(at, LEFT, modifiers)
+        if let_go:
+            self.release(way[-1], modifiers)
+
+    def drag(self, start: QPoint, end: QPoint, **options: Any) -> None:
+        """Drag from one place to another in a few steps."""
+        steps = [start + (end - start) * part / 4 for part in range(1, 5)]
+        self.stroke([start, *steps], **options)
+
+    def around(self, indices: NDArray[np.int64], margin: float = 12) -> list[QPoint]:
+        """Return a way around images, as for a lasso: a box, corner by corner."""
+        pixels = self.map.viewport.to_canvas(self.places[indices])
+        (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)
+        left, top = left - margin, top - margin
+        right, bottom = right + margin, bottom + margin
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        return [QPoint(round(x), round(y)) for x, y in corners]
+
+    # The keyboard
+
+    def key(
+        self,
+        key: Qt.Key | str,
+        modifiers: Qt.KeyboardModifier = NONE,
+        widget: QWidget | None = None,
+    ) -> None:
+        QTest.keyClick(widget or self.canvas, key, modifiers)
+
+    def answer(self, *keys: Qt.Key | str) -> None:
+        """Answer the class picker by keyboard."""
+        picker = self.bench.map.picker
+        self.wait(picker.isVisible)
+        for key in keys:
+            QTest.keyClick(QApplication.focusWidget() or picker, key)
+        self.wait(lambda: not picker.isVisible())
+
+    def type(self, text: str) -> None:
+        """Type into the class picker, and confirm."""
+        self.answer(*text, Qt.Key.Key_Return)
+
+
+Opener = Callable[..., Window]
+
+
+@pytest.fixture(autouse=True)
+def _no_warm_up(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep processes from importing torch for tests that do not train."""
+    if request.node.get_closest_marker("trains") is None:
+        monkeypatch.setattr(JobRunner, "warm_up", lambda self, job: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """Check that a test ends every process that it starts."""
+    before = set(_workers())
+    yield
+    _, left = psutil.wait_procs(set(_workers()) - before, timeout=10)
+    for process in left:
+        process.kill()
+    assert not left
+
+
+def _workers() -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+@pytest.fixture
+def make_window(make_napari_viewer: Any, qtbot: QtBot) -> Opener:
+    """Return a function that opens a napari window with the docks."""
+
+    def make(**options: Any) -> Window:
+        viewer = make_napari_viewer(show=True, **options)
+        viewer.window.resize(1400, 900)
+        window = Window(viewer, qtbot)
+        window.bench.show_docks()
+        QApplication.processEvents()
+        return window
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def saved(
+    trained_state: SessionState, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return a folder with a session on 300 digits, with a network and a map."""
+    folder = tmp_path_factory.mktemp("saved") / "digits.spaceediting"
+    save_session(trained_state, folder)
+    return folder
+
+
+@pytest.fixture
+def window(make_window: Opener, saved: Path) -> Window:
+    """Return a window with the session of `saved` open."""
+    opened = make_window()
+    opened.open(saved)
+    return opened
+
+
+@pytest.fixture
+def messages() -> Iterator[list[str]]:
+    """Return the messages that napari is asked to show."""
+    heard: list[str] = []
+
+    def hear(notification: Any) -> None:
+        heard.append(notification.message)
+
+    notification_manager.notification_ready.connect(hear)
+    yield heard
+    notification_manager.notification_ready.disconnect(hear)
