@@ -19,7 +19,7 @@ from napari_spaceediting.session.session import Session, new_session
 
 R = TypeVar("R")
 
-LABELS_PER_CLASS = 10
+LABELS_PER_CLASS = 5
 ACTIONS = 30
 
 
