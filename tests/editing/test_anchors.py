@@ -52,7 +52,7 @@ def test_a_move_asks_for_the_latents_of_where_it_ends():
     assert_allclose(anchors.latents[0], [0, 1, 0, 0], atol=0.03)
     assert anchors.weights[0] > 0.6
     assert anchors.tags.tolist() == [1]
-    assert anchors.arrangements.tolist() == [-1]
+    assert anchors.arranged.tolist() == [False]
     assert_array_equal(anchors.positions, [[10, 10]])
 
 
@@ -72,7 +72,7 @@ def test_a_relabelled_image_has_no_anchor():
     assert anchors.tags.tolist() == [1]
 
 
-def test_arranged_images_have_a_group_and_no_anchor():
+def test_all_arranged_images_belong_together_and_have_no_anchor():
     world = World()
     anchors = world.anchors(
         Pin(np.array([9]), "left"),
@@ -80,9 +80,9 @@ def test_arranged_images_have_a_group_and_no_anchor():
         world.move([7, 11], (0, 0), intent=Intent.ARRANGE),
     )
     assert anchors.indices.tolist() == [1, 3, 5, 7, 9, 11]
-    assert anchors.arrangements.tolist() == [1, 1, 1, 2, -1, 2]
-    assert (anchors.weights[anchors.arrangements >= 0] == 0).all()
-    assert (anchors.tags[anchors.arrangements >= 0] == -1).all()
+    assert anchors.arranged.tolist() == [True, True, True, True, False, True]
+    assert (anchors.weights[anchors.arranged] == 0).all()
+    assert (anchors.tags[anchors.arranged] == -1).all()
 
 
 def test_held_out_images_ask_for_nothing():

@@ -64,13 +64,12 @@ def test_a_move_changes_place_and_class():
     assert state.labels.tolist() == [0, 1, 1, 1, 0, 1]
     np.testing.assert_array_equal(state.positions[[2, 3]], np.full((2, 2), 50))
     assert state.kinds[[2, 3]].tolist() == [EditKind.MOVED] * 2
-    assert state.groups.tolist() == [-1, -1, 0, 0, -1, -1]
     assert state.tagged.tolist() == [False, False, True, True, False, False]
 
 
-def test_a_move_without_a_class_leaves_the_class_and_says_none():
+def test_after_a_move_without_a_class_the_old_one_is_no_longer_believed():
     state = after(move(0, tag=None))
-    assert state.labels[0] == 0
+    assert state.labels[0] == -1
     assert state.edited[0]
     assert not state.tagged[0]
 
@@ -81,10 +80,11 @@ def test_a_later_move_keeps_the_class_that_a_pin_has_said():
     assert state.tagged[2]
 
 
-def test_an_arrangement_is_known_by_its_number():
-    state = after(move(0, tag=None), move(1, 2, 3, tag=None, intent=Intent.ARRANGE))
-    assert state.kinds[[1, 2, 3]].tolist() == [EditKind.ARRANGED] * 3
-    assert state.groups[[1, 2, 3]].tolist() == [1, 1, 1]
+def test_arranged_images_keep_their_class():
+    state = after(move(0, 1, 2, tag=None, intent=Intent.ARRANGE))
+    assert state.kinds[[0, 1, 2]].tolist() == [EditKind.ARRANGED] * 3
+    np.testing.assert_array_equal(state.labels, LABELS)
+    assert not state.tagged.any()
 
 
 def test_new_classes_are_named_in_the_order_of_the_edits_and_once():
@@ -105,7 +105,6 @@ def test_a_label_can_be_taken_away():
 def test_reset_puts_images_back_to_the_start_whatever_was_done():
     edits = (move(2, 3), Pin(np.array([2]), "cat"), Reset(np.array([2, 3])))
     assert same(after(*edits), after())
-    assert (after(*edits).groups == -1).all()
 
 
 def test_withdrawing_takes_an_edit_out_wherever_it_stands():

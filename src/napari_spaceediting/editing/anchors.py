@@ -33,8 +33,8 @@ class Anchors:
         and pins, 0 for relabelled and arranged images.
     tags : (M,) int64 array
         Class that the edits say, -1 where they say none.
-    arrangements : (M,) int64 array
-        Number of the arrangement that an image is part of, -1 for none.
+    arranged : (M,) bool array
+        Images whose distances to each other are right as they lie.
     positions : (M, 2) float32 array
         Map coordinates after the edits.
     """
@@ -43,7 +43,7 @@ class Anchors:
     latents: NDArray[np.float32]
     weights: NDArray[np.float32]
     tags: NDArray[np.int64]
-    arrangements: NDArray[np.int64]
+    arranged: NDArray[np.bool_]
     positions: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -100,12 +100,11 @@ def find_anchors(
         around = np.einsum("mk,mkd->md", places.weights, latents[places.neighbours])
         targets[placed] = around[placed]
         weights[placed] = places.support[placed]
-    arranged = kinds == EditKind.ARRANGED
     return Anchors(
         indices=at,
         latents=targets,
         weights=weights,
         tags=np.where(state.tagged[at], state.labels[at], UNLABELLED),
-        arrangements=np.where(arranged, state.groups[at], -1),
+        arranged=kinds == EditKind.ARRANGED,
         positions=state.positions[at],
     )

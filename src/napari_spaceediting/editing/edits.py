@@ -38,7 +38,9 @@ class Move:
     intent : Intent
         What the move says.
     tag : str or None
-        Class that the user saw and confirmed; None where only the place counts.
+        Class that the user saw and confirmed. None where only the place counts: the
+        class that an image came with is then no longer believed, unless the images
+        are arranged.
     """
 
     indices: NDArray[np.int64]
@@ -118,8 +120,6 @@ class EditState:
         Map coordinates after the edits.
     kinds : (N,) int8 array
         `EditKind` of every image.
-    groups : (N,) int64 array
-        Number of the edit that last touched the image, -1 for none.
     tagged : (N,) bool array
         Images whose class, or whose having none, an edit has said.
     """
@@ -128,7 +128,6 @@ class EditState:
     labels: NDArray[np.int64]
     positions: NDArray[np.float32]
     kinds: NDArray[np.int8]
-    groups: NDArray[np.int64]
     tagged: NDArray[np.bool_]
 
     @property
@@ -161,7 +160,6 @@ def fold(
     start_labels, start_positions = labels, positions
     labels, positions = labels.copy(), positions.copy()
     kinds = np.zeros(len(labels), np.int8)
-    groups = np.full(len(labels), -1, np.int64)
     tagged = np.zeros(len(labels), bool)
 
     def class_of(tag: str | None) -> int:
@@ -176,27 +174,29 @@ def fold(
         if isinstance(edit, Withdraw) or number in gone:
             continue
         at = edit.indices
-        groups[at] = number
-        tagged[at] |= not isinstance(edit, Move) or edit.tag is not None
         if isinstance(edit, Move):
             arranged = edit.intent is Intent.ARRANGE
             kinds[at] = EditKind.ARRANGED if arranged else EditKind.MOVED
             positions[at] = edit.end
             if edit.tag is not None:
                 labels[at] = class_of(edit.tag)
+                tagged[at] = True
+            elif not arranged:
+                labels[at[~tagged[at]]] = UNLABELLED
         elif isinstance(edit, Pin):
             kinds[at] = EditKind.PINNED
             labels[at] = class_of(edit.tag)
+            tagged[at] = True
         elif isinstance(edit, Relabel):
             kinds[at] = EditKind.RELABELLED
             labels[at] = class_of(edit.tag)
+            tagged[at] = True
         else:
             kinds[at] = EditKind.NONE
-            groups[at] = -1
             tagged[at] = False
             labels[at] = start_labels[at]
             positions[at] = start_positions[at]
-    return EditState(tuple(names), labels, positions, kinds, groups, tagged)
+    return EditState(tuple(names), labels, positions, kinds, tagged)
 
 
 def withdrawn(edits: Sequence[Edit]) -> set[int]:

@@ -43,6 +43,8 @@ from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.spec import Predictions
 
 _ARRANGED_PER_STEP = 64
+_ARRANGED_FOR_SCALE = 1000
+_NONE = np.empty(0, np.int64)
 
 _Fetch = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """From dataset indices to what the tail of the network takes."""
@@ -218,7 +220,14 @@ class _Step:
         self._device = device
         learnt_from = self._old[~job.dataset.held_out]
         self._variance = total_variance(self._tensor(learnt_from))
-        self._arrangements = self._scaled_arrangements(arm.anchors)
+        # Fewer than three images have no distances to compare.
+        arranged = np.flatnonzero(arm.anchors.arranged) if arm.anchors else _NONE
+        self._arranged = arranged if len(arranged) >= 3 else _NONE
+        if arm.anchors is not None and len(self._arranged):
+            some = self._arranged[:_ARRANGED_FOR_SCALE]
+            old = self._tensor(self._old[arm.anchors.indices[some]])
+            places = self._tensor(arm.anchors.positions[some])
+            self._scale = scale_of(old, places)
 
     def cross_entropy(
         self,
@@ -252,27 +261,13 @@ class _Step:
             self._variance,
             self._tensor(anchors.weights[rows]),
         )
-        for members, scale in self._arrangements:
-            some = rng.permutation(members)[:_ARRANGED_PER_STEP]
+        if len(self._arranged):
+            some = rng.permutation(self._arranged)[:_ARRANGED_PER_STEP]
             latents, _ = self._tail(self._rows(anchors.indices[some]))
             places = self._tensor(anchors.positions[some])
-            loss = loss + self._weights.arrange * sammon_stress(latents, places, scale)
+            stress = sammon_stress(latents, places, self._scale)
+            loss = loss + self._weights.arrange * stress
         return loss
-
-    def _scaled_arrangements(
-        self, anchors: Anchors | None
-    ) -> list[tuple[NDArray[np.int64], Tensor]]:
-        """Rows of the anchors in each arrangement of 3 or more, with its scale."""
-        if anchors is None:
-            return []
-        arrangements = []
-        for group in np.unique(anchors.arrangements[anchors.arrangements >= 0]):
-            members = np.flatnonzero(anchors.arrangements == group)
-            if len(members) >= 3:
-                old = self._tensor(self._old[anchors.indices[members]])
-                places = self._tensor(anchors.positions[members])
-                arrangements.append((members, scale_of(old, places)))
-        return arrangements
 
     def _rows(self, indices: NDArray[np.int64]) -> Tensor:
         return self._tensor(self._fetch(indices))

@@ -115,7 +115,7 @@ class Surroundings:
             offsets, lengths, out=np.zeros_like(offsets), where=lengths > 0
         )
         one_sided = np.linalg.norm(units.mean(axis=1), axis=1)
-        return np.asarray(np.minimum(1, 2 * (1 - one_sided)))
+        return np.asarray(np.clip(2 * (1 - one_sided), 0, 1))
 
 
 def _density(
