@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import queue
 import signal
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.jobs.parcel import Parcel
 
 # Shortest time between two messages of progress that say the same words.
 _SECONDS_PER_PROGRESS = 0.05
@@ -30,7 +30,7 @@ class Server:
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
-        self._jobs: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[int, Parcel]] = queue.SimpleQueue()
         self._cancelled = -1  # every job up to this number is to stop
 
     def serve(self) -> None:
@@ -45,17 +45,17 @@ class Server:
         """Take messages; end the process, whatever it does, when the parent is gone."""
         try:
             while True:
-                kind, number, *content = self._connection.recv()
+                kind, number = self._connection.recv()
                 if kind == "run":
-                    self._jobs.put((number, content[0]))
+                    self._jobs.put((number, Parcel.receive(self._connection)))
                 else:
                     self._cancelled = number
         except (EOFError, OSError):
             os._exit(0)
 
-    def _run(self, number: int, packed: bytes) -> None:
+    def _run(self, number: int, packed: Parcel) -> None:
         try:
-            steps = pickle.loads(packed).run()
+            steps = packed.unpack().run()
             sent: Progress | None = None
             waiting: Progress | None = None
             next_time = 0.0
@@ -65,7 +65,9 @@ class Server:
                 except StopIteration as end:
                     if waiting is not None:
                         self._send("progress", number, waiting)
-                    self._send("result", number, end.value)
+                    result = Parcel.pack(end.value)
+                    self._send("result", number)
+                    result.send(self._connection)
                     return
                 now = time.monotonic()
                 new_words = sent is None or progress.message != sent.message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import secrets
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 
 from napari_spaceediting.errors import JobCancelled, JobFailed
 from napari_spaceediting.jobs.job import Job, Progress
+from napari_spaceediting.jobs.parcel import Parcel
 
 R = TypeVar("R")
 
@@ -154,13 +154,14 @@ class WorkerProcess:
         self,
         child: _Child,
         job: Job[R],
-        packed: bytes,
+        packed: Parcel,
         number: int,
         cancel: threading.Event,
     ) -> Generator[Progress, None, R]:
         finished = False
         try:
-            child.send("run", number, packed)
+            child.send("run", number)
+            child.send_parcel(packed)
             while not cancel.is_set():
                 message = child.receive(_POLL)
                 if message is None or message[1] != number:
@@ -171,7 +172,7 @@ class WorkerProcess:
                 finished = True
                 if message[0] == "failed":
                     raise _error(job, *message[2:])
-                result: R = message[2]
+                result: R = message[2].unpack()
                 return result
             raise JobCancelled(f"{job.name} was cancelled.")
         except (EOFError, OSError):
@@ -239,11 +240,17 @@ class _Child:
         assert self.connection is not None
         self.connection.send(message)
 
+    def send_parcel(self, parcel: Parcel) -> None:
+        assert self.connection is not None
+        parcel.send(self.connection)
+
     def receive(self, timeout: float) -> tuple[Any, ...] | None:
         """Return the next message, None if there is none within `timeout` seconds."""
         assert self.connection is not None
         if self.connection.poll(timeout):
             message: tuple[Any, ...] = self.connection.recv()
+            if message[0] == "result":
+                return (*message, Parcel.receive(self.connection))
             return message
         if not self.is_alive and not self.connection.poll():
             raise EOFError
@@ -301,9 +308,9 @@ def _usable_cores() -> range | set[int]:
     return range(os.cpu_count() or 1)
 
 
-def _pack(job: Job[Any]) -> bytes:
+def _pack(job: Job[Any]) -> Parcel:
     try:
-        return pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
+        return Parcel.pack(job)
     except Exception as error:
         # pickle, and what it calls, raises errors of many kinds.
         raise JobFailed(
