@@ -35,8 +35,9 @@ class Anchors:
         Class that the edits say, -1 where they say none.
     arranged : (M,) bool array
         Images whose distances to each other are right as they lie.
-    positions : (M, 2) float32 array
-        Map coordinates after the edits.
+    near, away : (M, k) int64 arrays
+        Images that surround the place after the edits, and the one before; the image
+        itself where there are none.
     """
 
     indices: NDArray[np.int64]
@@ -44,7 +45,8 @@ class Anchors:
     weights: NDArray[np.float32]
     tags: NDArray[np.int64]
     arranged: NDArray[np.bool_]
-    positions: NDArray[np.float32]
+    near: NDArray[np.int64]
+    away: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -76,6 +78,7 @@ def find_anchors(
     latents: NDArray[np.float32],
     probabilities: NDArray[np.float32],
     held_out: NDArray[np.bool_],
+    start: NDArray[np.float32],
 ) -> Anchors:
     """Find what the edits ask of the network.
 
@@ -89,13 +92,20 @@ def find_anchors(
         Of the same network.
     held_out : (N,) bool array
         Images kept apart for measuring; edits of them are left out.
+    start : (N, 2) float32 array
+        Map coordinates before the edits.
     """
     at = np.flatnonzero(state.edited & ~held_out)
     kinds = state.kinds[at]
     placed = (kinds == EditKind.MOVED) | (kinds == EditKind.PINNED)
     targets = latents[at].copy()
     weights = np.zeros(len(at), np.float32)
-    places = surroundings(state, probabilities, held_out).at(state.positions[at])
+    around_map = surroundings(state, probabilities, held_out)
+    places = around_map.at(state.positions[at])
+    near = places.neighbours
+    away = around_map.at(start[at]).neighbours
+    if not near.shape[1]:
+        near = away = at[:, None]
     if places.neighbours.shape[1]:
         around = np.einsum("mk,mkd->md", places.weights, latents[places.neighbours])
         targets[placed] = around[placed]
@@ -106,5 +116,6 @@ def find_anchors(
         weights=weights,
         tags=np.where(state.tagged[at], state.labels[at], UNLABELLED),
         arranged=kinds == EditKind.ARRANGED,
-        positions=state.positions[at],
+        near=near,
+        away=away,
     )

@@ -21,15 +21,10 @@ from napari_spaceediting.editing.evidence import (
     Evidence,
     gather_evidence,
 )
-from napari_spaceediting.editing.objective import (
-    mixed_cross_entropy,
-    regression,
-    sammon_stress,
-    scale_of,
-    total_variance,
-)
+from napari_spaceediting.editing.objectives import Space, objectives_of
 from napari_spaceediting.editing.retrain import Retrain, RetrainResult
-from napari_spaceediting.editing.settings import Weights, weights_for
+from napari_spaceediting.editing.settings import RetrainSettings, weights_for
+from napari_spaceediting.editing.terms import mixed_cross_entropy, total_variance
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.activations import activations
@@ -41,10 +36,6 @@ from napari_spaceediting.network.classifier import (
 from napari_spaceediting.network.device import pick_device, torch_errors_in_words
 from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.spec import Predictions
-
-_ARRANGED_PER_STEP = 64
-_ARRANGED_FOR_SCALE = 1000
-_NONE = np.empty(0, np.int64)
 
 _Fetch = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """From dataset indices to what the tail of the network takes."""
@@ -165,21 +156,31 @@ def _optimise(
     optimiser = torch.optim.AdamW(
         tail.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
-    step = _Step(tail, fetch, job, arm, weights, device)
+    latents_of, cross_entropy = _forward(tail, fetch, arm.labels, settings, device)
     untouched = training.copy()
     if arm.anchors is not None:
         untouched[arm.anchors.indices] = False
-    kept = np.flatnonzero(untouched)
+    old = job.predictions.latents
+    space = Space(
+        latents_of=latents_of,
+        old=old,
+        positions=job.positions,
+        anchors=arm.anchors,
+        untouched=np.flatnonzero(untouched),
+        variance=total_variance(torch.as_tensor(old[training], device=device)),
+        weights=weights,
+        batch_size=settings.edit_batch_size,
+        device=device,
+    )
+    objectives = objectives_of(settings.objective, space)
     chances = _balanced(arm.labels[labelled])
     tail.train()
     losses: list[float] = []
     for done in range(settings.steps):
         batch = rng.choice(labelled, settings.batch_size, p=chances)
-        loss = step.cross_entropy(batch, arm.labels, rng)
-        if len(kept):
-            loss = loss + step.keep(rng.choice(kept, settings.edit_batch_size))
-        if arm.anchors is not None and len(arm.anchors):
-            loss = loss + step.edits(arm.anchors, rng)
+        loss = cross_entropy(batch, rng)
+        for objective in objectives:
+            loss = loss + objective(rng)
         if not torch.isfinite(loss):
             raise TrainingFailed(
                 f"The loss is no longer a number at step {done + 1}: lower the "
@@ -200,80 +201,36 @@ def _optimise(
     return average.module, losses
 
 
-class _Step:
-    """The terms of one optimiser step, on batches of dataset indices."""
+def _forward(
+    tail: nn.Module,
+    fetch: _Fetch,
+    labels: NDArray[np.int64],
+    settings: RetrainSettings,
+    device: torch.device,
+) -> tuple[
+    Callable[[NDArray[np.int64]], Tensor],
+    Callable[[NDArray[np.int64], np.random.Generator], Tensor],
+]:
+    """Return functions of dataset indices: the latents now, the cross-entropy."""
 
-    def __init__(
-        self,
-        tail: nn.Module,
-        fetch: _Fetch,
-        job: Retrain,
-        arm: _Arm,
-        weights: Weights,
-        device: torch.device,
-    ) -> None:
-        self._tail = tail
-        self._fetch = fetch
-        self._old = job.predictions.latents
-        self._weights = weights
-        self._settings = job.settings
-        self._device = device
-        learnt_from = self._old[~job.dataset.held_out]
-        self._variance = total_variance(self._tensor(learnt_from))
-        # Fewer than three images have no distances to compare.
-        arranged = np.flatnonzero(arm.anchors.arranged) if arm.anchors else _NONE
-        self._arranged = arranged if len(arranged) >= 3 else _NONE
-        if arm.anchors is not None and len(self._arranged):
-            some = self._arranged[:_ARRANGED_FOR_SCALE]
-            old = self._tensor(self._old[arm.anchors.indices[some]])
-            places = self._tensor(arm.anchors.positions[some])
-            self._scale = scale_of(old, places)
+    def tensor(array: NDArray[np.generic]) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(array), device=device)
 
-    def cross_entropy(
-        self,
-        batch: NDArray[np.int64],
-        labels: NDArray[np.int64],
-        rng: np.random.Generator,
-    ) -> Tensor:
-        """Cross-entropy of mixed labelled images."""
-        alpha = self._settings.mixup
+    def latents_of(indices: NDArray[np.int64]) -> Tensor:
+        latents: Tensor = tail(tensor(fetch(indices)))[0]
+        return latents
+
+    def cross_entropy(batch: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+        alpha = settings.mixup
         share = float(rng.beta(alpha, alpha)) if alpha > 0 else 1.0
         partners = rng.permutation(batch)
-        inputs = share * self._rows(batch) + (1 - share) * self._rows(partners)
-        _, logits = self._tail(inputs)
+        mixed = share * fetch(batch) + (1 - share) * fetch(partners)
+        _, logits = tail(tensor(mixed.astype(np.float32)))
         return mixed_cross_entropy(
-            logits, self._tensor(labels[batch]), self._tensor(labels[partners]), share
+            logits, tensor(labels[batch]), tensor(labels[partners]), share
         )
 
-    def keep(self, batch: NDArray[np.int64]) -> Tensor:
-        """Pull untouched images to their old latents."""
-        latents, _ = self._tail(self._rows(batch))
-        old = self._tensor(self._old[batch])
-        return self._weights.keep * regression(latents, old, self._variance)
-
-    def edits(self, anchors: Anchors, rng: np.random.Generator) -> Tensor:
-        """Pull edited images to their anchors, arranged ones to their distances."""
-        rows = rng.choice(len(anchors), self._settings.edit_batch_size)
-        latents, _ = self._tail(self._rows(anchors.indices[rows]))
-        loss = self._weights.anchor * regression(
-            latents,
-            self._tensor(anchors.latents[rows]),
-            self._variance,
-            self._tensor(anchors.weights[rows]),
-        )
-        if len(self._arranged):
-            some = rng.permutation(self._arranged)[:_ARRANGED_PER_STEP]
-            latents, _ = self._tail(self._rows(anchors.indices[some]))
-            places = self._tensor(anchors.positions[some])
-            stress = sammon_stress(latents, places, self._scale)
-            loss = loss + self._weights.arrange * stress
-        return loss
-
-    def _rows(self, indices: NDArray[np.int64]) -> Tensor:
-        return self._tensor(self._fetch(indices))
-
-    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
-        return torch.as_tensor(np.ascontiguousarray(array), device=self._device)
+    return latents_of, cross_entropy
 
 
 def _balanced(labels: NDArray[np.int64]) -> NDArray[np.float64]:

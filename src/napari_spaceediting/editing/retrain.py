@@ -63,6 +63,8 @@ class Retrain:
         The data set's classes and those that edits have named.
     labels : (N,) int64 array
         Classes after the edits.
+    positions : (N, 2) float32 array
+        Map coordinates after the edits.
     anchors : Anchors
         What the edits ask.
     spec : ClassifierSpec
@@ -80,6 +82,7 @@ class Retrain:
     dataset: ImageDataset = field(repr=False)
     class_names: tuple[str, ...]
     labels: NDArray[np.int64] = field(repr=False)
+    positions: NDArray[np.float32] = field(repr=False)
     anchors: Anchors = field(repr=False)
     spec: ClassifierSpec
     state: State = field(repr=False)

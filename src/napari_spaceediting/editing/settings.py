@@ -6,19 +6,32 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.network.spec import Trainable
+
+OBJECTIVES = (
+    "anchor",
+    "regression",
+    "triplet",
+    "inverse_mds",
+    "projective",
+    "distill",
+)
+"""What retraining can make of the places of edited images, see `objectives`."""
 
 
 @dataclass(frozen=True)
 class RetrainSettings:
     """Settings of one round.
 
-    Weights left at None follow from the share of training images that have a
-    class: the values of our experiments with few labels below one half, those with
-    many labels above.
+    Weights left at None follow from the objective and from the share of training
+    images that have a class: the values of our experiments with few labels below one
+    half, those with many labels above.
 
     Parameters
     ----------
+    objective : str
+        One of `OBJECTIVES`: what the places of edited images shall teach.
     steps : int
         Optimiser steps.
     batch_size : int
@@ -30,7 +43,7 @@ class RetrainSettings:
     mixup : float
         Alpha of the beta distribution that mixes images (Zhang et al. 2018).
     anchor_weight : float or None
-        Of the regression to the latent anchors.
+        Of what the objective asks of edited images.
     keep_weight : float or None
         Of the regression of untouched images to their old latents.
     arrange_weight : float
@@ -47,6 +60,7 @@ class RetrainSettings:
         "auto", "cpu", "cuda" or "mps".
     """
 
+    objective: str = "anchor"
     steps: int = 200
     batch_size: int = 128
     edit_batch_size: int = 64
@@ -61,6 +75,13 @@ class RetrainSettings:
     control: bool = True
     seed: int = 0
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise TrainingFailed(
+                f"There is no objective '{self.objective}': choose one of "
+                f"{', '.join(OBJECTIVES)}."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values as JSON-ready types."""
@@ -82,6 +103,15 @@ class Weights:
     averaging: float
 
 
+_ANCHOR_WEIGHTS = {
+    "triplet": 0.3,
+    "inverse_mds": 1.0,
+    "projective": 1.0,
+    "distill": 1.0,
+}
+"""For rivals one value whatever the labels, as their authors have it."""
+
+
 def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
     """Fill in the weights that the settings leave open.
 
@@ -92,10 +122,13 @@ def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
     labelled_share : float
         Share of the training images that have a class, 0 to 1.
     """
-    usual = (
-        Weights(anchor=0.5, keep=0.1, arrange=1.0, averaging=0.98)
-        if labelled_share < 0.5
-        else Weights(anchor=1.0, keep=0.5, arrange=1.0, averaging=0.99)
+    few = labelled_share < 0.5
+    ours = settings.objective == "anchor"
+    usual = Weights(
+        anchor=_ANCHOR_WEIGHTS.get(settings.objective, 0.5 if few else 1.0),
+        keep=(0.1 if few else 0.5) if ours else 0.0,
+        arrange=1.0,
+        averaging=0.98 if few else 0.99,
     )
     chosen = {
         "anchor": settings.anchor_weight,

@@ -281,16 +281,19 @@ class Session:
                 "There is no edit to learn from: move, pin or relabel images first."
             )
         checkpoint, network = self._state.checkpoint, self._network()
-        edits = self.edits
+        edits, drawn = self.edits, checkpoint.map
+        assert drawn is not None
         return Retrain(
             dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
             class_names=edits.class_names,
             labels=edits.labels,
+            positions=edits.positions,
             anchors=find_anchors(
                 edits,
                 network.predictions.latents,
                 network.predictions.probabilities,
                 self.dataset.held_out,
+                drawn.coordinates,
             ),
             spec=network.spec,
             state=network.state,

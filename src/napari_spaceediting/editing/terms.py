@@ -1,13 +1,8 @@
 """The terms of the editing loss.
 
-The editing loss is ours (the publications of SpaceEditing name a new loss and, later,
-a triplet loss, without a formula)::
-
-    CE(class | mixup) + a * |f - anchor|^2 / v + k * |f' - f'_old|^2 / v + s * stress
-
-with f the latents of edited and f' those of untouched images, and v the variance of
-the old latents, summed over dimensions, so that the weights need no tuning to the
-scale of the network.
+They are summed in `fine_tune`, by the objective that the user chose (`objectives`).
+v is the variance of the old latents, summed over dimensions, so that the weights need
+no tuning to the scale of the network.
 """
 
 from __future__ import annotations
@@ -58,6 +53,19 @@ def sammon_stress(latents: Tensor, positions: Tensor, scale: Tensor) -> Tensor:
     wanted = wanted.clamp_min(1e-3 * wanted.mean())
     distances = F.pdist(latents)
     return ((distances - wanted).square() / wanted).sum() / wanted.sum()
+
+
+def stress(latents: Tensor, positions: Tensor, scale: Tensor) -> Tensor:
+    """Plain stress: sum over pairs of (d_latent - d)^2, over the sum of d^2.
+
+    Parameters
+    ----------
+    latents, positions, scale
+        As for `sammon_stress`; at least two images.
+    """
+    wanted = F.pdist(positions) * scale
+    away = (F.pdist(latents) - wanted).square().sum()
+    return away / wanted.square().sum().clamp_min(1e-12)
 
 
 def mixed_cross_entropy(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_spaceediting.editing.objective import (
+from napari_spaceediting.editing.terms import (
     mixed_cross_entropy,
     regression,
     sammon_stress,
