@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from napari_spaceediting import __version__
 from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL
+from napari_spaceediting.editing.settings import OBJECTIVES
 from napari_spaceediting.errors import (
     EditError,
     JobFailed,
@@ -130,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     retrain.add_argument(
         "--edits", type=Path, metavar="FILE", help="JSON list of edits to add first"
     )
+    retrain.add_argument("--objective", choices=OBJECTIVES)
     retrain.add_argument("--steps", type=_at_least_one)
     retrain.add_argument("--no-control", action="store_true")
     retrain.add_argument("--accept", action="store_true", help="accept the round")
@@ -312,7 +314,9 @@ def _retrain(options: argparse.Namespace) -> dict[str, Any]:
     session = _session(options)
     if options.edits is not None:
         session.replay(_read_edits(options.edits, session.dataset.ids))
-    chosen = _chosen(options, "steps") | {"control": not options.no_control}
+    chosen = _chosen(options, "objective", "steps") | {
+        "control": not options.no_control
+    }
     session.set_retrain_settings(replace(session.state.retrain, **chosen))
     result = _run(session.retraining())
     session.propose(result, _run(session.remapping(result)))

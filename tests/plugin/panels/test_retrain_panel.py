@@ -1,7 +1,7 @@
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
 from napari_spaceediting.plugin.panels.retrain_panel import RetrainPanel
 
 LEFT = Qt.MouseButton.LeftButton
@@ -15,8 +15,8 @@ def panel(shown):
 def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told):
     calls = told(panel.retrain_requested)
     settings = RetrainSettings(
-        steps=70, mixup=0.3, anchor_weight=0.0, keep_weight=0.125, trainable="all",
-        control=False, seed=9,
+        objective="triplet", steps=70, mixup=0.3, anchor_weight=0.0,
+        keep_weight=0.125, trainable="all", control=False, seed=9,
     )  # fmt: skip
     panel.set_settings(settings)
     qtbot.mouseClick(panel.retrain_button, LEFT)
@@ -56,3 +56,9 @@ def test_while_disabled_the_button_says_why(panel, qtbot, told):
     assert panel.retrain_button.toolTip().startswith("There are no edits yet")
     qtbot.mouseClick(panel.retrain_button, LEFT)
     assert calls == []
+
+
+def test_every_objective_is_offered(panel):
+    combo = panel.objective_combo
+    offered = [combo.itemData(row) for row in range(combo.count())]
+    assert offered == list(OBJECTIVES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 
 from napari_spaceediting.editing.settings import RetrainSettings
@@ -15,6 +15,7 @@ from napari_spaceediting.plugin.panels.controls import (
     NumberBox,
     choose,
     column,
+    combo,
     spin_box,
     trainable_combo,
 )
@@ -22,6 +23,15 @@ from napari_spaceediting.plugin.views.palette import Palette
 from napari_spaceediting.plugin.views.training_curve import TrainingCurve
 
 _WEIGHT_STEP = 0.05
+_OBJECTIVES = (
+    ("anchor", "Anchor (default)", "Be like the neighbours at the drop; others stay"),
+    ("regression", "Regression", "Be like the neighbours at the drop"),
+    ("triplet", "Triplet", "Be nearer to those at the drop than to those before"),
+    ("inverse_mds", "Inverse MDS", "Be as far from each other as on the map"),
+    ("projective", "Projective", "Be projected to where it was dropped"),
+    ("distill", "Distillation", "The edited space teaches the whole space"),
+)
+"""Key, title and tooltip of the objectives."""
 
 
 class RetrainPanel(QWidget):
@@ -46,12 +56,13 @@ class RetrainPanel(QWidget):
         self._form = Form(palette)
         self._form.add("Trains", self.trainable_combo)
         self._more_form = Form(palette)
+        self._more_form.add("Objective", self.objective_combo)
         self._more_form.add("Steps", self.steps_spin)
         self._more_form.add("Anchor weight", self.anchor_box)
         self._more_form.add("Keep weight", self.keep_box)
         self._more_form.add("Seed", self.seed_spin)
         self.more = Disclosure(
-            "More", palette, self._more_form, "Steps, weights of the objective, seed"
+            "More", palette, self._more_form, "Objective, its weights, steps, seed"
         )
         self.retrain_button = QPushButton("Retrain with edits")
         self.retrain_button.clicked.connect(
@@ -86,6 +97,12 @@ class RetrainPanel(QWidget):
             "The same training without your edits, so that you see what the edits did "
             "and not just what more training did; takes about as long again"
         )
+        self.objective_combo = combo(
+            "What the places of edited images teach, beside their classes",
+            [(key, title) for key, title, _ in _OBJECTIVES],
+        )
+        for row, (_, _, tip) in enumerate(_OBJECTIVES):
+            self.objective_combo.setItemData(row, tip, Qt.ItemDataRole.ToolTipRole)
         self.steps_spin = spin_box(1, 100_000, "Steps of the optimiser", step=50)
         self.anchor_box = self._weight_box(
             "How strongly edited images are drawn to the place where you put them; "
@@ -117,6 +134,7 @@ class RetrainPanel(QWidget):
         """Show a choice; what has no field here is kept for the next round."""
         self._settings = settings
         choose(self.trainable_combo, settings.trainable)
+        choose(self.objective_combo, settings.objective)
         self.control_check.setChecked(settings.control)
         self.steps_spin.setValue(settings.steps)
         for box, weight in (
@@ -135,6 +153,7 @@ class RetrainPanel(QWidget):
         return replace(
             self._settings,
             trainable=self.trainable_combo.currentData(),
+            objective=self.objective_combo.currentData(),
             control=self.control_check.isChecked(),
             steps=self.steps_spin.value(),
             anchor_weight=anchor,
