@@ -22,12 +22,15 @@ from qtpy.QtGui import (
     QPen,
     QPixmap,
     QPolygonF,
+    QResizeEvent,
 )
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.map.viewport import Viewport
 
 _MOST_MARKS = 2000
+_QUICK = {"dragged", "drag_text", "outline", "hovered"}
+"""Parts of the scene that follow the pointer."""
 _NO_PLACES = np.empty((0, 2), np.float32)
 _NO_COLOURS = np.empty((0, 4), np.float32)
 
@@ -117,6 +120,9 @@ class Scene:
 class MapOverlay(QWidget):
     """Paints a `Scene` over napari's canvas.
 
+    What does not follow the pointer is kept as a picture: names and thousands of marks
+    take far longer to paint than what is dragged over them.
+
     Parameters
     ----------
     canvas : QWidget
@@ -133,32 +139,42 @@ class MapOverlay(QWidget):
         self.scene = Scene()
         self.ink = QColor("white")
         self.paper = QColor("black")
+        self._still: QPixmap | None = None
         self.resize(canvas.size())
         self.show()
 
     def clear(self) -> None:
         """Paint nothing."""
         self.scene = Scene()
-        self.update()
+        self.paint_anew()
 
     def change(self, **parts: object) -> None:
         """Replace parts of the scene and paint it."""
         self.scene = replace(self.scene, **parts)  # type: ignore[arg-type]
+        if _QUICK.issuperset(parts):
+            self.update()
+        else:
+            self.paint_anew()
+
+    def paint_anew(self) -> None:
+        """Paint all of the scene: it lies elsewhere on the canvas, or looks new."""
+        self._still = None
         self.update()
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Fit the scene to the new size."""
+        self.paint_anew()
+
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Paint the scene from the bottom up."""
+        """Paint what stays, and what follows the pointer over it."""
         scene = self.scene
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
-        self._pictures(painter)
-        self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
-        self._rings(painter, scene.pinned, 5.0)
-        self._rings(painter, scene.selected, 6.0)
-        self._names(painter)
-        self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
+        if (
+            self._still is None
+            or self._still.devicePixelRatio() != self.devicePixelRatioF()
+        ):
+            self._still = self._paint_still()
+        painter = _smooth(QPainter(self))
+        painter.drawPixmap(0, 0, self._still)
         self._outline(painter)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
         if scene.hovered is not None:
@@ -166,6 +182,23 @@ class MapOverlay(QWidget):
         if scene.drag_text and len(scene.dragged.ends):
             self._drag_text(painter)
         painter.end()
+
+    def _paint_still(self) -> QPixmap:
+        """Paint what does not follow the pointer, from the bottom up."""
+        scene, ratio = self.scene, self.devicePixelRatioF()
+        still = QPixmap(self.size() * ratio)
+        still.setDevicePixelRatio(ratio)
+        still.fill(Qt.GlobalColor.transparent)
+        painter = _smooth(QPainter(still))
+        self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
+        self._pictures(painter)
+        self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
+        self._rings(painter, scene.pinned, 5.0)
+        self._rings(painter, scene.selected, 6.0)
+        self._names(painter)
+        self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
+        painter.end()
+        return still
 
     def _points(self, places: NDArray[np.floating]) -> list[QPointF]:
         return [QPointF(x, y) for x, y in self._viewport.to_canvas(places).tolist()]
@@ -277,6 +310,12 @@ class MapOverlay(QWidget):
         painter.drawRoundedRect(plate, 6, 6)
         painter.setFont(font)
         painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _smooth(painter: QPainter) -> QPainter:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    return painter
 
 
 def _shade(colour: NDArray[np.float32]) -> QColor:

@@ -191,8 +191,11 @@ class MapView(QObject):
 
     def select(self, indices: NDArray[np.int64]) -> None:
         """Show images as selected, without a signal."""
+        others = not np.array_equal(indices, self.selected)
         self.selected = indices
-        self._recolour()
+        if others:
+            self._recolour()
+            self._refresh.start()
         self._mark_selected()
 
     def show_edits(self, arrows: Arrows, pinned: Marks) -> None:
@@ -220,7 +223,7 @@ class MapView(QObject):
     def set_ink(self, ink: QColor, paper: QColor) -> None:
         """Choose the colours of marks and of the ground beneath them."""
         self.overlay.ink, self.overlay.paper = ink, paper
-        self.overlay.update()
+        self.overlay.paint_anew()
 
     def zoom_to_fit(self, indices: NDArray[np.int64] | None = None) -> None:
         """Show the whole map but for far outliers, or some images."""
@@ -421,14 +424,16 @@ class MapView(QObject):
             colours[dim, 3] *= _DIM
         colours[self.cloud.held_out, 3] *= 0.6
         colours[self.cloud.hidden, 3] = 0
-        self._layer.face_color = colours
+        # The layer's colours tell the canvas by themselves. This signal would have it
+        # take all points a second time, which doubles the time of a selection.
+        with self._layer.events.face_color.blocker():
+            self._layer.face_color = colours
 
     def _mark_selected(self) -> None:
         if self.cloud is None:
             return
         marks = Marks(self.cloud.places[self.selected], self._colours_of(self.selected))
         self.overlay.change(selected=marks.thinned())
-        self._refresh.start()
 
     def _place_thumbnails(self) -> None:
         pictures: list[Picture] = []
@@ -470,7 +475,7 @@ class MapView(QObject):
         return self._viewer.dims.ndim - 2, self._viewer.dims.ndim - 1
 
     def _on_camera(self) -> None:
-        self.overlay.update()
+        self.overlay.paint_anew()
         self._refresh.start()
 
     def _on_active(self) -> None:
