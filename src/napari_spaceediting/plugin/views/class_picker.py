@@ -175,7 +175,8 @@ class ClassPicker(QFrame):
         self._palette = palette
         self._options.set_theme(palette)
         self.setStyleSheet(
-            f"#ClassPicker {{background-color: {palette.background};"
+            palette.window_sheet
+            + f"#ClassPicker {{background-color: {palette.background};"
             f" border: 1px solid {palette.secondary};}}"
         )
         self._title.setStyleSheet(

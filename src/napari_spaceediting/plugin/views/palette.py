@@ -48,6 +48,8 @@ class Palette:
         Fill of what is selected or pressed.
     font_size : float
         Size of plain text in points.
+    theme : str
+        Id of the theme.
     """
 
     canvas: str
@@ -62,6 +64,7 @@ class Palette:
     error: str
     current: str
     font_size: float = 9.0
+    theme: str = "dark"
 
     @classmethod
     def from_theme_id(cls, theme_id: str) -> Palette:
@@ -77,12 +80,20 @@ class Palette:
             name: QColor(*getattr(theme, name).as_rgb_tuple()[:3]).name()
             for name in names
         }
-        return cls(**colours, font_size=float(theme.font_size.removesuffix("pt")))
+        font_size = float(theme.font_size.removesuffix("pt"))
+        return cls(**colours, font_size=font_size, theme=theme_id)
 
     @property
     def is_dark(self) -> bool:
         """Whether the theme shows light writing on a dark surface."""
         return _luminance(self.background) < _luminance(self.text)
+
+    @property
+    def window_sheet(self) -> str:
+        """napari's stylesheet, for windows of their own, which inherit none."""
+        from napari.qt import get_stylesheet
+
+        return str(get_stylesheet(self.theme))
 
     @property
     def muted(self) -> str:
