@@ -19,6 +19,10 @@ from napari_spaceediting.plugin.views.painting import (
 from napari_spaceediting.plugin.views.palette import Palette, to_qcolor
 
 
+_LEAST_MARKS = 4
+"""Room for marks, in heights of a line, below which figures are written short."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """A row of an `IntervalChart`.
@@ -35,6 +39,8 @@ class Interval:
         "plain", "muted", "gain" or "loss".
     tooltip : str
         In full.
+    short : str
+        Written instead of `text` where the chart is narrow; "" for `text`.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Interval:
     text: str
     tone: str = "plain"
     tooltip: str = ""
+    short: str = ""
 
 
 class _RowChart(QWidget):
@@ -146,9 +153,12 @@ class IntervalChart(_RowChart):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         em, pitch = self.fontMetrics().height(), self._pitch()
-        names, marks, texts = self._columns(
-            [row.name for row in self._rows], [row.text for row in self._rows]
-        )
+        titles = [row.name for row in self._rows]
+        written = [row.text for row in self._rows]
+        names, marks, texts = self._columns(titles, written)
+        if marks < _LEAST_MARKS * em:
+            written = [row.short or row.text for row in self._rows]
+            names, marks, texts = self._columns(titles, written)
         left = names + em
         low, high, step = self._range(marks / em)
 
@@ -179,7 +189,7 @@ class IntervalChart(_RowChart):
             painter.drawText(
                 QRectF(self.width() - texts, number * pitch, texts, pitch),
                 Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
-                row.text,
+                written[number],
             )
 
     def _range(self, ems: float) -> tuple[float, float, float]:

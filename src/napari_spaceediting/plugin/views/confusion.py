@@ -87,7 +87,10 @@ class ConfusionMatrix(QWidget):
         return min(longest + 2, round(_LONGEST_NAME * metrics.height())) + 6
 
     def _cell_size(self, width: int) -> float:
-        largest = self.fontMetrics().height() * 1.45
+        # Large enough for the largest figure.
+        figure = "0" * (len(str(self._counts.max(initial=0))) + 1)
+        written = QFontMetrics(smaller(self.font(), 0.82)).horizontalAdvance(figure)
+        largest = max(self.fontMetrics().height() * 1.45, written)
         classes = max(len(self._names), 1)
         return max(3.0, min((width - self._margin() - 2) / classes, largest))
 

@@ -48,7 +48,7 @@ _ARMS = {
     CONTROL: ("Control", "The same training without the edits"),
     AFTER: ("After", "The network after this round, with the edits"),
 }
-_WIDE = 44
+_WIDE = 42
 """From this width on, in heights of a line, the parts stand side by side."""
 
 
@@ -203,12 +203,11 @@ class EvidencePanel(QWidget):
         left = self._column(
             (self._heading("Accuracy"), self._accuracies),
             (self._heading("Difference in points"), self._differences),
-            (self._heading("Images to look at"), images),
             (self._drift,),
         )
         self._confusion_part = self._column((self._confusion_header(), self._confusion))
         self._recall_part = self._column(
-            (self._heading("Found of each class, before → after, %"), self._recall)
+            (self._heading("Found of each class, %"), self._recall)
         )
         line = self.accept_button.sizeHint().height()
         for first in (self._headings[0], self._headings[-1]):
@@ -223,6 +222,8 @@ class EvidencePanel(QWidget):
         body.setSpacing(3)
         body.addWidget(self._verdict)
         body.addWidget(self._measured)
+        body.addSpacing(3)
+        body.addWidget(images)
         body.addSpacing(6)
         body.addLayout(self._parts)
         body.addStretch(1)
@@ -416,8 +417,8 @@ def _accuracy_rows(evidence: Evidence) -> list[Interval]:
 
 def _difference_rows(evidence: Evidence) -> list[Interval]:
     named = (
-        ("Over before", evidence.over_before, "than before the round"),
-        ("Over control", evidence.over_control, "than the training without edits"),
+        ("To before", evidence.over_before, "than before the round"),
+        ("To control", evidence.over_control, "than the training without edits"),
     )
     return [
         _difference_row(name, difference, than)
@@ -443,4 +444,5 @@ def _difference_row(name: str, difference: Difference, than: str) -> Interval:
         tone,
         f"{value:+.1f} points more {than} (95% interval {low:+.1f} to {high:+.1f})."
         + noise,
+        short=f"{value:+.1f}",
     )
