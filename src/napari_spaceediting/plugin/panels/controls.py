@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import (
     QEnterEvent,
     QFont,
@@ -308,16 +308,24 @@ class HeightFollower(QObject):
     def __init__(self, area: QScrollArea, most: int) -> None:
         super().__init__(area)
         self._area, self._most = area, most
+        # What is shown takes its new height only after it was told of its new width.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._follow)
         area.widget().installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Follow the content."""
         if event is not None and event.type() == QEvent.Type.Resize:
-            content = self._area.widget()
-            limit = self._most * content.fontMetrics().height()
-            # napari's stylesheet pads every widget by a pixel or two.
-            self._area.setFixedHeight(min(content.height(), limit) + 4)
+            self._later.start()
         return super().eventFilter(watched, event)
+
+    def _follow(self) -> None:
+        content = self._area.widget()
+        limit = self._most * content.fontMetrics().height()
+        # napari's stylesheet pads every widget by a pixel or two.
+        wanted = content.minimumSizeHint().height()
+        self._area.setFixedHeight(min(wanted, limit) + 4)
 
 
 class Disclosure(QAbstractButton):

@@ -376,8 +376,9 @@ class GalleryGrid(QAbstractScrollArea):
         strong = chosen or position == self._current
         painter.setPen(to_qcolor(self._palette.text if strong else self._palette.muted))
         line = QRect(tile.left(), tile.bottom() + 3, self._side, self._caption_height)
+        # Of a class and how sure the network is, both ends tell most.
         text = QFontMetrics(font).elidedText(
-            caption.text, Qt.TextElideMode.ElideRight, line.width()
+            caption.text, Qt.TextElideMode.ElideMiddle, line.width()
         )
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, text)
         if position == self._current and self.hasFocus():
