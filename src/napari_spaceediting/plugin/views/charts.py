@@ -18,7 +18,6 @@ from napari_spaceediting.plugin.views.painting import (
 )
 from napari_spaceediting.plugin.views.palette import Palette, to_qcolor
 
-
 _LEAST_MARKS = 4
 """Room for marks, in heights of a line, below which figures are written short."""
 

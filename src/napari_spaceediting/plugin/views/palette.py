@@ -90,7 +90,7 @@ class Palette:
 
     @property
     def window_sheet(self) -> str:
-        """napari's stylesheet, for windows of their own, which inherit none."""
+        """Napari's stylesheet, for windows of their own, which inherit none."""
         from napari.qt import get_stylesheet
 
         return str(get_stylesheet(self.theme))
