@@ -132,6 +132,7 @@ class Workbench:
     def _end(self) -> None:
         """End all background work; the window may be gone already."""
         self.desk.shutdown()
+        self.map.forget()
         _WORKBENCHES.pop(id(self._viewer), None)
 
     def _arrange(self) -> None:

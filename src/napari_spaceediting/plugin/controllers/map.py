@@ -58,6 +58,7 @@ class MapController:
         self.picker = ClassPicker(desk.palette)
         self.colour_key = display.LABEL
         self._hidden_groups: set[int] = set()
+        self._legend: tuple[str, ...] = ()
         self._colouring: display.Colouring | None = None
         self._answer: Callable[[ClassChoice], None] | None = None
         self._hovered = -1
@@ -141,6 +142,7 @@ class MapController:
         """Show pictures on the map, or not."""
         check = self._editor.map.thumbnails_check
         check.setChecked(not check.isChecked())
+        self._on_thumbnails(check.isChecked())
 
     def zoom_to_selection(self) -> None:
         """Show the selected images, or the whole map."""
@@ -150,10 +152,15 @@ class MapController:
 
     def shutdown(self) -> None:
         """Let go of the viewer."""
-        self._dwell.stop()
+        self._hide_card()
         self.picker.close()
         if self.view is not None:
             self.view.remove()
+        self.forget()
+
+    def forget(self) -> None:
+        """Hold on to nothing in a window that is gone."""
+        self.view, self.card, self._canvas = None, None, None
 
     # Selecting
 
@@ -419,11 +426,16 @@ class MapController:
         counts = np.bincount(
             colouring.groups[colouring.groups >= 0], minlength=len(names)
         )
-        legend = self._editor.map
-        legend.set_legend(names, class_colours(len(names)), counts)
+        panel = self._editor.map
+        if names == self._legend:
+            # What the user has typed there, or clicks on, stays.
+            panel.legend.set_counts(counts)
+        else:
+            panel.set_legend(names, class_colours(len(names)), counts)
+        self._legend = names
         visible = np.ones(len(names), bool)
         visible[[group for group in self._hidden_groups if group < len(names)]] = False
-        legend.legend.set_visible_classes(visible)
+        panel.legend.set_visible_classes(visible)
 
     def _positions(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
         assert self._desk.session is not None

@@ -194,6 +194,10 @@ class WorkController:
         self._spec = network.spec if network else ClassifierSpec()
         self._desk.take_session(Session(state, self._cache_dir), path)
         self._draw_thumbnails()
+        if self._desk.has_map:
+            self._unfold_map()
+        elif network is None:
+            self._editor.open_section(NETWORK)
 
     def _draw_thumbnails(self) -> None:
         session = self._desk.session
@@ -264,9 +268,7 @@ class WorkController:
         def take(drawn: MapResult) -> None:
             session.take_map(drawn)
             self._tell_map(drawn)
-            self._editor.fold_section(DATA)
-            self._editor.open_section(MAP)
-            self._editor.open_section(GUIDANCE)
+            self._unfold_map()
 
         self._run(job, take)
 
@@ -446,6 +448,11 @@ class WorkController:
         )
         for note in trained.notes:
             tell(note)
+
+    def _unfold_map(self) -> None:
+        self._editor.fold_section(DATA)
+        self._editor.open_section(MAP)
+        self._editor.open_section(GUIDANCE)
 
     def _tell_map(self, drawn: MapResult) -> None:
         trust = drawn.quality.trustworthiness

@@ -148,6 +148,8 @@ class Gestures:
         moved = _Moved(event)
 
         def draw() -> None:
+            # A lasso may end where it began.
+            moved()
             if target.tool is Tool.BOX:
                 (y, x), (row, column) = first, _place(event)
                 vertices[:] = [
