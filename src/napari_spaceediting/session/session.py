@@ -52,11 +52,11 @@ class Session:
     Signals
     -------
     edits_changed
-        The list of edits is another one.
+        The list of edits is another one; what they are made on is the same.
     shown_changed
-        Network, map or labels that are shown are others.
+        Network, map or labels that are shown are others, and with them the edits.
     rounds_changed
-        There is a new round, or a decision on one.
+        There is a new round, or a decision on one; comes after `shown_changed`.
     """
 
     edits_changed = Signal()
@@ -181,7 +181,6 @@ class Session:
         )
         checkpoint = replace(self._state.checkpoint, network=network, map=first)
         self._change(replace(self._state, checkpoint=checkpoint, log=EditLog()))
-        self.edits_changed.emit()
         self.shown_changed.emit()
 
     def mapping(self) -> MapJob:
@@ -206,7 +205,6 @@ class Session:
         self._check_no_edits()
         checkpoint = replace(self._state.checkpoint, map=_map_of(result))
         self._change(replace(self._state, checkpoint=checkpoint, log=EditLog()))
-        self.edits_changed.emit()
         self.shown_changed.emit()
 
     # Edits
@@ -342,7 +340,7 @@ class Session:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         self._change(replace(state, rounds=(*state.rounds, proposal)))
-        self._emit_all()
+        self._tell_of_round()
 
     def accept(self) -> None:
         """Go on from the outcome of the proposed round.
@@ -364,7 +362,7 @@ class Session:
                 ),
             )
         )
-        self._emit_all()
+        self._tell_of_round()
 
     def roll_back(self) -> None:
         """Go back to before the last round that stands; its edits are open again.
@@ -402,7 +400,7 @@ class Session:
                 rounds=tuple(rounds),
             )
         )
-        self._emit_all()
+        self._tell_of_round()
 
     def _proposal(self) -> Round:
         if self._state.proposal is None:
@@ -438,8 +436,7 @@ class Session:
         self._folded = None
         self._surroundings = None
 
-    def _emit_all(self) -> None:
-        self.edits_changed.emit()
+    def _tell_of_round(self) -> None:
         self.shown_changed.emit()
         self.rounds_changed.emit()
 

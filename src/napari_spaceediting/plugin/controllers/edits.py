@@ -54,13 +54,13 @@ class EditsController:
             desk.session_changed,
             desk.edits_changed,
             desk.shown_changed,
-            desk.selection_changed,
             desk.training.started,
             desk.training.finished,
             desk.training.cancelled,
             desk.training.failed,
         ):
             signal.connect(self.refresh)
+        desk.selection_changed.connect(self._show_selection)
 
     def undo(self) -> None:
         """Take the last edit back."""
@@ -102,15 +102,21 @@ class EditsController:
         edited = session.edits.edited
         count = int(np.count_nonzero(edited))
         panel.show_summary(self._summary(len(decided), count))
+        self._editor.set_status(
+            EDITS, f"{len(decided)} edits" if decided else "", ACTIVE if count else TODO
+        )
+        self._show_selection()
+
+    def _show_selection(self, *_: object) -> None:
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            return
         chosen = self._desk.selected
         held = bool(len(chosen)) and bool(session.dataset.held_out[chosen].all())
-        panel.set_selection(
+        self._editor.edits.set_selection(
             len(chosen),
             self._desk.locked,
             pin_reason="Held-out images can be relabelled, not pinned." if held else "",
-        )
-        self._editor.set_status(
-            EDITS, f"{len(decided)} edits" if decided else "", ACTIVE if count else TODO
         )
 
     def _summary(self, n_edits: int, n_images: int) -> str:

@@ -63,12 +63,7 @@ class GalleryController:
         gallery.context_requested.connect(self._on_context)
         desk.selection_changed.connect(self._on_selection)
         desk.thumbnails_changed.connect(self._on_pictures)
-        for signal in (
-            desk.session_changed,
-            desk.edits_changed,
-            desk.shown_changed,
-            desk.rounds_changed,
-        ):
+        for signal in (desk.session_changed, desk.edits_changed, desk.shown_changed):
             signal.connect(self.refresh)
 
     def show(self, indices: NDArray[np.int64], source: str = CHOSEN) -> None:
