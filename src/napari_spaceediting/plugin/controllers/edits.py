@@ -103,7 +103,7 @@ class EditsController:
         count = int(np.count_nonzero(edited))
         panel.show_summary(self._summary(len(decided), count))
         self._editor.set_status(
-            EDITS, f"{len(decided)} edits" if decided else "", ACTIVE if count else TODO
+            EDITS, _count(len(decided), "edit"), ACTIVE if count else TODO
         )
         self._show_selection()
 
@@ -127,7 +127,7 @@ class EditsController:
         edits = session.edits
         around = session.surroundings.at(edits.positions[edits.edited])
         poor = np.count_nonzero(around.support < LOW_SUPPORT)
-        summary = f"{n_edits} edits on {n_images:,} images"
+        summary = f"{_count(n_edits, 'edit')} on {_count(n_images, 'image')}"
         return summary + (f"; {poor:,} with little support" if poor else "")
 
     def _jump(self, number: int) -> None:
@@ -161,3 +161,8 @@ class EditsController:
 
 def _row(edit: Edit, *, gone: bool) -> EditRow:
     return EditRow(describe(edit), icon=_ICONS.get(type(edit), "relabel"), undone=gone)
+
+
+def _count(n: int, noun: str) -> str:
+    """Return a number with its noun; nothing for 0."""
+    return f"{n:,} {noun}{'s' if n > 1 else ''}" if n else ""

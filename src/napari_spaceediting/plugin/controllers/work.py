@@ -81,7 +81,7 @@ class WorkController:
         for runner in (desk.reading, desk.training):
             runner.started.connect(editor.job_bar.start)
             runner.progressed.connect(self._on_progress)
-            runner.finished.connect(lambda _name: editor.job_bar.finish("Done"))
+            runner.finished.connect(self._on_finished)
             runner.cancelled.connect(self._on_cancelled)
             runner.failed.connect(self._on_failed)
             for signal in (runner.started, runner.finished, runner.failed):
@@ -240,6 +240,7 @@ class WorkController:
         session.set_train_settings(settings)
         network = self._editor.network
         network.clear_curve()
+        self._editor.open_section(NETWORK)
 
         def show(progress: Progress) -> None:
             if "loss" in progress.metrics:
@@ -284,6 +285,8 @@ class WorkController:
             complain(error)
             return
         panel.clear_curve()
+        self._editor.fold_section(GUIDANCE)
+        self._editor.open_section(RETRAIN)
 
         def show(progress: Progress) -> None:
             if "loss" in progress.metrics:
@@ -430,6 +433,10 @@ class WorkController:
         self._editor.job_bar.report(progress, remaining)
         if self._show_figures is not None:
             self._show_figures(progress)
+
+    def _on_finished(self, _name: str) -> None:
+        if not self._desk.is_busy:
+            self._editor.job_bar.finish("Done")
 
     def _on_cancelled(self, _name: str) -> None:
         self._editor.job_bar.finish("Cancelled; nothing was changed")

@@ -99,6 +99,8 @@ class Scene:
         Thumbnails.
     side : int
         Their side in pixels.
+    dot : float
+        Radius of marked points in pixels.
     names : sequence of (str, (2,) array, (4,) array)
         Class names, where they stand, and their colour.
     """
@@ -114,6 +116,7 @@ class Scene:
     hovered: NDArray[np.floating] | None = None
     pictures: Sequence[Picture] = ()
     side: int = 0
+    dot: float = 4.0
     names: Sequence[tuple[str, NDArray[np.floating], NDArray[np.float32]]] = ()
 
 
@@ -193,8 +196,8 @@ class MapOverlay(QWidget):
         self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
         self._pictures(painter)
         self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
-        self._rings(painter, scene.pinned, 5.0)
-        self._rings(painter, scene.selected, 6.0)
+        self._rings(painter, scene.pinned, scene.dot)
+        self._rings(painter, scene.selected, 1.2 * scene.dot)
         self._names(painter)
         self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
         painter.end()
@@ -217,17 +220,18 @@ class MapOverlay(QWidget):
     ) -> None:
         if not len(arrows.starts):
             return
-        starts, ends = self._points(arrows.starts), self._points(arrows.ends)
+        starts, tips = self._points(arrows.starts), self._points(arrows.ends)
         thin = len(starts) > 40
         for start, end, colour in zip(
-            starts, ends, arrows.colours.tolist(), strict=True
+            starts, tips, arrows.colours.tolist(), strict=True
         ):
             red, green, blue, _ = colour
             shade = QColor.fromRgbF(red, green, blue, alpha * (0.4 if thin else 1.0))
             painter.setPen(QPen(shade, width))
             painter.drawLine(start, end)
         if dots:
-            self._rings(painter, Marks(arrows.ends, arrows.colours), 2.2 + 1.6 * width)
+            ends = Marks(arrows.ends, arrows.colours)
+            self._rings(painter, ends, self.scene.dot * (1 + width / 10))
 
     def _pictures(self, painter: QPainter) -> None:
         side = self.scene.side

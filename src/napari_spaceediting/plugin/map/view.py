@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QTimer, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
-from scipy.spatial import KDTree
 from superqt.utils import qthrottled
 
 from napari_spaceediting.plugin.map.gestures import Gestures, Tool
@@ -28,6 +27,7 @@ from napari_spaceediting.plugin.map.viewport import Viewport
 if TYPE_CHECKING:
     from napari.layers import Points
     from napari.viewer import Viewer
+    from scipy.spatial import KDTree
 
 LAYER = "Map"
 _REACH = 14
@@ -372,6 +372,8 @@ class MapView(QObject):
 
     def _index(self, cloud: Cloud) -> None:
         """Build the tree of what can be picked, if that has changed."""
+        from scipy.spatial import KDTree
+
         pickable = np.flatnonzero(~cloud.hidden)
         if not np.array_equal(pickable, self._pickable):
             self._pickable = pickable
@@ -383,6 +385,8 @@ class MapView(QObject):
         Layers are reused: taking one away is slow, and crashes some drivers.
         """
         if self._layer is not None:
+            # napari does not follow the data of a layer that is not visible.
+            self._layer.visible = True
             self._quietly(data=cloud.places)
         else:
             self._layer = self._viewer.add_points(
@@ -398,7 +402,6 @@ class MapView(QObject):
             self._layer.events.visible.connect(self._on_active)
             self.layer_made.emit(self._layer)
         self._layer.symbol = np.where(cloud.held_out, "ring", "disc")
-        self._layer.visible = True
         self._viewer.layers.selection.active = self._layer
         self._on_active()
 
@@ -460,7 +463,12 @@ class MapView(QObject):
                 Picture(cloud.places[at], pixmaps[at], cloud.colours[at])
                 for at in chosen[~cloud.hidden[chosen]].tolist()
             ]
-        self.overlay.change(pictures=pictures, side=side)
+        self.overlay.change(pictures=pictures, side=side, dot=self._dot())
+
+    def _dot(self) -> float:
+        """Radius of marked points in pixels: small from afar, so that none is hidden."""
+        magnification = self.viewport.zoom / self._whole_zoom
+        return float(np.clip(3.2 * magnification**0.5, 3.2, 7))
 
     def _overlay_shown(self) -> bool:
         return (

@@ -17,7 +17,7 @@ from superqt import QElidingLabel
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.views.palette import Palette
 
-_FINISHED_FOR = 8000
+_FINISHED_FOR = 2500
 """Milliseconds for which a finished job is still shown."""
 
 
