@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,13 @@ class Window:
             )
         )
         QApplication.processEvents()
+
+    @contextmanager
+    def new_pictures(self) -> Iterator[None]:
+        """Wait until the pictures on the map are others."""
+        before = self.map.overlay.scene.pictures
+        yield
+        self.wait(lambda: self.map.overlay.scene.pictures is not before)
 
     # Opening
 

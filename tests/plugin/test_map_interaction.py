@@ -120,7 +120,7 @@ def test_lasso_adds_with_shift_and_takes_with_control(window):
 
 
 def test_an_outline_can_begin_on_an_image(window):
-    images, middle = cluster(window, window.movable)
+    _, middle = cluster(window, window.movable)
     window.key(Qt.Key.Key_B)
     start = window.of_image(middle)
     corner = start + QPoint(40, 40)
@@ -430,9 +430,8 @@ def test_images_are_coloured_by_every_key(window):
 def test_thumbnails_never_overlap_and_can_be_switched_off(window):
     camera = window.viewer.scene.camera
     for zoom in (1.1, 2, 6):
-        camera.zoom = camera.zoom * zoom
-        before = window.map.overlay.scene.pictures
-        window.wait(lambda: window.map.overlay.scene.pictures is not before)
+        with window.new_pictures():
+            camera.zoom = camera.zoom * zoom
         scene = window.map.overlay.scene
         assert scene.pictures
         places = np.array([picture.place for picture in scene.pictures])
