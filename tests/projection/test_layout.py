@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
+from tqdm import tqdm
 
 from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.jobs.job import Progress, run_job
@@ -114,6 +116,21 @@ def test_closing_stops_the_optimisation(latents: NDArray[np.float32]) -> None:
     while next(steps).message != "Drawing the map":
         pass
     steps.close()
+
+
+def test_a_stopped_map_leaves_no_progress_bar_of_the_process_locked(
+    latents: NDArray[np.float32],
+) -> None:
+    for _ in range(5):
+        steps = MapJob(latents, MapSettings(epochs=10_000_000)).run()
+        while next(steps).done < 3:
+            pass
+        steps.close()
+    # Another thread, because a lock lets the thread that holds it in again.
+    bar = threading.Thread(target=lambda: list(tqdm(range(3))), daemon=True)
+    bar.start()
+    bar.join(timeout=10)
+    assert not bar.is_alive()
 
 
 def test_pca_is_laid_over_the_previous_map(latents: NDArray[np.float32]) -> None:

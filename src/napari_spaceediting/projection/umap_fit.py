@@ -191,6 +191,7 @@ def optimise(
         "tqdm_kwds": {
             "disable": False,
             "file": counter,
+            "lock_args": counter,
             "bar_format": "{n}",
             "mininterval": 0,
             "miniters": 1,
@@ -209,7 +210,12 @@ def optimise(
 
 
 class _EpochCounter:
-    """A file that umap-learn's progress bar is printed to, once in each epoch."""
+    """A file that umap-learn's progress bar is printed to, once in each epoch.
+
+    It is the bar's `lock_args`, too, whose truth the bar asks for before it locks all
+    bars of the process. That is the moment to stop: raised later, in `write`, an
+    error would leave them locked for good, and the next map would wait for ever.
+    """
 
     encoding = "utf-8"
 
@@ -217,9 +223,12 @@ class _EpochCounter:
         self.epochs = 0
         self.stopped = False
 
-    def write(self, text: str) -> None:
+    def __bool__(self) -> bool:
         if self.stopped:
             raise InterruptedError
+        return False
+
+    def write(self, text: str) -> None:
         if text.strip().isdecimal():
             self.epochs = int(text)
 
