@@ -99,7 +99,7 @@ def test_curve_tells_the_last_figures(qtbot, palette):
     curve.grab()
     curve.append(2, 1.5)
     curve.append(3, float("nan"), 0.4)
-    assert curve.words() == "loss 1.5 · validation accuracy 40.0% (best 50.0%)"
+    assert curve.words() == "loss 1.5 · validation 40.0% (best 50.0%)"
     curve.grab()
     curve.clear()
     assert curve.words() == "No training yet."
@@ -109,7 +109,7 @@ def test_curve_can_show_accuracy_alone(qtbot, palette):
     curve = TrainingCurve(palette)
     qtbot.addWidget(curve)
     curve.append(1, float("nan"), 0.25)
-    assert curve.words() == "validation accuracy 25.0%"
+    assert curve.words() == "validation 25.0%"
     curve.grab()
 
 

@@ -251,6 +251,7 @@ class EvidencePanel(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
         row.addWidget(self._heading("Confusion"), 1)
+        row.addSpacing(6)
         self.arm_buttons: dict[str, QPushButton] = {}
         group = QButtonGroup(header)
         for arm, (title, tooltip) in _ARMS.items():
@@ -417,8 +418,8 @@ def _accuracy_rows(evidence: Evidence) -> list[Interval]:
 
 def _difference_rows(evidence: Evidence) -> list[Interval]:
     named = (
-        ("To before", evidence.over_before, "than before the round"),
-        ("To control", evidence.over_control, "than the training without edits"),
+        ("vs before", evidence.over_before, "than before the round"),
+        ("vs control", evidence.over_control, "than the training without edits"),
     )
     return [
         _difference_row(name, difference, than)

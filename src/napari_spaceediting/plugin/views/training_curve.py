@@ -81,7 +81,7 @@ class TrainingCurve(QWidget):
         if self._accuracies:
             last = self._accuracies[-1][1]
             best = max(value for _, value in self._accuracies)
-            text = f"validation accuracy {last:.1%}"
+            text = f"validation {last:.1%}"
             if best > last:
                 text += f" (best {best:.1%})"
             parts.append((text, self._palette.gain))
