@@ -1,0 +1,406 @@
+"""Draw the pictures of the documentation: drive a real window, and photograph it.
+
+``make docs-pictures`` runs it. It needs Fashion-MNIST (30 MB, fetched once) and some
+minutes, and writes into ``docs/pictures/``. Mouse and keyboard are real Qt events, and
+the pictures are taken from the screen, so that they show what a user sees. On a desktop
+let nothing cover the window while it runs.
+
+Decisions are those of somebody who knows the true classes, which the data have.
+"""
+
+# The environment is set before napari and Qt read it.
+# ruff: noqa: E402
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+os.environ["QT_SCALE_FACTOR"] = "1"
+_CONFIG = tempfile.TemporaryDirectory()
+# The reader's own preferences stay as they are, and do not show.
+os.environ["NAPARI_CONFIG"] = str(Path(_CONFIG.name) / "settings.yaml")
+
+import napari
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from qtpy.QtCore import QBuffer, QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+from scipy.spatial import KDTree
+
+from napari_spaceediting.demo import LABELS_PER_CLASS
+from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.simulated_expert import CLEAR_MAJORITY
+from napari_spaceediting.plugin.map.view import MapView
+from napari_spaceediting.plugin.panels.space_editor import (
+    EDITS,
+    GUIDANCE,
+    NETWORK,
+    RETRAIN,
+)
+from napari_spaceediting.plugin.workbench import Workbench, workbench_of
+from napari_spaceediting.session.session import Session
+
+FOLDER = Path(__file__).parent / "pictures"
+SIZE = 1400, 900
+"""Of the window, in pixels."""
+LARGEST = 250_000
+"""Bytes of a picture at most."""
+REVIEWS = 3
+"""Lists of proposals that are decided before the network is retrained."""
+_LABELS = 20
+_PACE = 20
+"""Milliseconds between two moves of the hand: napari skips those that come sooner."""
+_SMALLEST_GROUP, _LARGEST_GROUP = 8, 24
+_PATIENCE = 600
+"""Seconds after which a wait has failed."""
+CORNER = QPoint(3, 3)
+"""Of the canvas, where the pointer is in nobody's way."""
+NONE = Qt.KeyboardModifier.NoModifier
+LEFT = Qt.MouseButton.LeftButton
+NO_BUTTON = Qt.MouseButton.NoButton
+
+
+class Photographer:
+    """A napari window with the docks, a hand on its mouse, and a camera before it."""
+
+    def __init__(self) -> None:
+        self.viewer = napari.Viewer()
+        self.main: QWidget = QApplication.activeWindow() or next(
+            widget for widget in QApplication.topLevelWidgets() if widget.isVisible()
+        )
+        self.main.move(0, 0)
+        self.main.resize(*SIZE)
+        self.bench: Workbench = workbench_of(self.viewer)
+        self.bench.show_docks()
+        self.rest(1000)
+
+    # The camera
+
+    def take(self, name: str) -> None:
+        """Write a picture of the window as it is on the screen."""
+        self.rest(300)
+        screen = self.main.screen()
+        corner = self.main.mapToGlobal(QPoint(0, 0)) - screen.geometry().topLeft()
+        size = self.main.size()
+        pixels = screen.grabWindow(
+            0, corner.x(), corner.y(), size.width(), size.height()
+        )
+        buffer = QBuffer()
+        buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+        pixels.save(buffer, "PNG")
+        picture = Image.open(BytesIO(bytes(buffer.data()))).convert("RGB")
+        FOLDER.mkdir(exist_ok=True)
+        file = FOLDER / f"{name}.png"
+        picture.save(file, optimize=True)
+        if file.stat().st_size > LARGEST:
+            # Spares colours that few pixels have, such as those of points.
+            few = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
+            few.save(file, optimize=True)
+        print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB", flush=True)
+
+    # What is there
+
+    @property
+    def session(self) -> Session:
+        """The open session."""
+        assert self.bench.desk.session is not None
+        return self.bench.desk.session
+
+    @property
+    def map(self) -> MapView:
+        """The map."""
+        assert self.bench.map.view is not None
+        return self.bench.map.view
+
+    def pixel(self, place: NDArray[np.floating]) -> QPoint:
+        """Return the pixel of the canvas at map coordinates."""
+        x, y = self.map.viewport.to_canvas(np.asarray(place, float)[None])[0]
+        return QPoint(round(x), round(y))
+
+    # Waiting
+
+    def rest(self, milliseconds: int) -> None:
+        """Let the window live for some time."""
+        QTest.qWait(milliseconds)
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Let the window live until something is so."""
+        end = time.monotonic() + _PATIENCE
+        while not condition():
+            if time.monotonic() > end:
+                sys.exit("The window did not get where the picture is taken.")
+            self.rest(_PACE)
+
+    def wait_mapped(self) -> None:
+        """Wait for the map of a data set that is being opened."""
+        desk = self.bench.desk
+        self.wait(
+            lambda: (
+                desk.has_map
+                and not desk.is_busy
+                and desk.thumbnails is not None
+                and self.session.shown.map is not None
+                and self.session.shown.map.method == "umap"
+            )
+        )
+        self.rest(500)
+
+    # The hand
+
+    def _send(
+        self,
+        kind: QEvent.Type,
+        at: QPoint,
+        button: Qt.MouseButton,
+        buttons: Qt.MouseButton,
+        widget: QWidget | None = None,
+    ) -> None:
+        widget = widget or self.map.canvas
+        there = QPointF(widget.mapToGlobal(at))
+        QApplication.sendEvent(
+            widget, QMouseEvent(kind, QPointF(at), there, button, buttons, NONE)
+        )
+        self.rest(_PACE)
+
+    def move(self, at: QPoint, buttons: Qt.MouseButton = NO_BUTTON) -> None:
+        """Move the pointer over the map."""
+        self._send(QEvent.Type.MouseMove, at, NO_BUTTON, buttons)
+
+    def press(self, at: QPoint) -> None:
+        """Press the left button on the map."""
+        self.move(at)
+        self._send(QEvent.Type.MouseButtonPress, at, LEFT, LEFT)
+
+    def release(self, at: QPoint) -> None:
+        """Release the left button on the map."""
+        self._send(QEvent.Type.MouseButtonRelease, at, LEFT, NO_BUTTON)
+
+    def drag(self, way: Iterable[QPoint]) -> None:
+        """Move with the button pressed."""
+        for at in way:
+            self.move(at, LEFT)
+
+    def scroll(self, at: QPoint, notches: int) -> None:
+        """Turn the wheel over the map: zoom in."""
+        canvas = self.map.canvas
+        for _ in range(notches):
+            QApplication.sendEvent(
+                canvas,
+                QWheelEvent(
+                    QPointF(at),
+                    QPointF(canvas.mapToGlobal(at)),
+                    QPoint(0, 0),
+                    QPoint(0, 120),
+                    NO_BUTTON,
+                    NONE,
+                    Qt.ScrollPhase.NoScrollPhase,
+                    False,
+                ),
+            )
+            self.rest(_PACE)
+
+    def key(self, key: Any) -> None:
+        """Press a key over the map."""
+        QTest.keyClick(self.map.canvas, key)
+        self.rest(_PACE)
+
+    def type(self, *keys: Any) -> None:
+        """Type into the class picker."""
+        picker = self.bench.map.picker
+        self.wait(picker.isVisible)
+        for key in keys:
+            QTest.keyClick(QApplication.focusWidget() or picker, key)
+            self.rest(_PACE)
+
+
+def main() -> None:
+    """Take all pictures."""
+    for scene in (draw_digits, draw_look_alikes):
+        camera = Photographer()
+        try:
+            scene(camera)
+        finally:
+            camera.bench.shutdown()
+            camera.viewer.close()
+
+
+def draw_digits(camera: Photographer) -> None:
+    """Open what the demonstration opens."""
+    camera.take("empty")
+    camera.bench.work.open_sample("digits", LABELS_PER_CLASS)
+    camera.wait_mapped()
+    camera.take("digits")
+
+
+def draw_look_alikes(camera: Photographer) -> None:
+    """Teach a network five kinds of clothes that look alike."""
+    bench = camera.bench
+    losses: list[float] = []
+    bench.desk.training.progressed.connect(
+        lambda progress, _: losses.append(progress.metrics.get("loss", np.nan))
+    )
+
+    def steps() -> int:
+        return int(np.isfinite(losses).sum())
+
+    bench.work.open_sample("fashion_look_alikes", _LABELS)
+    camera.wait(lambda: bench.desk.session is not None)
+    bench.editor.open_section(NETWORK)
+    camera.wait(lambda: steps() > 25)
+    camera.take("training")
+    camera.wait_mapped()
+    bench.editor.fold_section(NETWORK)
+    camera.take("map")
+
+    group = a_group(camera.session)
+    at = camera.pixel(group.middle)
+    camera.move(at + QPoint(30, 30))
+    camera.move(at)
+    card = bench.map.card
+    camera.wait(lambda: card is not None and card.isVisible())
+    camera.take("hover")
+    camera.move(CORNER)
+
+    camera.scroll(at, 14)
+    camera.rest(500)
+    camera.take("zoom")
+    camera.key("f")
+    camera.rest(500)
+
+    camera.key("l")
+    way = around(camera, group)
+    camera.press(way[0])
+    camera.drag(way[1:])
+    camera.take("lasso")
+    camera.release(way[-1])
+    camera.move(CORNER)
+    camera.take("selected")
+
+    camera.key("m")
+    start = camera.pixel(camera.session.edits.positions[bench.desk.selected[0]])
+    end = camera.pixel(class_home(camera.session, group.name))
+    camera.press(start)
+    camera.drag(start + (end - start) * part / 12 for part in range(1, 13))
+    camera.take("drag")
+    camera.release(end)
+    camera.wait(bench.map.picker.isVisible)
+    camera.take("picker")
+    camera.type(*group.name, Qt.Key.Key_Return)
+
+    for number in range(REVIEWS):
+        bench.editor.guidance.refresh_button.click()
+        camera.wait(lambda: not bench.desk.is_busy)
+        if not number:
+            camera.take("review")
+        while bench.review.proposal is not None:
+            decide(camera, bench.review.proposal)
+    bench.editor.fold_section(GUIDANCE)
+    bench.editor.open_section(EDITS)
+    bench.desk.select(np.empty(0, np.int64))
+    camera.take("edits")
+
+    bench.editor.fold_section(EDITS)
+    bench.editor.open_section(RETRAIN)
+    losses.clear()
+    bench.editor.retrain.retrain_button.click()
+    camera.wait(lambda: steps() > 4)
+    camera.take("retraining")
+    camera.wait(lambda: camera.session.state.proposal is not None)
+    bench.desk.select(np.empty(0, np.int64))
+    camera.rest(1000)
+    camera.take("evidence")
+    print(camera.session.state.rounds[-1].evidence.verdict())
+    camera.viewer.theme = "light"
+    camera.rest(500)
+    camera.take("light")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images of one class that lie together among those of another.
+
+    Parameters
+    ----------
+    name : str
+        Their class.
+    middle : (2,) array
+        The map coordinates that they lie around.
+    radius : float
+        How far around, in units of the map.
+    """
+
+    name: str
+    middle: NDArray[np.float32]
+    radius: float
+
+
+def a_group(session: Session) -> Group:
+    """Return the group that the network mistakes most plainly."""
+    network = session.shown.network
+    assert network is not None
+    free = np.flatnonzero(~session.dataset.held_out)
+    truth = session.dataset.columns["truth"][free]
+    predicted = network.predictions.probabilities.argmax(axis=1)[free]
+    places = session.edits.positions[free]
+    ways, near = KDTree(places).query(places, k=_LARGEST_GROUP + 1)
+    best, highest = Group("", places[0], 0.0), -1.0
+    for middle, distances, members in zip(places, ways, near, strict=True):
+        for size in range(_SMALLEST_GROUP, _LARGEST_GROUP):
+            counts = np.bincount(truth[members[:size]])
+            wanted = int(counts.argmax())
+            wrong = (predicted[members[:size]] != wanted).mean()
+            value = counts.max() / size * wrong + 0.01 * size
+            if value > highest:
+                radius = float(distances[size - 1] + distances[size]) / 2
+                name = session.dataset.class_names[wanted]
+                best, highest = Group(name, middle, radius), value
+    return best
+
+
+def class_home(session: Session, name: str) -> NDArray[np.float32]:
+    """Return the place where a class is surrounded best by its like."""
+    wanted = session.dataset.class_names.index(name)
+    places = session.edits.positions[~session.dataset.held_out]
+    around = session.surroundings.at(places)
+    home: NDArray[np.float32] = places[
+        (around.support * around.votes[:, wanted]).argmax()
+    ]
+    return home
+
+
+def around(camera: Photographer, group: Group) -> list[QPoint]:
+    """Return a way around a group, as a hand draws it."""
+    turns = np.linspace(0, 2 * np.pi, 40)[:-1]
+    ring = np.stack([np.sin(turns), np.cos(turns)], axis=1)
+    return [camera.pixel(group.middle + group.radius * turn) for turn in ring]
+
+
+def decide(camera: Photographer, proposal: Proposal) -> None:
+    """Answer a proposal as somebody who knows the true classes."""
+    truth = camera.session.dataset.columns["truth"][proposal.indices]
+    classes, counts = np.unique(truth, return_counts=True)
+    names = camera.session.edits.class_names
+    name = names[classes[counts.argmax()]]
+    if counts.max() < CLEAR_MAJORITY * len(truth):
+        camera.key("u")
+    elif name == proposal.tag:
+        camera.key("y")
+    else:
+        camera.key("e")
+        camera.type(*name, Qt.Key.Key_Return)
+    camera.rest(50)
+
+
+if __name__ == "__main__":
+    main()
