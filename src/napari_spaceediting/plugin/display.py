@@ -21,7 +21,7 @@ from napari_spaceediting.session.state import Checkpoint, Round
 
 LABEL, PREDICTION, CONFIDENCE = "label", "prediction", "confidence"
 LOW_SUPPORT = 0.3
-_MOST_TRAILS = 300
+_MOST_TRAILS = 80
 _MOST_NAMES = 40
 
 

@@ -466,7 +466,7 @@ class MapView(QObject):
         self.overlay.change(pictures=pictures, side=side, dot=self._dot())
 
     def _dot(self) -> float:
-        """Radius of marked points in pixels: small from afar, so that none is hidden."""
+        """Radius of marked points in pixels; small from afar, so that they part."""
         magnification = self.viewport.zoom / self._whole_zoom
         return float(np.clip(3.2 * magnification**0.5, 3.2, 7))
 
