@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 NEIGHBOURS = 15
 
@@ -54,6 +53,8 @@ class Surroundings:
         candidates: NDArray[np.int64],
         beliefs: NDArray[np.float32],
     ) -> None:
+        from scipy.spatial import KDTree
+
         self._candidates = candidates
         self._positions = positions[candidates]
         self._beliefs = beliefs

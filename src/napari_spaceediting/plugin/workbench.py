@@ -15,10 +15,12 @@ from napari_spaceediting.plugin.controllers.gallery import GalleryController
 from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.controllers.review import ReviewController
 from napari_spaceediting.plugin.controllers.work import WorkController
-from napari_spaceediting.plugin.desk import Desk
+from napari_spaceediting.plugin.desk import Desk, complain
 from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.map.viewport import find_canvas
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
+from napari_spaceediting.plugin.preload import load_libraries, load_units
+from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.evidence_panel import EvidencePanel
 from napari_spaceediting.plugin.views.gallery import ImageGallery
 
@@ -122,6 +124,8 @@ class Workbench:
         self._settled = True
         main.destroyed.connect(self._end)
         QApplication.instance().aboutToQuit.connect(self._end)
+        load_units()
+        in_thread(load_libraries, lambda _: None, complain)
         self.map.set_canvas(find_canvas(main))
 
     def shutdown(self) -> None:
