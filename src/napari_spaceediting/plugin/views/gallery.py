@@ -48,6 +48,7 @@ SORTS = (
     ("confidence", "Confidence", "From the least to the most confident prediction"),
 )
 SIZES = (32, 176)
+_USUAL_SIZE = 84  # "Pullover? 87%" fits beneath
 _CACHED_TILES = 1500
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 _CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -108,7 +109,7 @@ class GalleryGrid(QAbstractScrollArea):
         self._band: QRect | None = None
         self._before_press: tuple[NDArray[np.bool_], NDArray[np.int64]] | None = None
         self._empty_text = "No images to show."
-        self._wanted_side = 64
+        self._wanted_side = _USUAL_SIZE
         self._columns, self._side, self._row = 1, 0, 1
         self._pixmaps: OrderedDict[int, QPixmap] = OrderedDict()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -655,7 +656,7 @@ class ImageGallery(QWidget):
             )
         self._size = QSlider(Qt.Orientation.Horizontal)
         self._size.setRange(*SIZES)
-        self._size.setValue(64)
+        self._size.setValue(_USUAL_SIZE)
         self._size.setAccessibleName("Image size")
         self._size.setToolTip("Size of the images")
         self._size.setFixedWidth(7 * self.fontMetrics().height())
