@@ -1,0 +1,628 @@
+"""How long napari's window stalls while the plugin works, and how quick the map is.
+
+On Linux without a display::
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/stalls.py
+
+It writes docs/results/stalls.md. Every part runs in a fresh process with folders of
+its own. ``--images N ...`` chooses the sizes of the synthetic sessions of the second
+table; they have random places and no training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import common
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_spaceediting.plugin.workbench import Workbench
+    from window import Watch
+
+GOAL_MS, GOAL_OPEN_S, GOAL_DEMO_S = 100, 1, 60
+SIZES = (20_000, 100_000)
+_IMAGES, _QUICK_IMAGES = 2000, 300
+_QUICK_SIZES = (5000,)
+_JUDGED = "c", "d", "e", "f", "g", "h"
+_WINDOW = (1560, 960)
+
+
+def main() -> None:
+    parser = common.parser(__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="of every part")
+    parser.add_argument(
+        "--images", type=int, nargs="*", default=SIZES, help="of synthetic sessions"
+    )
+    parser.add_argument("--part", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        kind, size = options.part
+        print(json.dumps(_PARTS[kind](int(size))))
+        return
+    runs = 1 if options.quick else options.runs
+    sizes = _QUICK_SIZES if options.quick else options.images
+    images = _QUICK_IMAGES if options.quick else _IMAGES
+    load = os.getloadavg() if hasattr(os, "getloadavg") else (float("nan"),)
+    with tempfile.TemporaryDirectory(prefix="stalls-") as folder:
+        base = Path(folder)
+        windows = [_fresh(base, "window", images) for _ in range(runs)]
+        starts = [] if options.quick else _starts(base, 2 * runs - 1)
+        demos = [] if options.quick else [_demo(base) for _ in range(runs)]
+        points = {size: _fresh(base, "points", size) for size in sizes}
+    targets = _targets(windows, starts, demos)
+    common.publish(
+        "stalls",
+        _document(windows, starts, demos, points, images, load[0]),
+        targets,
+        options,
+        windows=windows,
+        starts=starts,
+        demos=demos,
+        points=points,
+    )
+
+
+# Running parts
+
+
+def _fresh(base: Path, kind: str, size: int) -> Any:
+    """Run a part in a process of its own and return what it found."""
+    command = [sys.executable, __file__, "--part", kind, str(size)]
+    done = subprocess.run(
+        command, env=_environment(base), stdout=subprocess.PIPE, text=True, check=True
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _environment(base: Path) -> dict[str, str]:
+    """Keep away from the user's settings and caches; numba's cache is kept."""
+    folder = Path(tempfile.mkdtemp(dir=base))
+    own = {
+        "NAPARI_CONFIG": str(folder / "settings.yaml"),
+        "XDG_CACHE_HOME": str(folder),
+        "STALLS_FOLDER": str(folder),
+    }
+    return os.environ | own
+
+
+def _starts(base: Path, pairs: int) -> list[dict[str, Any]]:
+    _fresh(base, "start", 0)  # reads all files once
+    return [
+        {"napari": _fresh(base, "start", 0), "docks": _fresh(base, "start", 1)}
+        for _ in range(pairs)
+    ]
+
+
+def _demo(base: Path) -> float:
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "napari_spaceediting", "demo", "--headless"],
+        env=_environment(base),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return time.perf_counter() - start
+
+
+# Parts
+
+
+def _open_viewer() -> tuple[Watch, Viewer]:
+    from window import WatchedApplication, spin
+
+    app = WatchedApplication()
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.window.resize(*_WINDOW)
+    spin(1.0)
+    _KEPT.append(app)
+    return app.watch, viewer
+
+
+_KEPT: list[object] = []
+"""What must live as long as the process."""
+
+
+def _measure_start(docks: int) -> dict[str, float]:
+    """Return seconds until napari, with the docks or without, stands there."""
+    start = time.perf_counter()
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    viewer = napari.Viewer()
+    QApplication.processEvents()
+    shown = time.perf_counter()
+    cpu = time.process_time()
+    if docks:
+        viewer.window.add_plugin_dock_widget("napari-spaceediting", "Space Editor")
+        QApplication.processEvents()
+        QApplication.processEvents()
+    now, used = time.perf_counter(), time.process_time()
+    os.write(
+        1,
+        json.dumps(
+            {
+                "total": now - start,
+                "docks": now - shown,
+                "docks_cpu": used - cpu,
+                "total_cpu": used,
+            }
+        ).encode(),
+    )
+    if docks:
+        from napari_spaceediting.plugin.workbench import workbench_of
+
+        workbench_of(viewer).shutdown()
+    os._exit(0)
+
+
+def _measure_window(n_images: int) -> dict[str, Any]:
+    """Go through the whole loop in a window and return the figures of each phase."""
+    base = Path(os.environ["STALLS_FOLDER"])
+    folder = _write_pictures(base / "pictures", n_images)
+    from window import renderer, spin, wait
+
+    watch, viewer = _open_viewer()
+    phases = []
+
+    def during(name: str, act: Callable[[], object], until: Callable[[], Any]) -> None:
+        with watch.phase(name) as phase:
+            act()
+            wait(until)
+            spin(1.0)
+        phases.append(phase.summary())
+
+    def nothing() -> None:
+        pass
+
+    during("a: napari alone, idle", lambda: spin(2.0), lambda: True)
+    bench: list[Workbench] = []
+
+    def open_docks() -> None:
+        from napari_spaceediting.plugin.workbench import workbench_of
+
+        watch.time_plugin()
+        bench.append(workbench_of(viewer))
+        bench[0].show_docks()
+
+    during("the docks are opened (once)", open_docks, lambda: True)
+    during("b: the docks are open, idle", lambda: spin(3.0), lambda: True)
+    work, desk, on_map = bench[0].work, bench[0].desk, bench[0].map
+    wait(lambda: not desk.training.is_running)
+
+    def has_umap() -> bool:
+        drawn = desk.session.shown.map
+        return drawn is not None and drawn.method == "umap" and not desk.is_busy
+
+    during(
+        f"c: {n_images:,} PNG files are loaded and their thumbnails drawn",
+        lambda: work.open_path(folder),
+        lambda: desk.thumbnails is not None,
+    )
+    during("d: the network trains", nothing, lambda: desk.has_map)
+    during("e: the map is computed and shown", nothing, has_umap)
+    during("20 edits are made", lambda: _edit(bench[0]), lambda: True)
+    session = desk.session
+
+    def retrain() -> None:
+        work.retrain(session.state.retrain)
+        wait(lambda: session.state.proposal)
+        spin(1.0)
+        bench[0].rounds.accept()
+
+    during(
+        "f: a retraining with control, its result is taken over",
+        retrain,
+        lambda: session.state.proposal is None and not desk.is_busy,
+    )
+    saved = base / "work.spaceediting"
+    during(
+        "g: the session is saved",
+        lambda: work.save_to(saved),
+        lambda: desk.path == saved,
+    )
+    during(
+        "h: the saved session is opened",
+        lambda: work.open_session(saved),
+        lambda: desk.session is not session and desk.thumbnails is not None,
+    )
+    name = renderer(on_map.view.canvas)
+    bench[0].shutdown()
+    viewer.close()
+    return {"renderer": name, "phases": phases}
+
+
+def _write_pictures(folder: Path, n: int) -> Path:
+    """Write heads of 64 x 64 pixels as PNG files into a folder for each class."""
+    from PIL import Image
+
+    from napari_spaceediting.data.poses import render_poses
+    from napari_spaceediting.data.steps import finish
+
+    heads = finish(render_poses(n, size=64))
+    for index in range(n):
+        place = folder / heads.class_names[heads.labels[index]]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(heads.original(index)).save(place / f"{heads.ids[index]}.png")
+    return folder
+
+
+def _edit(bench: Workbench) -> None:
+    """Pin ten images and move ten."""
+    from napari_spaceediting.editing.edits import Move, Pin
+    from window import spin
+
+    session = bench.desk.session
+    free = np.random.default_rng(0).permutation(
+        np.flatnonzero(~session.dataset.held_out)
+    )
+    for index in free[:10]:
+        bench.map.apply(Pin(np.array([index]), session.edits.class_names[0]))
+        spin(0.05)
+    for index in free[10:20]:
+        at = np.array([index])
+        start = session.edits.positions[at]
+        end = session.edits.positions[free[20:21]]
+        bench.map.apply(Move(at, start, end, tag=session.edits.class_names[1]))
+        spin(0.05)
+
+
+def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
+    """Return (act, ms of the thread, ms of them drawing, times) with n images."""
+    from qtpy.QtCore import QEvent, QPointF, Qt
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    from napari_spaceediting.editing.edits import Pin
+    from napari_spaceediting.plugin.workbench import workbench_of
+    from window import spin, wait
+
+    watch, viewer = _open_viewer()
+    bench = workbench_of(viewer)
+    bench.show_docks()
+    desk, on_map = bench.desk, bench.map
+    spin(1.0)
+    wait(lambda: not desk.training.is_running)
+    session, tiles = _synthetic(n)
+    rows = []
+
+    def time_it(
+        name: str, *acts: Callable[[], object], before: Callable[[], object] = int
+    ) -> None:
+        taken, drawn = [], []
+        for act in acts:
+            before()
+            spin(0.1)
+            start, drawing = time.thread_time(), watch.drawing.cpu
+            act()
+            spin(0.1)
+            taken.append(1e3 * (time.thread_time() - start))
+            drawn.append(1e3 * (watch.drawing.cpu - drawing))
+        own = [t - d for t, d in zip(taken, drawn, strict=True)]
+        rows.append((name, statistics.median(own), statistics.median(drawn), len(acts)))
+
+    time_it("nothing, for 0.1 s", *[lambda: None] * 5)
+    time_it(
+        "the session is shown for the first time",
+        lambda: desk.take_session(session, None),
+    )
+    desk.thumbnails = tiles
+    time_it("thumbnails arrive", desk.thumbnails_changed.emit)
+    view = on_map.view
+    canvas, viewport = view.canvas, view.viewport
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    kinds = QEvent.Type
+
+    def mouse(kind: QEvent.Type, place: np.ndarray, button: Qt.MouseButton) -> None:
+        at = QPointF(*place)
+        event = QMouseEvent(
+            kind,
+            at,
+            canvas.mapToGlobal(at),
+            none if kind == kinds.MouseMove else button,
+            none if kind == kinds.MouseButtonRelease else button,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(canvas, event)
+
+    rng = np.random.default_rng(1)
+    places = session.edits.positions
+    free = rng.permutation(np.flatnonzero(~session.dataset.held_out))
+    middle = np.array(viewport.size) / 2
+    on_screen = viewport.to_canvas(places)
+    near = free[np.abs(on_screen[free] - middle).max(axis=1) < 0.3 * min(viewport.size)]
+    near = np.array([i for i in near[:500] if view.pick(places[i]) == i])
+
+    def over(index: int) -> Callable[[], None]:
+        return lambda: mouse(kinds.MouseMove, on_screen[index], none)
+
+    time_it("hover, per move", *map(over, near[:15]))
+    time_it(
+        "select one image",
+        *(lambda i=i: desk.select(near[i : i + 1]) for i in range(5)),
+    )
+    time_it(
+        "select none",
+        *[lambda: desk.select(near[:0])] * 5,
+        before=lambda: desk.select(near[:1]),
+    )
+
+    for count in (1, 100):
+        chosen = near[:count]
+        desk.select(chosen)
+        spin(0.2)
+        held = on_screen[chosen[0]]
+        name = "1 image" if count == 1 else f"{count} images"
+        time_it(
+            f"drag {name}: press",
+            lambda at=held: mouse(kinds.MouseButtonPress, at, left),
+        )
+        steps = [held + step * np.array([3, 2]) for step in range(1, 31)]
+        time_it(
+            f"drag {name}: per move",
+            *(lambda at=at: mouse(kinds.MouseMove, at, left) for at in steps),
+        )
+        time_it(
+            f"drag {name}: drop, and the question opens",
+            lambda at=steps[-1]: mouse(kinds.MouseButtonRelease, at, left),
+        )
+        on_map.picker.close()
+        spin(0.2)
+    desk.select(near[:0])
+
+    on_map.set_tool("lasso")
+    half = _around_half(on_screen[free], viewport.size[1])
+
+    def draw() -> None:
+        mouse(kinds.MouseButtonPress, half[0], left)
+        for corner in half[1:]:
+            mouse(kinds.MouseMove, corner, left)
+            spin(0.01)
+
+    time_it("lasso around half: draw, per move (of 60)", *[draw])
+    rows[-1] = (rows[-1][0], rows[-1][1] / len(half), rows[-1][2] / len(half), 1)
+    time_it(
+        "lasso around half: release",
+        lambda: mouse(kinds.MouseButtonRelease, half[-1], left),
+    )
+    rows.append(("… images selected by it", len(desk.selected), 0, 1))
+    time_it("Select none after it", lambda: desk.select(near[:0]))
+    on_map.set_tool("move")
+    time_it(
+        "colour by another value",
+        *[lambda: on_map.colour_by("confidence"), lambda: on_map.colour_by("label")]
+        * 2,
+    )
+    legend = bench.editor.map.legend
+    shown = np.ones(len(session.edits.class_names), bool)
+
+    def switch(on: bool) -> None:
+        shown[0] = on
+        legend.set_visible_classes(shown)
+        on_map._on_legend()
+
+    time_it(
+        "switch a class off or on", *[lambda: switch(False), lambda: switch(True)] * 2
+    )
+    time_it(
+        "pin 10 images",
+        *(
+            lambda i=i: on_map.apply(
+                Pin(near[i : i + 10], session.edits.class_names[0])
+            )
+            for i in (0, 10, 20)
+        ),
+    )
+    time_it("undo", *[bench.edits.undo] * 3)
+    time_it("zoom in a little", *[lambda: _zoom(viewer)] * 5)
+    bench.shutdown()
+    viewer.close()
+    return rows
+
+
+def _zoom(viewer: Viewer) -> None:
+    viewer.scene.camera.zoom *= 1.05
+
+
+def _around_half(places: np.ndarray, height: int) -> np.ndarray:
+    """Return 60 corners around the left half of the places, from a corner on."""
+    right = np.median(places[:, 0])
+    steps = np.linspace(0, 1, 29)[:, None]
+    first, last = np.array([3.0, 3.0]), np.array([right, height - 3.0])
+    above, below = np.array([right, 3.0]), np.array([3.0, height - 3.0])
+    return np.vstack(
+        [
+            first + steps * (above - first),
+            last,
+            last + steps * (below - last),
+            first,
+        ]
+    )
+
+
+def _synthetic(n: int) -> tuple[Any, np.ndarray]:
+    """Return a session of n images in ten clusters, and thumbnails; nothing trained."""
+    from dataclasses import replace
+
+    from napari_spaceediting.data.dataset import ImageDataset
+    from napari_spaceediting.data.intensity import IntensityScaling
+    from napari_spaceediting.data.pixels import ArrayPixels
+    from napari_spaceediting.data.splits import stratified_split
+    from napari_spaceediting.network.spec import ClassifierSpec, Predictions
+    from napari_spaceediting.session.session import Session, new_session
+    from napari_spaceediting.session.state import Map, Network
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, n)
+    places = rng.normal(size=(n, 2)) + 6 * rng.normal(size=(10, 2))[labels]
+    scores = rng.random((n, 10)) + 2 * np.eye(10)[labels]
+    dataset = ImageDataset(
+        name="Synthetic",
+        ids=np.array([f"image-{index:06d}" for index in range(n)]),
+        labels=labels,
+        class_names=tuple(f"class {index}" for index in range(10)),
+        split=stratified_split(labels, rng),
+        pixels=ArrayPixels(np.zeros((n, 8, 8), np.uint8)),
+        scaling=IntensityScaling("dtype"),
+        image_size=(8, 8),
+    )
+    predictions = Predictions(
+        rng.normal(size=(n, 64)).astype(np.float32),
+        (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32),
+    )
+    network = Network(ClassifierSpec(), {}, predictions, np.full(n, np.nan, np.float32))
+    drawn = Map(
+        places.astype(np.float32), rng.integers(0, n, (n, 15)).astype(np.int32), "umap"
+    )
+    state = new_session(dataset).state
+    checkpoint = replace(state.checkpoint, network=network, map=drawn)
+    tiles = rng.integers(0, 256, (1000, 32, 32, 3), np.uint8)
+    return Session(replace(state, checkpoint=checkpoint)), tiles[np.arange(n) % 1000]
+
+
+_PARTS: dict[str, Callable[[int], Any]] = {
+    "start": _measure_start,
+    "window": _measure_window,
+    "points": _measure_points,
+}
+
+
+# The document
+
+
+def _of(windows: list[Any], at: int, figure: str) -> list[float]:
+    return [run["phases"][at][figure] for run in windows]
+
+
+def _targets(
+    windows: list[Any], starts: list[Any], demos: list[float]
+) -> list[common.Target]:
+    targets = []
+    for at, phase in enumerate(windows[0]["phases"]):
+        if phase["phase"].startswith(_JUDGED):
+            longest = statistics.median(_of(windows, at, "longest_undrawn"))
+            name = f"longest stall without drawing, ms, {phase['phase']}"
+            targets.append(common.at_most(name, longest, GOAL_MS, "ms"))
+    added = statistics.median(_added(starts)) if starts else None
+    targets.append(
+        common.at_most(
+            "opening the docks adds to napari's start, s", added, GOAL_OPEN_S, "s"
+        )
+    )
+    seconds = statistics.median(demos) if demos else None
+    targets.append(common.at_most("demo --headless, s", seconds, GOAL_DEMO_S, "s"))
+    return targets
+
+
+def _added(starts: list[Any]) -> list[float]:
+    return [pair["docks"]["total"] - pair["napari"]["total"] for pair in starts]
+
+
+def _document(
+    windows: list[Any],
+    starts: list[Any],
+    demos: list[float],
+    points: dict[int, Any],
+    images: int,
+    load: float,
+) -> str:
+    spread = common.spread
+    figures = (
+        ("seconds", 1),
+        ("longest", 0),
+        ("p95", 0),
+        ("longest_undrawn", 0),
+        ("p95_undrawn", 0),
+        ("longest_own", 0),
+        ("own_cpu_longest", 0),
+        ("own_cpu_total", 0),
+    )
+    heads = (
+        "phase",
+        "seconds",
+        "longest",
+        "95th percentile",
+        "longest without drawing",
+        "95th percentile without drawing",
+        "longest that it can have caused itself",
+        "CPU of the longest of our calls",
+        "CPU of all our calls",
+    )
+    stalls, calls = [], []
+    for at, phase in enumerate(windows[0]["phases"]):
+        shown = [spread(_of(windows, at, key), digits) for key, digits in figures]
+        stalls.append((phase["phase"], *shown))
+        for wall, cpu, name in phase["slowest_calls"][:3]:
+            if cpu >= 20:
+                calls.append((phase["phase"], f"`{name}`", f"{wall:.0f}", f"{cpu:.0f}"))
+    document = f"""# Stalls of the window
+
+{common.machine()}
+- Canvas drawn by {windows[0]["renderer"]}; load average at the start {load:.1f}
+- {len(windows)} runs in fresh processes: median (lowest–highest); seed 0
+
+A timer of 5 ms runs in the window's thread; a stall is how much later a tick comes, in
+ms. *Drawing* is the time that Qt and OpenGL take to draw napari's canvas and to put the
+picture of the window together. Without a graphics card the processor does that, which
+says nothing about the plugin; so stalls are given with drawing and without. Painting
+of the plugin's own widgets is no drawing in this sense. What the process *can have
+caused itself* is a stall without drawing, but no longer than all its threads computed
+meanwhile: the rest of it other processes had the processor. *Our calls* are
+calls into classes of the plugin with all that they do in napari, Qt (drawing, where it
+does not wait) and numpy, in ms of processor time of the window's thread.
+
+The pictures are {images:,} rendered heads of 64 x 64 pixels.
+
+{common.table(heads, stalls)}
+The longest of our calls in the first run, from 20 ms of processor time on:
+
+{common.table(("phase", "call", "ms", "ms CPU"), calls)}"""
+    if starts:
+        alone = [pair["napari"]["total"] for pair in starts]
+        docks = [pair["docks"]["docks"] for pair in starts]
+        cpu = [pair["docks"]["docks_cpu"] for pair in starts]
+        document += f"""
+## Start
+
+Seconds from the first import of napari to a painted window, in fresh processes, with
+the docks and without in turn ({len(starts)} pairs): napari alone {spread(alone, 2)};
+the docks add {spread(_added(starts), 2)} (difference of each pair). Within one process,
+opening them takes {spread(docks, 2)} s, {spread(cpu, 2)} s of them processor time.
+"""
+    if demos:
+        document += f"""
+`napari-spaceediting demo --headless` takes {spread(demos, 1)} s ({len(demos)} runs).
+"""
+    for size, rows in points.items():
+        found = [
+            (name, f"{own:,.1f}", f"{drawn:,.1f}" if drawn else "", times)
+            for name, own, drawn, times in rows
+        ]
+        document += f"""
+## {size:,} images
+
+Ten random clusters, nothing trained. Processor time of the window's thread for one act,
+from the event until 0.1 s later, without drawing as above, and of drawing. Medians.
+
+{common.table(("act", "ms", "drawing, ms", "times"), found)}"""
+    return document
+
+
+if __name__ == "__main__":
+    main()
