@@ -179,7 +179,6 @@ class Photographer:
 
     def press(self, at: QPoint) -> None:
         """Press the left button on the map."""
-        self.move(at)
         self._send(QEvent.Type.MouseButtonPress, at, LEFT, LEFT)
 
     def release(self, at: QPoint) -> None:
@@ -210,6 +209,13 @@ class Photographer:
             )
             self.rest(_PACE)
 
+    def approach(self, places: Iterable[NDArray[np.floating]], reach: float) -> None:
+        """Zoom to the images within reach of some map coordinates."""
+        positions = self.session.edits.positions
+        ways = [np.linalg.norm(positions - place, axis=1) for place in places]
+        self.map.zoom_to_fit(np.flatnonzero(np.min(ways, axis=0) < reach))
+        self.rest(500)
+
     def key(self, key: Any) -> None:
         """Press a key over the map."""
         QTest.keyClick(self.map.canvas, key)
@@ -233,6 +239,7 @@ def main() -> None:
         finally:
             camera.bench.shutdown()
             camera.viewer.close()
+    _CONFIG.cleanup()
 
 
 def draw_digits(camera: Photographer) -> None:
@@ -278,6 +285,8 @@ def draw_look_alikes(camera: Photographer) -> None:
     camera.key("f")
     camera.rest(500)
 
+    home = class_home(camera.session, group.name)
+    camera.approach((group.middle, home), 5 * group.radius)
     camera.key("l")
     way = around(camera, group)
     camera.press(way[0])
@@ -289,7 +298,7 @@ def draw_look_alikes(camera: Photographer) -> None:
 
     camera.key("m")
     start = camera.pixel(camera.session.edits.positions[bench.desk.selected[0]])
-    end = camera.pixel(class_home(camera.session, group.name))
+    end = camera.pixel(home)
     camera.press(start)
     camera.drag(start + (end - start) * part / 12 for part in range(1, 13))
     camera.take("drag")
@@ -297,6 +306,8 @@ def draw_look_alikes(camera: Photographer) -> None:
     camera.wait(bench.map.picker.isVisible)
     camera.take("picker")
     camera.type(*group.name, Qt.Key.Key_Return)
+    bench.desk.select(np.empty(0, np.int64))
+    camera.key("f")
 
     for number in range(REVIEWS):
         bench.editor.guidance.refresh_button.click()
