@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -63,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpaceEditingError as error:
         print(error, file=sys.stderr)
         return UNUSABLE
+    except BrokenPipeError:
+        # Whoever read the output had enough of it; nothing is left to flush into.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("Interrupted; what was saved before is as it was.", file=sys.stderr)
         return INTERRUPTED
@@ -355,7 +359,9 @@ def _roll_back(options: argparse.Namespace) -> dict[str, Any]:
     session = _session(options)
     session.roll_back()
     _save(session, options)
-    print(f"Rolled back; {len(session.state.log.done)} edits are open again.")
+    n_open = len(session.state.log.done)
+    again = "1 edit is" if n_open == 1 else f"{n_open} edits are"
+    print(f"Rolled back; {again} open again.")
     return _decisions(session)
 
 

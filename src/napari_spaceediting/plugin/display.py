@@ -68,24 +68,25 @@ def colour_by(
     """Colour images by their class, their prediction or any column."""
     network = checkpoint.network
     if key == LABEL or network is None:
-        return _by_class(edits.labels, edits.class_names)
+        return by_class(edits.labels, edits.class_names)
     probabilities = network.predictions.probabilities
     if key == PREDICTION and probabilities.shape[1]:
-        return _by_class(probabilities.argmax(axis=1), edits.class_names)
+        return by_class(probabilities.argmax(axis=1), edits.class_names)
     if key == CONFIDENCE and probabilities.shape[1]:
         return _continuous(probabilities.max(axis=1))
     values = dataset.columns.get(key.removeprefix("column:"))
     if values is None:
-        return _by_class(edits.labels, edits.class_names)
+        return by_class(edits.labels, edits.class_names)
     if key == "column:truth":
-        return _by_class(values, edits.class_names)
+        return by_class(values, edits.class_names)
     if values.dtype.kind in "iuf":
         return _continuous(values)
     names, groups = np.unique(values.astype(str), return_inverse=True)
-    return _by_class(groups, tuple(names.tolist()))
+    return by_class(groups, tuple(names.tolist()))
 
 
-def _by_class(groups: NDArray[np.int64], names: Sequence[str]) -> Colouring:
+def by_class(groups: NDArray[np.int64], names: Sequence[str]) -> Colouring:
+    """Colour images by their group, -1 for none."""
     palette = np.vstack([class_colours(len(names)), UNLABELLED_COLOUR])
     groups = np.asarray(groups, np.int64)
     return Colouring(palette[groups].astype(np.float32), groups, tuple(names))
@@ -94,6 +95,13 @@ def _by_class(groups: NDArray[np.int64], names: Sequence[str]) -> Colouring:
 def _continuous(values: NDArray[np.floating]) -> Colouring:
     nowhere = np.full(len(values), -1, np.int64)
     return Colouring(continuous_colours(values), nowhere, ())
+
+
+def rough(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return (N, d) grey values of thumbnails on a grid of about 16 x 16."""
+    step = max(1, thumbnails.shape[1] // 16)
+    coarse = thumbnails[:, ::step, ::step].mean(axis=3, dtype=np.float32)
+    return coarse.reshape(len(thumbnails), -1)
 
 
 def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Marks]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from napari.qt.threading import create_worker
@@ -106,14 +107,25 @@ class JobRunner(QObject):
 
     def _end(self, name: str, then: Callable[[Any], None], outcome: Any) -> None:
         try:
-            if isinstance(outcome, SpaceEditingError):
-                raise outcome
+            if isinstance(outcome, _Failure):
+                raise outcome.error
             then(outcome)
         except SpaceEditingError as error:
             self.failed.emit(str(error))
         else:
             if not self.is_running:
                 self.finished.emit(name)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error on its way to the main thread.
+
+    napari's workers neither emit errors that they raise in every case (a RuntimeError
+    in a generator is swallowed) nor emit errors that they return.
+    """
+
+    error: SpaceEditingError
 
 
 class _Call:
@@ -140,11 +152,7 @@ class _Call:
             self._process.cancel()
 
     def steps(self) -> Generator[Progress, None, Any]:
-        """Run the job when the process is free.
-
-        Errors are returned, because napari swallows some of those that are raised in
-        a generator.
-        """
+        """Run the job when the process is free."""
         while not self._turn.acquire(timeout=_POLL):
             if self.is_cancelled:
                 return None
@@ -155,7 +163,7 @@ class _Call:
                 return None
             return (yield from steps)
         except SpaceEditingError as error:
-            return error
+            return _Failure(error)
         finally:
             self._begun = False
             self._turn.release()
@@ -178,15 +186,15 @@ def in_thread(
         Takes the error instead, on the main thread.
     """
 
-    def safely() -> R | SpaceEditingError:
+    def safely() -> R | _Failure:
         try:
             return work()
         except SpaceEditingError as error:
-            return error
+            return _Failure(error)
 
     def end(outcome: Any) -> None:
-        if isinstance(outcome, SpaceEditingError):
-            failed(outcome)
+        if isinstance(outcome, _Failure):
+            failed(outcome.error)
         else:
             then(outcome)
 

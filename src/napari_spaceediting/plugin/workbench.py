@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from napari.layers import Points
     from napari.viewer import Viewer
 
-PLUGIN = "napari-spaceediting"
+DISPLAY_NAME = "SpaceEditing"
+"""As in the manifest: napari's menus name the docks after it."""
 EDITOR, GALLERY, EVIDENCE = "Space Editor", "Image Gallery", "Evidence"
 _WIDTH, _HEIGHT = 380, 300
 """Of the docks at first, in pixels."""
@@ -99,7 +100,7 @@ class Workbench:
             is_new = True
             window.add_dock_widget(
                 view,
-                name=menu_item_template.format(PLUGIN, name),
+                name=menu_item_template.format(DISPLAY_NAME, name),
                 area=area,
                 add_vertical_stretch=False,
             )

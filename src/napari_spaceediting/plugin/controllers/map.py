@@ -23,6 +23,7 @@ from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
 from napari_spaceediting.plugin.views.class_picker import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.views.hover_card import HoverCard
 from napari_spaceediting.plugin.views.palette import Palette, class_colours
+from napari_spaceediting.projection.pca import pca_map
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -100,8 +101,10 @@ class MapController:
         if not self._desk.has_map:
             if self.view is not None:
                 self.view.show_nothing()
+            self._preview()
             return
         view = self._make_view(self._canvas)
+        view.is_open = True
         edits, shown, drawn = session.edits, session.shown, session.shown.map
         assert drawn is not None
         colouring = display.colour_by(self.colour_key, session.dataset, shown, edits)
@@ -396,9 +399,33 @@ class MapController:
         self._editor.map.set_colour_by(self.colour_key)
         self.refresh()
 
+    def _preview(self) -> None:
+        """Show a map of the pictures themselves while there is no network yet."""
+        session, thumbnails = self._desk.session, self._desk.thumbnails
+        if session is None or thumbnails is None or self._canvas is None:
+            return
+        view = self._make_view(self._canvas)
+        view.is_open = False
+        dataset = session.dataset
+        colouring = display.by_class(dataset.labels, dataset.class_names)
+        nothing_hidden = np.zeros(len(dataset), bool)
+        view.show_cloud(
+            Cloud(
+                pca_map(display.rough(thumbnails)),
+                colouring.colours,
+                dataset.held_out,
+                nothing_hidden,
+            )
+        )
+        self._desk.viewer.status = (
+            "A map of the pixels, until the network has learnt from them"
+        )
+
     def _on_pictures(self) -> None:
         if self.view is not None:
             self.view.show_thumbnails(self._desk.thumbnails)
+        if not self._desk.has_map:
+            self._preview()
 
     def _on_selection(self, source: object) -> None:
         if self.view is not None and source is not self.view:

@@ -458,6 +458,7 @@ class WorkController:
 
     def _unfold_map(self) -> None:
         self._editor.fold_section(DATA)
+        self._editor.fold_section(NETWORK)
         self._editor.open_section(MAP)
         self._editor.open_section(GUIDANCE)
 

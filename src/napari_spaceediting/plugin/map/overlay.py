@@ -27,6 +27,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.map.viewport import Viewport
+from napari_spaceediting.plugin.views.palette import readable
 
 _MOST_MARKS = 2000
 _QUICK = {"dragged", "drag_text", "outline", "hovered"}
@@ -253,9 +254,8 @@ class MapOverlay(QWidget):
         font.setBold(True)
         for text, place, colour in self.scene.names:
             (middle,) = self._points(np.asarray(place)[None])
-            self._text(
-                painter, font, text, middle, QColor.fromRgbF(*colour[:3].tolist())
-            )
+            shade = readable(_shade(colour).name(), self.paper.name())
+            self._text(painter, font, text, middle, QColor(shade))
 
     def _text(
         self,

@@ -101,6 +101,8 @@ class MapView(QObject):
         self.overlay = MapOverlay(canvas, self.viewport)
         self.tool = Tool.MOVE
         self.include_held_out = False
+        self.is_open = True
+        """Whether the user may work on the map; a preview is only looked at."""
         self.cloud: Cloud | None = None
         self.selected = _NOTHING
         self._layer: Points | None = None
@@ -134,7 +136,8 @@ class MapView(QObject):
     def is_active(self) -> bool:
         """Whether the map is the layer that the user works on, in two dimensions."""
         return (
-            self._overlay_shown()
+            self.is_open
+            and self._overlay_shown()
             and self._viewer.layers.selection.active is self._layer
         )
 
@@ -289,9 +292,12 @@ class MapView(QObject):
             self._choose(np.array([index], np.int64))
         movable = self.selected[~self.cloud.held_out[self.selected]]
         self._dragged = movable
+        self._leave_hovered()
+        return bool(len(movable))
+
+    def _leave_hovered(self) -> None:
         self.show_hovered(-1)
         self.hovered.emit(-1, QPoint(), self.canvas.rect())
-        return bool(len(movable))
 
     def refuse_drag(self) -> None:
         """Say why what is selected cannot be dragged."""
@@ -322,7 +328,8 @@ class MapView(QObject):
 
     def draw_outline(self, vertices: NDArray[np.float64]) -> None:
         """Show the lasso or box that is being drawn."""
-        self.overlay.change(outline=simplify(vertices), hovered=None)
+        self.overlay.change(outline=simplify(vertices))
+        self._leave_hovered()
 
     def end_outline(
         self, vertices: NDArray[np.float64], modifiers: tuple[str, ...]
@@ -528,6 +535,5 @@ class MapView(QObject):
             self.overlay.resize(self.canvas.size())
             self._refresh.start()
         elif event.type() == QEvent.Type.Leave:
-            self.show_hovered(-1)
-            self.hovered.emit(-1, QPoint(), self.canvas.rect())
+            self._leave_hovered()
         return False
