@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.mark.trains
+def test_pixels_are_mapped_until_the_network_has_learnt(make_window, saved):
+    window = make_window()
+    window.bench.work.open_sample("digits")
+    window.wait(lambda: window.bench.map.view is not None)
+    window.wait(lambda: window.map.cloud is not None)
+    places = window.map.cloud.places
+    assert places.shape == (1797, 2)
+    assert np.ptp(places, axis=0).min() > 0
+    assert window.session.shown.map is None, "only a preview"
+    assert not window.map.is_active, "and not to be worked on"
+    middle = window.pixel(places[0])
+    window.drag(middle, middle + middle / 4)
+    assert not window.session.state.log.done
+
+    # A smaller data set takes the place of the larger one, while it still trains.
+    window.open(saved)
+    assert len(window.map.layer.data) == len(window.session.dataset) < 1797
+    assert window.map.is_active
+    np.testing.assert_array_equal(window.map.layer.data, window.places)
