@@ -300,9 +300,11 @@ class WorkController:
         self._run(job, redraw, show)
 
     def cancel(self) -> None:
-        """Cancel whatever runs."""
-        self._desk.reading.cancel()
-        self._desk.training.cancel()
+        """Cancel whatever the user waits for."""
+        desk = self._desk
+        if not (desk.training.is_running and self._reads == PackThumbnails.name):
+            desk.reading.cancel()
+        desk.training.cancel()
 
     def _propose(self, result: RetrainResult, drawn: MapResult) -> None:
         self._session().propose(result, drawn)
