@@ -6,6 +6,9 @@ import pytest
 from napari.settings import get_plugin_settings
 from npe2 import PluginManifest
 
+from napari_spaceediting.data.samples import SAMPLES
+from napari_spaceediting.plugin.reader import get_reader
+
 NAME = "napari-spaceediting"
 
 
@@ -14,7 +17,6 @@ def manifest() -> PluginManifest:
     return PluginManifest.from_distribution(NAME)
 
 
-@pytest.mark.xfail(reason="the window is still to be written")
 def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
     manifest.validate_imports()
 
@@ -23,18 +25,25 @@ def test_every_command_is_reachable(manifest: PluginManifest) -> None:
     points = manifest.contributions
     reachable = {
         item.command
-        for group in (points.widgets, points.readers, points.sample_data)
+        for group in (points.widgets, points.readers)
         for item in group or ()
     }
     assert reachable == {command.id for command in points.commands or ()}
 
 
-def test_samples_are_those_of_the_package(manifest: PluginManifest) -> None:
-    from napari_spaceediting.data.samples import SAMPLES
+def test_every_sample_is_in_the_menu_and_known_to_the_reader(
+    manifest: PluginManifest,
+) -> None:
+    samples = manifest.contributions.sample_data or ()
+    assert [sample.key for sample in samples] == list(SAMPLES)
+    assert all(get_reader(sample.uri) is not None for sample in samples)
 
-    keys = {sample.key for sample in manifest.contributions.sample_data or ()}
-    assert keys
-    assert keys <= set(SAMPLES)
+
+def test_the_reader_leaves_all_else_to_others(tmp_path) -> None:
+    (tmp_path / "empty.spaceediting").mkdir()
+    assert get_reader(str(tmp_path / "empty.spaceediting")) is None
+    assert get_reader("sample://elsewhere/unknown.spaceediting-sample") is None
+    assert get_reader(str(tmp_path / "image.tif")) is None
 
 
 def test_preferences_are_typed(npe2pm, plugin_settings, manifest) -> None:

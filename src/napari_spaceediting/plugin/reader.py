@@ -1,30 +1,39 @@
-"""Opens a saved session that is dropped on napari."""
+"""Opens a saved session that is dropped on napari, and the samples of its menu."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-LayerData = tuple[Any, dict[str, Any], str]
+from napari_spaceediting.data.samples import SAMPLES
+
+if TYPE_CHECKING:
+    from napari_spaceediting.plugin.workbench import Workbench
+
 Paths = str | list[str]
+Nothing = list[tuple[None]]
+"""What napari takes for "read, but there is no layer to add"."""
+
+SAMPLE_SUFFIX = ".spaceediting-sample"
 
 
-def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Return a reader for a session folder, or None for anything else."""
-    first = path[0] if isinstance(path, list) else path
-    return _read if (Path(first) / "session.json").is_file() else None
+def get_reader(path: Paths) -> Callable[[Paths], Nothing] | None:
+    """Return a reader for a session folder or a sample, or None for anything else."""
+    first = Path(path[0] if isinstance(path, list) else path)
+    if first.suffix == SAMPLE_SUFFIX and first.stem in SAMPLES:
+        return lambda _: _open(lambda bench: bench.work.open_sample(first.stem))
+    if (first / "session.json").is_file():
+        return lambda _: _open(lambda bench: bench.work.open_session(first))
+    return None
 
 
-def _read(path: Paths) -> list[LayerData]:
+def _open(on: Callable[[Workbench], None]) -> Nothing:
     from napari import current_viewer
 
     from napari_spaceediting.plugin.workbench import workbench_of
 
-    first = path[0] if isinstance(path, list) else path
-    viewer = current_viewer()
-    if viewer is not None:
-        workbench = workbench_of(viewer)
-        workbench.show_docks()
-        workbench.work.open_session(Path(first))
-    return [(None,)]  # type: ignore[list-item]
+    bench = workbench_of(current_viewer())
+    bench.show_docks()
+    on(bench)
+    return [(None,)]
