@@ -81,7 +81,8 @@ def test_every_picture_is_shown_and_small():
 @pytest.mark.parametrize(
     "words", [words for _, words in COMMANDS], ids=[" ".join(w) for _, w in COMMANDS]
 )
-def test_commands_are_understood(words, monkeypatch):
+def test_commands_are_understood(words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     heard = []
     name = words[0].replace("-", "_")
     monkeypatch.setattr(cli, f"_{name}", lambda options: heard.append(options))
