@@ -28,10 +28,15 @@ from napari_spaceediting.session.storage import save_session
 NONE = Qt.KeyboardModifier.NoModifier
 LEFT = Qt.MouseButton.LeftButton
 NO_BUTTON = Qt.MouseButton.NoButton
-LONG = 60_000
+LONG = 30_000
 """Milliseconds after which a wait has failed; nothing depends on how long it takes."""
 _PACE = 15
 """Milliseconds between two moves of the hand: napari skips those that come sooner."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what the marks of these tests mean."""
+    config.addinivalue_line("markers", "trains: trains a network, in its own process")
 
 
 class Window:
