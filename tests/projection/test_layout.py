@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from tqdm import tqdm
@@ -202,3 +203,13 @@ def test_what_does_not_belong_together_is_refused(latents: NDArray[np.float32]) 
 def test_settings_out_of_range_are_refused(values: dict) -> None:
     with pytest.raises(MapFailed):
         MapSettings(**values)
+
+
+def test_torch_keeps_its_threads(latents: NDArray[np.float32]) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        run_job(MapJob(latents))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

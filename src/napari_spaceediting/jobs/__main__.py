@@ -38,7 +38,6 @@ class Server:
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
         while True:
             number, packed = self._jobs.get()
-            _restore_torch_threads()
             self._run(number, packed)
 
     def _listen(self) -> None:
@@ -89,14 +88,6 @@ class Server:
 
     def _send(self, *message: object) -> None:
         self._connection.send(message)
-
-
-def _restore_torch_threads() -> None:
-    """Undo what numba or a previous job did to torch's number of threads."""
-    torch = sys.modules.get("torch")
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if torch is not None and threads.isdecimal():
-        torch.set_num_threads(int(threads))
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from napari_spaceediting.projection.quality import (
     trustworthiness,
 )
 from napari_spaceediting.projection.settings import MapSettings, Method
+from napari_spaceediting.projection.threads import torch_threads_kept
 
 # Below this UMAP has nothing to say.
 FEWEST_FOR_UMAP = 10
@@ -95,6 +96,10 @@ class MapJob:
 
     def run(self) -> Generator[Progress, None, MapResult]:
         """Yield one step per epoch; return the map."""
+        with torch_threads_kept():
+            return (yield from self._draw())
+
+    def _draw(self) -> Generator[Progress, None, MapResult]:
         began = time.perf_counter()
         self._check()
         epochs = self._epochs()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.projection.pca import check_latents
+from napari_spaceediting.projection.threads import torch_threads_kept
 
 # Up to here an exact search takes a few seconds; beyond it grows with the square.
 EXACT_UP_TO = 20_000
@@ -57,8 +58,9 @@ def nearest(
 
     from pynndescent import NNDescent
 
-    index = NNDescent(points, n_neighbors=k + 1, random_state=seed)
-    indices, distances = _without_self(rows, *index.neighbor_graph)
+    with torch_threads_kept():
+        index = NNDescent(points, n_neighbors=k + 1, random_state=seed)
+        indices, distances = _without_self(rows, *index.neighbor_graph)
     # The descent may miss some neighbours where many images are alike.
     missed = np.flatnonzero((indices < 0).any(axis=1))
     if missed.size:
