@@ -15,15 +15,17 @@ from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin import display
-from napari_spaceediting.plugin.desk import Desk, warn
+from napari_spaceediting.plugin.desk import Desk, complain, warn
 from napari_spaceediting.plugin.map.gestures import Tool
 from napari_spaceediting.plugin.map.overlay import Arrows
 from napari_spaceediting.plugin.map.view import Cloud, MapView
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
+from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.class_picker import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.views.hover_card import HoverCard
 from napari_spaceediting.plugin.views.palette import Palette, class_colours
 from napari_spaceediting.projection.pca import pca_map
+from napari_spaceediting.session.session import Session
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -384,7 +386,7 @@ class MapController:
             panel = self._editor.map
             view.include_held_out = panel.held_out_check.isChecked()
             view.toggle_thumbnails(panel.thumbnails_check.isChecked())
-            self._on_pictures()
+            view.show_thumbnails(self._desk.thumbnails)
         return self.view
 
     def _on_session(self) -> None:
@@ -400,9 +402,21 @@ class MapController:
         self.refresh()
 
     def _preview(self) -> None:
-        """Show a map of the pictures themselves while there is no network yet."""
+        """Work out a map of the pictures while there is no network yet."""
         session, thumbnails = self._desk.session, self._desk.thumbnails
-        if session is None or thumbnails is None or self._canvas is None:
+        if session is None or thumbnails is None:
+            return
+        # In a thread: beside a training it takes a second.
+        in_thread(
+            lambda: pca_map(display.rough(thumbnails)),
+            lambda places: self._show_preview(session, places),
+            complain,
+        )
+
+    def _show_preview(self, session: Session, places: NDArray[np.float32]) -> None:
+        """Show the map of the pictures, if it is still needed."""
+        others = session is not self._desk.session
+        if others or self._desk.has_map or self._canvas is None:
             return
         view = self._make_view(self._canvas)
         view.is_open = False
@@ -411,7 +425,7 @@ class MapController:
         nothing_hidden = np.zeros(len(dataset), bool)
         view.show_cloud(
             Cloud(
-                pca_map(display.rough(thumbnails)),
+                places,
                 colouring.colours,
                 dataset.held_out,
                 nothing_hidden,
