@@ -26,24 +26,24 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Target:
-    """A figure with a goal; `value` is None where it was not measured."""
+    """A figure with a goal."""
 
     name: str
-    value: float | None
+    value: float
     goal: str
     met: bool
 
 
-def at_most(name: str, value: float | None, goal: float, unit: str = "") -> Target:
+def at_most(name: str, value: float, goal: float, unit: str = "") -> Target:
     """Return a target that is met by values below the goal."""
     shown = f"< {goal:g} {unit}".strip()
-    return Target(name, value, shown, value is not None and value < goal)
+    return Target(name, value, shown, value < goal)
 
 
-def at_least(name: str, value: float | None, goal: float, unit: str = "") -> Target:
+def at_least(name: str, value: float, goal: float, unit: str = "") -> Target:
     """Return a target that is met by the goal or more."""
     shown = f">= {goal:g} {unit}".strip()
-    return Target(name, value, shown, value is not None and value >= goal)
+    return Target(name, value, shown, value >= goal)
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -83,10 +83,9 @@ def publish(
         What else the JSON is to hold.
     """
     rows = [
-        (t.name, "not measured" if t.value is None else f"{t.value:.4g}", t.goal,
-         "yes" if t.met else "**no**")
+        (t.name, f"{t.value:.4g}", t.goal, "yes" if t.met else "**no**")
         for t in targets
-    ]  # fmt: skip
+    ]
     text = f"{document.rstrip()}\n\n## Targets\n\n"
     text += table(("figure", "value", "goal", "met"), rows)
     print(text)

@@ -179,6 +179,10 @@ def _measure_window(n_images: int) -> dict[str, Any]:
     from window import renderer, spin, wait
 
     watch, viewer = _open_viewer()
+    if n_images < _IMAGES:
+        from napari.settings import get_plugin_settings
+
+        get_plugin_settings("napari-spaceediting").training.epochs = 3
     phases = []
 
     def during(name: str, act: Callable[[], object], until: Callable[[], Any]) -> None:
@@ -215,7 +219,7 @@ def _measure_window(n_images: int) -> dict[str, Any]:
         lambda: work.open_path(folder),
         lambda: desk.thumbnails is not None,
     )
-    during("d: the network trains", nothing, lambda: desk.has_map)
+    during("d: the network trains, its first map", nothing, lambda: desk.has_map)
     during("e: the map is computed and shown", nothing, has_umap)
     during("20 edits are made", lambda: _edit(bench[0]), lambda: True)
     session = desk.session
@@ -352,7 +356,7 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     def over(index: int) -> Callable[[], None]:
         return lambda: mouse(kinds.MouseMove, on_screen[index], none)
 
-    time_it("hover, per move", *map(over, near[:15]))
+    time_it("hover, per move", *map(over, near[:8]))
     time_it(
         "select one image",
         *(lambda i=i: desk.select(near[i : i + 1]) for i in range(5)),
@@ -373,7 +377,7 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
             f"drag {name}: press",
             lambda at=held: mouse(kinds.MouseButtonPress, at, left),
         )
-        steps = [held + step * np.array([3, 2]) for step in range(1, 31)]
+        steps = [held + step * np.array([3, 2]) for step in range(1, 13)]
         time_it(
             f"drag {name}: per move",
             *(lambda at=at: mouse(kinds.MouseMove, at, left) for at in steps),
@@ -519,14 +523,13 @@ def _targets(
             longest = statistics.median(_of(windows, at, "longest_undrawn"))
             name = f"longest stall without drawing, ms, {phase['phase']}"
             targets.append(common.at_most(name, longest, GOAL_MS, "ms"))
-    added = statistics.median(_added(starts)) if starts else None
-    targets.append(
-        common.at_most(
-            "opening the docks adds to napari's start, s", added, GOAL_OPEN_S, "s"
-        )
-    )
-    seconds = statistics.median(demos) if demos else None
-    targets.append(common.at_most("demo --headless, s", seconds, GOAL_DEMO_S, "s"))
+    if starts:
+        added = statistics.median(_added(starts))
+        name = "opening the docks adds to napari's start, s"
+        targets.append(common.at_most(name, added, GOAL_OPEN_S, "s"))
+    if demos:
+        seconds = statistics.median(demos)
+        targets.append(common.at_most("demo --headless, s", seconds, GOAL_DEMO_S, "s"))
     return targets
 
 
