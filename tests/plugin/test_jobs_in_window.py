@@ -99,6 +99,19 @@ def test_a_killed_process_is_told(window, messages, endless):
     assert picks(window)
 
 
+def test_a_result_that_cannot_be_taken_ends_the_work_all_the_same(window, messages):
+    def stumble(_result):
+        raise ZeroDivisionError
+
+    with window.qtbot.captureExceptions() as raised:
+        window.desk.training.run(jobs.Count(1), stumble)
+        window.wait(lambda: raised)
+    assert [kind for kind, *_ in raised] == [ZeroDivisionError]
+    assert len(messages) == 1
+    assert not window.editor.job_bar.is_running
+    assert picks(window)
+
+
 # Cancelling
 
 
@@ -265,6 +278,12 @@ def test_closing_the_window_ends_its_processes(qapp, tmp_path: Path, docks_first
     pids = [int(line) for line in done.stdout.split()]
     assert len(pids) == 2
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_closing_the_viewer_in_the_middle_of_work(window, endless):
+    process = psutil.Process(pid_of(window.desk.training))
+    window.viewer.close()
+    window.wait(lambda: not process.is_running())
 
 
 def test_closing_the_window_while_a_class_is_asked_for(window):

@@ -121,7 +121,7 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     assert (group.tag, group.indices.tolist()) == (names[1], chosen.tolist())
     assert (session.edits.labels[chosen] == 1).all()
     assert len(window.map.overlay.scene.edited.ends) == len(chosen)
-    assert len(editor.edits.edits._list) == 1
+    assert editor.edits.edits._list.count() == 1
     window.key(Qt.Key.Key_Escape)
 
     # Click and drag one image.
@@ -225,7 +225,7 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     assert np.array_equal(other.places, window.places)
     assert np.array_equal(other.map.layer.data, window.map.layer.data)
     assert other.session.edits.class_names == session.edits.class_names
-    assert len(other.editor.edits.edits._list) == 1
+    assert other.editor.edits.edits._list.count() == 1
     other.key(Qt.Key.Key_Z, CONTROL)
     assert not other.session.state.log.done
     assert len(session.state.log.done) == 1

@@ -112,6 +112,10 @@ class JobRunner(QObject):
             then(outcome)
         except SpaceEditingError as error:
             self.failed.emit(str(error))
+        except Exception:
+            # A fault of ours, which napari reports; the work has ended nonetheless.
+            self.failed.emit(f"{name} is done, but its result could not be shown.")
+            raise
         else:
             if not self.is_running:
                 self.finished.emit(name)
