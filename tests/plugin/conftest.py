@@ -277,8 +277,12 @@ def _workers() -> list[psutil.Process]:
 
 
 @pytest.fixture
-def make_window(make_napari_viewer: Any, qtbot: QtBot) -> Opener:
-    """Return a function that opens a napari window with the docks."""
+def make_window(saved: Path, make_napari_viewer: Any, qtbot: QtBot) -> Opener:
+    """Return a function that opens a napari window with the docks.
+
+    Only the tests import torch into the process of a window, for `saved`. It has to
+    come first: once Mesa has loaded its LLVM, loading triton's may crash.
+    """
 
     def make(**options: Any) -> Window:
         viewer = make_napari_viewer(show=True, **options)
