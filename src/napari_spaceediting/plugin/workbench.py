@@ -19,7 +19,7 @@ from napari_spaceediting.plugin.desk import Desk, complain
 from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.map.viewport import find_canvas
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
-from napari_spaceediting.plugin.preload import load_libraries, load_units
+from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.evidence_panel import EvidencePanel
 from napari_spaceediting.plugin.views.gallery import ImageGallery
@@ -125,7 +125,7 @@ class Workbench:
         self._settled = True
         main.destroyed.connect(self._end)
         QApplication.instance().aboutToQuit.connect(self._end)
-        load_units()
+        load_units_and_settings()
         in_thread(load_libraries, lambda _: None, complain)
         self.map.set_canvas(find_canvas(main))
 
