@@ -28,6 +28,8 @@ class Desk(QObject):
 
     Signals
     -------
+    opening
+        Images or a session are being opened.
     session_changed
         Another session is open, or it was replaced.
     edits_changed, shown_changed, rounds_changed
@@ -40,6 +42,7 @@ class Desk(QObject):
         napari has another theme.
     """
 
+    opening = Signal()
     session_changed = Signal()
     edits_changed = Signal()
     shown_changed = Signal()

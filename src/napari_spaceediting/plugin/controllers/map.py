@@ -80,6 +80,7 @@ class MapController:
         panel.select_requested.connect(self.select_like)
         panel.class_toggled.connect(self._on_legend)
         panel.class_isolated.connect(self._on_legend)
+        desk.opening.connect(self._prepare)
         desk.session_changed.connect(self._on_session)
         desk.shown_changed.connect(self.refresh)
         desk.edits_changed.connect(self.refresh)
@@ -94,6 +95,10 @@ class MapController:
         self._canvas = canvas
         self._dwell.setParent(canvas)
         self.refresh()
+
+    def _prepare(self) -> None:
+        if self._canvas is not None:
+            self._make_view(self._canvas).prepare()
 
     def refresh(self) -> None:
         """Show the session as it is now."""

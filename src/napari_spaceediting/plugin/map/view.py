@@ -146,6 +146,10 @@ class MapView(QObject):
         """Napari's layer of the map."""
         return self._layer
 
+    def prepare(self) -> None:
+        """Have the layer ready, unseen: napari takes a tenth of a second to add it."""
+        self._make_layer()
+
     def show_cloud(self, cloud: Cloud) -> None:
         """Show images; the view stays unless most of them lie elsewhere now."""
         old = self.cloud
@@ -163,7 +167,7 @@ class MapView(QObject):
             self._pickable = _NOTHING
         self._index(cloud)
         if fresh:
-            self._make_layer(cloud)
+            self._show_layer(cloud)
         elif moved.any():
             self._quietly(data=cloud.places)
         self._recolour()
@@ -386,31 +390,35 @@ class MapView(QObject):
             self._pickable = pickable
             self._tree = KDTree(cloud.places[pickable]) if len(pickable) else None
 
-    def _make_layer(self, cloud: Cloud) -> None:
-        """Add the layer, or give one that is there other points.
+    def _show_layer(self, cloud: Cloud) -> None:
+        """Show the layer with other points.
 
-        Layers are reused: taking one away is slow, and crashes some drivers.
+        It is reused: taking a layer away is slow, and crashes some drivers.
         """
-        if self._layer is not None:
-            # napari does not follow the data of a layer that is not visible.
-            self._layer.visible = True
-            self._quietly(data=cloud.places)
-        else:
+        layer = self._make_layer()
+        # napari does not follow the data of a layer that is not visible.
+        layer.visible = True
+        self._quietly(data=cloud.places)
+        layer.symbol = np.where(cloud.held_out, "ring", "disc")
+        self._viewer.layers.selection.active = layer
+        self._on_active()
+
+    def _make_layer(self) -> Points:
+        """Return the layer, added unseen if there is none."""
+        if self._layer is None:
             self._layer = self._viewer.add_points(
-                cloud.places,
+                np.zeros((1, 2), np.float32),
                 name=LAYER,
                 border_color="transparent",
                 border_width=0,
-                face_color=cloud.colours,
                 canvas_size_limits=_POINT_LIMITS,
+                visible=False,
             )
             self._layer.editable = False
             self._layer.events.data.connect(self._on_data)
             self._layer.events.visible.connect(self._on_active)
             self.layer_made.emit(self._layer)
-        self._layer.symbol = np.where(cloud.held_out, "ring", "disc")
-        self._viewer.layers.selection.active = self._layer
-        self._on_active()
+        return self._layer
 
     def _fit_points(self, cloud: Cloud) -> None:
         """Size the points to the map: many of them are small."""
