@@ -87,6 +87,25 @@ def class_colours(n: int) -> NDArray[np.float32]:
     return np.column_stack([rgb, np.ones(n)]).astype(np.float32)
 
 
+def label_colours(labels: ArrayLike, n_classes: int) -> NDArray[np.float32]:
+    """Return the colour of each label: of its class, or grey for none (-1).
+
+    Parameters
+    ----------
+    labels : (m,) int array_like
+        Classes, -1 for none.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    (m, 4) float32 array
+        RGBA, 0 to 1.
+    """
+    table = np.vstack([class_colours(n_classes), UNLABELLED_COLOUR])
+    return table[np.asarray(labels, np.int64)].astype(np.float32)
+
+
 def continuous_colours(values: ArrayLike) -> NDArray[np.float32]:
     """Return colours of cividis, stretched from the lowest to the highest value.
 

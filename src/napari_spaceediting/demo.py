@@ -12,7 +12,6 @@ import numpy as np
 
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL, Evidence
-from napari_spaceediting.editing.homes import find_homes
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import Job, Progress, run_job
 from napari_spaceediting.session.session import Session, new_session
@@ -99,20 +98,14 @@ def run_demo(
     session = new_session(dataset, seed=seed, cache_dir=cache_dir)
     session.take_network(run("train", session.training()))
     session.take_map(run("map", session.mapping()))
-    proposals = run("guide", session.guiding(ACTIONS))
-    edits, network = session.edits, session.shown.network
-    assert network is not None
-    homes = find_homes(
-        edits.positions,
-        edits.labels,
-        network.predictions.probabilities,
-        np.flatnonzero(~dataset.held_out),
-        len(edits.class_names),
-    )
+    guide, edits = session.guiding(ACTIONS), session.edits
+    proposals = run("guide", guide)
     expert = SimulatedExpert(
         dataset.columns["truth"], edits.class_names, np.random.default_rng(seed)
     )
-    session.replay(expert.work_through(proposals, ACTIONS, edits.positions, homes))
+    session.replay(
+        expert.work_through(proposals, ACTIONS, edits.positions, guide.homes)
+    )
     edited = int(np.count_nonzero(session.edits.edited))
     result = run("retrain", session.retraining())
     session.propose(result, run("redraw", session.remapping(result)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_spaceediting.colours import UNLABELLED_COLOUR, class_colours
+from napari_spaceediting.colours import label_colours
 from napari_spaceediting.editing.edits import EditKind, EditState, fold
 from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL, Evidence
 from napari_spaceediting.errors import SessionError
@@ -153,8 +153,8 @@ def _colours(
 
 def _class_table(names: Sequence[str]) -> NDArray[np.float64]:
     """Return the colour of every class and, last, that of none."""
-    rgba = np.vstack([class_colours(len(names)), UNLABELLED_COLOUR])
-    return np.asarray(255 * rgba[:, :3], np.float64)
+    rgba = label_colours([*range(len(names)), -1], len(names))
+    return 255 * rgba[:, :3].astype(np.float64)
 
 
 def _draw_legend(page: _Page, names: Sequence[str], edits: EditState) -> None:

@@ -96,6 +96,33 @@ ImageEdit = Move | Pin | Relabel | Reset
 Edit = ImageEdit | Withdraw
 
 
+def name_images(
+    indices: NDArray[np.int64],
+    tag: str,
+    positions: NDArray[np.float32],
+    place: NDArray[np.float32] | None,
+) -> Move | Pin:
+    """Return the edit that gives images a class and puts them where it is at home.
+
+    Parameters
+    ----------
+    indices : (n,) int64 array
+        The images.
+    tag : str
+        Their class.
+    positions : (N, 2) float32 array
+        Map coordinates of all images.
+    place : (2,) float32 array or None
+        Where their middle shall lie, the group keeping its shape; None to pin them
+        where they are.
+    """
+    if place is None:
+        return Pin(indices, tag)
+    start = positions[indices]
+    end = (start + (place - start.mean(axis=0))).astype(np.float32)
+    return Move(indices, start, end, Intent.BELONGS, tag)
+
+
 class EditKind(IntEnum):
     """The last thing that was done to an image."""
 

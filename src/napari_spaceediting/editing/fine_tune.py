@@ -27,7 +27,7 @@ from napari_spaceediting.editing.settings import RetrainSettings, weights_for
 from napari_spaceediting.editing.terms import mixed_cross_entropy, total_variance
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.activations import Fetch, tail_inputs
 from napari_spaceediting.network.classifier import (
     LatentClassifier,
     classifier_from,
@@ -36,9 +36,6 @@ from napari_spaceediting.network.classifier import (
 from napari_spaceediting.network.device import pick_device, torch_errors_in_words
 from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.spec import Predictions
-
-_Fetch = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""From dataset indices to what the tail of the network takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +100,13 @@ def _train_arm(
     with torch_errors_in_words(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)  # dropout
         classifier = classifier_from(spec, job.state, seed=settings.seed).to(device)
-        fetch = yield from _inputs(job, classifier)
+        fetch = yield from tail_inputs(
+            classifier,
+            job.dataset,
+            settings.trainable,
+            cache_dir=job.cache_dir,
+            device=settings.device,
+        )
         tail = classifier.tail(settings.trainable)
         averaged, losses = yield from _optimise(
             tail, fetch, job, arm, number, n_arms, device
@@ -119,25 +122,9 @@ def _train_arm(
     return classifier, predictions, losses
 
 
-def _inputs(
-    job: Retrain, classifier: LatentClassifier
-) -> Generator[Progress, None, _Fetch]:
-    trainable = job.settings.trainable
-    if trainable == "all":
-        return job.dataset.images
-    rows = yield from activations(
-        classifier,
-        job.dataset,
-        trainable,
-        cache_dir=job.cache_dir,
-        device=job.settings.device,
-    )
-    return rows.__getitem__
-
-
 def _optimise(
     tail: nn.Module,
-    fetch: _Fetch,
+    fetch: Fetch,
     job: Retrain,
     arm: _Arm,
     number: int,
@@ -203,7 +190,7 @@ def _optimise(
 
 def _forward(
     tail: nn.Module,
-    fetch: _Fetch,
+    fetch: Fetch,
     labels: NDArray[np.int64],
     settings: RetrainSettings,
     device: torch.device,

@@ -265,10 +265,11 @@ class Guide:
         self, tag: int, indices: NDArray[np.int64]
     ) -> NDArray[np.float32] | None:
         """Nearest place where the class is at home, None if the images lie there."""
-        return place_for(tag, self.positions[indices].mean(axis=0), self._homes)
+        return place_for(tag, self.positions[indices].mean(axis=0), self.homes)
 
     @cached_property
-    def _homes(self) -> Homes:
+    def homes(self) -> Homes:
+        """Where on the map the classes are at home."""
         return find_homes(
             self.positions,
             self.labels,

@@ -127,13 +127,12 @@ def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
     usual = Weights(
         anchor=_ANCHOR_WEIGHTS.get(settings.objective, 0.5 if few else 1.0),
         keep=(0.1 if few else 0.5) if ours else 0.0,
-        arrange=1.0,
+        arrange=settings.arrange_weight,
         averaging=0.98 if few else 0.99,
     )
     chosen = {
         "anchor": settings.anchor_weight,
         "keep": settings.keep_weight,
-        "arrange": settings.arrange_weight,
         "averaging": settings.averaging,
     }
     return replace(usual, **{k: v for k, v in chosen.items() if v is not None})

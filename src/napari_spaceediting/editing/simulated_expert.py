@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin
+from napari_spaceediting.editing.edits import ImageEdit, name_images
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.homes import Homes, place_for
 
@@ -73,14 +73,8 @@ class SimulatedExpert:
             tag = int(self.truth[at[0]])
         differs = self.truth[at] != tag
         at = at[~(differs & (self.rng.random(len(at)) < LEFT_OUT))]
-        start = positions[at]
-        place = place_for(tag, start.mean(axis=0), homes)
-        if place is None:
-            return Pin(at, self.class_names[tag])
-        end = start + (place - start.mean(axis=0))
-        return Move(
-            at, start, end.astype(np.float32), Intent.BELONGS, self.class_names[tag]
-        )
+        place = place_for(tag, positions[at].mean(axis=0), homes)
+        return name_images(at, self.class_names[tag], positions, place)
 
     def work_through(
         self,

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,10 @@ from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.spec import Trainable
+
+Fetch = Callable[[NDArray[np.intp]], NDArray[np.float32]]
+"""From dataset indices to the inputs of the end of a network that trains."""
 
 FrozenUpTo = Literal["head", "last_block"]
 """Values of `Trainable` with a frozen part."""
@@ -145,6 +149,33 @@ def _new_file(
             f"{path.parent}: free some space, or train only the head."
         )
     return open_memmap(path, "w+", np.float32, shape)
+
+
+def tail_inputs(
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    trainable: Trainable,
+    *,
+    cache_dir: Path | None = None,
+    device: str = "auto",
+    batch_size: int = 256,
+) -> Generator[Progress, None, Fetch]:
+    """Return what gives the inputs of `classifier.tail(trainable)` by dataset index.
+
+    That is the images themselves where the whole network trains, and cached
+    activations else; parameters, progress and errors as for `activations`.
+    """
+    if trainable == "all":
+        return dataset.images
+    rows = yield from activations(
+        classifier,
+        dataset,
+        trainable,
+        cache_dir=cache_dir,
+        device=device,
+        batch_size=batch_size,
+    )
+    return rows.__getitem__
 
 
 def _key(

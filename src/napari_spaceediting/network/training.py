@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.activations import Fetch, tail_inputs
 from napari_spaceediting.network.augment import shift_and_scale
 from napari_spaceediting.network.classifier import LatentClassifier, state_of
 from napari_spaceediting.network.device import (
@@ -92,17 +92,14 @@ def train(
     device = pick_device(settings.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)  # dropout
-        fetch: Callable[[NDArray[np.intp]], NDArray[np.float32]] = dataset.images
-        if settings.trainable != "all":
-            rows = yield from activations(
-                classifier,
-                dataset,
-                settings.trainable,
-                cache_dir=cache_dir,
-                device=settings.device,
-                batch_size=settings.batch_size,
-            )
-            fetch = rows.__getitem__
+        fetch = yield from tail_inputs(
+            classifier,
+            dataset,
+            settings.trainable,
+            cache_dir=cache_dir,
+            device=settings.device,
+            batch_size=settings.batch_size,
+        )
         with torch_errors_in_words():
             classifier.to(device)
             inputs = yield from reader(fetch, train_at, device)
@@ -233,7 +230,7 @@ def shuffled_batches(
 
 
 def reader(
-    fetch: Callable[[NDArray[np.intp]], NDArray[np.float32]],
+    fetch: Fetch,
     indices: NDArray[np.intp],
     device: torch.device,
 ) -> Generator[Progress, None, Reader]:

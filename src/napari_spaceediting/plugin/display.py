@@ -13,9 +13,8 @@ from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.editing.places import Places
 from napari_spaceediting.plugin.map.overlay import Arrows, Marks
 from napari_spaceediting.plugin.views.palette import (
-    UNLABELLED_COLOUR,
-    class_colours,
     continuous_colours,
+    label_colours,
 )
 from napari_spaceediting.session.state import Checkpoint, Round
 
@@ -87,9 +86,8 @@ def colour_by(
 
 def by_class(groups: NDArray[np.int64], names: Sequence[str]) -> Colouring:
     """Colour images by their group, -1 for none."""
-    palette = np.vstack([class_colours(len(names)), UNLABELLED_COLOUR])
     groups = np.asarray(groups, np.int64)
-    return Colouring(palette[groups].astype(np.float32), groups, tuple(names))
+    return Colouring(label_colours(groups, len(names)), groups, tuple(names))
 
 
 def _continuous(values: NDArray[np.floating]) -> Colouring:
@@ -114,8 +112,7 @@ def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Ma
     start : (N, 2) float32 array
         Map coordinates before them.
     """
-    palette = np.vstack([class_colours(len(edits.class_names)), UNLABELLED_COLOUR])
-    colours = palette[edits.labels].astype(np.float32)
+    colours = label_colours(edits.labels, len(edits.class_names))
     moved = np.isin(edits.kinds, [EditKind.MOVED, EditKind.ARRANGED])
     still = edits.edited & ~moved
     return (
@@ -132,11 +129,10 @@ def trails(past: Round) -> Arrows:
     ways = np.linalg.norm(after.coordinates - before.coordinates, axis=1)
     most = np.argsort(-ways)[:_MOST_TRAILS]
     most = most[ways[most] > 0.05 * np.ptp(after.coordinates, axis=0).max()]
-    palette = np.vstack([class_colours(len(past.after.class_names)), UNLABELLED_COLOUR])
     return Arrows(
         before.coordinates[most],
         after.coordinates[most],
-        palette[past.after.labels[most]].astype(np.float32),
+        label_colours(past.after.labels[most], len(past.after.class_names)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_spaceediting.editing.edits import Move, Pin
+from napari_spaceediting.editing.edits import Pin, name_images
 from napari_spaceediting.editing.guidance import Proposal, ProposalKind
 from napari_spaceediting.plugin.controllers.gallery import GalleryController
 from napari_spaceediting.plugin.controllers.map import MapController
@@ -12,7 +12,7 @@ from napari_spaceediting.plugin.desk import Desk
 from napari_spaceediting.plugin.map.overlay import Arrows
 from napari_spaceediting.plugin.panels.guidance_panel import ProposalCard
 from napari_spaceediting.plugin.panels.space_editor import GUIDANCE, MAP, SpaceEditor
-from napari_spaceediting.plugin.views.palette import UNLABELLED_COLOUR, class_colours
+from napari_spaceediting.plugin.views.palette import label_colours
 from napari_spaceediting.plugin.views.section import ACTIVE, TODO
 
 _TITLES = {
@@ -101,12 +101,14 @@ class ReviewController:
         assert session is not None
         if proposal.tag is None:
             return False
-        at = proposal.indices
-        if proposal.place is None:
-            return self._map.apply(Pin(at, proposal.tag))
-        start = session.edits.positions[at]
-        end = (start + (proposal.place - start.mean(axis=0))).astype(np.float32)
-        return self._map.apply(Move(at, start, end, tag=proposal.tag))
+        return self._map.apply(
+            name_images(
+                proposal.indices,
+                proposal.tag,
+                session.edits.positions,
+                proposal.place,
+            )
+        )
 
     def _keep(self, proposal: Proposal) -> bool:
         """Confirm the label that was doubted; other proposals are only put aside."""
@@ -173,13 +175,12 @@ class ReviewController:
             view.show_proposal(Arrows())
             return
         names = session.edits.class_names
-        palette = np.vstack([class_colours(len(names)), UNLABELLED_COLOUR])
         tag = names.index(proposal.tag) if proposal.tag in names else -1
         start = session.edits.positions[proposal.indices].mean(axis=0)
         view.show_proposal(
             Arrows(
                 start[None],
                 proposal.place[None],
-                palette[[tag]].astype(np.float32),
+                label_colours([tag], len(names)),
             )
         )

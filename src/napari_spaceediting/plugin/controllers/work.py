@@ -30,7 +30,7 @@ from napari_spaceediting.network.spec import (
     ClassifierSpec,
     TrainSettings,
 )
-from napari_spaceediting.plugin.desk import Desk, complain, tell
+from napari_spaceediting.plugin.desk import BUSY, TO_DECIDE, Desk, complain, tell
 from napari_spaceediting.plugin.panels.data_panel import DatasetSummary
 from napari_spaceediting.plugin.panels.space_editor import (
     DATA,
@@ -52,6 +52,7 @@ from napari_spaceediting.session.storage import SUFFIX, load_session, save_sessi
 
 R = TypeVar("R")
 
+KEEP_MAP = "Retrain with the edits, or take them back, before a new map."
 _SMALL = 96
 """Longer side in pixels up to which the small network trains by itself."""
 _FEW = 20_000
@@ -154,6 +155,7 @@ class WorkController:
     def open_session(self, path: Path) -> None:
         """Open a saved session and go on where one was."""
         if self._may_leave():
+            self._desk.opening.emit()
             self._desk.reading.cancel()
             in_thread(
                 lambda: load_session(path),
@@ -163,6 +165,7 @@ class WorkController:
 
     def _open(self, job: Job[ImageDataset]) -> None:
         if self._may_leave():
+            self._desk.opening.emit()
             self._desk.reading.run(job, self._on_dataset)
 
     def _on_dataset(self, dataset: ImageDataset) -> None:
@@ -173,17 +176,19 @@ class WorkController:
             cache_dir=self._cache_dir,
         )
         self._saved = None
-        self._spec = ClassifierSpec(
-            backbone="small_cnn" if max(dataset.image_size) <= _SMALL else "resnet18",
-            weights=None if max(dataset.image_size) <= _SMALL else "pretrained",
+        small = max(dataset.image_size) <= _SMALL
+        self._spec = (
+            ClassifierSpec()
+            if small
+            else ClassifierSpec(backbone="resnet18", weights="pretrained")
         )
-        if self._spec.weights is not None:
+        if not small:
             session.set_train_settings(
                 replace(session.state.train, trainable="head", epochs=60)
             )
         self._desk.take_session(session, None)
         self._draw_thumbnails()
-        if self._spec.weights is None:
+        if small:
             self.train(self._spec, session.state.train)
         else:
             self._editor.open_section(NETWORK)
@@ -482,8 +487,7 @@ class WorkController:
     def _update(self, *_: object) -> None:
         """Say in every section how its step stands and whether it can be used."""
         editor, session, desk = self._editor, self._desk.session, self._desk
-        busy = "Wait until the running work is done, or cancel it."
-        editor.data.set_enabled(not desk.reading.is_running, busy)
+        editor.data.set_enabled(not desk.reading.is_running, BUSY)
         steps = (NETWORK, MAP, GUIDANCE, EDITS, RETRAIN)
         if session is None:
             editor.set_status(DATA, "", ACTIVE)
@@ -503,17 +507,10 @@ class WorkController:
         for key in steps[1:]:
             editor.set_available(key, trained, "Train a network first")
         editor.set_status(MAP, shown.map.method.upper() if shown.map else "", DONE)
-        decide = "Accept or roll back the last round first (Evidence)."
-        training = desk.training.is_running
-        locked = busy if training else decide if state.proposal else ""
-        keep_map = "Retrain with the edits, or take them back, before a new map."
-        has_edits = bool(state.log.done)
-        editor.network.set_enabled(
-            not (locked or has_edits), locked or (keep_map if has_edits else "")
-        )
-        editor.map.set_redraw_enabled(
-            not (locked or has_edits), locked or (keep_map if has_edits else "")
-        )
+        locked = desk.locked
+        no_new_map = locked or (KEEP_MAP if state.log.done else "")
+        editor.network.set_enabled(not no_new_map, no_new_map)
+        editor.map.set_redraw_enabled(not no_new_map, no_new_map)
         edited = trained and bool(session.edits.edited.any())
         editor.retrain.set_enabled(
             edited and not locked,
@@ -522,7 +519,7 @@ class WorkController:
         )
         editor.set_status(
             RETRAIN,
-            "running" if training else "to decide" if state.proposal else "",
+            {BUSY: "running", TO_DECIDE: "to decide"}.get(locked, ""),
             ACTIVE if edited or state.proposal else TODO,
         )
 

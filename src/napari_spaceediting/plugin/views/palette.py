@@ -13,6 +13,7 @@ from napari_spaceediting.colours import (
     UNLABELLED_COLOUR,
     class_colours,
     continuous_colours,
+    label_colours,
     to_linear,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "class_colours",
     "continuous_colours",
     "contrast",
+    "label_colours",
     "mix",
     "readable",
     "to_qcolor",
