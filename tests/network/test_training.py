@@ -159,7 +159,11 @@ def test_rare_class_counts_as_much_as_a_common_one(make_bars, drain, tmp_path):
     chances = []
     for weighted in (True, False):
         settings = replace(
-            SETTINGS, trainable="head", epochs=10, class_weights=weighted
+            SETTINGS,
+            trainable="head",
+            epochs=30,
+            batch_size=64,  # all images: a smaller batch has too few of the rare class
+            class_weights=weighted,
         )
         classifier = classifier_from(SPEC)
         drain(train(classifier, dataset, settings, cache_dir=tmp_path))

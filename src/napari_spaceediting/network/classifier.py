@@ -33,7 +33,7 @@ class LatentClassifier(nn.Module):
         super().__init__()
         self.spec = spec
         self.backbone = backbone
-        self.embedding = nn.Linear(backbone.n_features, spec.latent_dim)
+        self.embedding: nn.Module = nn.Linear(backbone.n_features, spec.latent_dim)
         self.head = _linear(spec.latent_dim, spec.n_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,6 +68,12 @@ class LatentClassifier(nn.Module):
         if trainable == "all":
             return self
         return _Tail(self, with_last_block=trainable == "last_block")
+
+    def renew_end(self) -> None:
+        """Begin anew with random embedding and head, from torch's global generator."""
+        spec, n_features = self.spec, self.backbone.n_features
+        self.embedding = nn.Linear(n_features, spec.latent_dim)
+        self.head = _linear(spec.latent_dim, spec.n_classes)
 
     def grow_head(self, n_classes: int) -> None:
         """Give the head more classes; what it has learnt of the others stays.

@@ -217,9 +217,11 @@ def embed_by_pca(classifier: LatentClassifier, features: NDArray[np.float32]) ->
     weight[: len(axes)] = axes / scale
     bias = -weight @ mean
     bias[: len(axes)] -= projected.min(axis=0) / scale
+    embedding = classifier.embedding
+    assert isinstance(embedding, nn.Linear)
     with torch.no_grad():
-        classifier.embedding.weight.copy_(torch.from_numpy(weight.astype(np.float32)))
-        classifier.embedding.bias.copy_(torch.from_numpy(bias.astype(np.float32)))
+        embedding.weight.copy_(torch.from_numpy(weight.astype(np.float32)))
+        embedding.bias.copy_(torch.from_numpy(bias.astype(np.float32)))
 
 
 def _training_images(dataset: ImageDataset) -> NDArray[np.intp]:

@@ -140,8 +140,8 @@ class TrainResult:
     stopped_early : bool
         Whether the validation score ended the training.
     margins : (N,) float32 array
-        Area under the margin of every labelled training image (Pleiss et al.
-        2020, mean over epochs of the given class's logit less the largest
+        Area under the margin of every labelled training image (after Pleiss et al.
+        2020: the mean over epochs of the given class's probability less the largest
         other one); NaN elsewhere.
     device : str
         Where it ran.

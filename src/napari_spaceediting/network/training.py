@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from napari_spaceediting.network.device import (
     torch_errors_in_words,
 )
 from napari_spaceediting.network.spec import EpochLog, TrainResult, TrainSettings
+from napari_spaceediting.network.standardise import feature_sample, standardised
 
 _MIN_STEPS = 10
 """Steps in an epoch at least, so that a few labels train a network too."""
@@ -105,12 +107,13 @@ def train(
             inputs = yield from reader(fetch, train_at, device)
             valid_inputs = yield from reader(fetch, valid_at, device)
             fitting = _Fitting(classifier, settings)
-            yield from fitting.run(
-                inputs,
-                torch.from_numpy(dataset.labels[train_at]).to(device),
-                valid_inputs,
-                torch.from_numpy(dataset.labels[valid_at]).to(device),
-            )
+            with _conditioned(classifier, fetch, dataset, settings, device):
+                yield from fitting.run(
+                    inputs,
+                    torch.from_numpy(dataset.labels[train_at]).to(device),
+                    valid_inputs,
+                    torch.from_numpy(dataset.labels[valid_at]).to(device),
+                )
     margins = np.full(len(dataset), np.nan, np.float32)
     margins[train_at] = fitting.margins
     return TrainResult(
@@ -122,6 +125,21 @@ def train(
         device=describe_device(device),
         seconds=time.perf_counter() - started,
     )
+
+
+def _conditioned(
+    classifier: LatentClassifier,
+    fetch: Fetch,
+    dataset: ImageDataset,
+    settings: TrainSettings,
+    device: torch.device,
+) -> AbstractContextManager[None]:
+    """Standardise the features where the network that makes them stays as it is."""
+    if settings.trainable != "head":
+        return nullcontext()
+    rows = np.flatnonzero(dataset.split == Split.TRAIN)
+    features = feature_sample(classifier, fetch, "head", rows, device)
+    return standardised(classifier, features)
 
 
 class _Fitting:
@@ -271,9 +289,13 @@ def _judge(tail: nn.Module, inputs: Tensor, labels: Tensor) -> NDArray[np.float6
 
 
 def _margins(logits: Tensor, labels: Tensor) -> NDArray[np.float32]:
-    """Return the given logit less the largest other one (Pleiss et al. 2020)."""
+    """Return the given class's probability less the largest other one.
+
+    Pleiss et al. (2020) take logits. These have no bounds, so that late epochs
+    outweigh all others where a network fits its labels fast.
+    """
+    probabilities = logits.softmax(dim=1)
     own = F.one_hot(labels, logits.shape[1]).bool()
-    given = logits[own]
-    other = logits.masked_fill(own, -math.inf).amax(dim=1)
-    margins: NDArray[np.float32] = (given - other).cpu().numpy()
+    other = probabilities.masked_fill(own, -math.inf).amax(dim=1)
+    margins: NDArray[np.float32] = (probabilities[own] - other).cpu().numpy()
     return margins
