@@ -95,11 +95,74 @@ def test_the_loop_command_by_command(command, images, tmp_path):
 
     assert command("accept", folder) == {"rounds": ["accepted"], "open_edits": 0}
     assert command("roll-back", folder) == {"rounds": ["rolled back"], "open_edits": 2}
-    again = command("retrain", folder, "--no-control", "--accept")
+    again = command("retrain", folder, "--accept", "--arms")
     assert again["round"] == 2
     assert again["status"] == "accepted"
     assert set(again["arms"]) == {"before", "after"}
     assert command("evidence", folder, "--round", 1)["verdict"] == done["verdict"]
+
+
+def test_a_round_is_compared_and_repeated_as_asked(command, folder, edits, capsys):
+    arms = ("placebo", "relabel", "automatic", "ceiling", "control", "placebo")
+    done = command(
+        "retrain", folder, "--edits", edits, "--steps", 2, "--repeats", 2,
+        "--automatic", "--propagate", "--arms", *arms,
+    )  # fmt: skip
+    assert set(done["arms"]) == {"before", "after", *arms}
+    assert set(done["over"]) == set(done["over_seeds"]) == {"before", *arms}
+    assert done["seeds"] == 2
+    assert "headroom_share" in done
+    # What was chosen is kept for the next round.
+    chosen = load_session(folder).retrain
+    assert chosen.arms == arms[:-1]
+    assert (chosen.repeats, chosen.automatic, chosen.propagate) == (2, True, True)
+
+    assert cli.main(["evidence", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    others = ["relabel", "automatic", "placebo", "ceiling"]
+    assert listed[:7] == ["before", "control", "after", *others]
+    assert listed[-6:] == ["before", "control", *others]
+    assert max(map(len, lines)) <= 79
+    assert "over 2 repetitions:" in "\n".join(lines)
+
+    assert command("roll-back", folder)["open_edits"] == 2
+    again = command(
+        "retrain", folder, "--steps", 2, "--no-automatic", "--repeats", 1,
+        "--arms", "control",
+    )  # fmt: skip
+    assert set(again["arms"]) == {"before", "after", "control"}
+    assert again["over_seeds"] == {}
+    assert not load_session(folder).retrain.automatic
+    assert load_session(folder).retrain.propagate
+
+
+def test_edits_that_contradict_each_other_are_told(tmp_path, trained_state, capsys):
+    network = trained_state.checkpoint.network
+    one, other = np.flatnonzero(~trained_state.dataset.held_out)[:2]
+    latents = network.predictions.latents.copy()
+    latents[other] = latents[one]
+    predictions = replace(network.predictions, latents=latents)
+    checkpoint = replace(
+        trained_state.checkpoint, network=replace(network, predictions=predictions)
+    )
+    folder = tmp_path / "twins.spaceediting"
+    save_session(replace(trained_state, checkpoint=checkpoint), folder)
+    ids = trained_state.dataset.ids
+    edits = tmp_path / "twins.json"
+    edits.write_text(
+        json.dumps(
+            [
+                {"kind": "pin", "images": [str(ids[at])], "tag": tag}
+                for at, tag in ((one, "3"), (other, "8"))
+            ]
+        )
+    )
+    order = "retrain", folder, "--edits", edits, "--steps", 2, "--arms"
+    assert cli.main([*map(str, order)]) == 0
+    words = capsys.readouterr().out
+    assert "Beware" in words
+    assert str(ids[one]) in words
 
 
 def test_edits_may_name_classes_in_any_script(command, folder, edits):
@@ -182,6 +245,8 @@ def pin_state(trained_session, edits):
         ["train", "x", "--epochs", "0"],
         ["train", "x", "--epochs", "many"],
         ["retrain", "x", "--steps", "-1"],
+        ["retrain", "x", "--arms", "nobody"],
+        ["retrain", "x", "--repeats", "0"],
         ["guide", "x", "-n", "0"],
         ["new", "x", "y", "--labels-per-class", "-1"],
         ["open", "x", "--json", "-"],

@@ -24,8 +24,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tqdm import tqdm
 
 from napari_spaceediting import __version__
-from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL
-from napari_spaceediting.editing.settings import OBJECTIVES
+from napari_spaceediting.editing.evidence import (
+    AFTER,
+    AUTOMATIC,
+    BEFORE,
+    CEILING,
+    CONTROL,
+    PLACEBO,
+    RELABEL,
+)
+from napari_spaceediting.editing.settings import ARMS, OBJECTIVES
 from napari_spaceediting.errors import (
     EditError,
     JobFailed,
@@ -45,6 +53,17 @@ if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
 
 R = TypeVar("R")
+
+_ARMS = {
+    BEFORE: "",
+    CONTROL: "same training, no edits",
+    AFTER: "with the edits",
+    RELABEL: "same classes, no places",
+    AUTOMATIC: "without a human",
+    PLACEBO: "random edits",
+    CEILING: "all labels right",
+}
+"""What was trained, in the order in which it is told, in at most 23 letters."""
 
 # argparse itself exits with 2 where it does not understand the command.
 DONE, UNUSABLE, FAILED, INTERRUPTED = 0, 1, 3, 130
@@ -137,7 +156,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     retrain.add_argument("--objective", choices=OBJECTIVES)
     retrain.add_argument("--steps", type=_at_least_one)
-    retrain.add_argument("--no-control", action="store_true")
+    retrain.add_argument(
+        "--arms",
+        nargs="*",
+        choices=ARMS,
+        metavar="ARM",
+        help=f"compare with any of {', '.join(ARMS)}, or with nothing",
+    )
+    retrain.add_argument(
+        "--repeats",
+        type=_at_least_one,
+        metavar="N",
+        help="repeat all of it over N seeds",
+    )
+    retrain.add_argument(
+        "--automatic",
+        action=argparse.BooleanOptionalAction,
+        help="correct what nobody has reviewed without a human",
+    )
+    retrain.add_argument(
+        "--propagate",
+        action=argparse.BooleanOptionalAction,
+        help="let edits speak for similar images",
+    )
     retrain.add_argument("--accept", action="store_true", help="accept the round")
 
     evidence = command("evidence", _evidence, "Show what a round did.")
@@ -315,13 +356,17 @@ def _guide(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _retrain(options: argparse.Namespace) -> dict[str, Any]:
+    from napari_spaceediting.editing.contradictions import describe as in_words
+
     session = _session(options)
     if options.edits is not None:
         session.replay(_read_edits(options.edits, session.dataset.ids))
-    chosen = _chosen(options, "objective", "steps") | {
-        "control": not options.no_control
-    }
+    chosen = _chosen(options, "objective", "steps", "repeats", "automatic", "propagate")
+    if options.arms is not None:
+        chosen["arms"] = tuple(dict.fromkeys(options.arms))
     session.set_retrain_settings(replace(session.state.retrain, **chosen))
+    for contradiction in session.contradictions():
+        print(f"Beware: {in_words(contradiction, session.dataset.ids)}")
     result = _run(session.retraining())
     session.propose(result, _run(session.remapping(result)))
     if options.accept:
@@ -439,25 +484,37 @@ def _evidence_values(session: Session, number: int) -> dict[str, Any]:
         "round": number,
         "status": past.status.value,
         "verdict": past.evidence.verdict(),
+        "headroom_share": past.evidence.headroom_share,
         **values,
     }
 
 
 def _print_evidence(evidence: Evidence) -> None:
+    repeated = bool(evidence.over_seeds)
     if evidence.arms:
-        print(f"Accuracy on {evidence.n_images:,} {evidence.measured_on} images:")
-    for name in (BEFORE, CONTROL, AFTER):
+        first = ", first repetition" if repeated else ""
+        print(
+            f"Accuracy on {evidence.n_images:,} {evidence.measured_on} images{first}:"
+        )
+    for name, gloss in _ARMS.items():
         if name in evidence.arms:
             arm = evidence.arms[name]
             low, high = arm.interval
-            print(
-                f"  {name:8} {arm.accuracy:6.1%}   95% interval {low:.1%} to {high:.1%}"
-            )
+            interval = f"95% interval {low:.1%} to {high:.1%}"
+            print(f"  {name:9} {arm.accuracy:6.1%}   {interval:31}   {gloss}".rstrip())
     if BEFORE in evidence.arms:
         print(
             f"  {len(evidence.fixed)} of the images were fixed and "
             f"{len(evidence.broken)} broken since before."
         )
+    if evidence.over:
+        often = f", over {evidence.seeds} repetitions" if repeated else ""
+        print(f"Points that after is better than the others{often}:")
+    for name in _ARMS:
+        if name in evidence.over:
+            gain = evidence.over_seeds.get(name) or evidence.over[name]
+            low, value, high = (100 * x for x in (gain.low, gain.value, gain.high))
+            print(f"  {name:9} {value:+6.1f}   95% interval {low:+.1f} to {high:+.1f}")
     print(textwrap.fill(evidence.verdict(), 79))
 
 

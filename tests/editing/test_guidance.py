@@ -4,22 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
-from napari_spaceediting.editing.guidance import (
-    GROUP_SIZE,
-    Guide,
-    Proposal,
-    ProposalKind,
-)
+from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.guidance import GROUP_SIZE, Guide, Proposal
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.spec import Predictions
 
 N = 700
 NAMES = tuple("0123456789")
+quick = settings(max_examples=25, deadline=None)
+seeds = st.integers(0, 2**32 - 1)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_groups_are_what_can_be_named_together(make_guide, few, truth):
     groups = [p for p in proposals if p.kind is ProposalKind.GROUP]
     assert len(groups) > 10
     for group in groups:
-        assert 1 <= len(group.indices) <= GROUP_SIZE
+        assert len(group.indices) == GROUP_SIZE
         assert (few[group.indices] < 0).all()
         assert not guide.settled[group.indices].any()
         assert str(len(group.indices)) in group.reason
@@ -113,6 +113,76 @@ def test_groups_are_what_can_be_named_together(make_guide, few, truth):
     assert np.mean(purity) > 0.8
     together = images(groups)
     assert len(np.unique(together)) == len(together), "every image is in one group"
+
+
+def scattered(seed: int, n: int, n_classes: int) -> Guide:
+    """Return a guide for random images, of which some are labelled or settled."""
+    rng = np.random.default_rng(seed)
+    held_out = rng.random(n) < 0.2
+    probabilities = rng.dirichlet(np.full(max(n_classes, 1), 0.3), n)
+    return Guide(
+        class_names=NAMES[:n_classes],
+        labels=np.where(rng.random(n) < 0.3, rng.integers(0, n_classes or 1, n), -1)
+        if n_classes
+        else np.full(n, -1),
+        settled=held_out | (rng.random(n) < 0.2),
+        held_out=held_out,
+        predictions=Predictions(
+            rng.normal(size=(n, 5)).astype(np.float32),
+            probabilities[:, :n_classes].astype(np.float32),
+        ),
+        margins=rng.normal(size=n).astype(np.float32),
+        positions=rng.normal(size=(n, 2)).astype(np.float32),
+    )
+
+
+def groups_of(guide: Guide) -> list[Proposal]:
+    return [p for p in run_job(guide) if p.kind is ProposalKind.GROUP]
+
+
+@quick
+@given(seeds, st.integers(0, 90), st.integers(0, 4))
+def test_groups_are_apart_open_and_the_same_again(seed, n, n_classes):
+    guide = scattered(seed, n, n_classes)
+    groups = groups_of(guide)
+    together = images(groups)
+    assert len(np.unique(together)) == len(together)
+    assert (guide.labels[together] < 0).all()
+    assert not guide.settled[together].any()
+    assert all(0 <= group.score <= 1 for group in groups)
+    scores = [group.score for group in groups]
+    assert scores == sorted(scores, reverse=True)
+    assert_array_equal(together, images(groups_of(guide)))
+    is_open = (guide.labels < 0) & ~guide.settled
+    assert bool(groups) == (np.count_nonzero(is_open) >= GROUP_SIZE)
+
+
+@quick
+@given(seeds, st.integers(2, 4))
+def test_the_neighbourhoods_in_doubt_come_first(seed, n_classes):
+    guide = scattered(seed, 90, n_classes)
+    groups = groups_of(guide)
+    latents, probabilities = (
+        guide.predictions.latents,
+        guide.predictions.probabilities,
+    )
+    best = np.sort(probabilities, axis=1)
+    doubt = 1 - (best[:, -1] - best[:, -2])
+    is_open = np.flatnonzero((guide.labels < 0) & ~guide.settled)
+
+    def around(image: int) -> np.ndarray:
+        away = np.linalg.norm(latents[is_open] - latents[image], axis=1)
+        return is_open[away.argsort()[:GROUP_SIZE]]
+
+    for group in groups:
+        assert set(group.indices) == set(around(group.indices[0]))
+        assert group.score == pytest.approx(doubt[group.indices[0]], abs=1e-5)
+    assert groups[0].score == pytest.approx(doubt[is_open].max(), abs=1e-5)
+    # No image that is left out is in more doubt than all whose groups it overlaps.
+    for image in is_open:
+        near = around(image)
+        overlaps = [g.score for g in groups if np.isin(g.indices, near).any()]
+        assert doubt[image] <= max(overlaps) + 1e-5
 
 
 @pytest.mark.parametrize("labels", ["noisy", "few"])
@@ -251,3 +321,86 @@ def test_equal_images_are_no_trouble(make_guide, few):
     assert run_job(
         replace(guide, predictions=same, positions=np.ones((N, 2), np.float32))
     )
+
+
+# Answers
+
+
+def answers_to(
+    proposals: list[Proposal], *, accepted: bool, again: int = 1
+) -> tuple[Answer, ...]:
+    return tuple(
+        Answer(p.kind, p.indices, accepted, p.signs)
+        for p in proposals
+        for _ in range(again)
+    )
+
+
+def share_of(proposals: list[Proposal], kind: ProposalKind) -> float:
+    return sum(p.kind is kind for p in proposals) / len(proposals)
+
+
+@pytest.mark.parametrize("kind", [ProposalKind.GROUP, ProposalKind.AMBIGUOUS])
+def test_a_kind_that_is_always_refused_falls_back_but_stays(make_guide, few, kind):
+    guide = make_guide(few)
+    usual = run_job(guide)
+    first = [p for p in usual if p.kind is kind][:1]
+    now = run_job(replace(guide, answers=answers_to(first, accepted=False, again=1000)))
+    assert 0 < share_of(now, kind) < 0.6 * share_of(usual, kind)
+    others = {ProposalKind.GROUP, ProposalKind.AMBIGUOUS} - {kind}
+    liked = [p for p in usual if p.kind in others][:1]
+    answers = answers_to(first, accepted=False, again=1000) + answers_to(
+        liked, accepted=True, again=1000
+    )
+    assert share_of(run_job(replace(guide, answers=answers)), kind) > 0
+
+
+def test_a_kind_that_is_agreed_with_comes_more_often(make_guide, few):
+    guide = make_guide(few)
+    usual = run_job(guide)
+    doubt = [p for p in usual if p.kind is ProposalKind.AMBIGUOUS][:1]
+    now = run_job(replace(guide, answers=answers_to(doubt, accepted=True, again=20)))
+    kind = ProposalKind.AMBIGUOUS
+    assert share_of(now[:20], kind) > share_of(usual[:20], kind)
+
+
+@pytest.mark.parametrize("labels", ["noisy", "few"])
+@pytest.mark.parametrize("accepted", [False, True])
+def test_what_was_answered_is_not_proposed_for_the_same_reason_again(
+    make_guide, labels, accepted, request
+):
+    guide = make_guide(request.getfixturevalue(labels))
+    proposals = run_job(guide)
+    answered = answers_to(proposals[:10], accepted=accepted)
+    again = run_job(replace(guide, answers=answered))
+    assert again
+    for kind in ProposalKind:
+        known = [answer.indices for answer in answered if answer.kind is kind]
+        if known:
+            assert not np.isin(images(again, kind), np.concatenate(known)).any()
+
+
+@pytest.mark.parametrize("deciding", [0, 1, 2])
+def test_doubted_labels_come_in_the_order_that_answers_support(
+    make_guide, noisy, deciding
+):
+    rng = np.random.default_rng(0)
+    guide = make_guide(noisy, margins=rng.normal(size=N).astype(np.float32))
+    guide = replace(guide, n_proposals=200)
+    taught = []
+    for _ in range(60):
+        signs = rng.uniform(0.4, 1, 3)
+        wrong = bool(signs[deciding] > 0.7)
+        indices = np.empty(0, np.int64)
+        answer = Answer(ProposalKind.MISLABELLED, indices, wrong, tuple(signs))
+        taught.append(answer)
+
+    def agreement(guide: Guide) -> float:
+        """Return how far the order follows the deciding sign, at most 1."""
+        found = [p for p in run_job(guide) if p.kind is ProposalKind.MISLABELLED]
+        scores = [p.score for p in found]
+        assert scores == sorted(scores, reverse=True)
+        return np.corrcoef(scores, [p.signs[deciding] for p in found])[0, 1]
+
+    now = agreement(replace(guide, answers=tuple(taught)))
+    assert 1 - now < 0.5 * (1 - agreement(guide))

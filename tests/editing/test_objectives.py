@@ -52,7 +52,7 @@ class World:
             anchors=anchors,
             untouched=np.flatnonzero(~state.edited),
             variance=total_variance(torch.tensor(self.old)),
-            weights=weights or Weights(1.0, 0.0, 1.0, 0.9),
+            weights=weights or Weights(1.0, 0.0, 1.0, 0.9, 1e-3),
             batch_size=32,
             device=CPU,
         )
@@ -156,7 +156,8 @@ def test_without_edits_nothing_is_asked_but_to_stay(name):
     world = World()
     space = replace(world.space(), anchors=None)
     assert objectives_of(name, space) == []
-    (stay,) = objectives_of(name, replace(space, weights=Weights(1.0, 0.5, 1.0, 0.9)))
+    weights = replace(space.weights, keep=0.5)
+    (stay,) = objectives_of(name, replace(space, weights=weights))
     assert float(stay(np.random.default_rng(0)).detach()) == 0
 
 

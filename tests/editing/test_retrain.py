@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.settings import (
+    ARMS,
     RetrainSettings,
     Weights,
     weights_for,
@@ -37,10 +39,29 @@ def truthful_pins(session: Session, n: int = 30) -> list[Pin]:
     return [Pin(at[truth[at] == c], names[c]) for c in np.unique(truth[at])]
 
 
+def unlabelled_images(job: Retrain) -> np.ndarray:
+    dataset = job.dataset
+    return np.flatnonzero(~dataset.held_out & ~dataset.is_labelled)
+
+
 @pytest.fixture
 def job(trained_session: Session) -> Retrain:
     trained_session.replay(truthful_pins(trained_session))
     return trained_session.retraining()
+
+
+def with_settings(job: Retrain, **changes: Any) -> Retrain:
+    return replace(job, settings=replace(job.settings, **changes))
+
+
+def with_all_labels(job: Retrain, wrong: np.ndarray) -> Retrain:
+    """Return the round with labels of all images, some of them wrong."""
+    truth = job.dataset.columns["truth"]
+    labels = truth.copy()
+    labels[wrong] = (truth[wrong] + 1) % 10
+    after = labels.copy()
+    after[job.anchors.indices] = job.labels[job.anchors.indices]
+    return replace(job, dataset=job.dataset.with_labels(labels), labels=after)
 
 
 def assert_equal_weights(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
@@ -119,15 +140,15 @@ def test_more_labels_by_edits_do_not_change_how_an_arm_is_trained(job, monkeypat
 
 
 def test_without_control_there_is_none(job):
-    result = run_job(replace(job, settings=replace(job.settings, control=False)))
+    result = run_job(replace(job, settings=replace(job.settings, arms=())))
     assert set(result.evidence.arms) == {"before", "after"}
-    assert result.evidence.over_control is None
+    assert result.evidence.over.keys() == {"before"}
 
 
 def test_a_new_class_grows_the_head_and_is_learnt(trained_session):
     at = unlabelled(trained_session, 40)
     trained_session.set_retrain_settings(
-        replace(trained_session.state.retrain, steps=60, control=False, averaging=0.5)
+        replace(trained_session.state.retrain, steps=60, arms=(), averaging=0.5)
     )
     trained_session.apply(Pin(at, "scribble"))
     job = trained_session.retraining()
@@ -147,7 +168,7 @@ def test_edits_draw_images_to_their_anchors(trained_session):
     end = np.tile(places[target], (len(at), 1))
     trained_session.apply(Move(at, places[at], end, Intent.BELONGS, None))
     settings = trained_session.state.retrain
-    settings = replace(settings, steps=60, control=False, averaging=0.5)
+    settings = replace(settings, steps=60, arms=(), averaging=0.5)
     job = replace(
         trained_session.retraining(), settings=replace(settings, anchor_weight=5.0)
     )
@@ -172,7 +193,7 @@ def test_an_arrangement_shapes_the_latents(trained_session):
     trained_session.apply(Move(at, start, line, Intent.ARRANGE, None))
     settings = replace(
         trained_session.state.retrain,
-        steps=80, control=False, averaging=0.5, arrange_weight=5.0,
+        steps=80, arms=(), averaging=0.5, arrange_weight=5.0,
     )  # fmt: skip
     job = replace(trained_session.retraining(), settings=settings)
 
@@ -194,7 +215,7 @@ def test_an_arrangement_that_says_nothing_is_no_trouble(trained_session, where):
 
 @pytest.mark.parametrize("trainable", ["last_block", "all"])
 def test_more_of_the_network_can_be_trained(job, trainable, tmp_path):
-    settings = replace(job.settings, trainable=trainable, steps=3, control=False)
+    settings = replace(job.settings, trainable=trainable, steps=3, arms=())
     job = replace(job, settings=settings, cache_dir=tmp_path)
     result = run_job(job)
     changed = differ(job.state, result.state)
@@ -251,16 +272,39 @@ def test_a_loss_that_is_no_number_fails_and_changes_nothing(job):
     assert pickle.dumps(job) == before
 
 
-@pytest.mark.parametrize("steps", [1, 5, 30])
-def test_cancelling_changes_nothing(job, steps):
-    before = pickle.dumps(job)
+@pytest.mark.parametrize("steps", [1, 5, 30, 100])
+@pytest.mark.parametrize("labels", ["few", "many"])
+def test_cancelling_changes_nothing(job, steps, labels):
+    import torch
+
+    job = with_settings(
+        job, arms=("control", "automatic"), repeats=2, automatic=True, propagate=True
+    )
+    if labels == "many":  # which are judged first
+        job = with_all_labels(job, unlabelled_images(job)[-20:])
+    before, generator = pickle.dumps(job), torch.random.get_rng_state()
     running = job.run()
     for _ in range(steps):
         next(running)
     running.close()
     assert pickle.dumps(job) == before
+    assert torch.equal(torch.random.get_rng_state(), generator)
     # And a training that is begun anew comes out as if nothing had been.
     assert np.isfinite(run_job(job).losses).all()
+
+
+def test_a_place_that_is_no_number_fails_in_words(job):
+    nowhere = np.full_like(job.anchors.latents, np.nan)
+    job = replace(job, anchors=replace(job.anchors, latents=nowhere))
+    with pytest.raises(TrainingFailed, match="odd images among the edited"):
+        run_job(job)
+
+
+def test_judging_labels_fails_in_words_too(job):
+    job = with_all_labels(job, unlabelled_images(job)[-20:])
+    job = with_settings(job, automatic=True, learning_rate=1e30)
+    with pytest.raises(TrainingFailed, match="no longer a number"):
+        run_job(job)
 
 
 def test_progress_goes_to_the_end_and_shows_the_loss(job):
@@ -269,8 +313,31 @@ def test_progress_goes_to_the_end_and_shows_the_loss(job):
     steps = [p for p in seen if p.message.startswith("Training")]
     assert [p.done for p in steps] == list(range(1, 2 * job.settings.steps + 1))
     assert {p.total for p in steps} == {2 * job.settings.steps}
-    assert {p.message for p in steps} == {"Training with edits", "Training the control"}
-    assert all("loss" in p.metrics for p in steps if "edits" in p.message)
+    assert {p.message for p in steps} == {
+        "Training with edits", "Training without edits",
+    }  # fmt: skip
+    assert all("loss" in p.metrics for p in steps if "with edits" in p.message)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_progress_of_all_arms_and_repetitions_is_one_count(job, cached, tmp_path):
+    job = with_settings(job, arms=ARMS, repeats=2, steps=3, automatic=True)
+    job = with_all_labels(job, unlabelled_images(job)[-20:])
+    if not cached:
+        job = replace(job, cache_dir=tmp_path)
+    seen = []
+    run_job(job, seen.append)
+    assert all(0 <= p.done <= p.total for p in seen)
+    steps = [p for p in seen if p.message.startswith("Training")]
+    trainings = 2 * (1 + len(ARMS))
+    assert [p.done for p in steps] == list(range(1, 3 * trainings + 1))
+    assert {p.total for p in steps} == {3 * trainings}
+    assert len({p.message for p in steps}) == 1 + len(ARMS)
+    # The curve that is shown is of the network that is taken.
+    assert sum("loss" in p.metrics for p in steps) == 3
+    judging = [p for p in seen if p.message.startswith("Judging")]
+    assert [p.done for p in judging] == list(range(1, judging[0].total + 1))
+    assert seen.index(judging[-1]) < seen.index(steps[0])
 
 
 def test_without_any_class_there_is_nothing_to_train(job):
@@ -313,6 +380,128 @@ def test_classes_can_be_named_from_scratch(small_digits, tmp_path: Path):
     assert session.shown.class_names == ("zero", "one")
 
 
+def test_repetitions_leave_the_first_network_as_it_is_alone(job):
+    job = with_settings(job, steps=8, arms=("control", "placebo"))
+    once, thrice = run_job(job), run_job(with_settings(job, repeats=3))
+    assert_equal_weights(once.state, thrice.state)
+    assert_array_equal(once.losses, thrice.losses)
+    assert_array_equal(once.predictions.latents, thrice.predictions.latents)
+    assert once.evidence.over == thrice.evidence.over
+    assert once.evidence.seeds == 1
+    assert once.evidence.over_seeds == {}
+    assert thrice.evidence.seeds == 3
+    assert thrice.evidence.over_seeds.keys() == {"before", "control", "placebo"}
+
+
+def test_repetitions_are_the_rounds_of_the_seeds_that_follow(job):
+    job = with_settings(job, steps=8, seed=4)
+    repeated = run_job(with_settings(job, repeats=3)).evidence
+    alone = [run_job(with_settings(job, seed=seed)).evidence for seed in (4, 5, 6)]
+    for arm in "before", "control":
+        gains = [evidence.over[arm].value for evidence in alone]
+        assert repeated.over_seeds[arm].value == pytest.approx(np.mean(gains))
+        width = repeated.over_seeds[arm].high - repeated.over_seeds[arm].low
+        error = np.std(gains, ddof=1) / 3**0.5
+        assert width == pytest.approx(2 * 4.302653 * error, abs=1e-6)
+
+
+def test_the_network_taken_does_not_depend_on_what_is_trained_beside_it(job):
+    job = with_settings(job, steps=8)
+    alone = run_job(with_settings(job, arms=()))
+    beside = run_job(with_settings(job, arms=ARMS))
+    assert beside.evidence.arms.keys() == {"before", "after", *ARMS}
+    assert_equal_weights(alone.state, beside.state)
+    assert_array_equal(alone.losses, beside.losses)
+    assert_array_equal(
+        alone.evidence.arms["after"].confusion, beside.evidence.arms["after"].confusion
+    )
+
+
+def test_the_ceiling_does_best_where_there_is_much_to_gain(job):
+    job = with_settings(job, steps=80, arms=("control", "ceiling"), averaging=0.9)
+    arms = run_job(job).evidence.arms
+    assert arms["ceiling"].accuracy > arms["control"].accuracy
+
+
+def test_edits_that_speak_for_others_change_what_is_learnt(job):
+    job = with_settings(job, arms=())
+    alone = run_job(job)
+    assert differ(alone.state, run_job(with_settings(job, propagate=True)).state)
+    # But not where the user has spared them all.
+    spared = replace(job, spared=np.ones(len(job.labels), bool))
+    assert_equal_weights(
+        alone.state, run_job(with_settings(spared, propagate=True)).state
+    )
+
+
+def expected_of(job: Retrain) -> np.ndarray:
+    from napari_spaceediting.editing.fine_tune import expected_classes
+
+    running = expected_classes(job)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            return end.value
+
+
+def test_labels_are_judged_by_networks_that_have_not_seen_them(job):
+    at = unlabelled_images(job)
+    job = with_all_labels(job, at[:0])
+    image = at[-1]
+    labels = job.dataset.labels.copy()
+    labels[image] = (labels[image] + 3) % 10
+    other = replace(job, dataset=job.dataset.with_labels(labels))
+    one, two = expected_of(job), expected_of(other)
+    assert_array_equal(one[image], two[image])
+    assert (one != two).any(), "but the others are judged by networks that have"
+    training = ~job.dataset.held_out
+    assert_allclose(one[training].sum(axis=1), 1, atol=1e-5)
+    assert not one[~training].any()
+
+
+def test_wrong_labels_among_many_are_found(job):
+    wrong = unlabelled_images(job)[-20:]
+    job = with_all_labels(job, wrong)
+    truth = job.dataset.columns["truth"]
+    expected = expected_of(job)
+    assert (expected[wrong].argmax(axis=1) == truth[wrong]).mean() > 0.6
+    given = job.dataset.labels[wrong]
+    assert (expected[wrong].argmax(axis=1) == given).mean() < 0.3
+
+
+def mixed(alpha: float) -> tuple[Any, Any, Any]:
+    """Return targets, and images and beliefs mixed of them in an order of one's own."""
+    from napari_spaceediting.editing.fine_tune import _mixed
+    from napari_spaceediting.editing.targets import Targets
+
+    rng = np.random.default_rng(0)
+    classes = rng.dirichlet(np.ones(3), 6).astype(np.float32)
+    targets = Targets(np.arange(10, 16), classes, np.ones(6, np.float32))
+
+    def fetch(indices: np.ndarray) -> np.ndarray:
+        # Every image shows what it is believed to be.
+        return classes[indices - 10]
+
+    rows = np.array([5, 0, 3, 3, 1])
+    return targets, rows, _mixed(fetch, targets, rows, alpha, rng)
+
+
+def test_images_and_what_they_are_believed_to_be_are_mixed_alike():
+    targets, rows, (images, classes) = mixed(1.0)
+    assert_allclose(images, classes, atol=1e-6)
+    assert_allclose(classes.sum(axis=1), 1, atol=1e-6)
+    assert (np.abs(classes - targets.classes[rows]) > 1e-3).any()
+    assert_allclose(classes.sum(axis=0), targets.classes[rows].sum(axis=0), atol=1e-5)
+    assert images.dtype == classes.dtype == np.float32
+
+
+def test_without_mixing_images_are_as_they_are():
+    targets, rows, (images, classes) = mixed(0.0)
+    assert_array_equal(classes, targets.classes[rows])
+    assert_array_equal(images, targets.classes[rows])
+
+
 def test_weights_left_open_follow_the_share_of_labels():
     few, many = (weights_for(RetrainSettings(), share) for share in (0.1, 0.9))
     assert few != many
@@ -320,6 +509,34 @@ def test_weights_left_open_follow_the_share_of_labels():
     assert chosen == replace(few, keep=0.0, averaging=0.5)
 
 
-def test_settings_survive_a_dict():
-    settings = RetrainSettings(steps=7, keep_weight=0.25, trainable="all")
-    assert RetrainSettings.from_dict(settings.to_dict()) == settings
+@pytest.mark.parametrize(
+    ("trainable", "rate"), [("head", 3e-3), ("last_block", 1e-3), ("all", 1e-3)]
+)
+def test_the_learning_rate_follows_what_trains(trainable, rate):
+    for share in 0.1, 0.9:
+        settings = RetrainSettings(trainable=trainable)
+        assert weights_for(settings, share).learning_rate == rate
+        chosen = replace(settings, learning_rate=0.5)
+        assert weights_for(chosen, share).learning_rate == 0.5
+
+
+def test_settings_survive_json():
+    settings = RetrainSettings(
+        steps=7, keep_weight=0.25, trainable="all", arms=("placebo", "ceiling"),
+        repeats=3, automatic=True, propagate=True,
+    )  # fmt: skip
+    back = RetrainSettings.from_dict(json.loads(json.dumps(settings.to_dict())))
+    assert back == settings
+    assert back.arms == ("placebo", "ceiling")
+
+
+def test_an_unknown_comparison_is_named_with_those_that_exist():
+    with pytest.raises(TrainingFailed, match="'magic': choose among control, ") as told:
+        RetrainSettings(arms=("control", "magic"))
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("repeats", [0, -1])
+def test_a_round_is_trained_at_least_once(repeats):
+    with pytest.raises(TrainingFailed, match=f"over {repeats} seeds: choose 1"):
+        RetrainSettings(repeats=repeats)

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from napari_spaceediting.editing.terms import (
-    mixed_cross_entropy,
     regression,
     sammon_stress,
     scale_of,
@@ -38,13 +37,6 @@ def test_the_gradient_of_the_stress():
     scale = torch.tensor(1.7, dtype=torch.float64)
     assert torch.autograd.gradcheck(
         lambda f: sammon_stress(f, places, scale), some(6, 5)
-    )
-
-
-def test_the_gradient_of_the_mixed_cross_entropy():
-    own, other = torch.tensor([0, 1, 2, 1]), torch.tensor([2, 1, 0, 0])
-    assert torch.autograd.gradcheck(
-        lambda logits: mixed_cross_entropy(logits, own, other, 0.3), some(4, 3)
     )
 
 
@@ -115,14 +107,6 @@ def test_equal_latents_give_a_finite_gradient():
     latents = torch.ones(4, 3, requires_grad=True)
     sammon_stress(latents, torch.randn(4, 2), torch.tensor(1.0)).backward()
     assert torch.isfinite(latents.grad).all()
-
-
-def test_mixing_with_itself_is_plain_cross_entropy():
-    logits, own = some(4, 3), torch.tensor([0, 1, 2, 1])
-    torch.testing.assert_close(
-        mixed_cross_entropy(logits, own, own, 0.3),
-        torch.nn.functional.cross_entropy(logits, own),
-    )
 
 
 def test_the_variance_is_never_nothing():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.editing.edits import Pin, Relabel, Withdraw
+from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.edits import Pin, Relabel, Reset, Withdraw
 from napari_spaceediting.editing.log import EditLog
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
@@ -128,6 +129,51 @@ def test_a_replay_is_all_or_nothing(trained_session, pin):
     trained_session.replay([*good, Withdraw(0)])
     assert since() == EDITS_ONLY
     assert trained_session.edits.edited.sum() == 10
+
+
+def test_an_answer_is_remembered_without_a_word(trained_session):
+    since = count_signals(trained_session)
+    no = Answer(ProposalKind.GROUP, np.array([1, 2]), False)
+    trained_session.answer(no)
+    assert trained_session.answers == (no,)
+    assert trained_session.guiding().answers == (no,)
+    assert since() == NOTHING
+    # The last word on a proposal counts, and only on that.
+    other = Answer(ProposalKind.AMBIGUOUS, np.array([1]), False)
+    again = replace(no)
+    for answer in (other, again):
+        trained_session.answer(answer)
+    assert trained_session.answers == (other, again)
+
+
+def test_an_answer_counts_as_long_as_its_edit_stands(trained_session, pin):
+    edit = pin(trained_session)
+    yes = Answer(ProposalKind.GROUP, edit.indices, True)
+    no = Answer(ProposalKind.GROUP, pin(trained_session, 20).indices, False)
+    trained_session.apply(edit)
+    trained_session.answer(yes)
+    trained_session.answer(no)
+    assert trained_session.answers == (yes, no)
+    for take_back in (Withdraw(0), Reset(edit.indices)):
+        trained_session.apply(take_back)
+        assert trained_session.answers == trained_session.guiding().answers == (no,)
+        trained_session.undo()
+        assert trained_session.answers == (yes, no)
+    trained_session.undo()
+    assert trained_session.answers == (no,)
+    trained_session.redo()
+    assert trained_session.answers == (yes, no)
+
+
+def test_answers_outlive_the_round_that_learns_from_them(proposed):
+    edited = np.concatenate([e.indices for e in proposed.state.rounds[-1].edits])
+    yes = Answer(ProposalKind.GROUP, edited, True)
+    proposed.answer(yes)
+    for go_on in (lambda: None, proposed.accept, proposed.roll_back):
+        go_on()
+        assert proposed.answers == (yes,)
+    proposed.undo()
+    assert proposed.answers == ()
 
 
 def test_without_an_edit_there_is_nothing_to_retrain(trained_session, pin):

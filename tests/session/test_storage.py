@@ -19,6 +19,7 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.objects import from_labels_layer
 from napari_spaceediting.data.open import open_dataset
 from napari_spaceediting.data.pixels import FilePixels, StoredPixels
+from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session, new_session
@@ -106,6 +107,28 @@ def test_edits_done_and_undone_come_back(trained_session, pin, folder):
     again = Session(state)
     again.redo()
     assert again.edits.edited.sum() == 7
+
+
+def test_answers_come_back(trained_session, folder):
+    for answer in (
+        Answer(ProposalKind.GROUP, np.array([3, 1, 2]), False),
+        Answer(ProposalKind.MISLABELLED, np.array([7]), True, (0.1, 1 / 3, 1.0)),
+    ):
+        trained_session.answer(answer)
+    save_session(trained_session.state, folder)
+    assert_equal(trained_session.state, load_session(folder))
+    values = json.loads((folder / "session.json").read_text())
+    ids = trained_session.dataset.ids
+    assert values["answers"][0]["images"] == [ids[3], ids[1], ids[2]]
+
+
+def test_a_session_from_before_answers_were_kept_has_none(trained_state, folder):
+    save_session(trained_state, folder)
+    index = folder / "session.json"
+    values = json.loads(index.read_text())
+    del values["answers"]
+    index.write_text(json.dumps(values))
+    assert_equal(trained_state, load_session(folder))
 
 
 def test_what_came_back_goes_on_as_before(proposed_state, cache_dir, folder):
@@ -335,6 +358,8 @@ def _change(**values: Any) -> Damage:
         lambda f: (f / "session.json").write_text("[]"),
         lambda f: (f / "session.json").write_text("{}"),
         _change(rounds=5),
+        _change(answers=5),
+        _change(answers=[{"kind": "group", "images": ["nowhere"]}]),
         _change(checkpoint={}),
         _change(dataset=[]),
         _change(version="one"),

@@ -77,6 +77,13 @@ class Reset:
     indices: NDArray[np.int64]
 
 
+@dataclass(frozen=True, eq=False)
+class Spare:
+    """Images that no other edit shall speak for (see `propagation`)."""
+
+    indices: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Withdraw:
     """An earlier edit taken out of the list, wherever it stands.
@@ -92,7 +99,7 @@ class Withdraw:
     number: int
 
 
-ImageEdit = Move | Pin | Relabel | Reset
+ImageEdit = Move | Pin | Relabel | Reset | Spare
 Edit = ImageEdit | Withdraw
 
 
@@ -149,6 +156,8 @@ class EditState:
         `EditKind` of every image.
     tagged : (N,) bool array
         Images whose class, or whose having none, an edit has said.
+    spared : (N,) bool array
+        Images that no edit of another image shall speak for.
     """
 
     class_names: tuple[str, ...]
@@ -156,6 +165,7 @@ class EditState:
     positions: NDArray[np.float32]
     kinds: NDArray[np.int8]
     tagged: NDArray[np.bool_]
+    spared: NDArray[np.bool_]
 
     @property
     def edited(self) -> NDArray[np.bool_]:
@@ -188,6 +198,7 @@ def fold(
     labels, positions = labels.copy(), positions.copy()
     kinds = np.zeros(len(labels), np.int8)
     tagged = np.zeros(len(labels), bool)
+    spared = np.zeros(len(labels), bool)
 
     def class_of(tag: str | None) -> int:
         if tag is None:
@@ -218,12 +229,14 @@ def fold(
             kinds[at] = EditKind.RELABELLED
             labels[at] = class_of(edit.tag)
             tagged[at] = True
+        elif isinstance(edit, Spare):
+            spared[at] = True
         else:
             kinds[at] = EditKind.NONE
-            tagged[at] = False
+            tagged[at] = spared[at] = False
             labels[at] = start_labels[at]
             positions[at] = start_positions[at]
-    return EditState(tuple(names), labels, positions, kinds, tagged)
+    return EditState(tuple(names), labels, positions, kinds, tagged, spared)
 
 
 def withdrawn(edits: Sequence[Edit]) -> set[int]:
@@ -292,7 +305,11 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
         raise EditError(
             f"The move of {len(at)} images needs a finite x and y for each of them."
         )
-    if not isinstance(edit, Reset) and edit.tag is not None and not edit.tag.strip():
+    if (
+        not isinstance(edit, Reset | Spare)
+        and edit.tag is not None
+        and not edit.tag.strip()
+    ):
         raise EditError("The class has no name: type one, or choose one of the list.")
 
 
@@ -310,6 +327,8 @@ def describe(edit: Edit) -> str:
         return f"Pinned {images} as {edit.tag}"
     if isinstance(edit, Relabel):
         return f"Labelled {images} {edit.tag}" if edit.tag else f"Unlabelled {images}"
+    if isinstance(edit, Spare):
+        return f"Spared {images}"
     return f"Reset {images}"
 
 
@@ -335,7 +354,7 @@ def edit_to_dict(edit: Edit, ids: NDArray[np.str_]) -> dict[str, Any]:
             "end": edit.end.tolist(),
             "intent": edit.intent.value,
         }
-    if not isinstance(edit, Reset):
+    if not isinstance(edit, Reset | Spare):
         values["tag"] = edit.tag
     return values
 
@@ -382,13 +401,16 @@ def edit_from_dict(values: Mapping[str, Any], index_of: Mapping[str, int]) -> Ed
             return Relabel(at, _tag(values["tag"]))
         if kind == "reset":
             return Reset(at)
+        if kind == "spare":
+            return Spare(at)
     except (KeyError, TypeError, ValueError) as error:
         raise EditError(
             f"An edit cannot be read ({error}): it needs 'kind', 'images' and, by "
             "kind, 'end' or 'tag'."
         ) from error
     raise EditError(
-        f"'{kind}' is no kind of edit: use move, pin, relabel, reset or withdraw."
+        f"'{kind}' is no kind of edit: use move, pin, relabel, reset, spare or "
+        "withdraw."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 BEFORE, AFTER, CONTROL = "before", "after", "control"
+RELABEL, AUTOMATIC, PLACEBO, CEILING = "relabel", "automatic", "placebo", "ceiling"
 
 _Z = 1.96  # of a 95% interval
+
+_REMARKS = {
+    RELABEL: "the same classes without the places",
+    AUTOMATIC: "what can be corrected without a human",
+    PLACEBO: "edits dealt out at random",
+}
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,15 @@ class Evidence:
     class_names : tuple of str
         Names of the C classes.
     arms : mapping of str to ArmScore
-        "after", and "before" and "control" where they could name a class.
-    over_before, over_control : Difference or None
-        Accuracy of "after" less that of the other arm, paired by image; None where
-        that arm is missing.
+        "after", and "before" and what was trained beside it (see `arms`) where they
+        could name a class.
+    over : mapping of str to Difference
+        Accuracy of "after" less that of another arm, paired by image.
+    seeds : int
+        How often the training was repeated, with other random choices.
+    over_seeds : mapping of str to Difference
+        The same difference as the mean over these repetitions, with Student's
+        interval; empty where there was one.
     fixed, broken : (n,) int64 arrays
         Dataset indices of held-out images that went from wrong to right, and
         from right to wrong; none where there is no "before".
@@ -87,13 +99,29 @@ class Evidence:
     n_images: int
     class_names: tuple[str, ...]
     arms: Mapping[str, ArmScore]
-    over_before: Difference | None
-    over_control: Difference | None
+    over: Mapping[str, Difference]
+    seeds: int
+    over_seeds: Mapping[str, Difference]
     fixed: NDArray[np.int64]
     broken: NDArray[np.int64]
     drift: float
     edited: NDArray[np.int64]
     followed: NDArray[np.bool_]
+
+    @property
+    def headroom_share(self) -> float | None:
+        """Share of what all labels right would gain over the control that was gained.
+
+        None where that gain is not known or cannot be told from nothing.
+        """
+        if not {CONTROL, CEILING} <= self.arms.keys():
+            return None
+        control = self.arms[CONTROL].accuracy
+        to_gain = self.arms[CEILING].accuracy - control
+        low, high = self.arms[CONTROL].interval
+        if to_gain <= (high - low) / 2:
+            return None
+        return (self.arms[AFTER].accuracy - control) / to_gain
 
     def verdict(self) -> str:
         """Say in plain words whether the edits helped."""
@@ -102,26 +130,64 @@ class Evidence:
                 "No held-out image has a label, so nothing can be measured: "
                 "label some held-out images to see whether the edits help."
             )
-        gain = self.over_control or self.over_before
+        reference = CONTROL if CONTROL in self.over else BEFORE
+        gain = self.over_seeds.get(reference) or self.over.get(reference)
         if gain is None:
             return (
                 f"The network now names {self.arms[AFTER].accuracy:.0%} of the "
                 "held-out images rightly; before the edits it knew no class, so there "
                 "is nothing to compare with."
             )
-        than = "the same training without them" if self.over_control else "before"
+        than = "the same training without them" if reference == CONTROL else "before"
         points = f"{abs(gain.value) * 100:.1f} points"
         interval = f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}"
+        if reference in self.over_seeds:
+            interval += f" over {self.seeds} repetitions"
         if not gain.is_clear:
-            return (
+            sentence = (
                 f"Within noise: the edits cannot be told from {than} "
                 f"({gain.value * 100:+.1f} points, {interval})."
             )
-        better = "better" if gain.value > 0 else "worse"
-        sentence = f"The edits did {points} {better} than {than} ({interval})."
-        if self.over_control is None:
+        else:
+            better = "better" if gain.value > 0 else "worse"
+            sentence = f"The edits did {points} {better} than {than} ({interval})."
+        if reference == BEFORE:
             sentence += " Run the control to see how much the extra training did."
-        return sentence
+        return " ".join([sentence, *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        """Say what the other arms show."""
+        remarks = []
+        over_control = self.over_seeds.get(CONTROL) or self.over.get(CONTROL)
+        share = self.headroom_share
+        if over_control and over_control.is_clear and share is not None and share > 0:
+            remarks.append(
+                f"That is {share:.0%} of what all labels right would have gained."
+            )
+        for arm, what in _REMARKS.items():
+            gain = self.over_seeds.get(arm) or self.over.get(arm)
+            if gain is None:
+                continue
+            if gain.is_clear:
+                better = "better" if gain.value > 0 else "worse"
+                remarks.append(
+                    f"They did {abs(gain.value) * 100:.1f} points {better} than {what}."
+                )
+            else:
+                remarks.append(f"They cannot be told from {what}.")
+        missing = [
+            name
+            for name, recall in zip(
+                self.class_names, self.arms[AFTER].recall, strict=True
+            )
+            if np.isnan(recall)
+        ]
+        if missing:
+            remarks.append(
+                f"Nothing is measured of {', '.join(missing)}: no held-out image has "
+                "that class."
+            )
+        return remarks
 
 
 def score(
@@ -168,6 +234,22 @@ def compare(right: NDArray[np.bool_], reference: NDArray[np.bool_]) -> Differenc
     )
 
 
+def mean_difference(values: Sequence[float]) -> Difference:
+    """Return the mean of paired differences with Student's 95% interval.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One of each repetition, at least two.
+    """
+    from scipy.stats import t
+
+    mean = float(np.mean(values))
+    error = float(np.std(values, ddof=1)) / len(values) ** 0.5
+    half = float(t.ppf(0.975, len(values) - 1)) * error
+    return Difference(mean, mean - half, mean + half)
+
+
 def gather_evidence(
     *,
     measured_on: str,
@@ -175,6 +257,7 @@ def gather_evidence(
     truth: NDArray[np.int64],
     class_names: tuple[str, ...],
     predicted: Mapping[str, NDArray[np.int64]],
+    again: Sequence[Mapping[str, NDArray[np.int64]]] = (),
     drift: float,
     edited: NDArray[np.int64],
     tags: NDArray[np.int64],
@@ -194,6 +277,8 @@ def gather_evidence(
     predicted : mapping of str to (N,) int64 array
         Predicted class of every image of the data set, by arm; "before" and
         "after" must be there. -1 where an arm knows no class yet.
+    again : sequence of mappings of str to (N,) int64 array
+        The same of every repetition, without "before".
     drift : float
         As in `Evidence`.
     edited, tags : (M,) int64 arrays
@@ -203,8 +288,8 @@ def gather_evidence(
     if not len(held_out):
         nothing = np.empty(0, np.int64)
         return Evidence(
-            measured_on, 0, class_names, {}, None, None, nothing, nothing, drift,
-            edited, followed,
+            measured_on, 0, class_names, {}, {}, 1 + len(again), {}, nothing, nothing,
+            drift, edited, followed,
         )  # fmt: skip
     arms = {}
     right = {}
@@ -213,18 +298,30 @@ def gather_evidence(
         if (known >= 0).all():
             arms[name] = score(known, truth, len(class_names))
             right[name] = known == truth
-    after, before, control = (right.get(name) for name in (AFTER, BEFORE, CONTROL))
-    assert after is not None
+    after, before = right[AFTER], right.get(BEFORE)
     nothing = np.zeros(len(held_out), bool)
     fixed = nothing if before is None else after & ~before
     broken = nothing if before is None else ~after & before
+    others = [name for name in right if name != AFTER]
+    over_seeds = {}
+    for name in others if again else []:
+        # The network before is the same for all seeds.
+        rounds = [predicted, *({BEFORE: predicted[BEFORE], **more} for more in again)]
+        over_seeds[name] = mean_difference(
+            [
+                float(np.mean(classes[AFTER][held_out] == truth))
+                - float(np.mean(classes[name][held_out] == truth))
+                for classes in rounds
+            ]
+        )
     return Evidence(
         measured_on=measured_on,
         n_images=len(held_out),
         class_names=class_names,
         arms=arms,
-        over_before=None if before is None else compare(after, before),
-        over_control=None if control is None else compare(after, control),
+        over={name: compare(after, right[name]) for name in others},
+        seeds=1 + len(again),
+        over_seeds=over_seeds,
         fixed=held_out[fixed],
         broken=held_out[broken],
         drift=drift,
@@ -248,8 +345,9 @@ def evidence_to_dict(evidence: Evidence) -> dict[str, Any]:
             }
             for name, arm in evidence.arms.items()
         },
-        "over_before": _difference_to_list(evidence.over_before),
-        "over_control": _difference_to_list(evidence.over_control),
+        "over": _to_lists(evidence.over),
+        "seeds": evidence.seeds,
+        "over_seeds": _to_lists(evidence.over_seeds),
         "fixed": evidence.fixed.tolist(),
         "broken": evidence.broken.tolist(),
         "drift": evidence.drift,
@@ -274,8 +372,9 @@ def evidence_from_dict(values: Mapping[str, Any]) -> Evidence:
         n_images=values["n_images"],
         class_names=tuple(values["class_names"]),
         arms=arms,
-        over_before=_difference_from_list(values["over_before"]),
-        over_control=_difference_from_list(values["over_control"]),
+        over=_from_lists(values["over"]),
+        seeds=values["seeds"],
+        over_seeds=_from_lists(values["over_seeds"]),
         fixed=np.array(values["fixed"], np.int64),
         broken=np.array(values["broken"], np.int64),
         drift=values["drift"],
@@ -284,14 +383,12 @@ def evidence_from_dict(values: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _difference_to_list(difference: Difference | None) -> list[float] | None:
-    if difference is None:
-        return None
-    return [difference.value, difference.low, difference.high]
+def _to_lists(differences: Mapping[str, Difference]) -> dict[str, list[float]]:
+    return {name: [d.value, d.low, d.high] for name, d in differences.items()}
 
 
-def _difference_from_list(values: list[float] | None) -> Difference | None:
-    return None if values is None else Difference(*values)
+def _from_lists(values: Mapping[str, list[float]]) -> dict[str, Difference]:
+    return {name: Difference(*each) for name, each in values.items()}
 
 
 def _wilson(right: int, n: int) -> tuple[float, float]:

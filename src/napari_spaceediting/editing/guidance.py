@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.editing.answers import (
+    Answer,
+    ProposalKind,
+    agreement,
+    suspicion,
+)
 from napari_spaceediting.editing.homes import Homes, find_homes, place_for
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.projection.neighbours import nearest
 
 NEIGHBOURS = 15
-GROUP_SIZE = 10
-
-
-class ProposalKind(StrEnum):
-    """Why something is proposed."""
-
-    MISLABELLED = "mislabelled"
-    GROUP = "group"
-    AMBIGUOUS = "ambiguous"
+GROUP_SIZE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +43,8 @@ class Proposal:
         Where on the map images of that class lie near by; None to leave them there.
     score : float
         Urgency among proposals of its kind, 0 to 1.
+    signs : tuple of float
+        Of a doubted label: what led to it, each 0 to 1, 1 for the most suspicious.
     """
 
     kind: ProposalKind
@@ -53,6 +53,7 @@ class Proposal:
     tag: str | None
     place: NDArray[np.float32] | None
     score: float
+    signs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,10 @@ class Guide:
     n_proposals : int
         How many to return at most.
     seed : int
-        Of the clustering.
+        Of the clustering and the search for neighbours.
+    answers : tuple of Answer
+        What the user said so far, as far as it stands. Images are not proposed
+        again for the reason that they were proposed for then.
     """
 
     class_names: tuple[str, ...]
@@ -90,6 +94,7 @@ class Guide:
     positions: NDArray[np.float32] = field(repr=False)
     n_proposals: int = 50
     seed: int = 0
+    answers: tuple[Answer, ...] = field(default=(), repr=False)
 
     name = "Look for what is worth a decision"
 
@@ -97,44 +102,54 @@ class Guide:
         """Return proposals, the most useful first.
 
         The mix follows the share of labelled training images: with few labels
-        groups to name come first, with many the probably wrong labels.
+        groups to name come first, with many the probably wrong labels. Kinds that the
+        user agreed with come more often, others less, but none never.
         """
         yield Progress(0, 3, "Comparing neighbours")
         training = ~self.held_out
-        wrong = self._mislabelled()
+        found = {ProposalKind.MISLABELLED: self._mislabelled()}
         yield Progress(1, 3, "Grouping what has no label")
-        groups = self._groups()
+        found[ProposalKind.GROUP] = self._groups()
         yield Progress(2, 3, "Weighing doubts")
-        doubts = self._ambiguous()
+        found[ProposalKind.AMBIGUOUS] = self._ambiguous()
         labelled = np.count_nonzero((self.labels >= 0) & training)
         few = labelled < 0.5 * np.count_nonzero(training)
-        order = (groups, doubts, wrong) if few else (wrong, doubts, groups)
-        return _interleave(order, (3, 1, 1), self.n_proposals)
+        usual = {
+            ProposalKind.GROUP: 3 if few else 1,
+            ProposalKind.AMBIGUOUS: 1,
+            ProposalKind.MISLABELLED: 1 if few else 3,
+        }
+        return _interleave(
+            [found[kind] for kind in usual],
+            [share * agreement(self.answers, kind) for kind, share in usual.items()],
+            self.n_proposals,
+        )
 
     def _mislabelled(self) -> list[Proposal]:
         """Return labelled images whose label is doubted.
 
-        The suspicion is the mean rank of three signs: a small area under the margin
-        (Pleiss et al. 2020), a small probability of the given class, and few nearest
-        latent neighbours of the given class.
+        There are three signs, each taken as the rank among the labels: a small area
+        under the margin (Pleiss et al. 2020), and by how much another class than the
+        given one is likelier to the network, and among the nearest latent neighbours.
+        `suspicion` weighs them.
         """
-        at = np.flatnonzero((self.labels >= 0) & ~self.settled)
+        at = self._open(ProposalKind.MISLABELLED, self.labels >= 0)
         trained = np.flatnonzero((self.labels >= 0) & ~self.held_out)
         if len(at) < 2 or len(trained) <= NEIGHBOURS:
             return []
         votes = self._votes(at, trained)
         given = self.labels[at]
-        rows = np.arange(len(at))
         # A class that the open edits have named is still unknown to the network.
         probabilities = np.zeros(votes.shape, np.float32)
         known = self.predictions.probabilities.shape[1]
         probabilities[:, :known] = self.predictions.probabilities[at]
-        signs = [
+        reassuring = (
             np.where(np.isnan(self.margins[at]), np.inf, self.margins[at]),
-            probabilities[rows, given],
-            votes[rows, given],
-        ]
-        suspicion = 1 - np.mean([_ranks(sign) for sign in signs], axis=0)
+            _margins(probabilities, given),
+            _margins(votes, given),
+        )
+        signs = np.stack([1 - _ranks(values) for values in reassuring], axis=1)
+        suspected = suspicion(signs, self.answers)
         doubted = votes.argmax(axis=1)
         worth = (doubted != given) & (probabilities.argmax(axis=1) != given)
         return self._spread(
@@ -143,27 +158,54 @@ class Guide:
                     ProposalKind.MISLABELLED,
                     at[[row]],
                     int(doubted[row]),
-                    float(suspicion[row]),
+                    float(suspected[row]),
                     f"{round(votes[row, doubted[row]] * NEIGHBOURS)} of its "
                     f"{NEIGHBOURS} most similar images are "
                     f"{self.class_names[doubted[row]]}; labelled "
                     f"{self.class_names[given[row]]}; network "
                     f"{probabilities[row, doubted[row]]:.2f} for "
                     f"{self.class_names[doubted[row]]}.",
+                    tuple(signs[row].tolist()),
                 )
-                for row in np.argsort(-suspicion)
+                for row in np.argsort(-suspected, kind="stable")
                 if worth[row]
             ]
         )
 
     def _groups(self) -> list[Proposal]:
-        """Return unlabelled images that lie together in latents and map."""
+        """Return unlabelled images that one answer can name together."""
+        at = self._open(ProposalKind.GROUP, self.labels < 0)
+        if len(at) < GROUP_SIZE:
+            return []
+        # With fewer than two classes there is no doubt to go by.
+        has_doubts = self.predictions.probabilities.shape[1] > 1
+        return self._doubtful(at) if has_doubts else self._clusters(at)
+
+    def _doubtful(self, at: NDArray[np.int64]) -> list[Proposal]:
+        """Return the most doubtful images, each with its nearest in latent space.
+
+        The doubt is that of the image in the middle, one less the difference of its
+        two largest probabilities. No two groups share an image.
+        """
+        near, _ = nearest(self.predictions.latents[at], GROUP_SIZE - 1, self.seed)
+        groups = np.column_stack([np.arange(len(at)), near])
+        best = np.sort(self.predictions.probabilities[at], axis=1)
+        scores = 1 - (best[:, -1] - best[:, -2])
+        taken = np.zeros(len(at), bool)
+        proposals: list[Proposal] = []
+        for row in np.argsort(-scores, kind="stable"):
+            if len(proposals) == self.n_proposals:
+                break
+            if not taken[groups[row]].any():
+                taken[groups[row]] = True
+                proposals.append(self._group(at[groups[row]], float(scores[row])))
+        return proposals
+
+    def _clusters(self, at: NDArray[np.int64]) -> list[Proposal]:
+        """Return images that lie together in latents and map, large crowds first."""
         from sklearn.cluster import MiniBatchKMeans
 
-        at = np.flatnonzero((self.labels < 0) & ~self.settled)
         n_groups = min(self.n_proposals, len(at) // GROUP_SIZE)
-        if n_groups < 1:
-            return []
         latents = self.predictions.latents[at]
         clusters = MiniBatchKMeans(n_groups, random_state=self.seed, n_init=3)
         assigned = clusters.fit_predict(latents)
@@ -177,13 +219,12 @@ class Guide:
             medoid = members[distances[members].argmin()]
             offsets = self.positions[at[members]] - self.positions[at[medoid]]
             near = np.argsort(np.linalg.norm(offsets, axis=1))[:GROUP_SIZE]
-            group = at[members[near]]
-            tag, reason = self._opinion(group)
-            share = len(members) / len(at)
-            proposals.append(
-                self._proposal(ProposalKind.GROUP, group, tag, share, reason)
-            )
+            proposals.append(self._group(at[members[near]], len(members) / len(at)))
         return sorted(proposals, key=lambda proposal: -proposal.score)
+
+    def _group(self, group: NDArray[np.int64], score: float) -> Proposal:
+        tag, reason = self._opinion(group)
+        return self._proposal(ProposalKind.GROUP, group, tag, score, reason)
 
     def _opinion(self, group: NDArray[np.int64]) -> tuple[int | None, str]:
         size = len(group)
@@ -199,7 +240,7 @@ class Guide:
 
     def _ambiguous(self) -> list[Proposal]:
         """Return unlabelled images between two classes."""
-        at = np.flatnonzero((self.labels < 0) & ~self.settled)
+        at = self._open(ProposalKind.AMBIGUOUS, self.labels < 0)
         probabilities = self.predictions.probabilities
         if probabilities.shape[1] < 2 or not len(at):
             return []
@@ -220,6 +261,14 @@ class Guide:
                 for row in np.argsort(margin)[: 4 * self.n_proposals]
             ]
         )
+
+    def _open(self, kind: ProposalKind, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the images that may be proposed for a reason."""
+        free = among & ~self.settled
+        for answer in self.answers:
+            if answer.kind is kind:
+                free[answer.indices] = False
+        return np.flatnonzero(free)
 
     def _votes(
         self, at: NDArray[np.int64], trained: NDArray[np.int64]
@@ -256,10 +305,11 @@ class Guide:
         tag: int | None,
         score: float,
         reason: str,
+        signs: tuple[float, ...] = (),
     ) -> Proposal:
         name = None if tag is None else self.class_names[tag]
         place = None if tag is None else self._place_of(tag, indices)
-        return Proposal(kind, indices, reason, name, place, score)
+        return Proposal(kind, indices, reason, name, place, score, signs)
 
     def _place_of(
         self, tag: int, indices: NDArray[np.int64]
@@ -279,29 +329,43 @@ class Guide:
         )
 
 
+def _margins(
+    shares: NDArray[np.float32], given: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Share of the given class less the largest other one."""
+    own = np.eye(shares.shape[1], dtype=bool)[given]
+    others = np.where(own, -np.inf, shares).max(axis=1)
+    margins: NDArray[np.float32] = shares[own] - others
+    return margins
+
+
 def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rank of each value, 0 for the smallest to 1 for the largest."""
-    ranks = np.empty(len(values))
-    ranks[np.argsort(values, kind="stable")] = np.linspace(0, 1, len(values))
-    return ranks
+    """Rank of each value, 0 for the smallest to 1 for the largest; ties share one."""
+    from scipy.stats import rankdata
+
+    return np.asarray((rankdata(values) - 1) / (len(values) - 1))
 
 
 def _interleave(
-    queues: tuple[list[Proposal], ...], shares: tuple[int, ...], limit: int
+    queues: Sequence[Sequence[Proposal]], shares: Sequence[float], limit: int
 ) -> list[Proposal]:
-    """Take from each queue in turn as many as its share, until all are empty.
+    """Mix queues so that each has come by its share at any time, until all are empty.
 
     What has nothing but images that are proposed already is left out.
     """
-    rest = [list(queue) for queue in queues]
+    rest = [deque(queue) for queue in queues]
+    taken = [0] * len(rest)
     mixed: list[Proposal] = []
     seen: set[int] = set()
     while any(rest) and len(mixed) < limit:
-        for queue, share in zip(rest, shares, strict=True):
-            for proposal in queue[:share]:
-                images = set(proposal.indices.tolist())
-                if not images <= seen:
-                    mixed.append(proposal)
-                    seen |= images
-            del queue[:share]
-    return mixed[:limit]
+        turn = min(
+            (number for number, queue in enumerate(rest) if queue),
+            key=lambda number: (taken[number] + 1) / shares[number],
+        )
+        proposal = rest[turn].popleft()
+        images = set(proposal.indices.tolist())
+        if not images <= seen:
+            mixed.append(proposal)
+            seen |= images
+            taken[turn] += 1
+    return mixed

@@ -67,6 +67,10 @@ class Retrain:
         Map coordinates after the edits.
     anchors : Anchors
         What the edits ask.
+    confirmed : (N,) bool array
+        Images whose class or place an earlier round has settled.
+    spared : (N,) bool array
+        Images that no edit of another image shall speak for.
     spec : ClassifierSpec
         The network before.
     state : mapping
@@ -84,6 +88,8 @@ class Retrain:
     labels: NDArray[np.int64] = field(repr=False)
     positions: NDArray[np.float32] = field(repr=False)
     anchors: Anchors = field(repr=False)
+    confirmed: NDArray[np.bool_] = field(repr=False)
+    spared: NDArray[np.bool_] = field(repr=False)
     spec: ClassifierSpec
     state: State = field(repr=False)
     predictions: Predictions = field(repr=False)
@@ -94,6 +100,6 @@ class Retrain:
 
     def run(self) -> Generator[Progress, None, RetrainResult]:
         """Train; raise `TrainingFailed` where the loss or torch fails."""
-        from napari_spaceediting.editing.fine_tune import retrain
+        from napari_spaceediting.editing.rounds import retrain
 
         return (yield from retrain(self))

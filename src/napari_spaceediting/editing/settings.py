@@ -19,14 +19,17 @@ OBJECTIVES = (
 )
 """What retraining can make of the places of edited images, see `objectives`."""
 
+ARMS = "control", "relabel", "automatic", "placebo", "ceiling"
+"""What a round can be compared with, see `arms`."""
+
 
 @dataclass(frozen=True)
 class RetrainSettings:
     """Settings of one round.
 
     Weights left at None follow from the objective and from the share of training
-    images that have a class: the values of our experiments with few labels below one
-    half, those with many labels above.
+    images that have a class: one value with few labels, below one half, another with
+    many.
 
     Parameters
     ----------
@@ -38,7 +41,10 @@ class RetrainSettings:
         Labelled images per step.
     edit_batch_size : int
         Edited, and as many untouched, images per step.
-    learning_rate, weight_decay : float
+    learning_rate : float or None
+        The highest of one cycle (Smith & Topin 2019); None for 3e-3 where only the
+        head trains and 1e-3 else.
+    weight_decay : float
         Of AdamW.
     mixup : float
         Alpha of the beta distribution that mixes images (Zhang et al. 2018).
@@ -52,8 +58,17 @@ class RetrainSettings:
         Decay of the exponential moving average of the weights.
     trainable : {"head", "last_block", "all"}
         Which part trains.
-    control : bool
-        Whether to run the same training without the edits beside it.
+    automatic : bool
+        Whether images that nobody has reviewed are corrected without a human too, see
+        `automatic`.
+    propagate : bool
+        Whether edits speak for unmoved images that are the same case, see
+        `propagation`.
+    arms : tuple of str
+        What to train beside it for comparison, of `ARMS`.
+    repeats : int
+        Seeds that all of it is repeated over, from `seed` on; the network of the first
+        is taken.
     seed : int
         Of every random choice.
     device : str
@@ -64,7 +79,7 @@ class RetrainSettings:
     steps: int = 200
     batch_size: int = 128
     edit_batch_size: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     weight_decay: float = 1e-3
     mixup: float = 1.0
     anchor_weight: float | None = None
@@ -72,7 +87,10 @@ class RetrainSettings:
     arrange_weight: float = 1.0
     averaging: float | None = None
     trainable: Trainable = "head"
-    control: bool = True
+    automatic: bool = False
+    propagate: bool = False
+    arms: tuple[str, ...] = ("control",)
+    repeats: int = 1
     seed: int = 0
     device: str = "auto"
 
@@ -82,6 +100,17 @@ class RetrainSettings:
                 f"There is no objective '{self.objective}': choose one of "
                 f"{', '.join(OBJECTIVES)}."
             )
+        unknown = [arm for arm in self.arms if arm not in ARMS]
+        if unknown:
+            raise TrainingFailed(
+                f"There is no comparison '{unknown[0]}': choose among "
+                f"{', '.join(ARMS)}."
+            )
+        if self.repeats < 1:
+            raise TrainingFailed(
+                f"A round cannot be repeated over {self.repeats} seeds: choose 1 or "
+                "more."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values as JSON-ready types."""
@@ -90,7 +119,7 @@ class RetrainSettings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RetrainSettings:
         """Build from what `to_dict` returned."""
-        return cls(**values)
+        return cls(**{**values, "arms": tuple(values["arms"])})
 
 
 @dataclass(frozen=True)
@@ -101,6 +130,7 @@ class Weights:
     keep: float
     arrange: float
     averaging: float
+    learning_rate: float
 
 
 _ANCHOR_WEIGHTS = {
@@ -110,6 +140,11 @@ _ANCHOR_WEIGHTS = {
     "distill": 1.0,
 }
 """For rivals one value whatever the labels, as their authors have it."""
+
+
+def are_few(labelled_share: float) -> bool:
+    """Whether that share of labelled training images, 0 to 1, counts as few labels."""
+    return labelled_share < 0.5
 
 
 def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
@@ -122,17 +157,19 @@ def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
     labelled_share : float
         Share of the training images that have a class, 0 to 1.
     """
-    few = labelled_share < 0.5
+    few = are_few(labelled_share)
     ours = settings.objective == "anchor"
     usual = Weights(
         anchor=_ANCHOR_WEIGHTS.get(settings.objective, 0.5 if few else 1.0),
-        keep=(0.1 if few else 0.5) if ours else 0.0,
+        keep=(2.0 if few else 1.0) if ours else 0.0,
         arrange=settings.arrange_weight,
         averaging=0.98 if few else 0.99,
+        learning_rate=3e-3 if settings.trainable == "head" else 1e-3,
     )
     chosen = {
         "anchor": settings.anchor_weight,
         "keep": settings.keep_weight,
         "averaging": settings.averaging,
+        "learning_rate": settings.learning_rate,
     }
     return replace(usual, **{k: v for k, v in chosen.items() if v is not None})

@@ -33,12 +33,15 @@ class SimulatedExpert:
     class_names : tuple of str
         Names of the classes.
     rng : numpy.random.Generator
-        Chooses which of the images that differ are noticed.
+        Chooses which of the images that differ are noticed, and the slips.
+    slips : float
+        Share of the decisions, 0 to 1, that name another class by mistake.
     """
 
     truth: NDArray[np.int64]
     class_names: tuple[str, ...]
     rng: np.random.Generator
+    slips: float = 0.0
 
     knowledge = (
         "knows the true class of every image that it looks at; looks at what "
@@ -73,6 +76,9 @@ class SimulatedExpert:
             tag = int(self.truth[at[0]])
         differs = self.truth[at] != tag
         at = at[~(differs & (self.rng.random(len(at)) < LEFT_OUT))]
+        if self.slips and self.rng.random() < self.slips:
+            others = np.setdiff1d(np.unique(self.truth), [tag])
+            tag = int(self.rng.choice(others))
         place = place_for(tag, positions[at].mean(axis=0), homes)
         return name_images(at, self.class_names[tag], positions, place)
 

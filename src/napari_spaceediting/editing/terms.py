@@ -1,6 +1,7 @@
 """The terms of the editing loss.
 
-They are summed in `fine_tune`, by the objective that the user chose (`objectives`).
+`objectives` makes of them what the user chose, and `fine_tune` adds it to the
+cross-entropy.
 v is the variance of the old latents, summed over dimensions, so that the weights need
 no tuning to the scale of the network.
 """
@@ -66,25 +67,6 @@ def stress(latents: Tensor, positions: Tensor, scale: Tensor) -> Tensor:
     wanted = F.pdist(positions) * scale
     away = (F.pdist(latents) - wanted).square().sum()
     return away / wanted.square().sum().clamp_min(1e-12)
-
-
-def mixed_cross_entropy(
-    logits: Tensor, targets: Tensor, partners: Tensor, share: float
-) -> Tensor:
-    """Cross-entropy of mixed images: `share` of their own class, the rest of another.
-
-    Parameters
-    ----------
-    logits : (b, C) tensor
-        Of the mixed images.
-    targets, partners : (b,) int64 tensors
-        Class of the image itself and of the one mixed in.
-    share : float
-        Of the image itself (Zhang et al. 2018, "mixup").
-    """
-    own = F.cross_entropy(logits, targets)
-    other = F.cross_entropy(logits, partners)
-    return share * own + (1 - share) * other
 
 
 def scale_of(latents: Tensor, positions: Tensor) -> Tensor:

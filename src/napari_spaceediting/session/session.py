@@ -13,10 +13,16 @@ from psygnal import Signal
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.anchors import find_anchors, surroundings
+from napari_spaceediting.editing.answers import Answer, standing
+from napari_spaceediting.editing.contradictions import (
+    Contradiction,
+    find_contradictions,
+)
 from napari_spaceediting.editing.edits import Edit, EditState, check_edit, fold
 from napari_spaceediting.editing.guidance import Guide
 from napari_spaceediting.editing.log import EditLog
 from napari_spaceediting.editing.places import Surroundings
+from napari_spaceediting.editing.propagation import Propagate
 from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
@@ -248,6 +254,24 @@ class Session:
 
     # Guidance
 
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Answers to proposals, but for those whose edit was taken back."""
+        decided = self.edits.edited | self.shown.confirmed
+        return standing(self._state.answers, decided)
+
+    def answer(self, answer: Answer) -> None:
+        """Remember what the user said to a proposal, instead of what was said before.
+
+        Parameters
+        ----------
+        answer : Answer
+            The answer; the edit that comes with it is applied apart. Where that is
+            taken back, by whatever means, the answer no longer counts.
+        """
+        others = [old for old in self._state.answers if not old.repeats(answer)]
+        self._state = replace(self._state, answers=(*others, answer))
+
     def guiding(self, n_proposals: int = 50) -> Guide:
         """Prepare to rank what is worth looking at next."""
         network, edits = self._network(), self.edits
@@ -261,6 +285,7 @@ class Session:
             positions=edits.positions,
             n_proposals=n_proposals,
             seed=self._state.seed,
+            answers=self.answers,
         )
 
     # Rounds
@@ -293,11 +318,35 @@ class Session:
                 self.dataset.held_out,
                 drawn.coordinates,
             ),
+            confirmed=checkpoint.confirmed,
+            spared=edits.spared,
             spec=network.spec,
             state=network.state,
             predictions=network.predictions,
             settings=self._state.retrain,
             cache_dir=self.cache_dir,
+        )
+
+    def contradictions(self) -> list[Contradiction]:
+        """Find open edits that say different things of images that look the same."""
+        drawn = self.shown.map
+        if drawn is None:
+            return []
+        latents = self._network().predictions.latents
+        held_out = self.dataset.held_out
+        return find_contradictions(self.edits, latents, drawn.coordinates, held_out)
+
+    def propagating(self) -> Propagate:
+        """Prepare to find the unmoved images that the open edits speak for."""
+        edits = self.edits
+        return Propagate(
+            labels=edits.labels,
+            n_classes=len(edits.class_names),
+            edited=edits.edited,
+            said=edits.tagged & (edits.labels >= 0),
+            closed=self.shown.confirmed | edits.spared,
+            held_out=self.dataset.held_out,
+            predictions=self._network().predictions,
         )
 
     def remapping(self, result: RetrainResult) -> MapJob:

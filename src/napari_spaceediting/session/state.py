@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.edits import Edit
 from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.editing.log import EditLog
@@ -146,6 +147,9 @@ class SessionState:
         Edits since the checkpoint.
     rounds : tuple of Round
         All retrainings, oldest first. The last may await a decision.
+    answers : tuple of Answer
+        What the user said to proposals, oldest first; see `Session.answers` for those
+        that count.
     train, map, retrain : settings
         What the user chose.
     seed : int
@@ -156,6 +160,7 @@ class SessionState:
     checkpoint: Checkpoint
     log: EditLog = field(default_factory=EditLog)
     rounds: tuple[Round, ...] = ()
+    answers: tuple[Answer, ...] = ()
     train: TrainSettings = field(default_factory=TrainSettings)
     map: MapSettings = field(default_factory=MapSettings)
     retrain: RetrainSettings = field(default_factory=RetrainSettings)

@@ -36,6 +36,7 @@ from napari_spaceediting.data.pixels import (
     StoredPixels,
     pixels_from_spec,
 )
+from napari_spaceediting.editing.answers import answer_from_dict, answer_to_dict
 from napari_spaceediting.editing.edits import Edit, edit_from_dict, edit_to_dict
 from napari_spaceediting.editing.evidence import evidence_from_dict, evidence_to_dict
 from napari_spaceediting.editing.log import EditLog
@@ -94,6 +95,9 @@ def save_session(state: SessionState, folder: Path) -> None:
             "rounds": [
                 _round_to_dict(past, state.dataset.ids, store) for past in state.rounds
             ],
+            "answers": [
+                answer_to_dict(answer, state.dataset.ids) for answer in state.answers
+            ],
             "train": asdict(state.train),
             "map": asdict(state.map),
             "retrain": state.retrain.to_dict(),
@@ -142,6 +146,10 @@ def load_session(folder: Path) -> SessionState:
             log=EditLog(edits(values["log"]["done"]), edits(values["log"]["undone"])),
             rounds=tuple(
                 _round_from_dict(past, edits, store) for past in values["rounds"]
+            ),
+            # Sessions from before guidance learnt from answers have none.
+            answers=tuple(
+                answer_from_dict(entry, index_of) for entry in values.get("answers", ())
             ),
             train=TrainSettings(**values["train"]),
             map=MapSettings(**values["map"]),

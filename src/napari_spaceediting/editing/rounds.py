@@ -1,0 +1,184 @@
+"""A round of retraining: the network that is taken, and what it is compared with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.editing.arms import Arm, arms_of, needs_expected
+from napari_spaceediting.editing.evidence import (
+    AFTER,
+    AUTOMATIC,
+    BEFORE,
+    CEILING,
+    CONTROL,
+    PLACEBO,
+    RELABEL,
+    Evidence,
+    gather_evidence,
+)
+from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
+from napari_spaceediting.editing.propagation import Propagate, Propagation
+from napari_spaceediting.editing.retrain import Retrain, RetrainResult
+from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.classifier import LatentClassifier, state_of
+from napari_spaceediting.network.predict import predict
+from napari_spaceediting.network.spec import Predictions
+
+_MESSAGES = {
+    AFTER: "Training with edits",
+    CONTROL: "Training without edits",
+    RELABEL: "Training without places",
+    AUTOMATIC: "Training without a human",
+    PLACEBO: "Training with random edits",
+    CEILING: "Training with all labels right",
+}
+
+
+def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
+    """Retrain as `Retrain` says.
+
+    Raises
+    ------
+    TrainingFailed
+        If no training image has a class, the loss is not finite, or torch fails.
+    """
+    start = time.monotonic()
+    settings = job.settings
+    if not ((job.labels >= 0) & ~job.dataset.held_out).any():
+        raise TrainingFailed(
+            "No training image has a class yet: name at least one group on the map "
+            "before retraining."
+        )
+    expected = (yield from expected_classes(job)) if needs_expected(job) else None
+    propagation = (yield from propagated(job)) if settings.propagate else None
+    first, *more = range(settings.seed, settings.seed + settings.repeats)
+    taken, *others = arms_of(job, expected, propagation, first)
+    n_trainings = (1 + len(others)) * settings.repeats
+    losses: list[float] = []
+    number = 0
+
+    def train(arm: Arm, seed: int) -> Generator[Progress, None, LatentClassifier]:
+        nonlocal number
+        work = fine_tune(job, arm, seed)
+        number += 1
+        is_taken = number == 1
+        while True:
+            try:
+                progress = next(work)
+            except StopIteration as end:
+                classifier: LatentClassifier = end.value
+                return classifier
+            if not progress.metrics:
+                yield progress  # the images are being read
+                continue
+            if is_taken:
+                losses.append(progress.metrics["loss"])
+            yield Progress(
+                (number - 1) * settings.steps + progress.done,
+                n_trainings * settings.steps,
+                _MESSAGES[arm.name],
+                progress.metrics if is_taken else {},
+            )
+
+    classifier = yield from train(taken, first)
+    after = yield from _predict(job, classifier)
+    predicted = {BEFORE: _classes(job.predictions), AFTER: _classes(after)}
+    for arm in others:
+        other = yield from train(arm, first)
+        predicted[arm.name] = _classes((yield from _predict(job, other)))
+    again: list[dict[str, NDArray[np.int64]]] = []
+    for seed in more:
+        again.append({})
+        for arm in arms_of(job, expected, propagation, seed):
+            other = yield from train(arm, seed)
+            again[-1][arm.name] = _classes((yield from _predict(job, other)))
+    return RetrainResult(
+        spec=classifier.spec,
+        state=state_of(classifier),
+        predictions=after,
+        evidence=_evidence(job, predicted, again, after),
+        losses=np.array(losses, np.float32),
+        settings=settings,
+        seconds=time.monotonic() - start,
+    )
+
+
+def propagated(job: Retrain) -> Generator[Progress, None, Propagation]:
+    """Find the images that the edits of a round speak for."""
+    edited, said = (np.zeros(len(job.dataset), bool) for _ in range(2))
+    edited[job.anchors.indices] = True
+    said[job.anchors.indices[job.anchors.tags >= 0]] = True
+    return (
+        yield from Propagate(
+            labels=job.labels,
+            n_classes=len(job.class_names),
+            edited=edited,
+            said=said,
+            closed=job.confirmed | job.spared,
+            held_out=job.dataset.held_out,
+            predictions=job.predictions,
+        ).run()
+    )
+
+
+def _predict(
+    job: Retrain, classifier: LatentClassifier
+) -> Generator[Progress, None, Predictions]:
+    last_block = job.settings.trainable == "last_block"
+    return (
+        yield from predict(
+            classifier,
+            job.dataset,
+            frozen_up_to="last_block" if last_block else "head",
+            cache_dir=job.cache_dir,
+            device=job.settings.device,
+        )
+    )
+
+
+def _classes(predictions: Predictions) -> NDArray[np.int64]:
+    probabilities = predictions.probabilities
+    if probabilities.shape[1] == 0:
+        return np.full(len(probabilities), -1, np.int64)
+    classes: NDArray[np.int64] = probabilities.argmax(axis=1)
+    return classes
+
+
+def measured_split(dataset: ImageDataset, labels: NDArray[np.int64]) -> Split:
+    """Choose the images that measure: test, or validation where none is labelled."""
+    has_test = ((dataset.split == Split.TEST) & (labels >= 0)).any()
+    return Split.TEST if has_test else Split.VALIDATION
+
+
+def _evidence(
+    job: Retrain,
+    predicted: dict[str, NDArray[np.int64]],
+    again: list[dict[str, NDArray[np.int64]]],
+    after: Predictions,
+) -> Evidence:
+    dataset, tags = job.dataset, job.anchors.tags
+    part = measured_split(dataset, job.labels)
+    held_out = np.flatnonzero((dataset.split == part) & (job.labels >= 0))
+    old = job.predictions.latents
+    untouched = np.ones(len(dataset), bool)
+    untouched[job.anchors.indices] = False
+    moved = np.linalg.norm(after.latents - old, axis=1)[untouched]
+    size = np.linalg.norm(old, axis=1)[untouched]
+    tagged = tags >= 0
+    return gather_evidence(
+        measured_on=part.name.lower(),
+        held_out=held_out,
+        truth=job.labels[held_out],
+        class_names=job.class_names,
+        predicted=predicted,
+        again=again,
+        drift=float(moved.mean() / max(size.mean(), 1e-12)) if len(moved) else 0.0,
+        edited=job.anchors.indices[tagged],
+        tags=tags[tagged],
+    )
