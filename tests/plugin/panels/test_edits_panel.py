@@ -25,9 +25,11 @@ def panel(shown):
         ("relabel_button", "relabel_requested"),
         ("reset_selected_button", "reset_selected_requested"),
         ("reset_button", "reset_requested"),
+        ("contradiction_button", "contradiction_requested"),
     ],
 )
 def test_buttons_ask(panel, qtbot, told, button, signal):
+    panel.show_contradiction("One image is called two names.")
     calls = told(getattr(panel, signal))
     qtbot.mouseClick(getattr(panel, button), LEFT)
     assert calls == [()]
@@ -77,6 +79,15 @@ def test_what_is_all_undone_cannot_be_reset(panel):
     panel.set_rows([EditRow("Moved 3 images", undone=True)])
     assert not panel.reset_button.isEnabled()
     assert "no edits" in panel.reset_button.toolTip()
+
+
+def test_a_contradiction_is_there_only_when_there_is_one(panel):
+    parts = panel._contradiction, panel.contradiction_button
+    assert not any(part.isVisible() for part in parts)
+    panel.show_contradiction("One image is called two names.")
+    assert all(part.isVisible() for part in parts)
+    panel.show_contradiction("")
+    assert not any(part.isVisible() for part in parts)
 
 
 def test_the_list_grows_to_six_rows_and_then_scrolls(panel):

@@ -138,6 +138,16 @@ def test_a_long_pause_and_a_new_queue_start_the_rate_anew(shown):
     assert panel.decisions_per_minute is None
 
 
+def test_what_was_learnt_is_there_only_when_something_was(panel):
+    assert not panel._learnt.isVisible()
+    panel.show_learnt("You agreed with 9 of 10 groups.")
+    assert panel._learnt.isVisible()
+    panel.show_proposal(None)
+    assert panel._learnt.isVisible(), "with or without a proposal"
+    panel.show_learnt("")
+    assert not panel._learnt.isVisible()
+
+
 def test_while_disabled_every_button_says_why(panel, qtbot, told):
     calls = told(panel.answered)
     panel.set_enabled(False, "A training is running")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
@@ -5,9 +7,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QBoxLayout
 
 from napari_spaceediting.editing.evidence import gather_evidence
+from napari_spaceediting.editing.settings import ARMS
 from napari_spaceediting.plugin.views.charts import nice_step
 from napari_spaceediting.plugin.views.evidence_panel import (
     EMPTY_TEXT,
+    NOTHING_TO_GAIN,
     EvidencePanel,
     RoundRow,
     drift_in_words,
@@ -16,7 +20,11 @@ from napari_spaceediting.plugin.views.evidence_panel import (
 LEFT = Qt.MouseButton.LeftButton
 
 
-def make_evidence(n_classes=3, n=90, control=True, measured=True):
+def make_evidence(n_classes=3, n=90, control=True, measured=True, arms=(), repeats=1):
+    """Return evidence in which "after" is nearly all right, the others are not.
+
+    The ceiling is all right.
+    """
     rng = np.random.default_rng(0)
     truth = np.arange(n) % n_classes
     before = np.where(rng.random(n) < 0.6, truth, (truth + 1) % n_classes)
@@ -24,6 +32,12 @@ def make_evidence(n_classes=3, n=90, control=True, measured=True):
     predicted["after"][:3] = (truth[:3] + 1) % n_classes
     if control:
         predicted["control"] = before
+    for arm in arms:
+        predicted[arm] = truth if arm == "ceiling" else before
+    again = []
+    for seed in range(1, repeats):
+        lucky = np.arange(n) < seed
+        again.append({a: np.where(lucky, truth, p) for a, p in predicted.items()})
     held_out = np.arange(n if measured else 0)
     return gather_evidence(
         measured_on="test",
@@ -31,6 +45,7 @@ def make_evidence(n_classes=3, n=90, control=True, measured=True):
         truth=truth[held_out],
         class_names=tuple(f"class number {i}" for i in range(n_classes)),
         predicted=predicted,
+        again=again,
         drift=0.1,
         edited=np.arange(5),
         tags=truth[:5],
@@ -58,6 +73,7 @@ def test_shows_the_verdict_and_the_counts(panel):
     evidence = make_evidence()
     panel.show_evidence(evidence)
     assert panel._verdict.text() == evidence.verdict()
+    assert not panel._remarks.isVisible()
     assert "90 test images" in panel._measured.text()
     texts = [button.text() for button in panel.image_buttons.values()]
     assert texts == [
@@ -137,6 +153,76 @@ def test_control_can_be_missing(panel):
     assert not panel.arm_buttons["control"].isVisible()
     assert panel.arm_buttons["after"].isChecked()
     panel.grab()
+
+
+def test_all_that_was_trained_is_compared(panel):
+    evidence = make_evidence(arms=ARMS)
+    panel.show_evidence(evidence)
+    names = [row.name for row in panel._accuracies._rows]
+    assert names[:3] == ["Before", "Control", "After"]
+    assert len(names) == len(evidence.arms) == 7
+    rows = panel._differences._rows
+    assert [row.name for row in rows[:2]] == ["vs before", "vs control"]
+    assert len(rows) == len(evidence.over) == 6
+    assert rows[1].tone == "gain"
+    assert "better" in rows[1].tooltip
+    # What is out of reach is no loss.
+    assert rows[-1].value < 0
+    assert rows[-1].tone == "muted"
+    assert f"{evidence.headroom_share:.0%} was gained" in rows[-1].tooltip
+    assert list(panel.arm_buttons) == ["before", "control", "after"]
+
+
+def test_the_first_sentence_stands_out(panel):
+    evidence = make_evidence(arms=ARMS)
+    panel.show_evidence(evidence)
+    headline, remarks = panel._verdict.text(), panel._remarks.text()
+    assert f"{headline} {remarks}" == evidence.verdict()
+    assert headline.endswith(").")
+    assert ". " not in headline
+
+
+def test_repetitions_come_before_a_single_run(panel):
+    evidence = make_evidence(arms=ARMS, repeats=4)
+    panel.show_evidence(evidence)
+    control = panel._differences._rows[1]
+    mean = evidence.over_seeds["control"]
+    assert (control.value, control.low, control.high) == (
+        mean.value, mean.low, mean.high,
+    )  # fmt: skip
+    assert mean.value != evidence.over["control"].value
+    assert "over 4 repetitions" in control.tooltip
+    texts = [label.text() for label in panel._headings[:2]]
+    assert texts == [
+        "Accuracy, first repetition",
+        "Difference in points, over 4 repetitions",
+    ]
+    panel.show_evidence(make_evidence())
+    assert panel._headings[1].text() == "Difference in points"
+
+
+def test_it_says_when_there_was_nothing_to_gain(panel):
+    panel.show_evidence(make_evidence(arms=("ceiling",)))
+    assert not panel._headroom.isVisible()
+    evidence = make_evidence(arms=("ceiling",))
+    same = dict(evidence.arms) | {"ceiling": evidence.arms["control"]}
+    panel.show_evidence(replace(evidence, arms=same))
+    assert panel._headroom.isVisible()
+    assert panel._headroom.text() == NOTHING_TO_GAIN
+    panel.show_evidence(make_evidence())
+    assert not panel._headroom.isVisible()
+
+
+@pytest.mark.parametrize("width", [350, 1200])
+def test_many_arms_and_repetitions_need_no_more_width(panel, width):
+    panel.resize(width, 400)
+    panel.show_evidence(make_evidence())
+    panel.grab()
+    needed = panel._body.minimumSizeHint().width()
+    panel.show_evidence(make_evidence(arms=ARMS, repeats=3))
+    panel.grab()
+    assert panel._body.minimumSizeHint().width() <= needed
+    assert panel._body.width() <= panel._scroll.viewport().width()
 
 
 def test_unmeasured_round_shows_only_what_is_known(panel):

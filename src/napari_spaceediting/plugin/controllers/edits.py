@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from napari_spaceediting.editing import contradictions
+from napari_spaceediting.editing.contradictions import (
+    Contradiction,
+    find_contradictions,
+)
 from napari_spaceediting.editing.edits import (
     Edit,
+    EditState,
     Move,
     Pin,
     Relabel,
@@ -15,9 +23,10 @@ from napari_spaceediting.editing.edits import (
 )
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.controllers.map import MapController
-from napari_spaceediting.plugin.desk import NOTHING, Desk, warn
+from napari_spaceediting.plugin.desk import NOTHING, Desk, complain, warn
 from napari_spaceediting.plugin.display import LOW_SUPPORT
 from napari_spaceediting.plugin.panels.space_editor import EDITS, SpaceEditor
+from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.edit_list import EditRow
 from napari_spaceediting.plugin.views.section import ACTIVE, TODO
 
@@ -41,6 +50,9 @@ class EditsController:
         self._desk = desk
         self._editor = editor
         self._map = on_map
+        self._contradiction: Contradiction | None = None
+        self._checked: EditState | None = None
+        self._checking = False
         panel = editor.edits
         panel.undo_requested.connect(self.undo)
         panel.redo_requested.connect(self.redo)
@@ -50,6 +62,8 @@ class EditsController:
         panel.relabel_requested.connect(on_map.relabel_selected)
         panel.jump_requested.connect(self._jump)
         panel.delete_requested.connect(lambda number: on_map.apply(Withdraw(number)))
+        panel.contradiction_requested.connect(self._show_contradiction)
+        desk.session_changed.connect(lambda: self._warn_of(()))
         for signal in (
             desk.session_changed,
             desk.edits_changed,
@@ -106,6 +120,59 @@ class EditsController:
             EDITS, _count(len(decided), "edit"), ACTIVE if count else TODO
         )
         self._show_selection()
+        self._check()
+
+    def _check(self) -> None:
+        """Look for edits that contradict each other, unless these were looked at.
+
+        In a thread, and one look at a time: at 100,000 images it takes a moment.
+        """
+        session = self._desk.session
+        if self._checking or session is None or not self._desk.has_map:
+            return
+        edits, network, drawn = session.edits, session.shown.network, session.shown.map
+        if edits is self._checked:
+            return
+        assert network is not None
+        assert drawn is not None
+        latents, start = network.predictions.latents, drawn.coordinates
+        held_out = session.dataset.held_out
+        self._checking = True
+        in_thread(
+            lambda: find_contradictions(edits, latents, start, held_out),
+            lambda found: self._take(edits, found),
+            complain,
+        )
+
+    def _take(self, edits: EditState, found: Sequence[Contradiction]) -> None:
+        """Warn of contradictions, or look again where the edits are others by now."""
+        self._checking, self._checked = False, edits
+        session = self._desk.session
+        if self._map.view is None or session is None or not self._desk.has_map:
+            return
+        if session.edits is edits:
+            self._warn_of(found)
+        else:
+            self._check()
+
+    def _warn_of(self, found: Sequence[Contradiction]) -> None:
+        session = self._desk.session
+        assert session is not None
+        self._contradiction = found[0] if found else None
+        text = ""
+        if found:
+            text = contradictions.describe(found[0], session.dataset.ids)
+        if len(found) == 2:
+            text += " There is one more such pair."
+        elif found[2:]:
+            text += f" There are {len(found) - 1:,} more such pairs."
+        self._editor.edits.show_contradiction(text)
+
+    def _show_contradiction(self) -> None:
+        pair = self._contradiction
+        if pair is not None:
+            self._desk.select(np.array([pair.first, pair.second]))
+            self._map.zoom_to_selection()
 
     def _show_selection(self, *_: object) -> None:
         session = self._desk.session

@@ -15,10 +15,11 @@ from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin import display
+from napari_spaceediting.plugin.controllers.following import FollowingController
 from napari_spaceediting.plugin.desk import Desk, complain, warn
 from napari_spaceediting.plugin.map.gestures import Tool
 from napari_spaceediting.plugin.map.overlay import Arrows
-from napari_spaceediting.plugin.map.view import Cloud, MapView
+from napari_spaceediting.plugin.map.view import Cloud, Followers, MapView
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
 from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.class_picker import ClassChoice, ClassPicker
@@ -44,7 +45,8 @@ class MapController:
     desk : Desk
         What the controllers share.
     editor : SpaceEditor
-        Its map and edits panels belong to this controller, too.
+        Its map and edits panels belong to this controller, too; the preview in its
+        retrain panel is shown here.
     take_layer : callable
         Is given every layer of napari's that is made for the map.
     """
@@ -70,6 +72,9 @@ class MapController:
         self._dwell.setInterval(_DWELL_MS)
         self._dwell.timeout.connect(self._show_card)
         self._card_place = QPoint()
+        self._following = FollowingController(
+            desk, editor.retrain, self._show_followers, self.apply
+        )
         self.picker.confirmed.connect(self._on_choice)
         self.picker.dismissed.connect(self._on_dismissed)
         panel = editor.map
@@ -365,16 +370,21 @@ class MapController:
         if session is None or thumbnails is None or self.card is None or index < 0:
             return
         assert self._colouring is not None
+        lines = display.describe_image(
+            index, session.dataset, session.shown, session.edits
+        )
         self.card.show_image(
             thumbnails[index],
-            display.describe_image(
-                index, session.dataset, session.shown, session.edits
-            ),
+            lines + self._following.describe(index),
             self._colouring.colours[index],
             self._card_place,
         )
 
     # Within
+
+    def _show_followers(self, followers: Followers) -> None:
+        if self.view is not None:
+            self.view.show_followers(followers)
 
     def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
 from napari_spaceediting.editing.edits import Pin, name_images
-from napari_spaceediting.editing.guidance import Proposal, ProposalKind
+from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.plugin.controllers.gallery import GalleryController
 from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.desk import Desk
@@ -58,6 +59,8 @@ class ReviewController:
         panel.moved.connect(self._step)
         desk.session_changed.connect(self.clear)
         desk.rounds_changed.connect(self.clear)
+        for signal in (desk.session_changed, desk.edits_changed, desk.shown_changed):
+            signal.connect(self._show_learnt)
 
     @property
     def proposal(self) -> Proposal | None:
@@ -79,22 +82,44 @@ class ReviewController:
         if proposal is None:
             return
         if answer == "elsewhere":
-            self._desk.select(proposal.indices)
-            self._map.name(proposal.indices, then=self._settle)
-            return
-        if answer == "yes" and not self._accept(proposal):
-            return
-        if answer == "no" and not self._keep(proposal):
-            return
-        if answer == "unsure":
+            self._name(proposal)
+        elif answer == "yes" and self._accept(proposal):
+            self._settle(proposal, accepted=True)
+        elif answer == "no" and self._keep(proposal):
+            self._settle(proposal, accepted=False)
+        elif answer == "unsure":
             self._step(1)
-        else:
-            self._settle()
 
-    def _settle(self) -> None:
-        """Count the proposal at hand as decided, and go on."""
+    def _settle(self, proposal: Proposal, *, accepted: bool) -> None:
+        """Remember the decision on the proposal at hand, and go on."""
+        session = self._desk.session
+        assert session is not None
+        session.answer(
+            Answer(proposal.kind, proposal.indices, accepted, proposal.signs)
+        )
+        self._show_learnt()
         self._decided.add(self._at)
         self._step(1)
+
+    def _name(self, proposal: Proposal) -> None:
+        """Ask for the class.
+
+        That is agreement where none was proposed, and where the label that was doubted
+        turns out to be another.
+        """
+        session = self._desk.session
+        assert session is not None
+        at = proposal.indices
+
+        def settle() -> None:
+            agrees = proposal.tag is None
+            if proposal.kind is ProposalKind.MISLABELLED:
+                before, now = session.shown.labels[at], session.edits.labels[at]
+                agrees = not np.array_equal(before, now)
+            self._settle(proposal, accepted=agrees)
+
+        self._desk.select(at)
+        self._map.name(at, then=settle)
 
     def _accept(self, proposal: Proposal) -> bool:
         session = self._desk.session
@@ -144,6 +169,14 @@ class ReviewController:
         self._show_arrow(proposal)
         if select and proposal is not None:
             self._desk.select(proposal.indices)
+
+    def _show_learnt(self) -> None:
+        """Say how often the user agreed so far."""
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            self._editor.guidance.show_learnt("")
+        else:
+            self._editor.guidance.show_learnt(summarise(session.answers))
 
     def _card(self, proposal: Proposal) -> ProposalCard:
         n = len(proposal.indices)

@@ -20,6 +20,7 @@ from napari_spaceediting.data.open import (
 )
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
+from napari_spaceediting.editing.propagation import Propagate
 from napari_spaceediting.editing.retrain import RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
@@ -41,7 +42,7 @@ from napari_spaceediting.plugin.panels.space_editor import (
     RETRAIN,
     SpaceEditor,
 )
-from napari_spaceediting.plugin.runner import in_thread
+from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.views.section import ACTIVE, DONE, TODO
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import Method
@@ -79,15 +80,9 @@ class WorkController:
         self._reads = ""
         self._spec = ClassifierSpec()
         self._show_figures: Callable[[Progress], None] | None = None
-        for runner in (desk.reading, desk.training):
-            runner.started.connect(editor.job_bar.start)
-            runner.progressed.connect(self._on_progress)
-            runner.finished.connect(self._on_finished)
-            runner.cancelled.connect(self._on_cancelled)
-            runner.failed.connect(self._on_failed)
-            for signal in (runner.started, runner.finished, runner.failed):
-                signal.connect(self._update)
         desk.reading.started.connect(self._on_reading)
+        for runner in (desk.reading, desk.training):
+            self._listen(runner)
         for signal in (
             desk.reading.finished,
             desk.reading.cancelled,
@@ -118,6 +113,30 @@ class WorkController:
         self._list_layers()
         self._update()
         desk.training.warm_up(WarmUp())
+
+    def _listen(self, runner: JobRunner) -> None:
+        """Tell of all jobs of a runner, but for those that a panel tells of itself."""
+
+        def unless_quiet(tell: Callable[..., None]) -> Callable[..., None]:
+            def hear(*said: object) -> None:
+                is_read = runner is self._desk.reading
+                if not (is_read and self._reads == Propagate.name):
+                    tell(*said)
+
+            return hear
+
+        runner.started.connect(unless_quiet(self._editor.job_bar.start))
+        runner.progressed.connect(unless_quiet(self._on_progress))
+        runner.finished.connect(unless_quiet(self._on_finished))
+        runner.cancelled.connect(unless_quiet(self._on_cancelled))
+        runner.failed.connect(self._on_failed)
+        for signal in (
+            runner.started,
+            runner.finished,
+            runner.cancelled,
+            runner.failed,
+        ):
+            signal.connect(self._update)
 
     # Opening
 
@@ -307,7 +326,8 @@ class WorkController:
     def cancel(self) -> None:
         """Cancel whatever the user waits for."""
         desk = self._desk
-        if not (desk.training.is_running and self._reads == PackThumbnails.name):
+        unasked = PackThumbnails.name, Propagate.name
+        if not (desk.training.is_running and self._reads in unasked):
             desk.reading.cancel()
         desk.training.cancel()
 
@@ -432,6 +452,7 @@ class WorkController:
         self._editor.network.set_settings(self._spec, session.state.train)
         self._editor.network.clear_curve()
         self._editor.map.set_method(session.state.map.method)
+        self._editor.retrain.set_truth_known("truth" in dataset.columns)
         self._editor.retrain.set_settings(session.state.retrain)
         self._editor.retrain.clear_curve()
         self._update()
@@ -447,7 +468,6 @@ class WorkController:
 
     def _on_cancelled(self, _name: str) -> None:
         self._editor.job_bar.finish("Cancelled; nothing was changed")
-        self._update()
 
     def _on_failed(self, sentence: str) -> None:
         self._editor.job_bar.fail(sentence)

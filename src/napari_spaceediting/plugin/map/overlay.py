@@ -30,8 +30,10 @@ from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.views.palette import readable
 
 _MOST_MARKS = 2000
-_QUICK = {"dragged", "drag_text", "outline", "hovered"}
+_QUICK = {"dragged", "drag_text", "outline", "hovered", "hovered_link"}
 """Parts of the scene that follow the pointer."""
+_HALO = 2.5
+"""Width of the ring around what would follow an edit, and its distance, in pixels."""
 _NO_PLACES = np.empty((0, 2), np.float32)
 _NO_COLOURS = np.empty((0, 4), np.float32)
 
@@ -90,6 +92,12 @@ class Scene:
         What the place under the drag says.
     proposal : Arrows
         What guidance proposes, as one arrow.
+    followers : Marks
+        Images that would follow an edit; the opacity of their colours counts.
+    links : Arrows
+        From selected ones of them to the edited image that each resembles.
+    hovered_link : Arrows
+        The same of the image under the pointer.
     trails : Arrows
         What moved most between two rounds.
     outline : (n, 2) array
@@ -112,6 +120,9 @@ class Scene:
     dragged: Arrows = field(default_factory=Arrows)
     drag_text: str = ""
     proposal: Arrows = field(default_factory=Arrows)
+    followers: Marks = field(default_factory=Marks)
+    links: Arrows = field(default_factory=Arrows)
+    hovered_link: Arrows = field(default_factory=Arrows)
     trails: Arrows = field(default_factory=Arrows)
     outline: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
     hovered: NDArray[np.floating] | None = None
@@ -180,6 +191,7 @@ class MapOverlay(QWidget):
         painter = _smooth(QPainter(self))
         painter.drawPixmap(0, 0, self._still)
         self._outline(painter)
+        self._lines(painter, scene.hovered_link, 2.0, 1.0, dots=False)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
         if scene.hovered is not None:
             self._hover_ring(painter, scene.hovered)
@@ -197,8 +209,10 @@ class MapOverlay(QWidget):
         self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
         self._pictures(painter)
         self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
+        self._lines(painter, scene.links, 1.2, 1.0, dots=False)
         self._rings(painter, scene.pinned, scene.dot)
         self._rings(painter, scene.selected, 1.2 * scene.dot)
+        self._halos(painter, scene.followers, 1.5 * scene.dot + _HALO)
         self._names(painter)
         self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
         painter.end()
@@ -215,6 +229,16 @@ class MapOverlay(QWidget):
             painter.setBrush(_shade(colour))
             painter.drawEllipse(point, radius, radius)
         painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _halos(self, painter: QPainter, marks: Marks, radius: float) -> None:
+        """Paint a ring around each point, as opaque as its colour, on a dark edge."""
+        points = self._points(marks.places)
+        for point, colour in zip(points, marks.colours.tolist(), strict=True):
+            shade, edge = QColor.fromRgbF(*colour), QColor(self.paper)
+            edge.setAlphaF(shade.alphaF())
+            for ink, width in ((edge, _HALO + 2), (shade, _HALO)):
+                painter.setPen(QPen(ink, width))
+                painter.drawEllipse(point, radius, radius)
 
     def _lines(
         self, painter: QPainter, arrows: Arrows, width: float, alpha: float, dots: bool

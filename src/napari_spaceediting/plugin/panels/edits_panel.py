@@ -12,6 +12,7 @@ from napari_spaceediting.plugin.panels.controls import (
     Gate,
     column,
     row,
+    set_text,
     style_label,
     word_label,
 )
@@ -44,6 +45,8 @@ class EditsPanel(QWidget):
     """Row whose images are to be shown."""
     delete_requested = Signal(int)
     """Row of the edit to be taken out."""
+    contradiction_requested = Signal()
+    """The images of the contradiction that is shown are to be selected."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +77,12 @@ class EditsPanel(QWidget):
         self.edits.redo_requested.connect(self.redo_requested)
         self.edits.jump_requested.connect(self.jump_requested)
         self.edits.delete_requested.connect(self.delete_requested)
+        self._contradiction = word_label()
+        self.contradiction_button = QPushButton("Show")
+        self.contradiction_button.setToolTip(
+            "Select both images, to take one of the two edits back or to change it"
+        )
+        self.contradiction_button.clicked.connect(self.contradiction_requested)
         self._summary = word_label()
         self.reset_button = QPushButton("Reset all")
         self.reset_button.clicked.connect(self.reset_requested)
@@ -85,11 +94,15 @@ class EditsPanel(QWidget):
             row(self.pin_button, self.relabel_button, self.reset_selected_button)
         )
         layout.addSpacing(TIGHT)
+        layout.addLayout(
+            row(self._contradiction, self.contradiction_button, stretch=(1, 0))
+        )
         layout.addWidget(self.edits)
         layout.addLayout(row(self._summary, self.reset_button, stretch=(2, 1)))
         self.set_theme(palette)
         self.set_rows([])
         self.show_summary("")
+        self.show_contradiction("")
         self.set_selection(0)
 
     def set_theme(self, palette: Palette) -> None:
@@ -97,6 +110,7 @@ class EditsPanel(QWidget):
         self.edits.set_theme(palette)
         style_label(self._selection, palette.muted)
         style_label(self._summary, palette.muted)
+        style_label(self._contradiction, palette.warning_text)
         self._fit()
 
     def set_rows(self, rows: Sequence[EditRow]) -> None:
@@ -112,6 +126,11 @@ class EditsPanel(QWidget):
     def show_summary(self, text: str) -> None:
         """Sum the edits up, as "12 edits on 214 images; 3 with little support"."""
         self._summary.setText(text)
+
+    def show_contradiction(self, text: str) -> None:
+        """Warn of edits that contradict each other; "" where none do."""
+        set_text(self._contradiction, text)
+        self.contradiction_button.setVisible(bool(text))
 
     def set_history(self, undo: str, redo: str) -> None:
         """Name what can be undone and redone; "" where there is nothing."""

@@ -126,16 +126,23 @@ class GuidancePanel(QWidget):
         self._build_card(palette)
         self._build_buttons(palette)
         self._build_progress()
+        self._learnt = word_label()
+        self._learnt.setToolTip(
+            "What you agree with is proposed more often, the rest less. An answer "
+            "whose edit you take back does not count."
+        )
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         layout = column(self)
         layout.addWidget(self._empty)
         layout.addWidget(self._frame)
         layout.addWidget(self._answers)
         layout.addWidget(self._counts)
+        layout.addWidget(self._learnt)
         layout.addLayout(
             row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
         )
         self.show_counts(0, 0)
+        self.show_learnt("")
         self.set_theme(palette)
         self.show_proposal(None)
 
@@ -212,7 +219,7 @@ class GuidancePanel(QWidget):
         self._action.setStyleSheet(
             f"padding: 0px; color: {palette.text}; font-weight: 600;"
         )
-        for label in (self._done_label, self._rate_label):
+        for label in (self._done_label, self._rate_label, self._learnt):
             style_label(label, palette.muted, palette.font_size)
         self._pictures.set_theme(palette)
         for button in self.answer_buttons.values():
@@ -275,6 +282,10 @@ class GuidancePanel(QWidget):
         rate = self.decisions_per_minute
         self._rate_label.setText("" if rate is None else f"{rate:.0f} per minute")
         self._counts.setVisible(total > 0)
+
+    def show_learnt(self, text: str) -> None:
+        """Say what the answers have taught, as "You agreed with 9 of 10 groups."."""
+        set_text(self._learnt, text)
 
     @property
     def decisions_per_minute(self) -> float | None:

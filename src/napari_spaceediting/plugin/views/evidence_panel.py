@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
@@ -25,8 +25,12 @@ from superqt import QFlowLayout
 
 from napari_spaceediting.editing.evidence import (
     AFTER,
+    AUTOMATIC,
     BEFORE,
+    CEILING,
     CONTROL,
+    PLACEBO,
+    RELABEL,
     Difference,
     Evidence,
 )
@@ -43,11 +47,44 @@ EMPTY_TEXT = (
     "No round yet. Move or pin images on the map, then press Retrain: "
     "what it did to held-out images appears here."
 )
+NOTHING_TO_GAIN = (
+    "There was little to gain: even with all labels right the network is not clearly "
+    "better than the control."
+)
 _ARMS = {
     BEFORE: ("Before", "The network as it was before this round"),
     CONTROL: ("Control", "The same training without the edits"),
     AFTER: ("After", "The network after this round, with the edits"),
+    RELABEL: (
+        "Without places",
+        "The same training with the classes that you gave, but not the places",
+    ),
+    AUTOMATIC: (
+        "Without a human",
+        "The same training without the edits, but with labels corrected by rule",
+    ),
+    PLACEBO: (
+        "Random edits",
+        "The same training with what your edits say dealt out at random among the "
+        "edited images",
+    ),
+    CEILING: (
+        "All labels right",
+        "The same training with the true class of every training image",
+    ),
 }
+"""Title and meaning of what is compared, in the order in which it is shown."""
+_MATRICES = (BEFORE, CONTROL, AFTER)
+"""Arms whose confusion is shown."""
+_DIFFERENCES = {
+    BEFORE: ("vs before", "than before the round"),
+    CONTROL: ("vs control", "than the training without edits"),
+    RELABEL: ("vs no places", "than with the same classes, but not the places"),
+    AUTOMATIC: ("vs no human", "than with labels corrected by rule, without a human"),
+    PLACEBO: ("vs random edits", "than with edits dealt out at random"),
+    CEILING: ("vs all right", "than with all labels right"),
+}
+"""Title of the difference of "after" to an arm, and how it is told in full."""
 _WIDE = 42
 """From this width on, in heights of a line, the parts stand side by side."""
 
@@ -165,11 +202,10 @@ class EvidencePanel(QWidget):
         self._bar_layout.addLayout(buttons)
 
     def _build_body(self, palette: Palette) -> None:
-        self._verdict = QLabel()
-        self._verdict.setWordWrap(True)
-        self._verdict.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-        )
+        self._verdict, self._remarks = QLabel(), QLabel()
+        for label in (self._verdict, self._remarks):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._measured = QLabel()
         self._measured.setWordWrap(True)
 
@@ -198,11 +234,17 @@ class EvidencePanel(QWidget):
             flow.addWidget(button)
         self._drift = QLabel()
         self._drift.setWordWrap(True)
+        self._headroom = QLabel(NOTHING_TO_GAIN)
+        self._headroom.setWordWrap(True)
 
         self._headings: list[QLabel] = []
         left = self._column(
             (self._heading("Accuracy"), self._accuracies),
-            (self._heading("Difference in points"), self._differences),
+            (
+                self._heading("Difference in points"),
+                self._differences,
+                self._headroom,
+            ),
             (self._drift,),
         )
         self._confusion_part = self._column((self._confusion_header(), self._confusion))
@@ -221,6 +263,7 @@ class EvidencePanel(QWidget):
         body.setContentsMargins(2, 2, 6, 6)
         body.setSpacing(3)
         body.addWidget(self._verdict)
+        body.addWidget(self._remarks)
         body.addWidget(self._measured)
         body.addSpacing(3)
         body.addWidget(images)
@@ -242,6 +285,7 @@ class EvidencePanel(QWidget):
 
     def _heading(self, text: str) -> QLabel:
         label = QLabel(text)
+        label.setWordWrap(True)
         self._headings.append(label)
         return label
 
@@ -254,7 +298,8 @@ class EvidencePanel(QWidget):
         row.addSpacing(6)
         self.arm_buttons: dict[str, QPushButton] = {}
         group = QButtonGroup(header)
-        for arm, (title, tooltip) in _ARMS.items():
+        for arm in _MATRICES:
+            title, tooltip = _ARMS[arm]
             button = QPushButton(title)
             button.setCheckable(True)
             button.setToolTip(f"Confusion of: {tooltip[0].lower()}{tooltip[1:]}")
@@ -271,9 +316,10 @@ class EvidencePanel(QWidget):
         self._palette = palette
         size = palette.font_size
         self._verdict.setStyleSheet(f"padding: 0px; font-size: {size * 1.3:.1f}pt;")
+        self._remarks.setStyleSheet("padding: 0px;")
         quiet = f"padding: 0px; color: {palette.muted};"
         self._empty.setStyleSheet(f"{quiet} font-size: {size * 1.1:.1f}pt;")
-        for label in (self._measured, self._drift):
+        for label in (self._measured, self._headroom, self._drift):
             label.setStyleSheet(quiet)
         for label in self._headings:
             label.setStyleSheet(f"{quiet} font-weight: 600;")
@@ -290,7 +336,10 @@ class EvidencePanel(QWidget):
         self._bar.setVisible(evidence is not None or self._rounds.count() > 0)
         if evidence is None:
             return
-        self._verdict.setText(evidence.verdict())
+        headline, end, remarks = evidence.verdict().partition(". ")
+        self._verdict.setText(headline + end.strip())
+        self._remarks.setText(remarks)
+        self._remarks.setVisible(bool(remarks))
         noun = "image" if evidence.n_images == 1 else "images"
         self._measured.setText(
             f"Measured on {evidence.n_images:,} {evidence.measured_on} {noun} "
@@ -299,9 +348,18 @@ class EvidencePanel(QWidget):
         self._measured.setVisible(evidence.n_images > 0)
         self._accuracies.set_rows(_accuracy_rows(evidence))
         self._differences.set_rows(_difference_rows(evidence))
-        shown = (bool(evidence.arms), evidence.over_before is not None)
-        for label, visible in zip(self._headings, shown, strict=False):
-            label.setVisible(visible)
+        accuracy, difference = self._headings[:2]
+        accuracy.setVisible(bool(evidence.arms))
+        difference.setVisible(bool(evidence.over))
+        repeated = evidence.seeds > 1
+        accuracy.setText("Accuracy, first repetition" if repeated else "Accuracy")
+        difference.setText(
+            f"Difference in points, over {evidence.seeds} repetitions"
+            if repeated
+            else "Difference in points"
+        )
+        is_known = {CONTROL, CEILING} <= evidence.arms.keys()
+        self._headroom.setVisible(is_known and evidence.headroom_share is None)
         self._show_image_counts(evidence)
         self._drift.setText(drift_in_words(evidence.drift))
         for arm, button in self.arm_buttons.items():
@@ -417,24 +475,31 @@ def _accuracy_rows(evidence: Evidence) -> list[Interval]:
 
 
 def _difference_rows(evidence: Evidence) -> list[Interval]:
-    named = (
-        ("vs before", evidence.over_before, "than before the round"),
-        ("vs control", evidence.over_control, "than the training without edits"),
-    )
-    return [
-        _difference_row(name, difference, than)
-        for name, difference, than in named
-        if difference is not None
-    ]
+    rows = []
+    for arm, (name, than) in _DIFFERENCES.items():
+        if arm in evidence.over:
+            difference = evidence.over_seeds.get(arm) or evidence.over[arm]
+            if evidence.seeds > 1:
+                than += f", on average over {evidence.seeds} repetitions"
+            tone = "muted"
+            # To stay below what all labels right would give is no loss.
+            if difference.is_clear and arm != CEILING:
+                tone = "gain" if difference.value > 0 else "loss"
+            rows.append(_difference_row(name, difference, than, tone))
+    share = evidence.headroom_share
+    if share is not None:
+        more = f" Of what there was to gain over the control, {share:.0%} was gained."
+        rows[-1] = replace(rows[-1], tooltip=rows[-1].tooltip + more)
+    return rows
 
 
-def _difference_row(name: str, difference: Difference, than: str) -> Interval:
-    tone = "muted"
-    if difference.is_clear:
-        tone = "gain" if difference.value > 0 else "loss"
+def _difference_row(
+    name: str, difference: Difference, than: str, tone: str
+) -> Interval:
     low, value, high = (
         100 * v for v in (difference.low, difference.value, difference.high)
     )
+    better = "worse" if value < 0 else "better"
     noise = "" if difference.is_clear else " It may be noise: the interval holds zero."
     return Interval(
         name,
@@ -443,7 +508,7 @@ def _difference_row(name: str, difference: Difference, than: str) -> Interval:
         difference.high,
         f"{value:+.1f}  ({low:+.1f} to {high:+.1f})",
         tone,
-        f"{value:+.1f} points more {than} (95% interval {low:+.1f} to {high:+.1f})."
-        + noise,
+        f"{abs(value):.1f} points {better} {than} "
+        f"(95% interval {low:+.1f} to {high:+.1f}).{noise}",
         short=f"{value:+.1f}",
     )

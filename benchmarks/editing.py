@@ -1,0 +1,165 @@
+"""Whether edits teach a network more than the same training without them.
+
+It writes docs/results/editing.md::
+
+    python benchmarks/editing.py
+
+A simulated expert edits, in scenarios that `trials` describes; every scenario is
+repeated with other training images, another network and other choices of the expert.
+What is finished is kept in ``--work``, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import t
+
+import common
+
+SEEDS = {
+    "few": 10,
+    "objectives": 10,
+    "noise": 10,
+    "noise_deep": 5,
+    "careless": 5,
+    "pose": 5,
+    "none": 5,
+    "clean": 5,
+    "quickness": 3,
+    "orders": 5,
+    "depth": 5,
+    "digits": 5,
+    "mnist": 5,
+    "fashion_ten": 5,
+}
+"""Repetitions of each scenario."""
+_QUICK = "quickness"
+
+Runs = dict[str, list[dict[str, float]]]
+"""Figures of every seed, by scenario."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with Student's 95% interval, of n values."""
+
+    mean: float
+    half: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f} ± {self.half:.2f}"
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Return the mean of values with its interval; of a single one it is not known."""
+    n = len(values)
+    if n < 2:
+        return Interval(float(np.mean(values)), float("nan"), n)
+    error = float(np.std(values, ddof=1)) / n**0.5
+    return Interval(float(np.mean(values)), float(t.ppf(0.975, n - 1)) * error, n)
+
+
+def paired(runs: Sequence[dict[str, float]], one: str, other: str) -> Interval:
+    """Return the difference of two figures over the same seeds."""
+    return interval([run[one] - run[other] for run in runs])
+
+
+# Running
+
+
+def run_trial(scenario: str, seed: int, work: Path) -> None:
+    """Run one repetition and keep its figures."""
+    import torch
+
+    import trials
+
+    torch.set_num_threads(1)
+    begin = time.perf_counter()
+    figures = trials.SCENARIOS[scenario](seed, work)
+    figures["seconds"] = time.perf_counter() - begin
+    path = _path(work, scenario, seed)
+    path.with_suffix(".part").write_text(json.dumps(figures))
+    os.replace(path.with_suffix(".part"), path)  # noqa: PTH105
+    print(f"{scenario} {seed}: {figures['seconds']:.0f} s", flush=True)
+
+
+def _try(scenario: str, seed: int, work: Path) -> bool:
+    try:
+        run_trial(scenario, seed, work)
+    except Exception:
+        traceback.print_exc()
+        return False
+    return True
+
+
+def run_all(wanted: dict[str, int], work: Path, processes: int) -> Runs:
+    """Run what is not finished yet; return the figures of all."""
+    work.mkdir(parents=True, exist_ok=True)
+    todo = [
+        (scenario, seed, work)
+        for scenario, count in wanted.items()
+        for seed in range(count)
+        if not _path(work, scenario, seed).exists()
+    ]
+    # A fresh process for each keeps torch's and numba's threads apart.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, maxtasksperchild=1) as pool:
+        done = pool.starmap(_try, todo, chunksize=1)
+    if not all(done):
+        raise SystemExit("Some trials failed, see above: run the same command again.")
+    return {
+        scenario: [
+            json.loads(_path(work, scenario, seed).read_text())
+            for seed in range(count)
+            if _path(work, scenario, seed).exists()
+        ]
+        for scenario, count in wanted.items()
+    }
+
+
+def _path(work: Path, scenario: str, seed: int) -> Path:
+    return work / f"{scenario}-{seed}.json"
+
+
+# Telling
+
+
+def main() -> None:
+    """Run the scenarios and write the document."""
+    parser = common.parser(__doc__)
+    parser.add_argument("--scenarios", nargs="+", choices=SEEDS, default=list(SEEDS))
+    parser.add_argument("--seeds", type=int, help="repetitions of every scenario")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "spaceediting-editing",
+        help="folder of what is finished",
+    )
+    options = parser.parse_args()
+    wanted = {
+        scenario: options.seeds or SEEDS[scenario] for scenario in options.scenarios
+    }
+    if options.quick:
+        wanted = {_QUICK: 1}
+    os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
+    runs = run_all(wanted, options.work, options.processes)
+    from report import targets, written
+
+    text = written(runs)
+    common.publish("editing", text, targets(runs), options, runs=runs)
+
+
+if __name__ == "__main__":
+    main()

