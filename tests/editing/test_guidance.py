@@ -404,3 +404,32 @@ def test_doubted_labels_come_in_the_order_that_answers_support(
 
     now = agreement(replace(guide, answers=tuple(taught)))
     assert 1 - now < 0.5 * (1 - agreement(guide))
+
+
+def test_images_like_no_other_are_proposed_where_they_are(make_guide, few):
+    guide = make_guide(few)
+    at = np.flatnonzero(~guide.settled)
+    labelled = int(at[few[at] >= 0][0])
+    unlabelled = int(at[few[at] < 0][0])
+    latents = guide.predictions.latents.copy()
+    spread = np.ptp(latents, axis=0).max()
+    latents[labelled] += 3 * spread
+    latents[unlabelled] -= 2 * spread
+    guide = replace(guide, predictions=replace(guide.predictions, latents=latents))
+    odd = [p for p in run_job(guide) if p.kind is ProposalKind.ISOLATED]
+    assert [int(p.indices[0]) for p in odd[:2]] == [labelled, unlabelled]
+    assert all(len(p.indices) == 1 and p.place is None for p in odd)
+    assert odd[0].tag == NAMES[few[labelled]]
+    guess = guide.predictions.probabilities[unlabelled].argmax()
+    assert odd[1].tag == NAMES[guess]
+    settled = guide.settled.copy()
+    settled[labelled] = True
+    rest = run_job(replace(guide, settled=settled))
+    assert labelled not in images(rest, ProposalKind.ISOLATED)
+
+
+def test_copies_of_one_image_are_not_isolated(make_guide, few):
+    guide = make_guide(few)
+    same = np.ones_like(guide.predictions.latents)
+    guide = replace(guide, predictions=replace(guide.predictions, latents=same))
+    assert not len(images(run_job(guide), ProposalKind.ISOLATED))

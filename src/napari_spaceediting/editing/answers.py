@@ -24,12 +24,14 @@ class ProposalKind(StrEnum):
     MISLABELLED = "mislabelled"
     GROUP = "group"
     AMBIGUOUS = "ambiguous"
+    ISOLATED = "isolated"
 
 
 _NOUNS = {
     ProposalKind.GROUP: "groups",
     ProposalKind.MISLABELLED: "labels",
     ProposalKind.AMBIGUOUS: "doubts",
+    ProposalKind.ISOLATED: "odd images",
 }
 
 

@@ -23,6 +23,8 @@ from napari_spaceediting.projection.neighbours import nearest
 
 NEIGHBOURS = 15
 GROUP_SIZE = 8
+_FAR = 1.5
+"""Times the usual distance from which an image counts as isolated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,19 +107,22 @@ class Guide:
         groups to name come first, with many the probably wrong labels. Kinds that the
         user agreed with come more often, others less, but none never.
         """
-        yield Progress(0, 3, "Comparing neighbours")
+        yield Progress(0, 4, "Comparing neighbours")
         training = ~self.held_out
         found = {ProposalKind.MISLABELLED: self._mislabelled()}
-        yield Progress(1, 3, "Grouping what has no label")
+        yield Progress(1, 4, "Grouping what has no label")
         found[ProposalKind.GROUP] = self._groups()
-        yield Progress(2, 3, "Weighing doubts")
+        yield Progress(2, 4, "Weighing doubts")
         found[ProposalKind.AMBIGUOUS] = self._ambiguous()
+        yield Progress(3, 4, "Looking for odd images")
+        found[ProposalKind.ISOLATED] = self._isolated()
         labelled = np.count_nonzero((self.labels >= 0) & training)
         few = labelled < 0.5 * np.count_nonzero(training)
         usual = {
             ProposalKind.GROUP: 3 if few else 1,
             ProposalKind.AMBIGUOUS: 1,
             ProposalKind.MISLABELLED: 1 if few else 3,
+            ProposalKind.ISOLATED: 0.5,
         }
         return _interleave(
             [found[kind] for kind in usual],
@@ -261,6 +266,42 @@ class Guide:
                 for row in np.argsort(margin)[: 4 * self.n_proposals]
             ]
         )
+
+    def _isolated(self) -> list[Proposal]:
+        """Return training images that lie far from all others in latent space.
+
+        How far is the distance to the 15th neighbour, over the usual one of these
+        neighbours to theirs: a local outlier factor (Breunig et al., SIGMOD 2000) of
+        plain distances.
+        """
+        training = np.flatnonzero(~self.held_out)
+        if len(training) <= NEIGHBOURS:
+            return []
+        latents = self.predictions.latents[training]
+        near, distances = nearest(latents, NEIGHBOURS, self.seed)
+        reach = distances[:, -1]
+        usual = np.median(reach[near], axis=1)
+        times = np.divide(reach, usual, out=np.ones_like(reach), where=usual > 0)
+        everywhere = np.zeros(len(self.labels), np.float32)
+        everywhere[training] = times
+        at = self._open(ProposalKind.ISOLATED, everywhere >= _FAR)
+        at = at[np.argsort(-everywhere[at], kind="stable")][: self.n_proposals]
+        return [self._odd_one(index, float(everywhere[index])) for index in at.tolist()]
+
+    def _odd_one(self, index: int, times: float) -> Proposal:
+        label, probabilities = self.labels[index], self.predictions.probabilities[index]
+        reason = f"It is {times:.1f} times as far from the images around it as is usual"
+        tag = None
+        if label >= 0:
+            tag = self.class_names[label]
+            reason += f"; labelled {tag}."
+        elif len(probabilities):
+            tag = self.class_names[probabilities.argmax()]
+            reason += f"; the network says {tag}."
+        else:
+            reason += ": what is it?"
+        kind = ProposalKind.ISOLATED
+        return Proposal(kind, np.array([index]), reason, tag, None, 1 - 1 / times)
 
     def _open(self, kind: ProposalKind, among: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the images that may be proposed for a reason."""
