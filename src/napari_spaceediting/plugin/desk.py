@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.runner import JobRunner
+from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.views.palette import Palette
 from napari_spaceediting.session.session import Session
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+R = TypeVar("R")
 
 NOTHING = np.empty(0, np.int64)
 BUSY = "Wait until the running work is done, or cancel it."
@@ -60,6 +63,7 @@ class Desk(QObject):
         self.path: Path | None = None
         self.selected = NOTHING
         self.thumbnails: NDArray[np.uint8] | None = None
+        self._is_shut = False
 
     @property
     def palette(self) -> Palette:
@@ -101,8 +105,30 @@ class Desk(QObject):
         self.selected = np.asarray(indices, np.int64)
         self.selection_changed.emit(source)
 
+    def in_thread(
+        self,
+        work: Callable[[], R],
+        then: Callable[[R], None],
+        failed: Callable[[SpaceEditingError], None],
+    ) -> None:
+        """Do short work in a thread, see `runner.in_thread`.
+
+        What comes of it after `shutdown` is dropped: the window is gone.
+        """
+
+        def take(result: R) -> None:
+            if not self._is_shut:
+                then(result)
+
+        def complain_of(error: SpaceEditingError) -> None:
+            if not self._is_shut:
+                failed(error)
+
+        in_thread(work, take, complain_of)
+
     def shutdown(self) -> None:
         """End all background work."""
+        self._is_shut = True
         self.reading.shutdown()
         self.training.shutdown()
 

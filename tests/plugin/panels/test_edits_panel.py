@@ -108,3 +108,10 @@ def test_while_disabled_undo_says_why_and_comes_back(panel):
     panel.set_enabled(True)
     assert panel.edits.undo_button.isEnabled()
     assert not panel.edits.redo_button.isEnabled()
+
+
+def test_the_newest_edit_is_in_view(panel):
+    panel.set_rows([EditRow(f"Pinned {n} images") for n in range(20)])
+    view = panel.edits.findChild(QAbstractItemView)
+    last = view.visualRect(view.model().index(19, 0))
+    assert view.viewport().rect().contains(last)

@@ -26,7 +26,6 @@ from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.desk import NOTHING, Desk, complain, warn
 from napari_spaceediting.plugin.display import LOW_SUPPORT
 from napari_spaceediting.plugin.panels.space_editor import EDITS, SpaceEditor
-from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.edit_list import EditRow
 from napari_spaceediting.plugin.views.section import ACTIVE, TODO
 
@@ -138,7 +137,7 @@ class EditsController:
         latents, start = network.predictions.latents, drawn.coordinates
         held_out = session.dataset.held_out
         self._checking = True
-        in_thread(
+        self._desk.in_thread(
             lambda: find_contradictions(edits, latents, start, held_out),
             lambda found: self._take(edits, found),
             complain,

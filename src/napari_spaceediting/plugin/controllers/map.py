@@ -21,7 +21,6 @@ from napari_spaceediting.plugin.map.gestures import Tool
 from napari_spaceediting.plugin.map.overlay import Arrows
 from napari_spaceediting.plugin.map.view import Cloud, Followers, MapView
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
-from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.class_picker import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.views.hover_card import HoverCard
 from napari_spaceediting.plugin.views.palette import Palette, class_colours
@@ -422,7 +421,7 @@ class MapController:
         if session is None or thumbnails is None:
             return
         # In a thread: beside a training it takes a second.
-        in_thread(
+        self._desk.in_thread(
             lambda: pca_map(display.rough(thumbnails)),
             lambda places: self._show_preview(session, places),
             complain,

@@ -42,7 +42,7 @@ from napari_spaceediting.plugin.panels.space_editor import (
     RETRAIN,
     SpaceEditor,
 )
-from napari_spaceediting.plugin.runner import JobRunner, in_thread
+from napari_spaceediting.plugin.runner import JobRunner
 from napari_spaceediting.plugin.views.section import ACTIVE, DONE, TODO
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import Method
@@ -176,7 +176,7 @@ class WorkController:
         if self._may_leave():
             self._desk.opening.emit()
             self._desk.reading.cancel()
-            in_thread(
+            self._desk.in_thread(
                 lambda: load_session(path),
                 lambda state: self._take_state(state, path),
                 complain,
@@ -389,7 +389,7 @@ class WorkController:
             complain(error)
             self._save_next()
 
-        in_thread(lambda: save_session(state, path), saved, failed)
+        self._desk.in_thread(lambda: save_session(state, path), saved, failed)
 
     def _autosave(self) -> None:
         if self._desk.path is not None and self._preferences().storage.autosave:

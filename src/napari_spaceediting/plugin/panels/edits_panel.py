@@ -176,3 +176,5 @@ class EditsPanel(QWidget):
         view = self.edits.findChild(QAbstractItemView)
         heights = [view.sizeHintForRow(at) for at in range(view.model().rowCount())]
         view.setFixedHeight(sum(heights[-_ROWS_IN_VIEW:]) + 4)
+        view.doItemsLayout()
+        view.scrollToBottom()
