@@ -33,7 +33,8 @@ actions; after each the network is retrained and the map drawn again.
 
 **Arms.** *Plain control*: as many steps by cross-entropy alone, without edits.
 *Control*: the same training as ours (mixup, averaged weights, untouched images kept in
-place) without edits. *Automatic*: the control with labels corrected or spread without a human.
+place) without edits. *Automatic*: the control with labels corrected or spread without
+a human.
 *Ceiling*: the same with the right label of every training image.
 """
 
@@ -170,8 +171,9 @@ def _few(runs: Run) -> str:
         f"## Few labels\n\n20 labels a class and 2,000 unlabelled images (n = "
         f"{len(runs)}). Before, {_mean(runs, 'before')}; with all labels right, "
         f"{_mean(runs, 'ceiling')}. Accuracy, and in brackets the difference to the "
-        "plain control with as many steps. *Lasso*: the expert answers groups of eight; "
-        "*single*: the image in the middle of each.\n\n" + common.table(heads, rows)
+        "plain control with as many steps. *Lasso*: the expert answers groups of "
+        "eight; *single*: the image in the middle of each.\n\n"
+        + common.table(heads, rows)
     )
     text += (
         f"\nAfter {BUDGETS[-1]} lasso actions {_mean(runs, 'lasso: images named', 0)} "
@@ -367,8 +369,8 @@ def _careless(runs: Run) -> str:
     )
     return (
         f"## A careless expert\n\nFew labels, {ACTIONS} lasso actions in rounds; a "
-        f"share of the decisions names a wrong class for the whole group (n = {len(runs)})."
-        "\n\n" + common.table(heads, rows)
+        "share of the decisions names a wrong class for the whole group "
+        f"(n = {len(runs)}).\n\n" + common.table(heads, rows)
     )
 
 
@@ -385,8 +387,8 @@ def _none(runs: Run) -> str:
     heads = "actions", "groups on the map", "clusters unseen", "difference"
     return (
         "## No label at all\n\nThe expert names groups from scratch; beside it, as "
-        "many k-means clusters are named by the image nearest to their middle, without a "
-        f"map, and train the same network (n = {len(runs)}).\n\n"
+        "many k-means clusters are named by the image nearest to their middle, without "
+        f"a map, and train the same network (n = {len(runs)}).\n\n"
         + common.table(heads, rows)
     )
 
@@ -404,8 +406,8 @@ def _pose(runs: Run) -> str:
     heads = "figure", "control", "placebo", "arranged", "arranged over control"
     return (
         "## Poses\n\nRendered heads of 80 people in three classes of yaw; 100 images "
-        "are laid on a line by the angle that the expert reads to 5 degrees. Spearman's "
-        "correlation of latent distance and difference of yaw on people who are in no "
+        "are laid on a line by the angle that the expert reads to 5 degrees. "
+        "Spearman's correlation of latent distance and difference of yaw on people who are in no "
         f"training image (n = {len(runs)}). Placebo: the same angles dealt out at "
         "random.\n\n" + common.table(heads, rows)
     )

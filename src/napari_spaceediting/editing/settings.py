@@ -161,7 +161,7 @@ def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
     ours = settings.objective == "anchor"
     usual = Weights(
         anchor=_ANCHOR_WEIGHTS.get(settings.objective, 0.5 if few else 1.0),
-        keep=(2.0 if few else 1.0) if ours else 0.0,
+        keep=(0.3 if few else 1.0) if ours else 0.0,
         arrange=settings.arrange_weight,
         averaging=0.98 if few else 0.99,
         learning_rate=3e-3 if settings.trainable == "head" else 1e-3,
