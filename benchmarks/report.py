@@ -408,8 +408,8 @@ def _pose(runs: Run) -> str:
         "## Poses\n\nRendered heads of 80 people in three classes of yaw; 100 images "
         "are laid on a line by the angle that the expert reads to 5 degrees. "
         "Spearman's correlation of latent distance and difference of yaw on people who "
-        f"are in no training image (n = {len(runs)}). Placebo: the same angles dealt out at "
-        "random.\n\n" + common.table(heads, rows)
+        f"are in no training image (n = {len(runs)}). Placebo: the same angles dealt "
+        "out at random.\n\n" + common.table(heads, rows)
     )
 
 
