@@ -171,6 +171,49 @@ def test_edits_may_name_classes_in_any_script(command, folder, edits):
     assert load_session(folder).rounds[-1].after.class_names[-1] == "new é"
 
 
+@pytest.mark.parametrize("method", ["dmt", "dfi"])
+def test_images_are_moved_to_another_class(command, folder, tmp_path, method):
+    state = load_session(folder)
+    dataset = state.dataset
+    threes = np.flatnonzero((dataset.columns["truth"] == 3) & dataset.held_out)[:2]
+    ids = dataset.ids[threes].tolist()
+    before = (folder / "session.json").read_bytes()
+    out = tmp_path / "out"
+    done = command(
+        "traverse", folder, "--images", *ids, ids[0], "--to", "8", "--out", out,
+        "--method", method,
+    )  # fmt: skip
+    assert done["method"] == method
+    assert [entry["id"] for entry in done["images"]] == ids
+    stack = np.load(out / done["stack"])
+    assert stack.shape == (2, 1 + len(done["budgets"]), 1, 28, 28)
+    np.testing.assert_array_equal(stack[:, 0], dataset.images(threes))
+    for entry in done["images"]:
+        assert (out / entry["picture"]).stat().st_size > 0
+        seen = entry["probabilities"]["to"]
+        assert len(seen) == stack.shape[1]
+        assert seen[-1] > seen[0]
+    # The fixture's classes have eight labels each.
+    assert "only 8 images" in done["notes"][-1]
+    assert (folder / "session.json").read_bytes() == before
+
+
+def test_images_that_cannot_be_moved_are_told(command, folder, tmp_path):
+    dataset = load_session(folder).dataset
+    three = dataset.ids[(dataset.columns["truth"] == 3) & dataset.held_out][0]
+    out = tmp_path / "out"
+    for images, to, says in (
+        (["no such"], "8", 'no image "no such"'),
+        ([three], "cat", 'no class "cat"'),
+        ([three], "3", "already"),
+    ):
+        error = command(
+            "traverse", folder, "--images", *images, "--to", to, "--out", out, code=1
+        )
+        assert says in error
+    assert not out.exists()
+
+
 def test_a_sample_can_be_opened(command, tmp_path):
     made = command("new", "sample:digits", tmp_path / "one.spaceediting")
     assert made["images"] == 1797

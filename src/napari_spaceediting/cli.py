@@ -187,6 +187,24 @@ def _parser() -> argparse.ArgumentParser:
         "--round", type=_at_least_one, help="from 1; the last by default"
     )
 
+    traverse = command(
+        "traverse", _traverse, "Show what would make images those of another class."
+    )
+    _add_session(traverse)
+    traverse.add_argument(
+        "--images", nargs="+", required=True, metavar="ID", help="images to move"
+    )
+    traverse.add_argument("--to", required=True, metavar="CLASS")
+    traverse.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the images"
+    )
+    traverse.add_argument(
+        "--method",
+        choices=["dmt", "dfi"],
+        default="dmt",
+        help="manifold traversal (default) or feature interpolation, which is simpler",
+    )
+
     for name, run, summary in (
         ("accept", _accept, "Accept the round that awaits a decision."),
         ("roll-back", _roll_back, "Go back to before the last round that stands."),
@@ -390,6 +408,68 @@ def _evidence(options: argparse.Namespace) -> dict[str, Any]:
         )
     _print_evidence(session.state.rounds[number - 1].evidence)
     return _evidence_values(session, number)
+
+
+def _traverse(options: argparse.Namespace) -> dict[str, Any]:
+    import numpy as np
+
+    from napari_spaceediting.traversal.export import write_traversal
+    from napari_spaceediting.traversal.job import Traverse
+    from napari_spaceediting.traversal.sets import sets_of_classes
+    from napari_spaceediting.traversal.settings import TraverseSettings
+
+    session = _session(options)
+    dataset, edits, network = session.dataset, session.edits, session.shown.network
+    assert network is not None, "where there is a map there is a network"
+    if options.to not in edits.class_names:
+        raise SessionError(
+            f'There is no class "{options.to}": choose one of '
+            f"{', '.join(edits.class_names)}."
+        )
+    target = edits.class_names.index(options.to)
+    index_of = {str(name): at for at, name in enumerate(dataset.ids)}
+    wanted = list(dict.fromkeys(options.images))
+    unknown = [name for name in wanted if name not in index_of]
+    if unknown:
+        raise SessionError(
+            f'There is no image "{unknown[0]}" in {dataset.name}: give ids as the '
+            "command guide lists them."
+        )
+    sets, sources = sets_of_classes(
+        np.array([index_of[name] for name in wanted]),
+        target,
+        labels=edits.labels,
+        held_out=dataset.held_out,
+        probabilities=network.predictions.probabilities,
+    )
+    traversal = _run(
+        Traverse(
+            dataset,
+            network.spec,
+            network.state,
+            sets,
+            TraverseSettings(
+                method=options.method,
+                seed=session.state.seed,
+                device=session.state.train.device,
+            ),
+        )
+    )
+    values = write_traversal(
+        traversal, dataset, sources, target, edits.class_names, options.out
+    )
+    for note in traversal.notes:
+        print(f"Beware: {note}")
+    for entry in values["images"]:
+        seen = entry["probabilities"]["to"]
+        likely = "" if seen is None else f", {seen[0]:.0%} to {seen[-1]:.0%}"
+        print(f"{entry['id']}: {entry['from']} to {entry['to']}{likely}")
+    count = "1 image" if len(wanted) == 1 else f"{len(wanted)} images"
+    print(
+        f"Moved {count} in {traversal.seconds:.1f} s; the filmstrips are in "
+        f"{options.out}."
+    )
+    return values
 
 
 def _accept(options: argparse.Namespace) -> dict[str, Any]:

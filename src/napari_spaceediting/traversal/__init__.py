@@ -1,0 +1,1 @@
+"""Deep Manifold Traversal: what would make this image one of those."""

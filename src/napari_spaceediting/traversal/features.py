@@ -1,0 +1,151 @@
+"""Outputs of several layers of a network, as one vector for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_spaceediting.network.backbones import Prepare
+from napari_spaceediting.network.classifier import LatentClassifier
+from napari_spaceediting.network.device import torch_errors_in_words
+from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.traversal.settings import TraversalError
+
+_LAYERS = {
+    "small_cnn": ("trunk.0", "trunk.3", "trunk.6", "last_block.2"),
+    "vgg19": ("trunk.1.11", "trunk.1.20", "last_block.0.29"),
+}
+"""The image and after the ReLU of each convolution; conv3_1, conv4_1 and conv5_1."""
+
+_MOST_LISTED = 20
+
+
+class LayerFeatures(nn.Module):
+    """The outputs of some modules of a backbone, flattened and concatenated.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Put into evaluation mode, without gradients for its weights; it and this module
+        share them, and it must be used for nothing else.
+    layers : sequence of str, optional
+        Names of modules in `classifier.backbone`; `default_layers` if not given.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Those names.
+    sizes : tuple of int
+        Features of each layer; D is their sum.
+
+    Raises
+    ------
+    TraversalError
+        If there is no such module; the sentence lists those that there are.
+    """
+
+    def __init__(
+        self, classifier: LatentClassifier, layers: Sequence[str] | None = None
+    ) -> None:
+        super().__init__()
+        self.backbone = classifier.backbone.eval().requires_grad_(requires_grad=False)
+        for module in self.backbone.modules():
+            # What works in place would overwrite the outputs that are kept.
+            if hasattr(module, "inplace"):
+                setattr(module, "inplace", False)  # noqa: B010
+        image = _blank(classifier.spec)
+        if layers is None:
+            layers = default_layers(classifier)
+        known = [name for name, _ in self.backbone.named_modules() if name]
+        unknown = [name for name in layers if name not in known]
+        if unknown or not layers:
+            wanted = f'no layer "{unknown[0]}"' if unknown else "no layer chosen"
+            more = ", …" if len(known) > _MOST_LISTED else ""
+            raise TraversalError(
+                f"There is {wanted}: choose from {', '.join(known[:_MOST_LISTED])}"
+                f"{more}."
+            )
+        self.layers = tuple(layers)
+        self._outputs: dict[str, Tensor] = {}
+        for name in self.layers:
+            self.backbone.get_submodule(name).register_forward_hook(
+                partial(self._keep, name)
+            )
+        with torch_errors_in_words(), torch.no_grad():
+            self.sizes = tuple(part.shape[1] for part in self.parts(image))
+
+    def parts(self, images: Tensor) -> list[Tensor]:
+        """Return the features of images (n, C, H, W), (n, D_l) for each layer."""
+        self.backbone(images)
+        parts = [self._outputs[name].flatten(1) for name in self.layers]
+        self._outputs.clear()
+        return parts
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the features (n, D) of images (n, C, H, W) in [0, 1]."""
+        return torch.cat(self.parts(images), dim=1)
+
+    def _keep(self, name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        self._outputs[name] = output
+
+
+def default_layers(classifier: LatentClassifier) -> tuple[str, ...]:
+    """Choose some layers of a backbone.
+
+    For `small_cnn`, those after each convolution and the image itself: the first of its
+    convolutions halves the resolution and its normalisation takes away the contrast,
+    so that these would be made up else. For `vgg19`, those of the paper (Gardner et
+    al., arXiv 1511.06421: conv3_1, conv4_1 and conv5_1, after the ReLU). For others, of
+    each size of the maps that occurs, the last block with it; of four or more sizes the
+    second to the fourth, from fine to coarse.
+
+    Raises
+    ------
+    TraversalError
+        If no module gives maps.
+    """
+    name = classifier.spec.backbone
+    if name in _LAYERS:
+        return _LAYERS[name]
+    backbone = classifier.backbone.eval()
+    found: dict[tuple[int, ...], str] = {}
+
+    def note(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim >= 3:
+            size = tuple(output.shape[2:] or output.shape[1:2])
+            found[size] = name
+
+    hooks = [
+        module.register_forward_hook(partial(note, name))
+        for part in ("trunk", "last_block")
+        for name, module in _stages(part, backbone.get_submodule(part))
+    ]
+    try:
+        with torch_errors_in_words(), torch.no_grad():
+            backbone(_blank(classifier.spec))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not found:
+        raise TraversalError(
+            f"No layer of {name} gives maps: name the layers that make the features."
+        )
+    layers = list(found.values())
+    return tuple(layers[1:4] if len(layers) > 3 else layers)
+
+
+def _stages(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield what stands in sequences, which is no sequence itself, with its name."""
+    if type(module) is nn.Sequential:
+        for child, inner in module.named_children():
+            yield from _stages(f"{name}.{child}", inner)
+    elif not isinstance(module, Prepare):
+        yield name, module
+
+
+def _blank(spec: ClassifierSpec) -> Tensor:
+    return torch.zeros(1, spec.in_channels, *spec.image_size)

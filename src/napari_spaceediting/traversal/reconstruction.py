@@ -1,0 +1,91 @@
+"""Images from places in feature space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from napari_spaceediting.network.device import torch_errors_in_words
+from napari_spaceediting.traversal.features import LayerFeatures
+from napari_spaceediting.traversal.lbfgs import minimise_in_box
+
+
+def reconstruct(
+    features: LayerFeatures,
+    wanted: Tensor,
+    start: Tensor,
+    spread: Tensor,
+    *,
+    tv_weight: float = 0.5,
+    iterations: int = 20,
+) -> Iterator[tuple[Tensor, float]]:
+    """Change images until their features are those that are wanted.
+
+    The loss of an image I, after section B.4 of the paper's code (the mean over layers
+    of squared differences, with total variation), but with each layer in units of its
+    variance, and means in place of sums, so that one weight serves for all networks and
+    sizes::
+
+        mean_l |phi_l(I) - wanted_l|^2 / spread_l + tv_weight mean(dx^2 + dy^2)
+
+    It is minimised by projected L-BFGS within [0, 1].
+
+    Parameters
+    ----------
+    features : LayerFeatures
+        On the device.
+    wanted : (n, D) float32 tensor
+        What the features shall be.
+    start : (n, C, H, W) float32 tensor
+        Images to start from, in [0, 1].
+    spread : (L,) float32 tensor
+        Sum of the variances of the features of each layer.
+    tv_weight : float
+        Weight of the total variation.
+    iterations : int
+        How many.
+
+    Yields
+    ------
+    images : (n, C, H, W) float32 tensor
+        In [0, 1], after each iteration.
+    loss : float
+        Its mean over the images.
+
+    Raises
+    ------
+    TrainingFailed
+        If torch cannot run the network, such as for lack of memory.
+    """
+    layers = torch.split(wanted, list(features.sizes), dim=1)
+
+    def function(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        with torch_errors_in_words(), torch.enable_grad():
+            flat = points.detach().requires_grad_()
+            images = flat.view(-1, *start.shape[1:])
+            losses = tv_weight * total_variation(images)
+            for part, goal, variance in zip(
+                features.parts(images), layers, spread, strict=True
+            ):
+                far = (part - goal[rows]).square().sum(dim=1)
+                losses = losses + far / (variance * len(layers))
+            (gradients,) = torch.autograd.grad(losses.sum(), flat)
+        return losses.detach(), gradients
+
+    for points, losses in minimise_in_box(
+        function, start.flatten(1), 0.0, 1.0, iterations
+    ):
+        yield points.view_as(start), float(losses.mean())
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """Return the mean squared forward difference, (n,), of images (n, C, H, W).
+
+    The total variation with beta = 2 (Mahendran & Vedaldi 2015), as a mean over pixels
+    and channels.
+    """
+    down = (images[..., 1:, :] - images[..., :-1, :]).square().sum(dim=(1, 2, 3))
+    right = (images[..., 1:] - images[..., :-1]).square().sum(dim=(1, 2, 3))
+    return (down + right) / images[0].numel()

@@ -1,0 +1,184 @@
+"""The images that are moved, those they move away from and those they move to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.traversal.settings import TraversalError
+
+FEWEST = 3
+"""Images that a source and a target must have."""
+
+FEW = 10
+"""Below it, a warning is given."""
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class TraversalSets:
+    """Which images are moved, from where and to where, as dataset indices.
+
+    Parameters
+    ----------
+    images : (n,) int64 array
+        Images that are moved.
+    sources : tuple of (N_i,) int64 arrays
+        For each of them, images of the kind that it is now. An image is never part
+        of its own source, even if it is named there.
+    target : (M,) int64 array
+        Images of the kind that all of them are moved to.
+    """
+
+    images: Indices
+    sources: tuple[Indices, ...]
+    target: Indices
+
+    def drawn(self, most: int, seed: int) -> TraversalSets:
+        """Return the same with at most so many images in every set, at random."""
+
+        def draw(members: Indices) -> Indices:
+            if len(members) <= most:
+                return members
+            # A generator for each: images of one kind keep one source.
+            rng = np.random.default_rng(seed)
+            return np.sort(rng.choice(members, most, replace=False))
+
+        sources = tuple(
+            _without(draw(source), image)
+            for image, source in zip(self.images, self.sources, strict=True)
+        )
+        return TraversalSets(self.images, sources, draw(self.target))
+
+    def check(self, ids: NDArray[np.str_]) -> tuple[str, ...]:
+        """Return what the user should know of the sets, a sentence each.
+
+        Parameters
+        ----------
+        ids : (N,) str array
+            Names of all images of the data set.
+
+        Raises
+        ------
+        TraversalError
+            If nothing is moved, an index does not exist, an image is in the target
+            already, a set has fewer than `FEWEST` images, or source and target
+            overlap.
+        """
+        if not len(self.images):
+            raise TraversalError(
+                "No image was chosen to be moved: choose at least one."
+            )
+        if len(self.sources) != len(self.images):
+            raise TraversalError(
+                f"{len(self.images)} images were chosen but {len(self.sources)} "
+                "sources: give one for each."
+            )
+        everything = np.concatenate([self.images, *self.sources, self.target])
+        if everything.min() < 0 or everything.max() >= len(ids):
+            raise TraversalError(
+                f"An index lies outside the data set: choose from 0 to {len(ids) - 1}."
+            )
+        inside = self.images[np.isin(self.images, self.target)]
+        if len(inside):
+            raise TraversalError(
+                f"The image {ids[inside[0]]} is in the target already: choose other "
+                "images or another target."
+            )
+        shared = np.intersect1d(np.concatenate(self.sources), self.target)
+        if len(shared):
+            count = "1 image is" if len(shared) == 1 else f"{len(shared)} images are"
+            raise TraversalError(
+                f"{count} in both source and target, such as {ids[shared[0]]}: choose "
+                "sets without common images."
+            )
+        sizes = {
+            "source": min(
+                len(np.unique(_without(source, image)))
+                for image, source in zip(self.images, self.sources, strict=True)
+            ),
+            "target": len(np.unique(self.target)),
+        }
+        for name, size in sizes.items():
+            if size < FEWEST:
+                raise TraversalError(
+                    f"The {name} has {size} images, but it takes at least {FEWEST}: "
+                    "label more images of that kind."
+                )
+        return tuple(
+            f"The {name} has only {size} images: the result may show those images "
+            "rather than their kind."
+            for name, size in sizes.items()
+            if size < FEW
+        )
+
+
+def _without(members: Indices, image: np.int64) -> Indices:
+    others: Indices = members[members != image]
+    return others
+
+
+def sets_of_classes(
+    images: Sequence[int] | Indices,
+    target: int,
+    *,
+    labels: Indices,
+    held_out: NDArray[np.bool_],
+    probabilities: NDArray[np.float32],
+) -> tuple[TraversalSets, Indices]:
+    """Choose the sets for moving images to a class.
+
+    Each image moves away from its own class: its label or, where it has none, what
+    the network sees in it. Source and target are labelled images that are not held
+    out.
+
+    Parameters
+    ----------
+    images : (n,) int
+        Dataset indices.
+    target : int
+        Class to move to.
+    labels : (N,) int64 array
+        Class of every image, -1 where it is not known.
+    held_out : (N,) bool array
+        Images kept apart for measuring.
+    probabilities : (N, C) float32 array
+        What the network says of every image; C is 0 while it knows no classes.
+
+    Returns
+    -------
+    sets : TraversalSets
+        To be checked.
+    classes : (n,) int64 array
+        The class that each image moves away from.
+
+    Raises
+    ------
+    TraversalError
+        If the class of an image is not known, or is the target's already.
+    """
+    moved = np.asarray(images, np.int64)
+    classes = labels[moved]
+    unknown = np.flatnonzero(classes < 0)
+    if len(unknown) and not probabilities.shape[1]:
+        raise TraversalError(
+            f"{len(unknown)} of the images have no class to move away from: label "
+            "them, or train the network with labels first."
+        )
+    if len(unknown):
+        classes[unknown] = probabilities[moved[unknown]].argmax(axis=1)
+    if (classes == target).any():
+        raise TraversalError(
+            f"{int((classes == target).sum())} of the images are of the target's class "
+            "already: choose other images or another class."
+        )
+    members = {
+        kind: np.flatnonzero((labels == kind) & ~held_out).astype(np.int64)
+        for kind in {*classes.tolist(), target}
+    }
+    sources = tuple(members[kind] for kind in classes.tolist())
+    return TraversalSets(moved, sources, members[target]), classes

@@ -1,0 +1,119 @@
+"""How a traversal is done, and what can be wrong with what was asked for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from napari_spaceediting.errors import SpaceEditingError
+
+Method = Literal["dmt", "dfi"]
+"""Deep Manifold Traversal; Deep Feature Interpolation."""
+
+BUDGETS: dict[Method, tuple[float, ...]] = {
+    "dmt": (0.3, 0.2, 0.14, 0.1, 0.07, 0.05),
+    "dfi": (0.3, 0.6, 0.9, 1.2, 1.5, 2.0),
+}
+"""The path of each method, from little to much change."""
+
+DFI_NEIGHBOURS = 100
+
+
+class TraversalError(SpaceEditingError):
+    """A traversal cannot be done as it was asked for."""
+
+
+@dataclass(frozen=True)
+class TraverseSettings:
+    """Settings of one traversal.
+
+    Parameters
+    ----------
+    method : {"dmt", "dfi"}
+        Deep Manifold Traversal (Gardner et al., arXiv 1511.06421), or, quicker, Deep
+        Feature Interpolation (Upchurch et al. 2017, arXiv 1611.05507).
+    budgets : tuple of float, optional
+        One for each step of the path; `BUDGETS` of the method if not given. For "dmt"
+        the price of change, per mean squared change of the standardised features: the
+        smaller, the further an image goes. For "dfi" the length of the step in
+        differences of the means: the larger, the further. They may come in any order.
+    neighbours : int, optional
+        Each image is moved by only so many of its nearest images in the source and in
+        the target. By default, by all of them with "dmt" and by 100 with "dfi".
+    layers : tuple of str, optional
+        Modules of the backbone whose outputs are the features; `default_layers` if
+        not given.
+    most : int
+        Images that are used of every source and of the target, drawn at random.
+    kernel_mean : float
+        Mean of the kernel between an image and its target, which sets the bandwidth.
+    tv_weight : float
+        Of the total variation of the images, see `reconstruct`.
+    iterations : int
+        Of the reconstruction, for each step of the path.
+    batch_size : int
+        Images that are worked on at once.
+    seed : int
+        Of the random draw.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+
+    Raises
+    ------
+    TraversalError
+        If a value is out of its range.
+    """
+
+    method: Method = "dmt"
+    budgets: tuple[float, ...] | None = None
+    neighbours: int | None = None
+    layers: tuple[str, ...] | None = None
+    most: int = 300
+    kernel_mean: float = 0.5
+    tv_weight: float = 0.5
+    iterations: int = 20
+    batch_size: int = 32
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            raise TraversalError(
+                f'There is no method "{self.method}": choose one of '
+                f"{', '.join(get_args(Method))}."
+            )
+        if self.budgets is not None and not self.budgets:
+            raise TraversalError("There is no budget: give at least one.")
+        for budget in self.path:
+            if not (math.isfinite(budget) and budget > 0):
+                raise TraversalError(
+                    f"The budget {budget} is no positive number: give a larger one."
+                )
+        if not 0 < self.kernel_mean < 1:
+            raise TraversalError(
+                f"The mean of the kernel is {self.kernel_mean}: choose it between 0 "
+                "and 1, such as 0.5."
+            )
+        if not (math.isfinite(self.tv_weight) and self.tv_weight >= 0):
+            raise TraversalError(
+                f"The weight of the total variation is {self.tv_weight}: let it be 0 "
+                "or more."
+            )
+        for name in ("neighbours", "most", "iterations", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise TraversalError(f'"{name}" is {value}: let it be at least 1.')
+
+    @property
+    def path(self) -> tuple[float, ...]:
+        """The budgets, in the order in which the change grows."""
+        budgets = BUDGETS[self.method] if self.budgets is None else self.budgets
+        return tuple(sorted(budgets, reverse=self.method == "dmt"))
+
+    @property
+    def nearest_only(self) -> int | None:
+        """How many of its nearest images move an image; None for all."""
+        if self.neighbours is None and self.method == "dfi":
+            return DFI_NEIGHBOURS
+        return self.neighbours

@@ -1,0 +1,187 @@
+"""Features of many images, their Gram matrix and combinations, in blocks."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.activations import default_cache_dir
+from napari_spaceediting.network.device import torch_errors_in_words
+from napari_spaceediting.traversal.features import LayerFeatures
+from napari_spaceediting.traversal.settings import TraversalError
+
+MOST_IN_MEMORY = 1 << 30
+"""Bytes of features; more of them lie in a file while they are used."""
+
+_BLOCK = 64 << 20
+"""Bytes of features that are worked on at once."""
+
+_FLOOR = 0.05
+"""Least deviation of a feature, in mean deviations: dead ones must not count."""
+
+
+class FeatureTable:
+    """Features of K images, standardised where they are compared.
+
+    Parameters
+    ----------
+    rows : (K, D) float32 array
+        As the network gives them; may be memory-mapped.
+    device : torch.device
+        Where blocks of them are worked on.
+
+    Attributes
+    ----------
+    mean, scale : (D,) float32 arrays
+        Of each feature over the rows; the scale is the standard deviation, but at least
+        5% of the mean deviation.
+    """
+
+    def __init__(self, rows: NDArray[np.float32], device: torch.device) -> None:
+        self.rows = rows
+        self.device = device
+        n_features = rows.shape[1]
+        self.mean = np.empty(n_features, np.float32)
+        self.scale = np.empty(n_features, np.float32)
+        for part in self._parts():
+            block = rows[:, part].astype(np.float64)
+            self.mean[part] = block.mean(axis=0)
+            self.scale[part] = block.std(axis=0)
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all()):
+            raise TraversalError(
+                "The network gives features that are not finite: train it anew, with a "
+                "smaller learning rate."
+            )
+        mean_scale = float(self.scale.mean(dtype=np.float64))
+        if mean_scale == 0:
+            raise TraversalError(
+                "The network gives the same features for all of the images: train it, "
+                "or choose other layers."
+            )
+        np.maximum(self.scale, _FLOOR * mean_scale, out=self.scale)
+
+    def gram(self) -> Generator[Progress, None, NDArray[np.float64]]:
+        """Return the mean product of standardised features, (K, K).
+
+        It is the Gram matrix divided by D, so that a budget means the same whatever the
+        number of features.
+
+        Yields
+        ------
+        Progress
+            In features.
+        """
+        n_rows, n_features = self.rows.shape
+        total = np.zeros((n_rows, n_rows))
+        for part in self._parts():
+            with torch_errors_in_words():
+                block = (self.rows[:, part] - self.mean[part]) / self.scale[part]
+                on_device = torch.from_numpy(block).to(self.device)
+                total += (on_device @ on_device.T).cpu().double().numpy()
+            yield Progress(min(part.stop, n_features), n_features, "Compare features")
+        mean: NDArray[np.float64] = total / n_features
+        return mean
+
+    def combine(self, coefficients: NDArray[np.float64]) -> Tensor:
+        """Return combinations of the rows, float32 (B, D), on the device.
+
+        Parameters
+        ----------
+        coefficients : (B, K) float64 array
+            Each row sums to 1, so it does not matter that the rows are not
+            standardised.
+        """
+        used = np.flatnonzero(coefficients.any(axis=0))
+        weights = torch.from_numpy(coefficients[:, used].astype(np.float32))
+        weights = weights.to(self.device)
+        with torch_errors_in_words():
+            return torch.cat(
+                [
+                    weights @ torch.from_numpy(self.rows[used, part]).to(self.device)
+                    for part in self._parts()
+                ],
+                dim=1,
+            )
+
+    def _parts(self) -> Iterator[slice]:
+        n_rows, n_features = self.rows.shape
+        width = max(_BLOCK // (4 * n_rows), 1)
+        for start in range(0, n_features, width):
+            yield slice(start, min(start + width, n_features))
+
+
+def read_features(
+    features: LayerFeatures,
+    dataset: ImageDataset,
+    indices: NDArray[np.int64],
+    *,
+    device: torch.device,
+    batch_size: int = 32,
+    cache_dir: Path | None = None,
+) -> Generator[Progress, None, FeatureTable]:
+    """Compute the features of images.
+
+    Parameters
+    ----------
+    features : LayerFeatures
+        On the device.
+    dataset : ImageDataset
+        The images.
+    indices : (K,) int64 array
+        Which of them.
+    device : torch.device
+        Where to compute.
+    batch_size : int
+        Images per step.
+    cache_dir : Path, optional
+        Folder for the temporary file, if one is needed; that of the user's caches if
+        not given.
+
+    Yields
+    ------
+    Progress
+        In images.
+
+    Raises
+    ------
+    TrainingFailed
+        If torch cannot run the network, such as for lack of memory.
+    DataError
+        If an image cannot be read.
+    TraversalError
+        If the disk has no room for the features, or they are not finite.
+    """
+    shape = len(indices), sum(features.sizes)
+    rows = _room(shape, cache_dir or default_cache_dir())
+    for start in range(0, len(indices), batch_size):
+        batch = indices[start : start + batch_size]
+        images = dataset.images(batch)
+        with torch_errors_in_words(), torch.no_grad():
+            found = features(torch.from_numpy(images).to(device))
+            rows[start : start + len(batch)] = found.cpu().numpy()
+        yield Progress(start + len(batch), len(indices), "Read the images")
+    return FeatureTable(rows, device)
+
+
+def _room(shape: tuple[int, int], folder: Path) -> NDArray[np.float32]:
+    """Return an array in memory or, if it is large, in a file without a name."""
+    needed = 4 * shape[0] * shape[1]
+    if needed <= MOST_IN_MEMORY:
+        return np.empty(shape, np.float32)
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < needed:
+        raise TraversalError(
+            f"The disk has no room for {needed / 1e9:.1f} GB of features in {folder}: "
+            "free some space, or use fewer images or layers."
+        )
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, np.float32, "w+", shape=shape)

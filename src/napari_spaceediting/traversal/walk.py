@@ -1,0 +1,166 @@
+"""The work of a traversal: features, path, images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
+from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.traversal.features import LayerFeatures
+from napari_spaceediting.traversal.job import Traversal, Traverse
+from napari_spaceediting.traversal.reconstruction import reconstruct
+from napari_spaceediting.traversal.sets import TraversalSets
+from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
+from napari_spaceediting.traversal.table import FeatureTable, read_features
+from napari_spaceediting.traversal.witness import Array, WitnessProblem, make_problem
+
+_NEAREST = 5
+
+
+def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Traversal]:
+    """Do the work of a job whose sets were checked.
+
+    Yields
+    ------
+    Progress
+        In images, in features, then in iterations of the reconstruction.
+    """
+    began = time.perf_counter()
+    settings, dataset = job.settings, job.dataset
+    device = pick_device(settings.device)
+    classifier = classifier_from(job.spec, job.state)
+    features = LayerFeatures(classifier, settings.layers)
+    classifier.to(device)
+    sets = job.sets.drawn(settings.most, settings.seed)
+    rows = np.unique(np.concatenate([sets.images, *sets.sources, sets.target]))
+    table = yield from read_features(
+        features,
+        dataset,
+        rows,
+        device=device,
+        batch_size=settings.batch_size,
+        cache_dir=job.cache_dir,
+    )
+    gram = yield from table.gram()
+    spread = _spread(table, features)
+
+    budgets = settings.path
+    n_images, n_steps = len(sets.images), 1 + len(budgets)
+    originals = dataset.images(sets.images)
+    images = np.repeat(originals[:, None], n_steps, axis=1)
+    witness = np.empty((n_images, n_steps))
+    n_nearest = min(_NEAREST, len(np.unique(sets.target)))
+    nearest = np.empty((n_images, n_steps, n_nearest), np.int64)
+    batches = [
+        slice(start, min(start + settings.batch_size, n_images))
+        for start in range(0, n_images, settings.batch_size)
+    ]
+    total = len(batches) * len(budgets) * settings.iterations
+    done = 0
+    for batch in batches:
+        problem = _problem(gram, rows, sets, batch, job)
+        current = torch.from_numpy(originals[batch]).to(device)
+        for step, coefficients in enumerate(_path(problem, job)):
+            witness[batch, step], near = _look_around(
+                problem, coefficients, np.isin(rows, sets.target), n_nearest
+            )
+            nearest[batch, step] = rows[near]
+            if step == 0:
+                continue
+            wanted = table.combine(coefficients)
+            # Each step goes on from the image of the last.
+            for current, loss in reconstruct(  # noqa: B007, B020
+                features,
+                wanted,
+                current,
+                spread,
+                tv_weight=settings.tv_weight,
+                iterations=settings.iterations,
+            ):
+                done += 1
+                yield Progress(done, total, "Make the images", {"loss": loss})
+            images[batch, step] = current.cpu().numpy()
+    return Traversal(
+        indices=sets.images,
+        images=images,
+        budgets=np.array(budgets),
+        witness=witness,
+        probabilities=_probabilities(
+            classifier, images, device, batch_size=settings.batch_size
+        ),
+        nearest=nearest,
+        layers=features.layers,
+        settings=settings,
+        notes=notes,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _problem(
+    gram: Array,
+    rows: NDArray[np.int64],
+    sets: TraversalSets,
+    batch: slice,
+    job: Traverse,
+) -> WitnessProblem:
+    return make_problem(
+        gram,
+        np.searchsorted(rows, sets.images[batch]),
+        np.stack([np.isin(rows, source) for source in sets.sources[batch]]),
+        np.isin(rows, sets.target),
+        kernel_mean=job.settings.kernel_mean,
+        neighbours=job.settings.nearest_only,
+    )
+
+
+def _path(problem: WitnessProblem, job: Traverse) -> Iterator[Array]:
+    """Yield the coefficients of the originals, then those of each step."""
+    follow = {"dmt": traverse_path, "dfi": interpolate_path}[job.settings.method]
+    yield problem.start()
+    yield from follow(problem, job.settings.path)
+
+
+def _look_around(
+    problem: WitnessProblem,
+    coefficients: Array,
+    target: NDArray[np.bool_],
+    n_nearest: int,
+) -> tuple[Array, NDArray[np.intp]]:
+    """Return the witness (B,) and the rows (B, k) of the nearest target images."""
+    products = coefficients @ problem.gram
+    value = problem.value(coefficients, products, 0.0)
+    members = np.flatnonzero(target)
+    distances = problem.distances(coefficients, products)[:, members]
+    order = np.argsort(distances, axis=1, kind="stable")[:, :n_nearest]
+    return value.witness, members[order]
+
+
+def _spread(table: FeatureTable, features: LayerFeatures) -> torch.Tensor:
+    """Return the sum of the squared scales of each layer, (L,)."""
+    ends = np.cumsum(features.sizes)[:-1]
+    squared = table.scale.astype(np.float64) ** 2
+    sums = [part.sum() for part in np.split(squared, ends)]
+    return torch.tensor(sums, dtype=torch.float32, device=table.device)
+
+
+def _probabilities(
+    classifier: LatentClassifier,
+    images: NDArray[np.float32],
+    device: torch.device,
+    batch_size: int,
+) -> NDArray[np.float32]:
+    """Return what the classifier says of images (n, s, C, H, W), (n, s, classes)."""
+    flat = images.reshape(-1, *images.shape[2:])
+    found = []
+    with torch_errors_in_words(), torch.inference_mode():
+        for start in range(0, len(flat), batch_size):
+            batch = torch.from_numpy(flat[start : start + batch_size]).to(device)
+            found.append(classifier(batch)[1].softmax(dim=1).cpu().numpy())
+    together = np.concatenate(found)
+    return together.reshape(*images.shape[:2], together.shape[1])

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.intensity import IntensityScaling
+from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.classifier import classifier_from, state_of
+from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.traversal.export import write_traversal
+from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
+from napari_spaceediting.traversal.settings import TraversalError, TraverseSettings
+
+QUICK = TraverseSettings(budgets=(0.2, 0.07), iterations=12, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def digits(trained_state):
+    """Return the data set with all of its labels."""
+    dataset = trained_state.dataset
+    return dataset.with_labels(dataset.columns["truth"])
+
+
+@pytest.fixture(scope="module")
+def threes_to_eights(digits):
+    threes = np.flatnonzero((digits.labels == 3) & digits.held_out)[:3]
+    sets, _ = sets_of_classes(
+        threes,
+        8,
+        labels=digits.labels,
+        held_out=digits.held_out,
+        probabilities=np.zeros((300, 10), np.float32),
+    )
+    return sets
+
+
+@pytest.fixture
+def job(trained_state, digits, threes_to_eights, tmp_path) -> Traverse:
+    network = trained_state.checkpoint.network
+    return Traverse(
+        digits, network.spec, network.state, threes_to_eights, QUICK, tmp_path
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        QUICK,
+        replace(QUICK, neighbours=6),
+        replace(QUICK, method="dfi", budgets=(1.0, 2.0)),
+    ],
+    ids=["dmt", "nearest", "dfi"],
+)
+def test_threes_become_eights(job, settings):
+    seen = []
+    done = run_job(replace(job, settings=settings), seen.append)
+    assert done.images.shape == (3, 3, 1, 28, 28)
+    assert done.images.dtype == np.float32
+    assert done.images.min() >= 0
+    assert done.images.max() <= 1
+    np.testing.assert_array_equal(done.images[:, 0], job.dataset.images(done.indices))
+    assert done.probabilities.shape == (3, 3, 10)
+    np.testing.assert_allclose(done.probabilities.sum(axis=2), 1, atol=1e-4)
+    gained = done.probabilities[:, -1, 8] - done.probabilities[:, 0, 8]
+    lost = done.probabilities[:, -1, 3] - done.probabilities[:, 0, 3]
+    assert gained.mean() > 0.2
+    assert lost.mean() < 0
+    assert (np.diff(done.witness, axis=1) < 0).all()
+    assert np.isin(done.nearest, job.sets.target).all()
+    assert done.nearest.shape == (3, 3, 5)
+    assert done.budgets.tolist() == list(settings.path)
+
+    making = [progress for progress in seen if progress.message == "Make the images"]
+    assert [progress.done for progress in making] == list(range(1, 25))
+    assert {progress.total for progress in making} == {24}
+    assert all(np.isfinite(progress.metrics["loss"]) for progress in making)
+
+
+def test_batches_of_one_give_the_same(job):
+    together = run_job(job)
+    alone = run_job(replace(job, settings=replace(QUICK, batch_size=1)))
+    np.testing.assert_allclose(together.witness, alone.witness, atol=1e-3)
+    np.testing.assert_array_equal(together.nearest[:, :, 0], alone.nearest[:, :, 0])
+    difference = np.abs(together.images - alone.images).mean()
+    assert (
+        difference
+        < 0.1 * np.abs(together.images[:, 1:] - together.images[:, :1]).mean()
+    )
+
+
+def test_images_of_several_classes_move_at_once(job, digits):
+    sevens = np.flatnonzero((digits.labels == 7) & digits.held_out)[:1]
+    both = np.concatenate([job.sets.images[:1], sevens])
+    sets, classes = sets_of_classes(
+        both,
+        8,
+        labels=digits.labels,
+        held_out=digits.held_out,
+        probabilities=np.zeros((300, 10), np.float32),
+    )
+    assert classes.tolist() == [3, 7]
+    done = run_job(replace(job, sets=sets))
+    assert (done.probabilities[:, -1, 8] > done.probabilities[:, 0, 8]).all()
+
+
+def test_it_can_be_cancelled_and_leaves_nothing(job, tmp_path):
+    weights = {name: value.copy() for name, value in job.state.items()}
+    steps = job.run()
+    while next(steps).message != "Make the images":
+        pass
+    steps.close()
+    for name, value in weights.items():
+        np.testing.assert_array_equal(job.state[name], value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_colours_and_few_images():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 60, (12, 16, 12, 3), np.uint8)
+    pixels[6:, ..., 0] += 150
+    dataset = ImageDataset(
+        name="Colours",
+        ids=np.array([f"folder {at}/é.png" for at in range(12)]),
+        labels=np.repeat([0, 1], 6),
+        class_names=("dark", "red"),
+        split=np.zeros(12, np.int8),
+        pixels=ArrayPixels(pixels),
+        scaling=IntensityScaling("range", (0.0,) * 3, (255.0,) * 3),
+        image_size=(16, 12),
+    )
+    spec = ClassifierSpec(in_channels=3, image_size=(16, 12))
+    sets = TraversalSets(np.array([0]), (np.arange(1, 6),), np.arange(6, 10))
+    job = Traverse(dataset, spec, state_of(classifier_from(spec)), sets, QUICK)
+    done = run_job(job)
+    assert done.images.shape == (1, 3, 3, 16, 12)
+    red = done.images[0, :, 0].mean(axis=(1, 2))
+    assert red[-1] > red[0] + 0.2
+    assert done.probabilities.shape == (1, 3, 0)
+    assert done.nearest.shape == (1, 3, 4)
+    assert len(done.notes) == 2
+
+
+def test_files_are_written_under_safe_names(job, digits, tmp_path):
+    renamed = replace(digits, ids=np.array([f"a/b {at}" for at in range(300)]))
+    done = run_job(replace(job, dataset=renamed))
+    names = [*digits.class_names[:8], "new"]
+    # A class that the network does not know yet.
+    done = replace(done, probabilities=done.probabilities[:, :, :8])
+    folder = tmp_path / "deep" / "out"
+    values = write_traversal(done, renamed, np.full(3, 3), 8, names, folder)
+    assert json.loads(json.dumps(values)) == values
+    files = {path.name for path in folder.iterdir()}
+    pictures = {entry["picture"] for entry in values["images"]}
+    assert files == {*pictures, "images.npy"}
+    assert all(
+        set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-.") for name in pictures
+    )
+    np.testing.assert_array_equal(np.load(folder / "images.npy"), done.images)
+    first = values["images"][0]
+    assert first["id"] == renamed.ids[done.indices[0]]
+    assert first["probabilities"]["to"] is None
+    assert len(first["probabilities"]["from"]) == 3
+    assert first["to"] == "new"
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TraversalError, match="could not be written"):
+        write_traversal(done, renamed, np.full(3, 3), 8, names, tmp_path / "file")
+
+
+def test_errors_come_before_any_work(job):
+    sets = replace(job.sets, target=np.array([], np.int64))
+    with pytest.raises(TraversalError, match="target has 0 images"):
+        next(replace(job, sets=sets).run())
+    bad = replace(QUICK, layers=("conv9",))
+    with pytest.raises(TraversalError, match="conv9"):
+        next(replace(job, settings=bad).run())
+
+
+def test_a_broken_network_is_told(job):
+    state = {name: np.full_like(value, np.nan) for name, value in job.state.items()}
+    with pytest.raises(TraversalError, match="not finite"):
+        run_job(replace(job, state=state))
+
+
+def test_jobs_can_be_made_and_sent_without_torch(job):
+    assert pickle.loads(pickle.dumps(job)).settings == job.settings
+    code = (
+        "import sys, napari_spaceediting.traversal.job, "
+        "napari_spaceediting.traversal.export\n"
+        "print(*sorted({'torch', 'umap', 'napari', 'qtpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""

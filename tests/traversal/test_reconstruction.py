@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_spaceediting.network.classifier import classifier_from
+from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.traversal.features import LayerFeatures
+from napari_spaceediting.traversal.reconstruction import reconstruct, total_variation
+
+
+def last(steps):
+    *_, (images, loss) = steps
+    return images, loss
+
+
+@pytest.fixture
+def digits(small_digits) -> torch.Tensor:
+    return torch.from_numpy(small_digits.images(np.arange(3)))
+
+
+@pytest.fixture
+def features() -> LayerFeatures:
+    return LayerFeatures(classifier_from(ClassifierSpec(n_classes=10)))
+
+
+def spread(features: LayerFeatures) -> torch.Tensor:
+    return torch.tensor(features.sizes, dtype=torch.float32)
+
+
+def test_images_come_back_from_their_features(features, digits):
+    with torch.no_grad():
+        wanted = features(digits)
+    start = digits.roll(1, 0)
+    images, _ = last(
+        reconstruct(
+            features, wanted, start, spread(features), tv_weight=0, iterations=40
+        )
+    )
+    assert images.min() >= 0
+    assert images.max() <= 1
+    before = (start - digits).square().mean(dim=(1, 2, 3))
+    after = (images - digits).square().mean(dim=(1, 2, 3))
+    assert (after < 0.1 * before).all()
+
+
+def test_an_image_that_has_the_features_stays(features, digits):
+    with torch.no_grad():
+        wanted = features(digits)
+    images, loss = last(
+        reconstruct(
+            features, wanted, digits, spread(features), tv_weight=0, iterations=3
+        )
+    )
+    torch.testing.assert_close(images, digits, atol=1e-2, rtol=0)
+    assert loss < 1e-3
+
+
+def test_total_variation_makes_images_smoother(features, digits):
+    noise = np.random.default_rng(0).random(digits.shape, np.float32)
+    noisy = (digits + 0.3 * torch.from_numpy(noise)).clamp(0, 1)
+    with torch.no_grad():
+        wanted = features(noisy)
+    rough, smooth = (
+        last(reconstruct(features, wanted, noisy, spread(features), tv_weight=weight))
+        for weight in (0.0, 50.0)
+    )
+    assert (total_variation(smooth[0]) < 0.8 * total_variation(rough[0])).all()
+
+
+def test_the_total_variation_of_a_known_image():
+    image = torch.zeros(2, 1, 2, 3)
+    image[0, 0, 0, 1] = 2
+    # Three differences of 2, over six pixels.
+    torch.testing.assert_close(total_variation(image), torch.tensor([2.0, 0.0]))
+
+
+def test_colour_images_are_made_too():
+    spec = ClassifierSpec(in_channels=3, image_size=(20, 14))
+    features = LayerFeatures(classifier_from(spec))
+    start = torch.full((2, 3, 20, 14), 0.5)
+    with torch.no_grad():
+        wanted = features(torch.linspace(0, 1, 1680).view(2, 3, 20, 14))
+    steps = list(reconstruct(features, wanted, start, spread(features), iterations=4))
+    assert len(steps) == 4
+    assert steps[-1][0].shape == start.shape
+    assert steps[-1][1] < steps[0][1]

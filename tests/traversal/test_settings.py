@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from napari_spaceediting.traversal.settings import TraversalError, TraverseSettings
+
+
+def test_the_change_grows_along_the_path_whatever_the_order_given():
+    assert TraverseSettings(budgets=(0.1, 0.3, 0.2)).path == (0.3, 0.2, 0.1)
+    assert TraverseSettings("dfi", budgets=(1.5, 0.5)).path == (0.5, 1.5)
+
+
+def test_only_interpolation_takes_the_nearest_by_default():
+    assert TraverseSettings().nearest_only is None
+    assert TraverseSettings("dfi").nearest_only == 100
+    assert TraverseSettings("dfi", neighbours=7).nearest_only == 7
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"method": "pgd"}, "dmt, dfi"),
+        ({"budgets": ()}, "at least one"),
+        ({"budgets": (0.3, 0.0)}, "budget 0.0"),
+        ({"budgets": (-1.0,)}, "budget -1.0"),
+        ({"budgets": (float("nan"),)}, "budget nan"),
+        ({"budgets": (float("inf"),)}, "budget inf"),
+        ({"kernel_mean": 1.0}, "between 0"),
+        ({"tv_weight": float("nan")}, "total variation"),
+        ({"iterations": 0}, '"iterations" is 0'),
+        ({"neighbours": 0}, '"neighbours" is 0'),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_a_sentence(values, says):
+    with pytest.raises(TraversalError, match=says):
+        TraverseSettings(**values)
