@@ -28,7 +28,7 @@ from napari_spaceediting.session.storage import save_session
 NONE = Qt.KeyboardModifier.NoModifier
 LEFT = Qt.MouseButton.LeftButton
 NO_BUTTON = Qt.MouseButton.NoButton
-LONG = 30_000
+LONG = 120_000
 """Milliseconds after which a wait has failed; nothing depends on how long it takes."""
 _PACE = 15
 """Milliseconds between two moves of the hand: napari skips those that come sooner."""
