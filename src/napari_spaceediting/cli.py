@@ -591,8 +591,8 @@ def _print_evidence(evidence: Evidence) -> None:
         often = f", over {evidence.seeds} repetitions" if repeated else ""
         print(f"Points that after is better than the others{often}:")
     for name in _ARMS:
-        if name in evidence.over:
-            gain = evidence.over_seeds.get(name) or evidence.over[name]
+        gain = evidence.gain_over(name)
+        if gain is not None:
             low, value, high = (100 * x for x in (gain.low, gain.value, gain.high))
             print(f"  {name:9} {value:+6.1f}   95% interval {low:+.1f} to {high:+.1f}")
     print(textwrap.fill(evidence.verdict(), 79))

@@ -51,6 +51,12 @@ class Anchors:
     def __len__(self) -> int:
         return len(self.indices)
 
+    def mask(self, n_images: int) -> NDArray[np.bool_]:
+        """Return the edited training images as an (N,) mask."""
+        mask = np.zeros(n_images, bool)
+        mask[self.indices] = True
+        return mask
+
 
 def surroundings(
     state: EditState, probabilities: NDArray[np.float32], held_out: NDArray[np.bool_]

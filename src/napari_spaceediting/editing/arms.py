@@ -93,8 +93,7 @@ def arms_of(
     """
     dataset, n_after = job.dataset, len(job.class_names)
     training = ~dataset.held_out
-    edited = np.zeros(len(dataset), bool)
-    edited[job.anchors.indices] = True
+    edited = job.anchors.mask(len(dataset))
 
     def learnt(
         labels: NDArray[np.int64], automatic: bool, closed: NDArray[np.bool_]

@@ -109,6 +109,15 @@ class Evidence:
     followed: NDArray[np.bool_]
 
     @property
+    def reference(self) -> str:
+        """The arm that "after" is compared with first."""
+        return CONTROL if CONTROL in self.over else BEFORE
+
+    def gain_over(self, arm: str) -> Difference | None:
+        """Return the difference to an arm: over the seeds, where there are several."""
+        return self.over_seeds.get(arm) or self.over.get(arm)
+
+    @property
     def headroom_share(self) -> float | None:
         """Share of what all labels right would gain over the control that was gained.
 
@@ -130,8 +139,7 @@ class Evidence:
                 "No held-out image has a label, so nothing can be measured: "
                 "label some held-out images to see whether the edits help."
             )
-        reference = CONTROL if CONTROL in self.over else BEFORE
-        gain = self.over_seeds.get(reference) or self.over.get(reference)
+        reference, gain = self.reference, self.gain_over(self.reference)
         if gain is None:
             return (
                 f"The network now names {self.arms[AFTER].accuracy:.0%} of the "
@@ -158,14 +166,14 @@ class Evidence:
     def _remarks(self) -> list[str]:
         """Say what the other arms show."""
         remarks = []
-        over_control = self.over_seeds.get(CONTROL) or self.over.get(CONTROL)
+        over_control = self.gain_over(CONTROL)
         share = self.headroom_share
         if over_control and over_control.is_clear and share is not None and share > 0:
             remarks.append(
                 f"That is {share:.0%} of what all labels right would have gained."
             )
         for arm, what in _REMARKS.items():
-            gain = self.over_seeds.get(arm) or self.over.get(arm)
+            gain = self.gain_over(arm)
             if gain is None:
                 continue
             if gain.is_clear:
@@ -234,12 +242,26 @@ def compare(right: NDArray[np.bool_], reference: NDArray[np.bool_]) -> Differenc
     )
 
 
-def mean_difference(values: Sequence[float]) -> Difference:
+def mean_drift(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
+    """Return the mean movement of latents over their mean length; 0 for no images.
+
+    Parameters
+    ----------
+    before, after : (n, D) float32 arrays
+        Latents of the same images.
+    """
+    if not len(before):
+        return 0.0
+    moved = np.linalg.norm(after - before, axis=1).mean()
+    return float(moved / max(np.linalg.norm(before, axis=1).mean(), 1e-12))
+
+
+def mean_difference(values: Sequence[float] | NDArray[np.float64]) -> Difference:
     """Return the mean of paired differences with Student's 95% interval.
 
     Parameters
     ----------
-    values : sequence of float
+    values : (n,) floats
         One of each repetition, at least two.
     """
     from scipy.stats import t
@@ -303,17 +325,16 @@ def gather_evidence(
     fixed = nothing if before is None else after & ~before
     broken = nothing if before is None else ~after & before
     others = [name for name in right if name != AFTER]
-    over_seeds = {}
-    for name in others if again else []:
-        # The network before is the same for all seeds.
-        rounds = [predicted, *({BEFORE: predicted[BEFORE], **more} for more in again)]
-        over_seeds[name] = mean_difference(
-            [
-                float(np.mean(classes[AFTER][held_out] == truth))
-                - float(np.mean(classes[name][held_out] == truth))
-                for classes in rounds
-            ]
-        )
+    # The network before is the same for all seeds.
+    rounds = [{**predicted, **more} for more in ({}, *again)]
+    accuracies = {
+        name: np.array([np.mean(one[name][held_out] == truth) for one in rounds])
+        for name in right
+    }
+    over_seeds = {
+        name: mean_difference(accuracies[AFTER] - accuracies[name])
+        for name in (others if again else [])
+    }
     return Evidence(
         measured_on=measured_on,
         n_images=len(held_out),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,13 +21,17 @@ from napari_spaceediting.editing.settings import Weights, weights_for
 from napari_spaceediting.editing.targets import Targets, known
 from napari_spaceediting.editing.terms import total_variance
 from napari_spaceediting.errors import TrainingFailed
-from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.jobs.job import Progress, relayed
 from napari_spaceediting.network.activations import Fetch, tail_inputs
 from napari_spaceediting.network.classifier import (
     LatentClassifier,
     classifier_from,
 )
-from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.device import (
+    pick_device,
+    tensor_on,
+    torch_errors_in_words,
+)
 from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.standardise import feature_sample, standardised
 
@@ -64,9 +69,9 @@ def fine_tune(
     """
     settings = job.settings
     training = ~job.dataset.held_out
-    untouched = training.copy()
+    untouched = training
     if arm.anchors is not None:
-        untouched[arm.anchors.indices] = False
+        untouched = training & ~arm.anchors.mask(len(training))
     old = job.predictions.latents
     weights = weights_for(settings, labelled_share(job))
     device = pick_device(settings.device)
@@ -127,18 +132,20 @@ def expected_classes(job: Retrain) -> Generator[Progress, None, NDArray[np.float
             classifier = classifier_from(spec, job.state)
             classifier.renew_end()
             work = _fit(job, classifier, targets, lambda _: [], weights, settings.seed)
-            for progress in work:
-                if not progress.metrics:
-                    yield progress  # the images are being read
-                    continue
-                message = f"Judging labels, part {fold + 1} of {_FOLDS}"
-                done = fold * _FOLD_STEPS + progress.done
-                yield Progress(done, _FOLDS * _FOLD_STEPS, message)
+            yield from relayed(work, partial(_of_fold, fold))
         said = yield from predict(
             classifier, dataset, cache_dir=job.cache_dir, device=settings.device
         )
         expected[asked] = said.probabilities[asked]
     return expected
+
+
+def _of_fold(fold: int, progress: Progress) -> Progress:
+    if not progress.metrics:
+        return progress  # the images are being read
+    done = fold * _FOLD_STEPS + progress.done
+    message = f"Judging labels, part {fold + 1} of {_FOLDS}"
+    return Progress(done, _FOLDS * _FOLD_STEPS, message)
 
 
 def _fit(
@@ -167,13 +174,13 @@ def _fit(
         tail = classifier.tail(settings.trainable)
 
         def latents_of(indices: NDArray[np.int64]) -> Tensor:
-            latents: Tensor = tail(_tensor(fetch(indices), device))[0]
+            latents: Tensor = tail(tensor_on(device, fetch(indices)))[0]
             return latents
 
         def cross_entropy(rows: NDArray[np.int64]) -> Tensor:
             mixed, classes = _mixed(fetch, targets, rows, settings.mixup, rng)
-            _, logits = tail(_tensor(mixed, device))
-            return F.cross_entropy(logits, _tensor(classes, device))
+            _, logits = tail(tensor_on(device, mixed))
+            return F.cross_entropy(logits, tensor_on(device, classes))
 
         objectives = objectives_for(latents_of)
         chances = targets.chances()
@@ -220,7 +227,3 @@ def _mixed(
     one, other = (fetch(targets.indices[at]) for at in (rows, partners))
     classes = share * targets.classes[rows] + (1 - share) * targets.classes[partners]
     return share * one + (1 - share) * other, classes
-
-
-def _tensor(array: NDArray[np.float32], device: torch.device) -> Tensor:
-    return torch.as_tensor(np.ascontiguousarray(array), device=device)

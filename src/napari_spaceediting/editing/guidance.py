@@ -17,6 +17,7 @@ from napari_spaceediting.editing.answers import (
     suspicion,
 )
 from napari_spaceediting.editing.homes import Homes, find_homes, place_for
+from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.projection.neighbours import nearest
@@ -145,9 +146,9 @@ class Guide:
         votes = self._votes(at, trained)
         given = self.labels[at]
         # A class that the open edits have named is still unknown to the network.
-        probabilities = np.zeros(votes.shape, np.float32)
-        known = self.predictions.probabilities.shape[1]
-        probabilities[:, :known] = self.predictions.probabilities[at]
+        probabilities = widened(
+            self.predictions.probabilities[at], len(self.class_names)
+        )
         reassuring = (
             np.where(np.isnan(self.margins[at]), np.inf, self.margins[at]),
             _margins(probabilities, given),

@@ -46,6 +46,7 @@ from napari_spaceediting.editing.terms import (
     scale_of,
     stress,
 )
+from napari_spaceediting.network.device import tensor_on
 
 _ARRANGED_PER_STEP = 64
 _ARRANGED_FOR_SCALE = 1000
@@ -93,7 +94,7 @@ class Space:
 
     def tensor(self, array: NDArray[np.generic]) -> Tensor:
         """Return an array as a tensor on the device."""
-        return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
+        return tensor_on(self.device, array)
 
 
 class Objective(Protocol):

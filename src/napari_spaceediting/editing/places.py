@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.editing.targets import widened
+
 NEIGHBOURS = 15
 
 
@@ -149,8 +151,7 @@ def beliefs(
     -------
     (N, C) float32 array
     """
-    believed = np.zeros((len(labels), n_classes), np.float32)
-    believed[:, : probabilities.shape[1]] = probabilities
+    believed = widened(probabilities, n_classes)
     known = np.flatnonzero(labels >= 0)
     believed[known] = 0
     believed[known, labels[known]] = 1

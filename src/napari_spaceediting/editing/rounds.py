@@ -20,12 +20,13 @@ from napari_spaceediting.editing.evidence import (
     RELABEL,
     Evidence,
     gather_evidence,
+    mean_drift,
 )
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
 from napari_spaceediting.editing.propagation import Propagate, Propagation
 from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.errors import TrainingFailed
-from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.jobs.job import Progress, relayed
 from napari_spaceediting.network.classifier import LatentClassifier, state_of
 from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.spec import Predictions
@@ -65,26 +66,23 @@ def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
 
     def train(arm: Arm, seed: int) -> Generator[Progress, None, LatentClassifier]:
         nonlocal number
-        work = fine_tune(job, arm, seed)
+        before = number * settings.steps
         number += 1
         is_taken = number == 1
-        while True:
-            try:
-                progress = next(work)
-            except StopIteration as end:
-                classifier: LatentClassifier = end.value
-                return classifier
+
+        def count(progress: Progress) -> Progress:
             if not progress.metrics:
-                yield progress  # the images are being read
-                continue
+                return progress  # the images are being read
             if is_taken:
                 losses.append(progress.metrics["loss"])
-            yield Progress(
-                (number - 1) * settings.steps + progress.done,
+            return Progress(
+                before + progress.done,
                 n_trainings * settings.steps,
                 _MESSAGES[arm.name],
                 progress.metrics if is_taken else {},
             )
+
+        return (yield from relayed(fine_tune(job, arm, seed), count))
 
     classifier = yield from train(taken, first)
     after = yield from _predict(job, classifier)
@@ -111,9 +109,9 @@ def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
 
 def propagated(job: Retrain) -> Generator[Progress, None, Propagation]:
     """Find the images that the edits of a round speak for."""
-    edited, said = (np.zeros(len(job.dataset), bool) for _ in range(2))
-    edited[job.anchors.indices] = True
-    said[job.anchors.indices[job.anchors.tags >= 0]] = True
+    edited = job.anchors.mask(len(job.dataset))
+    said = edited.copy()
+    said[job.anchors.indices[job.anchors.tags < 0]] = False
     return (
         yield from Propagate(
             labels=job.labels,
@@ -165,11 +163,7 @@ def _evidence(
     dataset, tags = job.dataset, job.anchors.tags
     part = measured_split(dataset, job.labels)
     held_out = np.flatnonzero((dataset.split == part) & (job.labels >= 0))
-    old = job.predictions.latents
-    untouched = np.ones(len(dataset), bool)
-    untouched[job.anchors.indices] = False
-    moved = np.linalg.norm(after.latents - old, axis=1)[untouched]
-    size = np.linalg.norm(old, axis=1)[untouched]
+    untouched = ~job.anchors.mask(len(dataset))
     tagged = tags >= 0
     return gather_evidence(
         measured_on=part.name.lower(),
@@ -178,7 +172,7 @@ def _evidence(
         class_names=job.class_names,
         predicted=predicted,
         again=again,
-        drift=float(moved.mean() / max(size.mean(), 1e-12)) if len(moved) else 0.0,
+        drift=mean_drift(job.predictions.latents[untouched], after.latents[untouched]),
         edited=job.anchors.indices[tagged],
         tags=tags[tagged],
     )

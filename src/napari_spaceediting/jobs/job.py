@@ -60,6 +60,27 @@ def run_job(job: Job[R], on_progress: Callable[[Progress], None] | None = None) 
             on_progress(progress)
 
 
+def relayed(
+    steps: Generator[Progress, None, R], change: Callable[[Progress], Progress]
+) -> Generator[Progress, None, R]:
+    """Do work as part of other work, with its progress told otherwise.
+
+    Parameters
+    ----------
+    steps : generator
+        The work.
+    change : callable
+        From its progress to that of the whole.
+    """
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        yield change(progress)
+
+
 class Estimate:
     """Seconds that a job will still take, judged from its progress so far."""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_spaceediting.errors import SpaceEditingError, TrainingFailed
 
@@ -43,6 +46,11 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
+
+
+def tensor_on(device: torch.device, array: NDArray[np.generic]) -> Tensor:
+    """Return an array as a tensor on a device."""
+    return torch.as_tensor(np.ascontiguousarray(array), device=device)
 
 
 @contextmanager

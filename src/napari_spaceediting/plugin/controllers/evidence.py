@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_spaceediting.data.dataset import Split
-from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL
+from napari_spaceediting.editing.evidence import AFTER, BEFORE
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.controllers.gallery import (
     BROKEN,
@@ -124,8 +124,7 @@ class EvidenceController:
 def _row(number: int, past: Round) -> RoundRow:
     evidence = past.evidence
     after = evidence.arms.get(AFTER)
-    reference = CONTROL if CONTROL in evidence.over else BEFORE
-    gain = evidence.over_seeds.get(reference) or evidence.over.get(reference)
+    gain = evidence.gain_over(evidence.reference)
     return RoundRow(
         title=f"Round {number}",
         accuracy_after=after.accuracy if after else None,

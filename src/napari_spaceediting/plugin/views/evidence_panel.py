@@ -477,8 +477,8 @@ def _accuracy_rows(evidence: Evidence) -> list[Interval]:
 def _difference_rows(evidence: Evidence) -> list[Interval]:
     rows = []
     for arm, (name, than) in _DIFFERENCES.items():
-        if arm in evidence.over:
-            difference = evidence.over_seeds.get(arm) or evidence.over[arm]
+        difference = evidence.gain_over(arm)
+        if difference is not None:
             if evidence.seeds > 1:
                 than += f", on average over {evidence.seeds} repetitions"
             tone = "muted"
