@@ -6,7 +6,8 @@ It writes docs/results/editing.md::
 
 A simulated expert edits, in scenarios that `trials` describes; every scenario is
 repeated with other training images, another network and other choices of the expert.
-What is finished is kept in ``--work``, so that an interrupted run goes on.
+What is finished is kept in ``--work``, so that an interrupted run goes on, and the
+document tells of all that is there.
 """
 
 from __future__ import annotations
@@ -17,14 +18,10 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from scipy.stats import t
-
 import common
+from intervals import Runs
 
 SEEDS = {
     "few": 10,
@@ -44,36 +41,6 @@ SEEDS = {
 }
 """Repetitions of each scenario."""
 _QUICK = "quickness"
-
-Runs = dict[str, list[dict[str, float]]]
-"""Figures of every seed, by scenario."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over seeds with Student's 95% interval, of n values."""
-
-    mean: float
-    half: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.2f} ± {self.half:.2f}"
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Return the mean of values with its interval; of a single one it is not known."""
-    n = len(values)
-    if n < 2:
-        return Interval(float(np.mean(values)), float("nan"), n)
-    error = float(np.std(values, ddof=1)) / n**0.5
-    return Interval(float(np.mean(values)), float(t.ppf(0.975, n - 1)) * error, n)
-
-
-def paired(runs: Sequence[dict[str, float]], one: str, other: str) -> Interval:
-    """Return the difference of two figures over the same seeds."""
-    return interval([run[one] - run[other] for run in runs])
-
 
 # Running
 
@@ -103,8 +70,8 @@ def _try(scenario: str, seed: int, work: Path) -> bool:
     return True
 
 
-def run_all(wanted: dict[str, int], work: Path, processes: int) -> Runs:
-    """Run what is not finished yet; return the figures of all."""
+def run_all(wanted: dict[str, int], work: Path, processes: int) -> None:
+    """Run what is not finished yet."""
     work.mkdir(parents=True, exist_ok=True)
     todo = [
         (scenario, seed, work)
@@ -118,14 +85,19 @@ def run_all(wanted: dict[str, int], work: Path, processes: int) -> Runs:
         done = pool.starmap(_try, todo, chunksize=1)
     if not all(done):
         raise SystemExit("Some trials failed, see above: run the same command again.")
-    return {
+
+
+def finished(work: Path) -> Runs:
+    """Return the figures of all that is finished, also by earlier runs."""
+    found = {
         scenario: [
             json.loads(_path(work, scenario, seed).read_text())
-            for seed in range(count)
+            for seed in range(most)
             if _path(work, scenario, seed).exists()
         ]
-        for scenario, count in wanted.items()
+        for scenario, most in SEEDS.items()
     }
+    return {scenario: runs for scenario, runs in found.items() if runs}
 
 
 def _path(work: Path, scenario: str, seed: int) -> Path:
@@ -154,7 +126,8 @@ def main() -> None:
     if options.quick:
         wanted = {_QUICK: 1}
     os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
-    runs = run_all(wanted, options.work, options.processes)
+    run_all(wanted, options.work, options.processes)
+    runs = finished(options.work)
     from report import targets, written
 
     text = written(runs)

@@ -7,7 +7,7 @@ test images.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from napari_spaceediting.data.samples import digits
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.arms import arms_of, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.evidence import AFTER, mean_drift
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
 from napari_spaceediting.editing.guidance import GROUP_SIZE, Proposal, ProposalKind
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.rounds import propagated
 from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
-from napari_spaceediting.jobs.job import Progress, run_job
+from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import state_of
 from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.spec import (
@@ -63,22 +64,10 @@ SECONDS = {
 # Training
 
 
-class _Work:
-    """A generator of progress as a job."""
-
-    name = "trial"
-
-    def __init__(self, steps: Iterator[Progress]) -> None:
-        self._steps = steps
-
-    def run(self) -> Iterator[Progress]:
-        return self._steps
-
-
 def train_arms(
-    begun: Start, job: Retrain, wanted: Sequence[str] = ()
+    begun: Start, job: Retrain, wanted: Sequence[str]
 ) -> tuple[Figures, dict[str, Predictions]]:
-    """Train what a round takes, and arms beside it.
+    """Train some of what a round can take or compare with.
 
     Returns
     -------
@@ -87,17 +76,18 @@ def train_arms(
     predictions : dict of str to Predictions
         By arm, of the session's images.
     """
-    job = replace(job, settings=replace(job.settings, arms=tuple(wanted)))
-    expected = run_job(_Work(expected_classes(job))) if needs_expected(job) else None
-    spoken = run_job(_Work(propagated(job))) if job.settings.propagate else None
+    arms = tuple(arm for arm in wanted if arm != AFTER)
+    job = replace(job, settings=replace(job.settings, arms=arms))
+    expected = finish(expected_classes(job)) if needs_expected(job) else None
+    spoken = finish(propagated(job)) if job.settings.propagate else None
     accuracies, predictions = {}, {}
     for arm in arms_of(job, expected, spoken, job.settings.seed):
-        classifier = run_job(_Work(fine_tune(job, arm, job.settings.seed)))
+        if arm.name not in wanted:
+            continue
+        classifier = finish(fine_tune(job, arm, job.settings.seed))
         accuracies[arm.name] = begun.accuracy(classifier.spec, state_of(classifier))
-        predictions[arm.name] = run_job(
-            _Work(
-                predict(classifier, job.dataset, cache_dir=job.cache_dir, device="cpu")
-            )
+        predictions[arm.name] = finish(
+            predict(classifier, job.dataset, cache_dir=job.cache_dir, device="cpu")
         )
     return accuracies, predictions
 
@@ -105,7 +95,7 @@ def train_arms(
 def retrained(begun: Start, job: Retrain, **settings: object) -> float:
     """Return the accuracy after a round with other settings."""
     job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
-    return train_arms(begun, job)[0]["after"]
+    return train_arms(begun, job, [AFTER])[0][AFTER]
 
 
 def plain_control(begun: Start, job: Retrain, **settings: object) -> float:
@@ -118,10 +108,8 @@ def plain_control(begun: Start, job: Retrain, **settings: object) -> float:
 def drift(
     before: Predictions, after: Predictions, untouched: NDArray[np.bool_]
 ) -> float:
-    """Return the mean relative L2 movement of the latents of untouched images."""
-    old, new = before.latents[untouched], after.latents[untouched]
-    moved = np.linalg.norm(new - old, axis=1).mean()
-    return float(moved / np.linalg.norm(old, axis=1).mean())
+    """Return how far the latents of untouched images have moved."""
+    return mean_drift(before.latents[untouched], after.latents[untouched])
 
 
 # What the expert looks at
@@ -133,6 +121,12 @@ def guided_groups(session: Session, count: int, _round: int) -> list[Proposal]:
     return [p for p in proposals if p.kind is ProposalKind.GROUP][:count]
 
 
+def doubted_groups(session: Session, count: int, _round: int) -> list[Proposal]:
+    """Return the labels that the guidance doubts, those doubted alike together."""
+    proposals = run_job(session.guiding(4 * count))
+    return [p for p in proposals if p.kind is ProposalKind.MISLABELLED][:count]
+
+
 def one_each(choose: Choose) -> Choose:
     """Look only at the first image of each proposal."""
 
@@ -141,6 +135,19 @@ def one_each(choose: Choose) -> Choose:
             replace(proposal, indices=proposal.indices[:1])
             for proposal in choose(session, count, number)
         ]
+
+    return singles
+
+
+def one_by_one(choose: Choose) -> Choose:
+    """Look at all images of the proposals, each by itself."""
+
+    def singles(session: Session, count: int, number: int) -> list[Proposal]:
+        return [
+            replace(proposal, indices=np.array([index]))
+            for proposal in choose(session, count, number)
+            for index in proposal.indices.tolist()
+        ][:count]
 
     return singles
 
@@ -178,9 +185,15 @@ def seconds_of(proposals: Sequence[Proposal]) -> float:
 
 
 def in_rounds(
-    begun: Start, actions: int, choose: Choose, *, slips: float = 0.0
+    begun: Start,
+    actions: int,
+    choose: Choose,
+    *,
+    per_round: int = PER_ROUND,
+    slips: float = 0.0,
+    **settings: object,
 ) -> tuple[dict[int, float], Session, float]:
-    """Let a simulated expert work in rounds of 25 actions, each retrained from.
+    """Let a simulated expert work in rounds, each retrained from, with settings.
 
     Returns
     -------
@@ -198,20 +211,23 @@ def in_rounds(
         np.random.default_rng(session.state.seed),
         slips,
     )
+    session.set_retrain_settings(
+        replace(session.state.retrain, **settings)  # type: ignore[arg-type]
+    )
     accuracies, seconds = {}, 0.0
-    for number in range(actions // PER_ROUND):
+    for number in range(actions // per_round):
         edits = session.edits
-        proposals = choose(session, PER_ROUND, number)
+        proposals = choose(session, per_round, number)
         seconds += seconds_of(proposals)
         homes = session.guiding().homes
         session.replay(
-            expert.work_through(proposals, PER_ROUND, edits.positions, homes)
+            expert.work_through(proposals, per_round, edits.positions, homes)
         )
         result = run_job(session.retraining())
         session.propose(result, run_job(session.remapping(result)))
         session.accept()
         now = Start(session, begun.test)
-        accuracies[(number + 1) * PER_ROUND] = now.now()
+        accuracies[(number + 1) * per_round] = now.now()
     return accuracies, session, seconds
 
 
@@ -313,7 +329,7 @@ def objectives(seed: int, folder: Path) -> Figures:
     figures = {"before": begun.now()}
     session = in_one_go(begun, guided_groups)
     job = session.retraining()
-    found, after = train_arms(begun, job, ARMS)
+    found, after = train_arms(begun, job, [AFTER, *ARMS])
     figures |= found
     untouched = ~session.edits.edited
     for arm, predictions in after.items():
@@ -350,7 +366,7 @@ def depth(seed: int, folder: Path) -> Figures:
     for trainable, title in parts.items():
         job = session.retraining()
         job = replace(job, settings=replace(job.settings, trainable=trainable))
-        found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
+        found, _ = train_arms(begun, job, ["control", "automatic", AFTER, "ceiling"])
         figures |= {f"{title}: {arm}": value for arm, value in found.items()}
         figures[f"{title}: plain control"] = plain_control(begun, job)
     return figures
@@ -370,61 +386,72 @@ def none(seed: int, folder: Path) -> Figures:
 
 
 def noise(seed: int, folder: Path) -> Figures:
-    """Review 200 of 2,500 images, of which 20% have structured wrong labels."""
-    train, test = look_alikes(2500, seed)
-    begun = frozen_start(noisy(train, 0.2, seed), test, seed, folder)
+    """Review doubted ones of 2,500 labels, of which 20% are wrong, in rounds of 50."""
+    begun = _noisy_start(seed, folder)
     truth, given = begun.truth, begun.session.dataset.labels
     figures = {
         "before": begun.now(),
         "wrong labels": 100 * float((given != truth).mean()),
     }
     for name, order in _review_orders(begun).items():
-        for count in (100, 200):
+        for count in (100, REVIEWS):
             found = order[:count]
             share = 100 * float((given[found] != truth[found]).mean())
             figures[f"{name}: wrong among the first {count}"] = share
-    order = _review_orders(begun)["guidance"]
-    for count in (100, REVIEWS):
-        job = _reviewed(begun, order[:count]).retraining()
-        arms = ["control", "relabel", "automatic", "placebo", "ceiling"]
-        found, _ = train_arms(begun, job, arms)
-        figures |= {f"{arm} {count}": value for arm, value in found.items()}
-        untouched = np.ones(len(truth), bool)
-        untouched[job.anchors.indices] = False
-        both = replace(job, settings=replace(job.settings, automatic=True))
-        accuracy, predictions = train_arms(begun, both)
-        figures[f"after with automatic {count}"] = accuracy["after"]
-        figures[f"drift {count}"] = drift(
-            _network(begun.session), predictions["after"], untouched
+    ways = {
+        "single": (one_by_one(doubted_groups), {}),
+        "lasso": (doubted_groups, {}),
+        "lasso with automatic": (doubted_groups, {"automatic": True}),
+    }
+    per_round = REVIEWS // 4
+    for name, (choose, settings) in ways.items():
+        accuracies, ended, seconds = in_rounds(
+            begun, REVIEWS, choose, per_round=per_round, **settings
         )
-        figures[f"plain control {count}"] = plain_control(begun, job)
-    figures["after with propagation 200"] = retrained(
-        begun, job, automatic=True, propagate=True
+        for count in (REVIEWS // 2, REVIEWS):
+            figures[f"{name} {count}"] = accuracies[count]
+        figures[f"{name}: seconds of the expert"] = seconds
+        figures |= {f"{name}: {k}": v for k, v in named(ended, truth).items()}
+    job = _some_edit(begun.session).retraining()
+    for count in (REVIEWS // 2, REVIEWS):
+        steps = job.settings.steps * count // per_round
+        figures[f"plain control {count}"] = plain_control(begun, job, steps=steps)
+        long = replace(job, settings=replace(job.settings, steps=steps))
+        found, _ = train_arms(begun, long, ["control", "automatic", "ceiling"])
+        figures |= {f"{arm} {count}": value for arm, value in found.items()}
+    session = in_one_go(begun, doubted_groups, per_round)
+    job = session.retraining()
+    found, said = train_arms(begun, job, [AFTER, "control", "relabel", "placebo"])
+    figures |= {f"{arm}, at once": value for arm, value in found.items()}
+    figures["with propagation, at once"] = retrained(begun, job, propagate=True)
+    figures["drift"] = drift(
+        _network(begun.session), said[AFTER], ~session.edits.edited
     )
     return figures
 
 
 def noise_deep(seed: int, folder: Path) -> Figures:
-    """Do the same with the whole network, in 12 passes over the images."""
-    train, test = look_alikes(2500, seed)
-    begun = frozen_start(noisy(train, 0.2, seed), test, seed, folder)
-    order = _review_orders(begun)["guidance"]
-    job = _reviewed(begun, order[:REVIEWS]).retraining()
-    settings = replace(job.settings, trainable="all", steps=12 * 2500 // 128)
-    job = replace(job, settings=settings)
+    """Do the same with the whole network, twice 12 passes over the images."""
+    begun = _noisy_start(seed, folder)
+    settings = {"trainable": "all", "steps": 12 * 2500 // 128}
+    accuracies, ended, _ = in_rounds(
+        begun, REVIEWS, doubted_groups, per_round=REVIEWS // 2, **settings
+    )
+    figures = {"before": begun.now(), "lasso": accuracies[REVIEWS]}
+    figures |= named(ended, begun.truth)
+    job = _some_edit(begun.session).retraining()
+    settings["steps"] = 2 * 12 * 2500 // 128
+    job = replace(job, settings=replace(job.settings, **settings))
     found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
-    found["after with automatic"] = retrained(begun, job, automatic=True)
-    found["plain control"] = plain_control(begun, job)
-    return found
+    return {**figures, **found, "plain control": plain_control(begun, job)}
 
 
 def clean(seed: int, folder: Path) -> Figures:
-    """Review 100 right labels that the guidance doubts most."""
+    """Review the 100 groups of right labels that the guidance doubts most."""
     train, test = look_alikes(2500, seed)
     begun = frozen_start(train, test, seed, folder)
-    order = _review_orders(begun)["guidance"][:ACTIONS]
-    job = _reviewed(begun, order).retraining()
-    found, _ = train_arms(begun, job, ["control", "relabel"])
+    job = in_one_go(begun, doubted_groups).retraining()
+    found, _ = train_arms(begun, job, [AFTER, "control", "relabel"])
     return {"before": begun.now(), "plain control": plain_control(begun, job), **found}
 
 
@@ -456,12 +483,10 @@ def pose(seed: int, folder: Path) -> Figures:
         arms = ["control"] if name == "arranged" else []
         settings = replace(job.settings, arms=tuple(arms))
         for arm in arms_of(replace(job, settings=settings), None, None, seed):
-            classifier = run_job(_Work(fine_tune(job, arm, seed)))
-            said = run_job(_Work(predict(classifier, test, cache_dir=folder / "cache")))
+            classifier = finish(fine_tune(job, arm, seed))
+            said = finish(predict(classifier, test, cache_dir=folder / "cache"))
             title = "control" if arm.name == "control" else name
             figures |= {f"{title}: {k}": v for k, v in _order_of(test, said).items()}
-    network = begun.session.shown.network
-    assert network is not None
     return figures
 
 
@@ -471,7 +496,7 @@ def quickness(seed: int, folder: Path) -> Figures:
     job = in_one_go(begun, guided_groups).retraining()
     retrained(begun, job)  # what is cached, is cached
     begin = time.process_time()
-    run_job(_Work(fine_tune(job, arms_of(job, None, None, seed)[0], seed)))
+    finish(fine_tune(job, arms_of(job, None, None, seed)[0], seed))
     retraining = time.process_time() - begin
     latents = _network(begun.session).latents
     begin = time.process_time()
@@ -541,6 +566,11 @@ def _few_start(seed: int, folder: Path, unlabelled: int = 2000) -> Start:
     train, test = look_alikes(100 + unlabelled, seed)
     train = train.keep_labels(20, np.random.default_rng(seed))
     return frozen_start(train, test, seed, folder)
+
+
+def _noisy_start(seed: int, folder: Path) -> Start:
+    train, test = look_alikes(2500, seed)
+    return frozen_start(noisy(train, 0.2, seed), test, seed, folder)
 
 
 def _small(
@@ -630,37 +660,16 @@ def _clusters_named(begun: Start, count: int) -> float:
 
 
 def _review_orders(begun: Start) -> dict[str, NDArray[np.int64]]:
-    """Return labelled images in the order in which each rule would review them."""
+    """Return labelled images in the order in which each rule would show them."""
     session = begun.session
     n = len(session.dataset)
-    proposals = run_job(session.guiding(2 * REVIEWS))
-    wrong = [p.indices[0] for p in proposals if p.kind is ProposalKind.MISLABELLED]
+    shown = doubted_groups(session, REVIEWS, 0)
     best = np.sort(_network(session).probabilities, axis=1)
     return {
-        "guidance": np.array(wrong[:REVIEWS], np.int64),
-        "margin": np.argsort(best[:, -1] - best[:, -2])[:REVIEWS],
-        "random": np.random.default_rng(session.state.seed).permutation(n)[:REVIEWS],
+        "guidance": np.concatenate([proposal.indices for proposal in shown]),
+        "margin": np.argsort(best[:, -1] - best[:, -2]),
+        "random": np.random.default_rng(session.state.seed).permutation(n),
     }
-
-
-def _reviewed(begun: Start, order: NDArray[np.int64]) -> Session:
-    """Let the expert decide images one by one."""
-    session = Session(begun.session.state, begun.session.cache_dir)
-    expert = SimulatedExpert(
-        begun.truth, session.edits.class_names, np.random.default_rng(0)
-    )
-    homes, positions = session.guiding().homes, session.edits.positions
-    session.replay(
-        [
-            expert.decide(
-                Proposal(ProposalKind.MISLABELLED, order[[row]], "", None, None, 0.0),
-                positions,
-                homes,
-            )
-            for row in range(len(order))
-        ]
-    )
-    return session
 
 
 def _order_of(test: ImageDataset, said: Predictions) -> Figures:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_spaceediting.editing.answers import ProposalKind
@@ -36,6 +36,11 @@ def propose(window, kind, images, tag, signs=()) -> None:
     window.editor.open_section("guidance")
     proposal = Proposal(kind, np.array(images), "Why not?", tag, None, 1.0, signs)
     window.bench.review._take([proposal])
+
+
+def picture(panel, place: int) -> QPoint:
+    """Return where the picture of an image of the proposal is."""
+    return panel._pictures._places()[place].center().toPoint()
 
 
 @pytest.fixture
@@ -121,3 +126,38 @@ def test_what_could_not_be_applied_was_not_answered(window, unlabelled):
     window.bench.review.answer("yes")
     assert not window.session.state.answers
     assert window.bench.review.proposal is not None
+
+
+def test_what_does_not_belong_is_left_out(window, unlabelled):
+    propose(window, GROUP, unlabelled[:4], "2")
+    panel = window.editor.guidance
+    QTest.mouseClick(panel._pictures, LEFT, pos=picture(panel, 1))
+    QTest.keyClick(panel, "3")
+    assert panel._action.text() == "Name 2 of these 4 2"
+    assert window.desk.selected.tolist() == [unlabelled[0], unlabelled[3]]
+    QTest.keyClick(panel, "3")
+    window.key("y")
+    (edit,) = window.session.state.log.done
+    assert edit.indices.tolist() == [unlabelled[0], *unlabelled[2:4]]
+    assert learnt(window) == "You agreed with 1 of 1 groups."
+
+
+def test_one_image_of_a_group_has_to_stay(window, unlabelled):
+    propose(window, GROUP, unlabelled[:2], "2")
+    for number in "12":
+        QTest.keyClick(window.editor.guidance, number)
+    window.key("y")
+    (edit,) = window.session.state.log.done
+    assert edit.indices.tolist() == [unlabelled[1]]
+
+
+def test_no_to_labels_doubted_together_confirms_those_that_stay(window):
+    labels = window.session.edits.labels
+    same = window.movable[labels[window.movable] == 4][:3]
+    propose(window, MISLABELLED, same, "2", (0.9, 0.8, 0.7))
+    QTest.keyClick(window.editor.guidance, "2")
+    window.key("n")
+    (edit,) = window.session.state.log.done
+    assert isinstance(edit, Pin)
+    assert edit.indices.tolist() == [same[0], same[2]]
+    assert edit.tag == window.session.edits.class_names[4]

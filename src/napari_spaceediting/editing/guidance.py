@@ -132,12 +132,15 @@ class Guide:
         )
 
     def _mislabelled(self) -> list[Proposal]:
-        """Return labelled images whose label is doubted.
+        """Return labelled images whose label is doubted, in groups of the same doubt.
 
         There are three signs, each taken as the rank among the labels: a small area
         under the margin (Pleiss et al. 2020), and by how much another class than the
         given one is likelier to the network, and among the nearest latent neighbours.
-        `suspicion` weighs them.
+        `suspicion` weighs them. Images with the same label that the network takes for
+        the same other class, and that look alike to it, are proposed together: one
+        answer corrects them all, and the mean over them finds wrong labels more
+        surely than a single image.
         """
         at = self._open(ProposalKind.MISLABELLED, self.labels >= 0)
         trained = np.flatnonzero((self.labels >= 0) & ~self.held_out)
@@ -156,26 +159,50 @@ class Guide:
         )
         signs = np.stack([1 - _ranks(values) for values in reassuring], axis=1)
         suspected = suspicion(signs, self.answers)
-        doubted = votes.argmax(axis=1)
-        worth = (doubted != given) & (probabilities.argmax(axis=1) != given)
+        worth = np.flatnonzero(
+            (probabilities.argmax(axis=1) != given) & (votes.argmax(axis=1) != given)
+        )
+        seen = (probabilities + votes).argmax(axis=1)
+        worth = worth[np.argsort(-suspected[worth], kind="stable")]
+        worth = worth[: 4 * GROUP_SIZE * self.n_proposals]
+        doubts = given[worth] * len(self.class_names) + seen[worth]
+        groups = [
+            worth[group]
+            for group in _alike(self.predictions.latents[at[worth]], doubts)
+        ]
         return self._spread(
             [
                 self._proposal(
                     ProposalKind.MISLABELLED,
-                    at[[row]],
-                    int(doubted[row]),
-                    float(suspected[row]),
-                    f"{round(votes[row, doubted[row]] * NEIGHBOURS)} of its "
-                    f"{NEIGHBOURS} most similar images are "
-                    f"{self.class_names[doubted[row]]}; labelled "
-                    f"{self.class_names[given[row]]}; network "
-                    f"{probabilities[row, doubted[row]]:.2f} for "
-                    f"{self.class_names[doubted[row]]}.",
-                    tuple(signs[row].tolist()),
+                    at[group],
+                    int(seen[group[0]]),
+                    float(suspected[group].mean()),
+                    self._doubt(at[group], seen[group[0]], votes[group]),
+                    tuple(signs[group].mean(axis=0).tolist()),
                 )
-                for row in np.argsort(-suspected, kind="stable")
-                if worth[row]
+                for group in sorted(groups, key=lambda group: -suspected[group].mean())
             ]
+        )
+
+    def _doubt(
+        self, group: NDArray[np.int64], seen: np.int64, votes: NDArray[np.float32]
+    ) -> str:
+        """Say why the labels of some images are doubted that the network sees as one.
+
+        Votes, (n, C), are the shares of classes among the images nearest to each.
+        """
+        given = self.class_names[self.labels[group[0]]]
+        other = self.class_names[seen]
+        near = votes[:, seen].mean()
+        if len(group) > 1:
+            return (
+                f"{len(group)} images labelled {given} that the network takes for "
+                f"{other}; so are {near:.0%} of the images most similar to them."
+            )
+        said = self.predictions.probabilities[group[0], seen]
+        return (
+            f"{round(near * NEIGHBOURS)} of its {NEIGHBOURS} most similar images are "
+            f"{other}; labelled {given}; network {said:.2f} for {other}."
         )
 
     def _groups(self) -> list[Proposal]:
@@ -369,6 +396,37 @@ class Guide:
             np.flatnonzero(~self.held_out),
             len(self.class_names),
         )
+
+
+def _alike(
+    latents: NDArray[np.float32], kinds: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """Put each image together with the nearest of its kind, at most `GROUP_SIZE`.
+
+    Parameters
+    ----------
+    latents : (n, D) float32 array
+        Of the images, in the order in which they may gather others.
+    kinds : (n,) int64 array
+        Only images of the same kind come together.
+
+    Returns
+    -------
+    list of (k,) int64 arrays
+        Rows; every row is in one of them, the one that gathered first.
+    """
+    free = np.ones(len(latents), bool)
+    groups = []
+    for row in range(len(latents)):
+        if not free[row]:
+            continue
+        free[row] = False
+        like = np.flatnonzero(free & (kinds == kinds[row]))
+        away = np.linalg.norm(latents[like] - latents[row], axis=1)
+        nearest_ones = like[np.argsort(away, kind="stable")[: GROUP_SIZE - 1]]
+        free[nearest_ones] = False
+        groups.append(np.array([row, *nearest_ones]))
+    return groups
 
 
 def _margins(

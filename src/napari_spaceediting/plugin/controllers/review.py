@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
 from napari_spaceediting.editing.edits import Pin, name_images
@@ -54,10 +55,12 @@ class ReviewController:
         self._queue: list[Proposal] = []
         self._at = 0
         self._decided: set[int] = set()
+        self._left_out: frozenset[int] = frozenset()
         panel = editor.guidance
         panel.refresh_requested.connect(self.find)
         panel.answered.connect(self.answer)
         panel.moved.connect(self._step)
+        panel.toggled.connect(self._toggle)
         desk.session_changed.connect(self.clear)
         desk.rounds_changed.connect(self.clear)
         for signal in (desk.session_changed, desk.edits_changed, desk.shown_changed):
@@ -95,9 +98,8 @@ class ReviewController:
         """Remember the decision on the proposal at hand, and go on."""
         session = self._desk.session
         assert session is not None
-        session.answer(
-            Answer(proposal.kind, proposal.indices, accepted, proposal.signs)
-        )
+        at = self._meant(proposal)
+        session.answer(Answer(proposal.kind, at, accepted, proposal.signs))
         self._show_learnt()
         self._decided.add(self._at)
         self._step(1)
@@ -110,7 +112,7 @@ class ReviewController:
         """
         session = self._desk.session
         assert session is not None
-        at = proposal.indices
+        at = self._meant(proposal)
 
         def settle() -> None:
             agrees = proposal.tag is None
@@ -129,7 +131,7 @@ class ReviewController:
             return False
         return self._map.apply(
             name_images(
-                proposal.indices,
+                self._meant(proposal),
                 proposal.tag,
                 session.edits.positions,
                 proposal.place,
@@ -143,13 +145,28 @@ class ReviewController:
         label = int(session.edits.labels[proposal.indices[0]])
         if proposal.kind is ProposalKind.MISLABELLED and label >= 0:
             return self._map.apply(
-                Pin(proposal.indices, session.edits.class_names[label])
+                Pin(self._meant(proposal), session.edits.class_names[label])
             )
         return True
 
+    def _meant(self, proposal: Proposal) -> NDArray[np.int64]:
+        """Return the images of the proposal at hand that are not left out."""
+        kept = [p for p in range(len(proposal.indices)) if p not in self._left_out]
+        return proposal.indices[kept]
+
+    def _toggle(self, place: int) -> None:
+        """Leave an image of the proposal out, or take it back; one has to stay."""
+        proposal = self.proposal
+        if proposal is None:
+            return
+        left_out = self._left_out ^ {place}
+        if len(left_out) < len(proposal.indices):
+            self._left_out = left_out
+            self._show_at_hand(proposal)
+
     def _take(self, queue: list[Proposal], show: bool = True) -> None:
         self._queue, self._at = queue, 0
-        self._decided = set()
+        self._decided, self._left_out = set(), frozenset()
         images = [proposal.indices for proposal in queue]
         self._gallery.proposed = np.concatenate([*images, np.empty(0, np.int64)])
         self._show(select=show)
@@ -159,17 +176,24 @@ class ReviewController:
 
     def _step(self, by: int) -> None:
         self._at = int(np.clip(self._at + by, 0, len(self._queue)))
+        self._left_out = frozenset()
         self._show()
 
     def _show(self, select: bool = True) -> None:
         panel, proposal = self._editor.guidance, self.proposal
         panel.show_counts(len(self._decided), len(self._queue))
-        panel.show_proposal(None if proposal is None else self._card(proposal))
         count = f"{self._at + 1} of {len(self._queue)}" if proposal else ""
         self._editor.set_status(GUIDANCE, count, ACTIVE if proposal else TODO)
         self._show_arrow(proposal)
-        if select and proposal is not None:
-            self._desk.select(proposal.indices)
+        if proposal is None:
+            panel.show_proposal(None)
+        else:
+            self._show_at_hand(proposal, select)
+
+    def _show_at_hand(self, proposal: Proposal, select: bool = True) -> None:
+        self._editor.guidance.show_proposal(self._card(proposal))
+        if select:
+            self._desk.select(self._meant(proposal))
 
     def _show_learnt(self) -> None:
         """Say how often the user agreed so far."""
@@ -180,8 +204,10 @@ class ReviewController:
             self._editor.guidance.show_learnt(summarise(session.answers))
 
     def _card(self, proposal: Proposal) -> ProposalCard:
-        n = len(proposal.indices)
+        n, meant = len(proposal.indices), len(self._meant(proposal))
         these = "it" if n == 1 else f"these {n}"
+        if meant < n:
+            these = f"{meant} of these {n}"
         if proposal.tag is None:
             action = "Name their class"
         elif proposal.place is None:
@@ -199,6 +225,7 @@ class ReviewController:
                 None if thumbnails is None else thumbnails[proposal.indices[:_SHOWN]]
             ),
             yes_reason="" if proposal.tag else "No class is known yet: use Elsewhere.",
+            left_out=self._left_out,
         )
 
     def _show_arrow(self, proposal: Proposal | None) -> None:

@@ -9,8 +9,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtGui import (
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from qtpy.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -77,6 +84,8 @@ class ProposalCard:
         Pictures of the images.
     yes_reason : str
         Why Yes cannot be answered; "" if it can.
+    left_out : frozenset of int
+        Positions of the images that the answer shall leave out.
     """
 
     position: int
@@ -86,6 +95,7 @@ class ProposalCard:
     action: str
     thumbnails: NDArray[np.uint8] | None = field(default=None, repr=False)
     yes_reason: str = ""
+    left_out: frozenset[int] = frozenset()
 
 
 class GuidancePanel(QWidget):
@@ -108,6 +118,8 @@ class GuidancePanel(QWidget):
     """"yes", "no", "unsure" or "elsewhere"."""
     moved = Signal(int)
     """-1 for the previous proposal, +1 for the next one."""
+    toggled = Signal(int)
+    """Position of an image that is to be left out, or taken back."""
 
     def __init__(
         self,
@@ -150,6 +162,7 @@ class GuidancePanel(QWidget):
         self._title, self._reason, self._action = (word_label() for _ in range(3))
         self._action.setToolTip("What Yes does")
         self._pictures = _Pictures(palette)
+        self._pictures.clicked.connect(self.toggled)
         self._frame = QFrame()
         self._frame.setObjectName("ProposalCard")
         # A single picture stands beside the reason, several above it.
@@ -244,7 +257,7 @@ class GuidancePanel(QWidget):
             self._title.setText(f"{card.position} of {card.count} · {card.title}")
             self._reason.setText(card.reason)
             set_text(self._action, card.action)
-            self._pictures.show_pictures(card.thumbnails)
+            self._pictures.show_pictures(card.thumbnails, card.left_out)
             self._beside.setDirection(
                 QBoxLayout.Direction.LeftToRight
                 if self._pictures.is_single
@@ -313,6 +326,10 @@ class GuidancePanel(QWidget):
             if plain and event.text().upper() == key and button.isVisible():
                 button.click()
                 return
+        number = event.text()
+        if plain and number in self._pictures.numbers:
+            self.toggled.emit(int(number) - 1)
+            return
         super().keyPressEvent(event)
 
     def _style_buttons(self) -> None:
@@ -331,12 +348,18 @@ class GuidancePanel(QWidget):
 class _Pictures(QWidget):
     """The images of a proposal in even rows; a single one is shown larger."""
 
+    clicked = Signal(int)
+    """Position of an image of a group."""
+
     _GAP = 4
     _IN_ONE_ROW = 5
+    _FAINT = 0.2
+    """Opacity of what is left out."""
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self._thumbnails: NDArray[np.uint8] = np.empty((0, 1, 1, 3), np.uint8)
+        self._left_out: frozenset[int] = frozenset()
         self.setAccessibleName("Images of the proposal")
         self.set_theme(palette)
 
@@ -349,8 +372,22 @@ class _Pictures(QWidget):
         apply_font(self, palette)
         self._fit()
 
-    def show_pictures(self, thumbnails: NDArray[np.uint8] | None) -> None:
+    @property
+    def numbers(self) -> list[str]:
+        """The keys of the images: 1 for the first, to 9; none for a single image."""
+        count = len(self._thumbnails)
+        return [] if self.is_single else [str(n + 1) for n in range(min(count, 9))]
+
+    def show_pictures(
+        self, thumbnails: NDArray[np.uint8] | None, left_out: frozenset[int]
+    ) -> None:
         self._thumbnails = self._thumbnails[:0] if thumbnails is None else thumbnails
+        self._left_out = left_out
+        self.setToolTip(
+            ""
+            if self.is_single
+            else f"Click what does not belong, or press 1 to {len(self._thumbnails)}"
+        )
         self.setVisible(len(self._thumbnails) > 0)
         self.setSizePolicy(
             QSizePolicy.Policy.Fixed
@@ -388,22 +425,48 @@ class _Pictures(QWidget):
         super().resizeEvent(event)
         self._fit()
 
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def _places(self) -> list[QRectF]:
+        """Return where the images go that there is room for."""
         rows, per_row, side = self._layout()
         count, room = len(self._thumbnails), rows * per_row
         shown = count if count <= room else room - 1
         pitch = side + self._GAP
-        for place, thumbnail in enumerate(self._thumbnails[:shown]):
-            line, at = divmod(place, per_row)
-            pixmap = rounded_pixmap(thumbnail, side, 4, self.devicePixelRatioF())
-            painter.drawPixmap(QPointF(at * pitch, line * pitch), pixmap)
-        if count > shown:
-            line, at = divmod(shown, per_row)
+        places = (divmod(place, per_row) for place in range(shown))
+        return [QRectF(at * pitch, line * pitch, side, side) for line, at in places]
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        if event is None or self.is_single:
+            return
+        for place, rect in enumerate(self._places()):
+            if rect.contains(event.position()):
+                self.clicked.emit(place)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        places = self._places()
+        for place, rect in enumerate(places):
+            left_out = place in self._left_out
+            painter.setOpacity(self._FAINT if left_out else 1)
+            pixmap = rounded_pixmap(
+                self._thumbnails[place], int(rect.width()), 4, self.devicePixelRatioF()
+            )
+            painter.drawPixmap(rect.topLeft(), pixmap)
+            if left_out:
+                painter.setOpacity(1)
+                painter.setPen(QPen(to_qcolor(self._palette.text), 2))
+                inset = rect.width() / 3
+                cross = rect.adjusted(inset, inset, -inset, -inset)
+                painter.drawLine(cross.topLeft(), cross.bottomRight())
+                painter.drawLine(cross.topRight(), cross.bottomLeft())
+        hidden = len(self._thumbnails) - len(places)
+        if hidden:
+            _, per_row, side = self._layout()
+            line, at = divmod(len(places), per_row)
+            pitch = side + self._GAP
             painter.setPen(to_qcolor(self._palette.muted))
             painter.drawText(
                 QRectF(at * pitch, line * pitch, side, side),
                 Qt.AlignmentFlag.AlignCenter,
-                f"+{count - shown}",
+                f"+{hidden}",
             )
