@@ -18,6 +18,7 @@ from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.data.steps import finish
+from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.arms import arms_of, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.evidence import AFTER, mean_drift
@@ -139,6 +140,13 @@ def one_each(choose: Choose) -> Choose:
     return singles
 
 
+def with_second_looks(session: Session, count: int, _round: int) -> list[Proposal]:
+    """Return the groups of the guidance, and earlier answers to look at again."""
+    proposals = run_job(session.guiding(4 * count))
+    kinds = ProposalKind.GROUP, ProposalKind.SECOND_LOOK
+    return [p for p in proposals if p.kind in kinds][:count]
+
+
 def one_by_one(choose: Choose) -> Choose:
     """Look at all images of the proposals, each by itself."""
 
@@ -223,6 +231,11 @@ def in_rounds(
         session.replay(
             expert.work_through(proposals, per_round, edits.positions, homes)
         )
+        for proposal in proposals:
+            if proposal.kind is ProposalKind.SECOND_LOOK:
+                at = proposal.indices
+                changed = (session.edits.labels[at] != edits.labels[at]).any()
+                session.answer(Answer(proposal.kind, at, bool(changed)))
         result = run_job(session.retraining())
         session.propose(result, run_job(session.remapping(result)))
         session.accept()
@@ -309,14 +322,20 @@ def careless(seed: int, folder: Path) -> Figures:
     """Do the same with an expert of whose moves 0, 10 and 20% are wrong."""
     begun = _few_start(seed, folder)
     figures = {}
+    ways = {"once": guided_groups, "second looks": with_second_looks}
     for percent in (0, 10, 20):
-        accuracies, ended, _ = in_rounds(
-            begun, ACTIONS, guided_groups, slips=percent / 100
-        )
-        figures[f"{percent}% wrong"] = accuracies[ACTIONS]
-        figures[f"{percent}% wrong: named right"] = named(ended, begun.truth)[
-            "named right"
-        ]
+        for name, choose in ways.items():
+            accuracies, ended, _ = in_rounds(
+                begun, ACTIONS, choose, slips=percent / 100
+            )
+            title = f"{percent}% wrong, {name}"
+            figures[title] = accuracies[ACTIONS]
+            figures |= {
+                f"{title}: {k}": v for k, v in named(ended, begun.truth).items()
+            }
+            looks = [answer.accepted for answer in ended.state.answers]
+            figures[f"{title}: looks"] = float(len(looks))
+            figures[f"{title}: changes"] = float(sum(looks))
     steps = RetrainSettings().steps * ACTIONS // PER_ROUND
     job = _some_edit(begun.session).retraining()
     figures["plain control"] = plain_control(begun, job, steps=steps)

@@ -25,6 +25,7 @@ class ProposalKind(StrEnum):
     GROUP = "group"
     AMBIGUOUS = "ambiguous"
     ISOLATED = "isolated"
+    SECOND_LOOK = "second look"
 
 
 _NOUNS = {
@@ -32,6 +33,7 @@ _NOUNS = {
     ProposalKind.MISLABELLED: "labels",
     ProposalKind.AMBIGUOUS: "doubts",
     ProposalKind.ISOLATED: "odd images",
+    ProposalKind.SECOND_LOOK: "second looks",
 }
 
 

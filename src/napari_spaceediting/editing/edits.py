@@ -154,8 +154,9 @@ class EditState:
         Map coordinates after the edits.
     kinds : (N,) int8 array
         `EditKind` of every image.
-    tagged : (N,) bool array
-        Images whose class, or whose having none, an edit has said.
+    named_by : (N,) int64 array
+        Number of the edit that has said the class of an image, or that it has none;
+        -1 where none has.
     spared : (N,) bool array
         Images that no edit of another image shall speak for.
     """
@@ -164,8 +165,14 @@ class EditState:
     labels: NDArray[np.int64]
     positions: NDArray[np.float32]
     kinds: NDArray[np.int8]
-    tagged: NDArray[np.bool_]
+    named_by: NDArray[np.int64]
     spared: NDArray[np.bool_]
+
+    @property
+    def tagged(self) -> NDArray[np.bool_]:
+        """Images whose class, or whose having none, an edit has said: an (N,) mask."""
+        tagged: NDArray[np.bool_] = self.named_by >= 0
+        return tagged
 
     @property
     def edited(self) -> NDArray[np.bool_]:
@@ -197,7 +204,7 @@ def fold(
     start_labels, start_positions = labels, positions
     labels, positions = labels.copy(), positions.copy()
     kinds = np.zeros(len(labels), np.int8)
-    tagged = np.zeros(len(labels), bool)
+    named_by = np.full(len(labels), -1)
     spared = np.zeros(len(labels), bool)
 
     def class_of(tag: str | None) -> int:
@@ -218,25 +225,26 @@ def fold(
             positions[at] = edit.end
             if edit.tag is not None:
                 labels[at] = class_of(edit.tag)
-                tagged[at] = True
+                named_by[at] = number
             elif not arranged:
-                labels[at[~tagged[at]]] = UNLABELLED
+                labels[at[named_by[at] < 0]] = UNLABELLED
         elif isinstance(edit, Pin):
             kinds[at] = EditKind.PINNED
             labels[at] = class_of(edit.tag)
-            tagged[at] = True
+            named_by[at] = number
         elif isinstance(edit, Relabel):
             kinds[at] = EditKind.RELABELLED
             labels[at] = class_of(edit.tag)
-            tagged[at] = True
+            named_by[at] = number
         elif isinstance(edit, Spare):
             spared[at] = True
         else:
             kinds[at] = EditKind.NONE
-            tagged[at] = spared[at] = False
+            named_by[at] = -1
+            spared[at] = False
             labels[at] = start_labels[at]
             positions[at] = start_positions[at]
-    return EditState(tuple(names), labels, positions, kinds, tagged, spared)
+    return EditState(tuple(names), labels, positions, kinds, named_by, spared)
 
 
 def withdrawn(edits: Sequence[Edit]) -> set[int]:

@@ -103,14 +103,8 @@ class Session:
         """
         if self._folded is None:
             shown = self.shown
-            if shown.map is None:
-                raise SessionError("There is no map yet: train a network first.")
-            self._folded = fold(
-                () if self._state.proposal else self._state.log.done,
-                shown.labels,
-                shown.map.coordinates,
-                shown.class_names,
-            )
+            done = () if self._state.proposal else self._state.log.done
+            self._folded = _folded(done, shown)
         return self._folded
 
     @property
@@ -272,6 +266,23 @@ class Session:
         others = [old for old in self._state.answers if not old.repeats(answer)]
         self._state = replace(self._state, answers=(*others, answer))
 
+    @property
+    def named_by(self) -> NDArray[np.int64]:
+        """Number of the edit that has named an image's class, (N,); -1 where none has.
+
+        Counted through all accepted rounds and the open edits.
+        """
+        named_by, before = np.full(len(self.dataset), -1), 0
+        accepted = [
+            (past.edits, _folded(past.edits, past.before))
+            for past in self._state.rounds
+            if past.status is RoundStatus.ACCEPTED
+        ]
+        for edits, state in [*accepted, (self._state.log.done, self.edits)]:
+            named_by = np.where(state.tagged, before + state.named_by, named_by)
+            before += len(edits)
+        return named_by
+
     def guiding(self, n_proposals: int = 50) -> Guide:
         """Prepare to rank what is worth looking at next."""
         network, edits = self._network(), self.edits
@@ -280,6 +291,7 @@ class Session:
             labels=edits.labels,
             settled=edits.edited | self.shown.confirmed | self.dataset.held_out,
             held_out=self.dataset.held_out,
+            named_by=self.named_by,
             predictions=network.predictions,
             margins=network.margins,
             positions=edits.positions,
@@ -526,6 +538,12 @@ def new_session(
         seed=seed,
     )
     return Session(state, cache_dir)
+
+
+def _folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
+    if start.map is None:
+        raise SessionError("There is no map yet: train a network first.")
+    return fold(edits, start.labels, start.map.coordinates, start.class_names)
 
 
 def _map_of(result: MapResult) -> Map:
