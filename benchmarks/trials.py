@@ -475,7 +475,7 @@ def clean(seed: int, folder: Path) -> Figures:
 
 
 def pose(seed: int, folder: Path) -> Figures:
-    """Arrange 100 heads, of three classes, by the angle that they face."""
+    """Arrange heads, of three classes, by the angle that they face."""
     train, test = split_off(finish(render_poses(4000, 80, seed=seed)))
     begun = start(
         train,
@@ -485,28 +485,44 @@ def pose(seed: int, folder: Path) -> Figures:
         seed,
         folder / "cache",
     )
-    rng = np.random.default_rng(seed)
+    yaw, rng = train.columns["yaw"], np.random.default_rng(seed)
+    chosen = rng.permutation(len(train))
+    # The expert reads an angle to 5 degrees.
+    read = yaw[chosen] + rng.normal(0, 5, len(chosen))
     figures = {}
-    at = rng.choice(len(train), 100, replace=False)
-    # The expert reads an angle to 5 degrees and lays the images on a line.
-    read = train.columns["yaw"][at] + rng.normal(0, 5, len(at))
-    for name, along in {"arranged": read, "placebo": rng.permutation(read)}.items():
+    for title, (count, trainable, shuffled) in ARRANGEMENTS.items():
+        at, along = chosen[:count], read[:count]
         session = Session(begun.session.state, begun.session.cache_dir)
-        positions = session.edits.positions
-        line = (
-            np.c_[along / 75, np.zeros(len(at))] * np.ptp(positions, axis=0).max() / 2
-        )
-        place = (positions.mean(axis=0) + line).astype(np.float32)
-        session.apply(Move(at, positions[at], place, Intent.ARRANGE))
+        place = _on_a_line(session, rng.permutation(along) if shuffled else along)
+        session.apply(Move(at, session.edits.positions[at], place, Intent.ARRANGE))
         job = session.retraining()
-        arms = ["control"] if name == "arranged" else []
-        settings = replace(job.settings, arms=tuple(arms))
-        for arm in arms_of(replace(job, settings=settings), None, None, seed):
+        settings = replace(job.settings, trainable=trainable, arms=("control",))
+        job = replace(job, settings=settings)
+        for arm in arms_of(job, None, None, seed):
             classifier = finish(fine_tune(job, arm, seed))
             said = finish(predict(classifier, test, cache_dir=folder / "cache"))
-            title = "control" if arm.name == "control" else name
-            figures |= {f"{title}: {k}": v for k, v in _order_of(test, said).items()}
+            name = title if arm.name == AFTER else f"{title}, control"
+            figures |= {f"{name}: {k}": v for k, v in _order_of(test, said).items()}
     return figures
+
+
+ARRANGEMENTS: dict[str, tuple[int, Trainable, bool]] = {
+    "100 arranged": (100, "head", False),
+    "100 at random": (100, "head", True),
+    "100 arranged, last block": (100, "last_block", False),
+    "100 arranged, whole network": (100, "all", False),
+    "400 arranged": (400, "head", False),
+}
+"""How many images are arranged, what trains, and whether the angles are shuffled."""
+
+
+def _on_a_line(session: Session, along: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return places on a line across the middle of the map, by angle."""
+    positions = session.edits.positions
+    half = np.ptp(positions, axis=0).max() / 2
+    offsets = np.c_[along / 75, np.zeros(len(along))] * half
+    places: NDArray[np.float32] = (positions.mean(axis=0) + offsets).astype(np.float32)
+    return places
 
 
 def quickness(seed: int, folder: Path) -> Figures:
