@@ -414,19 +414,10 @@ def _traverse(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     from napari_spaceediting.traversal.export import write_traversal
-    from napari_spaceediting.traversal.job import Traverse
-    from napari_spaceediting.traversal.sets import sets_of_classes
     from napari_spaceediting.traversal.settings import TraverseSettings
 
     session = _session(options)
-    dataset, edits, network = session.dataset, session.edits, session.shown.network
-    assert network is not None, "where there is a map there is a network"
-    if options.to not in edits.class_names:
-        raise SessionError(
-            f'There is no class "{options.to}": choose one of '
-            f"{', '.join(edits.class_names)}."
-        )
-    target = edits.class_names.index(options.to)
+    dataset = session.dataset
     index_of = {str(name): at for at, name in enumerate(dataset.ids)}
     wanted = list(dict.fromkeys(options.images))
     unknown = [name for name in wanted if name not in index_of]
@@ -435,29 +426,17 @@ def _traverse(options: argparse.Namespace) -> dict[str, Any]:
             f'There is no image "{unknown[0]}" in {dataset.name}: give ids as the '
             "command guide lists them."
         )
-    sets, sources = sets_of_classes(
+    job = session.traversing(
         np.array([index_of[name] for name in wanted]),
-        target,
-        labels=edits.labels,
-        held_out=dataset.held_out,
-        probabilities=network.predictions.probabilities,
+        options.to,
+        TraverseSettings(
+            method=options.method,
+            seed=session.state.seed,
+            device=session.state.train.device,
+        ),
     )
-    traversal = _run(
-        Traverse(
-            dataset,
-            network.spec,
-            network.state,
-            sets,
-            TraverseSettings(
-                method=options.method,
-                seed=session.state.seed,
-                device=session.state.train.device,
-            ),
-        )
-    )
-    values = write_traversal(
-        traversal, dataset, sources, target, edits.class_names, options.out
-    )
+    traversal = _run(job)
+    values = write_traversal(traversal, job, session.edits.class_names, options.out)
     for note in traversal.notes:
         print(f"Beware: {note}")
     for entry in values["images"]:

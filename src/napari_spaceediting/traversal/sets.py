@@ -107,7 +107,7 @@ class TraversalSets:
             if size < FEWEST:
                 raise TraversalError(
                     f"The {name} has {size} images, but it takes at least {FEWEST}: "
-                    "label more images of that kind."
+                    "label or choose more images of that kind."
                 )
         return tuple(
             f"The {name} has only {size} images: the result may show those images "
@@ -162,15 +162,12 @@ def sets_of_classes(
         If the class of an image is not known, or is the target's already.
     """
     moved = np.asarray(images, np.int64)
-    classes = labels[moved]
-    unknown = np.flatnonzero(classes < 0)
-    if len(unknown) and not probabilities.shape[1]:
+    classes = _classes_of(moved, labels, probabilities)
+    if (classes < 0).any():
         raise TraversalError(
-            f"{len(unknown)} of the images have no class to move away from: label "
-            "them, or train the network with labels first."
+            f"{int((classes < 0).sum())} of the images have no class to move away "
+            "from: label them, or train the network with labels first."
         )
-    if len(unknown):
-        classes[unknown] = probabilities[moved[unknown]].argmax(axis=1)
     if (classes == target).any():
         raise TraversalError(
             f"{int((classes == target).sum())} of the images are of the target's class "
@@ -182,3 +179,56 @@ def sets_of_classes(
     }
     sources = tuple(members[kind] for kind in classes.tolist())
     return TraversalSets(moved, sources, members[target]), classes
+
+
+def sets_of_group(
+    images: Sequence[int] | Indices,
+    group: Sequence[int] | Indices,
+    *,
+    labels: Indices,
+    held_out: NDArray[np.bool_],
+    probabilities: NDArray[np.float32],
+) -> tuple[TraversalSets, Indices]:
+    """Choose the sets for moving images to a group of images.
+
+    Each image moves away from the labelled images of its class that are neither held
+    out nor in the group; where no class is known, from those that are moved with it.
+
+    Parameters
+    ----------
+    images : (n,) int
+        Dataset indices.
+    group : (M,) int
+        Dataset indices of the images to move to.
+    labels, held_out, probabilities : arrays
+        As for `sets_of_classes`.
+
+    Returns
+    -------
+    sets : TraversalSets
+        To be checked.
+    classes : (n,) int64 array
+        The class that each image moves away from, -1 where it is not known.
+    """
+    moved, target = np.asarray(images, np.int64), np.unique(group).astype(np.int64)
+    classes = _classes_of(moved, labels, probabilities)
+    free = ~held_out
+    free[target] = False
+    members = {
+        kind: np.flatnonzero((labels == kind) & free).astype(np.int64)
+        for kind in set(classes.tolist())
+    }
+    members[-1] = moved[~np.isin(moved, target)]
+    sources = tuple(members[kind] for kind in classes.tolist())
+    return TraversalSets(moved, sources, target), classes
+
+
+def _classes_of(
+    moved: Indices, labels: Indices, probabilities: NDArray[np.float32]
+) -> Indices:
+    """Return the class of each image, else what the network sees in it, else -1."""
+    classes: Indices = labels[moved]
+    unknown = np.flatnonzero(classes < 0)
+    if len(unknown) and probabilities.shape[1]:
+        classes[unknown] = probabilities[moved[unknown]].argmax(axis=1)
+    return classes
