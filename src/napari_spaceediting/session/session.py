@@ -41,7 +41,11 @@ from napari_spaceediting.session.state import (
     SessionState,
 )
 from napari_spaceediting.traversal.job import Traverse
-from napari_spaceediting.traversal.sets import sets_of_classes, sets_of_group
+from napari_spaceediting.traversal.sets import (
+    classes_of,
+    sets_of_classes,
+    sets_of_group,
+)
 from napari_spaceediting.traversal.settings import TraverseSettings
 
 
@@ -293,6 +297,14 @@ class Session:
         )
 
     # What would change
+
+    def kinds(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the class that images would move away from, -1 where none is known.
+
+        Their label or, where they have none, what the network sees in them.
+        """
+        guesses = self._network().predictions.probabilities
+        return classes_of(images, self.edits.labels, guesses)
 
     def traversing(
         self,

@@ -162,7 +162,7 @@ def sets_of_classes(
         If the class of an image is not known, or is the target's already.
     """
     moved = np.asarray(images, np.int64)
-    classes = _classes_of(moved, labels, probabilities)
+    classes = classes_of(moved, labels, probabilities)
     if (classes < 0).any():
         raise TraversalError(
             f"{int((classes < 0).sum())} of the images have no class to move away "
@@ -211,7 +211,7 @@ def sets_of_group(
         The class that each image moves away from, -1 where it is not known.
     """
     moved, target = np.asarray(images, np.int64), np.unique(group).astype(np.int64)
-    classes = _classes_of(moved, labels, probabilities)
+    classes = classes_of(moved, labels, probabilities)
     free = ~held_out
     free[target] = False
     members = {
@@ -223,12 +223,12 @@ def sets_of_group(
     return TraversalSets(moved, sources, target), classes
 
 
-def _classes_of(
-    moved: Indices, labels: Indices, probabilities: NDArray[np.float32]
+def classes_of(
+    images: Indices, labels: Indices, probabilities: NDArray[np.float32]
 ) -> Indices:
     """Return the class of each image, else what the network sees in it, else -1."""
-    classes: Indices = labels[moved]
+    classes: Indices = labels[images]
     unknown = np.flatnonzero(classes < 0)
     if len(unknown) and probabilities.shape[1]:
-        classes[unknown] = probabilities[moved[unknown]].argmax(axis=1)
+        classes[unknown] = probabilities[images[unknown]].argmax(axis=1)
     return classes

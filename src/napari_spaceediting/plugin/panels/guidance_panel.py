@@ -77,6 +77,8 @@ class ProposalCard:
         Pictures of the images.
     yes_reason : str
         Why Yes cannot be answered; "" if it can.
+    question : str
+        Such as "What separates Coat from Shirt?"; "" where nothing does.
     """
 
     position: int
@@ -86,6 +88,7 @@ class ProposalCard:
     action: str
     thumbnails: NDArray[np.uint8] | None = field(default=None, repr=False)
     yes_reason: str = ""
+    question: str = ""
 
 
 class GuidancePanel(QWidget):
@@ -106,6 +109,8 @@ class GuidancePanel(QWidget):
     refresh_requested = Signal()
     answered = Signal(str)
     """"yes", "no", "unsure" or "elsewhere"."""
+    change_requested = Signal()
+    """Show what separates the two places of the proposal."""
     moved = Signal(int)
     """-1 for the previous proposal, +1 for the next one."""
 
@@ -149,6 +154,12 @@ class GuidancePanel(QWidget):
     def _build_card(self, palette: Palette) -> None:
         self._title, self._reason, self._action = (word_label() for _ in range(3))
         self._action.setToolTip("What Yes does")
+        self.change_button = QPushButton()
+        self.change_button.setToolTip(
+            "Show step by step what would make it so to the network; decides nothing"
+        )
+        self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.change_button.clicked.connect(self.change_requested)
         self._pictures = _Pictures(palette)
         self._frame = QFrame()
         self._frame.setObjectName("ProposalCard")
@@ -162,6 +173,7 @@ class GuidancePanel(QWidget):
         text.addWidget(self._title)
         text.addLayout(self._beside)
         text.addWidget(self._action)
+        text.addWidget(self.change_button, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _build_buttons(self, palette: Palette) -> None:
         self.answer_buttons: dict[str, KeyButton] = {}
@@ -219,6 +231,7 @@ class GuidancePanel(QWidget):
         self._action.setStyleSheet(
             f"padding: 0px; color: {palette.text}; font-weight: 600;"
         )
+        self.change_button.setStyleSheet(palette.link_button)
         for label in (self._done_label, self._rate_label, self._learnt):
             style_label(label, palette.muted, palette.font_size)
         self._pictures.set_theme(palette)
@@ -244,6 +257,8 @@ class GuidancePanel(QWidget):
             self._title.setText(f"{card.position} of {card.count} · {card.title}")
             self._reason.setText(card.reason)
             set_text(self._action, card.action)
+            self.change_button.setText(card.question)
+            self.change_button.setVisible(bool(card.question))
             self._pictures.show_pictures(card.thumbnails)
             self._beside.setDirection(
                 QBoxLayout.Direction.LeftToRight
