@@ -81,5 +81,7 @@ def differences_to_rgb(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     most = np.abs(change).max() or 1.0
     share = (change / most)[..., None]
     ends = np.where(share > 0, BRIGHTER, DARKER).astype(np.float32)
-    shades = SAME + np.abs(share) * (ends - np.array(SAME, np.float32))
-    return np.rint(shades).astype(np.uint8)
+    same = np.array(SAME, np.float32)
+    shades = same + np.abs(share) * (ends - same)
+    rounded: NDArray[np.uint8] = np.rint(shades).astype(np.uint8)
+    return rounded

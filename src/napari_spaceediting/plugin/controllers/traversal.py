@@ -30,7 +30,7 @@ NO_MAP = "Open images and train a network first"
 NONE_SELECTED = "Select images first, on the map or in the gallery"
 NO_TARGET = "Choose what they shall become first"
 ANOTHER_NETWORK = "The network or its map has changed since: run it again."
-_THUMBS = 5
+_THUMBS = 4
 """Selected images of which a small picture is shown."""
 _BATCH = 8
 """Images that are finished together: what a cancelled run keeps."""
@@ -72,7 +72,7 @@ class TraversalController:
         panel.real_image_chosen.connect(lambda at: desk.select(np.array([at])))
         panel.decide_requested.connect(on_map.ask_again)
         panel.put_back_requested.connect(on_map.put_back)
-        panel.visible_changed.connect(self._show_route)
+        panel.seen_changed.connect(self._show_route)
         desk.change_wanted.connect(self.show_change)
         desk.question_waits.connect(panel.show_waiting)
         desk.selection_changed.connect(self._update)
@@ -174,15 +174,14 @@ class TraversalController:
         self._panel.report(progress, remaining)
         if isinstance(progress.finished, Traversal):
             self._parts.append(progress.finished)
-            self._show(join(self._parts))
+            self._show(self._running, join(self._parts))
 
     def _take(self, traversal: Traversal) -> None:
         job, self._running = self._running, None
         assert job is not None
-        self._job = job
         self._panel.set_running(False)
         self._panel.show_notice(" ".join(traversal.notes))
-        self._show(traversal)
+        self._show(job, traversal)
 
     def _on_stopped(self, _what: str) -> None:
         """Keep what was finished when it was cancelled or failed."""
@@ -201,16 +200,12 @@ class TraversalController:
         )
         self._panel.show_notice(" ".join(notes))
 
-    def _show(self, traversal: Traversal) -> None:
-        """Show a traversal; more of one that is shown already leaves all as it is."""
-        is_more = self._running is not None and self._running is self._job
-        if self._running is not None:
-            self._job = self._running
-        assert self._job is not None
-        self.traversal = traversal
-        if not is_more and len(self._parts) <= 1:
-            self._panel.set_image(0)
-        self._panel.show_result(len(traversal.indices), self._job.target_name)
+    def _show(self, job: Traverse, traversal: Traversal) -> None:
+        """Show a traversal; more of the one that is shown leaves image and step."""
+        if job is not self._job:
+            self._panel.show_result(0)
+        self._job, self.traversal = job, traversal
+        self._panel.show_result(len(traversal.indices), job.target_name)
         self._show_image(self._panel.image)
 
     def _show_image(self, image: int) -> None:
@@ -266,7 +261,7 @@ class TraversalController:
             or job is None
             or session is None
             or not self._desk.has_map
-            or not self._panel.isVisible()
+            or not self._panel.is_seen
         ):
             view.show_routes(Routes())
             return
@@ -324,10 +319,7 @@ class TraversalController:
         viewer.layers.selection.active = active
         viewer.reset_view()
         viewer.dims.set_current_step(viewer.dims.ndim - layer.ndim, self._panel.step)
-        tell(
-            f"“{layer.name}” is beside the map; the slider below the canvas goes through "
-            "its steps."
-        )
+        tell(f"“{layer.name}” is beside the map: the slider “step” goes through it.")
 
     def save_to(self, folder: Path) -> None:
         """Write the images into a folder, beside the window."""

@@ -11,6 +11,7 @@ from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QHideEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
+    QDockWidget,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -22,7 +23,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QFlowLayout
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.panels.controls import (
@@ -111,13 +111,16 @@ class TraversalPanel(QWidget):
     """Dataset index of a real image that was clicked on."""
     decide_requested = Signal()
     put_back_requested = Signal()
-    visible_changed = Signal(bool)
+    seen_changed = Signal(bool)
+    """It has come before the user's eyes, or gone."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._strip: Strip | None = None
         self._count = self._image = 0
         self._forward = True
+        self._dock: QDockWidget | None = None
+        self._is_seen = False
         self._gate = Gate()
         self._timer = QTimer(self)
         self._timer.setInterval(_PACE_MS)
@@ -163,8 +166,9 @@ class TraversalPanel(QWidget):
         arrow = QLabel("→")
         self._target = combo("What the selected images shall become")
         self._target.setAccessibleName("Target")
+        self._target.setMaximumWidth(24 * self.fontMetrics().height())
         self._target.activated.connect(lambda _: self.target_changed.emit())
-        self.group_button = QPushButton("Use the selection as target")
+        self.group_button = QPushButton("Set as target")
         self.group_button.clicked.connect(self.group_requested)
         self._gate.add(
             self.group_button,
@@ -180,35 +184,38 @@ class TraversalPanel(QWidget):
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop, and keep the images that are finished")
         self.cancel_button.clicked.connect(self._cancel)
-        self._question = QWidget()
-        flow = QFlowLayout(self._question)
-        flow.setContentsMargins(0, 0, 0, 0)
-        flow.setHorizontalSpacing(TIGHT)
-        flow.setVerticalSpacing(4)
-        height = self._target.sizeHint().height()
-        self._target.setMinimumWidth(9 * self.fontMetrics().height())
-        for widget in (
-            self._thumbs,
-            self._selected,
-            arrow,
-            self._target,
-            self.group_button,
-            self.options_button,
-            self.run_button,
-            self.cancel_button,
-        ):
-            widget.setMinimumHeight(height)
-            flow.addWidget(widget)
         for button in (self.run_button, self.cancel_button):
             button.setMinimumWidth(5 * self.fontMetrics().height())
+        self._question = QWidget()
+        self._question_layout = QBoxLayout(
+            QBoxLayout.Direction.LeftToRight, self._question
+        )
+        self._question_layout.setContentsMargins(0, 0, 0, 0)
+        self._question_layout.setSpacing(TIGHT)
+        what, how = QHBoxLayout(), QHBoxLayout()
+        for layout, widgets in (
+            (what, (self._thumbs, self._selected, arrow, self._target)),
+            (how, (self.group_button, self.options_button)),
+        ):
+            layout.setSpacing(TIGHT)
+            for widget in widgets:
+                layout.addWidget(widget)
+        what.setStretchFactor(self._target, 10)
+        what.addStretch(1)
+        how.addStretch(1)
+        how.addWidget(self.run_button)
+        how.addWidget(self.cancel_button)
+        self._question_layout.addLayout(what, 1)
+        self._question_layout.addLayout(how)
 
         self._method = combo("How it is done")
         self._reach = combo("Which images pull")
         self._options = QWidget()
-        flow = QFlowLayout(self._options)
-        flow.setContentsMargins(0, 0, 0, 0)
-        flow.setHorizontalSpacing(TIGHT)
-        flow.setVerticalSpacing(4)
+        options = QVBoxLayout(self._options)
+        options.setContentsMargins(0, 0, 0, 0)
+        options.setSpacing(4)
+        self._options_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._options_layout.setSpacing(TIGHT)
         for title, box, items in (
             ("Method", self._method, _METHODS),
             ("Moved by", self._reach, _REACHES),
@@ -217,14 +224,17 @@ class TraversalPanel(QWidget):
                 box.addItem(name, key)
                 box.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
             box.setAccessibleName(title)
-            box.setMinimumWidth(11 * self.fontMetrics().height())
-            label = QLabel(title)
-            label.setMinimumHeight(height)
-            flow.addWidget(label)
-            flow.addWidget(box)
-        self._options_text = QLabel(_OPTIONS_TEXT)
-        self._options_text.setWordWrap(True)
-        flow.addWidget(self._options_text)
+            box.setMaximumWidth(24 * self.fontMetrics().height())
+            pair = QHBoxLayout()
+            pair.setSpacing(TIGHT)
+            pair.addWidget(QLabel(title))
+            pair.addWidget(box, 10)
+            pair.addStretch(1)
+            self._options_layout.addLayout(pair, 1)
+        self._options_text = word_label()
+        self._options_text.setText(_OPTIONS_TEXT)
+        options.addLayout(self._options_layout)
+        options.addWidget(self._options_text)
         self._options.hide()
         self.options_button.toggled.connect(self._options.setVisible)
 
@@ -297,7 +307,7 @@ class TraversalPanel(QWidget):
 
     def _build_result(self, palette: Palette) -> None:
         self.picture = LargePicture(palette)
-        self.play_button = QPushButton()
+        self.play_button = QPushButton("Play")
         self.play_button.setCheckable(True)
         self.play_button.setToolTip("Play from the original to the last step and back")
         self.play_button.setFixedWidth(5 * self.fontMetrics().height())
@@ -454,10 +464,10 @@ class TraversalPanel(QWidget):
         """Say what the user should know; "" for nothing."""
         set_text(self._notice, text)
 
-    def show_waiting(self, text: str) -> None:
-        """Say what waits for a decision; "" for nothing."""
-        self._waiting_text.setText(text)
-        self._waiting.setVisible(bool(text))
+    def show_waiting(self, question: str) -> None:
+        """Say which question waits for an answer; "" for none."""
+        self._waiting_text.setText(f"“{question}” waits for your answer.")
+        self._waiting.setVisible(bool(question))
 
     def show_result(self, count: int, goal: str = "") -> None:
         """Show that so many images have become something, or none.
@@ -604,10 +614,16 @@ class TraversalPanel(QWidget):
             if wide
             else QBoxLayout.Direction.TopToBottom
         )
-        self._parts.setDirection(direction)
-        self._head_layout.setDirection(direction)
+        for layout in (
+            self._question_layout,
+            self._options_layout,
+            self._head_layout,
+            self._parts,
+        ):
+            layout.setDirection(direction)
         for part, stretch in ((self._stage, 3), (self.filmstrip, 8), (self._real, 2)):
             self._parts.setStretchFactor(part, stretch if wide else 0)
+        self._thumbs.set_few(not wide)
         self.real_images.set_columns(2 if wide else 5)
         self._stage.setMinimumHeight(0 if wide else 180)
 
@@ -616,26 +632,46 @@ class TraversalPanel(QWidget):
         self._arrange(self.width() >= _WIDE * self.fontMetrics().height())
         super().resizeEvent(event)
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it is shown, and not behind another tab."""
+        return self._is_seen
+
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Tell that it is seen."""
+        """Follow the dock that it is in: behind another tab Qt calls it visible."""
         super().showEvent(event)
-        self.visible_changed.emit(True)
+        parent = self.parent()
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parent()
+        if parent is not None and parent is not self._dock:
+            self._dock = parent
+            parent.visibilityChanged.connect(self._on_seen)
+        self._on_seen(True)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        """Stop playing, and tell that it is not seen."""
-        self.play_button.setChecked(False)
+        """Tell that it is not seen any more."""
         super().hideEvent(event)
-        self.visible_changed.emit(False)
+        self._on_seen(False)
+
+    def _on_seen(self, seen: bool) -> None:
+        """Stop playing where nobody looks."""
+        if not seen:
+            self.play_button.setChecked(False)
+        if seen != self._is_seen:
+            self._is_seen = seen
+            self.seen_changed.emit(seen)
 
 
 class _Thumbs(QWidget):
     """A few small pictures in a row."""
 
     _SIDE = 24
+    _FEW = 2
 
     def __init__(self) -> None:
         super().__init__()
         self._thumbnails: NDArray[np.uint8] | None = None
+        self._are_few = False
         self.setAccessibleName("Selected images")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
 
@@ -645,17 +681,26 @@ class _Thumbs(QWidget):
         self.updateGeometry()
         self.update()
 
+    def set_few(self, few: bool) -> None:
+        """Show no more than two."""
+        self._are_few = few
+        self.updateGeometry()
+        self.update()
+
+    def _shown(self) -> NDArray[np.uint8]:
+        if self._thumbnails is None:
+            return np.empty((0, 1, 1, 3), np.uint8)
+        return self._thumbnails[: self._FEW] if self._are_few else self._thumbnails
+
     def sizeHint(self) -> QSize:
-        count = 0 if self._thumbnails is None else len(self._thumbnails)
+        count = len(self._shown())
         return QSize(max(count * (self._SIDE + 2) - 2, 1), self._SIDE)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        if self._thumbnails is None:
-            return
         painter = QPainter(self)
         top = (self.height() - self._SIDE) // 2
         ratio = self.devicePixelRatioF()
-        for number, thumbnail in enumerate(self._thumbnails):
+        for number, thumbnail in enumerate(self._shown()):
             pixmap = rounded_pixmap(thumbnail, self._SIDE, 2, ratio)
             painter.drawPixmap(number * (self._SIDE + 2), top, pixmap)
 

@@ -30,6 +30,8 @@ from napari_spaceediting.plugin.views.palette import Colour, Palette, to_qcolor
 _GAP = 8
 _SIDES = (36, 120)
 """Least and largest side of a step, in logical pixels."""
+_FIRST = "Original"
+_CENTRE = Qt.AlignmentFlag.AlignCenter
 _BAR = 4
 """Thickness of the bar of a probability, in logical pixels."""
 
@@ -145,8 +147,13 @@ class Filmstrip(QWidget):
 
     def _height_of(self, side: int) -> int:
         """Return the height of two rows of pictures with what stands between them."""
-        lines = 1 + (len(self._strip.chances) if self._strip else 2)
-        return 2 * side + lines * self._line + 4 * _GAP
+        chances = len(self._strip.chances) if self._strip else 2
+        between = self._line + chances * self._chance_height + 2 * _GAP
+        return 2 * side + between
+
+    @property
+    def _chance_height(self) -> int:
+        return self._line + _BAR
 
     def _side(self) -> int:
         count = max(self._count, 1)
@@ -163,7 +170,7 @@ class Filmstrip(QWidget):
         """Return where a picture (row 0) or difference (row 1) stands."""
         side = self._side()
         left = _GAP + step * self._pitch()
-        top = _GAP // 2 + row * (self._height_of(side) - side - 2 * _GAP)
+        top = _GAP // 2 + row * (self._height_of(side) - side - _GAP)
         return QRect(left, top, side, side)
 
     def _plate(self, step: int) -> QRect:
@@ -188,7 +195,7 @@ class Filmstrip(QWidget):
         """Allow small steps."""
         count = max(self._count, 1)
         width = _GAP + count * (_SIDES[0] + _GAP)
-        return QSize(width, self._height_of(_SIDES[0] + 8))
+        return QSize(width, self._height_of(_SIDES[0]))
 
     def sizeHint(self) -> QSize:
         """Ask for steps of a middle size."""
@@ -234,41 +241,28 @@ class Filmstrip(QWidget):
             painter.drawPixmap(below.topLeft(), self._pixmap(step, is_difference=True))
         painter.setFont(smaller(self.font()))
         painter.setPen(writing)
-        line = QRect(tile.left(), tile.bottom() + 3, tile.width(), self._line)
-        title = "Original" if step == 0 else str(step)
-        metrics = painter.fontMetrics()
-        painter.drawText(
-            line,
-            Qt.AlignmentFlag.AlignCenter,
-            metrics.elidedText(title, Qt.TextElideMode.ElideRight, line.width()),
-        )
+        line = QRect(tile.left(), tile.bottom() + 2, tile.width(), self._line)
+        fits = painter.fontMetrics().horizontalAdvance(_FIRST) <= self._plate(0).width()
+        title = _FIRST if step == 0 and fits else str(step)
+        painter.drawText(line.adjusted(-_GAP, 0, _GAP, 0), _CENTRE, title)
+        line.translate(0, self._line)
         for chance in self._strip.chances:
-            line.translate(0, self._line)
             self._paint_chance(painter, line, chance, step)
+            line.translate(0, self._chance_height)
 
     def _paint_chance(
         self, painter: QPainter, line: QRect, chance: Chance, step: int
     ) -> None:
-        """Paint a probability as a bar, with its figure where there is room."""
+        """Paint a probability as a figure with a bar beneath."""
         share = float(np.clip(chance.values[step], 0, 1))
-        metrics = painter.fontMetrics()
-        figure = metrics.horizontalAdvance("100%") + 3
-        room = line.width() - figure
-        if room < 10:
-            room = line.width()
-        else:
-            painter.drawText(
-                line,
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-                f"{share:.0%}",
-            )
+        painter.drawText(line, _CENTRE, f"{share:.0%}")
         pen = painter.pen()
         painter.setPen(Qt.PenStyle.NoPen)
-        track = QRectF(line.left(), line.center().y() - _BAR / 2 + 1, room, _BAR)
+        track = QRectF(line.left(), line.bottom(), line.width(), _BAR)
         painter.setBrush(to_qcolor(self._palette.text, 0.18))
         painter.drawRoundedRect(track, _BAR / 2, _BAR / 2)
         if share >= 0.005:
-            track.setWidth(max(room * share, _BAR))
+            track.setWidth(max(line.width() * share, _BAR))
             painter.setBrush(to_qcolor(chance.colour))
             painter.drawRoundedRect(track, _BAR / 2, _BAR / 2)
         painter.setPen(pen)
@@ -279,8 +273,8 @@ class Filmstrip(QWidget):
         painter.setFont(smaller(self.font(), 0.8))
         metrics = painter.fontMetrics()
         chip = metrics.height() * 0.6
-        words = ("darker", "brighter")
-        needed = chip + 4 + max(map(metrics.horizontalAdvance, words))
+        words = ("darker", "lighter")
+        needed = chip + 3 + max(map(metrics.horizontalAdvance, words))
         top = place.center().y() - metrics.height() * len(words) / 2
         for number, (word, colour) in enumerate(zip(words, self._legend, strict=True)):
             line = QRectF(
@@ -295,7 +289,7 @@ class Filmstrip(QWidget):
             square.moveCenter(QPointF(line.left() + chip / 2, line.center().y()))
             painter.drawRoundedRect(square, 2, 2)
             painter.setPen(to_qcolor(self._palette.muted))
-            line.setLeft(line.left() + chip + 4)
+            line.setLeft(line.left() + chip + 3)
             painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, word)
 
     def _pixmap(self, step: int, *, is_difference: bool) -> QPixmap:
