@@ -78,7 +78,9 @@ class TraversalSets:
                 f"{len(self.images)} images were chosen but {len(self.sources)} "
                 "sources: give one for each."
             )
-        everything = np.concatenate([self.images, *self.sources, self.target])
+        # Images of one kind share their source.
+        sources = list({id(source): source for source in self.sources}.values())
+        everything = np.concatenate([self.images, *sources, self.target])
         if everything.min() < 0 or everything.max() >= len(ids):
             raise TraversalError(
                 f"An index lies outside the data set: choose from 0 to {len(ids) - 1}."
@@ -89,7 +91,7 @@ class TraversalSets:
                 f"The image {ids[inside[0]]} is in the target already: choose other "
                 "images or another target."
             )
-        shared = np.intersect1d(np.concatenate(self.sources), self.target)
+        shared = np.intersect1d(np.concatenate(sources), self.target)
         if len(shared):
             count = "1 image is" if len(shared) == 1 else f"{len(shared)} images are"
             raise TraversalError(
@@ -97,10 +99,7 @@ class TraversalSets:
                 "sets without common images."
             )
         sizes = {
-            "source": min(
-                len(np.unique(_without(source, image)))
-                for image, source in zip(self.images, self.sources, strict=True)
-            ),
+            "source": self._smallest_source(),
             "target": len(np.unique(self.target)),
         }
         for name, size in sizes.items():
@@ -114,6 +113,13 @@ class TraversalSets:
             "rather than their kind."
             for name, size in sizes.items()
             if size < FEW
+        )
+
+    def _smallest_source(self) -> int:
+        sizes = {id(source): len(np.unique(source)) for source in self.sources}
+        return min(
+            sizes[id(source)] - bool((source == image).any())
+            for image, source in zip(self.images, self.sources, strict=True)
         )
 
 

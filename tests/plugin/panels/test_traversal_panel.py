@@ -19,11 +19,15 @@ def a_strip(name="a.png", steps=STEPS):
     share = np.linspace(0, 1, steps)
     return Strip(
         name,
+        "Coat",
+        "Shirt",
         pictures,
         np.full_like(pictures, 128),
         ["", *(f"budget 0.{n}" for n in range(1, steps))],
-        [Chance("Coat", "#cc79a7", 1 - share), Chance("Shirt", "#0072b2", share)],
+        Chance("Coat", "#cc79a7", 1 - share),
+        Chance("Shirt", "#0072b2", share),
         np.tile(np.arange(5), (steps, 1)) + np.arange(steps)[:, None],
+        [[f"{step}{letter}" for letter in "abcde"] for step in range(steps)],
     )
 
 
@@ -36,7 +40,7 @@ def empty(shown):
 def panel(empty):
     empty.resize(900, 320)
     empty.set_thumbnails(RNG.integers(0, 255, (20, 16, 16, 3), np.uint8))
-    empty.show_result(3, "Shirt")
+    empty.show_result(3)
     empty.show_strip(a_strip())
     return empty
 
@@ -105,6 +109,19 @@ def test_a_result_shows_its_last_step_first(panel):
     assert panel.previous_button.toolTip().startswith("This is the first image")
 
 
+def test_classes_that_the_network_does_not_know_have_no_bars(panel):
+    height = panel.filmstrip.sizeHint().height()
+    panel.show_strip(replace(a_strip(), nears=None, goal="a <new> one"))
+    assert panel.filmstrip.sizeHint().height() < height
+    assert panel._title.text().count("●") == 1
+    assert "a &lt;new&gt; one" in panel._title.text()
+    panel.set_step(1)
+    assert panel.filmstrip.accessibleDescription().endswith(": Coat 75%")
+    panel.show_strip(replace(a_strip(), leaves=None, nears=None))
+    assert panel.filmstrip.accessibleDescription() == "Step 1, budget 0.1"
+    panel.grab()
+
+
 def test_slider_filmstrip_and_keys_go_through_the_steps(panel, told):
     calls = told(panel.step_changed)
     panel.slider.setValue(2)
@@ -129,7 +146,7 @@ def test_another_image_keeps_the_step(panel, qtbot, told):
     # A path of other length begins at its end.
     panel.show_strip(a_strip("c.png", steps=3))
     assert panel.step == 2
-    panel.show_result(1, "Shirt")
+    panel.show_result(1)
     assert panel.image == 0
     assert not panel.next_button.isVisible()
 
@@ -159,9 +176,8 @@ def test_a_step_that_is_chosen_stops_the_play(panel, qtbot):
 def test_real_images_are_named_and_can_be_chosen(panel, told):
     calls = told(panel.real_image_chosen)
     panel.set_step(2)
-    panel.set_real_names(list("abcde"))
     real = panel.real_images
-    assert real.accessibleDescription() == "a, b, c, d, e"
+    assert real.accessibleDescription() == "2a, 2b, 2c, 2d, 2e"
     QTest.mouseClick(real, LEFT, pos=real._tile(1).center())
     QTest.mouseClick(real, LEFT, pos=QPoint(real.width() - 1, real.height() - 1))
     assert calls == [(3,)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class TraversalController:
         panel.group_requested.connect(self.use_selection_as_target)
         panel.target_changed.connect(self._update)
         panel.image_changed.connect(self._show_image)
-        panel.step_changed.connect(self._show_step)
+        panel.step_changed.connect(self._show_route)
         panel.send_requested.connect(self.send_to_napari)
         panel.save_requested.connect(self._ask_folder)
         panel.real_image_chosen.connect(lambda at: desk.select(np.array([at])))
@@ -103,7 +104,6 @@ class TraversalController:
         kind = session.edits.class_names.index(name)
         others = images[session.kinds(images) != kind]
         self._desk.select(others if len(others) else images)
-        self._update()
         self._panel.choose_target(name)
         self._update()
         self.run()
@@ -136,7 +136,7 @@ class TraversalController:
         except SpaceEditingError as error:
             panel.show_notice(str(error))
             return
-        panel.show_notice("")
+        panel.show_notice(" ".join(job.sets.check(job.dataset.ids)))
         self._parts = []
         self._running = job
         panel.set_running(True)
@@ -174,7 +174,9 @@ class TraversalController:
         self._panel.report(progress, remaining)
         if isinstance(progress.finished, Traversal):
             self._parts.append(progress.finished)
-            self._show(self._running, join(self._parts))
+            # After 1, 2, 4, 8, …: what is put together again stays a small part of all.
+            if len(self._parts).bit_count() == 1:
+                self._show(self._running, join(self._parts))
 
     def _take(self, traversal: Traversal) -> None:
         job, self._running = self._running, None
@@ -193,6 +195,7 @@ class TraversalController:
         if not done:
             self._panel.show_notice("No image was finished when it stopped.")
             return
+        self._show(job, join(self._parts))
         verb = "was" if done == 1 else "were"
         notes = (
             f"{done} of {total} images {verb} finished when it stopped.",
@@ -205,50 +208,32 @@ class TraversalController:
         if job is not self._job:
             self._panel.show_result(0)
         self._job, self.traversal = job, traversal
-        self._panel.show_result(len(traversal.indices), job.target_name)
+        self._panel.show_result(len(traversal.indices))
         self._show_image(self._panel.image)
 
     def _show_image(self, image: int) -> None:
         traversal, job, session = self.traversal, self._job, self._desk.session
         if traversal is None or job is None or session is None:
             return
-        images = traversal.images[image]
+        images, ids = traversal.images[image], job.dataset.ids
+        names = session.edits.class_names
+        assert job.source_classes is not None
+        own, goal = int(job.source_classes[image]), job.target_class
+        said = traversal.probabilities[image]
         self._panel.show_strip(
             Strip(
-                name=str(job.dataset.ids[traversal.indices[image]]),
+                name=str(ids[traversal.indices[image]]),
+                start=names[own] if 0 <= own < len(names) else "No class",
+                goal=job.target_name,
                 pictures=to_rgb(images),
                 differences=differences_to_rgb(images),
                 captions=["", *(f"budget {value:g}" for value in traversal.budgets)],
-                chances=self._chances(traversal, job, image),
+                leaves=_chance(own, names, said),
+                nears=None if goal == own else _chance(goal, names, said),
                 nearest=traversal.nearest[image],
+                nearest_names=ids[traversal.nearest[image]].tolist(),
             )
         )
-
-    def _chances(self, traversal: Traversal, job: Traverse, image: int) -> list[Chance]:
-        """Return what the network says of the classes that an image leaves and nears.
-
-        Not of one that it does not know.
-        """
-        session = self._desk.session
-        assert session is not None
-        assert job.source_classes is not None
-        names = session.edits.class_names
-        colours = class_colours(len(names))
-        said = traversal.probabilities[image]
-        kinds = dict.fromkeys([int(job.source_classes[image]), job.target_class])
-        return [
-            Chance(names[kind], colours[kind].tolist(), said[:, kind])
-            for kind in kinds
-            if 0 <= kind < min(said.shape[1], len(names))
-        ]
-
-    def _show_step(self, step: int) -> None:
-        traversal, job = self.traversal, self._job
-        if traversal is None or job is None:
-            return
-        near = traversal.nearest[self._panel.image, step]
-        self._panel.set_real_names(job.dataset.ids[near].tolist())
-        self._show_route()
 
     def _show_route(self, *_: object) -> None:
         """Show on the map where the images travel, while the dock is seen."""
@@ -375,6 +360,26 @@ class TraversalController:
         else:
             panel.set_targets((), 0)
         panel.block_run(self._why_not())
+
+
+def _chance(
+    kind: int, names: Sequence[str], said: NDArray[np.float32]
+) -> Chance | None:
+    """Return what the network says of a class, None where it does not know it.
+
+    Parameters
+    ----------
+    kind : int
+        The class, -1 for none.
+    names : sequence of str
+        Names of all classes.
+    said : (s, C) float32 array
+        What it says of the classes that it knows.
+    """
+    if not 0 <= kind < min(said.shape[1], len(names)):
+        return None
+    colour = class_colours(len(names))[kind].tolist()
+    return Chance(names[kind], colour, said[:, kind])
 
 
 def _stack(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str], bool]:

@@ -469,17 +469,9 @@ class TraversalPanel(QWidget):
         self._waiting_text.setText(f"“{question}” waits for your answer.")
         self._waiting.setVisible(bool(question))
 
-    def show_result(self, count: int, goal: str = "") -> None:
-        """Show that so many images have become something, or none.
-
-        Parameters
-        ----------
-        count : int
-            How many; 0 says what to do to get some.
-        goal : str
-            What they have become.
-        """
-        self._count, self._goal = count, goal
+    def show_result(self, count: int) -> None:
+        """Show that so many images have been moved; for 0 say what to do."""
+        self._count = count
         self._image = min(self._image, max(count - 1, 0))
         for part in (self._head, self._result):
             part.setVisible(count > 0)
@@ -516,7 +508,7 @@ class TraversalPanel(QWidget):
     def set_image(self, image: int) -> None:
         """Put another image at hand; emits nothing."""
         self._image = image
-        self.show_result(self._count, self._goal)
+        self.show_result(self._count)
 
     def set_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
         """Set the (N, s, s, 3) uint8 images that indices point to."""
@@ -542,11 +534,6 @@ class TraversalPanel(QWidget):
         """Whether the steps play by themselves."""
         return self._timer.isActive()
 
-    def set_real_names(self, names: Sequence[str]) -> None:
-        """Name the real images that are shown."""
-        if self._strip is not None:
-            self.real_images.show_images(self._strip.nearest[self.step], names)
-
     # Within
 
     def _cancel(self) -> None:
@@ -567,6 +554,7 @@ class TraversalPanel(QWidget):
             return
         self.picture.show_step(strip, step)
         self.filmstrip.set_step(step)
+        self.real_images.show_images(strip.nearest[step], strip.nearest_names[step])
         last = len(strip.pictures) - 1
         self._step_text.setText(
             f"Step {step} of {last} · {strip.captions[step]}" if step else "Original"
@@ -595,15 +583,12 @@ class TraversalPanel(QWidget):
         if strip is None:
             self._title.setText("")
             return
-        chances = {chance.name: chance for chance in strip.chances}
-        own = next(iter(strip.chances), None)
-        start = _name_in_colour(own) if own is not None else escape(strip.name)
-        goal = chances.get(self._goal)
-        end = escape(self._goal) if goal is None else _name_in_colour(goal)
         number = f"{self._image + 1} of {self._count} · " if self._count > 1 else ""
+        start = _in_colour(strip.start, strip.leaves)
+        goal = _in_colour(strip.goal, strip.nears)
+        quiet = f"<span style='color:{self._palette.muted}'>"
         self._title.setText(
-            f"<span style='color:{self._palette.muted}'>{number}</span>{start} → {end}"
-            f" <span style='color:{self._palette.muted}'>{escape(strip.name)}</span>"
+            f"{quiet}{number}</span>{start} → {goal} {quiet}{escape(strip.name)}</span>"
         )
         self._title.setToolTip(strip.name)
 
@@ -705,9 +690,12 @@ class _Thumbs(QWidget):
             painter.drawPixmap(number * (self._SIDE + 2), top, pixmap)
 
 
-def _name_in_colour(chance: Chance) -> str:
-    colour = to_qcolor(chance.colour).name()
-    return f"<span style='color:{colour}'>●</span> <b>{escape(chance.name)}</b>"
+def _in_colour(name: str, chance: Chance | None) -> str:
+    """Return a name, after a dot in the colour of its bars."""
+    words = f"<b>{escape(name)}</b>"
+    if chance is None:
+        return words
+    return f"<span style='color:{to_qcolor(chance.colour).name()}'>●</span> {words}"
 
 
 def _hex(colour: tuple[int, int, int]) -> str:

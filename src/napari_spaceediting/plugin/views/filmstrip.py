@@ -63,25 +63,36 @@ class Strip:
     ----------
     name : str
         Of the original.
+    start, goal : str
+        What it is, and what it becomes.
     pictures, differences : (s, h, w, 3) uint8 arrays
         The steps, the first of them the original, and by how much they differ from it.
     captions : sequence of str
         Such as "budget 0.14"; "" for the original.
-    chances : sequence of Chance
-        Of the class that it moves away from and of the one that it moves to, where the
-        network knows them.
+    leaves, nears : Chance or None
+        What the network says of the class that it moves away from and of the one that
+        it moves to; None where the network does not know it.
     nearest : (s, k) int64 array
         Dataset indices of the real images of the target that are nearest to each step.
+    nearest_names : (s, k) sequences of str
+        Their names.
     """
 
     name: str
+    start: str
+    goal: str
     pictures: NDArray[np.uint8] = field(repr=False)
     differences: NDArray[np.uint8] = field(repr=False)
-    captions: Sequence[str] = ()
-    chances: Sequence[Chance] = ()
-    nearest: NDArray[np.int64] = field(
-        default_factory=lambda: np.empty((0, 0), np.int64), repr=False
-    )
+    captions: Sequence[str]
+    leaves: Chance | None
+    nears: Chance | None
+    nearest: NDArray[np.int64] = field(repr=False)
+    nearest_names: Sequence[Sequence[str]] = field(repr=False)
+
+    @property
+    def chances(self) -> list[Chance]:
+        """What the network says, of the classes that it knows."""
+        return [chance for chance in (self.leaves, self.nears) if chance is not None]
 
 
 class Filmstrip(QWidget):
