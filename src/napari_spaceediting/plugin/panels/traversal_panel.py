@@ -260,7 +260,7 @@ class TraversalPanel(QWidget):
         self._waiting = QFrame()
         self._waiting.setObjectName("Waiting")
         row = QHBoxLayout(self._waiting)
-        row.setContentsMargins(8, 4, 4, 4)
+        row.setContentsMargins(8, 2, 2, 2)
         row.setSpacing(TIGHT)
         row.addWidget(self._waiting_text, 1)
         row.addWidget(self.decide_button)

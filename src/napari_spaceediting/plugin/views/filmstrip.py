@@ -28,7 +28,7 @@ from napari_spaceediting.plugin.views.painting import (
 from napari_spaceediting.plugin.views.palette import Colour, Palette, to_qcolor
 
 _GAP = 8
-_SIDES = (36, 120)
+_SIDES = (30, 120)
 """Least and largest side of a step, in logical pixels."""
 _FIRST = "Original"
 _CENTRE = Qt.AlignmentFlag.AlignCenter

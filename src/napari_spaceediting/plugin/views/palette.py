@@ -143,7 +143,7 @@ class Palette:
         return (
             "QPushButton, QPushButton:hover, QPushButton:pressed {"
             "background-color: transparent; border: 0px; padding: 0px;"
-            f" text-align: left; color: {self.accent};}}"
+            f" text-align: left; color: {readable(self.current, self.background)};}}"
             f"QPushButton:hover {{color: {self.text};}}"
             f"QPushButton:disabled {{color: {self.muted};}}"
         )
