@@ -340,7 +340,7 @@ class Session:
             kind, name = self._class(target), target
             sets, classes = sets_of_classes(images, kind, **known)
         else:
-            kind = _usual(edits.labels[target])
+            kind = _usual(self.kinds(target))
             most = f" (mostly {edits.class_names[kind]})" if kind >= 0 else ""
             name = f"group of {len(target):,}{most}"
             sets, classes = sets_of_group(images, target, **known)
@@ -606,12 +606,11 @@ def new_session(
     return Session(state, cache_dir)
 
 
-def _usual(labels: NDArray[np.int64]) -> int:
+def _usual(kinds: NDArray[np.int64]) -> int:
     """Return the class that more than half of some images have, -1 if there is none."""
-    known = labels[labels >= 0]
-    counts = np.bincount(known, minlength=1)
+    counts = np.bincount(kinds[kinds >= 0], minlength=1)
     most = int(counts.argmax())
-    return most if counts[most] > len(labels) / 2 else -1
+    return most if counts[most] > len(kinds) / 2 else -1
 
 
 def _map_of(result: MapResult) -> Map:
