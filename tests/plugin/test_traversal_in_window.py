@@ -89,6 +89,14 @@ def routes(window):
 # In a process
 
 
+def test_before_there_is_a_map_it_says_what_to_do(make_window):
+    window = make_window()
+    window.bench.show_traversal()
+    panel = window.bench.traversal
+    assert panel._empty.text().startswith("Open images and train a network first")
+    assert not panel.run_button.isEnabled()
+
+
 def test_from_the_question_to_the_answer(window, panel, threes):
     before = window.session.state
     assert not panel.run_button.isEnabled()
@@ -166,6 +174,15 @@ def test_steps_images_and_the_route_on_the_map(window, moved, threes):
     assert not len(routes(window).paths), "only while one looks at it"
     window.key("w")
     window.wait(lambda: moved.is_seen)
+    assert len(routes(window).paths) == 4
+    # Also where its dock was closed.
+    dock = dock_of(moved)
+    QTest.mouseClick(dock.titleBarWidget().close_button, LEFT)
+    window.wait(lambda: not moved.is_seen)
+    assert not len(routes(window).paths)
+    window.key("w")
+    window.wait(lambda: moved.is_seen)
+    assert dock_of(moved) is not dock
     assert len(routes(window).paths) == 4
 
 

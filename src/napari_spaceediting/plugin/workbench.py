@@ -97,7 +97,6 @@ class Workbench:
 
     def show_docks(self) -> None:
         """Open all docks: the editor on the right, the others below the map."""
-        window = self._viewer.window
         views: dict[str, tuple[QWidget, str]] = {
             EDITOR: (self.editor, "right"),
             GALLERY: (self.gallery, "bottom"),
@@ -106,23 +105,17 @@ class Workbench:
         }
         is_new = not self._settled
         for name, (view, area) in views.items():
-            dock = _dock_of(view)
-            if dock is not None:
-                dock.show()
-                continue
-            is_new = True
-            window.add_dock_widget(
-                view,
-                name=menu_item_template.format(DISPLAY_NAME, name),
-                area=area,
-                add_vertical_stretch=False,
-            )
+            is_new |= self._open(name, view, area)
         self.settle_in()
         if is_new:
             self._arrange()
 
     def show_traversal(self, *_: object) -> None:
-        """Bring the traversal to the front, if its dock was not closed."""
+        """Bring the traversal to the front, with the other docks below the map."""
+        if self._open(TRAVERSAL, self.traversal, "bottom"):
+            dock, other = _dock_of(self.traversal), _dock_of(self.gallery)
+            if other is not None:
+                other.parent().tabifyDockWidget(other, dock)
         _raise(self.traversal)
 
     def show_docks_later(self) -> None:
@@ -156,6 +149,20 @@ class Workbench:
         self.desk.shutdown()
         self.map.forget()
         _WORKBENCHES.pop(id(self._viewer), None)
+
+    def _open(self, name: str, view: QWidget, area: str) -> bool:
+        """Show the dock of a view, and return whether it had to be made."""
+        dock = _dock_of(view)
+        if dock is not None:
+            dock.show()
+            return False
+        self._viewer.window.add_dock_widget(
+            view,
+            name=menu_item_template.format(DISPLAY_NAME, name),
+            area=area,
+            add_vertical_stretch=False,
+        )
+        return True
 
     def _arrange(self) -> None:
         editor, gallery = _dock_of(self.editor), _dock_of(self.gallery)

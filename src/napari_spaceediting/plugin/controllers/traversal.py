@@ -357,8 +357,10 @@ class TraversalController:
         )
         if session is not None and desk.has_map:
             panel.set_targets(session.edits.class_names, len(self._group))
+            panel.show_hint("")
         else:
             panel.set_targets((), 0)
+            panel.show_hint(f"{NO_MAP}, in the Space Editor.")
         panel.block_run(self._why_not())
 
 

@@ -443,6 +443,10 @@ class TraversalPanel(QWidget):
         """Say why it cannot run; "" if it can."""
         self._gate.block(self.run_button, reason)
 
+    def show_hint(self, hint: str) -> None:
+        """Say what to do where there is no result; "" for what this is about."""
+        self._empty.setText(hint or EMPTY_TEXT)
+
     def set_running(self, running: bool) -> None:
         """Show that it runs, or does not any more."""
         self.run_button.setVisible(not running)
