@@ -614,7 +614,7 @@ class TraversalPanel(QWidget):
             self._parts.setStretchFactor(part, stretch if wide else 0)
         self._thumbs.set_few(not wide)
         self.real_images.set_columns(2 if wide else 5)
-        self._stage.setMinimumHeight(0 if wide else 180)
+        self._stage.setMinimumHeight(0 if wide else 220)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Arrange the parts for the new width."""

@@ -30,6 +30,8 @@ from napari_spaceediting.plugin.views.palette import Colour, Palette, to_qcolor
 _GAP = 8
 _SIDES = (30, 120)
 """Least and largest side of a step, in logical pixels."""
+_USUAL = 36
+"""Side of a step that is asked for."""
 _FIRST = "Original"
 _CENTRE = Qt.AlignmentFlag.AlignCenter
 _BAR = 4
@@ -209,9 +211,9 @@ class Filmstrip(QWidget):
         return QSize(width, self._height_of(_SIDES[0]))
 
     def sizeHint(self) -> QSize:
-        """Ask for steps of a middle size."""
+        """Ask for little: it takes the room that there is."""
         count = max(self._count, 1)
-        return QSize(_GAP + count * (64 + _GAP), self._height_of(64))
+        return QSize(_GAP + count * (_USUAL + _GAP), self._height_of(_USUAL))
 
     def _refit(self) -> None:
         self._pixmaps.clear()
@@ -404,8 +406,8 @@ class LargePicture(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """Ask for a square."""
-        return QSize(150, 150)
+        """Ask for little: it takes the room that there is."""
+        return QSize(150, 80)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint the picture."""
@@ -499,8 +501,8 @@ class RealImages(QWidget):
         return QRect(column * (side + 4), row * (side + 4), side, side)
 
     def sizeHint(self) -> QSize:
-        """Ask for tiles of a middle size."""
-        return QSize(self._columns * 48 - 4, self._rows * 48 - 4)
+        """Ask for little: they take the room that there is."""
+        return QSize(self._columns * 48 - 4, self._rows * 34 - 4)
 
     def minimumSizeHint(self) -> QSize:
         """Allow small tiles."""
