@@ -143,7 +143,7 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert "kept" in window.editor.job_bar._message.text()
     # What is finished can be used like any other.
     QTest.mouseClick(panel.send_button, LEFT)
-    assert window.viewer.layers[-1].data.shape[0] == 7
+    assert len(window.viewer.layers[-1].data) == 1 + len(done.budgets)
     assert panel.run_button.isEnabled()
 
 
@@ -191,7 +191,6 @@ def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, mes
     moved.set_step(3)
     QTest.mouseClick(moved.send_button, LEFT)
     layer = window.viewer.layers[-1]
-    assert layer.data.shape == (7, 4, 28, 28)
     np.testing.assert_array_equal(layer.data, done.images[:, :, 0].swapaxes(0, 1))
     assert layer.axis_labels == ("step", "image", "y", "x")
     assert layer.name == "4 images → 8"

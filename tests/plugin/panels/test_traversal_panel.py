@@ -201,8 +201,9 @@ def test_the_large_picture_shows_the_original_while_pressed(panel):
     assert shown().red() == 255
 
 
-@pytest.mark.parametrize("width", [350, 900])
-def test_it_fits_a_narrow_dock(panel, qtbot, width):
+@pytest.mark.parametrize(("width", "steps"), [(350, 7), (350, 9), (900, 9)])
+def test_it_fits_a_narrow_dock(panel, qtbot, width, steps):
+    panel.show_strip(a_strip(steps=steps))
     panel.set_selection(3, np.zeros((3, 8, 8, 3), np.uint8))
     panel.set_targets(("Coat", "Shirt"), 0)
     panel.options_button.setChecked(True)
@@ -216,7 +217,7 @@ def test_it_fits_a_narrow_dock(panel, qtbot, width):
     qtbot.waitUntil(lambda: max(right_edges()) <= width)
     assert all(part.width() > 0 for part in parts)
     film = panel.filmstrip
-    assert film._tile(STEPS - 1, 1).right() <= film.width()
+    assert film._tile(steps - 1, 1).right() <= film.width()
     assert film._tile(0, 1).bottom() <= film.height()
 
 

@@ -28,7 +28,7 @@ from napari_spaceediting.plugin.views.painting import (
 from napari_spaceediting.plugin.views.palette import Colour, Palette, to_qcolor
 
 _GAP = 8
-_SIDES = (30, 120)
+_SIDES = (24, 120)
 """Least and largest side of a step, in logical pixels."""
 _USUAL = 36
 """Side of a step that is asked for."""
@@ -268,7 +268,7 @@ class Filmstrip(QWidget):
     ) -> None:
         """Paint a probability as a figure with a bar beneath."""
         share = float(np.clip(chance.values[step], 0, 1))
-        painter.drawText(line, _CENTRE, f"{share:.0%}")
+        painter.drawText(line.adjusted(-_GAP, 0, _GAP, 0), _CENTRE, f"{share:.0%}")
         pen = painter.pen()
         painter.setPen(Qt.PenStyle.NoPen)
         track = QRectF(line.left(), line.bottom(), line.width(), _BAR)
@@ -288,6 +288,9 @@ class Filmstrip(QWidget):
         chip = metrics.height() * 0.6
         words = ("darker", "lighter")
         needed = chip + 3 + max(map(metrics.horizontalAdvance, words))
+        if needed > self._pitch():
+            words = ("−", "+")
+            needed = place.width()
         top = place.center().y() - metrics.height() * len(words) / 2
         for number, (word, colour) in enumerate(zip(words, self._legend, strict=True)):
             line = QRectF(
