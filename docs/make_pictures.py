@@ -59,6 +59,7 @@ LARGEST = 250_000
 REVIEWS = 3
 """Lists of proposals that are decided before the network is retrained."""
 _LABELS = 20
+_MOVED = 6
 _PACE = 20
 """Milliseconds between two moves of the hand: napari skips those that come sooner."""
 _SMALLEST_GROUP, _LARGEST_GROUP = 8, 24
@@ -232,7 +233,7 @@ class Photographer:
 
 def main() -> None:
     """Take all pictures."""
-    for scene in (draw_digits, draw_look_alikes):
+    for scene in (draw_digits, draw_look_alikes, draw_traversal):
         camera = Photographer()
         try:
             scene(camera)
@@ -335,6 +336,27 @@ def draw_look_alikes(camera: Photographer) -> None:
     camera.viewer.theme = "light"
     camera.rest(500)
     camera.take("light")
+
+
+def draw_traversal(camera: Photographer) -> None:
+    """Show what would make T-shirts dresses."""
+    bench, panel = camera.bench, camera.bench.traversal
+    bench.work.open_sample("fashion_look_alikes")
+    camera.wait_mapped()
+    session = camera.session
+    own, goal = "T-shirt/top", "Dress"
+    truth = session.dataset.columns["truth"]
+    everything = np.arange(len(truth))
+    wanted = session.edits.class_names.index(own)
+    free = (truth == wanted) & (session.kinds(everything) == wanted)
+    bench.desk.select(np.flatnonzero(free & ~session.dataset.held_out)[:_MOVED])
+    camera.key("w")
+    panel.choose_target(goal)
+    panel.target_changed.emit()
+    panel.run_button.click()
+    camera.wait(lambda: not bench.desk.is_busy)
+    panel.set_step(5)
+    camera.take("traversal")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from napari_spaceediting.data.dataset import ImageDataset
     from napari_spaceediting.session.session import Session
     from napari_spaceediting.session.state import SessionState
+
+_NONES = [None] * (5_000_000 if sys.version_info < (3, 12) else 0)
+"""PySide6 6.12 gives a reference to None away at each call that returns nothing.
+
+From Python 3.12 on that does no harm; before, None is deallocated after some 100,000
+calls, and the process ends. These references last for all tests, and beyond.
+"""
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_NONES))
 
 GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
 

@@ -198,6 +198,19 @@ def test_images_are_moved_to_another_class(command, folder, tmp_path, method):
     assert (folder / "session.json").read_bytes() == before
 
 
+def test_images_are_moved_to_a_group_by_their_nearest(command, folder, tmp_path):
+    dataset = load_session(folder).dataset
+    three = dataset.ids[(dataset.columns["truth"] == 3) & dataset.held_out][:1]
+    eights = dataset.ids[(dataset.labels == 8) & ~dataset.held_out]
+    done = command(
+        "traverse", folder, "--images", *three, "--to-images", *eights,
+        "--neighbours", 6, "--layers", "trunk", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done["layers"] == ["trunk"]
+    assert done["images"][0]["to"] == "group of 8 (mostly 8)"
+    assert set(np.ravel(done["images"][0]["nearest"])) <= set(eights)
+
+
 def test_images_that_cannot_be_moved_are_told(command, folder, tmp_path):
     dataset = load_session(folder).dataset
     three = dataset.ids[(dataset.columns["truth"] == 3) & dataset.held_out][0]
@@ -211,6 +224,11 @@ def test_images_that_cannot_be_moved_are_told(command, folder, tmp_path):
             "traverse", folder, "--images", *images, "--to", to, "--out", out, code=1
         )
         assert says in error
+    error = command(
+        "traverse", folder, "--images", three, "--to", "8", "--layers", "conv9",
+        "--out", out, code=1,
+    )  # fmt: skip
+    assert 'no layer "conv9": choose from trunk' in error
     assert not out.exists()
 
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_spaceediting.data.dataset import ImageDataset
     from napari_spaceediting.editing.edits import Edit
     from napari_spaceediting.editing.evidence import Evidence
     from napari_spaceediting.session.session import Session
@@ -188,13 +189,17 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     traverse = command(
-        "traverse", _traverse, "Show what would make images those of another class."
+        "traverse", _traverse, "Show what would make images those of another kind."
     )
     _add_session(traverse)
     traverse.add_argument(
         "--images", nargs="+", required=True, metavar="ID", help="images to move"
     )
-    traverse.add_argument("--to", required=True, metavar="CLASS")
+    goal = traverse.add_mutually_exclusive_group(required=True)
+    goal.add_argument("--to", metavar="CLASS", help="class to move them to")
+    goal.add_argument(
+        "--to-images", nargs="+", metavar="ID", help="group of images to move them to"
+    )
     traverse.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the images"
     )
@@ -203,6 +208,15 @@ def _parser() -> argparse.ArgumentParser:
         choices=["dmt", "dfi"],
         default="dmt",
         help="manifold traversal (default) or feature interpolation, which is simpler",
+    )
+    traverse.add_argument(
+        "--neighbours",
+        type=_at_least_one,
+        metavar="N",
+        help="only the N nearest images pull an image: more decisive",
+    )
+    traverse.add_argument(
+        "--layers", nargs="+", metavar="NAME", help="modules that make the features"
     )
 
     for name, run, summary in (
@@ -411,65 +425,53 @@ def _evidence(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _traverse(options: argparse.Namespace) -> dict[str, Any]:
-    import numpy as np
-
     from napari_spaceediting.traversal.export import write_traversal
-    from napari_spaceediting.traversal.job import Traverse
-    from napari_spaceediting.traversal.sets import sets_of_classes
     from napari_spaceediting.traversal.settings import TraverseSettings
 
     session = _session(options)
-    dataset, edits, network = session.dataset, session.edits, session.shown.network
-    assert network is not None, "where there is a map there is a network"
-    if options.to not in edits.class_names:
-        raise SessionError(
-            f'There is no class "{options.to}": choose one of '
-            f"{', '.join(edits.class_names)}."
-        )
-    target = edits.class_names.index(options.to)
-    index_of = {str(name): at for at, name in enumerate(dataset.ids)}
-    wanted = list(dict.fromkeys(options.images))
-    unknown = [name for name in wanted if name not in index_of]
-    if unknown:
-        raise SessionError(
-            f'There is no image "{unknown[0]}" in {dataset.name}: give ids as the '
-            "command guide lists them."
-        )
-    sets, sources = sets_of_classes(
-        np.array([index_of[name] for name in wanted]),
-        target,
-        labels=edits.labels,
-        held_out=dataset.held_out,
-        probabilities=network.predictions.probabilities,
+    dataset = session.dataset
+    images = _indices(dataset, options.images)
+    group = options.to_images
+    job = session.traversing(
+        images,
+        options.to if group is None else _indices(dataset, group),
+        TraverseSettings(
+            method=options.method,
+            neighbours=options.neighbours,
+            layers=None if options.layers is None else tuple(options.layers),
+            seed=session.state.seed,
+            device=session.state.train.device,
+        ),
     )
-    traversal = _run(
-        Traverse(
-            dataset,
-            network.spec,
-            network.state,
-            sets,
-            TraverseSettings(
-                method=options.method,
-                seed=session.state.seed,
-                device=session.state.train.device,
-            ),
-        )
-    )
-    values = write_traversal(
-        traversal, dataset, sources, target, edits.class_names, options.out
-    )
+    traversal = _run(job)
+    values = write_traversal(traversal, job, session.edits.class_names, options.out)
     for note in traversal.notes:
         print(f"Beware: {note}")
     for entry in values["images"]:
         seen = entry["probabilities"]["to"]
         likely = "" if seen is None else f", {seen[0]:.0%} to {seen[-1]:.0%}"
         print(f"{entry['id']}: {entry['from']} to {entry['to']}{likely}")
-    count = "1 image" if len(wanted) == 1 else f"{len(wanted)} images"
+    count = "1 image" if len(images) == 1 else f"{len(images)} images"
     print(
         f"Moved {count} in {traversal.seconds:.1f} s; the filmstrips are in "
         f"{options.out}."
     )
     return values
+
+
+def _indices(dataset: ImageDataset, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the indices of images by their ids, each once."""
+    import numpy as np
+
+    index_of = {str(name): at for at, name in enumerate(dataset.ids)}
+    wanted = list(dict.fromkeys(names))
+    unknown = [name for name in wanted if name not in index_of]
+    if unknown:
+        raise SessionError(
+            f'There is no image "{unknown[0]}" in {dataset.name}: give ids as the '
+            "command guide lists them."
+        )
+    return np.array([index_of[name] for name in wanted], np.int64)
 
 
 def _accept(options: argparse.Namespace) -> dict[str, Any]:

@@ -27,9 +27,17 @@ def test_run_job_reports_each_step_and_returns_the_result() -> None:
 
 
 def test_the_estimate_follows_the_progress_so_far() -> None:
-    times = iter([0.0, 10.0, 30.0])
+    times = iter([0.0, 0.0, 10.0, 30.0, 30.0])
     estimate = Estimate(clock=lambda: next(times))
     assert estimate.update(Progress(0, 4)) is None
     assert estimate.update(Progress(1, 4)) == pytest.approx(30)
     assert estimate.update(Progress(4, 4)) == 0
     assert estimate.update(Progress(3, 0)) is None
+
+
+def test_the_estimate_begins_anew_with_a_stage() -> None:
+    times = iter([0.0, 100.0, 102.0, 104.0])
+    estimate = Estimate(clock=lambda: next(times))
+    assert estimate.update(Progress(600, 600, "Read")) == 0
+    assert estimate.update(Progress(1, 10, "Make")) == pytest.approx(18)
+    assert estimate.update(Progress(2, 10, "Make")) == pytest.approx(16)

@@ -63,6 +63,41 @@ def test_progress_is_in_order_thinned_and_complete_at_the_end(
     assert len(seen) < 2_000
 
 
+def test_finished_parts_are_never_left_out(worker: WorkerProcess) -> None:
+    steps, seen = run(worker, jobs.FinishParts(30))
+    assert steps == 30
+    parts = [p.finished for p in seen if p.finished is not None]
+    assert [part.shape for part in parts] == [(1 << 19,)] * 30
+    assert [part[-1] for part in parts] == list(range(30))
+    done = [progress.done for progress in seen]
+    assert done == sorted(done)
+
+
+def test_finished_parts_survive_the_death_of_their_process(
+    worker: WorkerProcess,
+) -> None:
+    parts = []
+
+    def listen() -> None:
+        for progress in worker.run(jobs.FinishParts(3, dies=True)):
+            if progress.finished is not None:
+                parts.append(progress.finished)
+
+    with pytest.raises(JobFailed, match="exit code 3"):
+        listen()
+    assert len(parts) == 3
+
+
+def test_cancelling_amid_finished_parts(worker: WorkerProcess) -> None:
+    steps = worker.run(jobs.FinishParts(1000))
+    while next(steps).finished is None:
+        pass
+    worker.cancel()
+    with pytest.raises(JobCancelled):
+        list(steps)
+    assert run(worker, jobs.Count(3))[0][0] == 3
+
+
 def test_the_next_job_runs_in_the_same_process(worker: WorkerProcess) -> None:
     (_, first), _ = run(worker, jobs.Count(1))
     (_, second), _ = run(worker, jobs.Count(1))

@@ -50,6 +50,25 @@ class CountForever:
 
 
 @dataclass(frozen=True)
+class FinishParts:
+    """Hands over parts, quicker than progress is told, and then dies or returns."""
+
+    parts: int
+    dies: bool = False
+    name = "Finish parts"
+
+    def run(self) -> Steps:
+        for part in range(self.parts):
+            yield Progress(part, self.parts, "working")
+            # Larger than what is pickled in one go.
+            values = np.full(1 << 19, part, np.float32)
+            yield Progress(part + 1, self.parts, "working", finished=values)
+        if self.dies:
+            os._exit(3)
+        return self.parts
+
+
+@dataclass(frozen=True)
 class NeverYieldAgain:
     """Reports once and then does not come back."""
 

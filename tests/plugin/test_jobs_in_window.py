@@ -320,7 +320,8 @@ def test_docks_can_be_closed_and_opened_again(window):
     image = int(window.loners(window.movable)[0])
     before = window.session.state
     heard = listeners(window)
-    for view in (window.editor, window.bench.gallery, window.bench.evidence):
+    bench = window.bench
+    for view in (window.editor, bench.gallery, bench.evidence, bench.traversal):
         dock = dock_of(view)
         QTest.mouseClick(dock.titleBarWidget().close_button, LEFT)
         QApplication.processEvents()
@@ -331,7 +332,8 @@ def test_docks_can_be_closed_and_opened_again(window):
     name = "Space Editor"
     _, widget = window.viewer.window.add_plugin_dock_widget("napari-spaceediting", name)
     assert widget is window.editor
-    window.wait(lambda: window.bench.evidence.parent() is not None)
+    for view in (bench.evidence, bench.traversal):
+        window.wait(lambda view=view: view.parent() is not None)
     assert window.session.state is before
     assert workbench_of(window.viewer) is window.bench
     assert window.bench.gallery.grid.items.tolist() == [image]
@@ -410,6 +412,7 @@ def test_widgets_by_their_commands(commands, make_window):
     assert commands.execute(run.format("editor")) is window.editor
     assert commands.execute(run.format("gallery")) is window.bench.gallery
     assert commands.execute(run.format("evidence")) is window.bench.evidence
+    assert commands.execute(run.format("traversal")) is window.bench.traversal
 
 
 def test_the_sample_opens_in_the_editor(commands, make_window):

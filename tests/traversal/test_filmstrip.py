@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_spaceediting.traversal.filmstrip import draw_filmstrip, to_rgb
+from napari_spaceediting.traversal.filmstrip import (
+    BRIGHTER,
+    DARKER,
+    SAME,
+    differences_to_rgb,
+    draw_filmstrip,
+    to_rgb,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,18 @@ def test_the_strip_shows_every_image_and_its_words(tmp_path, side):
     assert columns[:width].any()
     assert columns[width : 2 * width].any()
     assert not columns[2 * width + 10 :].any()
+
+
+def test_differences_are_grey_where_there_are_none_and_symmetric():
+    images = np.full((3, 2, 4, 4), 0.5, np.float32)
+    images[1, :, 0, 0] += 0.2
+    images[1, :, 0, 1] -= 0.2
+    images[2, :, 0, 0] += 0.4
+    shades = differences_to_rgb(images)
+    assert shades.shape == (3, 4, 4, 3)
+    assert (shades[0] == SAME).all()
+    assert (shades[1:, 1:] == SAME).all()
+    assert tuple(shades[2, 0, 0]) == BRIGHTER
+    halves = np.mean([(SAME, SAME), (BRIGHTER, DARKER)], axis=0)
+    np.testing.assert_allclose(shades[1, 0, :2], halves, atol=1)
+    assert (differences_to_rgb(images[:1]) == SAME).all()

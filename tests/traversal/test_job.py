@@ -16,7 +16,7 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.export import write_traversal
-from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.job import Traverse, join
 from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
 from napari_spaceediting.traversal.settings import TraversalError, TraverseSettings
 
@@ -85,9 +85,17 @@ def test_threes_become_eights(job, settings):
     assert all(np.isfinite(progress.metrics["loss"]) for progress in making)
 
 
-def test_batches_of_one_give_the_same(job):
+def test_batches_of_one_give_the_same_and_are_handed_over_as_they_are_done(job):
     together = run_job(job)
-    alone = run_job(replace(job, settings=replace(QUICK, batch_size=1)))
+    seen = []
+    alone = run_job(replace(job, settings=replace(QUICK, batch_size=1)), seen.append)
+    parts = [p.finished for p in seen if p.finished is not None]
+    assert len(parts) == 3
+    for whole in (alone, join(parts)):
+        np.testing.assert_array_equal(whole.images, alone.images)
+        np.testing.assert_array_equal(whole.probabilities, alone.probabilities)
+        np.testing.assert_array_equal(whole.around, alone.around)
+    np.testing.assert_array_equal(join(parts[:2]).indices, alone.indices[:2])
     np.testing.assert_allclose(together.witness, alone.witness, atol=1e-3)
     np.testing.assert_array_equal(together.nearest[:, :, 0], alone.nearest[:, :, 0])
     difference = np.abs(together.images - alone.images).mean()
@@ -95,6 +103,27 @@ def test_batches_of_one_give_the_same(job):
         difference
         < 0.1 * np.abs(together.images[:, 1:] - together.images[:, :1]).mean()
     )
+
+
+def test_the_route_leads_from_the_image_to_the_target(job, digits):
+    done = run_job(job)
+    np.testing.assert_allclose(done.closeness.sum(axis=2), 1)
+    rows = np.unique(np.concatenate([job.sets.images, *job.sets.sources]))
+    assert np.isin(done.around, np.concatenate([rows, job.sets.target])).all()
+    # Of a map on which the target lies on the right, all else on the left.
+    positions = np.zeros((300, 2), np.float32)
+    positions[job.sets.target, 1] = 1
+    positions[done.indices, 0] = [1, 2, 3]
+    route = done.route(positions)
+    assert route.shape == (3, 3, 2)
+    np.testing.assert_allclose(route[:, 0], positions[done.indices], atol=1e-4)
+    assert (route[:, -1, 1] > 0.5).all()
+
+
+def test_too_many_images_for_the_memory_are_refused(job, monkeypatch):
+    monkeypatch.setattr("napari_spaceediting.traversal.job.MOST_BYTES", 1000)
+    with pytest.raises(TraversalError, match="choose fewer"):
+        next(job.run())
 
 
 def test_images_of_several_classes_move_at_once(job, digits):
@@ -156,11 +185,18 @@ def test_files_are_written_under_safe_names(job, digits, tmp_path):
     # A class that the network does not know yet.
     done = replace(done, probabilities=done.probabilities[:, :, :8])
     folder = tmp_path / "deep" / "out"
-    values = write_traversal(done, renamed, np.full(3, 3), 8, names, folder)
-    assert json.loads(json.dumps(values)) == values
+    job = replace(
+        job,
+        dataset=renamed,
+        source_classes=np.full(3, 3),
+        target_class=8,
+        target_name="new",
+    )
+    values = write_traversal(done, job, names, folder)
+    assert json.loads((folder / "traversal.json").read_text("utf-8")) == values
     files = {path.name for path in folder.iterdir()}
     pictures = {entry["picture"] for entry in values["images"]}
-    assert files == {*pictures, "images.npy"}
+    assert files == {*pictures, "images.npy", "traversal.json"}
     assert all(
         set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-.") for name in pictures
     )
@@ -171,9 +207,12 @@ def test_files_are_written_under_safe_names(job, digits, tmp_path):
     assert len(first["probabilities"]["from"]) == 3
     assert first["to"] == "new"
 
+    part = write_traversal(done.part(slice(0, 1)), job, names, tmp_path / "part")
+    assert part["images"] == values["images"][:1]
+
     (tmp_path / "file").write_text("")
     with pytest.raises(TraversalError, match="could not be written"):
-        write_traversal(done, renamed, np.full(3, 3), 8, names, tmp_path / "file")
+        write_traversal(done, job, names, tmp_path / "file")
 
 
 def test_errors_come_before_any_work(job):

@@ -68,6 +68,12 @@ class Server:
                     self._send("result", number)
                     result.send(self._connection)
                     return
+                if progress.finished is not None:
+                    # Too large to be pickled in one go, and never left out.
+                    part, waiting = Parcel.pack(progress), None
+                    self._send("part", number)
+                    part.send(self._connection)
+                    continue
                 now = time.monotonic()
                 new_words = sent is None or progress.message != sent.message
                 if new_words or now >= next_time:

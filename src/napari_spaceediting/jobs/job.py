@@ -24,12 +24,16 @@ class Progress:
         What is being done, in a few words for the user.
     metrics : mapping of str to float
         Live figures, such as the loss.
+    finished : object
+        A part of the result that stands by itself, where there is a new one. Whoever
+        waits may keep it when the job is cancelled or fails.
     """
 
     done: int
     total: int
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    finished: object = field(default=None, repr=False)
 
 
 class Job(Protocol[R_co]):
@@ -82,15 +86,22 @@ def relayed(
 
 
 class Estimate:
-    """Seconds that a job will still take, judged from its progress so far."""
+    """Seconds that a job will still take, judged from its progress so far.
+
+    A job that counts anew, in a next stage, is judged by that stage alone.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._start = clock()
+        self._start = self._last = clock()
+        self._done = 0
 
     def update(self, progress: Progress) -> float | None:
         """Return the remaining seconds, or None while they cannot be judged."""
+        now = self._clock()
+        if progress.done < self._done:
+            self._start = self._last
+        self._last, self._done = now, progress.done
         if not 0 < progress.done <= progress.total:
             return None
-        elapsed = self._clock() - self._start
-        return elapsed * (progress.total - progress.done) / progress.done
+        return (now - self._start) * (progress.total - progress.done) / progress.done

@@ -81,8 +81,8 @@ class WorkerProcess:
         -------
         generator of Progress
             Blocks until the child reports, and returns the job's result. Progress
-            comes at most about 20 times a second, the last one always. Closing the
-            generator cancels the job.
+            comes at most about 20 times a second, but the last one and those with a
+            finished part always. Closing the generator cancels the job.
 
         Raises
         ------
@@ -169,6 +169,9 @@ class WorkerProcess:
                 if message[0] == "progress":
                     yield message[2]
                     continue
+                if message[0] == "part":
+                    yield message[2].unpack()
+                    continue
                 finished = True
                 if message[0] == "failed":
                     raise _error(job, *message[2:])
@@ -189,7 +192,9 @@ class WorkerProcess:
             child.send("cancel", number)
             while (left := deadline - time.monotonic()) > 0:
                 message = child.receive(min(_POLL, left))
-                if message and message[0] != "progress" and message[1] == number:
+                if message is None or message[0] in ("progress", "part"):
+                    continue
+                if message[1] == number:
                     return
         child.end()
 
@@ -249,7 +254,7 @@ class _Child:
         assert self.connection is not None
         if self.connection.poll(timeout):
             message: tuple[Any, ...] = self.connection.recv()
-            if message[0] == "result":
+            if message[0] in ("part", "result"):
                 return (*message, Parcel.receive(self.connection))
             return message
         if not self.is_alive and not self.connection.poll():

@@ -31,6 +31,13 @@ def open_evidence() -> QWidget:
     return workbench.evidence
 
 
+def open_traversal() -> QWidget:
+    """Return the Manifold Traversal of the current viewer."""
+    workbench = _current()
+    workbench.settle_in_later()
+    return workbench.traversal
+
+
 def _current() -> Workbench:
     # napari hands the viewer to widget functions in some of its ways to open a dock
     # and not in others; this one is the same in all of them.

@@ -15,6 +15,7 @@ from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.views.palette import Palette
 from napari_spaceediting.session.session import Session
+from napari_spaceediting.traversal.job import Traverse
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -43,6 +44,10 @@ class Desk(QObject):
         There are other pictures.
     theme_changed(Palette)
         napari has another theme.
+    change_wanted(int64 array, str)
+        Somebody wants to see what would make images those of a class.
+    question_waits(str)
+        What waits for a decision that was put off; "" for nothing any more.
     """
 
     opening = Signal()
@@ -53,6 +58,8 @@ class Desk(QObject):
     selection_changed = Signal(object)
     thumbnails_changed = Signal()
     theme_changed = Signal(object)
+    change_wanted = Signal(object, str)
+    question_waits = Signal(str)
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -77,13 +84,13 @@ class Desk(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether work is going on that the session waits for."""
+        """Whether work is going on."""
         return self.training.is_running or self.reading.is_running
 
     @property
     def locked(self) -> str:
         """Why nothing can be edited now; "" where it can."""
-        if self.training.is_running:
+        if self.training.running not in ("", Traverse.name):
             return BUSY
         awaits = self.session is not None and self.session.state.proposal is not None
         return TO_DECIDE if awaits else ""

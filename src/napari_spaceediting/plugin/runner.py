@@ -25,7 +25,7 @@ class JobRunner(QObject):
 
     A thread of napari's waits for the process, so that napari knows that something is
     running. A result is handed over on the main thread; of a job that failed or was
-    cancelled nothing is.
+    cancelled nothing is, but for parts that its progress brought.
 
     Signals
     -------
@@ -55,6 +55,11 @@ class JobRunner(QObject):
     def is_running(self) -> bool:
         """Whether a job runs that somebody waits for."""
         return self._current is not None
+
+    @property
+    def running(self) -> str:
+        """Name of the job that runs, "" for none."""
+        return "" if self._current is None else self._current.name
 
     def warm_up(self, job: Job[Any]) -> None:
         """Run a job that nobody waits for; the next job begins when it is done."""
@@ -143,6 +148,11 @@ class _Call:
         self._turn = turn
         self._cancelled = threading.Event()
         self._begun = False
+
+    @property
+    def name(self) -> str:
+        """Name of the job."""
+        return self._job.name
 
     @property
     def is_cancelled(self) -> bool:

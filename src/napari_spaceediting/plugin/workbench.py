@@ -14,11 +14,13 @@ from napari_spaceediting.plugin.controllers.evidence import EvidenceController
 from napari_spaceediting.plugin.controllers.gallery import GalleryController
 from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.controllers.review import ReviewController
+from napari_spaceediting.plugin.controllers.traversal import TraversalController
 from napari_spaceediting.plugin.controllers.work import WorkController
 from napari_spaceediting.plugin.desk import Desk, complain
 from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.map.viewport import find_canvas
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
+from napari_spaceediting.plugin.panels.traversal_panel import TraversalPanel
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.views.evidence_panel import EvidencePanel
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 DISPLAY_NAME = "SpaceEditing"
 """As in the manifest: napari's menus name the docks after it."""
 EDITOR, GALLERY, EVIDENCE = "Space Editor", "Image Gallery", "Evidence"
+TRAVERSAL = "Manifold Traversal"
+View = SpaceEditor | ImageGallery | EvidencePanel | TraversalPanel
 _WIDTH, _HEIGHT = 380, 300
 """Of the docks at first, in pixels."""
 
@@ -50,17 +54,24 @@ class Workbench:
         self.editor = SpaceEditor(palette)
         self.gallery = ImageGallery(palette)
         self.evidence = EvidencePanel(palette)
+        self.traversal = TraversalPanel(palette)
         self.map = MapController(self.desk, self.editor, self._bind_keys)
         self.galleries = GalleryController(self.desk, self.gallery, self.map)
         self.edits = EditsController(self.desk, self.editor, self.map)
         self.review = ReviewController(self.desk, self.editor, self.map, self.galleries)
         self.rounds = EvidenceController(self.desk, self.evidence, self.galleries)
         self.work = WorkController(self.desk, self.editor)
+        self.traversals = TraversalController(self.desk, self.traversal, self.map)
         self._viewer = viewer
         self._settled = False
         viewer.events.theme.connect(self._on_theme)
         self.desk.session_changed.connect(self._reveal_evidence)
         self.desk.rounds_changed.connect(self._reveal_evidence)
+        self.desk.change_wanted.connect(self.show_traversal)
+
+    @property
+    def _views(self) -> tuple[View, ...]:
+        return self.editor, self.gallery, self.evidence, self.traversal
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """Return what keys can do, by name."""
@@ -74,6 +85,7 @@ class Workbench:
             "relabel_selected": self.map.relabel_selected,
             "toggle_thumbnails": self.map.toggle_thumbnails,
             "zoom_to_selection": self.map.zoom_to_selection,
+            "show_traversal": self.show_traversal,
             "answer_yes": lambda: self.review.answer("yes"),
             "answer_no": lambda: self.review.answer("no"),
             "answer_unsure": lambda: self.review.answer("unsure"),
@@ -85,28 +97,26 @@ class Workbench:
 
     def show_docks(self) -> None:
         """Open all docks: the editor on the right, the others below the map."""
-        window = self._viewer.window
         views: dict[str, tuple[QWidget, str]] = {
             EDITOR: (self.editor, "right"),
             GALLERY: (self.gallery, "bottom"),
             EVIDENCE: (self.evidence, "bottom"),
+            TRAVERSAL: (self.traversal, "bottom"),
         }
         is_new = not self._settled
         for name, (view, area) in views.items():
-            dock = _dock_of(view)
-            if dock is not None:
-                dock.show()
-                continue
-            is_new = True
-            window.add_dock_widget(
-                view,
-                name=menu_item_template.format(DISPLAY_NAME, name),
-                area=area,
-                add_vertical_stretch=False,
-            )
+            is_new |= self._open(name, view, area)
         self.settle_in()
         if is_new:
             self._arrange()
+
+    def show_traversal(self, *_: object) -> None:
+        """Bring the traversal to the front, with the other docks below the map."""
+        if self._open(TRAVERSAL, self.traversal, "bottom"):
+            dock, other = _dock_of(self.traversal), _dock_of(self.gallery)
+            if other is not None:
+                other.parent().tabifyDockWidget(other, dock)
+        _raise(self.traversal)
 
     def show_docks_later(self) -> None:
         """Open all docks as soon as napari has docked the one it asked for."""
@@ -118,7 +128,7 @@ class Workbench:
 
     def settle_in(self) -> None:
         """Take the window that a view is docked in into use, and end with it."""
-        docks = (_dock_of(view) for view in (self.editor, self.gallery, self.evidence))
+        docks = map(_dock_of, self._views)
         main = next((dock.parent() for dock in docks if dock is not None), None)
         if self._settled or not isinstance(main, QMainWindow):
             return
@@ -140,9 +150,22 @@ class Workbench:
         self.map.forget()
         _WORKBENCHES.pop(id(self._viewer), None)
 
+    def _open(self, name: str, view: QWidget, area: str) -> bool:
+        """Show the dock of a view, and return whether it had to be made."""
+        dock = _dock_of(view)
+        if dock is not None:
+            dock.show()
+            return False
+        self._viewer.window.add_dock_widget(
+            view,
+            name=menu_item_template.format(DISPLAY_NAME, name),
+            area=area,
+            add_vertical_stretch=False,
+        )
+        return True
+
     def _arrange(self) -> None:
         editor, gallery = _dock_of(self.editor), _dock_of(self.gallery)
-        evidence = _dock_of(self.evidence)
         assert editor is not None
         assert gallery is not None
         main = editor.parent()
@@ -153,7 +176,8 @@ class Workbench:
             (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
         ):
             main.setCorner(corner, area)
-        main.tabifyDockWidget(gallery, evidence)
+        for view in (self.evidence, self.traversal):
+            main.tabifyDockWidget(gallery, _dock_of(view))
         gallery.raise_()
         main.resizeDocks([editor], [_WIDTH], Qt.Orientation.Horizontal)
         main.resizeDocks([gallery], [_HEIGHT], Qt.Orientation.Vertical)
@@ -169,15 +193,13 @@ class Workbench:
             self.work.retrain(self.editor.retrain.settings())
 
     def _reveal_evidence(self) -> None:
-        dock = _dock_of(self.evidence)
         session = self.desk.session
-        if dock is not None and session is not None and session.state.proposal:
-            dock.show()
-            dock.raise_()
+        if session is not None and session.state.proposal:
+            _raise(self.evidence)
 
     def _on_theme(self) -> None:
         palette = self.desk.palette
-        for view in (self.editor, self.gallery, self.evidence):
+        for view in self._views:
             view.set_theme(palette)
         self.desk.theme_changed.emit(palette)
 
@@ -200,6 +222,14 @@ def _calls(command: Callable[[], object]) -> Callable[[object], None]:
         command()
 
     return call
+
+
+def _raise(view: QWidget) -> None:
+    """Bring the dock of a view to the front, if it has one."""
+    dock = _dock_of(view)
+    if dock is not None:
+        dock.show()
+        dock.raise_()
 
 
 def _dock_of(view: QWidget) -> QDockWidget | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,13 @@ from napari_spaceediting.session.state import (
     RoundStatus,
     SessionState,
 )
+from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.sets import (
+    classes_of,
+    sets_of_classes,
+    sets_of_group,
+)
+from napari_spaceediting.traversal.settings import TraverseSettings
 
 
 class Session:
@@ -300,6 +308,68 @@ class Session:
             answers=self.answers,
         )
 
+    # What would change
+
+    def kinds(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the class that images would move away from, -1 where none is known.
+
+        Their label or, where they have none, what the network sees in them.
+        """
+        guesses = self._network().predictions.probabilities
+        return classes_of(images, self.edits.labels, guesses)
+
+    def traversing(
+        self,
+        images: NDArray[np.int64],
+        target: str | NDArray[np.int64],
+        settings: TraverseSettings | None = None,
+    ) -> Traverse:
+        """Prepare to show what would make images those of another kind.
+
+        Parameters
+        ----------
+        images : (n,) int64 array
+            Images to move, as dataset indices.
+        target : str or (M,) int64 array
+            A class by its name, or a group of images to move to.
+        settings : TraverseSettings, optional
+            How; seed and device of the session if not given.
+
+        Raises
+        ------
+        SessionError
+            If there is no network or map yet, or no such class.
+        TraversalError
+            If the sets cannot be used.
+        """
+        edits, network = self.edits, self._network()
+        known: dict[str, Any] = {
+            "labels": edits.labels,
+            "held_out": self.dataset.held_out,
+            "probabilities": network.predictions.probabilities,
+        }
+        if isinstance(target, str):
+            kind, name = self._class(target), target
+            sets, classes = sets_of_classes(images, kind, **known)
+        else:
+            kind = _usual(self.kinds(target))
+            most = f" (mostly {edits.class_names[kind]})" if kind >= 0 else ""
+            name = f"group of {len(target):,}{most}"
+            sets, classes = sets_of_group(images, target, **known)
+        sets.check(self.dataset.ids)
+        return Traverse(
+            dataset=self.dataset,
+            spec=network.spec,
+            state=network.state,
+            sets=sets,
+            settings=settings
+            or TraverseSettings(seed=self._state.seed, device=self._state.train.device),
+            cache_dir=self.cache_dir,
+            source_classes=classes,
+            target_class=kind,
+            target_name=name,
+        )
+
     # Rounds
 
     def retraining(self) -> Retrain:
@@ -482,6 +552,14 @@ class Session:
                 "take them back first."
             )
 
+    def _class(self, name: str) -> int:
+        names = self.edits.class_names
+        if name not in names:
+            raise SessionError(
+                f'There is no class "{name}": choose one of {", ".join(names)}.'
+            )
+        return names.index(name)
+
     def _network(self) -> Network:
         if self.shown.network is None:
             raise SessionError("There is no network yet: train one first.")
@@ -544,6 +622,13 @@ def _folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
     if start.map is None:
         raise SessionError("There is no map yet: train a network first.")
     return fold(edits, start.labels, start.map.coordinates, start.class_names)
+
+
+def _usual(kinds: NDArray[np.int64]) -> int:
+    """Return the class that more than half of some images have, -1 if there is none."""
+    counts = np.bincount(kinds[kinds >= 0], minlength=1)
+    most = int(counts.argmax())
+    return most if counts[most] > len(kinds) / 2 else -1
 
 
 def _map_of(result: MapResult) -> Map:

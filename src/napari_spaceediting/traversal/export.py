@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.traversal.filmstrip import draw_filmstrip
-from napari_spaceediting.traversal.job import Traversal
+from napari_spaceediting.traversal.job import Traversal, Traverse
 from napari_spaceediting.traversal.settings import TraversalError
 
-STACK = "images.npy"
+STACK, REPORT = "images.npy", "traversal.json"
 
 
 def write_traversal(
     traversal: Traversal,
-    dataset: ImageDataset,
-    sources: NDArray[np.int64],
-    target: int,
+    job: Traverse,
     class_names: Sequence[str],
     folder: Path,
 ) -> dict[str, Any]:
-    """Write all images as one array, and a filmstrip for each of the originals.
+    """Write all images as one array, a filmstrip of each original, and a report.
 
     A filmstrip has the original, all steps and, last, the real target image that is
     nearest to the last step.
@@ -35,12 +32,8 @@ def write_traversal(
     ----------
     traversal : Traversal
         Of n images.
-    dataset : ImageDataset
-        The images.
-    sources : (n,) int64 array
-        The class that each of them moves away from.
-    target : int
-        The class that they move to.
+    job : Traverse
+        Of which it is the outcome, whole or in part.
     class_names : sequence of str
         Names of the classes.
     folder : Path
@@ -49,7 +42,7 @@ def write_traversal(
     Returns
     -------
     dict
-        What was done, ready for JSON: names of files, budgets, and for each image its
+        The report, which is JSON: names of files, budgets, and for each image its
         id, its classes, and for each step, from the original on, both probabilities
         (None where the network does not know the class), the witness and the ids of the
         nearest target images.
@@ -61,21 +54,23 @@ def write_traversal(
     DataError
         If an image cannot be read.
     """
-    ids = dataset.ids
-    goals = dataset.images(traversal.nearest[:, -1, 0])
+    ids = job.dataset.ids
+    goals = job.dataset.images(traversal.nearest[:, -1, 0])
+    sources = _sources(traversal, job)
     entries = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / STACK, traversal.images)
         for at, (index, source) in enumerate(
-            zip(traversal.indices.tolist(), sources.tolist(), strict=True)
+            zip(traversal.indices.tolist(), sources, strict=True)
         ):
             name = f"{at + 1:03}-{re.sub(r'[^A-Za-z0-9._-]+', '_', ids[index])}.png"
             seen = {
                 "from": _probabilities(traversal, at, source),
-                "to": _probabilities(traversal, at, target),
+                "to": _probabilities(traversal, at, job.target_class),
             }
-            names = class_names[source], class_names[target]
+            own = class_names[source] if source >= 0 else "no class"
+            names = own, job.target_name
             captions = [
                 *_captions(traversal, names, seen),
                 ("nearest real", str(ids[traversal.nearest[at, -1, 0]])),
@@ -93,24 +88,35 @@ def write_traversal(
                     "nearest": ids[traversal.nearest[at]].tolist(),
                 }
             )
+        values = {
+            "method": traversal.settings.method,
+            "budgets": traversal.budgets.tolist(),
+            "layers": list(traversal.layers),
+            "stack": STACK,
+            "images": entries,
+            "notes": list(traversal.notes),
+            "seconds": traversal.seconds,
+        }
+        text = json.dumps(values, indent=2, ensure_ascii=False)
+        (folder / REPORT).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise TraversalError(
             f"The images could not be written to {folder} ({error.strerror or error}): "
             "choose another folder."
         ) from error
-    return {
-        "method": traversal.settings.method,
-        "budgets": traversal.budgets.tolist(),
-        "layers": list(traversal.layers),
-        "stack": STACK,
-        "images": entries,
-        "notes": list(traversal.notes),
-        "seconds": traversal.seconds,
-    }
+    return values
+
+
+def _sources(traversal: Traversal, job: Traverse) -> list[int]:
+    """Return the class that each image moves away from, -1 where it is not known."""
+    if job.source_classes is None:
+        return [-1] * len(traversal.indices)
+    # A part of an outcome has the first of the images.
+    return [int(kind) for kind in job.source_classes[: len(traversal.indices)]]
 
 
 def _probabilities(traversal: Traversal, at: int, kind: int) -> list[float] | None:
-    if kind >= traversal.probabilities.shape[2]:
+    if not 0 <= kind < traversal.probabilities.shape[2]:
         return None
     return [float(value) for value in traversal.probabilities[at, :, kind]]
 

@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 _PAGE, _TEXT = (38, 41, 48), (240, 241, 242)
 _GAP, _SIZE, _LINE = 10, 13, 18
+SAME, BRIGHTER, DARKER = (128, 128, 128), (255, 176, 0), (28, 60, 200)
+"""Of the difference image; told apart by all kinds of colour vision."""
 _LEAST_SIDE = 140
 """Pixels that small images are enlarged to at least, by a whole factor."""
 
@@ -67,3 +69,19 @@ def to_rgb(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     channels = {1: [0, 0, 0], 2: [1, 0, 1]}.get(images.shape[1], [0, 1, 2])
     chosen = np.moveaxis(images[:, channels], 1, -1)
     return np.rint(chosen * 255).clip(0, 255).astype(np.uint8)
+
+
+def differences_to_rgb(images: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return by how much images (n, C, H, W) differ from the first, (n, H, W, 3).
+
+    Grey where nothing differs, `BRIGHTER` and `DARKER` at the largest difference of the
+    mean of the channels that occurs in any of them.
+    """
+    change = (images - images[:1]).mean(axis=1)
+    most = np.abs(change).max() or 1.0
+    share = (change / most)[..., None]
+    ends = np.where(share > 0, BRIGHTER, DARKER).astype(np.float32)
+    same = np.array(SAME, np.float32)
+    shades = same + np.abs(share) * (ends - same)
+    rounded: NDArray[np.uint8] = np.rint(shades).astype(np.uint8)
+    return rounded

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.spec import ClassifierSpec, State
 from napari_spaceediting.traversal.sets import TraversalSets
-from napari_spaceediting.traversal.settings import TraverseSettings
+from napari_spaceediting.traversal.settings import TraversalError, TraverseSettings
 
 if TYPE_CHECKING:
     from napari_spaceediting.data.dataset import ImageDataset
+
+
+MOST_BYTES = 2 << 30
+"""Of the images that are made, and of how they compare to each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,12 @@ class Traversal:
     nearest : (n, 1 + steps, k) int64 array
         Dataset indices of the real target images nearest to each place in feature
         space, nearest first; k is 5, or the size of the target.
+    around : (n, 1 + steps, 5) int64 array
+        Dataset indices of the real images of any kind nearest to each place, the
+        image itself among them; from them follows where it lies on the map.
+    closeness : (n, 1 + steps, 5) float64 array
+        How much each of them counts there: by the inverse of its squared distance.
+        Sums to 1.
     layers : tuple of str
         Modules of the backbone whose outputs are the features.
     settings : TraverseSettings
@@ -55,10 +65,60 @@ class Traversal:
     witness: NDArray[np.float64] = field(repr=False)
     probabilities: NDArray[np.float32] = field(repr=False)
     nearest: NDArray[np.int64] = field(repr=False)
+    around: NDArray[np.int64] = field(repr=False)
+    closeness: NDArray[np.float64] = field(repr=False)
     layers: tuple[str, ...]
     settings: TraverseSettings
     notes: tuple[str, ...]
     seconds: float
+
+    def part(self, rows: slice) -> Traversal:
+        """Return that of some of the images."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_IMAGE})
+
+    def route(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return about where the images travel on a map, (n, 1 + steps, 2).
+
+        Each place is the mean of those of the real images that are most like it, the
+        closer the more they count (inverse distance weighting, Shepard 1968). That is
+        all that a map can tell: it does not show the place itself, which no image has.
+
+        Parameters
+        ----------
+        positions : (N, 2) array
+            Map coordinates of all images of the data set.
+        """
+        places: NDArray[np.float64] = np.einsum(
+            "nsk,nskd->nsd", self.closeness, positions[self.around]
+        )
+        return places
+
+
+_BY_IMAGE = (
+    "indices",
+    "images",
+    "witness",
+    "probabilities",
+    "nearest",
+    "around",
+    "closeness",
+)
+"""Fields with an entry for each image."""
+
+
+def join(parts: Sequence[Traversal]) -> Traversal:
+    """Return parts of one traversal as one.
+
+    Parameters
+    ----------
+    parts : sequence of Traversal
+        At least one, as `Traversal.part` gives them.
+    """
+    together: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in _BY_IMAGE
+    }
+    return replace(parts[-1], **together)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +139,12 @@ class Traverse:
         How.
     cache_dir : Path, optional
         Where large features are kept meanwhile; the user's cache if not given.
+    source_classes : (n,) int64 array, optional
+        The class that each image moves away from, -1 where it is not known.
+    target_class : int
+        The class that all or most of the target's images have, -1 where there is none.
+    target_name : str
+        What the images move to, in a few words for the user.
     """
 
     name: ClassVar[str] = "Traverse"
@@ -89,9 +155,17 @@ class Traverse:
     sets: TraversalSets
     settings: TraverseSettings = field(default_factory=TraverseSettings)
     cache_dir: Path | None = None
+    source_classes: NDArray[np.int64] | None = field(default=None, repr=False)
+    target_class: int = -1
+    target_name: str = "target"
 
     def run(self) -> Generator[Progress, None, Traversal]:
         """Move the images.
+
+        Yields
+        ------
+        Progress
+            With the finished `Traversal` of some images now and then, in their order.
 
         Raises
         ------
@@ -103,6 +177,18 @@ class Traverse:
             If an image cannot be read.
         """
         notes = self.sets.check(self.dataset.ids)
+        self._check_room()
         from napari_spaceediting.traversal.walk import walk
 
         return (yield from walk(self, notes))
+
+    def _check_room(self) -> None:
+        n_images = len(self.sets.images)
+        height, width = self.dataset.image_size
+        made = n_images * (1 + len(self.settings.path))
+        needed = 4 * made * self.dataset.n_channels * height * width + 8 * n_images**2
+        if needed > MOST_BYTES:
+            raise TraversalError(
+                f"To move {n_images:,} images at once takes {needed / 1e9:.1f} GB of "
+                "memory: choose fewer."
+            )

@@ -78,7 +78,9 @@ class TraversalSets:
                 f"{len(self.images)} images were chosen but {len(self.sources)} "
                 "sources: give one for each."
             )
-        everything = np.concatenate([self.images, *self.sources, self.target])
+        # Images of one kind share their source.
+        sources = list({id(source): source for source in self.sources}.values())
+        everything = np.concatenate([self.images, *sources, self.target])
         if everything.min() < 0 or everything.max() >= len(ids):
             raise TraversalError(
                 f"An index lies outside the data set: choose from 0 to {len(ids) - 1}."
@@ -89,7 +91,7 @@ class TraversalSets:
                 f"The image {ids[inside[0]]} is in the target already: choose other "
                 "images or another target."
             )
-        shared = np.intersect1d(np.concatenate(self.sources), self.target)
+        shared = np.intersect1d(np.concatenate(sources), self.target)
         if len(shared):
             count = "1 image is" if len(shared) == 1 else f"{len(shared)} images are"
             raise TraversalError(
@@ -97,23 +99,27 @@ class TraversalSets:
                 "sets without common images."
             )
         sizes = {
-            "source": min(
-                len(np.unique(_without(source, image)))
-                for image, source in zip(self.images, self.sources, strict=True)
-            ),
+            "source": self._smallest_source(),
             "target": len(np.unique(self.target)),
         }
         for name, size in sizes.items():
             if size < FEWEST:
                 raise TraversalError(
                     f"The {name} has {size} images, but it takes at least {FEWEST}: "
-                    "label more images of that kind."
+                    "label or choose more images of that kind."
                 )
         return tuple(
             f"The {name} has only {size} images: the result may show those images "
             "rather than their kind."
             for name, size in sizes.items()
             if size < FEW
+        )
+
+    def _smallest_source(self) -> int:
+        sizes = {id(source): len(np.unique(source)) for source in self.sources}
+        return min(
+            sizes[id(source)] - bool((source == image).any())
+            for image, source in zip(self.images, self.sources, strict=True)
         )
 
 
@@ -162,15 +168,12 @@ def sets_of_classes(
         If the class of an image is not known, or is the target's already.
     """
     moved = np.asarray(images, np.int64)
-    classes = labels[moved]
-    unknown = np.flatnonzero(classes < 0)
-    if len(unknown) and not probabilities.shape[1]:
+    classes = classes_of(moved, labels, probabilities)
+    if (classes < 0).any():
         raise TraversalError(
-            f"{len(unknown)} of the images have no class to move away from: label "
-            "them, or train the network with labels first."
+            f"{int((classes < 0).sum())} of the images have no class to move away "
+            "from: label them, or train the network with labels first."
         )
-    if len(unknown):
-        classes[unknown] = probabilities[moved[unknown]].argmax(axis=1)
     if (classes == target).any():
         raise TraversalError(
             f"{int((classes == target).sum())} of the images are of the target's class "
@@ -182,3 +185,56 @@ def sets_of_classes(
     }
     sources = tuple(members[kind] for kind in classes.tolist())
     return TraversalSets(moved, sources, members[target]), classes
+
+
+def sets_of_group(
+    images: Sequence[int] | Indices,
+    group: Sequence[int] | Indices,
+    *,
+    labels: Indices,
+    held_out: NDArray[np.bool_],
+    probabilities: NDArray[np.float32],
+) -> tuple[TraversalSets, Indices]:
+    """Choose the sets for moving images to a group of images.
+
+    Each image moves away from the labelled images of its class that are neither held
+    out nor in the group; where no class is known, from those that are moved with it.
+
+    Parameters
+    ----------
+    images : (n,) int
+        Dataset indices.
+    group : (M,) int
+        Dataset indices of the images to move to.
+    labels, held_out, probabilities : arrays
+        As for `sets_of_classes`.
+
+    Returns
+    -------
+    sets : TraversalSets
+        To be checked.
+    classes : (n,) int64 array
+        The class that each image moves away from, -1 where it is not known.
+    """
+    moved, target = np.asarray(images, np.int64), np.unique(group).astype(np.int64)
+    classes = classes_of(moved, labels, probabilities)
+    free = ~held_out
+    free[target] = False
+    members = {
+        kind: np.flatnonzero((labels == kind) & free).astype(np.int64)
+        for kind in set(classes.tolist())
+    }
+    members[-1] = moved[~np.isin(moved, target)]
+    sources = tuple(members[kind] for kind in classes.tolist())
+    return TraversalSets(moved, sources, target), classes
+
+
+def classes_of(
+    images: Indices, labels: Indices, probabilities: NDArray[np.float32]
+) -> Indices:
+    """Return the class of each image, else what the network sees in it, else -1."""
+    classes: Indices = labels[images]
+    unknown = np.flatnonzero(classes < 0)
+    if len(unknown) and probabilities.shape[1]:
+        classes[unknown] = probabilities[images[unknown]].argmax(axis=1)
+    return classes

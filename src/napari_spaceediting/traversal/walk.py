@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from napari_spaceediting.traversal.table import FeatureTable, read_features
 from napari_spaceediting.traversal.witness import Array, WitnessProblem, make_problem
 
 _NEAREST = 5
+_NO_DISTANCE = 1e-9
+"""Below it, a place is the image itself; distances are of the order of 1."""
 
 
 def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Traversal]:
@@ -57,6 +60,24 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
     witness = np.empty((n_images, n_steps))
     n_nearest = min(_NEAREST, len(np.unique(sets.target)))
     nearest = np.empty((n_images, n_steps, n_nearest), np.int64)
+    n_around = min(_NEAREST, len(rows))
+    around = np.empty((n_images, n_steps, n_around), np.int64)
+    closeness = np.empty((n_images, n_steps, n_around))
+    probabilities = np.empty((n_images, n_steps, job.spec.n_classes), np.float32)
+    whole = Traversal(
+        indices=sets.images,
+        images=images,
+        budgets=np.array(budgets),
+        witness=witness,
+        probabilities=probabilities,
+        nearest=nearest,
+        around=around,
+        closeness=closeness,
+        layers=features.layers,
+        settings=settings,
+        notes=notes,
+        seconds=0.0,
+    )
     batches = [
         slice(start, min(start + settings.batch_size, n_images))
         for start in range(0, n_images, settings.batch_size)
@@ -67,10 +88,14 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
         problem = _problem(gram, rows, sets, batch, job)
         current = torch.from_numpy(originals[batch]).to(device)
         for step, coefficients in enumerate(_path(problem, job)):
-            witness[batch, step], near = _look_around(
-                problem, coefficients, np.isin(rows, sets.target), n_nearest
-            )
+            witness[batch, step], distances = _look_around(problem, coefficients)
+            near = _nearest(distances, n_nearest, np.isin(rows, sets.target))
             nearest[batch, step] = rows[near]
+            near = _nearest(distances, n_around)
+            around[batch, step] = rows[near]
+            closeness[batch, step] = _closeness(
+                np.take_along_axis(distances, near, axis=1)
+            )
             if step == 0:
                 continue
             wanted = table.combine(coefficients)
@@ -86,20 +111,11 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
                 done += 1
                 yield Progress(done, total, "Make the images", {"loss": loss})
             images[batch, step] = current.cpu().numpy()
-    return Traversal(
-        indices=sets.images,
-        images=images,
-        budgets=np.array(budgets),
-        witness=witness,
-        probabilities=_probabilities(
-            classifier, images, device, batch_size=settings.batch_size
-        ),
-        nearest=nearest,
-        layers=features.layers,
-        settings=settings,
-        notes=notes,
-        seconds=time.perf_counter() - began,
-    )
+        probabilities[batch] = _probabilities(
+            classifier, images[batch], device, batch_size=settings.batch_size
+        )
+        yield Progress(done, total, "Judge the images", finished=whole.part(batch))
+    return replace(whole, seconds=time.perf_counter() - began)
 
 
 def _problem(
@@ -126,19 +142,27 @@ def _path(problem: WitnessProblem, job: Traverse) -> Iterator[Array]:
     yield from follow(problem, job.settings.path)
 
 
-def _look_around(
-    problem: WitnessProblem,
-    coefficients: Array,
-    target: NDArray[np.bool_],
-    n_nearest: int,
-) -> tuple[Array, NDArray[np.intp]]:
-    """Return the witness (B,) and the rows (B, k) of the nearest target images."""
+def _look_around(problem: WitnessProblem, coefficients: Array) -> tuple[Array, Array]:
+    """Return the witness (B,) and the squared distances (B, K) to all rows."""
     products = coefficients @ problem.gram
     value = problem.value(coefficients, products, 0.0)
-    members = np.flatnonzero(target)
-    distances = problem.distances(coefficients, products)[:, members]
-    order = np.argsort(distances, axis=1, kind="stable")[:, :n_nearest]
-    return value.witness, members[order]
+    return value.witness, problem.distances(coefficients, products)
+
+
+def _nearest(
+    distances: Array, n_nearest: int, among: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
+    """Return the nearest rows (B, k), nearest first, of all or of some."""
+    members = np.arange(distances.shape[1]) if among is None else np.flatnonzero(among)
+    order = np.argsort(distances[:, members], axis=1, kind="stable")[:, :n_nearest]
+    return members[order]
+
+
+def _closeness(distances: Array) -> Array:
+    """Return shares by the inverse of squared distances (B, k)."""
+    shares = 1 / np.maximum(distances, _NO_DISTANCE)
+    together: Array = shares / shares.sum(axis=1, keepdims=True)
+    return together
 
 
 def _spread(table: FeatureTable, features: LayerFeatures) -> torch.Tensor:

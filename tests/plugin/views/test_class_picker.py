@@ -161,3 +161,24 @@ def test_opens_within_the_screen(picker, ask):
     area = picker.screen().availableGeometry()
     assert area.contains(picker.geometry())
     picker.close()
+
+
+def test_what_would_change_is_asked_with_the_class_that_is_chosen(picker, ask):
+    told = []
+    picker.change_requested.connect(told.append)
+    answers = ask(own="coat")
+    assert not picker.change_button.isEnabled()
+    assert picker.change_button.toolTip() == "They are coat already"
+    press(picker, Qt.Key.Key_W, ALT)
+    assert picker.isVisible()
+    picker._text.setText("a new one")
+    assert "Choose one of the classes" in picker.change_button.toolTip()
+    picker.arrange_button.setChecked(True)
+    assert not picker.change_button.isEnabled()
+    picker.belongs_button.setChecked(True)
+    picker._text.clear()
+    press(picker, Qt.Key.Key_3)
+    press(picker, Qt.Key.Key_W, ALT)
+    assert told == [ClassChoice("bag", "belongs")]
+    assert not picker.isVisible()
+    assert answers == [], "the question is only put off"

@@ -190,12 +190,29 @@ class GalleryController:
         )
         self._desk.viewer.layers.selection.active = active
 
+    def _add_changes(self, menu: QMenu) -> None:
+        """Offer to show what would make the selected images those of a class."""
+        session, chosen = self._desk.session, self._desk.selected
+        if session is None or not self._desk.has_map or not len(chosen):
+            return
+        names = session.edits.class_names
+        kinds = np.unique(session.kinds(chosen))
+        these = "it" if len(chosen) == 1 else "them"
+        offer = menu.addMenu(f"Show what would make {these}")
+        offer.setEnabled(bool(names))
+        for kind, name in enumerate(names):
+            action = offer.addAction(
+                name, lambda to=name: self._desk.change_wanted.emit(chosen, to)
+            )
+            action.setEnabled(kinds.tolist() != [kind])
+
     def _on_context(self, indices: NDArray[np.int64], place: QPoint) -> None:
         self._desk.select(indices, self._gallery)
         menu = QMenu(self._gallery)
         menu.addAction("Pin: right place, name the class…", self._map.name_selected)
         menu.addAction("Relabel…", self._map.relabel_selected)
         menu.addAction("Find similar", self.find_similar)
+        self._add_changes(menu)
         menu.addAction("Show on the map", self._map.zoom_to_selection)
         menu.addAction("Open the original as a layer", self.open_original)
         menu.popup(place)

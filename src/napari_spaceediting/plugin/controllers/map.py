@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,35 @@ _ASKED_WHILE_DRAGGING = 60
 _NEIGHBOURS = 10
 
 
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """What the class picker asks.
+
+    Parameters
+    ----------
+    title : str
+        Such as "Move 12 images: these are …".
+    images : (n,) int64 array
+        About which images.
+    start, places : (n, 2) float32 arrays
+        Where they lie on the map, and where they would.
+    pointer : QPoint
+        Where on the screen it is asked.
+    answer : callable
+        Takes what the user chose.
+    allow_none : bool
+        Whether "no class" is an answer.
+    """
+
+    title: str
+    images: NDArray[np.int64]
+    start: NDArray[np.float32]
+    places: NDArray[np.float32]
+    pointer: QPoint
+    answer: Callable[[ClassChoice], None]
+    allow_none: bool
+
+
 class MapController:
     """Connects the map with the session.
 
@@ -64,7 +94,8 @@ class MapController:
         self._hidden_groups: set[int] = set()
         self._legend: tuple[str, ...] = ()
         self._colouring: display.Colouring | None = None
-        self._answer: Callable[[ClassChoice], None] | None = None
+        self._question: _Question | None = None
+        self._put_off: _Question | None = None
         self._hovered = -1
         self._dwell = QTimer()
         self._dwell.setSingleShot(True)
@@ -76,6 +107,7 @@ class MapController:
         )
         self.picker.confirmed.connect(self._on_choice)
         self.picker.dismissed.connect(self._on_dismissed)
+        self.picker.change_requested.connect(self._on_change_requested)
         panel = editor.map
         panel.tool_changed.connect(self.set_tool)
         panel.colour_by_changed.connect(self.colour_by)
@@ -88,6 +120,9 @@ class MapController:
         desk.session_changed.connect(self._on_session)
         desk.shown_changed.connect(self.refresh)
         desk.edits_changed.connect(self.refresh)
+        desk.edits_changed.connect(self._check_put_off)
+        for signal in (desk.session_changed, desk.shown_changed):
+            signal.connect(self.put_back)
         desk.thumbnails_changed.connect(self._on_pictures)
         desk.selection_changed.connect(self._on_selection)
         desk.theme_changed.connect(self.set_theme)
@@ -297,42 +332,82 @@ class MapController:
         allow_none: bool = False,
         then: Callable[[], None] | None = None,
     ) -> None:
-        session = self._desk.session
-        assert session is not None
-        if self._desk.locked:
-            self._clear_drag()
-            warn(self._desk.locked)
-            return
-        edits = session.edits
-        around = session.surroundings.at(places)
-        votes = around.votes.mean(axis=0)
-        suggested = int(votes.argmax()) if votes.any() else None
-        self.picker.ask(
-            title,
-            edits.class_names,
-            class_colours(len(edits.class_names)).tolist(),
-            votes,
-            float(around.support.mean()),
-            suggested,
-            allow_none=allow_none,
-        )
-
         def take(choice: ClassChoice) -> None:
             edit = answer(choice)
             if edit is not None and self.apply(edit) and then is not None:
                 then()
 
-        self._answer = take
-        self.picker.open_at(pointer)
+        start = self._positions(at)
+        self._put(_Question(title, at, start, places, pointer, take, allow_none))
+
+    def _put(self, question: _Question) -> None:
+        """Put a question, in place of one that was put off."""
+        session = self._desk.session
+        assert session is not None
+        self._set_put_off(None)
+        if self._desk.locked:
+            self._clear_drag()
+            warn(self._desk.locked)
+            return
+        edits = session.edits
+        around = session.surroundings.at(question.places)
+        votes = around.votes.mean(axis=0)
+        kinds = np.unique(session.kinds(question.images))
+        own = edits.class_names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else ""
+        self.picker.ask(
+            question.title,
+            edits.class_names,
+            class_colours(len(edits.class_names)).tolist(),
+            votes,
+            float(around.support.mean()),
+            int(votes.argmax()) if votes.any() else None,
+            allow_none=question.allow_none,
+            own=own,
+        )
+        self._question = question
+        self.picker.open_at(question.pointer)
+
+    def ask_again(self) -> None:
+        """Put the question that was put off."""
+        if self._desk.locked:
+            warn(self._desk.locked)
+        elif self._put_off is not None:
+            self._put(self._put_off)
+
+    def put_back(self) -> None:
+        """Forget the question that was put off; what was dragged goes back."""
+        if self._put_off is not None:
+            self._set_put_off(None)
+            self._clear_drag()
+
+    def _set_put_off(self, question: _Question | None) -> None:
+        if question is not self._put_off:
+            self._put_off = question
+            self._desk.question_waits.emit(question.title if question else "")
+
+    def _check_put_off(self) -> None:
+        """Forget a question about images that have been moved otherwise since."""
+        question = self._put_off
+        if question is not None and not np.array_equal(
+            self._positions(question.images), question.start
+        ):
+            self.put_back()
+
+    def _on_change_requested(self, choice: ClassChoice) -> None:
+        """Put the question off, with the drag as it is, and have the change shown."""
+        question, self._question = self._question, None
+        if question is not None:
+            self._set_put_off(question)
+            self._desk.change_wanted.emit(question.images, choice.tag)
 
     def _on_choice(self, choice: ClassChoice) -> None:
-        answer, self._answer = self._answer, None
+        question, self._question = self._question, None
         self._clear_drag()
-        if answer is not None:
-            answer(choice)
+        if question is not None:
+            question.answer(choice)
 
     def _on_dismissed(self) -> None:
-        self._answer = None
+        self._question = None
         self._clear_drag()
 
     def _clear_drag(self) -> None:

@@ -62,6 +62,7 @@ class ReviewController:
         panel.answered.connect(self.answer)
         panel.moved.connect(self._step)
         panel.toggled.connect(self._toggle)
+        panel.change_requested.connect(self.show_change)
         desk.session_changed.connect(self.clear)
         desk.rounds_changed.connect(self.clear)
         for signal in (desk.session_changed, desk.edits_changed, desk.shown_changed):
@@ -94,6 +95,35 @@ class ReviewController:
             self._settle(proposal, accepted=False)
         elif answer == "unsure":
             self._step(1)
+
+    def show_change(self) -> None:
+        """Show what separates the two places of the proposal at hand."""
+        proposal = self.proposal
+        if proposal is not None and (ways := self._separates(proposal)) is not None:
+            images, _, target = ways
+            self._desk.change_wanted.emit(images, target)
+
+    def _separates(
+        self, proposal: Proposal
+    ) -> tuple[NDArray[np.int64], str, str] | None:
+        """Return images, what they are and what they might be; None if that is one.
+
+        An image between two classes is taken for the first and might be the second.
+        """
+        session = self._desk.session
+        assert session is not None
+        names, at = session.edits.class_names, proposal.indices
+        network = session.shown.network
+        assert network is not None
+        kinds = session.kinds(at)
+        tag = names.index(proposal.tag) if proposal.tag in names else -1
+        if proposal.kind is ProposalKind.AMBIGUOUS:
+            tag = int(np.argsort(-network.predictions.probabilities[at[0]])[1])
+        others = at[(kinds != tag) & (kinds >= 0)]
+        if tag < 0 or not len(others):
+            return None
+        most = np.bincount(session.kinds(others)).argmax()
+        return others, names[most], names[tag]
 
     def _settle(self, proposal: Proposal, *, accepted: bool) -> None:
         """Remember the decision on the proposal at hand, and go on."""
@@ -216,6 +246,7 @@ class ReviewController:
         else:
             action = f"Move {these} to {proposal.tag}"
         thumbnails = self._desk.thumbnails
+        ways = self._separates(proposal)
         return ProposalCard(
             position=self._at + 1,
             count=len(self._queue),
@@ -227,6 +258,9 @@ class ReviewController:
             ),
             yes_reason="" if proposal.tag else "No class is known yet: use Elsewhere.",
             left_out=self._left_out,
+            question=(
+                "" if ways is None else f"What separates {ways[1]} from {ways[2]}?"
+            ),
         )
 
     def _show_arrow(self, proposal: Proposal | None) -> None:

@@ -50,6 +50,7 @@ from napari_spaceediting.projection.warm_up import WarmUp
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import SUFFIX, load_session, save_session
+from napari_spaceediting.traversal.job import Traverse
 
 R = TypeVar("R")
 
@@ -466,8 +467,13 @@ class WorkController:
         if not self._desk.is_busy:
             self._editor.job_bar.finish("Done")
 
-    def _on_cancelled(self, _name: str) -> None:
-        self._editor.job_bar.finish("Cancelled; nothing was changed")
+    def _on_cancelled(self, name: str) -> None:
+        kept = name == Traverse.name
+        self._editor.job_bar.finish(
+            "Stopped; what was finished is kept"
+            if kept
+            else "Cancelled; nothing was changed"
+        )
 
     def _on_failed(self, sentence: str) -> None:
         self._editor.job_bar.fail(sentence)
@@ -528,13 +534,14 @@ class WorkController:
             editor.set_available(key, trained, "Train a network first")
         editor.set_status(MAP, shown.map.method.upper() if shown.map else "", DONE)
         locked = desk.locked
-        no_new_map = locked or (KEEP_MAP if state.log.done else "")
+        blocked = BUSY if desk.training.is_running else locked
+        no_new_map = blocked or (KEEP_MAP if state.log.done else "")
         editor.network.set_enabled(not no_new_map, no_new_map)
         editor.map.set_redraw_enabled(not no_new_map, no_new_map)
         edited = trained and bool(session.edits.edited.any())
         editor.retrain.set_enabled(
-            edited and not locked,
-            locked
+            edited and not blocked,
+            blocked
             or "Move, pin or relabel images first; the network learns from that.",
         )
         editor.set_status(

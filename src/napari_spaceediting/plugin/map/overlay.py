@@ -30,8 +30,9 @@ from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.views.palette import readable
 
 _MOST_MARKS = 2000
-_QUICK = {"dragged", "drag_text", "outline", "hovered", "hovered_link"}
-"""Parts of the scene that follow the pointer."""
+_QUICK = {"dragged", "drag_text", "outline", "hovered", "hovered_link", "route"}
+"""Parts of the scene that follow the pointer, or that play."""
+_MOST_ROUTES = 60
 _HALO = 2.5
 """Width of the ring around what would follow an edit, and its distance, in pixels."""
 _NO_PLACES = np.empty((0, 2), np.float32)
@@ -63,6 +64,30 @@ class Arrows:
         """Return at most 2,000 of them."""
         step = -(-len(self.starts) // _MOST_MARKS) or 1
         return Arrows(self.starts[::step], self.ends[::step], self.colours[::step])
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Ways of images over the map, step by step; one of them is looked at.
+
+    Parameters
+    ----------
+    paths : (n, s, 2) array
+        Map coordinates of each step; beyond 60 ways only the one is shown.
+    at : int
+        The way that is looked at.
+    step : int
+        Its step that is looked at.
+    colour : (4,) array
+        RGBA of what they lead to.
+    """
+
+    paths: NDArray[np.floating] = field(
+        default_factory=lambda: np.empty((0, 0, 2), np.float32)
+    )
+    at: int = 0
+    step: int = 0
+    colour: NDArray[np.float32] = field(default_factory=lambda: np.ones(4, np.float32))
 
 
 @dataclass(frozen=True)
@@ -104,6 +129,8 @@ class Scene:
         Lasso or box that is being drawn.
     hovered : (2,) array or None
         The point under the pointer.
+    route : Routes
+        Where the features of images travel that are turned into others.
     pictures : sequence of Picture
         Thumbnails.
     side : int
@@ -126,6 +153,7 @@ class Scene:
     trails: Arrows = field(default_factory=Arrows)
     outline: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
     hovered: NDArray[np.floating] | None = None
+    route: Routes = field(default_factory=Routes)
     pictures: Sequence[Picture] = ()
     side: int = 0
     dot: float = 4.0
@@ -190,6 +218,7 @@ class MapOverlay(QWidget):
             self._still = self._paint_still()
         painter = _smooth(QPainter(self))
         painter.drawPixmap(0, 0, self._still)
+        self._routes(painter, scene.route)
         self._outline(painter)
         self._lines(painter, scene.hovered_link, 2.0, 1.0, dots=False)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
@@ -257,6 +286,38 @@ class MapOverlay(QWidget):
         if dots:
             ends = Marks(arrows.ends, arrows.colours)
             self._rings(painter, ends, self.scene.dot * (1 + width / 10))
+
+    def _routes(self, painter: QPainter, routes: Routes) -> None:
+        """Paint ways, the one looked at over the others, with a dot for each step."""
+        if not len(routes.paths):
+            return
+        shade = _shade(routes.colour)
+        faint = QColor(shade)
+        faint.setAlphaF(0.35)
+        if len(routes.paths) <= _MOST_ROUTES:
+            painter.setPen(QPen(faint, 1.2))
+            for number, path in enumerate(routes.paths):
+                if number != routes.at:
+                    painter.drawPolyline(QPolygonF(self._points(path)))
+        points = self._points(routes.paths[routes.at])
+        tip = _arrow_head(points, length=4 * self.scene.dot)
+        for ink, width in ((self.paper, 6.0), (shade, 2.5)):
+            pen = QPen(ink, width)
+            pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawPolyline(QPolygonF(points))
+            painter.setBrush(ink)
+            painter.drawPolygon(tip)
+        painter.setPen(QPen(self.paper, 1))
+        for point in points[:-1]:
+            painter.drawEllipse(point, 0.9 * self.scene.dot, 0.9 * self.scene.dot)
+        radius = 1.5 * self.scene.dot + 2
+        for ink, width in ((self.paper, 5.0), (self.ink, 2.0)):
+            painter.setPen(QPen(ink, width))
+            painter.setBrush(shade if ink is self.ink else Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(points[routes.step], radius, radius)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _pictures(self, painter: QPainter) -> None:
         side = self.scene.side
@@ -338,6 +399,20 @@ class MapOverlay(QWidget):
         painter.drawRoundedRect(plate, 6, 6)
         painter.setFont(font)
         painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _arrow_head(points: list[QPointF], length: float) -> QPolygonF:
+    """Return a triangle at the end of a way, in the direction in which it came."""
+    way = np.array([[point.x(), point.y()] for point in points])
+    offsets = way[-1] - way
+    far = np.flatnonzero(np.linalg.norm(offsets, axis=1) > length / 4)
+    if not len(far):
+        return QPolygonF()
+    along = offsets[far[-1]] / np.linalg.norm(offsets[far[-1]])
+    across = np.array([-along[1], along[0]])
+    base = way[-1] - length * along
+    corners = [way[-1], base + length / 2 * across, base - length / 2 * across]
+    return QPolygonF([QPointF(x, y) for x, y in np.array(corners).tolist()])
 
 
 def _smooth(painter: QPainter) -> QPainter:

@@ -20,6 +20,7 @@ from napari_spaceediting.plugin.map.overlay import (
     MapOverlay,
     Marks,
     Picture,
+    Routes,
 )
 from napari_spaceediting.plugin.map.thumbnails import Pixmaps, choose, thumbnail_side
 from napari_spaceediting.plugin.map.viewport import Viewport
@@ -245,6 +246,10 @@ class MapView(QObject):
         """Show what would follow the edits, until shown otherwise."""
         self._followers = followers
         self._mark_followers()
+
+    def show_routes(self, routes: Routes) -> None:
+        """Show where images travel that are turned into others."""
+        self.overlay.change(route=routes)
 
     def show_trails(self, trails: Arrows) -> None:
         """Show what moved from one map to the next."""

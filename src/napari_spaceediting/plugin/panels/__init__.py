@@ -1,4 +1,4 @@
-"""The panels of the Space Editor dock, one for each step of the work.
+"""The panels of the Space Editor, one for each step of the work, and of the traversal.
 
 Panels are pure views: they know neither viewer nor session nor network, show the
 plain values that they are given and emit signals. Every one takes a

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QSlider,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -103,7 +104,7 @@ class _WheelGuard(QObject):
         return super().eventFilter(watched, event)
 
 
-def guard_wheel(widget: QComboBox | QAbstractSpinBox) -> None:
+def guard_wheel(widget: QComboBox | QAbstractSpinBox | QSlider) -> None:
     """Keep a field from changing while the user scrolls over it."""
     widget.installEventFilter(_WheelGuard(widget))
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

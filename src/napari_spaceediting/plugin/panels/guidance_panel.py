@@ -86,6 +86,8 @@ class ProposalCard:
         Why Yes cannot be answered; "" if it can.
     left_out : frozenset of int
         Positions of the images that the answer shall leave out.
+    question : str
+        Such as "What separates Coat from Shirt?"; "" where nothing does.
     """
 
     position: int
@@ -96,6 +98,7 @@ class ProposalCard:
     thumbnails: NDArray[np.uint8] | None = field(default=None, repr=False)
     yes_reason: str = ""
     left_out: frozenset[int] = frozenset()
+    question: str = ""
 
 
 class GuidancePanel(QWidget):
@@ -116,6 +119,8 @@ class GuidancePanel(QWidget):
     refresh_requested = Signal()
     answered = Signal(str)
     """"yes", "no", "unsure" or "elsewhere"."""
+    change_requested = Signal()
+    """Show what separates the two places of the proposal."""
     moved = Signal(int)
     """-1 for the previous proposal, +1 for the next one."""
     toggled = Signal(int)
@@ -161,6 +166,12 @@ class GuidancePanel(QWidget):
     def _build_card(self, palette: Palette) -> None:
         self._title, self._reason, self._action = (word_label() for _ in range(3))
         self._action.setToolTip("What Yes does")
+        self.change_button = QPushButton()
+        self.change_button.setToolTip(
+            "Show step by step what would make it so to the network; decides nothing"
+        )
+        self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.change_button.clicked.connect(self.change_requested)
         self._pictures = _Pictures(palette)
         self._pictures.clicked.connect(self.toggled)
         self._frame = QFrame()
@@ -175,6 +186,7 @@ class GuidancePanel(QWidget):
         text.addWidget(self._title)
         text.addLayout(self._beside)
         text.addWidget(self._action)
+        text.addWidget(self.change_button, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _build_buttons(self, palette: Palette) -> None:
         self.answer_buttons: dict[str, KeyButton] = {}
@@ -232,6 +244,7 @@ class GuidancePanel(QWidget):
         self._action.setStyleSheet(
             f"padding: 0px; color: {palette.text}; font-weight: 600;"
         )
+        self.change_button.setStyleSheet(palette.link_button)
         for label in (self._done_label, self._rate_label, self._learnt):
             style_label(label, palette.muted, palette.font_size)
         self._pictures.set_theme(palette)
@@ -257,6 +270,8 @@ class GuidancePanel(QWidget):
             self._title.setText(f"{card.position} of {card.count} · {card.title}")
             self._reason.setText(card.reason)
             set_text(self._action, card.action)
+            self.change_button.setText(card.question)
+            self.change_button.setVisible(bool(card.question))
             self._pictures.show_pictures(card.thumbnails, card.left_out)
             self._beside.setDirection(
                 QBoxLayout.Direction.LeftToRight

@@ -46,6 +46,10 @@ BELONGS, ARRANGE = "belongs", "arrange"
 LOW_SUPPORT = 0.25
 """Support below which an edit is said to weigh little."""
 _GOOD_SUPPORT = 0.6
+_CHANGE_TIP = (
+    "See step by step what would make them of this class to the network; nothing is "
+    "decided meanwhile (Alt+W)"
+)
 _ROWS_IN_VIEW = 10
 _STABLE_UP_TO = 9
 
@@ -81,8 +85,8 @@ class ClassPicker(QFrame):
     """A popup that asks for the class and the intent of a move.
 
     Everything can be done by keyboard: 1 to 9 or the arrows choose a class, text
-    filters or names a new one, Alt+B and Alt+A set the intent, Enter confirms,
-    Escape drops the move.
+    filters or names a new one, Alt+B and Alt+A set the intent, Alt+W asks what would
+    change, Enter confirms, Escape drops the move.
 
     Parameters
     ----------
@@ -96,6 +100,8 @@ class ClassPicker(QFrame):
     """A `ClassChoice`."""
     dismissed = Signal()
     """The popup went away without an answer."""
+    change_requested = Signal(object)
+    """A `ClassChoice`: show what would change first; the question is put off."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
@@ -105,6 +111,7 @@ class ClassPicker(QFrame):
         self._colours: tuple[Colour, ...] = ()
         self._votes = np.empty(0)
         self._allow_none = False
+        self._own = ""
         self._answered = True
         self._title = QLabel()
         self._title.setWordWrap(True)
@@ -149,6 +156,8 @@ class ClassPicker(QFrame):
         self.cancel_button.setToolTip("Put the images back where they were (Escape)")
         self.cancel_button.clicked.connect(self.close)
         self.cancel_button.setMinimumWidth(5 * self.fontMetrics().height())
+        self.change_button = QPushButton("Show what would change…")
+        self.change_button.clicked.connect(self._ask_for_change)
         self.confirm_button = QPushButton()
         self.confirm_button.setToolTip("Make this edit (Enter)")
         self.confirm_button.clicked.connect(self._confirm)
@@ -167,6 +176,7 @@ class ClassPicker(QFrame):
         layout.addLayout(intents)
         layout.addWidget(self._text)
         layout.addWidget(self._scroll)
+        layout.addWidget(self.change_button)
         layout.addLayout(ends)
         self.set_theme(palette)
 
@@ -183,6 +193,7 @@ class ClassPicker(QFrame):
             f"padding: 0px; font-weight: 600; font-size: {palette.font_size * 1.1}pt;"
         )
         self.confirm_button.setStyleSheet(palette.primary_button)
+        self.change_button.setStyleSheet(palette.link_button)
         self.setFixedWidth(21 * self._options.fontMetrics().height())
 
     def ask(
@@ -195,6 +206,7 @@ class ClassPicker(QFrame):
         suggested: int | None,
         intent: str = BELONGS,
         allow_none: bool = True,
+        own: str = "",
     ) -> None:
         """Put the question; `open_at` shows it.
 
@@ -216,7 +228,11 @@ class ClassPicker(QFrame):
             "belongs" or "arrange".
         allow_none : bool
             Whether the images may be moved without a class.
+        own : str
+            The class that all of the images have, or seem to have, now; "" if there
+            is no such class.
         """
+        self._own = own
         self._classes, self._colours = tuple(classes), tuple(colours)
         self._votes = np.asarray(votes, np.float64)
         self._allow_none = allow_none
@@ -339,6 +355,17 @@ class ClassPicker(QFrame):
             self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
         )
         self.confirm_button.setEnabled(choice is not None)
+        reason = self._why_no_change(choice)
+        self.change_button.setEnabled(not reason)
+        self.change_button.setToolTip(reason or _CHANGE_TIP)
+
+    def _why_no_change(self, choice: ClassChoice | None) -> str:
+        """Say why it cannot be shown what would change; "" if it can."""
+        if choice is None or choice.tag not in self._classes:
+            return "Choose one of the classes first"
+        if choice.tag == self._own:
+            return f"They are {self._own} already"
+        return ""
 
     def _reveal(self) -> None:
         row = max(self._options.current, 0)
@@ -373,11 +400,12 @@ class ClassPicker(QFrame):
             buttons = {
                 Qt.Key.Key_B: self.belongs_button,
                 Qt.Key.Key_A: self.arrange_button,
+                Qt.Key.Key_W: self.change_button,
             }
             button = buttons.get(Qt.Key(key))
             if button is None:
                 return False
-            button.setChecked(True)
+            button.click()
         elif self.intent == ARRANGE:
             return False
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
@@ -412,6 +440,14 @@ class ClassPicker(QFrame):
         self._answered = True
         self.close()
         self.confirmed.emit(choice)
+
+    def _ask_for_change(self) -> None:
+        choice = self.choice
+        if choice is None or self._answered:
+            return
+        self._answered = True
+        self.close()
+        self.change_requested.emit(choice)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Tell that the question was left unanswered."""

@@ -137,6 +137,17 @@ class Palette:
             f" color: {self.background};}}"
         )
 
+    @property
+    def link_button(self) -> str:
+        """Stylesheet of a button that leads elsewhere, within a text."""
+        return (
+            "QPushButton, QPushButton:hover, QPushButton:pressed {"
+            "background-color: transparent; border: 0px; padding: 0px;"
+            f" text-align: left; color: {readable(self.current, self.background)};}}"
+            f"QPushButton:hover {{color: {self.text};}}"
+            f"QPushButton:disabled {{color: {self.muted};}}"
+        )
+
 
 def to_qcolor(colour: Colour, alpha: float | None = None) -> QColor:
     """Return a QColor, at the opacity `alpha` (0 to 1) where it is given."""

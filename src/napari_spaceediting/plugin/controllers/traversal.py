@@ -1,0 +1,419 @@
+"""What would make images those of another kind: asked for, shown, sent and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QFileDialog
+
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.plugin.controllers.map import MapController
+from napari_spaceediting.plugin.desk import BUSY, NOTHING, Desk, complain, tell
+from napari_spaceediting.plugin.map.overlay import Routes
+from napari_spaceediting.plugin.panels.traversal_panel import (
+    NEAREST_ONLY,
+    TraversalPanel,
+)
+from napari_spaceediting.plugin.views.filmstrip import Chance, Strip
+from napari_spaceediting.plugin.views.palette import class_colours
+from napari_spaceediting.session.session import Session
+from napari_spaceediting.traversal.export import write_traversal
+from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
+from napari_spaceediting.traversal.job import Traversal, Traverse, join
+from napari_spaceediting.traversal.settings import Method, TraverseSettings
+
+NO_MAP = "Open images and train a network first"
+NONE_SELECTED = "Select images first, on the map or in the gallery"
+NO_TARGET = "Choose what they shall become first"
+ANOTHER_NETWORK = "The network or its map has changed since: run it again."
+_THUMBS = 4
+"""Selected images of which a small picture is shown."""
+_BATCH = 8
+"""Images that are finished together: what a cancelled run keeps."""
+_GREY = np.full(4, 0.7, np.float32)
+
+
+class TraversalController:
+    """Connects the traversal dock with the session and the map.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    panel : TraversalPanel
+        The view.
+    on_map : MapController
+        Shows the route, and asks again what was put off.
+    """
+
+    def __init__(
+        self, desk: Desk, panel: TraversalPanel, on_map: MapController
+    ) -> None:
+        self._desk = desk
+        self._panel = panel
+        self._map = on_map
+        self._group = NOTHING
+        self._running: Traverse | None = None
+        self._parts: list[Traversal] = []
+        self._job: Traverse | None = None
+        self.traversal: Traversal | None = None
+        panel.run_requested.connect(self.run)
+        panel.cancel_requested.connect(self.cancel)
+        panel.group_requested.connect(self.use_selection_as_target)
+        panel.target_changed.connect(self._update)
+        panel.image_changed.connect(self._show_image)
+        panel.step_changed.connect(self._show_route)
+        panel.send_requested.connect(self.send_to_napari)
+        panel.save_requested.connect(self._ask_folder)
+        panel.real_image_chosen.connect(lambda at: desk.select(np.array([at])))
+        panel.decide_requested.connect(on_map.ask_again)
+        panel.put_back_requested.connect(on_map.put_back)
+        panel.seen_changed.connect(self._show_route)
+        desk.change_wanted.connect(self.show_change)
+        desk.question_waits.connect(panel.show_waiting)
+        desk.selection_changed.connect(self._update)
+        desk.thumbnails_changed.connect(self._on_pictures)
+        desk.session_changed.connect(self._forget)
+        desk.edits_changed.connect(self._on_edits)
+        desk.shown_changed.connect(self._on_shown)
+        desk.training.progressed.connect(self._on_progress)
+        for runner in (desk.training, desk.reading):
+            runner.started.connect(self._update)
+        for ended in (desk.training.cancelled, desk.training.failed):
+            ended.connect(self._on_stopped)
+        for ended in (
+            desk.training.finished,
+            desk.training.cancelled,
+            desk.training.failed,
+        ):
+            ended.connect(self._update)
+        self._update()
+
+    # Asking
+
+    def show_change(self, images: NDArray[np.int64], name: str) -> None:
+        """Show what would make images those of a class, but for those that are."""
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            return
+        kind = session.edits.class_names.index(name)
+        others = images[session.kinds(images) != kind]
+        self._desk.select(others if len(others) else images)
+        self._panel.choose_target(name)
+        self._update()
+        self.run()
+
+    def use_selection_as_target(self) -> None:
+        """Let the selected images be what others shall become."""
+        self._group = self._desk.selected
+        self._update()
+        self._panel.choose_target(None)
+        self._desk.select(NOTHING)
+
+    def run(self) -> None:
+        """Move the selected images to the target that is chosen."""
+        session, panel = self._desk.session, self._panel
+        reason = self._why_not()
+        if session is None or reason:
+            panel.show_notice(f"{reason}." if reason else "")
+            return
+        target = self._group if panel.target is None else panel.target
+        method: Method = "dfi" if panel.method == "dfi" else "dmt"
+        settings = TraverseSettings(
+            method=method,
+            neighbours=NEAREST_ONLY if panel.nearest_only else None,
+            batch_size=_BATCH,
+            seed=session.state.seed,
+            device=session.state.train.device,
+        )
+        try:
+            job = session.traversing(self._desk.selected, target, settings)
+        except SpaceEditingError as error:
+            panel.show_notice(str(error))
+            return
+        panel.show_notice(" ".join(job.sets.check(job.dataset.ids)))
+        self._parts = []
+        self._running = job
+        panel.set_running(True)
+        self._desk.training.run(job, self._take)
+
+    def cancel(self) -> None:
+        """Stop, and keep the images that are finished."""
+        if self._running is not None:
+            self._desk.training.cancel()
+
+    def _why_not(self) -> str:
+        """Say why it cannot run now; "" if it can."""
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            return NO_MAP
+        if self._desk.training.is_running:
+            return BUSY.rstrip(".")
+        if not len(self._desk.selected):
+            return NONE_SELECTED
+        target = self._panel.target
+        if target is None:
+            inside = np.isin(self._desk.selected, self._group).any()
+            return "Some of the selected images are in the target" if inside else ""
+        names = session.edits.class_names
+        if target not in names:
+            return NO_TARGET
+        same = session.kinds(self._desk.selected) == names.index(target)
+        return f"All of these are {target} already" if same.all() else ""
+
+    # What comes of it
+
+    def _on_progress(self, progress: Progress, remaining: float | None) -> None:
+        if self._running is None:
+            return
+        self._panel.report(progress, remaining)
+        if isinstance(progress.finished, Traversal):
+            self._parts.append(progress.finished)
+            # After 1, 2, 4, 8, …: what is put together again stays a small part of all.
+            if len(self._parts).bit_count() == 1:
+                self._show(self._running, join(self._parts))
+
+    def _take(self, traversal: Traversal) -> None:
+        job, self._running = self._running, None
+        assert job is not None
+        self._panel.set_running(False)
+        self._panel.show_notice(" ".join(traversal.notes))
+        self._show(job, traversal)
+
+    def _on_stopped(self, _what: str) -> None:
+        """Keep what was finished when it was cancelled or failed."""
+        job, self._running = self._running, None
+        if job is None:
+            return
+        self._panel.set_running(False)
+        done, total = sum(len(p.indices) for p in self._parts), len(job.sets.images)
+        if not done:
+            self._panel.show_notice("No image was finished when it stopped.")
+            return
+        self._show(job, join(self._parts))
+        verb = "was" if done == 1 else "were"
+        notes = (
+            f"{done} of {total} images {verb} finished when it stopped.",
+            *self._parts[0].notes,
+        )
+        self._panel.show_notice(" ".join(notes))
+
+    def _show(self, job: Traverse, traversal: Traversal) -> None:
+        """Show a traversal; more of the one that is shown leaves image and step."""
+        if job is not self._job:
+            self._panel.show_result(0)
+        self._job, self.traversal = job, traversal
+        self._panel.show_result(len(traversal.indices))
+        self._show_image(self._panel.image)
+
+    def _show_image(self, image: int) -> None:
+        traversal, job, session = self.traversal, self._job, self._desk.session
+        if traversal is None or job is None or session is None:
+            return
+        images, ids = traversal.images[image], job.dataset.ids
+        names = session.edits.class_names
+        assert job.source_classes is not None
+        own, goal = int(job.source_classes[image]), job.target_class
+        said = traversal.probabilities[image]
+        self._panel.show_strip(
+            Strip(
+                name=str(ids[traversal.indices[image]]),
+                start=names[own] if 0 <= own < len(names) else "No class",
+                goal=job.target_name,
+                pictures=to_rgb(images),
+                differences=differences_to_rgb(images),
+                captions=["", *(f"budget {value:g}" for value in traversal.budgets)],
+                leaves=_chance(own, names, said),
+                nears=None if goal == own else _chance(goal, names, said),
+                nearest=traversal.nearest[image],
+                nearest_names=ids[traversal.nearest[image]].tolist(),
+            )
+        )
+
+    def _show_route(self, *_: object) -> None:
+        """Show on the map where the images travel, while the dock is seen."""
+        view, session = self._map.view, self._desk.session
+        traversal, job = self.traversal, self._job
+        if view is None:
+            return
+        if (
+            traversal is None
+            or job is None
+            or session is None
+            or not self._desk.has_map
+            or not self._panel.is_seen
+        ):
+            view.show_routes(Routes())
+            return
+        names = session.edits.class_names
+        known = 0 <= job.target_class < len(names)
+        colours = class_colours(len(names))
+        view.show_routes(
+            Routes(
+                traversal.route(session.edits.positions),
+                self._panel.image,
+                self._panel.step,
+                colours[job.target_class] if known else _GREY,
+            )
+        )
+
+    # Where it goes
+
+    def send_to_napari(self) -> None:
+        """Add the images as a layer beside the map; its first axis is the step.
+
+        Beside it, because the map is where one works: the layer covers nothing, and the
+        view is widened so that both are seen. The map stays the active layer.
+        """
+        traversal, job, session = self.traversal, self._job, self._desk.session
+        if traversal is None or job is None or session is None:
+            return
+        stack, axes, is_rgb = _stack(traversal.images)
+        places = session.edits.positions
+        lowest, highest = places.min(axis=0), places.max(axis=0)
+        extent = highest - lowest
+        size = float(extent.max()) / 2
+        scale = size / max(job.dataset.image_size)
+        corner = (
+            float(lowest[0] + (extent[0] - job.dataset.image_size[0] * scale) / 2),
+            float(highest[1] + 0.08 * extent[1]),
+        )
+        viewer = self._desk.viewer
+        active = viewer.layers.selection.active
+        count = len(traversal.indices)
+        what = (
+            f"{count} images"
+            if count > 1
+            else str(job.dataset.ids[traversal.indices[0]])
+        )
+        layer = viewer.add_image(
+            stack,
+            name=f"{what} → {job.target_name}",
+            rgb=is_rgb,
+            axis_labels=axes,
+            scale=[1.0] * (len(axes) - 2) + [scale, scale],
+            translate=[0.0] * (len(axes) - 2) + list(corner),
+            contrast_limits=None if is_rgb else (0.0, 1.0),
+            metadata={"spaceediting": _metadata(traversal, job, session)},
+        )
+        viewer.layers.selection.active = active
+        viewer.reset_view()
+        viewer.dims.set_current_step(viewer.dims.ndim - layer.ndim, self._panel.step)
+        tell(f"“{layer.name}” is beside the map: the slider “step” goes through it.")
+
+    def save_to(self, folder: Path) -> None:
+        """Write the images into a folder, beside the window."""
+        traversal, job, session = self.traversal, self._job, self._desk.session
+        if traversal is None or job is None or session is None:
+            return
+        names = session.edits.class_names
+        self._desk.in_thread(
+            lambda: write_traversal(traversal, job, names, folder),
+            lambda _: tell(f"The images are in {folder}."),
+            complain,
+        )
+
+    def _ask_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self._panel, "Folder for the images")
+        if chosen:
+            self.save_to(Path(chosen))
+
+    # What the panel says
+
+    def _forget(self) -> None:
+        """Show nothing of another session."""
+        self._running, self._job, self.traversal = None, None, None
+        self._parts, self._group = [], NOTHING
+        self._panel.set_running(False)
+        self._panel.show_notice("")
+        self._panel.show_result(0)
+        self._show_route()
+        self._update()
+
+    def _on_edits(self) -> None:
+        self._update()
+        self._show_route()
+
+    def _on_shown(self) -> None:
+        if self.traversal is not None:
+            self._panel.show_notice(ANOTHER_NETWORK)
+        self._on_edits()
+
+    def _on_pictures(self) -> None:
+        self._panel.set_thumbnails(self._desk.thumbnails)
+        self._update()
+
+    def _update(self, *_: object) -> None:
+        """Say what is selected and offered, and whether it can run."""
+        desk, panel, session = self._desk, self._panel, self._desk.session
+        selected, pictures = desk.selected, desk.thumbnails
+        panel.set_selection(
+            len(selected), None if pictures is None else pictures[selected[:_THUMBS]]
+        )
+        if session is not None and desk.has_map:
+            panel.set_targets(session.edits.class_names, len(self._group))
+            panel.show_hint("")
+        else:
+            panel.set_targets((), 0)
+            panel.show_hint(f"{NO_MAP}, in the Space Editor.")
+        panel.block_run(self._why_not())
+
+
+def _chance(
+    kind: int, names: Sequence[str], said: NDArray[np.float32]
+) -> Chance | None:
+    """Return what the network says of a class, None where it does not know it.
+
+    Parameters
+    ----------
+    kind : int
+        The class, -1 for none.
+    names : sequence of str
+        Names of all classes.
+    said : (s, C) float32 array
+        What it says of the classes that it knows.
+    """
+    if not 0 <= kind < min(said.shape[1], len(names)):
+        return None
+    colour = class_colours(len(names))[kind].tolist()
+    return Chance(names[kind], colour, said[:, kind])
+
+
+def _stack(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str], bool]:
+    """Return images (n, s, C, H, W) for a layer, the names of its axes, whether RGB.
+
+    The step comes first, then the image if there are several, then the channel unless
+    it is the only one or a colour.
+    """
+    stack = images.swapaxes(0, 1)
+    axes = ["step", "image", "channel", "y", "x"]
+    is_rgb = stack.shape[2] == 3
+    if is_rgb:
+        stack = np.moveaxis(stack, 2, -1)
+        axes.remove("channel")
+    elif stack.shape[2] == 1:
+        stack = stack[:, :, 0]
+        axes.remove("channel")
+    if stack.shape[1] == 1:
+        stack = stack[:, 0]
+        axes.remove("image")
+    return stack, axes, is_rgb
+
+
+def _metadata(traversal: Traversal, job: Traverse, session: Session) -> dict[str, Any]:
+    """Return what a layer tells of how it was made."""
+    return {
+        "what": "Images moved in the features of a network; step 0 is the original",
+        "method": traversal.settings.method,
+        "budgets": traversal.budgets.tolist(),
+        "layers": list(traversal.layers),
+        "images": job.dataset.ids[traversal.indices].tolist(),
+        "target": job.target_name,
+        "classes": list(session.edits.class_names),
+        "probabilities": traversal.probabilities.tolist(),
+    }

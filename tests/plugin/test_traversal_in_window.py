@@ -1,0 +1,359 @@
+"""What would make images those of another kind, asked for in the real window."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QMenu
+
+from napari_spaceediting.editing.answers import ProposalKind
+from napari_spaceediting.editing.edits import Move, Pin
+from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.plugin.controllers import traversal as controller
+from napari_spaceediting.plugin.workbench import _dock_of as dock_of
+from napari_spaceediting.session.session import Session
+from napari_spaceediting.traversal.job import Traverse
+
+ALT = Qt.KeyboardModifier.AltModifier
+LEFT = Qt.MouseButton.LeftButton
+
+
+def threes_of(session: Session) -> np.ndarray:
+    """Return four images that are threes, also to the network."""
+    truth = session.dataset.columns["truth"]
+    kinds = session.kinds(np.arange(len(truth)))
+    free = ~session.dataset.held_out
+    return np.flatnonzero((truth == 3) & (kinds == 3) & free)[:4]
+
+
+@pytest.fixture
+def threes(window) -> np.ndarray:
+    return threes_of(window.session)
+
+
+@pytest.fixture
+def panel(window):
+    window.bench.show_traversal()
+    window.wait(lambda: window.bench.traversal.is_seen)
+    return window.bench.traversal
+
+
+@pytest.fixture(scope="module")
+def outcome(trained_state):
+    """Return the job that moves the threes to the eights, and what came of it."""
+    session = Session(trained_state)
+    job = session.traversing(threes_of(session), "8")
+    return job, run_job(job)
+
+
+@pytest.fixture
+def moved(window, panel, outcome):
+    """Show the outcome, and return the panel."""
+    job, traversal = outcome
+    window.bench.traversals._running = job
+    window.bench.traversals._take(traversal)
+    return panel
+
+
+def ask(window, images, target: str) -> None:
+    """Ask by the mouse what would make images those of a class."""
+    window.desk.select(images)
+    panel = window.bench.traversal
+    panel.choose_target(target)
+    panel.target_changed.emit()
+    QTest.mouseClick(panel.run_button, LEFT)
+
+
+def wait_done(window) -> None:
+    window.wait(lambda: not window.desk.training.is_running)
+
+
+def asked(window) -> Traverse:
+    """Return the job that runs, and stop it."""
+    job = window.bench.traversals._running
+    assert window.desk.training.running == Traverse.name
+    window.bench.traversals.cancel()
+    wait_done(window)
+    return job
+
+
+def routes(window):
+    return window.map.overlay.scene.route
+
+
+# In a process
+
+
+def test_before_there_is_a_map_it_says_what_to_do(make_window):
+    window = make_window()
+    window.bench.show_traversal()
+    panel = window.bench.traversal
+    assert panel._empty.text().startswith("Open images and train a network first")
+    assert not panel.run_button.isEnabled()
+
+
+def test_from_the_question_to_the_answer(window, panel, threes):
+    before = window.session.state
+    assert not panel.run_button.isEnabled()
+    assert "Select images first" in panel.run_button.toolTip()
+    assert panel._empty.isVisible()
+    ask(window, threes, "8")
+    window.wait(lambda: panel._bar.maximum() > 0)
+    assert panel.cancel_button.isVisible()
+    wait_done(window)
+    assert panel.run_button.isVisible()
+    assert "only 8 images" in panel._notice.text(), "the fixture has eight labels each"
+    done = window.bench.traversals.traversal
+    assert done.indices.tolist() == threes.tolist()
+    n_steps = len(done.budgets)
+    assert (panel.image, panel.step) == (0, n_steps)
+    own, goal = panel._strip.chances
+    assert (own.name, goal.name) == ("3", "8")
+    np.testing.assert_array_equal(goal.values, done.probabilities[0, :, 8])
+    assert window.session.state is before
+
+
+def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
+    window, panel, threes, monkeypatch
+):
+    monkeypatch.setattr(controller, "_BATCH", 1)
+    ask(window, threes, "8")
+    other = window.movable[~np.isin(window.movable, threes)][:1]
+    assert window.bench.map.apply(Pin(other, "5"))
+    assert not window.editor.retrain.retrain_button.isEnabled()
+    assert "running" in window.editor.retrain.retrain_button.toolTip()
+    window.wait(lambda: window.bench.traversals._parts)
+    QTest.mouseClick(panel.cancel_button, LEFT)
+    wait_done(window)
+    assert window.editor.retrain.retrain_button.isEnabled()
+    done = window.bench.traversals.traversal
+    count = len(done.indices)
+    assert 1 <= count < 4
+    assert done.indices.tolist() == threes[:count].tolist()
+    verb = "was" if count == 1 else "were"
+    says = f"{count} of 4 images {verb} finished when it stopped."
+    assert says in panel._notice.text()
+    assert panel._result.isVisible()
+    assert panel._count == count
+    assert "kept" in window.editor.job_bar._message.text()
+    # What is finished can be used like any other.
+    QTest.mouseClick(panel.send_button, LEFT)
+    assert len(window.viewer.layers[-1].data) == 1 + len(done.budgets)
+    assert panel.run_button.isEnabled()
+
+
+# What is shown of it
+
+
+def test_steps_images_and_the_route_on_the_map(window, moved, threes):
+    np.testing.assert_allclose(
+        routes(window).paths[:, 0], window.places[threes], atol=1e-3
+    )
+    last = moved.slider.maximum()
+    assert (routes(window).at, routes(window).step) == (0, last)
+    moved.slider.setValue(2)
+    assert routes(window).step == 2
+    QTest.mouseClick(moved.next_button, LEFT)
+    assert moved._strip.name == window.session.dataset.ids[threes[1]]
+    assert (routes(window).at, moved.step) == (1, 2)
+    # The images lie elsewhere after an edit.
+    place = window.places[threes[:1]]
+    window.bench.map.apply(Move(threes[:1], place, place + 1, tag="8"))
+    np.testing.assert_allclose(routes(window).paths[0, 0], place[0] + 1, atol=1e-3)
+
+    QTest.mouseClick(moved.play_button, LEFT)
+    window.wait(lambda: moved.step == 4)
+    dock_of(window.bench.gallery).raise_()
+    window.wait(lambda: not moved.is_seen)
+    assert not moved.is_playing
+    assert not len(routes(window).paths), "only while one looks at it"
+    window.key("w")
+    window.wait(lambda: moved.is_seen)
+    assert len(routes(window).paths) == 4
+    # Also where its dock was closed.
+    dock = dock_of(moved)
+    QTest.mouseClick(dock.titleBarWidget().close_button, LEFT)
+    window.wait(lambda: not moved.is_seen)
+    assert not len(routes(window).paths)
+    window.key("w")
+    window.wait(lambda: moved.is_seen)
+    assert dock_of(moved) is not dock
+    assert len(routes(window).paths) == 4
+
+
+def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, messages):
+    _, done = outcome
+    moved.set_step(3)
+    QTest.mouseClick(moved.send_button, LEFT)
+    layer = window.viewer.layers[-1]
+    np.testing.assert_array_equal(layer.data, done.images[:, :, 0].swapaxes(0, 1))
+    assert layer.axis_labels == ("step", "image", "y", "x")
+    assert layer.name == "4 images → 8"
+    assert layer.metadata["spaceediting"]["target"] == "8"
+    assert window.viewer.dims.current_step[0] == 3
+    # It covers no point of the map, which is still the layer that one works on.
+    assert layer.extent.world[0, -1] > window.places[:, 1].max()
+    assert window.viewer.layers.selection.active is window.map.layer
+    window.qtbot.wait(50)
+    image = int(window.loners(window.movable)[0])
+    window.click(window.of_image(image))
+    assert window.desk.selected.tolist() == [image]
+
+    window.bench.traversals.save_to(tmp_path / "out")
+    window.wait(lambda: any(str(tmp_path) in text for text in messages))
+    report = json.loads((tmp_path / "out" / "traversal.json").read_text("utf-8"))
+    assert [entry["to"] for entry in report["images"]] == ["8"] * 4
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "images.npy"), done.images)
+    (tmp_path / "file").write_text("")
+    window.bench.traversals.save_to(tmp_path / "file")
+    window.wait(lambda: "could not be written" in messages[-1])
+
+    # Another network, another session.
+    window.session.shown_changed.emit()
+    assert "has changed since" in moved._notice.text()
+    window.desk.session_changed.emit()
+    assert moved._empty.isVisible()
+    assert window.bench.traversals.traversal is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "rgb", "axes"),
+    [
+        ((1, 7, 1, 5, 4), False, ("step", "y", "x")),
+        ((3, 7, 1, 5, 4), False, ("step", "image", "y", "x")),
+        ((3, 7, 3, 5, 4), True, ("step", "image", "y", "x")),
+        ((1, 7, 2, 5, 4), False, ("step", "channel", "y", "x")),
+    ],
+)
+def test_the_axes_of_a_stack(shape, rgb, axes):
+    images = np.random.default_rng(0).random(shape, np.float32)
+    stack, names, is_rgb = controller._stack(images)
+    assert (tuple(names), is_rgb) == (axes, rgb)
+    assert stack.ndim == len(axes) + rgb
+    assert stack.shape[0] == 7
+    last = stack[-1, -1] if shape[0] > 1 else stack[-1]
+    wanted = np.moveaxis(images[-1, -1], 0, -1) if rgb else images[-1, -1].squeeze()
+    np.testing.assert_array_equal(last, wanted)
+
+
+# The ways that lead to it
+
+
+def test_dropping_on_another_class_offers_what_would_change(window, panel, threes):
+    image = int(window.loners(threes)[0])
+    start = window.of_image(image)
+    picker = window.bench.map.picker
+
+    def put_off() -> None:
+        window.drag(start, start + QPoint(60, 30))
+        window.wait(picker.isVisible)
+        QTest.keyClick(picker._text, "8")
+        QTest.keyClick(picker._text, Qt.Key.Key_W, ALT)
+        assert not picker.isVisible()
+
+    window.drag(start, start + QPoint(60, 30))
+    window.wait(picker.isVisible)
+    QTest.keyClick(picker._text, "3")
+    assert not picker.change_button.isEnabled()
+    assert "3 already" in picker.change_button.toolTip()
+    QTest.keyClick(picker._text, "8")
+    QTest.mouseClick(picker.change_button, LEFT)
+    assert not picker.isVisible()
+    assert not window.session.state.log.done, "nothing is decided"
+    ghost = window.map.overlay.scene.dragged
+    assert len(ghost.ends) == 1, "nor lost"
+    assert "waits" in panel._waiting_text.text()
+    job = asked(window)
+    assert (job.sets.images.tolist(), job.target_name) == ([image], "8")
+
+    QTest.mouseClick(panel.decide_button, LEFT)
+    window.answer("8", Qt.Key.Key_Return)
+    (edit,) = window.session.state.log.done
+    assert isinstance(edit, Move)
+    assert (edit.indices.tolist(), edit.tag) == ([image], "8")
+    np.testing.assert_allclose(edit.end, ghost.ends, atol=1e-5)
+    assert not panel._waiting.isVisible()
+    assert not len(window.map.overlay.scene.dragged.ends)
+
+    window.bench.edits.undo()
+    put_off()
+    QTest.mouseClick(panel.put_back_button, LEFT)
+    assert not panel._waiting.isVisible()
+    assert not len(window.map.overlay.scene.dragged.ends)
+    asked(window)
+    # What happens to the image otherwise answers the question, too.
+    put_off()
+    asked(window)
+    assert panel._waiting.isVisible()
+    place = window.places[[image]]
+    window.bench.map.apply(Move(np.array([image]), place, place + 1, tag="5"))
+    assert not panel._waiting.isVisible()
+
+
+def test_guidance_and_the_gallery_lead_to_it(window, panel, threes):
+    guidance = window.editor.guidance
+    window.editor.open_section("guidance")
+    kind = ProposalKind.MISLABELLED
+    same = Proposal(kind, threes[:1], "Why?", "3", None, 1.0)
+    other = Proposal(kind, threes[:1], "Why?", "8", None, 1.0)
+    window.bench.review._take([same])
+    assert not guidance.change_button.isVisible()
+    window.bench.review._take([other])
+    assert guidance.change_button.text() == "What separates 3 from 8?"
+    QTest.mouseClick(guidance.change_button, LEFT)
+    job = asked(window)
+    assert (job.sets.images.tolist(), job.target_name) == (threes[:1].tolist(), "8")
+    assert window.bench.review.proposal is other, "nothing is decided"
+
+    wavering = Proposal(ProposalKind.AMBIGUOUS, threes[:1], "Why?", "3", None, 1.0)
+    window.bench.review._take([wavering])
+    chances = window.session.shown.network.predictions.probabilities[threes[0]]
+    second = np.argsort(-chances)[1]
+    assert guidance.change_button.text() == f"What separates 3 from {second}?"
+
+    labels = window.session.edits.labels
+    eight = np.flatnonzero((labels == 8) & ~window.session.dataset.held_out)[:1]
+    window.bench.galleries._on_context(np.concatenate([threes, eight]), QPoint(5, 5))
+    menu = window.bench.gallery.findChild(QMenu)
+    offer = next(a.menu() for a in menu.actions() if "would make" in a.text())
+    assert offer.title() == "Show what would make them"
+    next(a for a in offer.actions() if a.text() == "8").trigger()
+    menu.close()
+    assert window.desk.selected.tolist() == threes.tolist(), "not the eight itself"
+    assert asked(window).sets.images.tolist() == threes.tolist()
+
+
+def test_groups_as_targets_and_bad_input_in_words(window, panel, threes):
+    labels = window.session.edits.labels
+    eights = np.flatnonzero((labels == 8) & ~window.session.dataset.held_out)
+    ask(window, eights[:2], "8")
+    assert not panel.run_button.isEnabled()
+    assert "All of these are 8 already" in panel.run_button.toolTip()
+    # One of them is: told when it is asked for.
+    ask(window, np.concatenate([threes[:1], eights[:1]]), "8")
+    assert "1 of the images are of the target's class" in panel._notice.text()
+    window.desk.select(eights[:2])
+    QTest.mouseClick(panel.group_button, LEFT)
+    window.desk.select(threes[:1])
+    QTest.mouseClick(panel.run_button, LEFT)
+    assert "The target has 2 images" in panel._notice.text()
+    assert not window.desk.training.is_running
+    assert panel._empty.isVisible()
+
+    window.desk.select(eights)
+    QTest.mouseClick(panel.group_button, LEFT)
+    assert panel.target is None
+    assert not len(window.desk.selected)
+    window.desk.select(eights[:2])
+    assert "in the target" in panel.run_button.toolTip()
+    window.desk.select(threes[:2])
+    QTest.mouseClick(panel.run_button, LEFT)
+    job = asked(window)
+    assert job.target_name == "group of 8 (mostly 8)"
+    np.testing.assert_array_equal(job.sets.target, eights)
+    assert "No image was finished" in panel._notice.text()
