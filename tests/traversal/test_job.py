@@ -77,12 +77,20 @@ def test_threes_become_eights(job, settings):
     assert (np.diff(done.witness, axis=1) < 0).all()
     assert np.isin(done.nearest, job.sets.target).all()
     assert done.nearest.shape == (3, 3, 5)
+    assert done.arrived.shape == (3, 3)
+    assert not done.arrived[:, 0].any()
     assert done.budgets.tolist() == list(settings.path)
 
     making = [progress for progress in seen if progress.message == "Make the images"]
     assert [progress.done for progress in making] == list(range(1, 25))
     assert {progress.total for progress in making} == {24}
     assert all(np.isfinite(progress.metrics["loss"]) for progress in making)
+
+
+def test_the_arrival_is_the_first_step_that_passes(job):
+    done = run_job(job)
+    passed = np.array([[1, 0, 1], [0, 0, 1], [0, 0, 0]], bool)
+    assert replace(done, arrived=passed).arrival.tolist() == [2, 2, -1]
 
 
 def test_batches_of_one_give_the_same(job):

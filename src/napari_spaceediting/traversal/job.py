@@ -36,6 +36,8 @@ class Traversal:
         space: falls from step to step with "dmt".
     probabilities : (n, 1 + steps, classes) float32 array
         What the classifier says of each image.
+    arrived : (n, 1 + steps) bool array
+        Whether each image can pass for a real one of the target, see `Arrival`.
     nearest : (n, 1 + steps, k) int64 array
         Dataset indices of the real target images nearest to each place in feature
         space, nearest first; k is 5, or the size of the target.
@@ -54,11 +56,18 @@ class Traversal:
     budgets: NDArray[np.float64]
     witness: NDArray[np.float64] = field(repr=False)
     probabilities: NDArray[np.float32] = field(repr=False)
+    arrived: NDArray[np.bool_] = field(repr=False)
     nearest: NDArray[np.int64] = field(repr=False)
     layers: tuple[str, ...]
     settings: TraverseSettings
     notes: tuple[str, ...]
     seconds: float
+
+    @property
+    def arrival(self) -> NDArray[np.int64]:
+        """First step at which each image has arrived, (n,); -1 where none has."""
+        first = self.arrived[:, 1:].argmax(axis=1) + 1
+        return np.where(self.arrived[:, 1:].any(axis=1), first, -1)
 
 
 @dataclass(frozen=True, eq=False)

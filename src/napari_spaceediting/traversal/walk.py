@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
-from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.device import pick_device
+from napari_spaceediting.traversal.arrival import Arrival, look_at, read_looks
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.job import Traversal, Traverse
 from napari_spaceediting.traversal.reconstruction import reconstruct
@@ -54,6 +55,7 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
     n_images, n_steps = len(sets.images), 1 + len(budgets)
     originals = dataset.images(sets.images)
     images = np.repeat(originals[:, None], n_steps, axis=1)
+    arrival = yield from _arrival(classifier, job, sets, device)
     witness = np.empty((n_images, n_steps))
     n_nearest = min(_NEAREST, len(np.unique(sets.target)))
     nearest = np.empty((n_images, n_steps, n_nearest), np.int64)
@@ -86,20 +88,36 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
                 done += 1
                 yield Progress(done, total, "Make the images", {"loss": loss})
             images[batch, step] = current.cpu().numpy()
+    flat = images.reshape(-1, *originals.shape[1:])
+    looks = look_at(classifier, flat, device, settings.batch_size)
     return Traversal(
         indices=sets.images,
         images=images,
         budgets=np.array(budgets),
         witness=witness,
-        probabilities=_probabilities(
-            classifier, images, device, batch_size=settings.batch_size
+        probabilities=looks.probabilities.reshape(
+            n_images, n_steps, looks.probabilities.shape[1]
         ),
+        arrived=arrival.of(looks).reshape(n_images, n_steps),
         nearest=nearest,
         layers=features.layers,
         settings=settings,
         notes=notes,
         seconds=time.perf_counter() - began,
     )
+
+
+def _arrival(
+    classifier: LatentClassifier,
+    job: Traverse,
+    sets: TraversalSets,
+    device: torch.device,
+) -> Generator[Progress, None, Arrival]:
+    """Learn what real images look like."""
+    n = job.settings.batch_size
+    target = yield from read_looks(classifier, job.dataset, sets.target, device, n)
+    others = yield from read_looks(classifier, job.dataset, sets.unlike, device, n)
+    return Arrival(target, others)
 
 
 def _problem(
@@ -115,7 +133,7 @@ def _problem(
         np.stack([np.isin(rows, source) for source in sets.sources[batch]]),
         np.isin(rows, sets.target),
         kernel_mean=job.settings.kernel_mean,
-        neighbours=job.settings.nearest_only,
+        neighbours=job.settings.neighbours,
     )
 
 
@@ -147,20 +165,3 @@ def _spread(table: FeatureTable, features: LayerFeatures) -> torch.Tensor:
     squared = table.scale.astype(np.float64) ** 2
     sums = [part.sum() for part in np.split(squared, ends)]
     return torch.tensor(sums, dtype=torch.float32, device=table.device)
-
-
-def _probabilities(
-    classifier: LatentClassifier,
-    images: NDArray[np.float32],
-    device: torch.device,
-    batch_size: int,
-) -> NDArray[np.float32]:
-    """Return what the classifier says of images (n, s, C, H, W), (n, s, classes)."""
-    flat = images.reshape(-1, *images.shape[2:])
-    found = []
-    with torch_errors_in_words(), torch.inference_mode():
-        for start in range(0, len(flat), batch_size):
-            batch = torch.from_numpy(flat[start : start + batch_size]).to(device)
-            found.append(classifier(batch)[1].softmax(dim=1).cpu().numpy())
-    together = np.concatenate(found)
-    return together.reshape(*images.shape[:2], together.shape[1])
