@@ -71,8 +71,8 @@ class TraverseSettings:
     layers: tuple[str, ...] | None = None
     most: int = 300
     kernel_mean: float = 0.5
-    tv_weight: float = 0.5
-    iterations: int = 20
+    tv_weight: float = 0.05
+    iterations: int = 10
     batch_size: int = 32
     seed: int = 0
     device: str = "auto"

@@ -15,6 +15,7 @@ from napari_spaceediting.network.device import pick_device
 from napari_spaceediting.traversal.arrival import Arrival, look_at, read_looks
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.job import Traversal, Traverse
+from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct
 from napari_spaceediting.traversal.sets import TraversalSets
 from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
@@ -67,20 +68,20 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
     done = 0
     for batch in batches:
         problem = _problem(gram, rows, sets, batch, job)
-        current = torch.from_numpy(originals[batch]).to(device)
-        for step, coefficients in enumerate(_path(problem, job)):
+        path = list(_path(problem, job))
+        previews = preview_images(np.concatenate(path), dataset, rows)
+        for step, coefficients in enumerate(path):
             witness[batch, step], near = _look_around(
                 problem, coefficients, np.isin(rows, sets.target), n_nearest
             )
             nearest[batch, step] = rows[near]
             if step == 0:
                 continue
-            wanted = table.combine(coefficients)
-            # Each step goes on from the image of the last.
-            for current, loss in reconstruct(  # noqa: B007, B020
+            start = previews[step * len(coefficients) :][: len(coefficients)]
+            for current, loss in reconstruct(  # noqa: B007
                 features,
-                wanted,
-                current,
+                table.combine(coefficients),
+                torch.from_numpy(start).to(device),
                 spread,
                 tv_weight=settings.tv_weight,
                 iterations=settings.iterations,
