@@ -17,7 +17,7 @@ _SHRINKAGE = 0.05
 _NEIGHBOURS = 30
 
 
-def gaussian_moves(gram: Array, problem: WitnessProblem) -> Array:
+def gaussian_moves(problem: WitnessProblem) -> Array:
     """Return the moves of the optimal transport between two normal distributions.
 
     ``T(x) = m_Q + A (x - m_P)`` with ``A = S^-1/2 (S^1/2 R S^1/2)^1/2 S^-1/2`` and the
@@ -29,6 +29,7 @@ def gaussian_moves(gram: Array, problem: WitnessProblem) -> Array:
     (B, K) array
         ``T(x) - x`` in coefficients; rows sum to 0.
     """
+    gram = problem.gram
     source, target = _members(problem)
     both = np.concatenate([source, target])
     share = np.zeros(len(gram))
@@ -54,12 +55,13 @@ def gaussian_moves(gram: Array, problem: WitnessProblem) -> Array:
     return coefficients
 
 
-def assignment_moves(gram: Array, problem: WitnessProblem) -> Array:
+def assignment_moves(problem: WitnessProblem) -> Array:
     """Return mean moves of the nearest sources to the targets assigned to them.
 
     The assignment has the least sum of squared distances of all that use every target
     once (optimal transport between two samples).
     """
+    gram = problem.gram
     source, target = _members(problem)
     norms = np.diag(gram)
     far = norms[source][:, None] + norms[target] - 2 * gram[np.ix_(source, target)]

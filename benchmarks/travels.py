@@ -255,13 +255,13 @@ def pixel_interpolation(trip: Trip, lengths: Sequence[float] = LENGTHS) -> Path:
 
 
 def mean_difference(trip: Trip) -> Path:
-    """The difference of the mean images of both sets."""
+    """Go along the difference of the mean images of both sets."""
     problem = trip.problem(trip.pixel_gram, None)
     return trip.mix(interpolate_path(problem, LENGTHS), LENGTHS)
 
 
 def nearest_real(trip: Trip) -> Path:
-    """A crossfade to the nearest real image of the target, by pixels."""
+    """Fade to the nearest real image of the target, by pixels."""
     real = trip.dataset.images(trip.drawn.target)
     far = np.linalg.norm(
         trip.originals.reshape(len(trip.originals), 1, -1)
@@ -272,12 +272,12 @@ def nearest_real(trip: Trip) -> Path:
     return {share: (1 - share) * trip.originals + share * goal for share in _CROSSFADE}
 
 
-def transported(moves: Callable[[Array, Trip], Array]) -> Callable[[Trip], Path]:
+def transported(moves: Callable[[WitnessProblem], Array]) -> Callable[[Trip], Path]:
     """Return a method that goes along moves from an optimal transport."""
 
     def travel(trip: Trip) -> Path:
         problem = trip.problem(trip.gram, None)
-        direction = moves(trip.gram, trip)
+        direction = moves(problem)
         steps = (problem.start() + length * direction for length in LENGTHS)
         return trip.mix(steps, LENGTHS)
 
@@ -364,14 +364,12 @@ METHODS = (
     Method(
         "Gaussian transport",
         "length",
-        transported(lambda gram, trip: gaussian_moves(gram, trip.problem(gram, None))),
+        transported(gaussian_moves),
     ),
     Method(
         "assignment",
         "length",
-        transported(
-            lambda gram, trip: assignment_moves(gram, trip.problem(gram, None))
-        ),
+        transported(assignment_moves),
     ),
     Method("PGD", "radius", pgd),
     Method("FGSM", "step", fgsm),
