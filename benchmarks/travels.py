@@ -341,7 +341,7 @@ class Method:
 
 
 PUBLISHED, OURS, PATH = "DMT as published", "our default", "our path, one budget"
-PIXELS = "pixel interpolation"
+PIXELS, PREVIEW = "pixel interpolation", "preview of our default"
 METHODS = (
     Method(PUBLISHED, "budget", as_published),
     Method(PATH, "budget", Trip.traverse, OURS),
@@ -350,7 +350,7 @@ METHODS = (
         "length",
         lambda trip: trip.traverse(method="dfi", budgets=LENGTHS),
     ),
-    Method("its preview", "budget", preview, "preview of our default"),
+    Method("preview of our path", "budget", preview, PREVIEW),
     Method("DMT in pixels", "budget", in_pixels, "DMT in pixels, until it arrives"),
     Method(PIXELS, "length", pixel_interpolation),
     Method(

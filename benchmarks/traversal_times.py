@@ -43,10 +43,10 @@ _ONE_BY_ONE = 6
 """Images of those whose time is taken where each is worked on alone."""
 _TURNS = 3
 _SCALES: tuple[dict[str, object], ...] = (
-    *({"sets": size, "side": 28} for size in (100, 500, 1000, 2000)),
-    *({"sets": 100, "side": side} for side in (64, 112, 224)),
-    {"sets": 500, "side": 112, "channels": 3},
-    {"sets": 50, "side": 224, "channels": 3, "backbone": "vgg19", "moved": 2},
+    *({"sets": size, "side": 28} for size in (100, 500, 2000)),
+    *({"sets": 100, "side": side} for side in (112, 224)),
+    {"sets": 300, "side": 112, "channels": 3},
+    {"sets": 10, "side": 224, "channels": 3, "backbone": "vgg19", "moved": 1},
 )
 
 Seconds = dict[str, float]
@@ -351,6 +351,8 @@ def _at_scale(
         )
     )
     settings = TraverseSettings(most=sets, device="cpu")
+    if side > 28:
+        settings = replace(settings, budgets=(0.2,))
     groups = np.split(np.arange(2 * sets + moved), [sets, 2 * sets])
     figures = {}
     for count in dict.fromkeys((1, moved)):
@@ -359,7 +361,7 @@ def _at_scale(
             classifier.spec,
             state_of(classifier),
             TraversalSets(groups[2][:count], (groups[0],) * count, groups[1]),
-            settings if backbone == "small_cnn" else replace(settings, budgets=(0.2,)),
+            settings,
         )
         ticks = [
             (progress.message, time.process_time()) for progress in _steps(job.run())
@@ -372,7 +374,8 @@ def _at_scale(
         figures[f"reconstruction, {key}"] = taken["Make the images"] / count / steps
         figures["features"] = taken["Read the images"] / len(dataset)
         figures["Gram matrix"] = taken["Compare features"]
-        figures[f"path, {key}"] = _path_time(sets, count) / count / steps
+        path = _path_time(sets, count)
+        figures[f"path, {key}"] = path / count / len(TraverseSettings().path)
     figures["GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return figures
 
