@@ -56,13 +56,14 @@ is typical; identity and diversity show its price.
 """
 
 _METHODS_TEXT = """
-*{published}*: all 300 + 300 images, one bandwidth for all. *{path}*: the default of the
-plugin, all images at the same budget: each is moved by its 100 nearest images of
-either set, with a bandwidth of its own. *{ours}*: the same, each image only until it
-has arrived (three signs, see `traversal/arrival.py`; strength: how typical it must
-be). In pixels: the same with pixels in place of features, and without reconstruction.
-*Preview*: mixtures of the real images in place of the reconstruction. *Gaussian
-transport* and *assignment*: optimal transport between the sets, as previews.
+*{published}*: all 300 + 300 images, one bandwidth for all; reconstructed as ours.
+*{path}*: the default of the plugin, all images at the same budget: each is moved by its
+100 nearest images of either set, with a bandwidth of its own. *{ours}*: the same, each
+image only until it has arrived (three signs, see `traversal/arrival.py`; strength: how
+typical it must be). In pixels: the same with pixels in place of features, and without reconstruction.
+*Preview*: mixtures of the real images in place of the reconstruction, what the plugin
+gives with 0 iterations. *Gaussian transport* and *assignment*: optimal transport
+between the sets, as previews.
 """
 
 
@@ -400,9 +401,8 @@ study of users:
 - Attacks look like the original under noise, whatever the network says.
 
 So on images that lie as these do, each object in the middle and of one size, mixing
-pixels is hard to beat: features choose the images no better than pixels do, and what
-convinces is to stop each image where it has arrived. Whether features pay where
-objects are not aligned, these data cannot tell.
+pixels is hard to beat, and what convinces most is to stop each image where it has
+arrived. Whether features pay where objects are not aligned, these data cannot tell.
 """
 
 

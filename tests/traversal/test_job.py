@@ -93,6 +93,19 @@ def test_the_arrival_is_the_first_step_that_passes(job):
     assert replace(done, arrived=passed).arrival.tolist() == [2, 2, -1]
 
 
+def test_without_iterations_the_images_are_mixtures_of_real_ones(job):
+    settings = replace(
+        QUICK, method="dfi", budgets=(1.0,), neighbours=None, iterations=0
+    )
+    done = run_job(replace(job, settings=settings))
+    source, target = (
+        job.dataset.images(some).mean(axis=0)
+        for some in (job.sets.sources[0], job.sets.target)
+    )
+    expected = (done.images[:, 0] + target - source).clip(0, 1)
+    np.testing.assert_allclose(done.images[:, 1], expected, atol=1e-4)
+
+
 def test_batches_of_one_give_the_same(job):
     together = run_job(job)
     alone = run_job(replace(job, settings=replace(QUICK, batch_size=1)))

@@ -26,7 +26,7 @@ def test_every_method_takes_the_nearest_unless_told_otherwise():
         ({"budgets": (float("inf"),)}, "budget inf"),
         ({"kernel_mean": 1.0}, "between 0"),
         ({"tv_weight": float("nan")}, "total variation"),
-        ({"iterations": 0}, '"iterations" is 0'),
+        ({"iterations": -1}, '"iterations" is -1'),
         ({"neighbours": 0}, '"neighbours" is 0'),
     ],
 )

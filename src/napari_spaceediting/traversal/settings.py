@@ -51,7 +51,9 @@ class TraverseSettings:
     tv_weight : float
         Of the total variation of the images, see `reconstruct`.
     iterations : int
-        Of the reconstruction, for each step of the path.
+        Of the reconstruction, for each step of the path. With 0 the images are the
+        previews, mixtures of real ones: they are there at once and, where all objects
+        lie alike, convince no less.
     batch_size : int
         Images that are worked on at once.
     seed : int
@@ -100,7 +102,11 @@ class TraverseSettings:
                 f"The weight of the total variation is {self.tv_weight}: let it be 0 "
                 "or more."
             )
-        for name in ("neighbours", "most", "iterations", "batch_size"):
+        if self.iterations < 0:
+            raise TraversalError(
+                f'"iterations" is {self.iterations}: let it be 0 or more.'
+            )
+        for name in ("neighbours", "most", "batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise TraversalError(f'"{name}" is {value}: let it be at least 1.')

@@ -78,10 +78,11 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
             if step == 0:
                 continue
             start = previews[step * len(coefficients) :][: len(coefficients)]
-            for current, loss in reconstruct(  # noqa: B007
+            current = torch.from_numpy(start).to(device)
+            for current, loss in reconstruct(  # noqa: B007, B020
                 features,
                 table.combine(coefficients),
-                torch.from_numpy(start).to(device),
+                current,
                 spread,
                 tv_weight=settings.tv_weight,
                 iterations=settings.iterations,
