@@ -263,13 +263,13 @@ def _ideas(runs: Sequence[Run]) -> str:
             for figure in ("convincing", "identity")
         ]
         rows.append((words, *("" if gain is None else str(gain) for gain in gains)))
-    return (
+    words = (
         "\n## How far ideas got\n\nThe difference to DMT as published at an L2 of "
-        f"{L2}, paired by seed. None reaches the goal of 0.90 with identity 0.6. On the "
-        "half for tuning our default did better by almost a tenth (`--tune 100 101`), "
-        "so part of that was luck in choosing.\n\n"
-        + common.table(("idea", "convincing", "identity"), rows)
+        f"{L2}, paired by seed. None reaches the goal of 0.90 with identity 0.6. On "
+        "the half for tuning our default did better by almost a tenth (`--tune 100 "
+        "101`): part of that was luck in choosing.\n\n"
     )
+    return words + common.table(("idea", "convincing", "identity"), rows)
 
 
 def _by_pair(runs: Sequence[Run]) -> str:
