@@ -31,7 +31,7 @@ _HEAD = """# Does a traversal convince?
 {machine}
 - `python benchmarks/traversal.py`; seeds from 0 on (n = {n}); each has its own
   networks, training images, sets and moved images. ± is half of Student's 95% interval
-  over seeds. All seeds draw on the same half of Fashion-MNIST, so the intervals say
+  over seeds. The seeds took {minutes:.0f} minutes of one core. All seeds draw on the same half of Fashion-MNIST, so the intervals say
   nothing about other data.
 
 **Data.** Fashion-MNIST is cut in two halves by the order of the authors' files. What is
@@ -178,6 +178,7 @@ def written(runs: Sequence[Run], times: Run | None) -> str:
     text = _HEAD.format(
         machine=common.machine(),
         n=len(runs),
+        minutes=sum(run["seconds"] for run in runs) / 60,
         network=_percent([run["accuracy"] for run in runs]),
         judge=_percent([run["judge accuracy"] for run in runs]),
         images=50,
@@ -326,7 +327,7 @@ def _times(times: Run) -> str:
         "a network: what a batch wins over images alone is in the next table, and more "
         "than that times the iterations saved is not to be had. What was tried: "
         "projected L-BFGS for a batch; to start at the preview; and to stop after 10 "
-        "iterations, because judges see no difference to 20.\n\nThe preview "
+        "iterations in place of 2,000.\n\nThe preview "
         f"is a mixture of real images; to the reconstruction it has {psnr:.1f} dB. A "
         "learnt decoder is not provided: the preview comes sooner than any network "
         "could be trained, and judges find it no less convincing than the "
@@ -356,7 +357,7 @@ def _scales(times: Run) -> str:
         )  # fmt: skip
     heads = (
         "images", "of each set", "features, ms an image", "Gram matrix, s",
-        "path, ms alone", "in a batch", "reconstruction, ms alone", "in a batch",
+        "path, ms alone", "in a batch", "path to image, ms alone", "in a batch",
         "GB at most",
     )  # fmt: skip
     return (
@@ -364,7 +365,8 @@ def _scales(times: Run) -> str:
         "alone and in a batch of 32 (`vgg19`: with random weights); each row in "
         "a process of its own, of which torch, the libraries and Fashion-MNIST "
         "take about 0.7 GB. The images are enlarged; what is beyond 1 GiB of features "
-        "lies in a file. No GPU was at hand.\n\n" + common.table(heads, rows)
+        "lies in a file. *Path to image* is path, preview and reconstruction. No GPU was at hand.\n\n"
+        + common.table(heads, rows)
     )
 
 
