@@ -31,8 +31,8 @@ _HEAD = """# Does a traversal convince?
 {machine}
 - `python benchmarks/traversal.py`; seeds from 0 on (n = {n}); each has its own
   networks, training images, sets and moved images. ± is half of Student's 95% interval
-  over seeds. The seeds took {minutes:.0f} minutes of one core. All seeds draw on the same half of Fashion-MNIST, so the intervals say
-  nothing about other data.
+  over seeds. All seeds draw on the same half of Fashion-MNIST, so the intervals say
+  nothing about other data. The seeds took {minutes:.0f} minutes of one core.
 
 **Data.** Fashion-MNIST is cut in two halves by the order of the authors' files. What is
 reported comes from one of them; every choice was made on the other, with networks,
@@ -365,8 +365,8 @@ def _scales(times: Run) -> str:
         "alone and in a batch of 32 (`vgg19`: with random weights); each row in "
         "a process of its own, of which torch, the libraries and Fashion-MNIST "
         "take about 0.7 GB. The images are enlarged; what is beyond 1 GiB of features "
-        "lies in a file. *Path to image* is path, preview and reconstruction. No GPU was at hand.\n\n"
-        + common.table(heads, rows)
+        "lies in a file. *Path to image* is path, preview and reconstruction. No GPU "
+        "was at hand.\n\n" + common.table(heads, rows)
     )
 
 
