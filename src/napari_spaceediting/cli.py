@@ -43,6 +43,7 @@ from napari_spaceediting.errors import (
     TrainingFailed,
 )
 from napari_spaceediting.jobs.job import Job, Progress, run_job
+from napari_spaceediting.traversal.settings import NEIGHBOURS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -211,9 +212,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     traverse.add_argument(
         "--neighbours",
-        type=_at_least_one,
+        type=lambda text: None if text == "all" else _at_least_one(text),
+        default=NEIGHBOURS,
         metavar="N",
-        help="only the N nearest images pull an image: more decisive",
+        help=f"only the N nearest images pull it (default {NEIGHBOURS}), or 'all'",
     )
     traverse.add_argument(
         "--layers", nargs="+", metavar="NAME", help="modules that make the features"

@@ -111,7 +111,8 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     done = window.bench.traversals.traversal
     assert done.indices.tolist() == threes.tolist()
     n_steps = len(done.budgets)
-    assert (panel.image, panel.step) == (0, n_steps)
+    assert (panel.image, panel.step) == (0, panel._strip.arrival)
+    assert len(panel._strip.pictures) == 1 + n_steps
     own, goal = panel._strip.chances
     assert (own.name, goal.name) == ("3", "8")
     np.testing.assert_array_equal(goal.values, done.probabilities[0, :, 8])
@@ -154,8 +155,7 @@ def test_steps_images_and_the_route_on_the_map(window, moved, threes):
     np.testing.assert_allclose(
         routes(window).paths[:, 0], window.places[threes], atol=1e-3
     )
-    last = moved.slider.maximum()
-    assert (routes(window).at, routes(window).step) == (0, last)
+    assert (routes(window).at, routes(window).step) == (0, moved._strip.arrival)
     moved.slider.setValue(2)
     assert routes(window).step == 2
     QTest.mouseClick(moved.next_button, LEFT)

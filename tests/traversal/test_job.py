@@ -77,6 +77,8 @@ def test_threes_become_eights(job, settings):
     assert (np.diff(done.witness, axis=1) < 0).all()
     assert np.isin(done.nearest, job.sets.target).all()
     assert done.nearest.shape == (3, 3, 5)
+    assert done.arrived.shape == (3, 3)
+    assert not done.arrived[:, 0].any()
     assert done.budgets.tolist() == list(settings.path)
 
     making = [progress for progress in seen if progress.message == "Make the images"]
@@ -85,12 +87,34 @@ def test_threes_become_eights(job, settings):
     assert all(np.isfinite(progress.metrics["loss"]) for progress in making)
 
 
+def test_the_arrival_is_the_first_step_that_passes(job):
+    done = run_job(job)
+    passed = np.array([[1, 0, 1], [0, 0, 1], [0, 0, 0]], bool)
+    assert replace(done, arrived=passed).arrival.tolist() == [2, 2, -1]
+
+
+def test_without_iterations_the_images_are_mixtures_of_real_ones(job):
+    settings = replace(
+        QUICK, method="dfi", budgets=(1.0,), neighbours=None, iterations=0
+    )
+    done = run_job(replace(job, settings=settings))
+    source, target = (
+        job.dataset.images(some).mean(axis=0)
+        for some in (job.sets.sources[0], job.sets.target)
+    )
+    expected = (done.images[:, 0] + target - source).clip(0, 1)
+    np.testing.assert_allclose(done.images[:, 1], expected, atol=1e-4)
+
+
 def test_batches_of_one_give_the_same_and_are_handed_over_as_they_are_done(job):
     together = run_job(job)
     seen = []
     alone = run_job(replace(job, settings=replace(QUICK, batch_size=1)), seen.append)
-    parts = [p.finished for p in seen if p.finished is not None]
-    assert len(parts) == 3
+    handed = [p.finished for p in seen if p.finished is not None]
+    previews, parts = handed[:3], handed[3:]
+    assert [part.is_preview for part in handed] == [True] * 3 + [False] * 3
+    np.testing.assert_array_equal(join(previews).indices, alone.indices)
+    assert np.abs(join(previews).images - alone.images)[:, 1:].any()
     for whole in (alone, join(parts)):
         np.testing.assert_array_equal(whole.images, alone.images)
         np.testing.assert_array_equal(whole.probabilities, alone.probabilities)

@@ -77,3 +77,20 @@ def test_each_image_moves_away_from_its_own_class():
         sets_of_classes(
             [6], 1, labels=labels, held_out=held_out, probabilities=np.ones((8, 0))
         )
+
+
+def test_what_is_not_the_target_is_all_other_classes():
+    labels = np.array([0] * 5 + [1] * 5 + [2] * 5 + [-1] * 2)
+    held_out = np.zeros(17, bool)
+    held_out[[5, 14]] = True
+    sets, _ = sets_of_classes(
+        [0],
+        1,
+        labels=labels,
+        held_out=held_out,
+        probabilities=np.zeros((17, 3), np.float32),
+    )
+    assert sets.unlike.tolist() == [0, 1, 2, 3, 4, 10, 11, 12, 13]
+    assert len(sets.drawn(2, seed=0).unlike) == 4
+    alone = TraversalSets(sets.images, sets.sources, sets.target)
+    assert alone.unlike.tolist() == [0, 1, 2, 3, 4]

@@ -10,10 +10,9 @@ def test_the_change_grows_along_the_path_whatever_the_order_given():
     assert TraverseSettings("dfi", budgets=(1.5, 0.5)).path == (0.5, 1.5)
 
 
-def test_only_interpolation_takes_the_nearest_by_default():
-    assert TraverseSettings().nearest_only is None
-    assert TraverseSettings("dfi").nearest_only == 100
-    assert TraverseSettings("dfi", neighbours=7).nearest_only == 7
+def test_every_method_takes_the_nearest_unless_told_otherwise():
+    assert TraverseSettings().neighbours == TraverseSettings("dfi").neighbours == 100
+    assert TraverseSettings(neighbours=None).neighbours is None
 
 
 @pytest.mark.parametrize(
@@ -27,7 +26,7 @@ def test_only_interpolation_takes_the_nearest_by_default():
         ({"budgets": (float("inf"),)}, "budget inf"),
         ({"kernel_mean": 1.0}, "between 0"),
         ({"tv_weight": float("nan")}, "total variation"),
-        ({"iterations": 0}, '"iterations" is 0'),
+        ({"iterations": -1}, '"iterations" is -1'),
         ({"neighbours": 0}, '"neighbours" is 0'),
     ],
 )

@@ -43,7 +43,8 @@ def write_traversal(
     -------
     dict
         The report, which is JSON: names of files, budgets, and for each image its
-        id, its classes, and for each step, from the original on, both probabilities
+        id, its classes, the first step at which it has arrived (-1 where it has not),
+        and for each step, from the original on, both probabilities
         (None where the network does not know the class), the witness and the ids of the
         nearest target images.
 
@@ -84,6 +85,7 @@ def write_traversal(
                     "to": names[1],
                     "picture": name,
                     "probabilities": seen,
+                    "arrival": int(traversal.arrival[at]),
                     "witness": traversal.witness[at].tolist(),
                     "nearest": ids[traversal.nearest[at]].tolist(),
                 }

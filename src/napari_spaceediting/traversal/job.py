@@ -40,6 +40,8 @@ class Traversal:
         space: falls from step to step with "dmt".
     probabilities : (n, 1 + steps, classes) float32 array
         What the classifier says of each image.
+    arrived : (n, 1 + steps) bool array
+        Whether each image can pass for a real one of the target, see `Arrival`.
     nearest : (n, 1 + steps, k) int64 array
         Dataset indices of the real target images nearest to each place in feature
         space, nearest first; k is 5, or the size of the target.
@@ -57,6 +59,8 @@ class Traversal:
         What the user should know, one sentence each.
     seconds : float
         Wall time.
+    is_preview : bool
+        Whether the images are mixtures of real ones, shown until they are made.
     """
 
     indices: NDArray[np.int64]
@@ -64,6 +68,7 @@ class Traversal:
     budgets: NDArray[np.float64]
     witness: NDArray[np.float64] = field(repr=False)
     probabilities: NDArray[np.float32] = field(repr=False)
+    arrived: NDArray[np.bool_] = field(repr=False)
     nearest: NDArray[np.int64] = field(repr=False)
     around: NDArray[np.int64] = field(repr=False)
     closeness: NDArray[np.float64] = field(repr=False)
@@ -71,10 +76,22 @@ class Traversal:
     settings: TraverseSettings
     notes: tuple[str, ...]
     seconds: float
+    is_preview: bool = False
+
+    @property
+    def arrival(self) -> NDArray[np.int64]:
+        """First step at which each image has arrived, (n,); -1 where none has."""
+        first = self.arrived[:, 1:].argmax(axis=1) + 1
+        return np.where(self.arrived[:, 1:].any(axis=1), first, -1)
 
     def part(self, rows: slice) -> Traversal:
         """Return that of some of the images."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _BY_IMAGE})
+
+    def as_preview(self) -> Traversal:
+        """Return the same as a preview, which later changes do not reach."""
+        now = {name: getattr(self, name).copy() for name in _BY_IMAGE}
+        return replace(self, **now, is_preview=True)
 
     def route(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return about where the images travel on a map, (n, 1 + steps, 2).
@@ -99,6 +116,7 @@ _BY_IMAGE = (
     "images",
     "witness",
     "probabilities",
+    "arrived",
     "nearest",
     "around",
     "closeness",
@@ -165,7 +183,8 @@ class Traverse:
         Yields
         ------
         Progress
-            With the finished `Traversal` of some images now and then, in their order.
+            With the finished `Traversal` of some images now and then, in their order:
+            first with a preview of every part, then with the parts themselves.
 
         Raises
         ------

@@ -32,11 +32,15 @@ class TraversalSets:
         of its own source, even if it is named there.
     target : (M,) int64 array
         Images of the kind that all of them are moved to.
+    others : tuple of (R_k,) int64 arrays
+        Images of each other kind, which one that has arrived is no longer like; the
+        sources if not given.
     """
 
     images: Indices
     sources: tuple[Indices, ...]
     target: Indices
+    others: tuple[Indices, ...] = ()
 
     def drawn(self, most: int, seed: int) -> TraversalSets:
         """Return the same with at most so many images in every set, at random."""
@@ -52,7 +56,13 @@ class TraversalSets:
             _without(draw(source), image)
             for image, source in zip(self.images, self.sources, strict=True)
         )
-        return TraversalSets(self.images, sources, draw(self.target))
+        others = tuple(map(draw, self.others))
+        return TraversalSets(self.images, sources, draw(self.target), others)
+
+    @property
+    def unlike(self) -> Indices:
+        """What an image that has arrived is no longer like, each once."""
+        return np.unique(np.concatenate(self.others or self.sources))
 
     def check(self, ids: NDArray[np.str_]) -> tuple[str, ...]:
         """Return what the user should know of the sets, a sentence each.
@@ -80,7 +90,7 @@ class TraversalSets:
             )
         # Images of one kind share their source.
         sources = list({id(source): source for source in self.sources}.values())
-        everything = np.concatenate([self.images, *sources, self.target])
+        everything = np.concatenate([self.images, *sources, self.target, *self.others])
         if everything.min() < 0 or everything.max() >= len(ids):
             raise TraversalError(
                 f"An index lies outside the data set: choose from 0 to {len(ids) - 1}."
@@ -181,10 +191,11 @@ def sets_of_classes(
         )
     members = {
         kind: np.flatnonzero((labels == kind) & ~held_out).astype(np.int64)
-        for kind in {*classes.tolist(), target}
+        for kind in {*labels[labels >= 0].tolist(), *classes.tolist(), target}
     }
     sources = tuple(members[kind] for kind in classes.tolist())
-    return TraversalSets(moved, sources, members[target]), classes
+    others = tuple(members[kind] for kind in sorted(members) if kind != target)
+    return TraversalSets(moved, sources, members[target], others), classes
 
 
 def sets_of_group(
@@ -222,11 +233,12 @@ def sets_of_group(
     free[target] = False
     members = {
         kind: np.flatnonzero((labels == kind) & free).astype(np.int64)
-        for kind in set(classes.tolist())
+        for kind in {*labels[labels >= 0].tolist(), *classes.tolist()}
     }
+    others = tuple(members[kind] for kind in sorted(members) if kind >= 0)
     members[-1] = moved[~np.isin(moved, target)]
     sources = tuple(members[kind] for kind in classes.tolist())
-    return TraversalSets(moved, sources, target), classes
+    return TraversalSets(moved, sources, target, others), classes
 
 
 def classes_of(

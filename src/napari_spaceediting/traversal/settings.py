@@ -12,12 +12,12 @@ Method = Literal["dmt", "dfi"]
 """Deep Manifold Traversal; Deep Feature Interpolation."""
 
 BUDGETS: dict[Method, tuple[float, ...]] = {
-    "dmt": (0.3, 0.2, 0.14, 0.1, 0.07, 0.05),
+    "dmt": (0.5, 0.35, 0.26, 0.2, 0.16, 0.12, 0.09, 0.06),
     "dfi": (0.3, 0.6, 0.9, 1.2, 1.5, 2.0),
 }
 """The path of each method, from little to much change."""
 
-DFI_NEIGHBOURS = 100
+NEIGHBOURS = 100
 
 
 class TraversalError(SpaceEditingError):
@@ -38,9 +38,9 @@ class TraverseSettings:
         the price of change, per mean squared change of the standardised features: the
         smaller, the further an image goes. For "dfi" the length of the step in
         differences of the means: the larger, the further. They may come in any order.
-    neighbours : int, optional
+    neighbours : int or None
         Each image is moved by only so many of its nearest images in the source and in
-        the target. By default, by all of them with "dmt" and by 100 with "dfi".
+        the target; None for all.
     layers : tuple of str, optional
         Modules of the backbone whose outputs are the features; `default_layers` if
         not given.
@@ -51,7 +51,9 @@ class TraverseSettings:
     tv_weight : float
         Of the total variation of the images, see `reconstruct`.
     iterations : int
-        Of the reconstruction, for each step of the path.
+        Of the reconstruction, for each step of the path. With 0 the images are the
+        previews, mixtures of real ones: they are there at once and, where all objects
+        lie alike, convince no less.
     batch_size : int
         Images that are worked on at once.
     seed : int
@@ -67,12 +69,12 @@ class TraverseSettings:
 
     method: Method = "dmt"
     budgets: tuple[float, ...] | None = None
-    neighbours: int | None = None
+    neighbours: int | None = NEIGHBOURS
     layers: tuple[str, ...] | None = None
     most: int = 300
     kernel_mean: float = 0.5
-    tv_weight: float = 0.5
-    iterations: int = 20
+    tv_weight: float = 0.05
+    iterations: int = 10
     batch_size: int = 32
     seed: int = 0
     device: str = "auto"
@@ -100,7 +102,11 @@ class TraverseSettings:
                 f"The weight of the total variation is {self.tv_weight}: let it be 0 "
                 "or more."
             )
-        for name in ("neighbours", "most", "iterations", "batch_size"):
+        if self.iterations < 0:
+            raise TraversalError(
+                f'"iterations" is {self.iterations}: let it be 0 or more.'
+            )
+        for name in ("neighbours", "most", "batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise TraversalError(f'"{name}" is {value}: let it be at least 1.')
@@ -110,10 +116,3 @@ class TraverseSettings:
         """The budgets, in the order in which the change grows."""
         budgets = BUDGETS[self.method] if self.budgets is None else self.budgets
         return tuple(sorted(budgets, reverse=self.method == "dmt"))
-
-    @property
-    def nearest_only(self) -> int | None:
-        """How many of its nearest images move an image; None for all."""
-        if self.neighbours is None and self.method == "dfi":
-            return DFI_NEIGHBOURS
-        return self.neighbours

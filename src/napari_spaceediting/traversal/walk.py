@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
-from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.device import pick_device
+from napari_spaceediting.traversal.arrival import Arrival, look_at, read_looks
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.job import Traversal, Traverse
+from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct
 from napari_spaceediting.traversal.sets import TraversalSets
 from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
@@ -57,6 +59,7 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
     n_images, n_steps = len(sets.images), 1 + len(budgets)
     originals = dataset.images(sets.images)
     images = np.repeat(originals[:, None], n_steps, axis=1)
+    arrival = yield from _arrival(classifier, job, sets, device)
     witness = np.empty((n_images, n_steps))
     n_nearest = min(_NEAREST, len(np.unique(sets.target)))
     nearest = np.empty((n_images, n_steps, n_nearest), np.int64)
@@ -64,12 +67,14 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
     around = np.empty((n_images, n_steps, n_around), np.int64)
     closeness = np.empty((n_images, n_steps, n_around))
     probabilities = np.empty((n_images, n_steps, job.spec.n_classes), np.float32)
+    arrived = np.empty((n_images, n_steps), bool)
     whole = Traversal(
         indices=sets.images,
         images=images,
         budgets=np.array(budgets),
         witness=witness,
         probabilities=probabilities,
+        arrived=arrived,
         nearest=nearest,
         around=around,
         closeness=closeness,
@@ -82,12 +87,19 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
         slice(start, min(start + settings.batch_size, n_images))
         for start in range(0, n_images, settings.batch_size)
     ]
-    total = len(batches) * len(budgets) * settings.iterations
-    done = 0
-    for batch in batches:
+
+    def judge(batch: slice) -> None:
+        flat = images[batch].reshape(-1, *originals.shape[1:])
+        looks = look_at(classifier, flat, device, settings.batch_size)
+        shape = images[batch].shape[:2]
+        probabilities[batch] = looks.probabilities.reshape(*shape, -1)
+        arrived[batch] = arrival.of(looks).reshape(shape)
+
+    paths = []
+    for number, batch in enumerate(batches, start=1):
         problem = _problem(gram, rows, sets, batch, job)
-        current = torch.from_numpy(originals[batch]).to(device)
-        for step, coefficients in enumerate(_path(problem, job)):
+        path = list(_path(problem, job))
+        for step, coefficients in enumerate(path):
             witness[batch, step], distances = _look_around(problem, coefficients)
             near = _nearest(distances, n_nearest, np.isin(rows, sets.target))
             nearest[batch, step] = rows[near]
@@ -96,13 +108,21 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
             closeness[batch, step] = _closeness(
                 np.take_along_axis(distances, near, axis=1)
             )
-            if step == 0:
-                continue
-            wanted = table.combine(coefficients)
-            # Each step goes on from the image of the last.
+            if step > 0:
+                images[batch, step] = preview_images(coefficients, dataset, rows)
+        judge(batch)
+        paths.append(path)
+        preview = whole.part(batch).as_preview()
+        yield Progress(number, len(batches), "Mix real images", finished=preview)
+
+    total = len(batches) * len(budgets) * settings.iterations
+    done = 0
+    for batch, path in zip(batches, paths, strict=True):
+        for step, coefficients in enumerate(path[1:], start=1):
+            current = torch.from_numpy(images[batch, step]).to(device)
             for current, loss in reconstruct(  # noqa: B007, B020
                 features,
-                wanted,
+                table.combine(coefficients),
                 current,
                 spread,
                 tv_weight=settings.tv_weight,
@@ -111,11 +131,22 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
                 done += 1
                 yield Progress(done, total, "Make the images", {"loss": loss})
             images[batch, step] = current.cpu().numpy()
-        probabilities[batch] = _probabilities(
-            classifier, images[batch], device, batch_size=settings.batch_size
-        )
+        judge(batch)
         yield Progress(done, total, "Judge the images", finished=whole.part(batch))
     return replace(whole, seconds=time.perf_counter() - began)
+
+
+def _arrival(
+    classifier: LatentClassifier,
+    job: Traverse,
+    sets: TraversalSets,
+    device: torch.device,
+) -> Generator[Progress, None, Arrival]:
+    """Learn what real images look like."""
+    n = job.settings.batch_size
+    target = yield from read_looks(classifier, job.dataset, sets.target, device, n)
+    others = yield from read_looks(classifier, job.dataset, sets.unlike, device, n)
+    return Arrival(target, others)
 
 
 def _problem(
@@ -131,7 +162,7 @@ def _problem(
         np.stack([np.isin(rows, source) for source in sets.sources[batch]]),
         np.isin(rows, sets.target),
         kernel_mean=job.settings.kernel_mean,
-        neighbours=job.settings.nearest_only,
+        neighbours=job.settings.neighbours,
     )
 
 
@@ -171,20 +202,3 @@ def _spread(table: FeatureTable, features: LayerFeatures) -> torch.Tensor:
     squared = table.scale.astype(np.float64) ** 2
     sums = [part.sum() for part in np.split(squared, ends)]
     return torch.tensor(sums, dtype=torch.float32, device=table.device)
-
-
-def _probabilities(
-    classifier: LatentClassifier,
-    images: NDArray[np.float32],
-    device: torch.device,
-    batch_size: int,
-) -> NDArray[np.float32]:
-    """Return what the classifier says of images (n, s, C, H, W), (n, s, classes)."""
-    flat = images.reshape(-1, *images.shape[2:])
-    found = []
-    with torch_errors_in_words(), torch.inference_mode():
-        for start in range(0, len(flat), batch_size):
-            batch = torch.from_numpy(flat[start : start + batch_size]).to(device)
-            found.append(classifier(batch)[1].softmax(dim=1).cpu().numpy())
-    together = np.concatenate(found)
-    return together.reshape(*images.shape[:2], together.shape[1])

@@ -24,6 +24,7 @@ def a_strip(name="a.png", steps=STEPS):
         pictures,
         np.full_like(pictures, 128),
         ["", *(f"budget 0.{n}" for n in range(1, steps))],
+        [step == steps - 1 for step in range(steps)],
         Chance("Coat", "#cc79a7", 1 - share),
         Chance("Shirt", "#0072b2", share),
         np.tile(np.arange(5), (steps, 1)) + np.arange(steps)[:, None],
@@ -94,13 +95,22 @@ def test_options(empty, qtbot):
     assert not empty._method.isVisible()
     qtbot.mouseClick(empty.options_button, LEFT)
     assert empty._method.isVisible()
-    assert (empty.method, empty.nearest_only) == ("dmt", False)
+    assert (empty.method, empty.nearest_only) == ("dmt", True)
     empty._method.setCurrentIndex(1)
     empty._reach.setCurrentIndex(1)
-    assert (empty.method, empty.nearest_only) == ("dfi", True)
+    assert (empty.method, empty.nearest_only) == ("dfi", False)
 
 
-def test_a_result_shows_its_last_step_first(panel):
+def test_a_result_shows_first_where_it_arrives(panel):
+    strip = replace(a_strip(steps=4), passes=[True, False, True, True])
+    panel.show_strip(strip)
+    assert panel.step == 2
+    assert "can pass for a real one" in panel._step_text.toolTip()
+    panel.set_step(1)
+    assert not panel._step_text.toolTip()
+
+
+def test_what_never_arrives_shows_its_last_step_first(panel):
     assert not panel._empty.isVisible()
     assert panel.step == STEPS - 1
     assert panel._step_text.text() == "Step 4 of 4 · budget 0.4"

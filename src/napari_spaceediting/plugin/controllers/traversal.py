@@ -15,22 +15,24 @@ from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.desk import BUSY, NOTHING, Desk, complain, tell
 from napari_spaceediting.plugin.map.overlay import Routes
-from napari_spaceediting.plugin.panels.traversal_panel import (
-    NEAREST_ONLY,
-    TraversalPanel,
-)
+from napari_spaceediting.plugin.panels.traversal_panel import TraversalPanel
 from napari_spaceediting.plugin.views.filmstrip import Chance, Strip
 from napari_spaceediting.plugin.views.palette import class_colours
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
 from napari_spaceediting.traversal.job import Traversal, Traverse, join
-from napari_spaceediting.traversal.settings import Method, TraverseSettings
+from napari_spaceediting.traversal.settings import (
+    NEIGHBOURS,
+    Method,
+    TraverseSettings,
+)
 
 NO_MAP = "Open images and train a network first"
 NONE_SELECTED = "Select images first, on the map or in the gallery"
 NO_TARGET = "Choose what they shall become first"
 ANOTHER_NETWORK = "The network or its map has changed since: run it again."
+PREVIEW = "A preview: mixtures of real images."
 _THUMBS = 4
 """Selected images of which a small picture is shown."""
 _BATCH = 8
@@ -59,6 +61,7 @@ class TraversalController:
         self._map = on_map
         self._group = NOTHING
         self._running: Traverse | None = None
+        self._previews: list[Traversal] = []
         self._parts: list[Traversal] = []
         self._job: Traverse | None = None
         self.traversal: Traversal | None = None
@@ -126,7 +129,7 @@ class TraversalController:
         method: Method = "dfi" if panel.method == "dfi" else "dmt"
         settings = TraverseSettings(
             method=method,
-            neighbours=NEAREST_ONLY if panel.nearest_only else None,
+            neighbours=NEIGHBOURS if panel.nearest_only else None,
             batch_size=_BATCH,
             seed=session.state.seed,
             device=session.state.train.device,
@@ -137,7 +140,7 @@ class TraversalController:
             panel.show_notice(str(error))
             return
         panel.show_notice(" ".join(job.sets.check(job.dataset.ids)))
-        self._parts = []
+        self._previews, self._parts = [], []
         self._running = job
         panel.set_running(True)
         self._desk.training.run(job, self._take)
@@ -172,11 +175,16 @@ class TraversalController:
         if self._running is None:
             return
         self._panel.report(progress, remaining)
-        if isinstance(progress.finished, Traversal):
-            self._parts.append(progress.finished)
+        part = progress.finished
+        if isinstance(part, Traversal):
+            parts = self._previews if part.is_preview else self._parts
+            parts.append(part)
             # After 1, 2, 4, 8, …: what is put together again stays a small part of all.
-            if len(self._parts).bit_count() == 1:
-                self._show(self._running, join(self._parts))
+            if len(parts).bit_count() == 1:
+                rest = self._previews[len(self._parts) :]
+                self._show(self._running, join([*self._parts, *rest]))
+                if part.is_preview:
+                    self._panel.show_notice(PREVIEW)
 
     def _take(self, traversal: Traversal) -> None:
         job, self._running = self._running, None
@@ -193,7 +201,9 @@ class TraversalController:
         self._panel.set_running(False)
         done, total = sum(len(p.indices) for p in self._parts), len(job.sets.images)
         if not done:
-            self._panel.show_notice("No image was finished when it stopped.")
+            notice = "No image was finished when it stopped."
+            shown = f" {PREVIEW}" if self._previews else ""
+            self._panel.show_notice(f"{notice}{shown}")
             return
         self._show(job, join(self._parts))
         verb = "was" if done == 1 else "were"
@@ -228,6 +238,7 @@ class TraversalController:
                 pictures=to_rgb(images),
                 differences=differences_to_rgb(images),
                 captions=["", *(f"budget {value:g}" for value in traversal.budgets)],
+                passes=traversal.arrived[image].tolist(),
                 leaves=_chance(own, names, said),
                 nears=None if goal == own else _chance(goal, names, said),
                 nearest=traversal.nearest[image],
@@ -328,7 +339,7 @@ class TraversalController:
     def _forget(self) -> None:
         """Show nothing of another session."""
         self._running, self._job, self.traversal = None, None, None
-        self._parts, self._group = [], NOTHING
+        self._previews, self._parts, self._group = [], [], NOTHING
         self._panel.set_running(False)
         self._panel.show_notice("")
         self._panel.show_result(0)

@@ -47,6 +47,7 @@ from napari_spaceediting.plugin.views.job_bar import remaining_in_words
 from napari_spaceediting.plugin.views.painting import rounded_pixmap
 from napari_spaceediting.plugin.views.palette import Palette, to_qcolor
 from napari_spaceediting.traversal.filmstrip import BRIGHTER, DARKER
+from napari_spaceediting.traversal.settings import NEIGHBOURS
 
 GROUP = "group"
 """Key of the target that was chosen as a group."""
@@ -65,19 +66,21 @@ _METHODS = (
     ),
 )
 _REACHES = (
-    ("all", "The whole kind", "All images of the two kinds pull"),
     (
         "nearest",
-        "Its 50 nearest only",
-        "Only the 50 images nearest to each image pull: the change is more decisive, "
-        "but less of the image's own look stays",
+        f"Its {NEIGHBOURS} nearest",
+        f"Only the {NEIGHBOURS} images of each kind that are nearest to it pull: the "
+        "change is more decisive",
     ),
+    ("all", "The whole kind", "All images of the two kinds pull, as published"),
 )
 _OPTIONS_TEXT = (
-    "Moved by its nearest images only, an image changes more decisively, but less of "
-    "its own look stays."
+    "Moved by the whole kind, as published, an image changes less decisively."
 )
-NEAREST_ONLY = 50
+PASSES = (
+    "✓ It can pass for a real one: to the network, by the real images nearest to it, "
+    "and being as near to them as they are to each other"
+)
 _PACE_MS = 450
 """Milliseconds for each step while it plays."""
 _WIDE = 42
@@ -504,7 +507,7 @@ class TraversalPanel(QWidget):
         self.slider.blockSignals(True)
         self.slider.setRange(0, last)
         if others:
-            self.slider.setValue(last)
+            self.slider.setValue(strip.arrival)
         self.slider.blockSignals(False)
         self._show_title()
         self._show_step()
@@ -563,6 +566,7 @@ class TraversalPanel(QWidget):
         self._step_text.setText(
             f"Step {step} of {last} · {strip.captions[step]}" if step else "Original"
         )
+        self._step_text.setToolTip(PASSES if step and strip.passes[step] else "")
         self.step_changed.emit(step)
 
     def _on_play(self, on: bool) -> None:

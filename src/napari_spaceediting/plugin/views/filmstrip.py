@@ -71,6 +71,8 @@ class Strip:
         The steps, the first of them the original, and by how much they differ from it.
     captions : sequence of str
         Such as "budget 0.14"; "" for the original.
+    passes : sequence of bool
+        Whether each step can pass for a real image of what it becomes.
     leaves, nears : Chance or None
         What the network says of the class that it moves away from and of the one that
         it moves to; None where the network does not know it.
@@ -86,10 +88,17 @@ class Strip:
     pictures: NDArray[np.uint8] = field(repr=False)
     differences: NDArray[np.uint8] = field(repr=False)
     captions: Sequence[str]
+    passes: Sequence[bool]
     leaves: Chance | None
     nears: Chance | None
     nearest: NDArray[np.int64] = field(repr=False)
     nearest_names: Sequence[Sequence[str]] = field(repr=False)
+
+    @property
+    def arrival(self) -> int:
+        """The first step that passes, else the last one."""
+        last = len(self.passes) - 1
+        return next((n for n in range(1, last + 1) if self.passes[n]), last)
 
     @property
     def chances(self) -> list[Chance]:
@@ -256,7 +265,8 @@ class Filmstrip(QWidget):
         painter.setPen(writing)
         line = QRect(tile.left(), tile.bottom() + 2, tile.width(), self._line)
         fits = painter.fontMetrics().horizontalAdvance(_FIRST) <= self._plate(0).width()
-        title = _FIRST if step == 0 and fits else str(step)
+        passes = step > 0 and self._strip.passes[step]
+        title = _FIRST if step == 0 and fits else f"{step} ✓" if passes else str(step)
         painter.drawText(line.adjusted(-_GAP, 0, _GAP, 0), _CENTRE, title)
         line.translate(0, self._line)
         for chance in self._strip.chances:

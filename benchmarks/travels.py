@@ -1,0 +1,376 @@
+"""Ways to move images to another class, each over its range of strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from judges import Arena, Images
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.fashion_mnist import CLASSES
+from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.classifier import classifier_from, state_of
+from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at
+from napari_spaceediting.traversal.features import LayerFeatures
+from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.preview import preview_images
+from napari_spaceediting.traversal.reconstruction import reconstruct
+from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
+from napari_spaceediting.traversal.settings import BUDGETS, TraverseSettings
+from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
+from napari_spaceediting.traversal.table import FeatureTable
+from napari_spaceediting.traversal.witness import (
+    Array,
+    WitnessProblem,
+    bandwidth,
+    make_problem,
+)
+from transport import assignment_moves, gaussian_moves
+
+TYPICAL = 0.99, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.4
+LENGTHS = 0.6, 0.9, 1.2, 1.5, 1.75, 2.0, 2.5
+_FINE = 0.4, 0.6, 0.8, 0.95, 1.1, 1.25, 1.4, 1.6, 1.8, 2.1, 2.5
+_PGD = 1.0, 2.0, 5.0, 12.0, 30.0
+_FGSM = 0.05, 0.1, 0.2, 0.3, 0.4
+_CROSSFADE = 0.5, 0.75, 1.0
+_PIXEL_NEIGHBOURS = 30
+_CPU = torch.device("cpu")
+
+Path = dict[float, Images]
+"""Images (n, C, H, W) by strength."""
+
+
+class Trip:
+    """Images of one class on their way to another, and what may be known of both.
+
+    Parameters
+    ----------
+    arena : Arena
+    pair : tuple of str
+        The classes.
+    count : int
+        How many images.
+    """
+
+    def __init__(self, arena: Arena, pair: tuple[str, str], count: int) -> None:
+        self.arena = arena
+        self.target = CLASSES.index(pair[1])
+        moved = arena.originals(pair[0], count)
+        self.originals = arena.pixels[moved]
+        self.dataset = _joined(arena.learn, arena.test, moved)
+        learnt = len(arena.learn)
+        self.sets, _ = sets_of_classes(
+            np.arange(learnt, learnt + count),
+            self.target,
+            labels=self.dataset.labels,
+            held_out=self.dataset.held_out,
+            probabilities=np.zeros((len(self.dataset), len(CLASSES)), np.float32),
+        )
+
+    def traverse(self, **settings: object) -> Path:
+        """Run the job of the plugin."""
+        network = self.arena.network
+        job = Traverse(
+            self.dataset,
+            network.spec,
+            state_of(network),
+            self.sets,
+            TraverseSettings(device="cpu", batch_size=len(self.originals), **settings),  # type: ignore[arg-type]
+        )
+        done = run_job(job)
+        return dict(
+            zip(done.budgets.tolist(), done.images[:, 1:].swapaxes(0, 1), strict=True)
+        )
+
+    def arrived(self, path: Path) -> Path:
+        """Take the first step at which each image has arrived, else the last."""
+        steps = np.stack(list(path.values()))
+        looks = [look_at(self.arena.network, step, _CPU) for step in steps]
+        found = {}
+        for typical in TYPICAL:
+            arrival = Arrival(*self.real, typical)
+            there = np.stack([arrival.of(one) for one in looks])
+            there[-1] = True
+            found[typical] = steps[there.argmax(axis=0), np.arange(steps.shape[1])]
+        return found
+
+    @cached_property
+    def drawn(self) -> TraversalSets:
+        """The sets as the job draws them."""
+        settings = TraverseSettings()
+        return self.sets.drawn(settings.most, settings.seed)
+
+    @cached_property
+    def real(self) -> tuple[Looks, Looks]:
+        """How the images of the target look, and all others."""
+        target, others = (
+            look_at(self.arena.network, self.dataset.images(some), _CPU)
+            for some in (self.drawn.target, self.drawn.unlike)
+        )
+        return target, others
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """Source, target and moved images, as dataset indices."""
+        drawn = self.drawn
+        return np.concatenate([drawn.sources[0], drawn.target, drawn.images])
+
+    @cached_property
+    def pixels(self) -> Images:
+        """Those images."""
+        return self.dataset.images(self.rows)
+
+    @cached_property
+    def features(self) -> LayerFeatures:
+        """Features of a copy of the network."""
+        network = self.arena.network
+        return LayerFeatures(classifier_from(network.spec, state_of(network)))
+
+    @cached_property
+    def table(self) -> FeatureTable:
+        """Features of those images."""
+        with torch.no_grad():
+            return FeatureTable(
+                self.features(torch.from_numpy(self.pixels)).numpy(), _CPU
+            )
+
+    @cached_property
+    def gram(self) -> Array:
+        """Gram matrix of the features."""
+        return run_job(_Work(self.table.gram()))
+
+    @cached_property
+    def pixel_gram(self) -> Array:
+        """Gram matrix of the standardised pixels."""
+        flat = self.pixels.reshape(len(self.pixels), -1)
+        return run_job(_Work(FeatureTable(flat, _CPU).gram()))
+
+    @cached_property
+    def members(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which rows are source and target."""
+        at = np.arange(len(self.rows))
+        n_source, n_target = len(self.drawn.sources[0]), len(self.drawn.target)
+        return at < n_source, (at >= n_source) & (at < n_source + n_target)
+
+    def problem(self, gram: Array, neighbours: int | None) -> WitnessProblem:
+        """Return the witness problem of the moved images."""
+        source, target = self.members
+        count = len(self.originals)
+        return make_problem(
+            gram,
+            np.arange(len(self.rows) - count, len(self.rows)),
+            np.broadcast_to(source, (count, len(source))),
+            target,
+            neighbours=neighbours,
+        )
+
+    def mix(self, steps: Iterator[Array], strengths: Sequence[float]) -> Path:
+        """Return mixtures of real images."""
+        mixed = (preview_images(step, self.dataset, self.rows) for step in steps)
+        return dict(zip(strengths, mixed, strict=True))
+
+    def make(self, steps: Iterator[Array], strengths: Sequence[float]) -> Path:
+        """Return images made from features, as the job makes them."""
+        table, settings = self.table, TraverseSettings()
+        squared = table.scale.astype(np.float64) ** 2
+        parts = np.split(squared, np.cumsum(self.features.sizes)[:-1])
+        spread = torch.tensor([part.sum() for part in parts], dtype=torch.float32)
+        path = {}
+        for strength, step in zip(strengths, steps, strict=True):
+            start = preview_images(step, self.dataset, self.rows)
+            *_, (images, _) = reconstruct(
+                self.features,
+                table.combine(step),
+                torch.from_numpy(start),
+                spread,
+                tv_weight=settings.tv_weight,
+                iterations=settings.iterations,
+            )
+            path[strength] = images.numpy()
+        return path
+
+
+class _Work:
+    """A generator of progress as a job."""
+
+    name = "travel"
+
+    def __init__(self, steps: Iterator[object]) -> None:
+        self.run = lambda: steps
+
+
+def _joined(
+    learn: ImageDataset, test: ImageDataset, moved: NDArray[np.int64]
+) -> ImageDataset:
+    """Return what the network has learnt from and, held out, the moved images."""
+    raw = [
+        np.stack([dataset.original(at) for at in rows])
+        for dataset, rows in ((learn, range(len(learn))), (test, moved))
+    ]
+    return replace(
+        learn,
+        ids=np.concatenate([learn.ids, test.ids[moved]]),
+        labels=np.concatenate([learn.labels, test.labels[moved]]),
+        split=np.concatenate([learn.split, test.split[moved]]),
+        pixels=ArrayPixels(np.concatenate(raw)),
+    )
+
+
+# Methods
+
+
+def as_published(trip: Trip) -> Path:
+    """All images of both sets, and one bandwidth for all that are moved."""
+    problem = trip.problem(trip.gram, None)
+    distances = problem.distances(problem.start(), problem.gram[problem.rows])
+    shared = bandwidth(distances[:, trip.members[1]].ravel(), 0.5)
+    problem = replace(problem, variances=np.full(len(problem.rows), shared))
+    strengths = (0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
+    return trip.make(traverse_path(problem, strengths), strengths)
+
+
+def preview(trip: Trip) -> Path:
+    """Our traversal, shown by mixtures of the real images."""
+    problem = trip.problem(trip.gram, TraverseSettings().neighbours)
+    return trip.mix(traverse_path(problem, BUDGETS["dmt"]), BUDGETS["dmt"])
+
+
+def in_pixels(trip: Trip) -> Path:
+    """Our traversal with pixels in place of features."""
+    problem = trip.problem(trip.pixel_gram, TraverseSettings().neighbours)
+    return trip.mix(traverse_path(problem, BUDGETS["dmt"]), BUDGETS["dmt"])
+
+
+def pixel_interpolation(trip: Trip, lengths: Sequence[float] = LENGTHS) -> Path:
+    """Feature interpolation with pixels in place of features."""
+    problem = trip.problem(trip.pixel_gram, _PIXEL_NEIGHBOURS)
+    return trip.mix(interpolate_path(problem, lengths), lengths)
+
+
+def mean_difference(trip: Trip) -> Path:
+    """Go along the difference of the mean images of both sets."""
+    problem = trip.problem(trip.pixel_gram, None)
+    return trip.mix(interpolate_path(problem, LENGTHS), LENGTHS)
+
+
+def nearest_real(trip: Trip) -> Path:
+    """Fade to the nearest real image of the target, by pixels."""
+    real = trip.dataset.images(trip.drawn.target)
+    far = np.linalg.norm(
+        trip.originals.reshape(len(trip.originals), 1, -1)
+        - real.reshape(len(real), -1),
+        axis=2,
+    )
+    goal = real[far.argmin(axis=1)]
+    return {share: (1 - share) * trip.originals + share * goal for share in _CROSSFADE}
+
+
+def transported(moves: Callable[[WitnessProblem], Array]) -> Callable[[Trip], Path]:
+    """Return a method that goes along moves from an optimal transport."""
+
+    def travel(trip: Trip) -> Path:
+        problem = trip.problem(trip.gram, None)
+        direction = moves(problem)
+        steps = (problem.start() + length * direction for length in LENGTHS)
+        return trip.mix(steps, LENGTHS)
+
+    return travel
+
+
+def pgd(trip: Trip) -> Path:
+    """Projected gradient descent in a ball, towards the class (Madry et al. 2018)."""
+    return {radius: _attack(trip, radius, 20) for radius in _PGD}
+
+
+def _attack(trip: Trip, radius: float, iterations: int) -> Images:
+    start = torch.from_numpy(trip.originals)
+    images = start.clone()
+    for _ in range(iterations):
+        slope = _slope(trip, images).flatten(1)
+        slope = slope / slope.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        images = images - 2.5 * radius / iterations * slope.view_as(start)
+        change = (images - start).flatten(1)
+        length = change.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        change = change * (radius / length).clamp_max(1)
+        images = (start + change.view_as(start)).clamp(0, 1)
+    return images.numpy()
+
+
+def fgsm(trip: Trip) -> Path:
+    """One step by the sign of the gradient (Goodfellow et al. 2015)."""
+    start = torch.from_numpy(trip.originals)
+    sign = _slope(trip, start).sign()
+    return {size: (start - size * sign).clamp(0, 1).numpy() for size in _FGSM}
+
+
+def _slope(trip: Trip, images: torch.Tensor) -> torch.Tensor:
+    """Return the gradient of the cross-entropy to the target."""
+    images = images.detach().requires_grad_()
+    _, logits = trip.arena.network(images)
+    wanted = torch.full((len(images),), trip.target)
+    loss = F.cross_entropy(logits, wanted, reduction="sum")
+    return torch.autograd.grad(loss, images)[0]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to move images.
+
+    Parameters
+    ----------
+    name : str
+    strength : str
+        What its strength is.
+    travel : callable
+        From a trip to images by strength.
+    arriving : str, optional
+        Name of the same, but each image only until it has arrived.
+    """
+
+    name: str
+    strength: str
+    travel: Callable[[Trip], Path]
+    arriving: str = ""
+
+
+PUBLISHED, OURS, PATH = "DMT as published", "our default", "our path, one budget"
+PIXELS, PREVIEW = "pixel interpolation", "preview of our default"
+METHODS = (
+    Method(PUBLISHED, "budget", as_published),
+    Method(PATH, "budget", Trip.traverse, OURS),
+    Method(
+        "feature interpolation",
+        "length",
+        lambda trip: trip.traverse(method="dfi", budgets=LENGTHS),
+    ),
+    Method("preview of our path", "budget", preview, PREVIEW),
+    Method("DMT in pixels", "budget", in_pixels, "DMT in pixels, until it arrives"),
+    Method(PIXELS, "length", pixel_interpolation),
+    Method(
+        "",
+        "length",
+        lambda trip: pixel_interpolation(trip, _FINE),
+        "pixel interpolation, until it arrives",
+    ),
+    Method("mean difference", "length", mean_difference),
+    Method("nearest real image", "share", nearest_real),
+    Method(
+        "Gaussian transport",
+        "length",
+        transported(gaussian_moves),
+    ),
+    Method(
+        "assignment",
+        "length",
+        transported(assignment_moves),
+    ),
+    Method("PGD", "radius", pgd),
+    Method("FGSM", "step", fgsm),
+)

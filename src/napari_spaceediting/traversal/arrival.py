@@ -1,0 +1,167 @@
+"""Whether an image that was made can pass for a real one of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+from torch.nn import functional as F
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.classifier import LatentClassifier
+from napari_spaceediting.network.device import torch_errors_in_words
+
+TYPICAL = 0.85
+_LIKELY = 0.5
+_VOTERS, _VOTES = 7, 6
+_MOST_SIDE = 32
+"""Pixels: that images look alike can be told from less than all of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """How images look to a network, and to the eye in small.
+
+    Parameters
+    ----------
+    latents : (n, D) float32 array
+    probabilities : (n, classes) float32 array
+    pixels : (n, P) float32 array
+        Shrunk to 32 px at most, flattened.
+    """
+
+    latents: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    pixels: NDArray[np.float32]
+
+
+class Arrival:
+    """What tells that an image has arrived at the target, by three signs.
+
+    1. The network gives it the class of the target (that which it sees most in the
+       target's images) with a probability of at least 0.5.
+    2. Of the 7 real images that are nearest to it in pixels, 6 are of the target.
+    3. It is as near to a real image of the target, in pixels and in latents, as 85% of
+       those are to each other.
+
+    No sign will do alone: the first is what adversarial images are made for, and an
+    image half-way is seen as the target long before it looks like it. The rule and its
+    numbers are ours, chosen on the tuning half of `benchmarks/traversal.py`. It knows
+    only the network and images of the user, so it is no independent judge.
+
+    Parameters
+    ----------
+    target, others : Looks
+        Of real images of the target, and of other kinds.
+    typical : float
+        Share of the target's images that are at most so far from each other.
+    """
+
+    def __init__(self, target: Looks, others: Looks, typical: float = TYPICAL) -> None:
+        knows_classes = target.probabilities.shape[1] > 0
+        likely = target.probabilities.mean(axis=0)
+        self._class = int(likely.argmax()) if knows_classes else None
+        self._n_target = len(target.pixels)
+        self._voters = _neighbours(np.concatenate([target.pixels, others.pixels]))
+        self._n_voters = min(_VOTERS, self._n_target + len(others.pixels))
+        self._pixels, self._latents = map(_neighbours, (target.pixels, target.latents))
+        self._far_pixels, self._far_latents = (
+            float(np.quantile(_to_each_other(known), typical))
+            for known in (self._pixels, self._latents)
+        )
+
+    def of(self, looks: Looks) -> NDArray[np.bool_]:
+        """Return which images have arrived, (n,)."""
+        voters = self._voters.kneighbors(
+            looks.pixels, self._n_voters, return_distance=False
+        )
+        arrived = (voters < self._n_target).mean(axis=1) >= _VOTES / _VOTERS
+        if self._class is not None:
+            arrived &= looks.probabilities[:, self._class] >= _LIKELY
+        arrived &= _to_nearest(self._pixels, looks.pixels) <= self._far_pixels
+        arrived &= _to_nearest(self._latents, looks.latents) <= self._far_latents
+        result: NDArray[np.bool_] = arrived
+        return result
+
+
+def look_at(
+    classifier: LatentClassifier,
+    images: NDArray[np.float32],
+    device: torch.device,
+    batch_size: int = 32,
+) -> Looks:
+    """Look at images (n, C, H, W) in [0, 1].
+
+    Raises
+    ------
+    TrainingFailed
+        If torch cannot run the network.
+    """
+    latents, probabilities, pixels = [], [], []
+    with torch_errors_in_words(), torch.inference_mode():
+        for start in range(0, len(images), batch_size):
+            batch = torch.from_numpy(images[start : start + batch_size])
+            height, width = (min(side, _MOST_SIDE) for side in batch.shape[2:])
+            small = F.adaptive_avg_pool2d(batch, (height, width))
+            pixels.append(small.flatten(1).numpy())
+            some_latents, logits = classifier(batch.to(device))
+            latents.append(some_latents.cpu().numpy())
+            probabilities.append(logits.softmax(dim=1).cpu().numpy())
+    return Looks(*map(np.concatenate, (latents, probabilities, pixels)))
+
+
+def read_looks(
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    indices: NDArray[np.int64],
+    device: torch.device,
+    batch_size: int = 32,
+) -> Generator[Progress, None, Looks]:
+    """Look at images of a data set.
+
+    Yields
+    ------
+    Progress
+        In images.
+
+    Raises
+    ------
+    TrainingFailed
+        If torch cannot run the network.
+    DataError
+        If an image cannot be read.
+    """
+    found = []
+    for start in range(0, len(indices), batch_size):
+        batch = indices[start : start + batch_size]
+        found.append(look_at(classifier, dataset.images(batch), device, batch_size))
+        yield Progress(start + len(batch), len(indices), "Look at the images")
+    return Looks(
+        *(
+            np.concatenate([getattr(looks, name) for looks in found])
+            for name in ("latents", "probabilities", "pixels")
+        )
+    )
+
+
+def _neighbours(places: NDArray[np.float32]) -> NearestNeighbors:
+    # Sums of squares of float32 lose the distances of near images.
+    return NearestNeighbors(algorithm="brute").fit(places.astype(np.float64))
+
+
+def _to_each_other(known: NearestNeighbors) -> NDArray[np.float64]:
+    """Return the distance of each image to the nearest of the others."""
+    distances: NDArray[np.float64] = known.kneighbors(n_neighbors=1)[0][:, 0]
+    return distances
+
+
+def _to_nearest(
+    known: NearestNeighbors, places: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    distances: NDArray[np.float64] = known.kneighbors(places, 1)[0][:, 0]
+    return distances
