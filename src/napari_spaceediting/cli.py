@@ -131,6 +131,10 @@ def _parser() -> argparse.ArgumentParser:
         "--labels-per-class", type=_count, metavar="N", help="hide all other labels"
     )
 
+    add = command("add", _add, "Add images to a session, on its map as it is.")
+    _add_session(add)
+    add.add_argument("data", type=Path, help="folder, table or array")
+
     train = command("train", _train, "Train the network of a session.")
     _add_session(train)
     train.add_argument("--backbone", default="small_cnn")
@@ -299,6 +303,28 @@ def _new(options: argparse.Namespace) -> dict[str, Any]:
         "classes": list(dataset.class_names),
         "skipped": [[entry.name, entry.reason] for entry in dataset.skipped],
         "notes": list(dataset.notes),
+    }
+
+
+def _add(options: argparse.Namespace) -> dict[str, Any]:
+    session = _session(options)
+    added = _run(session.adding(options.data))
+    session.take_images(added)
+    _save(session, options)
+    more, n_images = added.more, len(session.dataset)
+    n_labelled = int(more.is_labelled.sum())
+    skipped = [[entry.name, entry.reason] for entry in more.skipped]
+    print(
+        f"Added {len(more):,} images, {n_labelled:,} of them labelled; the session has "
+        f"{n_images:,}."
+    )
+    for name, reason in skipped[:5]:
+        print(f"Left out {name}: {reason}")
+    return {
+        "added": len(more),
+        "labelled": n_labelled,
+        "images": n_images,
+        "skipped": skipped,
     }
 
 

@@ -22,6 +22,7 @@ from torch import nn
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import blocks
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import pick_device, torch_errors_in_words
 from napari_spaceediting.network.spec import Trainable
@@ -107,6 +108,15 @@ def activations(
         target = pick_device(device)
         classifier.to(target)
         rows = open_memmap(path, mode="r+") if done else None
+        earlier = (
+            None if done else _earlier(body, classifier, dataset, trainable, folder)
+        )
+        if earlier is not None:
+            done = len(earlier)
+            rows = _new_file(path, (len(dataset), *earlier.shape[1:]))
+            for part in blocks(done, earlier[:1].nbytes):
+                rows[part] = earlier[part]
+            _write_down(rows, counter, done)
         try:
             for start in range(done, len(dataset), batch_size):
                 stop = min(start + batch_size, len(dataset))
@@ -188,6 +198,24 @@ def _key(
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(value.cpu().numpy()).tobytes())
     return digest.hexdigest()[:32]
+
+
+def _earlier(
+    body: nn.Module,
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    trainable: str,
+    folder: Path,
+) -> NDArray[np.float32] | None:
+    """Return what is known of the images that were there before others joined them."""
+    before = dataset.before_joined()
+    while before is not None:
+        path = folder / f"{_key(body, classifier, before, trainable)}.npy"
+        if _finished_rows(path, path.with_suffix(".json"), len(before)) == len(before):
+            found: NDArray[np.float32] = np.load(path, mmap_mode="r")
+            return found
+        before = before.before_joined()
+    return None
 
 
 def _finished_rows(path: Path, counter: Path, n_images: int) -> int:

@@ -31,6 +31,12 @@ from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.projection.layout import MapJob, MapResult
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.adding import (
+    Added,
+    AddImages,
+    checkpoints_of,
+    with_images,
+)
 from napari_spaceediting.session.state import (
     Checkpoint,
     Map,
@@ -45,8 +51,8 @@ class Session:
     """A data set, its network and map, the edits on it and the rounds so far.
 
     Long work happens in jobs, which the session prepares (`training`, `mapping`,
-    `retraining`, `guiding`) and whose results it takes (`take_network`, `take_map`,
-    `propose`); between the two it is unchanged.
+    `retraining`, `guiding`, `adding`) and whose results it takes (`take_network`,
+    `take_map`, `propose`, `take_images`); between the two it is unchanged.
 
     Parameters
     ----------
@@ -57,6 +63,8 @@ class Session:
 
     Signals
     -------
+    images_changed
+        There are more images; comes before `shown_changed`.
     edits_changed
         The list of edits is another one; what they are made on is the same.
     shown_changed
@@ -65,6 +73,7 @@ class Session:
         There is a new round, or a decision on one; comes after `shown_changed`.
     """
 
+    images_changed = Signal()
     edits_changed = Signal()
     shown_changed = Signal()
     rounds_changed = Signal()
@@ -134,6 +143,38 @@ class Session:
     def set_retrain_settings(self, settings: RetrainSettings) -> None:
         """Choose how rounds are trained."""
         self._state = replace(self._state, retrain=settings)
+
+    # Images that come later
+
+    def adding(self, path: Path) -> AddImages:
+        """Prepare to add images, which go where they belong on the map as it is.
+
+        Parameters
+        ----------
+        path : Path
+            A folder, table or array, as for `OpenDataset`. Labels may name new
+            classes. Image files that the session has are passed over.
+        """
+        state = self._state
+        return AddImages(
+            path,
+            state.dataset,
+            checkpoints_of(state),
+            device=state.train.device,
+            cache_dir=self.cache_dir,
+        )
+
+    def take_images(self, added: Added) -> None:
+        """Take images that were added; edits, rounds and what can be undone stay.
+
+        Raises
+        ------
+        SessionError
+            If the session is no longer the one that `adding` was asked of.
+        """
+        self._change(with_images(self._state, added))
+        self.images_changed.emit()
+        self.shown_changed.emit()
 
     # The network and its map
 
