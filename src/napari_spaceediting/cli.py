@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm import tqdm
 
-from napari_spaceediting import __version__
+from napari_spaceediting import __version__, memory
 from napari_spaceediting.editing.evidence import (
     AFTER,
     AUTOMATIC,
@@ -73,9 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
+        if options.memory is not None:
+            os.environ[memory.VARIABLE] = options.memory
+            memory.memory_limit()
+        if int(os.environ.get("WORLD_SIZE", 1)) > 1 and options.run not in _SHARED:
+            raise SessionError(
+                "Several processes can share the commands extract and retrain only: "
+                "run this one without torchrun."
+            )
         with redirect_stdout(sys.stderr) if options.json == "-" else nullcontext():
             report = options.run(options)
-        if options.json is not None:
+        if options.json is not None and _tells():
             _write_json(options.json, report)
     except (TrainingFailed, MapFailed, JobFailed) as error:
         print(error, file=sys.stderr)
@@ -104,12 +112,17 @@ def _parser() -> argparse.ArgumentParser:
         name: str, run: Callable[[argparse.Namespace], Any], summary: str
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
-        added.set_defaults(run=run, json=None)
+        added.set_defaults(run=run, json=None, memory=None)
         if run is not _open:
             added.add_argument(
                 "--json",
                 metavar="FILE",
                 help="write the outcome as JSON ('-' prints only it)",
+            )
+            added.add_argument(
+                "--memory",
+                metavar="SIZE",
+                help="what the images may take of it, such as 2GB (default 4GB)",
             )
         return added
 
@@ -142,6 +155,20 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=_at_least_one)
     train.add_argument("--trainable", choices=["head", "last_block", "all"])
     train.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"])
+
+    extract = command(
+        "extract", _extract, "Compute what the frozen part of the network gives."
+    )
+    _add_session(extract)
+    extract.add_argument("--backbone", help="where the session has no network yet")
+    extract.add_argument("--weights", help="'pretrained' or a file")
+    extract.add_argument(
+        "--trainable",
+        choices=["head", "last_block"],
+        default="head",
+        help="what is to train later (default head)",
+    )
+    _add_cache(extract)
 
     draw = command("map", _map, "Draw the map of a session.")
     _add_session(draw)
@@ -184,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         help="let edits speak for similar images",
     )
     retrain.add_argument("--accept", action="store_true", help="accept the round")
+    _add_cache(retrain)
 
     evidence = command("evidence", _evidence, "Show what a round did.")
     _add_session(evidence)
@@ -235,6 +263,15 @@ def _at_least_one(text: str) -> int:
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder of frozen activations, which all processes must see",
+    )
 
 
 def _demo(options: argparse.Namespace) -> dict[str, Any] | None:
@@ -358,6 +395,33 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _extract(options: argparse.Namespace) -> dict[str, Any]:
+    from napari_spaceediting.network.jobs import ExtractActivations
+    from napari_spaceediting.network.processes import launched
+
+    session = _session(options)
+    device = session.state.train.device
+    spec, state = session.network_or(options.backbone, options.weights)
+    job = ExtractActivations(
+        session.dataset, spec, state, options.trainable, device, options.cache
+    )
+    with launched(device) as crew:
+        found = _run(job)
+    outputs = " x ".join(map(str, found.shape[1:]))
+    _tell(
+        f"Every one of the {found.shape[0]:,} images has its activations ({outputs}); "
+        f"{found.n_computed:,} were computed by {crew.size} "
+        f"process{'es' * (crew.size > 1)} in {found.seconds:.1f} s."
+    )
+    return {
+        "images": found.shape[0],
+        "shape": list(found.shape[1:]),
+        "computed": found.n_computed,
+        "processes": crew.size,
+        "seconds": found.seconds,
+    }
+
+
 def _map(options: argparse.Namespace) -> dict[str, Any]:
     session = _session(options)
     chosen = _chosen(options, "method")
@@ -401,8 +465,10 @@ def _guide(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _retrain(options: argparse.Namespace) -> dict[str, Any]:
     from napari_spaceediting.editing.contradictions import describe as in_words
+    from napari_spaceediting.network.processes import launched
 
     session = _session(options)
+    session.cache_dir = options.cache
     if options.edits is not None:
         session.replay(_read_edits(options.edits, session.dataset.ids))
     chosen = _chosen(options, "objective", "steps", "repeats", "automatic", "propagate")
@@ -410,8 +476,11 @@ def _retrain(options: argparse.Namespace) -> dict[str, Any]:
         chosen["arms"] = tuple(dict.fromkeys(options.arms))
     session.set_retrain_settings(replace(session.state.retrain, **chosen))
     for contradiction in session.contradictions():
-        print(f"Beware: {in_words(contradiction, session.dataset.ids)}")
-    result = _run(session.retraining())
+        _tell(f"Beware: {in_words(contradiction, session.dataset.ids)}")
+    with launched(session.state.retrain.device):
+        result = _run(session.retraining())
+    if not _tells():
+        return {}
     session.propose(result, _run(session.remapping(result)))
     if options.accept:
         session.accept()
@@ -624,7 +693,23 @@ def _print_evidence(evidence: Evidence) -> None:
     print(textwrap.fill(evidence.verdict(), 79))
 
 
+_SHARED = _extract, _retrain
+"""Commands that several processes can work on together."""
+
+
+def _tells() -> bool:
+    """Whether this is the process, of several, that writes and tells."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
+def _tell(text: str) -> None:
+    if _tells():
+        print(text)
+
+
 def _run(job: Job[R]) -> R:
+    if not _tells():
+        return run_job(job)
     with _Bar() as bar:
         return run_job(job, lambda progress: bar.show(job.name, progress))
 

@@ -27,7 +27,7 @@ from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings
 from napari_spaceediting.projection.layout import MapJob, MapResult
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.projection.settings import MapSettings
@@ -193,18 +193,38 @@ class Session:
         """
         self._check_no_edits()
         checkpoint = self._state.checkpoint
-        spec = replace(
-            spec or ClassifierSpec(),
-            n_classes=len(checkpoint.class_names),
-            in_channels=self.dataset.n_channels,
-            image_size=self.dataset.image_size,
-        )
         return TrainNetwork(
             dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
-            spec=spec,
+            spec=self._filled_in(spec or ClassifierSpec()),
             settings=self._state.train,
             cache_dir=self.cache_dir,
         )
+
+    def network_or(
+        self, backbone: str | None = None, weights: str | None = None
+    ) -> tuple[ClassifierSpec, State | None]:
+        """Return the network that is shown, or one to begin with.
+
+        Parameters
+        ----------
+        backbone, weights : str, optional
+            Of the one to begin with, as in `ClassifierSpec`.
+
+        Raises
+        ------
+        SessionError
+            If there is no network and no backbone, or both.
+        """
+        network = self.shown.network
+        if network is not None and backbone is None:
+            return network.spec, network.state
+        if network is not None or backbone is None:
+            raise SessionError(
+                "The session has a network: leave out the backbone."
+                if network is not None
+                else "There is no network yet: train one first, or name a backbone."
+            )
+        return self._filled_in(ClassifierSpec(backbone, weights)), None
 
     def take_network(self, trained: TrainedNetwork) -> None:
         """Take a trained network; its principal components are the map at first.
@@ -491,6 +511,14 @@ class Session:
             )
         )
         self._tell_of_round()
+
+    def _filled_in(self, spec: ClassifierSpec) -> ClassifierSpec:
+        return replace(
+            spec,
+            n_classes=len(self._state.checkpoint.class_names),
+            in_channels=self.dataset.n_channels,
+            image_size=self.dataset.image_size,
+        )
 
     def _proposal(self) -> Round:
         if self._state.proposal is None:

@@ -211,7 +211,7 @@ class _Store:
         """Write weights, unless they are there; return their digest."""
 
         def write() -> str:
-            arrays = {k: np.ascontiguousarray(v) for k, v in weights.items()}
+            arrays = {k: np.asarray(v, order="C") for k, v in weights.items()}
             data = save(arrays)
             key = hashlib.blake2b(data, digest_size=16).hexdigest()
             self._write_once(
