@@ -7,9 +7,17 @@ images; the libraries themselves (torch, numba) take about 0.5 GB beside it.
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_spaceediting.errors import SpaceEditingError
 
@@ -66,3 +74,31 @@ def blocks(n_rows: int, bytes_per_row: int) -> Iterator[slice]:
     step = rows_at_once(bytes_per_row)
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))
+
+
+def room(shape: tuple[int, ...], dtype: type[np.generic], folder: Path) -> NDArray[Any]:
+    """Return an array in memory or, if it is large, in a temporary file without a name.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : type
+    folder : Path
+        Where the file is made; made itself if need be.
+
+    Raises
+    ------
+    SpaceEditingError
+        If the disk has no room for it.
+    """
+    needed = math.prod(shape) * np.dtype(dtype).itemsize
+    if needed <= array_limit():
+        return np.empty(shape, dtype)
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < needed:
+        raise SpaceEditingError(
+            f"The disk has no room for {needed / 1e9:.1f} GB in {folder}: free some "
+            "space."
+        )
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype, "w+", shape=shape)

@@ -87,45 +87,36 @@ def network_of(folder: Path):
     return load_session(folder).rounds[-1].after.network
 
 
-@pytest.mark.parametrize("trainable", ["head", "all"])
-def test_two_processes_train_what_one_does(state, edits, tmp_path, trainable):
-    retrain = replace(state.retrain, trainable=trainable)
+def test_two_processes_train_what_one_does_even_after_they_were_killed(
+    state, edits, tmp_path
+):
+    retrain = replace(state.retrain, trainable="all")
     one, two = tmp_path / "one.spaceediting", tmp_path / "two.spaceediting"
     for folder in (one, two):
         save_session(replace(state, retrain=retrain), folder)
-    command = ["--edits", edits, "--cache"]
-    words = ["retrain", one, *command, tmp_path / "a", "--json", "-"]
+    before = (two / "session.json").read_bytes()
+    words = "retrain", two, "--edits", edits, "--cache", tmp_path / "cache"
+    # More calls than reading the features of the training images takes.
+    assert launch(*words, **{STOP_AFTER: "12"}) != 0
+    assert (two / "session.json").read_bytes() == before
+    assert load_session(two).rounds == ()
+
+    assert launch(*words) == 0
+    words = "retrain", one, *words[2:-1], tmp_path / "other"
     assert cli.main([str(word) for word in words]) == 0
-    assert launch("retrain", two, *command, tmp_path / "b") == 0
-    alone, together = network_of(one), network_of(two)
+    alone, together = (load_session(at).rounds[-1].after.network for at in (one, two))
     assert set(alone.state) == set(together.state)
     for name, weights in alone.state.items():
         if np.issubdtype(weights.dtype, np.floating):
             away = np.abs(weights - together.state[name]).max()
             assert away <= TOLERANCE * np.abs(weights).max(), name
-    before = state.checkpoint.network.state["head.weight"]
-    assert not np.allclose(together.state["head.weight"], before)
+    begun = state.checkpoint.network.state
+    assert not np.allclose(together.state["head.weight"], begun["head.weight"])
     np.testing.assert_allclose(
         alone.predictions.probabilities,
         together.predictions.probabilities,
         atol=10 * TOLERANCE,
     )
-
-
-def test_killed_training_leaves_the_session_and_can_be_done_again(
-    state, edits, tmp_path
-):
-    folder = tmp_path / "one.spaceediting"
-    retrain = replace(state.retrain, trainable="all")
-    save_session(replace(state, retrain=retrain), folder)
-    before = (folder / "session.json").read_bytes()
-    words = "retrain", folder, "--edits", edits, "--cache", tmp_path / "cache"
-    # More calls than reading the features of the training images takes.
-    assert launch(*words, **{STOP_AFTER: "12"}) != 0
-    assert (folder / "session.json").read_bytes() == before
-    assert load_session(folder).rounds == ()
-    assert launch(*words) == 0
-    assert len(load_session(folder).rounds) == 1
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +15,10 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 from torch import nn
 
+from napari_spaceediting.data.cache import default_cache_dir, make_room
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import blocks
 from napari_spaceediting.network.classifier import LatentClassifier
@@ -42,11 +40,6 @@ _CACHE_LIMIT = 20 << 30
 
 _SAVE_EVERY = 1024
 """Images after which those that are finished are written down."""
-
-
-def default_cache_dir() -> Path:
-    """Return the folder where caches of this program are kept."""
-    return user_cache_path("napari-spaceediting")
 
 
 def activations(
@@ -317,22 +310,7 @@ def _new_file(
 ) -> np.memmap[tuple[int, ...], np.dtype[np.float32]]:
     """Make room and a file for activations."""
     needed = 4 * math.prod(shape)
-    others = [other for other in path.parent.glob("*.npy") if other != path]
-    in_use = sum(other.stat().st_size for other in others)
-    for other in sorted(others, key=lambda other: other.stat().st_mtime):
-        if in_use + needed <= _CACHE_LIMIT:
-            break
-        in_use -= other.stat().st_size
-        with suppress(OSError):  # Windows keeps a file that someone has open
-            other.unlink()
-            for entry in other.parent.glob(f"{other.stem}*.json"):
-                entry.unlink()
-    # Writing to a memory map on a full disk would end the process.
-    if shutil.disk_usage(path.parent).free < needed:
-        raise SpaceEditingError(
-            f"The disk has no room for {needed / 1e9:.1f} GB of activations in "
-            f"{path.parent}: free some space, or train only the head."
-        )
+    make_room(path, needed, _CACHE_LIMIT, "activations, train only the head")
     return open_memmap(path, "w+", np.float32, shape)
 
 

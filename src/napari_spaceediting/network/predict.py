@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import room
 from napari_spaceediting.network.activations import FrozenUpTo, activations
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import pick_device, torch_errors_in_words
@@ -94,7 +96,8 @@ def predict_from(
     target = pick_device(device)
     tail = classifier.to(target).tail(frozen_up_to).eval()
     spec = classifier.spec
-    latents = np.empty((len(inputs), spec.latent_dim), np.float32)
+    folder = default_cache_dir()
+    latents = room((len(inputs), spec.latent_dim), np.float32, folder)
     probabilities = np.empty((len(inputs), spec.n_classes), np.float32)
     crew = processes()
     share = crew.share(len(inputs))
