@@ -132,7 +132,7 @@ def extended(
     # What is nearest to a new image is looked for among new and old ones, in blocks.
     near, far = _padded(*nearest(fresh, k), k)
     near = np.where(near >= 0, near + n, -1)
-    for rows in blocks(n, 4 * latents.shape[1] * k):
+    for rows in blocks(n, 4 * latents.shape[1]):
         block = np.ascontiguousarray(latents[rows], np.float32)
         at, away = among(fresh, block, k)
         near, far = _nearer((near, far), (at + rows.start, away))

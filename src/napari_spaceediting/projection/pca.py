@@ -78,8 +78,8 @@ def compact(latents: NDArray[np.floating]) -> NDArray[np.float32]:
     wanted = min(COMPACT_DIMENSIONS, room)
     if dimensions <= wanted:
         return np.ascontiguousarray(latents, np.float32)
-    some = np.asarray(latents[:: -(-n // _COMPACT_SAMPLE)], np.float32)
-    axes = _leading_axes(_Centred(some), wanted)
+    some = _Centred(latents[:: -(-n // _COMPACT_SAMPLE)])
+    axes = _leading_axes(some, wanted)
     found = np.empty((n, axes.shape[1]), np.float32)
     for rows in blocks(n, 4 * dimensions):
         found[rows] = np.asarray(latents[rows], np.float32) @ axes
