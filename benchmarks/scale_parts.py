@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class Timer:
 
 def fashion(quick: bool) -> ImageDataset:
     """Return all of it, with 200 labels for each class of the training images."""
-    n_train, n_test = (2_000, 1_000) if quick else (60_000, 10_000)
+    n_train, n_test = (1_200, 600) if quick else (60_000, 10_000)
     everything = finish(load_fashion_mnist(n_train, n_test))
     return everything.keep_labels(
         LABELS_PER_CLASS // (10 if quick else 1), np.random.default_rng(0)
@@ -230,8 +231,8 @@ def again(work: Path, quick: bool) -> Figures:
     old = _ours(before)
     quality: dict[str, list[dict[str, float]]] = {"ours": [], "umap": []}
     moved: list[float] = []
-    cold: list[NDArray[Any]] = []
-    for _ in range(FITS):
+    cold_before, cold = _umap(before), []
+    for _ in range(1 if quick else FITS):
         job = MapJob(after, previous=old, fixed_weight=untouched)
         with timer.of("ours"):
             drawn = run_job(job)
@@ -241,9 +242,17 @@ def again(work: Path, quick: bool) -> Figures:
         with timer.of("umap"):
             cold.append(_umap(after))
         quality["umap"].append(_quality(after, cold[-1]))
-    one, other = cold[:2]
-    apart = movement(align(other, one, untouched), one, untouched)
-    return {**timer.figures(), "quality": quality, "moved": moved, "apart": apart}
+
+    def apart(one: NDArray[Any], other: NDArray[Any]) -> float:
+        return movement(align(other, one, untouched), one, untouched)
+
+    return {
+        **timer.figures(),
+        "quality": quality,
+        "moved": moved,
+        "apart": [apart(cold_before, found) for found in cold],
+        "same": [apart(one, other) for one, other in pairwise(cold)],
+    }
 
 
 def adding(work: Path, quick: bool) -> Figures:

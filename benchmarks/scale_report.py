@@ -70,7 +70,7 @@ def targets(figures: Mapping[str, Figures]) -> list[Target]:
                 "trustworthiness of it less that of the cold fit", _trust(part), -0.01
             )
         )
-        moved = float(np.median(part["moved"])) / part["apart"]
+        moved = float(np.median(part["moved"]) / np.median(part["apart"]))
         found.append(at_most("movement of untouched / of two cold fits", moved, 1 / 4))
     if "maps" in figures:
         part = figures["maps"]
@@ -194,7 +194,7 @@ def _of_again(part: Figures) -> str:
         quality = part["quality"][name]
         trust = [q["trustworthiness"] for q in quality]
         kept = [q["preservation"] for q in quality]
-        moved = part["moved"] if name == "ours" else [part["apart"]]
+        moved = part["moved"] if name == "ours" else part["apart"]
         rows.append(
             (
                 what,
@@ -207,9 +207,10 @@ def _of_again(part: Figures) -> str:
     return f"""## The map after a retraining
 
 The latents after the first round above (on cached activations). Movement is the median
-over the untouched images after alignment, in units of the radius of the map: of ours
-from the map before, of umap-learn between two cold fits of the same latents.
-{len(part["moved"])} runs in turn.
+over the untouched images from the map before the round to the one after it, aligned, in
+units of the radius of the map; for umap-learn both are cold fits. Two cold fits of the
+very same latents are {spread(part["same"], 3)} apart. Runs in turn:
+{len(part["moved"])}.
 
 {
         table(

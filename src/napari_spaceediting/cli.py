@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm import tqdm
 
-from napari_spaceediting import __version__, memory
+from napari_spaceediting import __version__
 from napari_spaceediting.editing.evidence import (
     AFTER,
     AUTOMATIC,
@@ -43,6 +43,7 @@ from napari_spaceediting.errors import (
     TrainingFailed,
 )
 from napari_spaceediting.jobs.job import Job, Progress, run_job
+from napari_spaceediting.memory import limited_to
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,15 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        if options.memory is not None:
-            os.environ[memory.VARIABLE] = options.memory
-            memory.memory_limit()
         if int(os.environ.get("WORLD_SIZE", 1)) > 1 and options.run not in _SHARED:
             raise SessionError(
                 "Several processes can share the commands extract and retrain only: "
                 "run this one without torchrun."
             )
-        with redirect_stdout(sys.stderr) if options.json == "-" else nullcontext():
+        quiet = redirect_stdout(sys.stderr) if options.json == "-" else nullcontext()
+        with limited_to(options.memory), quiet:
             report = options.run(options)
         if options.json is not None and _tells():
             _write_json(options.json, report)

@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,28 @@ def memory_limit() -> int:
     """Return the bytes that work may take, 4 GiB unless the environment says else."""
     text = os.environ.get(VARIABLE)
     return bytes_of(text) if text else _DEFAULT
+
+
+@contextmanager
+def limited_to(text: str | None) -> Iterator[None]:
+    """Let work inside take that much memory, as for `bytes_of`; None changes nothing.
+
+    Raises
+    ------
+    SpaceEditingError
+        If the text means no amount.
+    """
+    if text is None:
+        yield
+        return
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = str(bytes_of(text))
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def array_limit() -> int:
