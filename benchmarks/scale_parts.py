@@ -28,6 +28,7 @@ from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.jobs import ExtractActivations
 from napari_spaceediting.network.spec import ClassifierSpec, Predictions, TrainSettings
 from napari_spaceediting.projection.align import align
 from napari_spaceediting.projection.layout import MapJob
@@ -123,6 +124,17 @@ def retrain(work: Path, quick: bool) -> Figures:
     n_train = int((dataset.split == Split.TRAIN).sum())
     for seed in range(1 if quick else SEEDS):
         session = with_edits(work, seed, quick)
+        spec, state = session.network_or()
+        job = ExtractActivations(
+            session.dataset, spec, state, device="cpu", cache_dir=work / "cache"
+        )
+        with timer.of("extract"):
+            run_job(job)
+        if seed == 0:
+            # What torch imports at its first training is not counted.
+            few = RetrainSettings(steps=2, arms=(), device="cpu")
+            session.set_retrain_settings(few)
+            run_job(session.retraining())
         for name, trainable in (("cached", "head"), ("pixels", "all")):
             settings = RetrainSettings(
                 steps=max(1, n_train // 128),
@@ -139,9 +151,9 @@ def retrain(work: Path, quick: bool) -> Figures:
             accuracy.setdefault("before", []).append(arms["before"].accuracy)
             if name == "cached" and seed == 0:
                 np.save(work / "latents-after.npy", result.predictions.latents)
-        network = session.shown.network
-        assert network is not None
         if seed == 0:
+            network = session.shown.network
+            assert network is not None
             np.save(work / "latents.npy", network.predictions.latents)
     measured = int((dataset.split == Split.TEST).sum())
     return {
