@@ -42,6 +42,11 @@ def written(figures: Mapping[str, Figures]) -> str:
     sizes = _sizes(figures)
     if sizes:
         text += _of_sizes(sizes)
+    missing = [name for name in _SECTIONS if name not in figures]
+    if missing:
+        text += f"""
+Parts that were not run, so that nothing is known of them here: {", ".join(missing)}.
+"""
     return text
 
 
@@ -127,7 +132,7 @@ Fashion-MNIST, {part["train"]:,} images to train with and {part["test"]:,} for t
 200 labels for each class, the others hidden; a network trained on them for 10 epochs.
 100 edits, each of which names the true class of one image drawn at random. Then one
 round without comparisons: {part["steps"]:,} steps of 128 images, which is one epoch.
-{len(seconds["cached"])} seeds, both in turn, one thread. The round includes the
+Seeds: {len(seconds["cached"])}, both in turn, one thread. The round includes the
 prediction of all images, for which the second must read them anew; so would any tool
 that keeps no activations.
 
@@ -186,9 +191,8 @@ neighbours that are kept are each measured on 1,500 images, the same for all.
             rows,
         )
     }
-Where we are not ahead: fewer passes over the data keep fewer of the very nearest
-neighbours than umap-learn's own 200 do, and openTSNE keeps more than any UMAP. With
-`epochs` set in `MapSettings`, ours goes on for as long as one likes.
+Fewer passes over the data keep fewer of the very nearest neighbours than umap-learn's
+200 do. Whoever wants them sets `epochs` in `MapSettings`, and waits.
 """
 
 
