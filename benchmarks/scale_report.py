@@ -342,7 +342,8 @@ The map took {wall} s of wall time.
             ("peak memory", f"{_exponent(logs, [p['peak'] for p in many]):.2f}")
         )
         text += f"""Cost grows with the number of images N as N to the power of, fitted
-from {many[0]["n"]:,} images on:
+from {many[0]["n"]:,} images on (where the map is drawn in 500 epochs; beyond it starts
+from some of the images and takes 20, which makes the power look smaller than it is):
 
 {table(("stage", "exponent"), parts)}
 """
