@@ -370,3 +370,15 @@ def test_the_version_is_told(capsys):
         cli.main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out.strip() == __version__
+
+
+def test_images_are_added_to_a_session(command, folder, images, tmp_path):
+    with np.load(images) as arrays:
+        some = {name: values[:12] for name, values in arrays.items()}
+    np.savez(tmp_path / "later.npz", **some)
+    done = command("add", folder, tmp_path / "later.npz", "--memory", "1GB")
+    assert done == {"added": 12, "labelled": 12, "images": 312, "skipped": []}
+    assert len(load_session(folder).checkpoint.map.coordinates) == 312
+    again = command("add", folder, tmp_path / "later.npz", code=cli.UNUSABLE)
+    assert "already" in again
+    assert "amount" in command("map", folder, "--memory", "lots", code=cli.UNUSABLE)

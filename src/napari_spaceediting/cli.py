@@ -43,6 +43,7 @@ from napari_spaceediting.errors import (
     TrainingFailed,
 )
 from napari_spaceediting.jobs.job import Job, Progress, run_job
+from napari_spaceediting.memory import limited_to
 from napari_spaceediting.traversal.settings import NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -75,9 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        with redirect_stdout(sys.stderr) if options.json == "-" else nullcontext():
+        if int(os.environ.get("WORLD_SIZE", 1)) > 1 and options.run not in _SHARED:
+            raise SessionError(
+                "Several processes can share the commands extract and retrain only: "
+                "run this one without torchrun."
+            )
+        quiet = redirect_stdout(sys.stderr) if options.json == "-" else nullcontext()
+        with limited_to(options.memory), quiet:
             report = options.run(options)
-        if options.json is not None:
+        if options.json is not None and _tells():
             _write_json(options.json, report)
     except (TrainingFailed, MapFailed, JobFailed) as error:
         print(error, file=sys.stderr)
@@ -106,12 +113,17 @@ def _parser() -> argparse.ArgumentParser:
         name: str, run: Callable[[argparse.Namespace], Any], summary: str
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
-        added.set_defaults(run=run, json=None)
+        added.set_defaults(run=run, json=None, memory=None)
         if run is not _open:
             added.add_argument(
                 "--json",
                 metavar="FILE",
                 help="write the outcome as JSON ('-' prints only it)",
+            )
+            added.add_argument(
+                "--memory",
+                metavar="SIZE",
+                help="what the images may take of it, such as 2GB (default 4GB)",
             )
         return added
 
@@ -133,6 +145,10 @@ def _parser() -> argparse.ArgumentParser:
         "--labels-per-class", type=_count, metavar="N", help="hide all other labels"
     )
 
+    add = command("add", _add, "Add images to a session, on its map as it is.")
+    _add_session(add)
+    add.add_argument("data", type=Path, help="folder, table or array")
+
     train = command("train", _train, "Train the network of a session.")
     _add_session(train)
     train.add_argument("--backbone", default="small_cnn")
@@ -140,6 +156,20 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=_at_least_one)
     train.add_argument("--trainable", choices=["head", "last_block", "all"])
     train.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"])
+
+    extract = command(
+        "extract", _extract, "Compute what the frozen part of the network gives."
+    )
+    _add_session(extract)
+    extract.add_argument("--backbone", help="where the session has no network yet")
+    extract.add_argument("--weights", help="'pretrained' or a file")
+    extract.add_argument(
+        "--trainable",
+        choices=["head", "last_block"],
+        default="head",
+        help="what is to train later (default head)",
+    )
+    _add_cache(extract)
 
     draw = command("map", _map, "Draw the map of a session.")
     _add_session(draw)
@@ -182,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         help="let edits speak for similar images",
     )
     retrain.add_argument("--accept", action="store_true", help="accept the round")
+    _add_cache(retrain)
 
     evidence = command("evidence", _evidence, "Show what a round did.")
     _add_session(evidence)
@@ -247,6 +278,15 @@ def _at_least_one(text: str) -> int:
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder of frozen activations, which all processes must see",
+    )
 
 
 def _demo(options: argparse.Namespace) -> dict[str, Any] | None:
@@ -318,6 +358,28 @@ def _new(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _add(options: argparse.Namespace) -> dict[str, Any]:
+    session = _session(options)
+    added = _run(session.adding(options.data))
+    session.take_images(added)
+    _save(session, options)
+    more, n_images = added.more, len(session.dataset)
+    n_labelled = int(more.is_labelled.sum())
+    skipped = [[entry.name, entry.reason] for entry in more.skipped]
+    print(
+        f"Added {len(more):,} images, {n_labelled:,} of them labelled; the session has "
+        f"{n_images:,}."
+    )
+    for name, reason in skipped[:5]:
+        print(f"Left out {name}: {reason}")
+    return {
+        "added": len(more),
+        "labelled": n_labelled,
+        "images": n_images,
+        "skipped": skipped,
+    }
+
+
 def _train(options: argparse.Namespace) -> dict[str, Any]:
     from napari_spaceediting.network.spec import ClassifierSpec
 
@@ -345,6 +407,33 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
         "device": trained.train.device,
         "seconds": trained.train.seconds,
         "notes": list(trained.notes),
+    }
+
+
+def _extract(options: argparse.Namespace) -> dict[str, Any]:
+    from napari_spaceediting.network.jobs import ExtractActivations
+    from napari_spaceediting.network.processes import launched
+
+    session = _session(options)
+    device = session.state.train.device
+    spec, state = session.network_or(options.backbone, options.weights)
+    job = ExtractActivations(
+        session.dataset, spec, state, options.trainable, device, options.cache
+    )
+    with launched(device) as crew:
+        found = _run(job)
+    outputs = " x ".join(map(str, found.shape[1:]))
+    _tell(
+        f"Every one of the {found.shape[0]:,} images has its activations ({outputs}); "
+        f"{found.n_computed:,} were computed by {crew.size} "
+        f"process{'es' * (crew.size > 1)} in {found.seconds:.1f} s."
+    )
+    return {
+        "images": found.shape[0],
+        "shape": list(found.shape[1:]),
+        "computed": found.n_computed,
+        "processes": crew.size,
+        "seconds": found.seconds,
     }
 
 
@@ -391,8 +480,10 @@ def _guide(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _retrain(options: argparse.Namespace) -> dict[str, Any]:
     from napari_spaceediting.editing.contradictions import describe as in_words
+    from napari_spaceediting.network.processes import launched
 
     session = _session(options)
+    session.cache_dir = options.cache
     if options.edits is not None:
         session.replay(_read_edits(options.edits, session.dataset.ids))
     chosen = _chosen(options, "objective", "steps", "repeats", "automatic", "propagate")
@@ -400,8 +491,11 @@ def _retrain(options: argparse.Namespace) -> dict[str, Any]:
         chosen["arms"] = tuple(dict.fromkeys(options.arms))
     session.set_retrain_settings(replace(session.state.retrain, **chosen))
     for contradiction in session.contradictions():
-        print(f"Beware: {in_words(contradiction, session.dataset.ids)}")
-    result = _run(session.retraining())
+        _tell(f"Beware: {in_words(contradiction, session.dataset.ids)}")
+    with launched(session.state.retrain.device):
+        result = _run(session.retraining())
+    if not _tells():
+        return {}
     session.propose(result, _run(session.remapping(result)))
     if options.accept:
         session.accept()
@@ -602,7 +696,23 @@ def _print_evidence(evidence: Evidence) -> None:
     print(textwrap.fill(evidence.verdict(), 79))
 
 
+_SHARED = _extract, _retrain
+"""Commands that several processes can work on together."""
+
+
+def _tells() -> bool:
+    """Whether this is the process, of several, that writes and tells."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
+def _tell(text: str) -> None:
+    if _tells():
+        print(text)
+
+
 def _run(job: Job[R]) -> R:
+    if not _tells():
+        return run_job(job)
     with _Bar() as bar:
         return run_job(job, lambda progress: bar.show(job.name, progress))
 

@@ -16,6 +16,7 @@ from napari_spaceediting.data.pixels import (
     ArrayPixels,
     FilePixels,
     StoredPixels,
+    join,
     pixels_from_spec,
     select,
 )
@@ -143,3 +144,23 @@ def test_channels_of_a_tiff_come_last_and_stacks_are_refused(tmp_path):
     assert read_image(tmp_path / "c.tif").shape == (8, 9, 2)
     with pytest.raises(DataError, match="stack of planes"):
         read_image(tmp_path / "z.tif")
+
+
+def test_joined_sources_are_read_one_after_the_other(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(3)[:, None, None] * np.ones((2, 2)))
+    np.save(tmp_path / "b.npy", 10 + np.arange(2)[:, None, None] * np.ones((2, 2)))
+    first, second = (
+        StoredPixels(tmp_path / f"{name}.npy", None, "NYX", n, 1)
+        for name, n in (("a", 3), ("b", 2))
+    )
+    both = join(join(first, second), first)
+    again = through_json(both, tmp_path)
+    for source in (both, again):
+        assert len(source) == 8
+        values = [source.read(k)[0, 0] for k in range(8)]
+        assert values == [0, 1, 2, 10, 11, 0, 1, 2]
+    assert both.key() == again.key() != join(first, second).key()
+    part = through_json(select(both, np.array([4, 0])), tmp_path)
+    assert [part.read(k)[0, 0] for k in range(2)] == [11, 0]
+    in_memory = join(first, ArrayPixels(np.zeros((1, 2, 2))))
+    assert in_memory.to_spec(tmp_path) is None

@@ -169,3 +169,31 @@ def test_full_disk_is_a_sentence(make_bars, drain, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     with pytest.raises(SpaceEditingError, match="no room for"):
         drain(activations(classifier_from(SPEC), make_bars(), cache_dir=tmp_path))
+
+
+def test_only_images_that_joined_are_read(counted, make_bars, drain, tmp_path):
+    dataset, seen = counted
+    classifier = classifier_from(SPEC)
+    first, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    more = make_bars(10, seed=3)
+    more = replace(more, ids=np.char.add("later", more.ids))
+    joined = dataset.joined(more)
+    seen.clear()
+    both, progress = drain(activations(classifier, joined, cache_dir=tmp_path))
+    assert seen == []
+    assert [p.done for p in progress] == [70]
+    np.testing.assert_array_equal(both[:60], first)
+    alone, _ = drain(activations(classifier, more, cache_dir=tmp_path))
+    np.testing.assert_allclose(both[60:], alone, rtol=1e-5, atol=1e-6)
+
+
+def test_predictions_that_do_not_fit_in_memory_lie_in_a_file(
+    make_bars, drain, tmp_path, monkeypatch
+):
+    classifier, dataset = classifier_from(SPEC), make_bars(60)
+    in_memory, _ = drain(predict(classifier, dataset, cache_dir=tmp_path))
+    assert not isinstance(in_memory.latents, np.memmap)
+    monkeypatch.setenv("SPACEEDITING_MEMORY", "4KB")
+    in_a_file, _ = drain(predict(classifier, dataset, cache_dir=tmp_path))
+    assert isinstance(in_a_file.latents, np.memmap)
+    np.testing.assert_array_equal(in_a_file.latents, in_memory.latents)

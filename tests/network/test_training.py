@@ -10,7 +10,6 @@ import torch
 from napari_spaceediting.data.dataset import UNLABELLED, Split
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.errors import TrainingFailed
-from napari_spaceediting.network import training
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.network.training import (
@@ -245,8 +244,8 @@ def test_needs_two_classes(make_bars, drain, tmp_path, n_classes):
 
 def test_inputs_that_do_not_fit_in_memory(make_bars, drain, tmp_path, monkeypatch):
     results = []
-    for limit in (1 << 30, 0):
-        monkeypatch.setattr(training, "_IN_MEMORY", limit)
+    for limit in ("1GB", "1KB"):
+        monkeypatch.setenv("SPACEEDITING_MEMORY", limit)
         result, _ = drain(
             train(classifier_from(SPEC), make_bars(), SETTINGS, cache_dir=tmp_path)
         )

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.jobs.job import Progress, run_job
+from napari_spaceediting.projection import layout
 from napari_spaceediting.projection.align import align
 from napari_spaceediting.projection.layout import MapJob, MapResult
 from napari_spaceediting.projection.pca import pca_map
@@ -213,3 +214,27 @@ def test_torch_keeps_its_threads(latents: NDArray[np.float32]) -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_many_images_are_drawn_from_some_of_them(
+    latents: NDArray[np.float32], cold: MapResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "_MANY", 300)
+    monkeypatch.setattr(layout, "_LANDMARKS", 150)
+    seen: list[Progress] = []
+    many = run_job(MapJob(latents), seen.append)
+    assert many.method == "umap"
+    assert many.quality.trustworthiness > cold.quality.trustworthiness - 0.02
+    again = run_job(MapJob(latents))
+    np.testing.assert_array_equal(again.coordinates, many.coordinates)
+    assert "Drawing some of the images" in {progress.message for progress in seen}
+    # From a map before, all stay where they are, more or less.
+    warm = run_job(MapJob(retrained(latents), previous=many.coordinates))
+    assert warm.quality.movement is not None
+    assert warm.quality.movement < 0.2
+    # Whoever stops it in the middle waits no longer than for an epoch.
+    steps = MapJob(latents).run()
+    for progress in steps:
+        if progress.message == "Drawing some of the images":
+            break
+    steps.close()

@@ -7,7 +7,7 @@ import pytest
 
 from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.projection import neighbours
-from napari_spaceediting.projection.neighbours import nearest
+from napari_spaceediting.projection.neighbours import among, extended, nearest
 
 RNG = np.random.default_rng(0)
 
@@ -60,3 +60,31 @@ def test_the_approximate_search_finds_them_too(monkeypatch: pytest.MonkeyPatch) 
 def test_latents_that_are_not_finite_are_refused() -> None:
     with pytest.raises(MapFailed):
         nearest(np.full((5, 2), np.inf), 2)
+
+
+def test_new_images_get_neighbours_and_become_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    latents = RNG.standard_normal((220, 6)).astype(np.float32)
+    old, _ = nearest(latents[:200], 7)
+    expected, _ = nearest(latents, 7)
+    np.testing.assert_array_equal(extended(latents[:200], old, latents[200:]), expected)
+    # The same in blocks of a few rows, and with fewer new images than neighbours.
+    monkeypatch.setenv("SPACEEDITING_MEMORY", "64KB")
+    few = extended(latents[:218], nearest(latents[:218], 7)[0], latents[218:])
+    np.testing.assert_array_equal(few, expected)
+    nothing = extended(latents[:5], np.empty((5, 0), np.int32), latents[5:7])
+    assert nothing.shape == (7, 0)
+
+
+def test_neighbours_among_others_do_not_depend_on_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asking, others = RNG.standard_normal((50, 4)), RNG.standard_normal((9, 4))
+    indices, distances = among(asking, others, 12)
+    apart = np.linalg.norm(asking[:, None] - others[None], axis=2)
+    np.testing.assert_array_equal(indices, apart.argsort(axis=1))
+    monkeypatch.setenv("SPACEEDITING_MEMORY", "4KB")
+    again, _ = among(asking.astype(np.float16), others, 1)
+    assert (again[:, 0] == indices[:, 0]).mean() > 0.9
+    assert distances.dtype == np.float32

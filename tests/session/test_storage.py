@@ -412,3 +412,16 @@ def test_a_whole_state_is_what_is_compared(trained_state, proposed_state):
     other: SessionState = replace(trained_state, seed=1)
     with pytest.raises(AssertionError):
         assert_equal(trained_state, other)
+
+
+def test_weights_of_every_shape_come_back(trained_state, tmp_path):
+    network = trained_state.checkpoint.network
+    # A batch norm counts its batches in a number without axes.
+    odd = {"count": np.array(3), "turned": np.arange(6.0).reshape(2, 3).T}
+    network = replace(network, state={**network.state, **odd})
+    checkpoint = replace(trained_state.checkpoint, network=network)
+    save_session(replace(trained_state, checkpoint=checkpoint), tmp_path / "a")
+    found = load_session(tmp_path / "a").checkpoint.network.state
+    for name, weights in odd.items():
+        assert found[name].shape == weights.shape
+        assert_array_equal(found[name], weights)

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.intensity import IntensityScaling, Mode
-from napari_spaceediting.data.pixels import FilePixels, PixelSource, select
+from napari_spaceediting.data.pixels import (
+    FilePixels,
+    PixelSource,
+    files_of,
+    select,
+)
 from napari_spaceediting.data.splits import (
     UNLABELLED,
     Split,
@@ -43,11 +48,16 @@ class LoadSettings:
     image_size : tuple of two int, optional
         Height and width, in pixels; by default the median of the images, within
         28 to 224.
+    like : ImageDataset, optional
+        One that the images are to join. They take its scaling, size and channels, its
+        classes come first, and they train unless the data say otherwise, so that what
+        is held out stays the same. Files that it has are passed over.
     """
 
     seed: int = 0
     scaling: Mode | IntensityScaling | None = None
     image_size: tuple[int, int] | None = None
+    like: ImageDataset | None = None
 
 
 @dataclass(frozen=True)
@@ -118,15 +128,19 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
     Raises
     ------
     DataError
-        No image can be used, or all images are of one class.
+        No image can be used, or all images are of one class. For images that are to
+        join others: all of them have joined already.
     """
+    like = settings.like
+    if like is not None:
+        found = _new_ones(found, like)
     looks: list[_Look] = []
     total = len(found.ids)
     for _, block in in_threads(lambda at: [_look(found.pixels, i) for i in at], total):
         looks += block
         yield Progress(len(looks), total, "Reading images")
 
-    n_channels = _common_channels(looks)
+    n_channels = _common_channels(looks) if like is None else like.n_channels
     looks = [_same_channels(look, n_channels) for look in looks]
     kept = np.array([i for i, look in enumerate(looks) if not look.reason], np.intp)
     skipped = tuple(
@@ -137,13 +151,16 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
     if not len(kept):
         raise DataError(_nothing_left(found.name, looks))
 
-    labels, truth, class_names = _indexed_labels(found, kept)
-    if len(class_names) == 1 and np.all(labels != UNLABELLED):
+    known = () if like is None else like.class_names
+    labels, truth, class_names = _indexed_labels(found, kept, known)
+    if like is None and len(class_names) == 1 and np.all(labels != UNLABELLED):
         raise DataError(
             f"All {len(kept):,} images of {found.name} belong to one class, "
             f"{class_names[0]!r}: at least two classes are needed to tell apart."
         )
-    if found.split is None:
+    if found.split is None and like is not None:
+        split = np.full(len(kept), Split.TRAIN, np.int8)
+    elif found.split is None:
         split = stratified_split(labels, np.random.default_rng(settings.seed))
     else:
         split = found.split[kept]
@@ -154,7 +171,10 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
     if len(kept) < total:
         pixels = select(pixels, kept)
     sizes = np.array([looks[i].shape[:2] for i in kept])
-    image_size = settings.image_size or _automatic_size(sizes)
+    scaling, image_size = settings.scaling, settings.image_size
+    if like is not None:
+        scaling, image_size = like.scaling, like.image_size
+    image_size = image_size or _automatic_size(sizes)
     columns = {name: values[kept] for name, values in found.columns.items()}
     if truth is not None:
         columns["truth"] = truth
@@ -165,15 +185,55 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
         class_names=class_names,
         split=split,
         pixels=pixels,
-        scaling=_scaling(pixels, split, settings.scaling),
+        scaling=_scaling(pixels, split, scaling),
         image_size=image_size,
         columns=columns,
         skipped=found.skipped + skipped,
         notes=(
             *found.notes,
             *_size_note(sizes, image_size),
-            *classes_without_evidence(labels, split, class_names),
+            *(classes_without_evidence(labels, split, class_names) * (like is None)),
         ),
+    )
+
+
+def _new_ones(found: Found, like: ImageDataset) -> Found:
+    """Pass over files that have joined already, and name the others differently."""
+    there = set(files_of(like.pixels))
+    files = files_of(found.pixels)
+    new = np.array([path not in there for path in files] or [True] * len(found.ids))
+    if not new.any():
+        raise DataError(
+            f"All {len(found.ids):,} images of {found.name} are in {like.name} "
+            "already: there is nothing to add."
+        )
+    if not new.all():
+        found = _some_of(found, np.flatnonzero(new))
+    taken = set(like.ids.tolist())
+    # The numbers of images in an array say nothing by themselves.
+    if files and taken.isdisjoint(found.ids):
+        return found
+    ids = [f"{found.name}/{name}" for name in found.ids]
+    again = [name for name in ids if name in taken]
+    if again:
+        raise DataError(
+            f"{len(again):,} of the images, such as {again[0]}, are in {like.name} "
+            "already: rename the new data, or remove from it what is there."
+        )
+    return replace(found, ids=ids)
+
+
+def _some_of(found: Found, kept: NDArray[np.intp]) -> Found:
+    """Return what a reader found, with some of the images only."""
+    truth = found.truth
+    return replace(
+        found,
+        pixels=select(found.pixels, kept),
+        ids=[found.ids[i] for i in kept],
+        labels=[found.labels[i] for i in kept],
+        truth=None if truth is None else [truth[i] for i in kept],
+        split=None if found.split is None else found.split[kept],
+        columns={name: values[kept] for name, values in found.columns.items()},
     )
 
 
@@ -222,15 +282,19 @@ def _nothing_left(name: str, looks: Sequence[_Look]) -> str:
 
 
 def _indexed_labels(
-    found: Found, kept: NDArray[np.intp]
+    found: Found, kept: NDArray[np.intp], known: tuple[str, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return labels and truth as indices, and the classes in natural order."""
+    """Return labels and truth as indices, and the classes: known ones, then others.
+
+    Those come in natural order, unless the data have an order of their own.
+    """
     labels = [found.labels[i] for i in kept]
     truth = None if found.truth is None else [found.truth[i] for i in kept]
     names = found.class_names
     if names is None:
         present = {name for name in (*labels, *(truth or ())) if name is not None}
         names = tuple(sorted(present, key=_natural))
+    names = tuple(dict.fromkeys((*known, *names)))
     index: dict[str | None, int] = {name: i for i, name in enumerate(names)}
     index[None] = UNLABELLED
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_spaceediting.data.intensity import IntensityScaling
-from napari_spaceediting.data.pixels import PixelSource, select
+from napari_spaceediting.data.pixels import JoinedPixels, PixelSource, join, select
 from napari_spaceediting.data.resize import fit
 from napari_spaceediting.data.splits import UNLABELLED, Split
 from napari_spaceediting.errors import DataError
@@ -248,6 +248,61 @@ class ImageDataset:
             columns={name: values[chosen] for name, values in self.columns.items()},
         )
 
+    def joined(self, more: ImageDataset) -> ImageDataset:
+        """Return a data set with further images after those of this one.
+
+        Parameters
+        ----------
+        more : ImageDataset
+            With the same scaling, image size and channels, other ids, and the classes
+            of this one before its own.
+
+        Returns
+        -------
+        ImageDataset
+            With the classes of `more`. Columns that only one of both has are empty for
+            the other's images: NaN, an empty text or, for integers, -1.
+        """
+        names = dict.fromkeys((*self.columns, *more.columns))
+        columns = {
+            name: np.concatenate(
+                [
+                    self.columns.get(name, _empty(len(self), more.columns.get(name))),
+                    more.columns.get(name, _empty(len(more), self.columns.get(name))),
+                ]
+            )
+            for name in names
+        }
+        return replace(
+            self,
+            ids=np.concatenate([self.ids, more.ids]),
+            labels=np.concatenate([self.labels, more.labels]),
+            class_names=more.class_names,
+            split=np.concatenate([self.split, more.split]),
+            pixels=join(self.pixels, more.pixels),
+            columns=columns,
+            skipped=(*self.skipped, *more.skipped),
+            notes=(*self.notes, *more.notes),
+        )
+
+    def before_joined(self) -> ImageDataset | None:
+        """Return the data set as it was before images joined it, None if none did."""
+        if not isinstance(self.pixels, JoinedPixels):
+            return None
+        pixels = join(*self.pixels.sources[:-1])
+        return replace(self.subset(np.arange(len(pixels))), pixels=pixels)
+
+    def parts(self) -> list[ImageDataset]:
+        """Return the data sets that have joined, each with pixels of its own."""
+        if not isinstance(self.pixels, JoinedPixels):
+            return [self]
+        parts, start = [], 0
+        for source in self.pixels.sources:
+            rows = np.arange(start, start + len(source))
+            parts.append(replace(self.subset(rows), pixels=source))
+            start += len(source)
+        return parts
+
     def content_key(self) -> str:
         """Return a digest that changes when what `images` returns changes.
 
@@ -333,6 +388,13 @@ class ImageDataset:
                 f"others have {self.n_channels}."
             )
         return image
+
+
+def _empty(n_images: int, like: NDArray[Any] | None) -> NDArray[Any]:
+    """Return n empty values that go with a column."""
+    if like is None or like.dtype.kind == "f":
+        return np.full(n_images, np.nan)
+    return np.full(n_images, -1 if like.dtype.kind in "iu" else "")
 
 
 def _duplicates_sentence(what: str, names: ArrayLike) -> str:

@@ -45,6 +45,8 @@ class OpenDataset:
         28 to 224.
     labels, split : optional
         For arrays only: see `read_array`.
+    like : ImageDataset, optional
+        One that the images are to join, see `LoadSettings`.
     """
 
     path: str | Path
@@ -53,6 +55,7 @@ class OpenDataset:
     image_size: tuple[int, int] | None = None
     labels: NDArray[Any] | Path | None = None
     split: NDArray[Any] | None = None
+    like: ImageDataset | None = None
     name: ClassVar[str] = "Open the images"
 
     def run(self) -> Steps:
@@ -73,7 +76,7 @@ class OpenDataset:
             The path is missing, of no kind that we read, or holds nothing usable.
         """
         path = Path(self.path).expanduser()
-        settings = LoadSettings(self.seed, self.scaling, self.image_size)
+        settings = LoadSettings(self.seed, self.scaling, self.image_size, self.like)
         try:
             if not path.exists():
                 raise DataError(f"There is nothing at {path}: check the path.")

@@ -237,6 +237,64 @@ class SelectedPixels:
         return _digest((self.source.key().encode(), self.indices.tobytes()))
 
 
+@dataclass(frozen=True, eq=False)
+class JoinedPixels:
+    """The images of several sources, one source after the other.
+
+    Parameters
+    ----------
+    sources : tuple of PixelSource
+        None of them joined itself, see `join`. Their number of channels may differ
+        only where one of them is grey.
+    """
+
+    sources: tuple[PixelSource, ...]
+
+    @cached_property
+    def _starts(self) -> NDArray[np.intp]:
+        return np.cumsum([0, *map(len, self.sources)])
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the images."""
+        return max(source.n_channels for source in self.sources)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Return image `index`."""
+        number = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self.sources[number].read(index - int(self._starts[number]))
+
+    def to_spec(self, base: Path) -> dict[str, Any] | None:
+        """Return the values of all sources, or None where one lives in memory."""
+        specs = [source.to_spec(base) for source in self.sources]
+        return None if None in specs else {"kind": "joined", "sources": specs}
+
+    def key(self) -> str:
+        """Return a digest of the sources' keys."""
+        return _digest(source.key().encode() for source in self.sources)
+
+
+def join(*sources: PixelSource) -> PixelSource:
+    """Return one source with the images of all, in that order."""
+    flat: list[PixelSource] = []
+    for source in sources:
+        flat += source.sources if isinstance(source, JoinedPixels) else [source]
+    return flat[0] if len(flat) == 1 else JoinedPixels(tuple(flat))
+
+
+def files_of(source: PixelSource) -> list[Path]:
+    """Return the image files of a source, by their real paths, in its order."""
+    if isinstance(source, JoinedPixels):
+        return [path for part in source.sources for path in files_of(part)]
+    if not isinstance(source, FilePixels):
+        return []
+    folders = {folder: folder.resolve() for folder in {p.parent for p in source.paths}}
+    return [folders[path.parent] / path.name for path in source.paths]
+
+
 def select(source: PixelSource, indices: NDArray[np.intp]) -> PixelSource:
     """Return a source of only the images at `indices`, in that order."""
     if isinstance(source, FilePixels):
@@ -278,6 +336,8 @@ def pixels_from_spec(spec: Mapping[str, Any], base: Path) -> PixelSource:
         case "selection":
             source = pixels_from_spec(spec["source"], base)
             return SelectedPixels(source, np.asarray(spec["indices"], dtype=np.intp))
+        case "joined":
+            return join(*(pixels_from_spec(part, base) for part in spec["sources"]))
         case kind:
             raise DataError(
                 f"The saved images are of the kind {kind!r}, which this version does "

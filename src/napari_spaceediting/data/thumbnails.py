@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.cache import default_cache_dir, make_room, mapped
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.steps import in_threads
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import array_limit
 
 _GREY = 128
 """Shown in place of an image that cannot be read any more."""
+
+_CACHE_LIMIT = 4 << 30
+"""Bytes of thumbnails that are kept; beyond it, those unused for longest go."""
+
+_FEW = 64 << 20
+"""Bytes of thumbnails that are not worth a file: they are drawn in a second or two."""
 
 
 @dataclass(frozen=True, eq=False)
 class PackThumbnails:
     """Job: draw a thumbnail of every image.
 
+    Many are drawn once and kept in a file, which is found again as long as the images
+    are the same; when others have joined them, only those are drawn.
+
     Parameters
     ----------
     dataset : ImageDataset
     size : int
         Height and width in pixels.
+    cache_dir : Path, optional
+        Where they are kept; the user's cache if not given.
     """
 
     dataset: ImageDataset
     size: int = 64
+    cache_dir: Path | None = None
     name: ClassVar[str] = "Draw thumbnails"
 
     def run(self) -> Generator[Progress, None, NDArray[np.uint8]]:
@@ -44,14 +61,57 @@ class PackThumbnails:
         Returns
         -------
         (N, size, size, 3) uint8
-            An image that cannot be read any more is a grey tile.
+            Memory-mapped and read-only where they are many. An image that cannot be
+            read any more is a grey tile.
+
+        Raises
+        ------
+        SpaceEditingError
+            If the disk has no room for them.
         """
         total = len(self.dataset)
-        tiles = np.empty((total, self.size, self.size, 3), np.uint8)
-        for start, block in in_threads(self._draw, total):
-            tiles[start : start + len(block)] = block
-            yield Progress(start + len(block), total, "Drawing thumbnails")
-        return tiles
+        shape = total, self.size, self.size, 3
+        if np.prod(shape) <= min(_FEW, array_limit()):
+            tiles = np.empty(shape, np.uint8)
+            yield from self._fill(tiles, 0)
+            return tiles
+        path = self._path(self.dataset)
+        if path.exists():
+            path.touch()
+            return mapped(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_room(path, int(np.prod(shape)), _CACHE_LIMIT, "thumbnails")
+        unfinished = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            tiles = open_memmap(unfinished, "w+", np.uint8, shape)
+            before = self.dataset.before_joined()
+            known = 0
+            if before is not None and self._path(before).exists():
+                known = len(before)
+                tiles[:known] = mapped(self._path(before))
+            yield from self._fill(tiles, known)
+            tiles.flush()
+            del tiles
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return mapped(path)
+
+    def _path(self, dataset: ImageDataset) -> Path:
+        folder = (self.cache_dir or default_cache_dir()) / "thumbnails"
+        return folder / f"{dataset.content_key()}-{self.size}.npy"
+
+    def _fill(
+        self, tiles: NDArray[np.uint8], known: int
+    ) -> Generator[Progress, None, None]:
+        total = len(tiles)
+        for start, block in in_threads(
+            lambda at: self._draw(range(at.start + known, at.stop + known)),
+            total - known,
+        ):
+            done = known + start + len(block)
+            tiles[known + start : done] = block
+            yield Progress(done, total, "Drawing thumbnails")
 
     def _draw(self, indices: range) -> list[NDArray[np.uint8]]:
         try:

@@ -33,6 +33,7 @@ from napari_spaceediting.network.device import (
     torch_errors_in_words,
 )
 from napari_spaceediting.network.predict import predict
+from napari_spaceediting.network.processes import processes
 from napari_spaceediting.network.standardise import feature_sample, standardised
 
 _FOLDS = 5
@@ -167,19 +168,23 @@ def _fit(
         cache_dir=job.cache_dir,
         device=settings.device,
     )
+    crew = processes()
     rng = np.random.default_rng(seed)
     training = np.flatnonzero(~job.dataset.held_out)
     features = feature_sample(classifier, fetch, settings.trainable, training, device)
-    with standardised(classifier, features):
+    with standardised(classifier, features), crew.one_batch(classifier):
         tail = classifier.tail(settings.trainable)
 
         def latents_of(indices: NDArray[np.int64]) -> Tensor:
-            latents: Tensor = tail(tensor_on(device, fetch(indices)))[0]
-            return latents
+            n = len(indices)
+            latents, _ = tail(tensor_on(device, fetch(indices[crew.share(n)])))
+            return crew.gathered(latents, n)
 
         def cross_entropy(rows: NDArray[np.int64]) -> Tensor:
-            mixed, classes = _mixed(fetch, targets, rows, settings.mixup, rng)
-            _, logits = tail(tensor_on(device, mixed))
+            n = len(rows)
+            part = crew.share(n)
+            mixed, classes = _mixed(fetch, targets, rows, settings.mixup, rng, part)
+            logits = crew.gathered(tail(tensor_on(device, mixed))[1], n)
             return F.cross_entropy(logits, tensor_on(device, classes))
 
         objectives = objectives_for(latents_of)
@@ -205,6 +210,7 @@ def _fit(
                 )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            crew.sum_gradients(tail.parameters())
             optimiser.step()
             schedule.step()
             average.update_parameters(tail)
@@ -220,10 +226,14 @@ def _mixed(
     rows: NDArray[np.int64],
     alpha: float,
     rng: np.random.Generator,
+    part: slice = slice(None),
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mix images, and what they are believed to be, in pairs (Zhang et al. 2018)."""
+    """Mix images, and what they are believed to be, in pairs (Zhang et al. 2018).
+
+    Of the images a part of the rows is returned, of the beliefs all.
+    """
     share = np.float32(rng.beta(alpha, alpha) if alpha > 0 else 1)
     partners = rng.permutation(rows)
-    one, other = (fetch(targets.indices[at]) for at in (rows, partners))
+    one, other = (fetch(targets.indices[at[part]]) for at in (rows, partners))
     classes = share * targets.classes[rows] + (1 - share) * targets.classes[partners]
     return share * one + (1 - share) * other, classes

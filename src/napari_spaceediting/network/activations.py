@@ -6,24 +6,24 @@ import hashlib
 import json
 import math
 import os
-import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 from torch import nn
 
+from napari_spaceediting.data.cache import default_cache_dir, make_room
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import blocks
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.processes import Processes, processes
 from napari_spaceediting.network.spec import Trainable
 
 Fetch = Callable[[NDArray[np.intp]], NDArray[np.float32]]
@@ -39,12 +39,7 @@ _CACHE_LIMIT = 20 << 30
 """Bytes of activations that are kept; beyond it, those unused for longest go."""
 
 _SAVE_EVERY = 1024
-"""Images after which the count of finished rows is written down."""
-
-
-def default_cache_dir() -> Path:
-    """Return the folder where caches of this program are kept."""
-    return user_cache_path("napari-spaceediting")
+"""Images after which those that are finished are written down."""
 
 
 def activations(
@@ -60,7 +55,8 @@ def activations(
 
     The file's name is a digest of the images and of the frozen weights, so whatever
     has been computed once is found again by any training, round or session. If the
-    work is interrupted, it goes on from the last finished row the next time. What
+    work is interrupted, it goes on from the last finished row the next time. Several
+    processes (see `processes`) share the images out; they need a common folder. What
     has not been used for longest is deleted when the folder holds more than 20 GiB.
 
     Parameters
@@ -98,34 +94,215 @@ def activations(
         If the disk has no room for them.
     """
     body = classifier.body(trainable)
-    folder = (cache_dir or default_cache_dir()) / "activations"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_key(body, classifier, dataset, trainable)}.npy"
-    counter = path.with_suffix(".json")
-    done = _finished_rows(path, counter, len(dataset))
-    if done < len(dataset):
+    path = _path(classifier, dataset, trainable, cache_dir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    crew = processes()
+    crew.wait()
+    ledger = _Ledger(path, len(dataset))
+    if ledger.unfinished():
         target = pick_device(device)
         classifier.to(target)
-        rows = open_memmap(path, mode="r+") if done else None
+        if crew.rank == 0:
+            _begin(path, ledger, body, classifier, dataset, trainable, target)
+        crew.wait()
+        ledger = _Ledger(path, len(dataset))
+        todo = _shared_out(ledger.unfinished(), crew)
+        crew.wait()
+        n_before, n_here = ledger.n_finished, 0
         try:
-            for start in range(done, len(dataset), batch_size):
-                stop = min(start + batch_size, len(dataset))
+            for start, stop in _batches(todo, batch_size):
                 images = dataset.images(np.arange(start, stop))
                 with torch_errors_in_words(), torch.inference_mode():
                     batch = body(torch.from_numpy(images).to(target)).cpu().numpy()
-                if rows is None:
-                    rows = _new_file(path, (len(dataset), *batch.shape[1:]))
-                rows[start:stop] = batch
-                if stop // _SAVE_EVERY > done // _SAVE_EVERY:
-                    _write_down(rows, counter, stop)
-                done = stop
+                ledger.write(start, batch)
+                n_here += len(batch)
+                # The others are about as far.
+                done = min(n_before + n_here * crew.size, len(dataset))
                 yield Progress(done, len(dataset), "Read the images")
         finally:
-            if rows is not None:
-                _write_down(rows, counter, done)
-    path.touch()
+            ledger.settle()
+        crew.wait()
+        if crew.rank == 0:
+            _Ledger(path, len(dataset)).gather()
+    if crew.rank == 0:
+        path.touch()
     found: NDArray[np.float32] = np.load(path, mmap_mode="r")
     return found
+
+
+def n_unfinished(
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    trainable: FrozenUpTo = "head",
+    *,
+    cache_dir: Path | None = None,
+) -> int:
+    """Return how many images `activations` would have to compute."""
+    path = _path(classifier, dataset, trainable, cache_dir)
+    return len(dataset) - _Ledger(path, len(dataset)).n_finished
+
+
+def _path(
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    trainable: FrozenUpTo,
+    cache_dir: Path | None,
+) -> Path:
+    """Return the file that holds these activations, or is to hold them."""
+    key = _key(classifier.body(trainable), classifier, dataset, trainable)
+    return (cache_dir or default_cache_dir()) / "activations" / f"{key}.npy"
+
+
+class _Ledger:
+    """Which rows of a file of activations are finished.
+
+    Each process writes down its own in a file beside it, so that any number of them can
+    go on with what others have begun.
+
+    Parameters
+    ----------
+    path : Path
+        The file of rows; it need not be there.
+    n_rows : int
+        Rows that it must have.
+    """
+
+    def __init__(self, path: Path, n_rows: int) -> None:
+        rank = processes().rank
+        self._path = path
+        self._own = path.with_suffix(f".{rank}.json" if rank else ".json")
+        self._n_rows = n_rows
+        self._finished = np.zeros(n_rows, bool)
+        self._unsafe = 0
+        self._file: BinaryIO | None = None
+        self._offset = 0
+        with suppress(OSError, ValueError, KeyError, TypeError, EOFError):
+            rows = np.load(path, mmap_mode="r")
+            if len(rows) == n_rows:
+                self._offset = rows.offset
+                for entry in self._entries():
+                    for start, stop in json.loads(entry.read_text())["finished"]:
+                        self._finished[start:stop] = True
+
+    @property
+    def n_finished(self) -> int:
+        """How many rows are finished."""
+        return int(self._finished.sum())
+
+    def unfinished(self) -> list[tuple[int, int]]:
+        """Return first row and end of each stretch that is not finished."""
+        return _stretches(~self._finished)
+
+    def write(self, start: int, batch: NDArray[np.float32]) -> None:
+        """Write rows; now and then, make them safe and say so."""
+        if self._file is None:
+            self._file = self._path.open("r+b")
+        # Not by a memory map: processes on several machines would overwrite each
+        # other's pages.
+        self._file.seek(self._offset + start * batch[0].nbytes)
+        self._file.write(np.ascontiguousarray(batch, np.float32).tobytes())
+        self._finished[start : start + len(batch)] = True
+        self._unsafe += len(batch)
+        if self._unsafe >= _SAVE_EVERY:
+            self._write_down()
+
+    def settle(self) -> None:
+        """Write down what is left, and close the file."""
+        if self._unsafe:
+            self._write_down()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def gather(self) -> None:
+        """Put what all processes have written down into one entry."""
+        others = [entry for entry in self._entries() if entry != self._own]
+        self._note()
+        for entry in others:
+            entry.unlink()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._finished[:] = False
+        for entry in self._entries():
+            entry.unlink()
+
+    def finish(self, n_rows: int) -> None:
+        """Say that the first rows are finished."""
+        self._finished[:n_rows] = True
+        self._note()
+
+    def _write_down(self) -> None:
+        """Make the rows safe, then say so, in that order."""
+        assert self._file is not None
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._note()
+        self._unsafe = 0
+
+    def _note(self) -> None:
+        unfinished = self._own.with_suffix(".tmp")
+        unfinished.write_text(json.dumps({"finished": _stretches(self._finished)}))
+        os.replace(unfinished, self._own)  # noqa: PTH105
+
+    def _entries(self) -> list[Path]:
+        return sorted(self._path.parent.glob(f"{self._path.stem}*.json"))
+
+
+def _stretches(rows: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return first row and end of each stretch of rows that are True."""
+    edges = np.flatnonzero(np.diff(rows, prepend=False, append=False))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+def _shared_out(
+    stretches: list[tuple[int, int]], crew: Processes
+) -> list[tuple[int, int]]:
+    """Return those of the stretches that are for this process."""
+    share = crew.share(sum(stop - start for start, stop in stretches))
+    mine, passed = [], 0
+    for start, stop in stretches:
+        first = max(start, start + share.start - passed)
+        last = min(stop, start + share.stop - passed)
+        if first < last:
+            mine.append((first, last))
+        passed += stop - start
+    return mine
+
+
+def _batches(
+    stretches: list[tuple[int, int]], batch_size: int
+) -> Iterator[tuple[int, int]]:
+    for first, last in stretches:
+        for start in range(first, last, batch_size):
+            yield start, min(start + batch_size, last)
+
+
+def _begin(
+    path: Path,
+    ledger: _Ledger,
+    body: nn.Module,
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    trainable: str,
+    device: torch.device,
+) -> None:
+    """Make the file of rows unless it is there, with what is known of them already."""
+    if ledger.n_finished:
+        ledger.gather()
+        return
+    spec = classifier.spec
+    with torch_errors_in_words(), torch.inference_mode():
+        example = torch.zeros(1, spec.in_channels, *dataset.image_size, device=device)
+        row_shape = body(example).shape[1:]
+    ledger.forget()
+    rows = _new_file(path, (len(dataset), *row_shape))
+    earlier = _earlier(body, classifier, dataset, trainable, path.parent)
+    if earlier is not None:
+        for part in blocks(len(earlier), earlier[:1].nbytes):
+            rows[part] = earlier[part]
+        rows.flush()
+        ledger.finish(len(earlier))
 
 
 def _new_file(
@@ -133,21 +310,7 @@ def _new_file(
 ) -> np.memmap[tuple[int, ...], np.dtype[np.float32]]:
     """Make room and a file for activations."""
     needed = 4 * math.prod(shape)
-    others = [other for other in path.parent.glob("*.npy") if other != path]
-    in_use = sum(other.stat().st_size for other in others)
-    for other in sorted(others, key=lambda other: other.stat().st_mtime):
-        if in_use + needed <= _CACHE_LIMIT:
-            break
-        in_use -= other.stat().st_size
-        with suppress(OSError):  # Windows keeps a file that someone has open
-            other.unlink()
-            other.with_suffix(".json").unlink(missing_ok=True)
-    # Writing to a memory map on a full disk would end the process.
-    if shutil.disk_usage(path.parent).free < needed:
-        raise SpaceEditingError(
-            f"The disk has no room for {needed / 1e9:.1f} GB of activations in "
-            f"{path.parent}: free some space, or train only the head."
-        )
+    make_room(path, needed, _CACHE_LIMIT, "activations, train only the head")
     return open_memmap(path, "w+", np.float32, shape)
 
 
@@ -190,21 +353,19 @@ def _key(
     return digest.hexdigest()[:32]
 
 
-def _finished_rows(path: Path, counter: Path, n_images: int) -> int:
-    """Return how many rows of a file are known to be finished."""
-    try:
-        done = json.loads(counter.read_text())["finished_rows"]
-        rows = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
-        return 0
-    return int(done) if len(rows) == n_images else 0
-
-
-def _write_down(
-    rows: np.memmap[tuple[int, ...], np.dtype[np.float32]], counter: Path, done: int
-) -> None:
-    """Make the rows safe, then say so, in that order."""
-    rows.flush()
-    unfinished = counter.with_suffix(".tmp")
-    unfinished.write_text(json.dumps({"finished_rows": done}))
-    os.replace(unfinished, counter)  # noqa: PTH105
+def _earlier(
+    body: nn.Module,
+    classifier: LatentClassifier,
+    dataset: ImageDataset,
+    trainable: str,
+    folder: Path,
+) -> NDArray[np.float32] | None:
+    """Return what is known of the images that were there before others joined them."""
+    before = dataset.before_joined()
+    while before is not None:
+        path = folder / f"{_key(body, classifier, before, trainable)}.npy"
+        if path.exists() and not _Ledger(path, len(before)).unfinished():
+            found: NDArray[np.float32] = np.load(path, mmap_mode="r")
+            return found
+        before = before.before_joined()
+    return None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_spaceediting.errors import SpaceEditingError, TrainingFailed
+from napari_spaceediting.network.processes import processes
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -19,13 +20,17 @@ def pick_device(name: str = "auto") -> torch.device:
     Parameters
     ----------
     name : str
-        "auto" (the best one there is), "cpu", "cuda" (or "cuda:1") or "mps".
+        "auto" (the best one there is), "cpu", "cuda" (or "cuda:1") or "mps". Of
+        several processes each has one of its own.
 
     Raises
     ------
     SpaceEditingError
         If this machine has no such device.
     """
+    own = processes().device
+    if own is not None:
+        return own
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -164,6 +165,69 @@ class ExtractPredictions:
                 batch_size=self.batch_size,
             )
         )
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Activations that are on disk.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        N, and what the frozen part gives of each image.
+    n_computed : int
+        Images that were not on disk already.
+    seconds : float
+        That it took.
+    """
+
+    shape: tuple[int, ...]
+    n_computed: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class ExtractActivations:
+    """Compute what the frozen part of a network gives, or go on with it.
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        All images.
+    spec : ClassifierSpec
+        The network.
+    state : mapping of str to array or None
+        Its weights; None where it starts as the spec says.
+    trainable : {"head", "last_block"}
+        What is to train later; the rest is frozen.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    cache_dir : Path, optional
+        Where activations are kept, see `activations`.
+    """
+
+    name: ClassVar[str] = "Read the images"
+
+    dataset: ImageDataset
+    spec: ClassifierSpec
+    state: State | None = field(repr=False)
+    trainable: Literal["head", "last_block"] = "head"
+    device: str = "auto"
+    cache_dir: Path | None = None
+
+    def run(self) -> Generator[Progress, None, Extracted]:
+        """Compute them."""
+        from napari_spaceediting.network.activations import activations, n_unfinished
+        from napari_spaceediting.network.classifier import classifier_from
+
+        started = time.perf_counter()
+        classifier = classifier_from(self.spec, self.state)
+        where = (classifier, self.dataset, self.trainable)
+        n_computed = n_unfinished(*where, cache_dir=self.cache_dir)
+        found = yield from activations(
+            *where, cache_dir=self.cache_dir, device=self.device
+        )
+        return Extracted(found.shape, n_computed, time.perf_counter() - started)
 
 
 def _notes_on_labels(dataset: ImageDataset) -> tuple[str, ...]:

@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import room
 from napari_spaceediting.network.activations import FrozenUpTo, activations
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.processes import processes
 from napari_spaceediting.network.spec import Predictions
 
 
@@ -93,15 +96,20 @@ def predict_from(
     target = pick_device(device)
     tail = classifier.to(target).tail(frozen_up_to).eval()
     spec = classifier.spec
-    latents = np.empty((len(inputs), spec.latent_dim), np.float32)
+    folder = default_cache_dir()
+    latents = room((len(inputs), spec.latent_dim), np.float32, folder)
     probabilities = np.empty((len(inputs), spec.n_classes), np.float32)
-    for start in range(0, len(inputs), batch_size):
-        block = slice(start, start + batch_size)
+    crew = processes()
+    share = crew.share(len(inputs))
+    for start in range(share.start, share.stop, batch_size):
+        block = slice(start, min(start + batch_size, share.stop))
         with torch_errors_in_words(), torch.inference_mode():
             batch = torch.from_numpy(np.array(inputs[block])).to(target)
             some_latents, logits = tail(batch)
             latents[block] = some_latents.cpu().numpy()
             probabilities[block] = logits.softmax(dim=1).cpu().numpy()
-        done = min(start + batch_size, len(inputs))
+        done = min((block.stop - share.start) * crew.size, len(inputs))
         yield Progress(done, len(inputs), "Predict")
+    crew.complete(latents)
+    crew.complete(probabilities)
     return Predictions(latents, probabilities)

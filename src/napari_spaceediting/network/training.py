@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import array_limit
 from napari_spaceediting.network.activations import Fetch, tail_inputs
 from napari_spaceediting.network.augment import shift_and_scale
 from napari_spaceediting.network.classifier import LatentClassifier, state_of
@@ -30,9 +31,6 @@ from napari_spaceediting.network.standardise import feature_sample, standardised
 
 _MIN_STEPS = 10
 """Steps in an epoch at least, so that a few labels train a network too."""
-
-_IN_MEMORY = 1 << 30
-"""Bytes of inputs that are held on the device; above it, they are read by the batch."""
 
 _READ_BLOCK = 256
 
@@ -254,7 +252,7 @@ def reader(
 ) -> Generator[Progress, None, Reader]:
     """Return a reader of those images' inputs, read ahead if they are not too many."""
     nbytes = fetch(indices[:1]).nbytes * len(indices)
-    if nbytes > _IN_MEMORY:
+    if nbytes > array_limit():
         return lambda at: torch.from_numpy(np.array(fetch(indices[at]))).to(device)
     parts = []
     for block in _blocks(len(indices), _READ_BLOCK):

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.errors import MapFailed
-from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.jobs.job import Progress, relayed
 from napari_spaceediting.projection.align import align
 from napari_spaceediting.projection.neighbours import nearest
-from napari_spaceediting.projection.pca import pca_map
+from napari_spaceediting.projection.pca import compact, pca_map
+from napari_spaceediting.projection.placing import place
 from napari_spaceediting.projection.quality import (
     MapQuality,
     movement,
@@ -25,12 +26,16 @@ from napari_spaceediting.projection.threads import torch_threads_kept
 
 # Below this UMAP has nothing to say.
 FEWEST_FOR_UMAP = 10
-# umap-learn's default epochs up to 10,000 images and beyond, and its learning rate.
-_COLD_EPOCHS, _COLD_EPOCHS_MANY, _MANY = 500, 200, 10_000
-_COLD_RATE = 1.0
+# umap-learn's default epochs up to 10,000 images, and its learning rate.
+_COLD_EPOCHS, _COLD_RATE = 500, 1.0
 # From a previous map. On digits these move untouched images by a fifth of what a
 # cold fit does, at a trustworthiness within 0.003 of it.
 _WARM_EPOCHS, _WARM_RATE = 100, 0.25
+# Beyond 10,000 images some of them are drawn first, with umap-learn's epochs for many,
+# and the others are placed among them; what is left to do for all is little.
+_MANY = 10_000
+_LANDMARKS, _LANDMARK_EPOCHS = 5_000, 200
+_EPOCHS_MANY, _RATE_MANY = 20, 0.5
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ class MapJob:
     previous : ndarray of float32, shape (N, 2), optional
         An earlier UMAP of the same images in the same order. UMAP starts from it and
         the result is aligned to it. Without it UMAP starts from `pca_map`, so that
-        a preview by PCA needs no alignment.
+        a preview by PCA needs no alignment; beyond 10,000 images, 5,000 of them do,
+        and the others are placed among these before all are drawn.
     fixed_weight : ndarray of float32, shape (N,), optional
         How much each image counts in the alignment; 0 for images that are expected
         to move, such as edited ones. Equal weights if not given.
@@ -134,23 +140,50 @@ class MapJob:
 
         rng = np.random.default_rng(self.settings.seed)
         graph = umap_fit.fuzzy_graph(neighbours, distances, self.settings.min_dist)
-        if self.previous is None:
-            start, rate = umap_fit.cold_start(linear), _COLD_RATE
-        else:
+        rate = _COLD_RATE
+        if self.previous is not None:
             previous = np.asarray(self.previous, np.float32)
             movable = np.zeros(len(previous), bool)
             if self.fixed_weight is not None:
                 movable = np.asarray(self.fixed_weight) == 0
             start = umap_fit.warm_start(graph, previous, neighbours, movable, rng)
             rate = _WARM_RATE
+        elif self._are_many:
+            placed = yield from self._from_landmarks(linear, rng)
+            start = placed * umap_fit.natural_scale(graph, placed, rng)
+            rate = _RATE_MANY
+        else:
+            start = umap_fit.cold_start(linear)
         return (yield from umap_fit.optimise(graph, start, epochs, rate, rng))
+
+    def _from_landmarks(
+        self, linear: NDArray[np.float32], rng: np.random.Generator
+    ) -> Generator[Progress, None, NDArray[np.float32]]:
+        """Draw some images, and place all of them among these."""
+        from napari_spaceediting.projection import umap_fit
+
+        settings = self.settings
+        at = np.sort(rng.choice(len(self.latents), _LANDMARKS, replace=False))
+        latents = compact(self.latents)
+        neighbours, distances = nearest(latents[at], settings.neighbours)
+        graph = umap_fit.fuzzy_graph(neighbours, distances, settings.min_dist)
+        start = umap_fit.cold_start(linear[at])
+        steps = umap_fit.optimise(graph, start, _LANDMARK_EPOCHS, _COLD_RATE, rng)
+        drawn = yield from relayed(
+            steps, lambda p: Progress(p.done, p.total, "Drawing some of the images")
+        )
+        return place(latents, latents[at], drawn)
+
+    @property
+    def _are_many(self) -> bool:
+        return len(self.latents) > _MANY
 
     def _epochs(self) -> int:
         if self.settings.epochs is not None:
             return self.settings.epochs
-        if self.previous is not None:
-            return _WARM_EPOCHS
-        return _COLD_EPOCHS if len(self.latents) <= _MANY else _COLD_EPOCHS_MANY
+        if self._are_many:
+            return _EPOCHS_MANY
+        return _COLD_EPOCHS if self.previous is None else _WARM_EPOCHS
 
     def _method(self, linear: NDArray[np.float32]) -> tuple[Method, str]:
         if self.settings.method == "umap":

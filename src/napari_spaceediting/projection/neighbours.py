@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.projection.pca import check_latents
+from napari_spaceediting.memory import blocks
+from napari_spaceediting.projection.pca import check_latents, compact
 from napari_spaceediting.projection.threads import torch_threads_kept
 
 # Up to here an exact search takes a few seconds; beyond it grows with the square.
@@ -41,21 +42,21 @@ def nearest(
     Notes
     -----
     Exact up to 20,000 images; beyond, by nearest-neighbour descent (Dong, Charikar
-    & Li, WWW 2011).
+    & Li, WWW 2011) in at most 128 principal components (see `compact`).
     """
     check_latents(latents)
-    points = np.ascontiguousarray(latents, np.float32)
-    n = len(points)
+    n, dimensions = latents.shape
     k = min(k, n - 1)
-    if k < 1 or points.shape[1] == 0:
+    if k < 1 or dimensions == 0:
         # Without coordinates all are equally near: the next ones will do.
         shape = (n, max(k, 0))
         others = np.arange(n)[:, None] + np.arange(1, shape[1] + 1)
         return (others % max(n, 1)).astype(np.int32), np.zeros(shape, np.float32)
     rows = np.arange(n)
     if n <= EXACT_UP_TO:
-        return _exact(points, rows, k)
+        return _exact(np.ascontiguousarray(latents, np.float32), rows, k)
 
+    points = compact(latents)
     from pynndescent import NNDescent
 
     with torch_threads_kept():
@@ -66,6 +67,114 @@ def nearest(
     if missed.size:
         indices[missed], distances[missed] = _exact(points, missed, k)
     return indices, distances
+
+
+def among(
+    latents: NDArray[np.floating], others: NDArray[np.floating], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the k nearest of some images to each of other ones, exactly.
+
+    Parameters
+    ----------
+    latents : ndarray of float, shape (N, D)
+        Those that ask; they are read in blocks.
+    others : ndarray of float, shape (M, D)
+        Those that are found; at least 1, and few enough for memory.
+    k : int
+        Neighbours of each.
+
+    Returns
+    -------
+    indices : ndarray of int32, shape (N, min(k, M))
+        Into `others`, nearest first.
+    distances : ndarray of float32, same shape
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    k = min(k, len(others))
+    finder = NearestNeighbors(n_neighbors=k, algorithm="brute")
+    finder.fit(np.ascontiguousarray(others, np.float32))
+    indices = np.empty((len(latents), k), np.int32)
+    distances = np.empty((len(latents), k), np.float32)
+    for rows in blocks(len(latents), 4 * latents.shape[1]):
+        block = np.ascontiguousarray(latents[rows], np.float32)
+        distances[rows], indices[rows] = finder.kneighbors(block)
+    return indices, distances
+
+
+def extended(
+    latents: NDArray[np.floating],
+    neighbours: NDArray[np.int32],
+    more: NDArray[np.floating],
+) -> NDArray[np.int32]:
+    """Return the neighbours of old and new images, when new ones have come.
+
+    Parameters
+    ----------
+    latents : ndarray of float, shape (N, D)
+        Of the old images; they are read in blocks.
+    neighbours : ndarray of int32, shape (N, k)
+        Of the old images among themselves, nearest first.
+    more : ndarray of float, shape (M, D)
+        Latents of the new images.
+
+    Returns
+    -------
+    ndarray of int32, shape (N + M, k)
+        As `nearest` over all of them would find exactly, if `neighbours` is exact:
+        new images push away those old neighbours that are farther.
+    """
+    n, k = neighbours.shape
+    if k == 0:
+        return np.empty((n + len(more), 0), np.int32)
+    fresh = np.ascontiguousarray(more, np.float32)
+    found = np.empty((n + len(more), k), np.int32)
+    # What is nearest to a new image is looked for among new and old ones, in blocks.
+    near, far = _padded(*nearest(fresh, k), k)
+    near = np.where(near >= 0, near + n, -1)
+    for rows in blocks(n, 4 * latents.shape[1]):
+        block = np.ascontiguousarray(latents[rows], np.float32)
+        at, away = among(fresh, block, k)
+        near, far = _nearer((near, far), (at + rows.start, away))
+        theirs = np.stack(
+            [
+                np.linalg.norm(
+                    block - np.asarray(latents[neighbours[rows, column]], np.float32),
+                    axis=1,
+                )
+                for column in range(k)
+            ],
+            axis=1,
+        )
+        at, away = among(block, fresh, k)
+        found[rows], _ = _nearer((neighbours[rows], theirs), (at + n, away))
+    found[n:] = near
+    return found
+
+
+def _padded(
+    indices: NDArray[np.int32], distances: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Fill rows with -1 at an infinite distance until they have k neighbours."""
+    missing = ((0, 0), (0, k - indices.shape[1]))
+    return (
+        np.pad(indices, missing, constant_values=-1),
+        np.pad(distances, missing, constant_values=np.inf),
+    )
+
+
+def _nearer(
+    first: tuple[NDArray[np.int32], NDArray[np.float32]],
+    second: tuple[NDArray[np.int32], NDArray[np.float32]],
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Merge two lists of neighbours and keep as many as the first one has."""
+    indices = np.hstack([first[0], second[0]])
+    distances = np.hstack([first[1], second[1]])
+    order = distances.argsort(axis=1, kind="stable")[:, : first[0].shape[1]]
+    return (
+        np.take_along_axis(indices, order, axis=1).astype(np.int32),
+        np.take_along_axis(distances, order, axis=1),
+    )
 
 
 def _exact(

@@ -68,7 +68,8 @@ def trustworthiness(
 
     # Defined for neighbourhoods of less than half of the images.
     k = min(k, (len(rows) - 1) // 2)
-    return float(exact(latents[rows], coordinates[rows], n_neighbors=k))
+    some = np.asarray(latents[rows], np.float32)
+    return float(exact(some, coordinates[rows], n_neighbors=k))
 
 
 def neighbourhood_preservation(

@@ -23,6 +23,7 @@ from napari_spaceediting.jobs.job import Progress
 _NEGATIVES_PER_EDGE = 5
 _EXTENT = 10.0
 _JITTER = 1e-4
+_EDGES_FOR_SCALE = 1_000_000
 # Seconds between two looks at how far the optimisation is.
 _POLL = 0.05
 
@@ -114,18 +115,20 @@ def natural_scale(
 ) -> float:
     """Return the factor by which a layout fits UMAP's objective best.
 
-    The cross-entropy is estimated from all edges and 20,000 random pairs, weighted
-    as umap-learn samples them (McInnes, Healy & Melville, arXiv 1802.03426), on a
-    grid of factors around the one that gives the layout UMAP's usual extent.
+    The cross-entropy is estimated from the edges, evenly chosen if they are more than a
+    million, and 20,000 random pairs, weighted as umap-learn samples them (McInnes,
+    Healy & Melville, arXiv 1802.03426), on a grid of factors around the one that gives
+    the layout UMAP's usual extent.
     """
     extent = np.ptp(layout, axis=0).max()
     if extent == 0:
         return 1.0
     pairs = rng.integers(0, len(layout), (2, 20_000))
-    pulled = _squared_distances(layout, graph.heads, graph.tails)
+    some = slice(None, None, -(-len(graph.weights) // _EDGES_FOR_SCALE))
+    pulled = _squared_distances(layout, graph.heads[some], graph.tails[some])
     pushed = _squared_distances(layout, *pairs)
     pushed = pushed[pushed > 0]
-    share = graph.weights / graph.weights.sum()
+    share = graph.weights[some] / graph.weights[some].sum()
 
     def objective(scale: float) -> float:
         pull = graph.a * (scale**2 * pulled) ** graph.b

@@ -28,10 +28,16 @@ from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings
 from napari_spaceediting.projection.layout import MapJob, MapResult
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.adding import (
+    Added,
+    AddImages,
+    checkpoints_of,
+    with_images,
+)
 from napari_spaceediting.session.state import (
     Checkpoint,
     Map,
@@ -53,8 +59,8 @@ class Session:
     """A data set, its network and map, the edits on it and the rounds so far.
 
     Long work happens in jobs, which the session prepares (`training`, `mapping`,
-    `retraining`, `guiding`) and whose results it takes (`take_network`, `take_map`,
-    `propose`); between the two it is unchanged.
+    `retraining`, `guiding`, `adding`) and whose results it takes (`take_network`,
+    `take_map`, `propose`, `take_images`); between the two it is unchanged.
 
     Parameters
     ----------
@@ -65,6 +71,8 @@ class Session:
 
     Signals
     -------
+    images_changed
+        There are more images; comes before `shown_changed`.
     edits_changed
         The list of edits is another one; what they are made on is the same.
     shown_changed
@@ -73,6 +81,7 @@ class Session:
         There is a new round, or a decision on one; comes after `shown_changed`.
     """
 
+    images_changed = Signal()
     edits_changed = Signal()
     shown_changed = Signal()
     rounds_changed = Signal()
@@ -137,6 +146,38 @@ class Session:
         """Choose how rounds are trained."""
         self._state = replace(self._state, retrain=settings)
 
+    # Images that come later
+
+    def adding(self, path: Path) -> AddImages:
+        """Prepare to add images, which go where they belong on the map as it is.
+
+        Parameters
+        ----------
+        path : Path
+            A folder, table or array, as for `OpenDataset`. Labels may name new
+            classes. Image files that the session has are passed over.
+        """
+        state = self._state
+        return AddImages(
+            path,
+            state.dataset,
+            checkpoints_of(state),
+            device=state.train.device,
+            cache_dir=self.cache_dir,
+        )
+
+    def take_images(self, added: Added) -> None:
+        """Take images that were added; edits, rounds and what can be undone stay.
+
+        Raises
+        ------
+        SessionError
+            If the session is no longer the one that `adding` was asked of.
+        """
+        self._change(with_images(self._state, added))
+        self.images_changed.emit()
+        self.shown_changed.emit()
+
     # The network and its map
 
     def training(self, spec: ClassifierSpec | None = None) -> TrainNetwork:
@@ -154,18 +195,38 @@ class Session:
         """
         self._check_no_edits()
         checkpoint = self._state.checkpoint
-        spec = replace(
-            spec or ClassifierSpec(),
-            n_classes=len(checkpoint.class_names),
-            in_channels=self.dataset.n_channels,
-            image_size=self.dataset.image_size,
-        )
         return TrainNetwork(
             dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
-            spec=spec,
+            spec=self._filled_in(spec or ClassifierSpec()),
             settings=self._state.train,
             cache_dir=self.cache_dir,
         )
+
+    def network_or(
+        self, backbone: str | None = None, weights: str | None = None
+    ) -> tuple[ClassifierSpec, State | None]:
+        """Return the network that is shown, or one to begin with.
+
+        Parameters
+        ----------
+        backbone, weights : str, optional
+            Of the one to begin with, as in `ClassifierSpec`.
+
+        Raises
+        ------
+        SessionError
+            If there is no network and no backbone, or both.
+        """
+        network = self.shown.network
+        if network is not None and backbone is None:
+            return network.spec, network.state
+        if network is not None or backbone is None:
+            raise SessionError(
+                "The session has a network: leave out the backbone."
+                if network is not None
+                else "There is no network yet: train one first, or name a backbone."
+            )
+        return self._filled_in(ClassifierSpec(backbone, weights)), None
 
     def take_network(self, trained: TrainedNetwork) -> None:
         """Take a trained network; its principal components are the map at first.
@@ -532,6 +593,14 @@ class Session:
             )
         )
         self._tell_of_round()
+
+    def _filled_in(self, spec: ClassifierSpec) -> ClassifierSpec:
+        return replace(
+            spec,
+            n_classes=len(self._state.checkpoint.class_names),
+            in_channels=self.dataset.n_channels,
+            image_size=self.dataset.image_size,
+        )
 
     def _proposal(self) -> Round:
         if self._state.proposal is None:

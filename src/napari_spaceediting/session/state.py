@@ -20,7 +20,7 @@ from napari_spaceediting.network.spec import (
     State,
     TrainSettings,
 )
-from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.projection.settings import MapSettings, Method
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +56,13 @@ class Map:
     neighbours : (N, k) int32 array
         Nearest images in latent space, nearest first; k is 0 on the quick first
         map.
-    method : str
-        "pca" or "umap".
+    method : {"pca", "umap"}
+        What it was drawn with.
     """
 
     coordinates: NDArray[np.float32] = field(repr=False)
     neighbours: NDArray[np.int32] = field(repr=False)
-    method: str
+    method: Method
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,9 +31,11 @@ from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import (
     Axes,
+    JoinedPixels,
     PixelSource,
     SelectedPixels,
     StoredPixels,
+    join,
     pixels_from_spec,
 )
 from napari_spaceediting.editing.answers import answer_from_dict, answer_to_dict
@@ -179,6 +181,7 @@ class _Store:
         self._weights = folder / "weights"
         self._used: set[Path] = set()
         self._known: dict[int, tuple[Any, str]] = {}
+        self.checkpoints: dict[str, Checkpoint] = {}
 
     def put(self, array: NDArray[Any]) -> str:
         """Write an array, unless it is there; return its digest."""
@@ -187,7 +190,7 @@ class _Store:
             contiguous = np.ascontiguousarray(array)
             head = f"{contiguous.dtype.str}{contiguous.shape}".encode()
             digest = hashlib.blake2b(head, digest_size=16)
-            digest.update(contiguous.tobytes())
+            digest.update(contiguous.reshape(-1).view(np.uint8).data)
             key = digest.hexdigest()
             self._write_once(
                 self._arrays / f"{key}.npy",
@@ -208,7 +211,7 @@ class _Store:
         """Write weights, unless they are there; return their digest."""
 
         def write() -> str:
-            arrays = {k: np.ascontiguousarray(v) for k, v in weights.items()}
+            arrays = {k: np.asarray(v, order="C") for k, v in weights.items()}
             data = save(arrays)
             key = hashlib.blake2b(data, digest_size=16).hexdigest()
             self._write_once(
@@ -225,6 +228,8 @@ class _Store:
     def put_pixels(self, dataset: ImageDataset) -> dict[str, Any]:
         """Return what it takes to find pixels again; store those in memory only."""
         pixels = dataset.pixels
+        if isinstance(pixels, JoinedPixels):
+            return {"joined": [self.put_pixels(part) for part in dataset.parts()]}
         if isinstance(pixels, StoredPixels) and _is_ours(pixels):
             key = pixels.path.stem
             self._write_once(self._arrays / pixels.path.name, _copy_of(pixels.path))
@@ -239,6 +244,8 @@ class _Store:
 
     def get_pixels(self, values: Mapping[str, Any]) -> PixelSource:
         """Find pixels again."""
+        if "joined" in values:
+            return join(*map(self.get_pixels, values["joined"]))
         if "stored" not in values:
             return pixels_from_spec(values, self._arrays.parent)
         path = self._arrays / f"{values['stored']}.npy"
@@ -279,6 +286,8 @@ def _is_ours(pixels: PixelSource) -> bool:
     """Whether the pixels lie in the folder of this or another session."""
     if isinstance(pixels, SelectedPixels):
         return _is_ours(pixels.source)
+    if isinstance(pixels, JoinedPixels):
+        return any(map(_is_ours, pixels.sources))
     if not isinstance(pixels, StoredPixels):
         return False
     folder = pixels.path.parent
@@ -397,6 +406,13 @@ def _checkpoint_to_dict(checkpoint: Checkpoint, store: _Store) -> dict[str, Any]
 
 
 def _checkpoint_from_dict(values: Mapping[str, Any], store: _Store) -> Checkpoint:
+    key = json.dumps(values)
+    if key not in store.checkpoints:
+        store.checkpoints[key] = _read_checkpoint(values, store)
+    return store.checkpoints[key]
+
+
+def _read_checkpoint(values: Mapping[str, Any], store: _Store) -> Checkpoint:
     network, drawn = values["network"], values["map"]
     return Checkpoint(
         class_names=tuple(values["class_names"]),

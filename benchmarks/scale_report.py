@@ -1,0 +1,366 @@
+"""The document of the benchmark of scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import common
+from common import Target, at_least, at_most, spread, table
+
+Figures = Mapping[str, Any]
+
+_NAMES = {
+    "preview": "ours: the quick first layout (principal components)",
+    "ours": "ours: UMAP from landmarks",
+    "umap": "umap-learn, its defaults",
+    "pacmap": "PaCMAP, its defaults",
+    "tsne": "openTSNE, its defaults, 2 jobs",
+}
+
+
+def written(figures: Mapping[str, Figures]) -> str:
+    """Return the document of all parts that there are."""
+    loads = [part["load"] for part in figures.values()]
+    text = f"""# Scale
+
+{common.machine()}
+- Further versions: {_versions()}
+- Others used the machine at the same time: load averages of {min(loads):.1f} to
+  {max(loads):.1f} at the start of the parts, on two cores. So arms are run in turn,
+  ratios are taken within a run, and processor seconds stand beside wall seconds;
+  those are of all threads. Median (lowest–highest) where there are several runs.
+- `python benchmarks/scale.py`; single parts by `--parts`. No graphics card was at hand:
+  all of it is on the processor.
+
+"""
+    for name, tell in _SECTIONS.items():
+        if name in figures:
+            text += tell(figures[name]) + "\n"
+    sizes = _sizes(figures)
+    if sizes:
+        text += _of_sizes(sizes)
+    missing = [name for name in _SECTIONS if name not in figures]
+    if missing:
+        text += f"""
+Parts that were not run, so that nothing is known of them here: {", ".join(missing)}.
+"""
+    return text
+
+
+def targets(figures: Mapping[str, Figures]) -> list[Target]:
+    """Return the figures that have a goal, of the parts that there are."""
+    found = []
+    if "retrain" in figures:
+        part = figures["retrain"]
+        seconds, accuracy = part["seconds"], part["accuracy"]
+        ratio = _ratio(seconds, "cached", "pixels")
+        found.append(
+            at_most("round on cached activations / from pixels", ratio, 1 / 20)
+        )
+        lost = np.subtract(accuracy["pixels"], accuracy["cached"])
+        allowed = float(np.std(accuracy["pixels"], ddof=1)) if len(lost) > 1 else 0.0
+        goal = 100 * allowed
+        found.append(
+            at_most("points of accuracy lost by it", 100 * float(lost.mean()), goal)
+        )
+    if "again" in figures:
+        part = figures["again"]
+        ratio = _ratio(part["seconds"], "ours", "umap")
+        found.append(at_most("re-projection / cold fit of umap-learn", ratio, 1 / 5))
+        found.append(
+            at_least(
+                "trustworthiness of it less that of the cold fit", _trust(part), -0.01
+            )
+        )
+        moved = float(np.median(part["moved"]) / np.median(part["apart"]))
+        found.append(at_most("movement of untouched / of two cold fits", moved, 1 / 4))
+    if "maps" in figures:
+        part = figures["maps"]
+        ratio = _ratio(part["seconds"], "ours", "umap")
+        found.append(at_most("first map / umap-learn's defaults", ratio, 1 / 3))
+        found.append(
+            at_least("trustworthiness of it less umap-learn's", _trust(part), -0.01)
+        )
+    sizes = _sizes(figures)
+    if sizes and sizes[-1]["n"] == 1_000_000:
+        found.append(
+            at_most("peak memory at 1,000,000", sizes[-1]["peak"] / 1e9, 6, "GB")
+        )
+    if "processes" in figures:
+        name = "difference of weights, one and two processes"
+        found.append(at_most(name, figures["processes"]["weights"], 1e-4))
+    return found
+
+
+def _ratio(seconds: Mapping[str, Sequence[float]], one: str, other: str) -> float:
+    """Return the median ratio of runs in turn."""
+    return float(np.median(np.divide(seconds[one], seconds[other])))
+
+
+def _trust(part: Figures) -> float:
+    ours, umap = (
+        np.mean([q["trustworthiness"] for q in part["quality"][name]])
+        for name in ("ours", "umap")
+    )
+    return float(ours - umap)
+
+
+def _both(part: Figures, name: str, digits: int = 1) -> tuple[str, str]:
+    return (
+        spread(part["seconds"][name], digits),
+        spread(part["processor"][name], digits),
+    )
+
+
+def _of_retraining(part: Figures) -> str:
+    seconds, accuracy = part["seconds"], part["accuracy"]
+    rows = []
+    for name, what in (
+        ("cached", "the head, on cached activations"),
+        ("pixels", "the whole network, from pixels"),
+    ):
+        percent = [100 * value for value in accuracy[name]]
+        rows.append((what, *_both(part, name), spread(percent, 1)))
+    before = spread([100 * value for value in accuracy["before"][::2]], 1)
+    ratio = np.divide(seconds["pixels"], seconds["cached"])
+    return f"""## A round of retraining
+
+Fashion-MNIST, {part["train"]:,} images to train with and {part["test"]:,} for the test;
+200 labels for each class, the others hidden; a network trained on them for 10 epochs.
+100 edits, each of which names the true class of one image drawn at random. Then one
+round without comparisons: {part["steps"]:,} steps of 128 images, which is one epoch.
+Seeds: {len(seconds["cached"])}, both in turn, one thread. The round includes the
+prediction of all images, for which the second must read them anew; so would any tool
+that keeps no activations.
+
+{
+        table(
+            (
+                "what trains",
+                "wall s",
+                "processor s",
+                f"accuracy on the test images, % (before: {before})",
+            ),
+            rows,
+        )
+    }
+From pixels it takes {spread(list(ratio), 0)} times as long. To read all images through
+the network, which is done once and counted in neither, takes
+{spread(part["processor"]["extract"], 1)} processor seconds. The head alone learns less
+from few labels than the whole network does: who wants its last point trains everything,
+and waits.
+"""
+
+
+def _of_maps(part: Figures) -> str:
+    n, dimensions = part["shape"]
+    rows = []
+    for name, what in _NAMES.items():
+        if name in part["seconds"]:
+            quality = part["quality"][name]
+            rows.append(
+                (
+                    what,
+                    *_both(part, name),
+                    spread([q["trustworthiness"] for q in quality], 4),
+                    spread([q["preservation"] for q in quality], 3),
+                    len(quality),
+                )
+            )
+    return f"""## The first map
+
+{n:,} x {dimensions} latents of the network above. All have two threads where they can
+use them; ours draws on one, so that the same seed gives the same map, and umap-learn on
+two, because no seed is its default. What numba compiles was compiled before, except for
+what PaCMAP compiles. Trustworthiness (15 neighbours) and the share of the 15 nearest
+neighbours that are kept are each measured on 1,500 images, the same for all.
+
+{
+        table(
+            (
+                "map",
+                "wall s",
+                "processor s",
+                "trustworthiness",
+                "neighbours kept",
+                "runs",
+            ),
+            rows,
+        )
+    }
+Fewer passes over the data keep fewer of the very nearest neighbours than umap-learn's
+200 do. Whoever wants them sets `epochs` in `MapSettings`, and waits.
+"""
+
+
+def _of_again(part: Figures) -> str:
+    rows = []
+    for name, what in (("ours", "ours, from the map before"), ("umap", _NAMES["umap"])):
+        quality = part["quality"][name]
+        trust = [q["trustworthiness"] for q in quality]
+        kept = [q["preservation"] for q in quality]
+        moved = part["moved"] if name == "ours" else part["apart"]
+        rows.append(
+            (
+                what,
+                *_both(part, name),
+                spread(trust, 4),
+                spread(kept, 3),
+                spread(moved, 3),
+            )
+        )
+    return f"""## The map after a retraining
+
+The latents after the first round above (on cached activations). Movement is the median
+over the untouched images from the map before the round to the one after it, aligned, in
+units of the radius of the map; for umap-learn both are cold fits. Two cold fits of the
+very same latents are {spread(part["same"], 3)} apart. Runs in turn:
+{len(part["moved"])}.
+
+{
+        table(
+            (
+                "map",
+                "wall s",
+                "processor s",
+                "trustworthiness",
+                "neighbours kept",
+                "movement",
+            ),
+            rows,
+        )
+    }"""
+
+
+def _of_adding(part: Figures) -> str:
+    n, more = part["images"]
+    trust = part["trustworthiness"]
+    return f"""## Adding images
+
+{more:,} images are added to a session of {n:,} (`napari-spaceediting add`). They are
+read, the network predicts them, each goes to where its nearest images lie, and old
+images get them as neighbours. One run.
+
+{
+        table(
+            ("", "wall s", "processor s", "right neighbours on the map"),
+            [
+                ("add them", *_both(part, "add"), f"{trust['placed']:.3f}"),
+                ("draw the map anew", *_both(part, "map"), f"{trust['drawn']:.3f}"),
+            ],
+        )
+    }
+*Right neighbours*: of the 15 images that lie nearest to a new image on the map, the
+share that is among the nearest 1% in the latents.
+"""
+
+
+def _of_processes(part: Figures) -> str:
+    rows = [
+        (
+            what,
+            spread(part["seconds"][f"{name} 1"], 1),
+            spread(part["seconds"][f"{name} 2"], 1),
+        )
+        for name, what in (
+            ("extract inside", "reading 70,000 images, within `extract`"),
+            ("extract", "`extract`, with the start of Python and of the launcher"),
+            ("retrain", "`retrain`, 200 steps, with both and the map"),
+        )
+    ]
+    return f"""## Several processes
+
+`torchrun --nproc-per-node N -m napari_spaceediting extract SESSION`, then `retrain`,
+on the session of the first seed above. One thread for each process; the machine has two
+cores, which others used too. One run; wall seconds.
+
+{table(("", "1 process", "2 processes"), rows)}
+The weights after the round differ by at most {part["weights"]:.1e} of the largest
+weight of their layer; {part["classes"]:,} of 70,000 images are given another class. The
+steps of a head are too small to be worth sharing: several processes pay for reading the
+images, and for rounds that train the last block or everything.
+"""
+
+
+_SECTIONS = {
+    "retrain": _of_retraining,
+    "maps": _of_maps,
+    "again": _of_again,
+    "adding": _of_adding,
+    "processes": _of_processes,
+}
+
+
+def _sizes(figures: Mapping[str, Figures]) -> list[Figures]:
+    found = [part for name, part in figures.items() if name.startswith("size-")]
+    return sorted(found, key=lambda part: part["n"])
+
+
+def _of_sizes(sizes: Sequence[Figures]) -> str:
+    stages = {
+        "open": "open the session",
+        "preview": "the quick first layout",
+        "map": "the map",
+        "place 1,000": "place 1,000 images more",
+        "save": "save the session",
+    }
+    heads = ["images", *stages.values(), "trustworthiness", "peak GB", "without files"]
+    rows = [
+        [
+            f"{part['n']:,}",
+            *(f"{part['processor'][stage][0]:.2f}" for stage in stages),
+            f"{part['trustworthiness']:.3f}",
+            f"{part['peak'] / 1e9:.2f}",
+            f"{part['peak without files'] / 1e9:.2f}",
+        ]
+        for part in sizes
+    ]
+    wall = ", ".join(f"{part['seconds']['map'][0]:,.0f}" for part in sizes)
+    text = f"""## From 1,000 to 1,000,000 images
+
+A session with half-precision latents of 512 dimensions (50 clusters, each spread in 12
+directions, and noise) is opened, mapped and saved in a process of its own. Processor
+seconds of all threads. Peak is the largest resident memory of the process, with torch,
+numba and the mapped pages of files, which the system can take back. The memory that
+images may take (`--memory`) is the default, 4 GB. One run.
+
+{table(heads, rows)}
+The map took {wall} s of wall time.
+
+"""
+    many = [part for part in sizes if part["n"] >= 10_000]
+    if len(many) > 1:
+        logs = np.log([part["n"] for part in many])
+        parts = [
+            (what, f"{_exponent(logs, [p['processor'][stage][0] for p in many]):.2f}")
+            for stage, what in stages.items()
+        ]
+        parts.append(
+            ("peak memory", f"{_exponent(logs, [p['peak'] for p in many]):.2f}")
+        )
+        text += f"""Cost grows with the number of images N as N to the power of, fitted
+from {many[0]["n"]:,} images on (where the map is drawn in 500 epochs; beyond it starts
+from some of the images and takes 20, which makes the power look smaller than it is):
+
+{table(("stage", "exponent"), parts)}
+"""
+    return text
+
+
+def _exponent(logs: np.ndarray, values: Sequence[float]) -> float:
+    return float(np.polyfit(logs, np.log(np.maximum(values, 1e-4)), 1)[0])
+
+
+def _versions() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name in ("pynndescent", "numba", "lightning-fabric", "openTSNE", "pacmap"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"no {name}")
+    return ", ".join(found)

@@ -1,0 +1,242 @@
+"""Images that come to a session later, on the map as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
+from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.errors import SessionError
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.jobs import ExtractPredictions
+from napari_spaceediting.network.spec import Predictions
+from napari_spaceediting.projection.neighbours import extended
+from napari_spaceediting.projection.placing import place
+from napari_spaceediting.session.state import Checkpoint, Map, Network, SessionState
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """What a checkpoint says of new images.
+
+    Parameters
+    ----------
+    predictions : Predictions or None
+        By its network, if it has one.
+    coordinates : (M, 2) float32 array or None
+        Places on its map, if it has one.
+    neighbours : (N + M, k) int32 array or None
+        Of old and new images.
+    """
+
+    predictions: Predictions | None = field(default=None, repr=False)
+    coordinates: NDArray[np.float32] | None = field(default=None, repr=False)
+    neighbours: NDArray[np.int32] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Added:
+    """New images, and what every checkpoint of a session says of them.
+
+    Parameters
+    ----------
+    more : ImageDataset
+        The M new images.
+    n_before : int
+        Images that the session had.
+    placed : tuple of Placed
+        One for each of `checkpoints_of`.
+    """
+
+    more: ImageDataset
+    n_before: int
+    placed: tuple[Placed, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class AddImages:
+    """Read new images and put them on the maps that there are.
+
+    Nothing is trained and no map is fitted anew: the networks see the new images only,
+    and each goes to where its nearest images lie (`place`).
+
+    Parameters
+    ----------
+    path : Path
+        As for `OpenDataset`.
+    dataset : ImageDataset
+        The images that there are.
+    checkpoints : tuple of Checkpoint
+        As from `checkpoints_of`.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    cache_dir : Path or None
+        Where frozen activations are kept; None for the user's cache.
+    """
+
+    path: Path
+    dataset: ImageDataset = field(repr=False)
+    checkpoints: tuple[Checkpoint, ...] = field(repr=False)
+    device: str = "auto"
+    cache_dir: Path | None = None
+
+    name = "Add images"
+
+    def run(self) -> Generator[Progress, None, Added]:
+        """Read, predict and place them.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read, or are there already.
+        TrainingFailed
+            If torch cannot run the network.
+        """
+        more = yield from OpenDataset(self.path, like=self.dataset).run()
+        placed = []
+        for checkpoint in self.checkpoints:
+            placed.append((yield from self._place(checkpoint, more)))
+        return Added(more, len(self.dataset), tuple(placed))
+
+    def _place(
+        self, checkpoint: Checkpoint, more: ImageDataset
+    ) -> Generator[Progress, None, Placed]:
+        network, drawn = checkpoint.network, checkpoint.map
+        if network is None:
+            return Placed()
+        predictions = yield from ExtractPredictions(
+            more, network.spec, network.state, self.device, cache_dir=self.cache_dir
+        ).run()
+        if drawn is None:
+            return Placed(predictions)
+        yield Progress(0, 1, "Placing them on the map")
+        old, new = network.predictions.latents, predictions.latents
+        return Placed(
+            predictions,
+            place(new, old, drawn.coordinates, drawn.method),
+            extended(old, drawn.neighbours, new),
+        )
+
+
+def checkpoints_of(state: SessionState) -> tuple[Checkpoint, ...]:
+    """Return every checkpoint that a session may come back to, each once."""
+    every = [state.checkpoint]
+    for past in state.rounds:
+        every += [past.before, past.after]
+    return tuple({id(checkpoint): checkpoint for checkpoint in every}.values())
+
+
+def with_images(state: SessionState, added: Added) -> SessionState:
+    """Return a session with further images; edits, rounds and answers stay valid.
+
+    Raises
+    ------
+    SessionError
+        If the session is another one by now.
+    """
+    checkpoints = checkpoints_of(state)
+    if len(state.dataset) != added.n_before or len(checkpoints) != len(added.placed):
+        raise SessionError(
+            "The session has changed while the images were read: add them again."
+        )
+    more = added.more
+    now = {
+        id(checkpoint): _checkpoint_with(checkpoint, more, placed)
+        for checkpoint, placed in zip(checkpoints, added.placed, strict=True)
+    }
+
+    def extended_one(checkpoint: Checkpoint) -> Checkpoint:
+        return now[id(checkpoint)]
+
+    return replace(
+        state,
+        dataset=_dataset_with(state.dataset, more, checkpoints),
+        checkpoint=extended_one(state.checkpoint),
+        rounds=tuple(
+            replace(
+                past,
+                before=extended_one(past.before),
+                after=extended_one(past.after),
+            )
+            for past in state.rounds
+        ),
+    )
+
+
+def _checkpoint_with(
+    checkpoint: Checkpoint, more: ImageDataset, placed: Placed
+) -> Checkpoint:
+    class_names = _with_classes(checkpoint.class_names, more)
+    labels = _renamed(more.labels, more.class_names, class_names)
+    network, drawn = checkpoint.network, checkpoint.map
+    if network is not None and placed.predictions is not None:
+        nothing = np.full(len(more), np.nan, np.float32)
+        network = Network(
+            network.spec,
+            network.state,
+            Predictions(
+                _joined(network.predictions.latents, placed.predictions.latents),
+                _joined(
+                    network.predictions.probabilities, placed.predictions.probabilities
+                ),
+            ),
+            np.concatenate([network.margins, nothing]),
+        )
+    if drawn is not None:
+        assert placed.coordinates is not None
+        assert placed.neighbours is not None
+        drawn = Map(
+            np.concatenate([drawn.coordinates, placed.coordinates]),
+            placed.neighbours,
+            drawn.method,
+        )
+    return Checkpoint(
+        class_names=class_names,
+        labels=np.concatenate([checkpoint.labels, labels]),
+        confirmed=np.concatenate([checkpoint.confirmed, np.zeros(len(more), bool)]),
+        network=network,
+        map=drawn,
+    )
+
+
+def _dataset_with(
+    dataset: ImageDataset, more: ImageDataset, checkpoints: Sequence[Checkpoint]
+) -> ImageDataset:
+    class_names = _with_classes(dataset.class_names, more)
+    columns = dict(more.columns)
+    if "truth" in columns:
+        # Truth is counted in classes that mean the same in every round.
+        everywhere = tuple(
+            name
+            for at, name in enumerate(dataset.class_names)
+            if all(c.class_names[at : at + 1] == (name,) for c in checkpoints)
+        )
+        columns["truth"] = _renamed(columns["truth"], more.class_names, everywhere)
+    labels = _renamed(more.labels, more.class_names, class_names)
+    more = replace(more, labels=labels, class_names=class_names, columns=columns)
+    return dataset.joined(more)
+
+
+def _with_classes(class_names: tuple[str, ...], more: ImageDataset) -> tuple[str, ...]:
+    """Return classes with those that new images bring at their end."""
+    brought = np.unique(more.labels[more.is_labelled])
+    return tuple(dict.fromkeys((*class_names, *(more.class_names[i] for i in brought))))
+
+
+def _renamed(
+    labels: NDArray[np.int64], names: tuple[str, ...], others: tuple[str, ...]
+) -> NDArray[np.int64]:
+    """Return labels as indices into other names; what is not among them has none."""
+    index = {name: at for at, name in enumerate(others)}
+    # The last one is what -1, for no class, leads to.
+    lookup = [*(index.get(name, UNLABELLED) for name in names), UNLABELLED]
+    return np.array(lookup, np.int64)[labels]
+
+
+def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([old, new.astype(old.dtype)])
