@@ -27,6 +27,7 @@ SEEDS = {
     "few": 10,
     "objectives": 10,
     "noise": 10,
+    "doubts": 10,
     "noise_deep": 5,
     "careless": 5,
     "pose": 5,

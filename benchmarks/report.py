@@ -324,6 +324,16 @@ def _noise(runs: Run) -> str:
     )
 
 
+def _doubts(runs: Run) -> str:
+    rows = [(name, _mean(runs, name, 0)) for name in runs[0] if name != "seconds"]
+    return (
+        "## Where the wrong labels are\n\nThe same 2,500 images: wrong labels among "
+        f"the first 100 that a sign shows, in percent (n = {len(runs)}). The guidance "
+        "shows those together that are doubted alike, and orders them by the mean.\n\n"
+        + common.table(("order by", "of the first 100"), rows)
+    )
+
+
 def _listed(
     title: str, words: str, reference: str, arms: Iterable[str] = ()
 ) -> Callable[[Run], str]:
@@ -473,11 +483,13 @@ _SECTIONS: dict[str, Callable[[Run], str]] = {
     "none": _none,
     "careless": _careless,
     "noise": _noise,
+    "doubts": _doubts,
     "noise_deep": _listed(
         "Noisy labels, whole network",
         "200 lasso reviews in two rounds, in each of which all of the network trains "
-        "for 12 passes. Accuracy, or images and percent",
+        "for 12 passes",
         "plain control",
+        ("before", "plain control", "control", "automatic", "lasso", "ceiling"),
     ),
     "clean": _listed(
         "Clean labels",

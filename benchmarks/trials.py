@@ -13,17 +13,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.data.steps import finish
-from napari_spaceediting.editing.answers import Answer
+from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.editing.arms import arms_of, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.evidence import AFTER, mean_drift
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
-from napari_spaceediting.editing.guidance import GROUP_SIZE, Proposal, ProposalKind
+from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS, Proposal
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.rounds import propagated
 from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
@@ -449,6 +450,39 @@ def noise(seed: int, folder: Path) -> Figures:
     return figures
 
 
+def doubts(seed: int, folder: Path) -> Figures:
+    """Look for the same wrong labels by other rules."""
+    begun = _noisy_start(seed, folder)
+    given, said = begun.session.dataset.labels, _network(begun.session)
+    near, _ = nearest(said.latents, NEIGHBOURS)
+    votes = np.zeros_like(said.probabilities)
+    np.add.at(votes, (np.arange(len(given))[:, None], given[near]), 1 / NEIGHBOURS)
+    reassuring = {
+        "area under the margin": begun.session.guiding().margins,
+        "network": _own_lead(said.probabilities, given),
+        "neighbours": _own_lead(votes, given),
+    }
+    ranks = [rankdata(values) for values in reassuring.values()]
+    reassuring["mean rank of the three"] = np.mean(ranks, axis=0)
+    orders = {
+        name: np.argsort(values, kind="stable") for name, values in reassuring.items()
+    }
+    orders["and in groups (guidance)"] = _review_orders(begun)["guidance"]
+    wrong = given != begun.truth
+    return {
+        name: 100 * float(wrong[order[:100]].mean()) for name, order in orders.items()
+    }
+
+
+def _own_lead(
+    shares: NDArray[np.float32], given: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return by how much the given class leads the others."""
+    own = np.eye(shares.shape[1], dtype=bool)[given]
+    lead: NDArray[np.float32] = shares[own] - np.where(own, -1, shares).max(axis=1)
+    return lead
+
+
 def noise_deep(seed: int, folder: Path) -> Figures:
     """Do the same with the whole network, twice 12 passes over the images."""
     begun = _noisy_start(seed, folder)
@@ -580,6 +614,7 @@ SCENARIOS: dict[str, Callable[[int, Path], Figures]] = {
     "few": few,
     "objectives": objectives,
     "noise": noise,
+    "doubts": doubts,
     "careless": careless,
     "depth": depth,
     "noise_deep": noise_deep,
