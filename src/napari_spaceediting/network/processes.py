@@ -217,7 +217,10 @@ class _Sum(torch.autograd.Function):
 
 
 def _batch_norm(layer: nn.BatchNorm2d, inputs: Tensor) -> Tensor:
-    """Do what a batch norm does, over the images of all processes."""
+    """Do what a batch norm does, over the images of all processes.
+
+    As `torch.nn.SyncBatchNorm`, which works on graphics cards only.
+    """
     if not layer.training:
         return nn.BatchNorm2d.forward(layer, inputs)
     here = inputs.new_tensor([inputs.numel() / inputs.shape[1]])

@@ -174,6 +174,8 @@ class GuidancePanel(QWidget):
         self.change_button.clicked.connect(self.change_requested)
         self._pictures = _Pictures(palette)
         self._pictures.clicked.connect(self.toggled)
+        self._hint = word_label()
+        self._hint.setText("Click what does not belong: it is left out.")
         self._frame = QFrame()
         self._frame.setObjectName("ProposalCard")
         # A single picture stands beside the reason, several above it.
@@ -185,6 +187,7 @@ class GuidancePanel(QWidget):
         text.setContentsMargins(12, 10, 12, 12)
         text.addWidget(self._title)
         text.addLayout(self._beside)
+        text.addWidget(self._hint)
         text.addWidget(self._action)
         text.addWidget(self.change_button, 0, Qt.AlignmentFlag.AlignLeft)
 
@@ -240,6 +243,7 @@ class GuidancePanel(QWidget):
         )
         style_label(self._empty, palette.muted)
         style_label(self._title, palette.muted)
+        style_label(self._hint, palette.muted)
         style_label(self._reason, palette.text, palette.font_size + 3)
         self._action.setStyleSheet(
             f"padding: 0px; color: {palette.text}; font-weight: 600;"
@@ -273,6 +277,7 @@ class GuidancePanel(QWidget):
             self.change_button.setText(card.question)
             self.change_button.setVisible(bool(card.question))
             self._pictures.show_pictures(card.thumbnails, card.left_out)
+            self._hint.setVisible(bool(self._pictures.numbers))
             self._beside.setDirection(
                 QBoxLayout.Direction.LeftToRight
                 if self._pictures.is_single
@@ -401,7 +406,7 @@ class _Pictures(QWidget):
         self.setToolTip(
             ""
             if self.is_single
-            else f"Click what does not belong, or press 1 to {len(self._thumbnails)}"
+            else f"Leave out by a click, or by the keys 1 to {len(self._thumbnails)}"
         )
         self.setVisible(len(self._thumbnails) > 0)
         self.setSizePolicy(
