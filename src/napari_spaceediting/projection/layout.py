@@ -36,6 +36,9 @@ _WARM_EPOCHS, _WARM_RATE = 100, 0.25
 _MANY = 10_000
 _LANDMARKS, _LANDMARK_EPOCHS = 5_000, 200
 _EPOCHS_MANY, _RATE_MANY = 20, 0.5
+# From a previous map of many: untouched images move a quarter of what two cold fits
+# differ, at a trustworthiness within 0.002 of theirs (docs/results/scale.md).
+_WARM_EPOCHS_MANY, _WARM_RATE_MANY = 10, 0.05
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ class MapJob:
             if self.fixed_weight is not None:
                 movable = np.asarray(self.fixed_weight) == 0
             start = umap_fit.warm_start(graph, previous, neighbours, movable, rng)
-            rate = _WARM_RATE
+            rate = _WARM_RATE_MANY if self._are_many else _WARM_RATE
         elif self._are_many:
             placed = yield from self._from_landmarks(linear, rng)
             start = placed * umap_fit.natural_scale(graph, placed, rng)
@@ -182,7 +185,7 @@ class MapJob:
         if self.settings.epochs is not None:
             return self.settings.epochs
         if self._are_many:
-            return _EPOCHS_MANY
+            return _EPOCHS_MANY if self.previous is None else _WARM_EPOCHS_MANY
         return _COLD_EPOCHS if self.previous is None else _WARM_EPOCHS
 
     def _method(self, linear: NDArray[np.float32]) -> tuple[Method, str]:
