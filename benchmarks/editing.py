@@ -41,7 +41,7 @@ SEEDS = {
     "fashion_ten": 5,
 }
 """Repetitions of each scenario."""
-_QUICK = "quickness"
+_QUICK = "clean"
 
 # Running
 

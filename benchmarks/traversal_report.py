@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import common
-from editing import Interval, interval
+from intervals import Interval, interval
 from judges import PAIRS
 from travels import METHODS, OURS, PATH, PIXELS, PREVIEW, PUBLISHED
 
