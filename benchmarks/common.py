@@ -98,6 +98,13 @@ def publish(
         options.json.write_text(json.dumps(values, indent=1), encoding="utf-8")
 
 
+def keep(path: Path, figures: object) -> None:
+    """Write figures as JSON, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(figures))
+    part.replace(path)
+
+
 def machine() -> str:
     """Return machine and versions as a list in Markdown."""
     packages = ", ".join(

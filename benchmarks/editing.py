@@ -57,8 +57,7 @@ def run_trial(scenario: str, seed: int, work: Path) -> None:
     figures = trials.SCENARIOS[scenario](seed, work)
     figures["seconds"] = time.perf_counter() - begin
     path = _path(work, scenario, seed)
-    path.with_suffix(".part").write_text(json.dumps(figures))
-    os.replace(path.with_suffix(".part"), path)  # noqa: PTH105
+    common.keep(path, figures)
     print(f"{scenario} {seed}: {figures['seconds']:.0f} s", flush=True)
 
 

@@ -165,9 +165,7 @@ def _few(runs: Run) -> str:
         cells = []
         for budget in BUDGETS:
             name = f"{arm} {budget}"
-            gain = paired(runs, name, f"plain control {budget}")
-            gained = "" if arm == "plain control" else f" ({gain})"
-            cells.append(f"{_mean(runs, name)}{gained}")
+            cells.append(_with_gain(runs, name, f"plain control {budget}"))
         rows.append((arm, *cells))
     heads = ("arm", *(f"{budget} actions" for budget in BUDGETS))
     text = (
@@ -263,8 +261,7 @@ def _noise(runs: Run) -> str:
         (
             arm,
             *(
-                f"{_mean(runs, f'{arm} {count}')} "
-                f"({paired(runs, f'{arm} {count}', f'plain control {count}')})"
+                _with_gain(runs, f"{arm} {count}", f"plain control {count}")
                 for count in (half, REVIEWS)
             ),
             paired(runs, f"{arm} {REVIEWS}", f"automatic {REVIEWS}"),
@@ -380,7 +377,7 @@ def _depth(runs: Run) -> str:
     for part in ("head", "last block", "whole network"):
         base = f"{part}: plain control"
         cells = [
-            f"{_mean(runs, f'{part}: {arm}')} ({paired(runs, f'{part}: {arm}', base)})"
+            _with_gain(runs, f"{part}: {arm}", base)
             for arm in ("control", "automatic", "after", "ceiling")
         ]
         rows.append((part, _mean(runs, base), *cells))
@@ -552,6 +549,12 @@ def _no_help(runs: Runs) -> str:
         "## Where editing does not help\n\nComparisons of the above whose interval "
         "does not lie above zero:\n\n" + common.table(("comparison", "points"), rows)
     )
+
+
+def _with_gain(runs: Run, name: str, base: str) -> str:
+    """Return a mean with, in brackets, its difference to another one."""
+    gain = "" if name == base else f" ({paired(runs, name, base)})"
+    return f"{_mean(runs, name)}{gain}"
 
 
 def _mean(runs: Run, name: str, digits: int = 1) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import common
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.fashion_mnist import load_fashion_mnist
 from napari_spaceediting.data.intensity import IntensityScaling
@@ -503,8 +504,7 @@ def main() -> None:
     figures["load"] = load
     figures["took"] = time.perf_counter() - begun
     path = work / f"{part}.json"
-    path.with_suffix(".part").write_text(json.dumps(figures))
-    os.replace(path.with_suffix(".part"), path)  # noqa: PTH105
+    common.keep(path, figures)
     print(f"{part}: {figures['took']:.0f} s", file=sys.stderr, flush=True)
 
 

@@ -15,6 +15,7 @@ from judges import Arena, Images
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.fashion_mnist import CLASSES
 from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.data.steps import finish
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at
@@ -144,13 +145,13 @@ class Trip:
     @cached_property
     def gram(self) -> Array:
         """Gram matrix of the features."""
-        return run_job(_Work(self.table.gram()))
+        return finish(self.table.gram())
 
     @cached_property
     def pixel_gram(self) -> Array:
         """Gram matrix of the standardised pixels."""
         flat = self.pixels.reshape(len(self.pixels), -1)
-        return run_job(_Work(FeatureTable(flat, _CPU).gram()))
+        return finish(FeatureTable(flat, _CPU).gram())
 
     @cached_property
     def members(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -195,15 +196,6 @@ class Trip:
             )
             path[strength] = images.numpy()
         return path
-
-
-class _Work:
-    """A generator of progress as a job."""
-
-    name = "travel"
-
-    def __init__(self, steps: Iterator[object]) -> None:
-        self.run = lambda: steps
 
 
 def _joined(

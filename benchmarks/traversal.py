@@ -81,8 +81,7 @@ def run_seed(seed: int, work: Path, quick: bool) -> None:
 
 
 def _keep(path: Path, figures: object) -> None:
-    path.with_suffix(".part").write_text(json.dumps(figures))
-    os.replace(path.with_suffix(".part"), path)  # noqa: PTH105
+    common.keep(path, figures)
     print(f"{path.stem} is done", flush=True)
 
 

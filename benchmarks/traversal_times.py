@@ -24,7 +24,7 @@ from napari_spaceediting.data.fashion_mnist import CLASSES, load_fashion_mnist
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.data.steps import finish
-from napari_spaceediting.jobs.job import Progress, run_job
+from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
@@ -84,7 +84,7 @@ class _Bench:
         self.table = FeatureTable(found.numpy(), torch.device("cpu"))
         at = np.arange(len(self.rows))
         self.problem = make_problem(
-            run_job(_Work(self.table.gram())),
+            finish(self.table.gram()),
             at[_IN_SETS:],
             np.broadcast_to(at < half, (self.moved, len(at))),
             (at >= half) & (at < _IN_SETS),
@@ -202,15 +202,6 @@ class _Bench:
             options={"maxiter": 2000},
         )
         return lowest[0]
-
-
-class _Work:
-    """A generator of progress as a job."""
-
-    name = "times"
-
-    def __init__(self, steps: object) -> None:
-        self.run = lambda: steps
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, object]:

@@ -26,7 +26,7 @@ from napari_spaceediting.editing.arms import arms_of, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.evidence import AFTER, mean_drift
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
-from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS, Proposal
+from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS, Proposal, leads
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.rounds import propagated
 from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
@@ -461,8 +461,8 @@ def doubts(seed: int, folder: Path) -> Figures:
     np.add.at(votes, (np.arange(len(given))[:, None], given[near]), 1 / NEIGHBOURS)
     reassuring = {
         "area under the margin": begun.session.guiding().margins,
-        "network": _own_lead(said.probabilities, given),
-        "neighbours": _own_lead(votes, given),
+        "network": leads(said.probabilities, given),
+        "neighbours": leads(votes, given),
     }
     ranks = [rankdata(values) for values in reassuring.values()]
     reassuring["mean rank of the three"] = np.mean(ranks, axis=0)
@@ -474,15 +474,6 @@ def doubts(seed: int, folder: Path) -> Figures:
     return {
         name: 100 * float(wrong[order[:100]].mean()) for name, order in orders.items()
     }
-
-
-def _own_lead(
-    shares: NDArray[np.float32], given: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return by how much the given class leads the others."""
-    own = np.eye(shares.shape[1], dtype=bool)[given]
-    lead: NDArray[np.float32] = shares[own] - np.where(own, -1, shares).max(axis=1)
-    return lead
 
 
 def noise_deep(seed: int, folder: Path) -> Figures:

@@ -161,8 +161,8 @@ class Guide:
         )
         reassuring = (
             np.where(np.isnan(self.margins[at]), np.inf, self.margins[at]),
-            _margins(probabilities, given),
-            _margins(votes, given),
+            leads(probabilities, given),
+            leads(votes, given),
         )
         signs = np.stack([1 - _ranks(values) for values in reassuring], axis=1)
         suspected = suspicion(signs, self.answers)
@@ -325,10 +325,7 @@ class Guide:
 
     def _second_looks(self) -> list[Proposal]:
         """Return the user's own answers that all other labels speak against."""
-        asked = np.zeros(len(self.labels), bool)
-        for answer in self.answers:
-            if answer.kind is ProposalKind.SECOND_LOOK:
-                asked[answer.indices] = True
+        asked = self._answered(ProposalKind.SECOND_LOOK)
         looks = second_looks(
             self.predictions.latents,
             self.labels,
@@ -368,11 +365,15 @@ class Guide:
 
     def _open(self, kind: ProposalKind, among: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the images that may be proposed for a reason."""
-        free = among & ~self.settled
+        return np.flatnonzero(among & ~self.settled & ~self._answered(kind))
+
+    def _answered(self, kind: ProposalKind) -> NDArray[np.bool_]:
+        """Return the images that the user has answered a proposal of a kind about."""
+        answered = np.zeros(len(self.labels), bool)
         for answer in self.answers:
             if answer.kind is kind:
-                free[answer.indices] = False
-        return np.flatnonzero(free)
+                answered[answer.indices] = True
+        return answered
 
     def _votes(
         self, at: NDArray[np.int64], trained: NDArray[np.int64]
@@ -468,14 +469,20 @@ def _alike(
     return groups
 
 
-def _margins(
-    shares: NDArray[np.float32], given: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Share of the given class less the largest other one."""
+def leads(shares: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the share of the given class less the largest other one, (n,).
+
+    Parameters
+    ----------
+    shares : (n, C) float32 array
+        Of each class.
+    given : (n,) int64 array
+        The classes that are given.
+    """
     own = np.eye(shares.shape[1], dtype=bool)[given]
     others = np.where(own, -np.inf, shares).max(axis=1)
-    margins: NDArray[np.float32] = shares[own] - others
-    return margins
+    lead: NDArray[np.float32] = shares[own] - others
+    return lead
 
 
 def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:

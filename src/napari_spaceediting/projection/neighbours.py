@@ -135,7 +135,7 @@ def extended(
     for rows in blocks(n, 4 * latents.shape[1]):
         block = np.ascontiguousarray(latents[rows], np.float32)
         at, away = among(fresh, block, k)
-        near, far = _nearer((near, far), (at + rows.start, away))
+        near, far = nearer((near, far), (at + rows.start, away))
         theirs = np.stack(
             [
                 np.linalg.norm(
@@ -147,7 +147,7 @@ def extended(
             axis=1,
         )
         at, away = among(block, fresh, k)
-        found[rows], _ = _nearer((neighbours[rows], theirs), (at + n, away))
+        found[rows], _ = nearer((neighbours[rows], theirs), (at + n, away))
     found[n:] = near
     return found
 
@@ -163,11 +163,22 @@ def _padded(
     )
 
 
-def _nearer(
+def nearer(
     first: tuple[NDArray[np.int32], NDArray[np.float32]],
     second: tuple[NDArray[np.int32], NDArray[np.float32]],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Merge two lists of neighbours and keep as many as the first one has."""
+    """Merge two lists of neighbours and keep as many as the first one has.
+
+    Parameters
+    ----------
+    first, second : pairs of (n, k) and (n, m) arrays
+        Indices and distances; what is not there has an infinite distance.
+
+    Returns
+    -------
+    indices, distances : (n, k) arrays
+        Nearest first; of equally near ones those of the first list come before.
+    """
     indices = np.hstack([first[0], second[0]])
     distances = np.hstack([first[1], second[1]])
     order = distances.argsort(axis=1, kind="stable")[:, : first[0].shape[1]]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.memory import blocks
-from napari_spaceediting.projection.neighbours import among
+from napari_spaceediting.projection.neighbours import among, nearer
 from napari_spaceediting.projection.settings import Method
 
 _NEAREST = 5
@@ -57,15 +57,11 @@ def _nearest(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Find the nearest images that are on the map, which is read in blocks."""
     k = min(_NEAREST, len(latents))
-    indices = np.empty((len(more), 0), np.int32)
-    distances = np.empty((len(more), 0), np.float32)
+    indices = np.full((len(more), k), -1, np.int32)
+    distances = np.full((len(more), k), np.inf, np.float32)
     for rows in blocks(len(latents), 4 * latents.shape[1]):
         at, away = among(more, latents[rows], k)
-        indices = np.hstack([indices, at + np.int32(rows.start)])
-        distances = np.hstack([distances, away])
-        order = distances.argsort(axis=1, kind="stable")[:, :k]
-        indices = np.take_along_axis(indices, order, axis=1)
-        distances = np.take_along_axis(distances, order, axis=1)
+        indices, distances = nearer((indices, distances), (at + rows.start, away))
     return indices, distances
 
 

@@ -63,6 +63,7 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
     witness = np.empty((n_images, n_steps))
     n_nearest = min(_NEAREST, len(np.unique(sets.target)))
     nearest = np.empty((n_images, n_steps, n_nearest), np.int64)
+    of_target = np.isin(rows, sets.target)
     n_around = min(_NEAREST, len(rows))
     around = np.empty((n_images, n_steps, n_around), np.int64)
     closeness = np.empty((n_images, n_steps, n_around))
@@ -99,17 +100,19 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
     for number, batch in enumerate(batches, start=1):
         problem = _problem(gram, rows, sets, batch, job)
         path = list(_path(problem, job))
+        mixed = preview_images(np.concatenate(path[1:]), dataset, rows)
+        images[batch, 1:] = mixed.reshape(len(budgets), -1, *mixed.shape[1:]).swapaxes(
+            0, 1
+        )
         for step, coefficients in enumerate(path):
             witness[batch, step], distances = _look_around(problem, coefficients)
-            near = _nearest(distances, n_nearest, np.isin(rows, sets.target))
+            near = _nearest(distances, n_nearest, of_target)
             nearest[batch, step] = rows[near]
             near = _nearest(distances, n_around)
             around[batch, step] = rows[near]
             closeness[batch, step] = _closeness(
                 np.take_along_axis(distances, near, axis=1)
             )
-            if step > 0:
-                images[batch, step] = preview_images(coefficients, dataset, rows)
         judge(batch)
         paths.append(path)
         preview = whole.part(batch).as_preview()
