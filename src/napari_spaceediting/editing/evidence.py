@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.network.spec import Predictions
+
 BEFORE, AFTER, CONTROL = "before", "after", "control"
 RELABEL, AUTOMATIC, PLACEBO, CEILING = "relabel", "automatic", "placebo", "ceiling"
 
@@ -240,6 +243,39 @@ def compare(right: NDArray[np.bool_], reference: NDArray[np.bool_]) -> Differenc
     return Difference(
         (fixed - broken) / n, max(centre - half, -1.0), min(centre + half, 1.0)
     )
+
+
+def measured_images(
+    split: NDArray[np.int8], labels: NDArray[np.int64]
+) -> tuple[Split, NDArray[np.int64]]:
+    """Choose the images that measure: test, or validation where none is labelled.
+
+    Parameters
+    ----------
+    split : (N,) int8 array
+        Values of `Split`.
+    labels : (N,) int64 array
+        Class of every image, -1 for none.
+
+    Returns
+    -------
+    part : Split
+        Which images they are.
+    held_out : (n,) int64 array
+        The labelled ones of them; may be empty.
+    """
+    has_test = ((split == Split.TEST) & (labels >= 0)).any()
+    part = Split.TEST if has_test else Split.VALIDATION
+    return part, np.flatnonzero((split == part) & (labels >= 0))
+
+
+def predicted_classes(predictions: Predictions) -> NDArray[np.int64]:
+    """Return the (N,) most probable classes, -1 where no class is known yet."""
+    probabilities = predictions.probabilities
+    if probabilities.shape[1] == 0:
+        return np.full(len(probabilities), -1, np.int64)
+    classes: NDArray[np.int64] = probabilities.argmax(axis=1)
+    return classes
 
 
 def mean_drift(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:

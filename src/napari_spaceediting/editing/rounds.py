@@ -8,7 +8,6 @@ from collections.abc import Generator
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.editing.arms import Arm, arms_of, needs_expected
 from napari_spaceediting.editing.evidence import (
     AFTER,
@@ -21,6 +20,8 @@ from napari_spaceediting.editing.evidence import (
     Evidence,
     gather_evidence,
     mean_drift,
+    measured_images,
+    predicted_classes,
 )
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
 from napari_spaceediting.editing.propagation import Propagate, Propagation
@@ -86,16 +87,19 @@ def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
 
     classifier = yield from train(taken, first)
     after = yield from _predict(job, classifier)
-    predicted = {BEFORE: _classes(job.predictions), AFTER: _classes(after)}
+    predicted = {
+        BEFORE: predicted_classes(job.predictions),
+        AFTER: predicted_classes(after),
+    }
     for arm in others:
         other = yield from train(arm, first)
-        predicted[arm.name] = _classes((yield from _predict(job, other)))
+        predicted[arm.name] = predicted_classes((yield from _predict(job, other)))
     again: list[dict[str, NDArray[np.int64]]] = []
     for seed in more:
         again.append({})
         for arm in arms_of(job, expected, propagation, seed):
             other = yield from train(arm, seed)
-            again[-1][arm.name] = _classes((yield from _predict(job, other)))
+            again[-1][arm.name] = predicted_classes((yield from _predict(job, other)))
     return RetrainResult(
         spec=classifier.spec,
         state=state_of(classifier),
@@ -140,20 +144,6 @@ def _predict(
     )
 
 
-def _classes(predictions: Predictions) -> NDArray[np.int64]:
-    probabilities = predictions.probabilities
-    if probabilities.shape[1] == 0:
-        return np.full(len(probabilities), -1, np.int64)
-    classes: NDArray[np.int64] = probabilities.argmax(axis=1)
-    return classes
-
-
-def measured_split(dataset: ImageDataset, labels: NDArray[np.int64]) -> Split:
-    """Choose the images that measure: test, or validation where none is labelled."""
-    has_test = ((dataset.split == Split.TEST) & (labels >= 0)).any()
-    return Split.TEST if has_test else Split.VALIDATION
-
-
 def _evidence(
     job: Retrain,
     predicted: dict[str, NDArray[np.int64]],
@@ -161,8 +151,7 @@ def _evidence(
     after: Predictions,
 ) -> Evidence:
     dataset, tags = job.dataset, job.anchors.tags
-    part = measured_split(dataset, job.labels)
-    held_out = np.flatnonzero((dataset.split == part) & (job.labels >= 0))
+    part, held_out = measured_images(dataset.split, job.labels)
     untouched = ~job.anchors.mask(len(dataset))
     tagged = tags >= 0
     return gather_evidence(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,10 +13,12 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_spaceediting.editing.edits import EditState, fold
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.views.palette import Palette
 from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.state import Checkpoint
 from napari_spaceediting.traversal.job import Traverse
 
 if TYPE_CHECKING:
@@ -25,6 +29,41 @@ R = TypeVar("R")
 NOTHING = np.empty(0, np.int64)
 BUSY = "Wait until the running work is done, or cancel it."
 TO_DECIDE = "Accept or roll back the last round first (Evidence)."
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """An earlier network and map that the user looks back at.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        It has a network and a map.
+    title : str
+        Such as "The map before round 3".
+    compared : Checkpoint
+        What it is compared with.
+    """
+
+    checkpoint: Checkpoint
+    title: str
+    compared: Checkpoint
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be edited on it."""
+        return (
+            f"{self.title} is only to look at: go back to the present one first "
+            "(key V)."
+        )
+
+    @cached_property
+    def edits(self) -> EditState:
+        """Of none: all images lie where the map has them."""
+        checkpoint, drawn = self.checkpoint, self.checkpoint.map
+        assert drawn is not None
+        labels, names = checkpoint.labels, checkpoint.class_names
+        return fold((), labels, drawn.coordinates, names)
 
 
 class Desk(QObject):
@@ -38,6 +77,8 @@ class Desk(QObject):
         Another session is open, or it was replaced.
     edits_changed, shown_changed, rounds_changed
         As the session's own, of whichever session is open.
+    past_changed
+        The user looks back at what was, or at the present again.
     selection_changed(object)
         Who selected: the view that asked, or None.
     thumbnails_changed
@@ -55,6 +96,7 @@ class Desk(QObject):
     edits_changed = Signal()
     shown_changed = Signal()
     rounds_changed = Signal()
+    past_changed = Signal()
     selection_changed = Signal(object)
     thumbnails_changed = Signal()
     theme_changed = Signal(object)
@@ -70,12 +112,30 @@ class Desk(QObject):
         self.path: Path | None = None
         self.selected = NOTHING
         self.thumbnails: NDArray[np.uint8] | None = None
+        self._past: Past | None = None
         self._is_shut = False
 
     @property
     def palette(self) -> Palette:
         """Colours of napari's theme."""
         return Palette.from_theme_id(self.viewer.theme)
+
+    @property
+    def past(self) -> Past | None:
+        """What the user looks back at; None for the present."""
+        return self._past
+
+    @property
+    def shown(self) -> Checkpoint:
+        """What the map and the gallery show."""
+        assert self.session is not None
+        return self._past.checkpoint if self._past else self.session.shown
+
+    @property
+    def edits(self) -> EditState:
+        """What the edits add up to on what is shown; in the past, none are open."""
+        assert self.session is not None
+        return self._past.edits if self._past else self.session.edits
 
     @property
     def has_map(self) -> bool:
@@ -92,6 +152,8 @@ class Desk(QObject):
         """Why nothing can be edited now; "" where it can."""
         if self.training.running not in ("", Traverse.name):
             return BUSY
+        if self._past is not None:
+            return self._past.refusal
         awaits = self.session is not None and self.session.state.proposal is not None
         return TO_DECIDE if awaits else ""
 
@@ -99,9 +161,9 @@ class Desk(QObject):
         """Work on a session from now on."""
         self.training.cancel()
         self.session, self.path = session, path
-        self.selected, self.thumbnails = NOTHING, None
+        self.selected, self.thumbnails, self._past = NOTHING, None, None
         session.edits_changed.connect(self.edits_changed.emit)
-        session.shown_changed.connect(self.shown_changed.emit)
+        session.shown_changed.connect(self._on_shown)
         session.rounds_changed.connect(self.rounds_changed.emit)
         self.session_changed.emit()
         self.thumbnails_changed.emit()
@@ -111,6 +173,15 @@ class Desk(QObject):
         """Select images, everywhere."""
         self.selected = np.asarray(indices, np.int64)
         self.selection_changed.emit(source)
+
+    def look_at(self, past: Past | None) -> None:
+        """Show what was, or the present again for None; nothing is changed by it."""
+        self._past = past
+        self.past_changed.emit()
+
+    def _on_shown(self) -> None:
+        self._past = None
+        self.shown_changed.emit()
 
     def in_thread(
         self,

@@ -16,7 +16,7 @@ from napari_spaceediting.plugin.views.palette import (
     continuous_colours,
     label_colours,
 )
-from napari_spaceediting.session.state import Checkpoint, Round
+from napari_spaceediting.session.state import Checkpoint
 
 LABEL, PREDICTION, CONFIDENCE = "label", "prediction", "confidence"
 LOW_SUPPORT = 0.3
@@ -121,19 +121,19 @@ def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Ma
     )
 
 
-def trails(past: Round) -> Arrows:
-    """Return the ways of the images that moved most in a round."""
-    before, after = past.before.map, past.after.map
-    if before is None or after is None:
+def trails(before: Checkpoint, after: Checkpoint) -> Arrows:
+    """Return the ways of the images that lie farthest apart on two maps.
+
+    The longest come first; ways that are short on the map are left out.
+    """
+    if before.map is None or after.map is None:
         return Arrows()
-    ways = np.linalg.norm(after.coordinates - before.coordinates, axis=1)
+    start, end = before.map.coordinates, after.map.coordinates
+    ways = np.linalg.norm(end - start, axis=1)
     most = np.argsort(-ways)[:_MOST_TRAILS]
-    most = most[ways[most] > 0.05 * np.ptp(after.coordinates, axis=0).max()]
-    return Arrows(
-        before.coordinates[most],
-        after.coordinates[most],
-        label_colours(past.after.labels[most], len(past.after.class_names)),
-    )
+    most = most[ways[most] > 0.05 * np.ptp(end, axis=0).max()]
+    colours = label_colours(after.labels[most], len(after.class_names))
+    return Arrows(start[most], end[most], colours)
 
 
 def class_places(

@@ -38,6 +38,7 @@ KEYS = (
     Key("R", "relabel_selected", "Relabel the selected images, whatever their place"),
     Key("T", "toggle_thumbnails", "Pictures on the map on or off"),
     Key("F", "zoom_to_selection", "Zoom to the selection, or to the whole map"),
+    Key("V", "flip_maps", "Flip between the maps before and after a round"),
     Key("W", "show_traversal", "Show what would change in the selected images"),
     Key("Y", "answer_yes", "Guidance: yes, do what is proposed"),
     Key("N", "answer_no", "Guidance: no, it is right as it is"),

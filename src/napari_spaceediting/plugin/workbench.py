@@ -85,6 +85,7 @@ class Workbench:
             "relabel_selected": self.map.relabel_selected,
             "toggle_thumbnails": self.map.toggle_thumbnails,
             "zoom_to_selection": self.map.zoom_to_selection,
+            "flip_maps": self.rounds.flip,
             "show_traversal": self.show_traversal,
             "answer_yes": lambda: self.review.answer("yes"),
             "answer_no": lambda: self.review.answer("no"),

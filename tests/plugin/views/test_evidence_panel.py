@@ -263,8 +263,9 @@ def test_rounds_are_listed_and_chosen_by_hand(panel):
     assert texts == [
         "Round 1 · 80.0% · accepted",
         "Round 2",
-        "Round 3 · 85.0% · -2.1 points · to decide",
+        "Round 3 · 85.0% · -2.1 · to decide",
     ]
+    panel.set_current_round(2)
     assert combo.currentIndex() == 2
     assert told == []
     QTest.keyClick(combo, Qt.Key.Key_Up)

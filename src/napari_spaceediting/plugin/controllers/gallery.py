@@ -63,7 +63,12 @@ class GalleryController:
         gallery.context_requested.connect(self._on_context)
         desk.selection_changed.connect(self._on_selection)
         desk.thumbnails_changed.connect(self._on_pictures)
-        for signal in (desk.session_changed, desk.edits_changed, desk.shown_changed):
+        for signal in (
+            desk.session_changed,
+            desk.edits_changed,
+            desk.shown_changed,
+            desk.past_changed,
+        ):
             signal.connect(self.refresh)
 
     def show(self, indices: NDArray[np.int64], source: str = CHOSEN) -> None:
@@ -81,7 +86,7 @@ class GalleryController:
         if session is None or not self._desk.has_map:
             self._gallery.show_items(NOTHING)
             return
-        shown, edits = session.shown, session.edits
+        shown, edits = self._desk.shown, self._desk.edits
         items = self._sorted(self._items(source))
         colours = display.colour_by(
             display.LABEL, session.dataset, shown, edits
@@ -116,7 +121,7 @@ class GalleryController:
     def _nearest(self) -> NDArray[np.int64]:
         session, chosen = self._desk.session, self._desk.selected
         assert session is not None
-        drawn = session.shown.map
+        drawn = self._desk.shown.map
         if drawn is None or not len(chosen) or not drawn.neighbours.shape[1]:
             return NOTHING
         around = drawn.neighbours[chosen].T.ravel()
@@ -127,10 +132,10 @@ class GalleryController:
     def _sorted(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         session = self._desk.session
         assert session is not None
-        network = session.shown.network
+        network = self._desk.shown.network
         by = self._gallery.sort
         if by == "label":
-            return items[np.argsort(session.edits.labels[items], kind="stable")]
+            return items[np.argsort(self._desk.edits.labels[items], kind="stable")]
         if network is None or not network.predictions.probabilities.shape[1]:
             return items
         guesses = network.predictions.probabilities[items]

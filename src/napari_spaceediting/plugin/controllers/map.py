@@ -121,7 +121,8 @@ class MapController:
         desk.shown_changed.connect(self.refresh)
         desk.edits_changed.connect(self.refresh)
         desk.edits_changed.connect(self._check_put_off)
-        for signal in (desk.session_changed, desk.shown_changed):
+        desk.past_changed.connect(self.refresh)
+        for signal in (desk.session_changed, desk.shown_changed, desk.past_changed):
             signal.connect(self.put_back)
         desk.thumbnails_changed.connect(self._on_pictures)
         desk.selection_changed.connect(self._on_selection)
@@ -151,8 +152,10 @@ class MapController:
             return
         view = self._make_view(self._canvas)
         view.is_open = True
-        edits, shown, drawn = session.edits, session.shown, session.shown.map
+        edits, shown, past = self._desk.edits, self._desk.shown, self._desk.past
+        drawn = shown.map
         assert drawn is not None
+        view.look_back(past.title if past else "", past.refusal if past else "")
         colouring = display.colour_by(self.colour_key, session.dataset, shown, edits)
         self._colouring = colouring
         hidden = np.isin(colouring.groups, list(self._hidden_groups))
@@ -161,11 +164,17 @@ class MapController:
         )
         arrows, marks = display.edit_marks(edits, drawn.coordinates)
         view.show_edits(arrows, marks)
-        proposal = session.state.proposal
-        view.show_trails(display.trails(proposal) if proposal else Arrows())
+        view.show_trails(self._trails(session))
         view.show_names(display.class_places(colouring, edits.positions, ~hidden))
         self._show_legend(colouring)
         self._mark_selection()
+
+    def _trails(self, session: Session) -> Arrows:
+        """Return the ways from where images were to where the map has them."""
+        past, proposal = self._desk.past, session.state.proposal
+        if past is not None:
+            return display.trails(past.compared, past.checkpoint)
+        return display.trails(proposal.before, proposal.after) if proposal else Arrows()
 
     def colour_by(self, key: str) -> None:
         """Colour images by their class, their prediction or a column."""
@@ -218,7 +227,7 @@ class MapController:
         session, chosen = self._desk.session, self._desk.selected
         if session is None or not self._desk.has_map:
             return
-        edits, network = session.edits, session.shown.network
+        edits, network = self._desk.edits, self._desk.shown.network
         assert network is not None
         everything = np.arange(len(session.dataset))
         guesses = network.predictions.probabilities
@@ -245,9 +254,7 @@ class MapController:
         self._desk.select(rows)
 
     def _with_neighbours(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-        session = self._desk.session
-        assert session is not None
-        drawn = session.shown.map
+        drawn = self._desk.shown.map
         assert drawn is not None
         near = drawn.neighbours[chosen, :_NEIGHBOURS].ravel()
         return np.union1d(chosen, near).astype(np.int64)
@@ -445,7 +452,7 @@ class MapController:
             return
         assert self._colouring is not None
         lines = display.describe_image(
-            index, session.dataset, session.shown, session.edits
+            index, session.dataset, self._desk.shown, self._desk.edits
         )
         self.card.show_image(
             thumbnails[index],
@@ -569,7 +576,7 @@ class MapController:
 
     def _positions(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
         assert self._desk.session is not None
-        return self._desk.session.edits.positions[at]
+        return self._desk.edits.positions[at]
 
     def _movable(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
         session = self._desk.session

@@ -30,7 +30,9 @@ from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.views.palette import readable
 
 _MOST_MARKS = 2000
-_QUICK = {"dragged", "drag_text", "outline", "hovered", "hovered_link", "route"}
+_QUICK = {
+    "dragged", "drag_text", "outline", "hovered", "hovered_link", "route", "gliding",
+}  # fmt: skip
 """Parts of the scene that follow the pointer, or that play."""
 _MOST_ROUTES = 60
 _HALO = 2.5
@@ -139,6 +141,10 @@ class Scene:
         Radius of marked points in pixels.
     names : sequence of (str, (2,) array, (4,) array)
         Class names, where they stand, and their colour.
+    gliding : Marks
+        Images on their way from one map to the next; little else is painted meanwhile.
+    past : str
+        Which earlier map is shown, "" for the present one; edits do not belong on it.
     """
 
     selected: Marks = field(default_factory=Marks)
@@ -158,6 +164,24 @@ class Scene:
     side: int = 0
     dot: float = 4.0
     names: Sequence[tuple[str, NDArray[np.floating], NDArray[np.float32]]] = ()
+    gliding: Marks = field(default_factory=Marks)
+    past: str = ""
+
+    def painted(self) -> Scene:
+        """Return what there is to paint: edits do not belong on an earlier map."""
+        if not self.past:
+            return self
+        nothing = Arrows()
+        return replace(
+            self,
+            edited=nothing,
+            pinned=Marks(),
+            proposal=nothing,
+            followers=Marks(),
+            links=nothing,
+            hovered_link=nothing,
+            route=Routes(),
+        )
 
 
 class MapOverlay(QWidget):
@@ -210,7 +234,13 @@ class MapOverlay(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint what stays, and what follows the pointer over it."""
-        scene = self.scene
+        scene = self.scene.painted()
+        if len(scene.gliding.places):
+            painter = _smooth(QPainter(self))
+            self._gliding(painter, scene.gliding)
+            self._notice(painter, scene.past)
+            painter.end()
+            return
         if (
             self._still is None
             or self._still.devicePixelRatio() != self.devicePixelRatioF()
@@ -226,11 +256,12 @@ class MapOverlay(QWidget):
             self._hover_ring(painter, scene.hovered)
         if scene.drag_text and len(scene.dragged.ends):
             self._drag_text(painter)
+        self._notice(painter, scene.past)
         painter.end()
 
     def _paint_still(self) -> QPixmap:
         """Paint what does not follow the pointer, from the bottom up."""
-        scene, ratio = self.scene, self.devicePixelRatioF()
+        scene, ratio = self.scene.painted(), self.devicePixelRatioF()
         still = QPixmap(self.size() * ratio)
         still.setDevicePixelRatio(ratio)
         still.fill(Qt.GlobalColor.transparent)
@@ -249,6 +280,16 @@ class MapOverlay(QWidget):
 
     def _points(self, places: NDArray[np.floating]) -> list[QPointF]:
         return [QPointF(x, y) for x, y in self._viewport.to_canvas(places).tolist()]
+
+    def _gliding(self, painter: QPainter, marks: Marks) -> None:
+        """Paint dots, all of one colour at a time: they are painted many times over."""
+        colours, groups = np.unique(marks.colours, axis=0, return_inverse=True)
+        for group, colour in enumerate(colours):
+            pen = QPen(_shade(colour), 2 * self.scene.dot)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            places = marks.places[groups.ravel() == group]
+            painter.drawPoints(QPolygonF(self._points(places)))
 
     def _rings(self, painter: QPainter, marks: Marks, radius: float) -> None:
         """Paint discs with a ring around each."""
@@ -379,18 +420,27 @@ class MapOverlay(QWidget):
         painter.drawEllipse(middle, 8, 8)
 
     def _drag_text(self, painter: QPainter) -> None:
-        """Paint what the place says in a plate beside what is dragged."""
+        """Paint what the place says beside what is dragged."""
         ends = self._viewport.to_canvas(self.scene.dragged.ends)
+        middle, top = float(ends[:, 0].mean()), float(ends[:, 1].min())
+        self._plate(painter, self.scene.drag_text, middle, top - 16)
+
+    def _notice(self, painter: QPainter, text: str) -> None:
+        """Paint what the map is at its upper edge."""
+        if text:
+            self._plate(painter, text, self.width() / 2, 0)
+
+    def _plate(
+        self, painter: QPainter, text: str, middle: float, bottom: float
+    ) -> None:
+        """Paint writing in a plate that stands above a place, within the canvas."""
         font = QFont(self.font())
         font.setBold(True)
         metrics = QFontMetricsF(font)
-        text = self.scene.drag_text
         width = metrics.horizontalAdvance(text) + 20
         height = metrics.height() + 10
-        x = float(np.clip(ends[:, 0].mean() - width / 2, 4, self.width() - width - 4))
-        y = float(
-            np.clip(ends[:, 1].min() - height - 16, 4, self.height() - height - 4)
-        )
+        x = float(np.clip(middle - width / 2, 4, self.width() - width - 4))
+        y = float(np.clip(bottom - height, 4, self.height() - height - 4))
         plate = QRectF(x, y, width, height)
         paper = QColor(self.paper)
         paper.setAlphaF(0.88)
@@ -399,6 +449,7 @@ class MapOverlay(QWidget):
         painter.drawRoundedRect(plate, 6, 6)
         painter.setFont(font)
         painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def _arrow_head(points: list[QPointF], length: float) -> QPolygonF:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 from superqt.utils import qthrottled
 
 from napari_spaceediting.plugin.map.gestures import Gestures, Tool
+from napari_spaceediting.plugin.map.glide import Glide
 from napari_spaceediting.plugin.map.outline import inside, simplify
 from napari_spaceediting.plugin.map.overlay import (
     Arrows,
@@ -40,6 +41,8 @@ _MARGIN = 1.12
 _MOST = 0.5
 """Share of images that lie elsewhere on another map."""
 _NOTHING = np.empty(0, np.int64)
+_FAINT = 0.15
+"""Opacity of the layer while images glide to their places."""
 _SETTLED_MS = 40
 """Milliseconds after the last change at which thumbnails are placed anew."""
 
@@ -143,6 +146,11 @@ class MapView(QObject):
         self._refresh.setSingleShot(True)
         self._refresh.setInterval(_SETTLED_MS)
         self._refresh.timeout.connect(self._place_thumbnails)
+        self.glide = Glide(self)
+        self.glide.moved.connect(lambda marks: self.overlay.change(gliding=marks))
+        self.glide.ended.connect(self._on_arrived)
+        self._opacity = 1.0
+        self._refusal = ""
         self._put_back = QTimer(self)
         self._put_back.setSingleShot(True)
         self._put_back.timeout.connect(self._restore)
@@ -176,7 +184,11 @@ class MapView(QObject):
         self._make_layer()
 
     def show_cloud(self, cloud: Cloud) -> None:
-        """Show images; the view stays unless most of them lie elsewhere now."""
+        """Show images; the view stays unless most of them lie elsewhere now.
+
+        Then they are seen to glide to their new places.
+        """
+        self.glide.stop()
         old = self.cloud
         others = old is None or len(old.places) != len(cloud.places)
         fresh = others or self._layer is None
@@ -200,11 +212,22 @@ class MapView(QObject):
         if moved.mean() > _MOST:
             self._fit_points(cloud)
             self.zoom_to_fit()
+            if old is not None and not fresh and self.is_open:
+                self._glide_from(old.places)
         self._mark_followers()
         self._place_thumbnails()
 
+    def look_back(self, past: str, refusal: str) -> None:
+        """Say which earlier map is shown, and why nothing can be moved there.
+
+        Both are "" for the present one.
+        """
+        self._refusal = refusal
+        self.overlay.change(past=past)
+
     def show_nothing(self) -> None:
         """Show no images, until there are others."""
+        self.glide.stop()
         self.cloud, self._tree = None, None
         self._pickable = self.selected = self._dragged = _NOTHING
         self._followers = Followers()
@@ -288,6 +311,7 @@ class MapView(QObject):
     def remove(self) -> None:
         """Let go of the viewer."""
         self.cloud = None
+        self.glide.stop()
         self._gestures.stop()
         self._camera_events.disconnect(self._on_camera)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
@@ -332,6 +356,8 @@ class MapView(QObject):
         assert self.cloud is not None
         if not self.is_selected(index):
             self._choose(np.array([index], np.int64))
+        if self._refusal:
+            return False
         movable = self.selected[~self.cloud.held_out[self.selected]]
         self._dragged = movable
         self._leave_hovered()
@@ -343,12 +369,10 @@ class MapView(QObject):
 
     def refuse_drag(self) -> None:
         """Say why what is selected cannot be dragged."""
-        self.refused.emit(
-            "This image is held out to measure accuracy, so it cannot be moved."
-            if len(self.selected) == 1
-            else "These images are held out to measure accuracy, so they cannot be "
-            "moved."
-        )
+        one = len(self.selected) == 1
+        them, it = ("This image is", "it") if one else ("These images are", "they")
+        held_out = f"{them} held out to measure accuracy, so {it} cannot be moved."
+        self.refused.emit(self._refusal or held_out)
 
     def drag(self, offset: NDArray[np.float64]) -> None:
         """Show what is dragged at its new place."""
@@ -407,6 +431,22 @@ class MapView(QObject):
             self.overlay.change(hovered=place, hovered_link=link)
 
     # Within
+
+    def _glide_from(self, places: NDArray[np.float32]) -> None:
+        """Let images be seen to move from where they were to where they are."""
+        cloud, layer = self.cloud, self._layer
+        assert cloud is not None
+        assert layer is not None
+        seen = ~cloud.hidden
+        if self._overlay_shown() and self.glide.start(
+            places[seen], cloud.places[seen], cloud.colours[seen]
+        ):
+            self._opacity, layer.opacity = layer.opacity, _FAINT
+
+    def _on_arrived(self) -> None:
+        self.overlay.change(gliding=Marks())
+        if self._layer is not None:
+            self._layer.opacity = self._opacity
 
     def _choose(self, indices: NDArray[np.int64]) -> None:
         self.select(np.asarray(indices, np.int64))

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QFontMetrics, QHelpEvent, QPainter, QPaintEvent
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import (
+    QFontMetrics,
+    QHelpEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_spaceediting.plugin.views.painting import (
@@ -113,6 +119,11 @@ class _RowChart(QWidget):
 class IntervalChart(_RowChart):
     """Estimates as dots with their intervals as whiskers, on one axis.
 
+    Signals
+    -------
+    row_clicked(int)
+        A row was clicked.
+
     Parameters
     ----------
     palette : Palette
@@ -122,6 +133,8 @@ class IntervalChart(_RowChart):
     parent : QWidget, optional
         Qt parent.
     """
+
+    row_clicked = Signal(int)
 
     def __init__(
         self, palette: Palette, zero: bool = False, parent: QWidget | None = None
@@ -190,6 +203,13 @@ class IntervalChart(_RowChart):
                 Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
                 written[number],
             )
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        """Tell which row was clicked."""
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            row = self._row_at(event.position().y())
+            if 0 <= row < len(self._rows):
+                self.row_clicked.emit(row)
 
     def _range(self, ems: float) -> tuple[float, float, float]:
         """Return the ends of the axis and the step between its ticks."""

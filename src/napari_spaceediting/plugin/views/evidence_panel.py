@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,6 +42,8 @@ from napari_spaceediting.plugin.views.charts import (
 from napari_spaceediting.plugin.views.confusion import ConfusionMatrix
 from napari_spaceediting.plugin.views.palette import Palette
 
+HISTORY = "From round to round"
+OWN_CONTROL = "vs control"
 FIXED, BROKEN, NOT_FOLLOWED = "fixed", "broken", "not_followed"
 EMPTY_TEXT = (
     "No round yet. Move or pin images on the map, then press Retrain: "
@@ -116,10 +118,40 @@ class RoundRow:
         if self.accuracy_after is not None:
             parts.append(f"{self.accuracy_after:.1%}")
         if self.gain is not None:
-            parts.append(f"{self.gain * 100:+.1f} points")
+            parts.append(f"{self.gain * 100:+.1f}")
         if self.state:
             parts.append(self.state)
         return " · ".join(parts)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two stages are told that have no round in common.
+
+    Parameters
+    ----------
+    earlier, later : str
+        Their names.
+    verdict : str
+        What lies between them, in words.
+    """
+
+    earlier: str
+    later: str
+    verdict: str
+
+    @property
+    def arms(self) -> dict[str, tuple[str, str]]:
+        """Title and meaning of the two, as of what a round compares."""
+        return {
+            BEFORE: (self.earlier, f"The network of: {self.earlier}"),
+            AFTER: (self.later, f"The network of: {self.later}"),
+        }
+
+    @property
+    def differences(self) -> dict[str, tuple[str, str]]:
+        """Title of the difference between the two, and how it is told in full."""
+        return {BEFORE: ("between them", f"than {self.earlier}")}
 
 
 class EvidencePanel(QWidget):
@@ -137,6 +169,12 @@ class EvidencePanel(QWidget):
     roll_back_requested = Signal()
     round_selected = Signal(int)
     """Row of the round that the user chose."""
+    other_selected = Signal(int)
+    """Row of what to compare it with; -1 for its own control."""
+    side_selected = Signal(int)
+    """Which of the maps offered to show."""
+    stage_selected = Signal(int)
+    """Row of the history that was clicked."""
     show_images = Signal(str)
     """"fixed", "broken" or "not_followed"."""
     confusion_cell_clicked = Signal(str, int, int)
@@ -167,23 +205,20 @@ class EvidencePanel(QWidget):
         layout.addWidget(self._empty, 1)
         layout.addWidget(self._scroll, 1)
         self.set_rounds([])
+        self.set_others([])
+        self.set_sides([], 0)
+        self.set_history([])
         self.set_decision_enabled(False, "There is no round to decide on.")
         self.set_theme(palette)
         self.show_evidence(None)
 
     def _build_bar(self) -> None:
-        self._rounds = QComboBox()
-        self._rounds.setAccessibleName("Round")
-        self._rounds.setToolTip("The round whose evidence is shown")
-        self._rounds.setSizePolicy(
-            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed
-        )
-        self._rounds.setMinimumContentsLength(8)
-        self._rounds.setMaximumWidth(34 * self.fontMetrics().height())
-        self._rounds.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        self._rounds = self._choice("Round", "The round whose evidence is shown", 26)
         self._rounds.activated.connect(self.round_selected)
+        self._others = self._choice(
+            "Compared with", "What the round is compared with", 16
+        )
+        self._others.activated.connect(lambda row: self.other_selected.emit(row - 1))
         self.accept_button = QPushButton("Accept")
         self.accept_button.clicked.connect(self.accept_requested)
         self.roll_back_button = QPushButton("Roll back")
@@ -193,6 +228,7 @@ class EvidencePanel(QWidget):
         self._bar_layout.setContentsMargins(0, 0, 0, 0)
         self._bar_layout.setSpacing(6)
         self._bar_layout.addWidget(self._rounds, 8)
+        self._bar_layout.addWidget(self._others, 5)
         self._bar_layout.addStretch(1)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
@@ -200,6 +236,32 @@ class EvidencePanel(QWidget):
             button.setMinimumWidth(6 * self.fontMetrics().height())
             buttons.addWidget(button, 1)
         self._bar_layout.addLayout(buttons)
+
+    def _build_sides(self) -> QWidget:
+        """Return the switch between maps, without buttons yet."""
+        self._sides = QWidget()
+        self._sides_layout = QHBoxLayout(self._sides)
+        self._sides_layout.setContentsMargins(12, 0, 0, 0)
+        self._sides_layout.setSpacing(2)
+        self._sides_layout.addWidget(QLabel("Map"))
+        self._sides_layout.addSpacing(4)
+        self._side_group = QButtonGroup(self)
+        self.side_buttons: list[QPushButton] = []
+        return self._sides
+
+    def _choice(self, name: str, tooltip: str, most: int) -> QComboBox:
+        """Return a list to choose from, at most some heights of a line wide."""
+        choice = QComboBox()
+        choice.setAccessibleName(name)
+        choice.setToolTip(tooltip)
+        choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        line = self.fontMetrics().height()
+        choice.setMinimumWidth(4 * line)
+        choice.setMaximumWidth(most * line)
+        choice.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        return choice
 
     def _build_body(self, palette: Palette) -> None:
         self._verdict, self._remarks = QLabel(), QLabel()
@@ -213,6 +275,9 @@ class EvidencePanel(QWidget):
         self._accuracies.setAccessibleName("Accuracy")
         self._differences = IntervalChart(palette, zero=True)
         self._differences.setAccessibleName("Differences of accuracy")
+        self._history = IntervalChart(palette)
+        self._history.setAccessibleName("Accuracy from round to round")
+        self._history.row_clicked.connect(self.stage_selected)
         self._recall = RecallChart(palette)
         self._recall.setAccessibleName("Recall by class")
         self._confusion = ConfusionMatrix(palette)
@@ -232,6 +297,7 @@ class EvidencePanel(QWidget):
         for key, button in self.image_buttons.items():
             button.clicked.connect(lambda _=False, k=key: self.show_images.emit(k))
             flow.addWidget(button)
+        flow.addWidget(self._build_sides())
         self._drift = QLabel()
         self._drift.setWordWrap(True)
         self._headroom = QLabel(NOTHING_TO_GAIN)
@@ -249,10 +315,11 @@ class EvidencePanel(QWidget):
         )
         self._confusion_part = self._column((self._confusion_header(), self._confusion))
         self._recall_part = self._column(
-            (self._heading("Found of each class, %"), self._recall)
+            (self._heading("Found of each class, %"), self._recall),
+            (self._heading(HISTORY), self._history),
         )
         line = self.accept_button.sizeHint().height()
-        for first in (self._headings[0], self._headings[-1]):
+        for first in (self._headings[0], self._headings[-2]):
             first.setMinimumHeight(line)
         self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._parts.setSpacing(20)
@@ -299,10 +366,8 @@ class EvidencePanel(QWidget):
         self.arm_buttons: dict[str, QPushButton] = {}
         group = QButtonGroup(header)
         for arm in _MATRICES:
-            title, tooltip = _ARMS[arm]
-            button = QPushButton(title)
+            button = QPushButton()
             button.setCheckable(True)
-            button.setToolTip(f"Confusion of: {tooltip[0].lower()}{tooltip[1:]}")
             button.clicked.connect(lambda _=False, a=arm: self._show_arm(a))
             group.addButton(button)
             row.addWidget(button)
@@ -324,19 +389,31 @@ class EvidencePanel(QWidget):
         for label in self._headings:
             label.setStyleSheet(f"{quiet} font-weight: 600;")
         self.accept_button.setStyleSheet(palette.primary_button)
-        for chart in (self._accuracies, self._differences, self._recall):
+        charts = self._accuracies, self._differences, self._recall, self._history
+        for chart in charts:
             chart.set_theme(palette)
         self._confusion.set_theme(palette)
 
-    def show_evidence(self, evidence: Evidence | None) -> None:
-        """Show the evidence of a round; None says what to do to get some."""
+    def show_evidence(
+        self, evidence: Evidence | None, comparison: Comparison | None = None
+    ) -> None:
+        """Show the evidence of a round; None says what to do to get some.
+
+        Parameters
+        ----------
+        evidence : Evidence or None
+            Of a round, or of two stages that are compared.
+        comparison : Comparison, optional
+            How a comparison is told; a round tells its own.
+        """
         self._evidence = evidence
         self._empty.setVisible(evidence is None)
         self._scroll.setVisible(evidence is not None)
         self._bar.setVisible(evidence is not None or self._rounds.count() > 0)
         if evidence is None:
             return
-        headline, end, remarks = evidence.verdict().partition(". ")
+        verdict = comparison.verdict if comparison else evidence.verdict()
+        headline, end, remarks = verdict.partition(". ")
         self._verdict.setText(headline + end.strip())
         self._remarks.setText(remarks)
         self._remarks.setVisible(bool(remarks))
@@ -346,8 +423,10 @@ class EvidencePanel(QWidget):
             "that took no part in the training."
         )
         self._measured.setVisible(evidence.n_images > 0)
-        self._accuracies.set_rows(_accuracy_rows(evidence))
-        self._differences.set_rows(_difference_rows(evidence))
+        arms = comparison.arms if comparison else _ARMS
+        differences = comparison.differences if comparison else _DIFFERENCES
+        self._accuracies.set_rows(_accuracy_rows(evidence, arms))
+        self._differences.set_rows(_difference_rows(evidence, differences))
         accuracy, difference = self._headings[:2]
         accuracy.setVisible(bool(evidence.arms))
         difference.setVisible(bool(evidence.over))
@@ -361,9 +440,14 @@ class EvidencePanel(QWidget):
         is_known = {CONTROL, CEILING} <= evidence.arms.keys()
         self._headroom.setVisible(is_known and evidence.headroom_share is None)
         self._show_image_counts(evidence)
-        self._drift.setText(drift_in_words(evidence.drift))
+        self.image_buttons[NOT_FOLLOWED].setVisible(comparison is None)
+        whose = "All images" if comparison else "Images you did not touch"
+        self._drift.setText(drift_in_words(evidence.drift, whose))
         for arm, button in self.arm_buttons.items():
             button.setVisible(arm in evidence.arms)
+            title, meaning = arms.get(arm, _ARMS[arm])
+            button.setText(title.partition(",")[0])
+            button.setToolTip(f"Confusion of: {meaning[0].lower()}{meaning[1:]}")
         self._show_arm(self._arm if self._arm in evidence.arms else AFTER)
         after = evidence.arms.get(AFTER)
         before = evidence.arms.get(BEFORE)
@@ -377,14 +461,69 @@ class EvidencePanel(QWidget):
                 after.recall,
             )
 
-    def set_rounds(self, rounds: Sequence[RoundRow], current: int = -1) -> None:
-        """List the rounds; `current` is the row shown, -1 for the last."""
+    def set_rounds(self, rounds: Sequence[RoundRow]) -> None:
+        """List the rounds."""
         self._rounds.clear()
-        for row in rounds:
-            self._rounds.addItem(row.text())
-        if rounds:
-            self._rounds.setCurrentIndex(current if current >= 0 else len(rounds) - 1)
+        self._rounds.addItems([row.text() for row in rounds])
         self._bar.setVisible(bool(rounds) or self._evidence is not None)
+
+    def set_current_round(self, row: int) -> None:
+        """Show which round is looked at, -1 for none."""
+        self._rounds.setCurrentIndex(row)
+
+    def set_others(self, names: Sequence[str], current: int = -1) -> None:
+        """List what the round can be compared with, beside its own control.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Other stages.
+        current : int
+            Which of them it is compared with, -1 for its own control.
+        """
+        self._others.clear()
+        self._others.addItems([OWN_CONTROL, *(f"vs {name}" for name in names)])
+        self._others.setCurrentIndex(current + 1)
+        self._others.setEnabled(bool(names))
+        self._others.setToolTip(
+            "What the round is compared with"
+            if names
+            else "After another round it can be compared with that one, too"
+        )
+
+    def set_sides(self, names: Sequence[str], shown: int) -> None:
+        """Offer maps to look at.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Such as "Before" and "After"; empty where there is none to choose.
+        shown : int
+            Which of them the map shows.
+        """
+        for button in self.side_buttons:
+            self._side_group.removeButton(button)
+            button.deleteLater()
+        self.side_buttons = []
+        for number, name in enumerate(names):
+            button = QPushButton(name)
+            button.setCheckable(True)
+            button.setChecked(number == shown)
+            button.setToolTip(
+                f"Show the map: {name[0].lower()}{name[1:]} (V flips between two)"
+            )
+            button.clicked.connect(lambda _=False, n=number: self.side_selected.emit(n))
+            self._side_group.addButton(button)
+            self._sides_layout.addWidget(button)
+            self.side_buttons.append(button)
+        self._sides.setVisible(bool(names))
+
+    def set_history(self, rows: Sequence[Interval]) -> None:
+        """Show the accuracy of every stage, on the same held-out images."""
+        self._history.set_rows(rows)
+        for heading in self._headings:
+            if heading.text() == HISTORY:
+                heading.setVisible(bool(rows))
 
     def set_decision_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow to accept or roll back; `reason` says why not."""
@@ -438,10 +577,10 @@ class EvidencePanel(QWidget):
         super().resizeEvent(event)
 
 
-def drift_in_words(drift: float) -> str:
-    """Say how far the untouched images moved; `drift` is relative, 0.1 is 10%."""
+def drift_in_words(drift: float, whose: str = "Images you did not touch") -> str:
+    """Say how far images moved; `drift` is relative, 0.1 is 10%."""
     if np.isnan(drift):
-        return "How far untouched images moved was not measured."
+        return "How far images moved was not measured."
     if drift < 0.05:
         words = "hardly moved"
     elif drift < 0.2:
@@ -450,12 +589,14 @@ def drift_in_words(drift: float) -> str:
         words = "moved noticeably"
     else:
         words = "moved a lot: the network has rearranged its space"
-    return f"Images you did not touch {words} (drift {drift:.0%})."
+    return f"{whose} {words} (drift {drift:.0%})."
 
 
-def _accuracy_rows(evidence: Evidence) -> list[Interval]:
+def _accuracy_rows(
+    evidence: Evidence, arms: Mapping[str, tuple[str, str]]
+) -> list[Interval]:
     rows = []
-    for arm, (title, tooltip) in _ARMS.items():
+    for arm, (title, tooltip) in arms.items():
         if arm in evidence.arms:
             score = evidence.arms[arm]
             low, high = score.interval
@@ -474,9 +615,11 @@ def _accuracy_rows(evidence: Evidence) -> list[Interval]:
     return rows
 
 
-def _difference_rows(evidence: Evidence) -> list[Interval]:
+def _difference_rows(
+    evidence: Evidence, differences: Mapping[str, tuple[str, str]]
+) -> list[Interval]:
     rows = []
-    for arm, (name, than) in _DIFFERENCES.items():
+    for arm, (name, than) in differences.items():
         difference = evidence.gain_over(arm)
         if difference is not None:
             if evidence.seeds > 1:

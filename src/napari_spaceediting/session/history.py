@@ -1,0 +1,168 @@
+"""The networks that a session has been through, and what lies between two of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.editing.evidence import (
+    AFTER,
+    BEFORE,
+    ArmScore,
+    Evidence,
+    gather_evidence,
+    mean_drift,
+    measured_images,
+    predicted_classes,
+    score,
+)
+from napari_spaceediting.session.state import (
+    Checkpoint,
+    Network,
+    RoundStatus,
+    SessionState,
+)
+
+START, NOW = "Start", "Now"
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A checkpoint that rounds began or ended with.
+
+    Parameters
+    ----------
+    name : str
+        Such as "Start" or "Round 2, rolled back".
+    checkpoint : Checkpoint
+        It has a network and a map.
+    round : int or None
+        Which round led to it, from 0; None where none did.
+    """
+
+    name: str
+    checkpoint: Checkpoint = field(repr=False)
+    round: int | None = None
+
+
+def stages(state: SessionState) -> tuple[Stage, ...]:
+    """Return every checkpoint of the rounds and the present one, oldest first.
+
+    A network that was trained anew between two rounds stands before the second of them.
+    """
+    found: list[Stage] = []
+
+    def add(name: str, checkpoint: Checkpoint, number: int | None = None) -> None:
+        known = any(stage.checkpoint is checkpoint for stage in found)
+        if not known and checkpoint.network is not None and checkpoint.map is not None:
+            found.append(Stage(name, checkpoint, number))
+
+    for number, past in enumerate(state.rounds):
+        add(f"Before round {number + 1}" if number else START, past.before)
+        name = f"Round {number + 1}"
+        if past.status is RoundStatus.ROLLED_BACK:
+            name += ", rolled back"
+        add(name, past.after, number)
+    add(NOW if state.rounds else START, state.shown)
+    return tuple(found)
+
+
+def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
+    """Compare two stages on the held-out images.
+
+    No control stands beside them: the evidence says what is different, not what made
+    the difference.
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        The images.
+    earlier, later : Stage
+        They become the arms "before" and "after". Their classes are matched by name.
+
+    Returns
+    -------
+    Evidence
+        Its drift is that of all images, its truth the labels of the later stage.
+    """
+    names = _all_classes(later.checkpoint, earlier.checkpoint)
+    labels = later.checkpoint.labels
+    part, held_out = measured_images(dataset.split, labels)
+    nothing = np.empty(0, np.int64)
+    before, after = _network(earlier).predictions, _network(later).predictions
+    same_space = before.latents.shape == after.latents.shape
+    return gather_evidence(
+        measured_on=part.name.lower(),
+        held_out=held_out,
+        truth=labels[held_out],
+        class_names=names,
+        predicted={
+            BEFORE: classes_of(earlier.checkpoint, names),
+            AFTER: classes_of(later.checkpoint, names),
+        },
+        drift=mean_drift(before.latents, after.latents) if same_space else np.nan,
+        edited=nothing,
+        tags=nothing,
+    )
+
+
+def verdict(evidence: Evidence, earlier: Stage, later: Stage) -> str:
+    """Say in plain words what `compare` has found."""
+    if not evidence.n_images:
+        return "No held-out image has a label, so nothing can be measured."
+    difference = evidence.gain_over(BEFORE)
+    if difference is None:
+        return f"{earlier.name} knew no class, so there is nothing to compare with."
+    low, high = f"{difference.low * 100:+.1f}", f"{difference.high * 100:+.1f}"
+    interval = f"95% interval {low} to {high}"
+    if difference.is_clear:
+        better = "better" if difference.value > 0 else "worse"
+        points = f"{abs(difference.value) * 100:.1f} points"
+        told = f"{later.name} is {points} {better} than {earlier.name} ({interval})."
+    else:
+        points = f"{difference.value * 100:+.1f} points"
+        told = (
+            f"Within noise: {later.name} cannot be told from {earlier.name} "
+            f"({points}, {interval})."
+        )
+    return f"{told} All that lies between them made the difference, not only edits."
+
+
+def scores(dataset: ImageDataset, over: tuple[Stage, ...]) -> list[ArmScore | None]:
+    """Return how stages do on the same held-out images; None where it is not known.
+
+    The images, and their true classes, are those of the last stage.
+    """
+    last = over[-1].checkpoint
+    _, held_out = measured_images(dataset.split, last.labels)
+    found: list[ArmScore | None] = []
+    for stage in over:
+        names = _all_classes(last, stage.checkpoint)
+        classes = classes_of(stage.checkpoint, names)[held_out]
+        known = len(held_out) and (classes >= 0).all()
+        truth = last.labels[held_out]
+        found.append(score(classes, truth, len(names)) if known else None)
+    return found
+
+
+def classes_of(checkpoint: Checkpoint, names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the (N,) classes that a network predicts, as places in `names`.
+
+    -1 where it knows no class. All classes of the checkpoint must be among the names.
+    """
+    assert checkpoint.network is not None
+    place = np.array([names.index(name) for name in checkpoint.class_names] + [-1])
+    return place[predicted_classes(checkpoint.network.predictions)]
+
+
+def _all_classes(later: Checkpoint, earlier: Checkpoint) -> tuple[str, ...]:
+    gone = [name for name in earlier.class_names if name not in later.class_names]
+    return (*later.class_names, *gone)
+
+
+def _network(stage: Stage) -> Network:
+    assert stage.checkpoint.network is not None
+    return stage.checkpoint.network
