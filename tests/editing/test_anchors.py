@@ -59,6 +59,34 @@ def test_a_move_asks_for_the_latents_of_where_it_ends():
     assert (World().labels[anchors.away] == 0).all()
 
 
+def test_only_neighbours_of_the_named_class_speak_for_it():
+    world = World()
+    # Amid the left cluster, and the network takes nearly all there for left ones.
+    others = [2, 4, 6]
+    world.probabilities[others] = [0.1, 0.9]
+    world.labels = np.full(N, -1)
+    world.latents[others] = [0, 0, 1, 0]
+    (pinned,) = world.anchors(Pin(np.array([0]), "right")).latents
+    (drawn,) = world.anchors(Pin(np.array([0]), "left")).latents
+    assert pinned[2] > 0.9
+    assert drawn[2] < 0.1
+
+
+def test_a_class_that_nobody_there_has_leaves_the_image_where_it_is():
+    world = World()
+    for edit in (Pin(np.array([0]), "right"), Pin(np.array([0]), "new")):
+        assert world.anchors(edit).weights.tolist() == [0]
+
+
+def test_where_no_class_is_known_all_neighbours_speak():
+    world = World()
+    world.labels = np.full(N, -1)
+    world.probabilities = np.empty((N, 0), np.float32)
+    anchors = world.anchors(world.move([0], (10, 10), tag="right"))
+    assert_allclose(anchors.latents[0], [0, 1, 0, 0], atol=0.03)
+    assert anchors.weights[0] > 0.6
+
+
 def test_a_move_into_a_void_counts_for_nothing():
     assert World().anchors(World().move([0], (60, 60))).weights[0] < 0.05
 

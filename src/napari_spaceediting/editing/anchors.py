@@ -3,7 +3,9 @@
 SpaceEditing (Wei et al., arXiv 2212.04065) moves a projected point and lets the
 program "find the corresponding high-dimensional features", without saying how. The
 rule here is ours: the latent anchor of a place is the barycentre of the latents of
-its neighbours on the map, among images that no edit has touched.
+its neighbours on the map, among images that no edit has touched. Where the edit names a
+class, they speak as far as they are believed to be of it: an image that is pinned amid
+others, because the network takes it for one of them, must not be drawn to these.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import EditKind, EditState
-from napari_spaceediting.editing.places import Surroundings, beliefs
+from napari_spaceediting.editing.places import Places, Surroundings, beliefs
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +31,9 @@ class Anchors:
     latents : (M, D) float32 array
         Latent anchor of each; the image's own latent where its weight is 0.
     weights : (M,) float32 array
-        How much the anchor counts, 0 to 1: the support of the place for moves
-        and pins, 0 for relabelled and arranged images.
+        How much the anchor counts, 0 to 1: for moves and pins the support of the
+        place, times the vote for the class that they name if any is known there; 0
+        for relabelled and arranged images.
     tags : (M,) int64 array
         Class that the edits say, -1 where they say none.
     arranged : (M,) bool array
@@ -112,16 +115,42 @@ def find_anchors(
     away = around_map.at(start[at]).neighbours
     if not near.shape[1]:
         near = away = at[:, None]
+    tags = np.where(state.tagged[at], state.labels[at], UNLABELLED)
     if places.neighbours.shape[1]:
-        around = np.einsum("mk,mkd->md", places.weights, latents[places.neighbours])
+        speaking, vote = _speaking(around_map, places, tags)
+        around = np.einsum("mk,mkd->md", speaking, latents[places.neighbours])
         targets[placed] = around[placed]
-        weights[placed] = places.support[placed]
+        weights[placed] = (places.support * vote)[placed]
     return Anchors(
         indices=at,
         latents=targets,
         weights=weights,
-        tags=np.where(state.tagged[at], state.labels[at], UNLABELLED),
+        tags=tags,
         arranged=kinds == EditKind.ARRANGED,
         near=near,
         away=away,
     )
+
+
+def _speaking(
+    around: Surroundings, places: Places, tags: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return how much each neighbour speaks for the class that an edit names.
+
+    All speak alike for an edit that names none, and where no class is known.
+
+    Returns
+    -------
+    speaking : (m, k) float32 array
+        A row sums to 1.
+    vote : (m,) float32 array
+        Their share in all neighbours.
+    """
+    agreeing = places.weights * around.believed(places.neighbours, tags.clip(0))
+    total = agreeing.sum(axis=1)
+    asked = (tags >= 0) & places.votes.any(axis=1)
+    some = asked & (total > 0)
+    speaking = places.weights.copy()
+    speaking[some] = agreeing[some] / total[some, None]
+    vote = np.where(asked, total, np.float32(1))
+    return speaking, vote

@@ -109,6 +109,25 @@ class Surroundings:
             support.astype(np.float32),
         )
 
+    def believed(
+        self, images: NDArray[np.int64], classes: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return how far images are believed to be of a class.
+
+        Parameters
+        ----------
+        images : (m, k) int64 array
+            Positions in the data set.
+        classes : (m,) int64 array
+            A class for each row.
+
+        Returns
+        -------
+        (m, k) float32 array
+            0 to 1.
+        """
+        return self._beliefs[images, classes[:, None]]
+
     def _enclosure(
         self, places: NDArray[np.float32], rows: NDArray[np.int64]
     ) -> NDArray[np.float64]:
