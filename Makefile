@@ -20,10 +20,13 @@ PY := $(BIN)/python
 
 # Linux without a display draws to a virtual one.
 ON_DISPLAY :=
+TEST_JOBS := 1
 DEMO_OPTIONS :=
 ifeq ($(SYSTEM),Linux)
 ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
 ON_DISPLAY := xvfb-run -a -s "-screen 0 1600x1000x24"
+# On displays of their own, windows of several runs do not take the focus from each other.
+TEST_JOBS := 2
 DEMO_OPTIONS := --headless --picture out/demo.png --json out/demo.json
 endif
 endif
@@ -38,13 +41,18 @@ endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: test demo lint docs-pictures system-packages
+.PHONY: test test-core test-pyqt6 test-pyside6 demo lint docs-pictures system-packages
 
 # Small arrays all over the tests: more threads only wait for each other.
-test: export OMP_NUM_THREADS = 1
+test test-core test-pyqt6 test-pyside6: export OMP_NUM_THREADS = 1
 test: $(TEST_READY) system-packages
-	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(ON_DISPLAY) $(PY) -m pytest $(PYTEST_OPTIONS)
-	QT_API=pyside6 PYTEST_QT_API=pyside6 $(ON_DISPLAY) $(PY) -m pytest tests/plugin $(PYTEST_OPTIONS)
+	$(MAKE) --no-print-directory --output-sync=target --jobs=$(TEST_JOBS) test-pyside6 test-pyqt6 test-core
+
+test-core: $(TEST_READY)
+	PYTEST_QT_API=pyqt6 $(PY) -m pytest --ignore=tests/plugin $(PYTEST_OPTIONS)
+
+test-pyqt6 test-pyside6: $(TEST_READY) system-packages
+	QT_API=$(@:test-%=%) PYTEST_QT_API=$(@:test-%=%) $(ON_DISPLAY) $(PY) -m pytest tests/plugin $(PYTEST_OPTIONS)
 
 demo: $(TEST_READY) system-packages
 	$(if $(DEMO_OPTIONS),mkdir -p out)
