@@ -26,6 +26,7 @@ from intervals import Runs
 SEEDS = {
     "few": 10,
     "objectives": 10,
+    "pins": 10,
     "noise": 10,
     "doubts": 10,
     "noise_deep": 5,

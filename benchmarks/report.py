@@ -251,6 +251,26 @@ def _objectives(runs: Run) -> str:
     )
 
 
+def _pins(runs: Run) -> str:
+    rows = []
+    for title in ("on the map", "in the latents"):
+        for arm in ("control", "relabel", "all neighbours", "after"):
+            name, control = f"{title}: {arm}", f"{title}: control"
+            over = "" if arm == "control" else paired(runs, name, control)
+            rest = "" if arm == "after" else paired(runs, f"{title}: after", name)
+            rows.append((f"nearest {title}", arm, _mean(runs, name), over, rest))
+    heads = "groups", "arm", "accuracy", "over the control", "*after* over it"
+    return (
+        "## Groups pinned amid others\n\nTwelve groups of eight images of one class, "
+        "drawn at random with the nearest ones of their class and pinned where they "
+        "lie; all named right. The network is the small one that the window trains, "
+        f"on 20 labels a class (n = {len(runs)}). *After*: neighbours on the map speak "
+        "for where an image belongs as far as they are believed to be of its class. "
+        "*All neighbours*: those of every class speak alike, which draws what is "
+        "pinned amid others to these.\n\n" + common.table(heads, rows)
+    )
+
+
 def _noise(runs: Run) -> str:
     half = REVIEWS // 2
     arms = (
@@ -481,6 +501,7 @@ def _quickness(runs: Run) -> str:
 _SECTIONS: dict[str, Callable[[Run], str]] = {
     "few": _few,
     "objectives": _objectives,
+    "pins": _pins,
     "none": _none,
     "careless": _careless,
     "noise": _noise,

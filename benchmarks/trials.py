@@ -21,6 +21,7 @@ from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.data.steps import finish
+from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.editing.arms import arms_of, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
@@ -377,6 +378,33 @@ def objectives(seed: int, folder: Path) -> Figures:
 _WEIGHTS = 0.1, 0.3, 1.0, 3.0
 
 
+def pins(seed: int, folder: Path) -> Figures:
+    """Pin 12 groups of 8 that lie amid images of other classes, all named right.
+
+    As somebody does who lassoes what belongs together on the map, or what is alike,
+    wherever it lies; with the small network that the window trains.
+    """
+    train, test = look_alikes(2100, seed)
+    train = train.keep_labels(20, np.random.default_rng(seed))
+    settings = TrainSettings(seed=seed, device="cpu")
+    begun = start(
+        train, test, ClassifierSpec("small_cnn"), settings, seed, folder / "cache"
+    )
+    figures = {"before": begun.now()}
+    spaces = {
+        "on the map": begun.session.edits.positions,
+        "in the latents": _network(begun.session).latents,
+    }
+    for title, space in spaces.items():
+        session = _with_pins(begun, space)
+        job = session.retraining()
+        found, _ = train_arms(begun, job, ["control", "relabel", AFTER])
+        figures |= {f"{title}: {arm}": value for arm, value in found.items()}
+        everybody = replace(job, anchors=_of_all_neighbours(session, job))
+        figures[f"{title}: all neighbours"] = retrained(begun, everybody)
+    return figures
+
+
 def depth(seed: int, folder: Path) -> Figures:
     """Do the same with the last block free, and with the whole network."""
     begun = _few_start(seed, folder)
@@ -613,6 +641,7 @@ def fashion_ten(seed: int, folder: Path) -> Figures:
 SCENARIOS: dict[str, Callable[[int, Path], Figures]] = {
     "few": few,
     "objectives": objectives,
+    "pins": pins,
     "noise": noise,
     "doubts": doubts,
     "careless": careless,
@@ -686,6 +715,30 @@ def _some_edit(session: Session) -> Session:
     at = np.flatnonzero(labels >= 0)[:1]
     edited.apply(Relabel(at, session.dataset.class_names[labels[at[0]]]))
     return edited
+
+
+def _with_pins(begun: Start, space: NDArray[np.float32]) -> Session:
+    """Pin random images with the nearest ones of their class in a space."""
+    session = Session(begun.session.state, begun.session.cache_dir)
+    rng = np.random.default_rng(session.state.seed)
+    names = session.dataset.class_names
+    free = np.flatnonzero(session.edits.labels < 0)
+    for _ in range(12):
+        kind = rng.integers(len(names))
+        same = free[begun.truth[free] == kind]
+        ways = np.linalg.norm(space[same] - space[rng.choice(same)], axis=1)
+        group = same[np.argsort(ways, kind="stable")[:GROUP_SIZE]]
+        session.apply(Pin(group, names[kind]))
+        free = np.setdiff1d(free, group)
+    return session
+
+
+def _of_all_neighbours(session: Session, job: Retrain) -> Anchors:
+    """Return the anchors as they are if neighbours of every class speak alike."""
+    places = session.surroundings.at(session.edits.positions[job.anchors.indices])
+    latents = _network(session).latents[places.neighbours]
+    around = np.einsum("mk,mkd->md", places.weights, latents)
+    return replace(job.anchors, latents=around, weights=places.support)
 
 
 def _without_tags(
