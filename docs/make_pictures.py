@@ -52,6 +52,11 @@ from napari_spaceediting.plugin.workbench import Workbench, workbench_of
 from napari_spaceediting.session.session import Session
 
 FOLDER = Path(__file__).parent / "pictures"
+LIGHT = {
+    "empty", "map", "zoom", "drag", "review", "retraining", "evidence", "rounds",
+    "traversal",
+}  # fmt: skip
+"""Pictures that are taken in napari's light theme, too."""
 SIZE = 1400, 900
 """Of the window, in pixels."""
 LARGEST = 250_000
@@ -89,8 +94,17 @@ class Photographer:
     # The camera
 
     def take(self, name: str) -> None:
-        """Write a picture of the window as it is on the screen."""
+        """Write a picture of the window as it is; of some states in both themes."""
         self.rest(300)
+        self._photograph(FOLDER / f"{name}.png")
+        if name in LIGHT:
+            self.viewer.theme = "light"
+            self.rest(600)
+            self._photograph(FOLDER / "light" / f"{name}.png")
+            self.viewer.theme = "dark"
+            self.rest(600)
+
+    def _photograph(self, file: Path) -> None:
         screen = self.main.screen()
         corner = self.main.mapToGlobal(QPoint(0, 0)) - screen.geometry().topLeft()
         size = self.main.size()
@@ -101,14 +115,14 @@ class Photographer:
         buffer.open(QBuffer.OpenModeFlag.WriteOnly)
         pixels.save(buffer, "PNG")
         picture = Image.open(BytesIO(bytes(buffer.data()))).convert("RGB")
-        FOLDER.mkdir(exist_ok=True)
-        file = FOLDER / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
         picture.save(file, optimize=True)
         if file.stat().st_size > LARGEST:
             # Spares colours that few pixels have, such as those of points.
             few = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
             few.save(file, optimize=True)
-        print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB", flush=True)
+        name = file.relative_to(FOLDER)
+        print(f"{name}: {file.stat().st_size / 1000:.0f} kB", flush=True)
 
     # What is there
 
@@ -311,12 +325,10 @@ def draw_look_alikes(camera: Photographer) -> None:
     camera.key("f")
 
     for number in range(REVIEWS):
-        bench.editor.guidance.refresh_button.click()
-        camera.wait(lambda: not bench.desk.is_busy)
+        find_proposals(camera)
         if not number:
             camera.take("review")
-        while bench.review.proposal is not None:
-            decide(camera, bench.review.proposal)
+        decide_all(camera)
     bench.editor.fold_section(GUIDANCE)
     bench.editor.open_section(EDITS)
     bench.desk.select(np.empty(0, np.int64))
@@ -337,14 +349,43 @@ def draw_look_alikes(camera: Photographer) -> None:
     bench.editor.retrain.retrain_button.click()
     camera.wait(lambda: steps() > 4)
     camera.take("retraining")
-    camera.wait(lambda: camera.session.state.proposal is not None)
-    bench.desk.select(np.empty(0, np.int64))
-    camera.rest(1000)
+    wait_for_round(camera)
     camera.take("evidence")
-    print(camera.session.state.rounds[-1].evidence.verdict())
-    camera.viewer.theme = "light"
+
+    # A second round, beside the start; on the map, what was before it.
+    bench.evidence.accept_button.click()
+    find_proposals(camera)
+    decide_all(camera)
+    bench.editor.fold_section(GUIDANCE)
+    bench.editor.retrain.retrain_button.click()
+    wait_for_round(camera)
+    QTest.keyClick(bench.evidence.others, Qt.Key.Key_Down)
+    camera.rest(1000)
+    camera.key("v")
+    camera.wait(lambda: not camera.map.glide.is_running)
+    camera.take("rounds")
+
+
+def find_proposals(camera: Photographer) -> None:
+    """Have the guidance look for what is worth a decision."""
+    camera.bench.editor.guidance.refresh_button.click()
+    camera.wait(lambda: not camera.bench.desk.is_busy)
+
+
+def decide_all(camera: Photographer) -> None:
+    """Answer all proposals."""
+    review = camera.bench.review
+    while review.proposal is not None:
+        decide(camera, review.proposal)
+
+
+def wait_for_round(camera: Photographer) -> None:
+    """Wait until a round is there to decide on, and the map at rest."""
+    camera.wait(lambda: camera.session.state.proposal is not None)
+    camera.bench.desk.select(np.empty(0, np.int64))
+    camera.wait(lambda: not camera.map.glide.is_running)
     camera.rest(500)
-    camera.take("light")
+    print(camera.session.state.rounds[-1].evidence.verdict())
 
 
 def draw_traversal(camera: Photographer) -> None:

@@ -72,7 +72,7 @@ def test_links_within_a_document_lead_to_a_heading(document):
 
 def test_every_picture_is_shown_and_small():
     shown = {file.resolve() for path in DOCUMENTS for file in files_named(path)}
-    pictures = sorted((ROOT / "docs" / "pictures").glob("*.png"))
+    pictures = sorted((ROOT / "docs" / "pictures").rglob("*.png"))
     assert pictures
     assert [path.name for path in pictures if path.resolve() not in shown] == []
     assert [p.name for p in pictures if p.stat().st_size > MOST_BYTES] == []

@@ -209,7 +209,7 @@ def test_an_older_round_is_looked_at_beside_the_present(rounds):
 def test_any_two_are_compared(rounds):
     panel = rounds.evidence
     own = panel._verdict.text()
-    choose(panel._others, "Round 2, rolled back")
+    choose(panel.others, "Round 2, rolled back")
     rounds.wait(lambda: panel._verdict.text() != own)
     told = panel._verdict.text() + panel._remarks.text()
     assert "Round 3 is" in told
@@ -230,7 +230,7 @@ def test_any_two_are_compared(rounds):
     assert len(shown)
     assert (guesses[0][shown] != labels[shown]).all()
     assert (guesses[1][shown] == labels[shown]).all()
-    choose(panel._others, "control")
+    choose(panel.others, "control")
     assert panel._verdict.text() == own
 
 

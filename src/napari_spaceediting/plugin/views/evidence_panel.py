@@ -215,10 +215,10 @@ class EvidencePanel(QWidget):
     def _build_bar(self) -> None:
         self._rounds = self._choice("Round", "The round whose evidence is shown", 26)
         self._rounds.activated.connect(self.round_selected)
-        self._others = self._choice(
+        self.others = self._choice(
             "Compared with", "What the round is compared with", 16
         )
-        self._others.activated.connect(lambda row: self.other_selected.emit(row - 1))
+        self.others.activated.connect(lambda row: self.other_selected.emit(row - 1))
         self.accept_button = QPushButton("Accept")
         self.accept_button.clicked.connect(self.accept_requested)
         self.roll_back_button = QPushButton("Roll back")
@@ -228,7 +228,7 @@ class EvidencePanel(QWidget):
         self._bar_layout.setContentsMargins(0, 0, 0, 0)
         self._bar_layout.setSpacing(6)
         self._bar_layout.addWidget(self._rounds, 8)
-        self._bar_layout.addWidget(self._others, 5)
+        self._bar_layout.addWidget(self.others, 5)
         self._bar_layout.addStretch(1)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
@@ -481,11 +481,11 @@ class EvidencePanel(QWidget):
         current : int
             Which of them it is compared with, -1 for its own control.
         """
-        self._others.clear()
-        self._others.addItems([OWN_CONTROL, *(f"vs {name}" for name in names)])
-        self._others.setCurrentIndex(current + 1)
-        self._others.setEnabled(bool(names))
-        self._others.setToolTip(
+        self.others.clear()
+        self.others.addItems([OWN_CONTROL, *(f"vs {name}" for name in names)])
+        self.others.setCurrentIndex(current + 1)
+        self.others.setEnabled(bool(names))
+        self.others.setToolTip(
             "What the round is compared with"
             if names
             else "After another round it can be compared with that one, too"
