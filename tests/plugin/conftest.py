@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -296,12 +297,22 @@ def make_window(saved: Path, make_napari_viewer: Any, qtbot: QtBot) -> Opener:
 
 
 @pytest.fixture(scope="session")
-def saved(
+def _saved_once(
     trained_state: SessionState, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Return a folder with a session on 300 digits, with a network and a map."""
     folder = tmp_path_factory.mktemp("saved") / "digits.spaceediting"
     save_session(trained_state, folder)
+    return folder
+
+
+@pytest.fixture
+def saved(_saved_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a session on 300 digits, with a network and a map.
+
+    Every test has its own: what is done in a window is saved by itself.
+    """
+    folder = tmp_path_factory.mktemp("saved") / _saved_once.name
+    shutil.copytree(_saved_once, folder)
     return folder
 
 

@@ -36,7 +36,7 @@ class Desk(QObject):
         Images or a session are being opened.
     session_changed
         Another session is open, or it was replaced.
-    edits_changed, shown_changed, rounds_changed
+    images_changed, edits_changed, answers_changed, shown_changed, rounds_changed
         As the session's own, of whichever session is open.
     selection_changed(object)
         Who selected: the view that asked, or None.
@@ -52,7 +52,9 @@ class Desk(QObject):
 
     opening = Signal()
     session_changed = Signal()
+    images_changed = Signal()
     edits_changed = Signal()
+    answers_changed = Signal()
     shown_changed = Signal()
     rounds_changed = Signal()
     selection_changed = Signal(object)
@@ -100,7 +102,9 @@ class Desk(QObject):
         self.training.cancel()
         self.session, self.path = session, path
         self.selected, self.thumbnails = NOTHING, None
+        session.images_changed.connect(self._on_images)
         session.edits_changed.connect(self.edits_changed.emit)
+        session.answers_changed.connect(self.answers_changed.emit)
         session.shown_changed.connect(self.shown_changed.emit)
         session.rounds_changed.connect(self.rounds_changed.emit)
         self.session_changed.emit()
@@ -111,6 +115,12 @@ class Desk(QObject):
         """Select images, everywhere."""
         self.selected = np.asarray(indices, np.int64)
         self.selection_changed.emit(source)
+
+    def _on_images(self) -> None:
+        """Have no pictures of fewer images than there are."""
+        self.thumbnails = None
+        self.thumbnails_changed.emit()
+        self.images_changed.emit()
 
     def in_thread(
         self,
