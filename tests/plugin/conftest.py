@@ -19,6 +19,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.runner import JobRunner
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
@@ -256,6 +257,13 @@ def _no_warm_up(
     """Keep processes from importing torch for tests that do not train."""
     if request.node.get_closest_marker("trains") is None:
         monkeypatch.setattr(JobRunner, "warm_up", lambda self, job: None)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_to_recover() -> Iterator[None]:
+    """Let no test find the unsaved work of another one."""
+    yield
+    shutil.rmtree(default_cache_dir() / "recovery", ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

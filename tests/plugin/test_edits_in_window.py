@@ -98,7 +98,7 @@ def test_another_session_takes_the_warning_away(with_twins, twins, saved: Path):
     name(window, twins[1], "7")
     window.wait(lambda: warning(window))
     # As if they were saved: nobody is asked whether to leave them.
-    window.bench.work._saved = window.session.state
+    window.bench.saving._saved = window.session.state
     window.open(saved)
     assert warning(window) == ""
 

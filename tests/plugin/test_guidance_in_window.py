@@ -68,7 +68,7 @@ def test_the_panel_says_how_often_one_agreed(window, tmp_path: Path):
     window.key("u")
     assert learnt(window) == "You agreed with 1 of 2 groups.", "nothing was said"
 
-    window.bench.work.save_to(tmp_path / "answered.spaceediting")
+    window.bench.saving.save_to(tmp_path / "answered.spaceediting")
     window.wait(lambda: window.desk.path is not None)
     window.key(Qt.Key.Key_Z, CONTROL)
     assert learnt(window) == "You agreed with 0 of 1 groups."

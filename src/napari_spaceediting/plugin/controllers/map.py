@@ -120,6 +120,7 @@ class MapController:
         panel.class_selected.connect(self._select_group)
         desk.opening.connect(self._prepare)
         desk.session_changed.connect(self._on_session)
+        desk.images_changed.connect(self._on_images)
         desk.shown_changed.connect(self.refresh)
         desk.edits_changed.connect(self.refresh)
         desk.edits_changed.connect(self._check_put_off)
@@ -510,6 +511,17 @@ class MapController:
         self._editor.map.set_colour_keys(display.colour_keys(session.dataset))
         self._editor.map.set_colour_by(self.colour_key)
         self.refresh()
+
+    def _on_images(self) -> None:
+        """Have more images, perhaps of more classes and with more columns."""
+        session = self._desk.session
+        assert session is not None
+        self._hidden_groups.clear()
+        self._hovered = -1
+        self._hide_card()
+        self.picker.close()
+        self._editor.map.set_colour_keys(display.colour_keys(session.dataset))
+        self._editor.map.set_colour_by(self.colour_key)
 
     def _preview(self) -> None:
         """Work out a map of the pictures while there is no network yet."""
