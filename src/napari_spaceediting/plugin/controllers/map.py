@@ -538,6 +538,7 @@ class MapController:
     def _show_preview(self, session: Session, places: NDArray[np.float32]) -> None:
         """Show the map of the pictures, if it is still needed."""
         others = session is not self._desk.session
+        others |= len(places) != len(session.dataset)
         if others or self._desk.has_map or self._canvas is None:
             return
         view = self._make_view(self._canvas)
