@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,16 @@ from qtpy.QtTest import QTest
 
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Pin, Withdraw
-from napari_spaceediting.editing.evidence import Difference
+from napari_spaceediting.editing.evidence import Difference, Evidence
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.plugin.controllers.review import describe_round
 from napari_spaceediting.plugin.panels.guidance_panel import (
     FINISHED_TEXT,
     NOTHING_FOUND_TEXT,
 )
+from napari_spaceediting.session.state import Round
+from napari_spaceediting.session.storage import save_session
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 LEFT = Qt.MouseButton.LeftButton
@@ -75,8 +77,8 @@ def test_the_panel_says_how_often_one_agreed(window, tmp_path: Path):
     window.key("u")
     assert learnt(window) == "You agreed with 1 of 2 groups.", "nothing was said"
 
-    window.bench.saving.save_to(tmp_path / "answered.spaceediting")
-    window.wait(lambda: window.desk.path is not None)
+    kept = tmp_path / "answered.spaceediting"
+    save_session(window.session.state, kept)
     window.key(Qt.Key.Key_Z, CONTROL)
     assert learnt(window) == "You agreed with 0 of 1 groups."
     window.key(Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier)
@@ -87,7 +89,7 @@ def test_the_panel_says_how_often_one_agreed(window, tmp_path: Path):
     proposed = np.concatenate(groups)
     assert not np.isin(no.indices, proposed).any(), "a no settles it"
     window.key(Qt.Key.Key_Z, CONTROL)
-    window.open(tmp_path / "answered.spaceediting")
+    window.open(kept)
     assert learnt(window) == "You agreed with 1 of 2 groups."
 
 
@@ -226,10 +228,24 @@ def test_the_panel_says_what_the_last_round_gained(window):
         (Difference(0.004, -0.010, 0.018), "could not be told from the control"),
     ],
 )
-def test_a_round_is_told_by_its_interval(proposed, gain, words):
-    past = proposed.state.rounds[0]
-    evidence = replace(past.evidence, over={"control": gain}, over_seeds={})
-    text = describe_round(replace(past, evidence=evidence))
+def test_a_round_is_told_by_its_interval(trained_state, gain, words):
+    nobody = np.empty(0, np.int64)
+    evidence = Evidence(
+        "test", 9, (), {}, {"control": gain}, 1, {}, nobody, nobody, 0, nobody, nobody
+    )
+    before = trained_state.checkpoint
+    past = Round(
+        (Pin(np.arange(2), "3"),),
+        RetrainSettings(),
+        before,
+        before,
+        evidence,
+        np.empty(0, np.float32),
+        1.0,
+        "2026-01-01T00:00:00+00:00",
+    )
+    text = describe_round(past)
+    assert "of 1 edit," in text
     assert words in text
     assert f"{gain.low * 100:+.1f} to {gain.high * 100:+.1f}" in text
 

@@ -78,6 +78,8 @@ class SavingController:
         self._is_saving = False
         self._complained = ""
         self._one_writes = threading.Lock()
+        self._written = threading.Event()
+        self._written.set()
         self._later = QTimer()
         self._later.setSingleShot(True)
         self._later.setInterval(_SOON_MS)
@@ -110,8 +112,11 @@ class SavingController:
         )
 
     def may_leave(self) -> bool:
-        """Ask before unsaved work is left behind."""
+        """Save what saves itself; ask before other unsaved work is left behind."""
         session = self._desk.session
+        if self._desk.path is not None and _preferences().autosave:
+            self.autosave()
+            return True
         if session is None or not self.is_unsaved:
             return True
         answer = QMessageBox.question(
@@ -121,6 +126,10 @@ class SavingController:
             "are not saved. Leave them?",
         )
         return answer == QMessageBox.StandardButton.Yes
+
+    def wait(self) -> None:
+        """Wait, in a thread, until what is being written has been written."""
+        self._written.wait()
 
     # By hand
 
@@ -260,6 +269,13 @@ class SavingController:
             return
         state = wish.session.state
         started = time.monotonic()
+        self._written.clear()
+
+        def write() -> None:
+            try:
+                self._write(state, wish.path)
+            finally:
+                self._written.set()
 
         def done(_: None) -> None:
             self._complained = ""
@@ -277,7 +293,7 @@ class SavingController:
             self._update()
             self._next()
 
-        self._desk.in_thread(lambda: self._write(state, wish.path), done, failed)
+        self._desk.in_thread(write, done, failed)
 
     def _write(self, state: SessionState, path: Path) -> None:
         with self._one_writes:
@@ -328,4 +344,4 @@ def _preferences() -> Any:
 
 def _has_work(state: SessionState) -> bool:
     """Whether there is what a user would miss."""
-    return bool(state.log.done or state.log.undone or state.rounds or state.answers)
+    return bool(state.log.done or state.rounds or state.answers)

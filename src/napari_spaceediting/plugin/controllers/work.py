@@ -184,10 +184,14 @@ class WorkController:
         if self._saving.may_leave():
             self._desk.opening.emit()
             self._desk.reading.cancel()
+
+            def load() -> SessionState:
+                # It may be the session that is just being saved.
+                self._saving.wait()
+                return load_session(path)
+
             self._desk.in_thread(
-                lambda: load_session(path),
-                lambda state: self._take_state(state, path),
-                complain,
+                load, lambda state: self._take_state(state, path), complain
             )
 
     def _open(self, job: Job[ImageDataset]) -> None:
