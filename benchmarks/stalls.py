@@ -238,7 +238,7 @@ def _measure_window(n_images: int) -> dict[str, Any]:
     saved = base / "work.spaceediting"
     during(
         "g: the session is saved",
-        lambda: work.save_to(saved),
+        lambda: bench[0].saving.save_to(saved),
         lambda: desk.path == saved,
     )
     during(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.runner import JobRunner
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
@@ -258,6 +260,13 @@ def _no_warm_up(
 
 
 @pytest.fixture(autouse=True)
+def _nothing_to_recover() -> Iterator[None]:
+    """Let no test find the unsaved work of another one."""
+    yield
+    shutil.rmtree(default_cache_dir() / "recovery", ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
 def _no_process_is_left() -> Iterator[None]:
     """Check that a test ends every process that it starts."""
     before = set(_workers())
@@ -296,12 +305,22 @@ def make_window(saved: Path, make_napari_viewer: Any, qtbot: QtBot) -> Opener:
 
 
 @pytest.fixture(scope="session")
-def saved(
+def _saved_once(
     trained_state: SessionState, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Return a folder with a session on 300 digits, with a network and a map."""
     folder = tmp_path_factory.mktemp("saved") / "digits.spaceediting"
     save_session(trained_state, folder)
+    return folder
+
+
+@pytest.fixture
+def saved(_saved_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a session on 300 digits, with a network and a map.
+
+    Every test has its own: what is done in a window is saved by itself.
+    """
+    folder = tmp_path_factory.mktemp("saved") / _saved_once.name
+    shutil.copytree(_saved_once, folder)
     return folder
 
 

@@ -116,12 +116,12 @@ def test_a_session_that_cannot_be_read(window, messages, tmp_path, saved, spoil,
 def test_a_session_cannot_be_saved_there(window, messages, tmp_path):
     (tmp_path / "file").write_text("")
     path = window.desk.path
-    window.bench.work.save_to(tmp_path / "file" / "x.spaceediting")
+    window.bench.saving.save_to(tmp_path / "file" / "x.spaceediting")
     window.wait(lambda: messages)
     assert len(messages) == 1
     assert window.desk.path == path
     # The next wish to save is heard.
-    window.bench.work.save_to(tmp_path / "good.spaceediting")
+    window.bench.saving.save_to(tmp_path / "good.spaceediting")
     window.wait(lambda: window.desk.path == tmp_path / "good.spaceediting")
 
 
@@ -149,6 +149,6 @@ def test_saves_come_one_after_the_other(window, tmp_path):
     folder = tmp_path / "here.spaceediting"
     for number in range(4):
         window.bench.map.apply(Pin(window.movable[number : number + 1], "3"))
-        window.bench.work.save_to(folder)
-    window.wait(lambda: window.bench.work._saved is window.session.state)
+        window.bench.saving.save_to(folder)
+    window.wait(lambda: window.bench.saving._saved is window.session.state)
     assert len(load_session(folder).log.done) == 4

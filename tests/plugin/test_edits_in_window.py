@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_spaceediting.editing.edits import Pin, Withdraw
+from napari_spaceediting.editing.edits import Move, Pin, Withdraw
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import save_session
@@ -98,7 +98,7 @@ def test_another_session_takes_the_warning_away(with_twins, twins, saved: Path):
     name(window, twins[1], "7")
     window.wait(lambda: warning(window))
     # As if they were saved: nobody is asked whether to leave them.
-    window.bench.work._saved = window.session.state
+    window.bench.saving._saved = window.session.state
     window.open(saved)
     assert warning(window) == ""
 
@@ -113,3 +113,114 @@ def test_closing_the_window_while_edits_are_looked_at(with_twins, twins):
     assert QThreadPool.globalInstance().waitForDone()
     QApplication.processEvents()
     assert window.bench.edits._checking, "the result is dropped"
+
+
+# Replaying
+
+
+@pytest.fixture
+def with_edits(window):
+    """Return a window with a move, an edit that was taken back, and a pin."""
+    images = window.movable[:4]
+    places = window.places[images]
+    end = places + np.float32([2, 1])
+    window.bench.map.apply(Move(images, places, end, tag="5"))
+    window.bench.map.apply(Pin(window.movable[5:6], "3"))
+    window.bench.map.apply(Withdraw(1))
+    window.bench.map.apply(Pin(window.movable[6:8], "a new class"))
+    window.editor.open_section("edits")
+    window.editor.fold_section("map")
+    QApplication.processEvents()
+    return window
+
+
+def shown_places(window) -> np.ndarray:
+    return np.array(window.map.layer.data)
+
+
+def test_the_edits_are_played_one_after_the_other(with_edits):
+    window = with_edits
+    replay, button = window.bench.edits.replay, window.editor.edits.edits.replay_button
+    session, state = window.session, window.session.state
+    start, end = session.shown.map.coordinates, window.places.copy()
+    window.desk.select(window.movable[10:12])
+    camera = window.viewer.scene.camera
+    camera.zoom *= 2
+    before = tuple(camera.center), camera.zoom
+    QTest.mouseClick(button, LEFT)
+    replay._timer.stop()  # Each step is taken by hand.
+    assert button.text() == "Stop"
+    np.testing.assert_array_equal(shown_places(window), start)
+    assert not window.map.overlay.scene.edited.start.size
+    assert not window.map.is_active, "nothing can be taken hold of"
+    rows = window.editor.edits.edits._list
+
+    replay._step()
+    np.testing.assert_array_equal(shown_places(window), end)
+    assert window.map.selected.tolist() == window.movable[:4].tolist()
+    assert rows.currentRow() == 0
+    replay._step()
+    assert rows.currentRow() == 3, "what was taken back is passed over"
+    assert window.map.selected.tolist() == window.movable[6:8].tolist()
+    assert len(window.map.overlay.scene.pinned.places) == 2
+
+    replay._step()
+    assert not replay.is_running
+    assert button.text() == "Replay"
+    assert session.state is state
+    assert window.map.is_active
+    np.testing.assert_array_equal(shown_places(window), end)
+    assert window.map.selected.tolist() == window.movable[10:12].tolist()
+    assert (tuple(camera.center), camera.zoom) == before
+
+
+@pytest.mark.parametrize("by", ["button", "edit", "undo", "selection", "session"])
+def test_a_replay_ends_with_whatever_the_user_does(with_edits, saved, by):
+    window = with_edits
+    button = window.editor.edits.edits.replay_button
+    QTest.mouseClick(button, LEFT)
+    assert window.bench.edits.replay.is_running
+    if by == "button":
+        QTest.mouseClick(button, LEFT)
+    elif by == "edit":
+        window.bench.map.apply(Pin(window.movable[9:10], "1"))
+    elif by == "undo":
+        window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    elif by == "selection":
+        window.desk.select(window.movable[:1])
+    else:
+        window.bench.saving._saved = window.session.state
+        window.open(saved)
+    assert not window.bench.edits.replay.is_running
+    assert button.text() == "Replay"
+    assert window.map.is_active
+    np.testing.assert_array_equal(shown_places(window), window.places)
+
+
+def test_a_replay_plays_by_itself_to_its_end(with_edits):
+    window = with_edits
+    QTest.mouseClick(window.editor.edits.edits.replay_button, LEFT)
+    window.bench.edits.replay._timer.setInterval(1)
+    window.wait(lambda: not window.bench.edits.replay.is_running)
+    np.testing.assert_array_equal(shown_places(window), window.places)
+
+
+def test_a_click_on_an_entry_leads_to_its_images(with_edits):
+    window = with_edits
+    rows = window.editor.edits.edits._list
+    at = rows.visualItemRect(rows.item(3)).center()
+    QTest.mouseClick(rows.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, at)
+    assert window.desk.selected.tolist() == window.movable[6:8].tolist()
+    QTest.keyClick(rows, Qt.Key.Key_Delete)
+    assert not window.session.edits.edited[window.movable[6:8]].any()
+
+
+def test_without_edits_there_is_nothing_to_play(window):
+    window.editor.open_section("edits")
+    button = window.editor.edits.edits.replay_button
+    assert not button.isEnabled()
+    assert "no edits" in button.toolTip()
+    window.bench.map.apply(Pin(window.movable[:1], "3"))
+    assert button.isEnabled()
+    window.bench.map.apply(Withdraw(0))
+    assert not button.isEnabled()

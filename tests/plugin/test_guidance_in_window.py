@@ -10,8 +10,17 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.edits import Pin, Withdraw
+from napari_spaceediting.editing.evidence import Difference, Evidence
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.plugin.controllers.review import describe_round
+from napari_spaceediting.plugin.panels.guidance_panel import (
+    FINISHED_TEXT,
+    NOTHING_FOUND_TEXT,
+)
+from napari_spaceediting.session.state import Round
+from napari_spaceediting.session.storage import save_session
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 LEFT = Qt.MouseButton.LeftButton
@@ -68,8 +77,8 @@ def test_the_panel_says_how_often_one_agreed(window, tmp_path: Path):
     window.key("u")
     assert learnt(window) == "You agreed with 1 of 2 groups.", "nothing was said"
 
-    window.bench.work.save_to(tmp_path / "answered.spaceediting")
-    window.wait(lambda: window.desk.path is not None)
+    kept = tmp_path / "answered.spaceediting"
+    save_session(window.session.state, kept)
     window.key(Qt.Key.Key_Z, CONTROL)
     assert learnt(window) == "You agreed with 0 of 1 groups."
     window.key(Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier)
@@ -80,7 +89,7 @@ def test_the_panel_says_how_often_one_agreed(window, tmp_path: Path):
     proposed = np.concatenate(groups)
     assert not np.isin(no.indices, proposed).any(), "a no settles it"
     window.key(Qt.Key.Key_Z, CONTROL)
-    window.open(tmp_path / "answered.spaceediting")
+    window.open(kept)
     assert learnt(window) == "You agreed with 1 of 2 groups."
 
 
@@ -161,3 +170,109 @@ def test_no_to_labels_doubted_together_confirms_those_that_stay(window):
     assert isinstance(edit, Pin)
     assert edit.indices.tolist() == [same[0], same[2]]
     assert edit.tag == window.session.edits.class_names[4]
+
+
+# What going on may bring
+
+
+def expected(window) -> str:
+    label = window.editor.guidance._expected
+    assert label.isVisible() == bool(label.text())
+    return label.text()
+
+
+def test_the_panel_says_what_the_last_answers_changed(window, unlabelled):
+    for at in range(3):
+        assert expected(window) == ""
+        propose(window, GROUP, unlabelled[2 * at : 2 * at + 2], "2")
+        window.key("y")
+    assert expected(window) == (
+        "All of your last 3 answers changed a class: 6 images in all."
+    )
+    propose(window, GROUP, unlabelled[6:8], "2")
+    window.key("n")
+    propose(window, GROUP, unlabelled[6:8], "2")
+    window.key("u")
+    assert expected(window) == (
+        "3 of your last 5 answers changed a class: 6 images in all."
+    )
+    window.key(Qt.Key.Key_Z, CONTROL)
+    assert "2 of your last 5 answers changed a class: 4 images" in expected(window)
+
+
+@pytest.mark.trains
+def test_the_panel_says_what_the_last_round_gained(window):
+    session = window.session
+    window.bench.map.apply(Pin(window.movable[:4], "3"))
+    window.bench.map.apply(Pin(window.movable[4:6], "5"))
+    window.bench.map.apply(Withdraw(1))
+    window.bench.work.retrain()
+    window.wait(lambda: session.state.proposal is not None)
+    window.editor.open_section("guidance")
+    assert "last round" not in expected(window), "it is not decided on yet"
+    window.bench.rounds.accept()
+    text = expected(window)
+    assert text.startswith("Your last round, of 1 edit, ")
+    evidence = session.state.rounds[0].evidence
+    gain = evidence.gain_over(evidence.reference)
+    assert f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}" in text
+    said = "could not be told" if not gain.is_clear else "over the control"
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        (Difference(0.021, 0.003, 0.039), "gained 2.1 points over the control"),
+        (Difference(-0.021, -0.039, -0.003), "lost 2.1 points over the control"),
+        (Difference(0.004, -0.010, 0.018), "could not be told from the control"),
+    ],
+)
+def test_a_round_is_told_by_its_interval(trained_state, gain, words):
+    nobody = np.empty(0, np.int64)
+    evidence = Evidence(
+        "test", 9, (), {}, {"control": gain}, 1, {}, nobody, nobody, 0, nobody, nobody
+    )
+    before = trained_state.checkpoint
+    past = Round(
+        (Pin(np.arange(2), "3"),),
+        RetrainSettings(),
+        before,
+        before,
+        evidence,
+        np.empty(0, np.float32),
+        1.0,
+        "2026-01-01T00:00:00+00:00",
+    )
+    text = describe_round(past)
+    assert "of 1 edit," in text
+    assert words in text
+    assert f"{gain.low * 100:+.1f} to {gain.high * 100:+.1f}" in text
+
+
+def test_the_end_of_the_list_and_an_empty_one_say_how_to_go_on(window, unlabelled):
+    panel = window.editor.guidance
+    window.editor.open_section("guidance")
+    alone = Proposal(GROUP, np.array(unlabelled[:2]), "Why?", "2", None, 1.0)
+    window.bench.review._on_found([alone])
+    window.key("y")
+    assert window.bench.review.proposal is None
+    assert panel._empty.isVisible()
+    assert panel._empty.text() == FINISHED_TEXT
+    window.bench.review._on_found([])
+    assert panel._empty.text() == NOTHING_FOUND_TEXT
+
+
+def test_the_next_proposal_is_there_with_the_answer(window, unlabelled):
+    window.editor.open_section("guidance")
+    queue = [
+        Proposal(GROUP, np.array(unlabelled[at : at + 2]), f"Reason {at}", "2", None, 1)
+        for at in range(0, 12, 2)
+    ]
+    window.bench.review._on_found(queue)
+    for number in range(6):
+        assert window.editor.guidance._reason.text() == f"Reason {2 * number}"
+        # No event is processed between the key and the next proposal.
+        QTest.keyClick(window.editor.guidance, "y")
+    assert window.editor.guidance._done_label.text() == "6 of 6 decided"
+    assert window.editor.guidance.decisions_per_minute > 0

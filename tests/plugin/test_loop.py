@@ -217,7 +217,7 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     window.key(Qt.Key.Key_R)
     window.answer(Qt.Key.Key_2, Qt.Key.Key_Return)
     folder = tmp_path / "loop.spaceediting"
-    bench.work.save_to(folder)
+    bench.saving.save_to(folder)
     window.wait(lambda: desk.path == folder)
     other = make_window()
     other.open(folder)

@@ -75,7 +75,7 @@ class Desk(QObject):
         Images or a session are being opened.
     session_changed
         Another session is open, or it was replaced.
-    edits_changed, shown_changed, rounds_changed
+    images_changed, edits_changed, answers_changed, shown_changed, rounds_changed
         As the session's own, of whichever session is open.
     past_changed
         The user looks back at what was, or at the present again.
@@ -93,7 +93,9 @@ class Desk(QObject):
 
     opening = Signal()
     session_changed = Signal()
+    images_changed = Signal()
     edits_changed = Signal()
+    answers_changed = Signal()
     shown_changed = Signal()
     rounds_changed = Signal()
     past_changed = Signal()
@@ -162,7 +164,9 @@ class Desk(QObject):
         self.training.cancel()
         self.session, self.path = session, path
         self.selected, self.thumbnails, self._past = NOTHING, None, None
+        session.images_changed.connect(self._on_images)
         session.edits_changed.connect(self.edits_changed.emit)
+        session.answers_changed.connect(self.answers_changed.emit)
         session.shown_changed.connect(self._on_shown)
         session.rounds_changed.connect(self.rounds_changed.emit)
         self.session_changed.emit()
@@ -182,6 +186,12 @@ class Desk(QObject):
     def _on_shown(self) -> None:
         self._past = None
         self.shown_changed.emit()
+
+    def _on_images(self) -> None:
+        """Have no pictures of fewer images than there are."""
+        self.thumbnails, self._past = None, None
+        self.thumbnails_changed.emit()
+        self.images_changed.emit()
 
     def in_thread(
         self,

@@ -194,6 +194,29 @@ def caption(index: int, checkpoint: Checkpoint, edits: EditState) -> str:
     return f"{own} → {edits.class_names[best]} {probabilities[best]:.0%}"
 
 
+def disagree(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.bool_]:
+    """Return which labelled images the network takes for another class, (N,)."""
+    labels, network = edits.labels, checkpoint.network
+    if network is None or not network.predictions.probabilities.shape[1]:
+        return np.zeros(len(labels), bool)
+    guesses = network.predictions.probabilities.argmax(axis=1)
+    return (labels >= 0) & (guesses != labels)
+
+
+def disagreement(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.float32]:
+    """Return what the network leaves for other classes than the label, (N,) 0 to 1.
+
+    Less than 0 for an image without a label, and where the network knows no class.
+    """
+    labels, network = edits.labels, checkpoint.network
+    left = np.full(len(labels), -1, np.float32)
+    if network is not None:
+        probabilities = network.predictions.probabilities
+        known = np.flatnonzero((labels >= 0) & (labels < probabilities.shape[1]))
+        left[known] = 1 - probabilities[known, labels[known]]
+    return left
+
+
 def describe_place(places: Places, class_names: Sequence[str]) -> str:
     """Say what surrounds a place, in a few words, while something is dragged."""
     votes = places.votes.mean(axis=0)

@@ -14,6 +14,7 @@ from napari_spaceediting.plugin.controllers.evidence import EvidenceController
 from napari_spaceediting.plugin.controllers.gallery import GalleryController
 from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.controllers.review import ReviewController
+from napari_spaceediting.plugin.controllers.saving import SavingController
 from napari_spaceediting.plugin.controllers.traversal import TraversalController
 from napari_spaceediting.plugin.controllers.work import WorkController
 from napari_spaceediting.plugin.desk import Desk, complain
@@ -60,7 +61,8 @@ class Workbench:
         self.edits = EditsController(self.desk, self.editor, self.map)
         self.review = ReviewController(self.desk, self.editor, self.map, self.galleries)
         self.rounds = EvidenceController(self.desk, self.evidence, self.galleries)
-        self.work = WorkController(self.desk, self.editor)
+        self.saving = SavingController(self.desk, self.editor)
+        self.work = WorkController(self.desk, self.editor, self.saving)
         self.traversals = TraversalController(self.desk, self.traversal, self.map)
         self._viewer = viewer
         self._settled = False
@@ -139,6 +141,7 @@ class Workbench:
         load_units_and_settings()
         in_thread(load_libraries, lambda _: None, complain)
         self.map.set_canvas(find_canvas(main))
+        self.saving.offer()
 
     def shutdown(self) -> None:
         """End all background work and let go of the viewer."""
@@ -147,6 +150,7 @@ class Workbench:
 
     def _end(self) -> None:
         """End all background work; the window may be gone already."""
+        self.saving.finish()
         self.desk.shutdown()
         self.map.forget()
         _WORKBENCHES.pop(id(self._viewer), None)

@@ -75,6 +75,8 @@ class Session:
         There are more images; comes before `shown_changed`.
     edits_changed
         The list of edits is another one; what they are made on is the same.
+    answers_changed
+        The user has answered a proposal; comes after what the answer edits.
     shown_changed
         Network, map or labels that are shown are others, and with them the edits.
     rounds_changed
@@ -83,6 +85,7 @@ class Session:
 
     images_changed = Signal()
     edits_changed = Signal()
+    answers_changed = Signal()
     shown_changed = Signal()
     rounds_changed = Signal()
 
@@ -334,6 +337,7 @@ class Session:
         """
         others = [old for old in self._state.answers if not old.repeats(answer)]
         self._state = replace(self._state, answers=(*others, answer))
+        self.answers_changed.emit()
 
     @property
     def named_by(self) -> NDArray[np.int64]:

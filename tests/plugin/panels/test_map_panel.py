@@ -75,12 +75,30 @@ def test_boxes_are_ticked(panel, qtbot, told):
 
 @pytest.mark.parametrize("key", [key for key, _, _ in SELECTIONS])
 def test_the_menu_selects(panel, qtbot, told, key):
+    panel.set_any_selected(True)
     calls = told(panel.select_requested)
     qtbot.mouseClick(panel.select_button, LEFT)
     menu = panel.select_menu
     action = next(action for action in menu.actions() if action.data() == key)
     qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(action).center())
     assert calls == [(key,)]
+
+
+def test_the_menu_says_what_needs_a_selection(panel, qtbot, told):
+    calls = told(panel.select_requested)
+    qtbot.mouseClick(panel.select_button, LEFT)
+    menu = panel.select_menu
+    closed = [action for action in menu.actions() if not action.isEnabled()]
+    closed = [action for action in closed if not action.isSeparator()]
+    assert {a.data() for a in closed} == {
+        "same_class",
+        "same_prediction",
+        "neighbours",
+        "none",
+    }
+    assert all("No image is selected" in action.toolTip() for action in closed)
+    qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(closed[0]).center())
+    assert calls == []
 
 
 def test_classes_are_hidden_and_isolated(panel, qtbot, told):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QContextMenuEvent, QMouseEvent
+from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -140,6 +140,37 @@ def test_end_home_and_pages_scroll_to_the_current_image(grid):
 def test_ctrl_a_selects_all_shown(grid, told):
     QTest.keyClick(grid, Qt.Key.Key_A, CTRL)
     assert told == [list(range(100, 300))]
+
+
+def test_escape_selects_nothing_and_then_belongs_to_others(grid, told, qtbot):
+    click(grid, 2)
+    QTest.keyClick(grid, Qt.Key.Key_Escape)
+    assert told == [[102], []]
+    event = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Escape, NONE)
+    grid.keyPressEvent(event)
+    assert not event.isAccepted()
+    assert told == [[102], []]
+
+
+def test_half_of_a_hundred_thousand_are_selected_without_their_captions(grid, told):
+    asked = []
+
+    def caption(index):
+        asked.append(index)
+        return Caption(str(index))
+
+    grid.show_items(np.arange(100_000), caption)
+    grid.grab()
+    on_screen = set(asked)
+    assert len(on_screen) < 100
+    grid.set_selected(np.arange(50_000))
+    QTest.keyClick(grid, Qt.Key.Key_End)
+    QTest.keyClick(grid, Qt.Key.Key_Home, SHIFT)
+    QTest.keyClick(grid, Qt.Key.Key_A, CTRL)
+    assert [len(chosen) for chosen in told] == [1, 100_000]
+    assert grid.n_selected == 100_000
+    grid.grab()
+    assert len(set(asked)) < 2 * len(on_screen) + 100
 
 
 def test_enter_and_double_click_activate(grid, qtbot):

@@ -2,8 +2,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_spaceediting.plugin.views.legend import ClassLegend
 from napari_spaceediting.plugin.views.palette import class_colours
@@ -106,3 +108,47 @@ def test_chips_stay_within_the_width(legend, width):
 def test_counts_can_change(legend):
     legend.set_counts(np.array([5, 6, 7, 1234]))
     assert "1,234" in legend._chips.describe(3)
+
+
+@pytest.fixture
+def menu_of(legend):
+    """Return a function that opens the menu of a class, by the right button."""
+
+    def open_menu(index):
+        at = place(legend, index)
+        there = legend._chips.mapToGlobal(at)
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, there)
+        QApplication.sendEvent(legend._chips, event)
+        menu = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu)
+        return menu
+
+    return open_menu
+
+
+def click(menu, position):
+    at = menu.actionGeometry(menu.actions()[position]).center()
+    QTest.mouseClick(menu, LEFT, NONE, at)
+
+
+def test_the_menu_of_a_class_selects_isolates_and_hides(legend, told, menu_of):
+    legend.select_requested.connect(lambda index: told.append(("select", index)))
+    click(menu_of(2), 0)
+    click(menu_of(1), 2)
+    click(menu_of(3), 1)
+    assert told == [("select", 2), (1, False), 3]
+    menu = menu_of(1)
+    assert not menu.actions()[0].isEnabled()
+    assert "hidden" in menu.actions()[0].toolTip()
+    assert [a.text() for a in menu.actions()][2] == "Show"
+    menu.close()
+    menu = menu_of(3)
+    assert menu.actions()[1].text() == "Show all classes"
+    menu.close()
+
+
+def test_no_menu_beside_the_classes(legend):
+    at = QPoint(legend._chips.width() - 2, legend._chips.height() + 40)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, at)
+    QApplication.sendEvent(legend._chips, event)
+    assert QApplication.activePopupWidget() is None

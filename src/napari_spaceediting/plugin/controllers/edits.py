@@ -23,6 +23,7 @@ from napari_spaceediting.editing.edits import (
 )
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.controllers.map import MapController
+from napari_spaceediting.plugin.controllers.replay import Replay
 from napari_spaceediting.plugin.desk import NOTHING, Desk, complain, warn
 from napari_spaceediting.plugin.display import LOW_SUPPORT
 from napari_spaceediting.plugin.panels.space_editor import EDITS, SpaceEditor
@@ -53,6 +54,7 @@ class EditsController:
         self._checked: EditState | None = None
         self._checking = False
         panel = editor.edits
+        self.replay = Replay(desk, panel, on_map)
         panel.undo_requested.connect(self.undo)
         panel.redo_requested.connect(self.redo)
         panel.reset_requested.connect(self.reset_all)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPoint
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QMenu
 
+from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin import display
 from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.desk import NOTHING, Desk, complain
 from napari_spaceediting.plugin.views.gallery import Caption, ImageGallery
+from napari_spaceediting.plugin.views.palette import label_colours
+from napari_spaceediting.session.session import Session
 
 SELECTION, NEAREST, GUIDANCE = "selection", "nearest", "guidance"
 FIXED, BROKEN, CHOSEN = "fixed", "broken", "chosen"
 _SOURCES = (
-    (SELECTION, "Selection", "What is selected on the map"),
+    (SELECTION, "Selection", "What was last selected on the map"),
     (NEAREST, "Nearest images", "Images most similar to the selection, to the network"),
     (GUIDANCE, "Guidance", "All images that guidance proposes to look at"),
     (FIXED, "Fixed", "Held-out images that the last round put right"),
     (BROKEN, "Broken", "Held-out images that the last round got wrong"),
     (CHOSEN, "Evidence", "What was clicked on in the Evidence dock"),
 )
+_ALL_HELD_OUT = "Held-out images can be relabelled, not pinned."
+_NO_NEIGHBOURS = "The map is still being drawn: similar images are known after it."
+_NO_MAP = "No images to show: open some in the Space Editor first, under Data."
+_NOT_MAPPED = "The images come here when the network has learnt from them."
 _EMPTY = {
     SELECTION: "Click or lasso points on the map to see their images here.",
     NEAREST: "Select an image to see the ones most similar to it.",
@@ -53,9 +63,10 @@ class GalleryController:
         self._gallery = gallery
         self._map = on_map
         self.proposed = NOTHING
+        self._gathered = self._around = NOTHING
         self._chosen = NOTHING
         gallery.set_sources(_SOURCES)
-        gallery.source_changed.connect(self.refresh)
+        gallery.source_changed.connect(self._on_source)
         gallery.sort_changed.connect(self.refresh)
         gallery.selection_changed.connect(lambda at: desk.select(at, gallery))
         gallery.hovered.connect(self._on_hovered)
@@ -63,6 +74,7 @@ class GalleryController:
         gallery.context_requested.connect(self._on_context)
         desk.selection_changed.connect(self._on_selection)
         desk.thumbnails_changed.connect(self._on_pictures)
+        desk.session_changed.connect(self._forget)
         for signal in (
             desk.session_changed,
             desk.edits_changed,
@@ -70,6 +82,7 @@ class GalleryController:
             desk.past_changed,
         ):
             signal.connect(self.refresh)
+        self.refresh()
 
     def show(self, indices: NDArray[np.int64], source: str = CHOSEN) -> None:
         """Show images under a heading: `CHOSEN`, `FIXED`, `BROKEN` or `GUIDANCE`."""
@@ -82,21 +95,21 @@ class GalleryController:
         """Show the images of the chosen source as they are now."""
         session = self._desk.session
         source = self._gallery.source
-        self._gallery.empty_text = _EMPTY.get(source, "")
         if session is None or not self._desk.has_map:
+            self._gallery.empty_text = _NO_MAP if session is None else _NOT_MAPPED
             self._gallery.show_items(NOTHING)
             return
+        self._gallery.empty_text = _EMPTY.get(source, "")
         shown, edits = self._desk.shown, self._desk.edits
         items = self._sorted(self._items(source))
-        colours = display.colour_by(
-            display.LABEL, session.dataset, shown, edits
-        ).colours
+        held_out, classes = session.dataset.held_out, range(len(edits.class_names))
+        # The last one is what -1, for no class, leads to.
+        colours = label_colours([*classes, UNLABELLED], len(classes)).tolist()
 
         def describe(index: int) -> Caption:
-            badge = "held out" if session.dataset.held_out[index] else ""
-            return Caption(
-                display.caption(index, shown, edits), tuple(colours[index]), badge
-            )
+            badge = "held out" if held_out[index] else ""
+            text = display.caption(index, shown, edits)
+            return Caption(text, colours[edits.labels[index]], badge)
 
         self._gallery.show_items(items, describe)
         self._gallery.set_selected(self._desk.selected)
@@ -106,7 +119,7 @@ class GalleryController:
         assert session is not None
         rounds = session.state.rounds
         if source == SELECTION:
-            return self._desk.selected
+            return self._gathered
         if source == NEAREST:
             return self._nearest()
         if source == GUIDANCE:
@@ -119,7 +132,7 @@ class GalleryController:
         return evidence.fixed if source == FIXED else evidence.broken
 
     def _nearest(self) -> NDArray[np.int64]:
-        session, chosen = self._desk.session, self._desk.selected
+        session, chosen = self._desk.session, self._around
         assert session is not None
         drawn = self._desk.shown.map
         if drawn is None or not len(chosen) or not drawn.neighbours.shape[1]:
@@ -136,6 +149,9 @@ class GalleryController:
         by = self._gallery.sort
         if by == "label":
             return items[np.argsort(self._desk.edits.labels[items], kind="stable")]
+        if by == "disagreement":
+            left = display.disagreement(self._desk.shown, self._desk.edits)
+            return items[np.argsort(-left[items], kind="stable")]
         if network is None or not network.predictions.probabilities.shape[1]:
             return items
         guesses = network.predictions.probabilities[items]
@@ -148,11 +164,21 @@ class GalleryController:
     def _on_selection(self, source: object) -> None:
         if source is self._gallery:
             return
+        # What is chosen among the images shown takes none of the others away.
+        self._gathered = self._around = self._desk.selected
         if self._gallery.source not in (SELECTION, NEAREST) and len(
             self._desk.selected
         ):
             self._gallery.set_source(SELECTION)
         self.refresh()
+
+    def _on_source(self) -> None:
+        self._gathered = self._around = self._desk.selected
+        self.refresh()
+
+    def _forget(self) -> None:
+        """Show nothing of another session."""
+        self.proposed = self._chosen = self._gathered = self._around = NOTHING
 
     def _on_pictures(self) -> None:
         self._gallery.set_thumbnails(self._desk.thumbnails)
@@ -168,6 +194,7 @@ class GalleryController:
 
     def find_similar(self) -> None:
         """Show the images most similar to the selected ones."""
+        self._around = self._desk.selected
         self._gallery.set_source(NEAREST)
         self.refresh()
 
@@ -195,29 +222,83 @@ class GalleryController:
         )
         self._desk.viewer.layers.selection.active = active
 
-    def _add_changes(self, menu: QMenu) -> None:
+    def _on_context(self, indices: NDArray[np.int64], place: QPoint) -> None:
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            return
+        self._desk.select(indices, self._gallery)
+        menu = QMenu(self._gallery)
+        menu.setToolTipsVisible(True)
+        menu.aboutToHide.connect(menu.deleteLater)
+        locked = self._desk.locked
+        fixed = _ALL_HELD_OUT if session.dataset.held_out[indices].all() else ""
+        alone = len(indices) == 1
+        it = "it" if alone else "them"
+
+        def offer(title: str, act: Callable[[], None], tip: str, reason: str) -> None:
+            _explain(menu.addAction(title, act), tip, reason)
+
+        offer(
+            "Pin: right place, name the class…\tC",
+            self._map.name_selected,
+            f"Say which class {'it has' if alone else 'they have'} where "
+            f"{'it lies' if alone else 'they lie'} on the map",
+            locked or fixed,
+        )
+        offer(
+            "Relabel…\tR",
+            self._map.relabel_selected,
+            f"Give {it} another class, or none, wherever on the map",
+            locked,
+        )
+        menu.addSeparator()
+        no_neighbours = "" if _has_neighbours(session) else _NO_NEIGHBOURS
+        offer(
+            "Find similar",
+            self.find_similar,
+            f"Show the images most similar to {it}, to the network",
+            no_neighbours,
+        )
+        self._add_changes(menu, it)
+        menu.addSeparator()
+        offer("Show on the map\tF", self._map.zoom_to_selection, f"Zoom to {it}", "")
+        offer(
+            "Open the original as a layer",
+            self.open_original,
+            "Show the image as it is on disk, beside the map"
+            if alone
+            else "Show the first of them as it is on disk, beside the map",
+            "",
+        )
+        menu.popup(place)
+
+    def _add_changes(self, menu: QMenu, it: str) -> None:
         """Offer to show what would make the selected images those of a class."""
         session, chosen = self._desk.session, self._desk.selected
-        if session is None or not self._desk.has_map or not len(chosen):
-            return
+        assert session is not None
         names = session.edits.class_names
-        kinds = np.unique(session.kinds(chosen))
-        these = "it" if len(chosen) == 1 else "them"
-        offer = menu.addMenu(f"Show what would make {these}")
-        offer.setEnabled(bool(names))
+        kinds = np.unique(session.kinds(chosen)).tolist()
+        offer = menu.addMenu(f"Show what would make {it}")
+        offer.setToolTipsVisible(True)
+        _explain(
+            offer.menuAction(),
+            "See step by step what would change the network's mind",
+            "" if names else "No class has a name yet: name some images first.",
+        )
         for kind, name in enumerate(names):
             action = offer.addAction(
                 name, lambda to=name: self._desk.change_wanted.emit(chosen, to)
             )
-            action.setEnabled(kinds.tolist() != [kind])
+            same = f"Already taken for {name}." if kinds == [kind] else ""
+            _explain(action, f"What would make {it} {name}", same)
 
-    def _on_context(self, indices: NDArray[np.int64], place: QPoint) -> None:
-        self._desk.select(indices, self._gallery)
-        menu = QMenu(self._gallery)
-        menu.addAction("Pin: right place, name the class…", self._map.name_selected)
-        menu.addAction("Relabel…", self._map.relabel_selected)
-        menu.addAction("Find similar", self.find_similar)
-        self._add_changes(menu)
-        menu.addAction("Show on the map", self._map.zoom_to_selection)
-        menu.addAction("Open the original as a layer", self.open_original)
-        menu.popup(place)
+
+def _explain(action: QAction, tip: str, reason: str) -> None:
+    """Say what an action does, or close it and say why."""
+    action.setEnabled(not reason)
+    action.setToolTip(reason or tip)
+
+
+def _has_neighbours(session: Session) -> bool:
+    drawn = session.shown.map
+    return drawn is not None and drawn.neighbours.shape[1] > 0

@@ -21,6 +21,7 @@ from napari_spaceediting.plugin.desk import Desk, complain, warn
 from napari_spaceediting.plugin.map.gestures import Tool
 from napari_spaceediting.plugin.map.overlay import Arrows
 from napari_spaceediting.plugin.map.view import Cloud, Followers, MapView
+from napari_spaceediting.plugin.panels.map_panel import LEAST_SURE
 from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
 from napari_spaceediting.plugin.views.class_picker import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.views.hover_card import HoverCard
@@ -116,8 +117,10 @@ class MapController:
         panel.select_requested.connect(self.select_like)
         panel.class_toggled.connect(self._on_legend)
         panel.class_isolated.connect(self._on_legend)
+        panel.class_selected.connect(self._select_group)
         desk.opening.connect(self._prepare)
         desk.session_changed.connect(self._on_session)
+        desk.images_changed.connect(self._on_images)
         desk.shown_changed.connect(self.refresh)
         desk.edits_changed.connect(self.refresh)
         desk.edits_changed.connect(self._check_put_off)
@@ -245,13 +248,32 @@ class MapController:
             "neighbours": lambda: self._with_neighbours(chosen),
             "unlabelled": lambda: np.flatnonzero(edits.labels == UNLABELLED),
             "edited": lambda: np.flatnonzero(edits.edited),
+            "disagree": lambda: np.flatnonzero(display.disagree(self._desk.shown, edits)),
+            "unsure": lambda: self._selectable(
+                np.argsort(guesses.max(axis=1, initial=0), kind="stable")
+            )[:LEAST_SURE],
+            "all": lambda: everything,
             "invert": lambda: np.setdiff1d(everything, chosen),
             "none": lambda: chosen[:0],
         }[key]()
-        include = self.view is not None and self.view.include_held_out
-        if not include:
-            rows = rows[~session.dataset.held_out[rows]]
-        self._desk.select(rows)
+        self._desk.select(self._selectable(rows))
+
+    def _select_group(self, group: int) -> None:
+        """Select the images of an entry of the legend."""
+        if self._colouring is not None and self._desk.has_map:
+            rows = np.flatnonzero(self._colouring.groups == group)
+            self._desk.select(self._selectable(rows))
+
+    def _selectable(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of some images that the map shows and lets one select."""
+        session, view = self._desk.session, self.view
+        assert session is not None
+        if view is None or view.cloud is None:
+            return rows
+        left = view.cloud.hidden
+        if not view.include_held_out:
+            left = left | session.dataset.held_out
+        return rows[~left[rows]]
 
     def _with_neighbours(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
         drawn = self._desk.shown.map
@@ -497,6 +519,17 @@ class MapController:
         self._editor.map.set_colour_by(self.colour_key)
         self.refresh()
 
+    def _on_images(self) -> None:
+        """Have more images, perhaps of more classes and with more columns."""
+        session = self._desk.session
+        assert session is not None
+        self._hidden_groups.clear()
+        self._hovered = -1
+        self._hide_card()
+        self.picker.close()
+        self._editor.map.set_colour_keys(display.colour_keys(session.dataset))
+        self._editor.map.set_colour_by(self.colour_key)
+
     def _preview(self) -> None:
         """Work out a map of the pictures while there is no network yet."""
         session, thumbnails = self._desk.session, self._desk.thumbnails
@@ -512,6 +545,7 @@ class MapController:
     def _show_preview(self, session: Session, places: NDArray[np.float32]) -> None:
         """Show the map of the pictures, if it is still needed."""
         others = session is not self._desk.session
+        others |= len(places) != len(session.dataset)
         if others or self._desk.has_map or self._canvas is None:
             return
         view = self._make_view(self._canvas)
@@ -538,6 +572,7 @@ class MapController:
             self._preview()
 
     def _on_selection(self, source: object) -> None:
+        self._editor.map.set_any_selected(bool(len(self._desk.selected)))
         if self.view is not None and source is not self.view:
             self.view.select(self._desk.selected)
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
-from napari_spaceediting.editing.edits import Pin, name_images
+from napari_spaceediting.editing.edits import Pin, Withdraw, name_images, withdrawn
+from napari_spaceediting.editing.evidence import CONTROL
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.plugin.controllers.gallery import GalleryController
 from napari_spaceediting.plugin.controllers.map import MapController
-from napari_spaceediting.plugin.desk import Desk
+from napari_spaceediting.plugin.desk import NOTHING, Desk
 from napari_spaceediting.plugin.map.overlay import Arrows
-from napari_spaceediting.plugin.panels.guidance_panel import ProposalCard
+from napari_spaceediting.plugin.panels.guidance_panel import (
+    EMPTY_TEXT,
+    FINISHED_TEXT,
+    NOTHING_FOUND_TEXT,
+    ProposalCard,
+)
 from napari_spaceediting.plugin.panels.space_editor import GUIDANCE, MAP, SpaceEditor
 from napari_spaceediting.plugin.views.palette import label_colours
 from napari_spaceediting.plugin.views.section import ACTIVE, TODO
+from napari_spaceediting.session.state import Round
 
 _TITLES = {
     ProposalKind.MISLABELLED: "probably mislabelled",
@@ -25,6 +35,10 @@ _TITLES = {
     ProposalKind.SECOND_LOOK: "worth a second look",
 }
 _SHOWN = 12
+_RECENT = 10
+"""Answers from which it is told what going on may bring."""
+_FEWEST = 3
+"""Answers that tell something of the next ones."""
 
 
 class ReviewController:
@@ -57,6 +71,8 @@ class ReviewController:
         self._at = 0
         self._decided: set[int] = set()
         self._left_out: frozenset[int] = frozenset()
+        self._recent: deque[NDArray[np.int64]] = deque(maxlen=_RECENT)
+        self._empty_text = EMPTY_TEXT
         panel = editor.guidance
         panel.refresh_requested.connect(self.find)
         panel.answered.connect(self.answer)
@@ -67,6 +83,7 @@ class ReviewController:
         desk.rounds_changed.connect(self.clear)
         for signal in (desk.session_changed, desk.edits_changed, desk.shown_changed):
             signal.connect(self._show_learnt)
+            signal.connect(self._show_expected)
 
     @property
     def proposal(self) -> Proposal | None:
@@ -76,11 +93,18 @@ class ReviewController:
     def find(self) -> None:
         """Look for what is worth a decision."""
         if self._desk.session is not None and self._desk.has_map:
-            self._desk.reading.run(self._desk.session.guiding(), self._take)
+            self._desk.reading.run(self._desk.session.guiding(), self._on_found)
 
     def clear(self) -> None:
         """Forget all proposals."""
+        self._recent.clear()
+        self._empty_text = EMPTY_TEXT
         self._take([], show=False)
+        self._show_expected()
+
+    def _on_found(self, queue: list[Proposal]) -> None:
+        self._empty_text = FINISHED_TEXT if queue else NOTHING_FOUND_TEXT
+        self._take(queue)
 
     def answer(self, answer: str) -> None:
         """Take the answer to the proposal at hand: yes, no, unsure or elsewhere."""
@@ -94,6 +118,8 @@ class ReviewController:
         elif answer == "no" and self._keep(proposal):
             self._settle(proposal, accepted=False)
         elif answer == "unsure":
+            self._recent.append(NOTHING)
+            self._show_expected()
             self._step(1)
 
     def show_change(self) -> None:
@@ -131,6 +157,8 @@ class ReviewController:
         assert session is not None
         at = self._meant(proposal)
         session.answer(Answer(proposal.kind, at, accepted, proposal.signs))
+        self._recent.append(at)
+        self._show_expected()
         self._show_learnt()
         self._decided.add(self._at)
         self._step(1)
@@ -217,7 +245,7 @@ class ReviewController:
         self._editor.set_status(GUIDANCE, count, ACTIVE if proposal else TODO)
         self._show_arrow(proposal)
         if proposal is None:
-            panel.show_proposal(None)
+            panel.show_proposal(None, self._empty_text)
         else:
             self._show_at_hand(proposal, select)
 
@@ -233,6 +261,20 @@ class ReviewController:
             self._editor.guidance.show_learnt("")
         else:
             self._editor.guidance.show_learnt(summarise(session.answers))
+
+    def _show_expected(self) -> None:
+        """Say what going on may bring, as far as the user's own answers tell."""
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            self._editor.guidance.show_expected("")
+            return
+        changed = session.edits.labels != session.shown.labels
+        counts = [int(np.count_nonzero(changed[at])) for at in self._recent]
+        rounds = session.state.rounds
+        last = rounds[-1] if rounds and not session.state.proposal else None
+        self._editor.guidance.show_expected(
+            " ".join(filter(None, [describe_recent(counts), describe_round(last)]))
+        )
 
     def _card(self, proposal: Proposal) -> ProposalCard:
         n, meant = len(proposal.indices), len(self._meant(proposal))
@@ -280,3 +322,45 @@ class ReviewController:
                 label_colours([tag], len(names)),
             )
         )
+
+
+def describe_recent(counts: Sequence[int]) -> str:
+    """Say what the last answers changed, as a hint at what the next ones may.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Images whose class each answer has changed, as it stands now.
+    """
+    n, images = len(counts), sum(counts)
+    if n < _FEWEST:
+        return ""
+    if not images:
+        return f"None of your last {n} answers changed the class of an image."
+    some = sum(count > 0 for count in counts)
+    these = "1 image" if images == 1 else f"{images:,} images"
+    which = f"All of your last {n}" if some == n else f"{some} of your last {n}"
+    return f"{which} answers changed a class: {these} in all."
+
+
+def describe_round(past: Round | None) -> str:
+    """Say what a round gained by its edits; "" where that is not known."""
+    gain = None if past is None else past.evidence.gain_over(past.evidence.reference)
+    if past is None or gain is None:
+        return ""
+    edits = past.edits
+    standing = {n for n, edit in enumerate(edits) if not isinstance(edit, Withdraw)}
+    count = len(standing - withdrawn(edits))
+    made = "1 edit" if count == 1 else f"{count:,} edits"
+    than = (
+        "the control" if past.evidence.reference == CONTROL else "the network before it"
+    )
+    interval = f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}"
+    if not gain.is_clear:
+        return (
+            f"Your last round, of {made}, could not be told from {than} "
+            f"({gain.value * 100:+.1f} points, {interval})."
+        )
+    verb = "gained" if gain.value > 0 else "lost"
+    points = f"{abs(gain.value) * 100:.1f} points"
+    return f"Your last round, of {made}, {verb} {points} over {than} ({interval})."

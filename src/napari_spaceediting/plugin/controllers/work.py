@@ -1,4 +1,4 @@
-"""Opening, training, mapping, retraining and saving."""
+"""Opening, training, mapping, retraining and adding images."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from napari.layers import Image, Labels
 from napari.settings import get_plugin_settings
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.open import (
@@ -31,6 +32,7 @@ from napari_spaceediting.network.spec import (
     ClassifierSpec,
     TrainSettings,
 )
+from napari_spaceediting.plugin.controllers.saving import SavingController
 from napari_spaceediting.plugin.desk import BUSY, TO_DECIDE, Desk, complain, tell
 from napari_spaceediting.plugin.panels.data_panel import DatasetSummary
 from napari_spaceediting.plugin.panels.space_editor import (
@@ -47,14 +49,16 @@ from napari_spaceediting.plugin.views.section import ACTIVE, DONE, TODO
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import Method
 from napari_spaceediting.projection.warm_up import WarmUp
+from napari_spaceediting.session.adding import Added
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
-from napari_spaceediting.session.storage import SUFFIX, load_session, save_session
+from napari_spaceediting.session.storage import SUFFIX, load_session
 from napari_spaceediting.traversal.job import Traverse
 
 R = TypeVar("R")
 
 KEEP_MAP = "Retrain with the edits, or take them back, before a new map."
+_FILES = "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)"
 _SMALL = 96
 """Longer side in pixels up to which the small network trains by itself."""
 _FEW = 20_000
@@ -70,14 +74,16 @@ class WorkController:
         What the controllers share.
     editor : SpaceEditor
         Its data, network and retrain panels and its job bar belong here.
+    saving : SavingController
+        Is asked before a session is left.
     """
 
-    def __init__(self, desk: Desk, editor: SpaceEditor) -> None:
+    def __init__(
+        self, desk: Desk, editor: SpaceEditor, saving: SavingController
+    ) -> None:
         self._desk = desk
         self._editor = editor
-        self._saved: SessionState | None = None
-        self._saving = False
-        self._to_save: tuple[Session, Path] | None = None
+        self._saving = saving
         self._reads = ""
         self._spec = ClassifierSpec()
         self._show_figures: Callable[[Progress], None] | None = None
@@ -98,8 +104,9 @@ class WorkController:
         data.file_requested.connect(self._ask_file)
         data.session_requested.connect(self._ask_session)
         data.layers_requested.connect(self.open_layers)
-        data.save_requested.connect(self.save)
-        data.save_as_requested.connect(self.save_as)
+        data.add_folder_requested.connect(self._ask_folder_to_add)
+        data.add_file_requested.connect(self._ask_file_to_add)
+        data.restore_requested.connect(self.restore)
         editor.network.set_backbones(BACKBONES)
         editor.network.train_requested.connect(self.train)
         editor.map.redraw_requested.connect(self.draw_map)
@@ -107,7 +114,7 @@ class WorkController:
         desk.session_changed.connect(self._on_session)
         for signal in (desk.edits_changed, desk.shown_changed, desk.rounds_changed):
             signal.connect(self._update)
-        desk.rounds_changed.connect(self._autosave)
+        desk.images_changed.connect(self._on_images)
         layers = desk.viewer.layers.events
         layers.inserted.connect(self._list_layers)
         layers.removed.connect(self._list_layers)
@@ -174,17 +181,21 @@ class WorkController:
 
     def open_session(self, path: Path) -> None:
         """Open a saved session and go on where one was."""
-        if self._may_leave():
+        if self._saving.may_leave():
             self._desk.opening.emit()
             self._desk.reading.cancel()
+
+            def load() -> SessionState:
+                # It may be the session that is just being saved.
+                self._saving.wait()
+                return load_session(path)
+
             self._desk.in_thread(
-                lambda: load_session(path),
-                lambda state: self._take_state(state, path),
-                complain,
+                load, lambda state: self._take_state(state, path), complain
             )
 
     def _open(self, job: Job[ImageDataset]) -> None:
-        if self._may_leave():
+        if self._saving.may_leave():
             self._desk.opening.emit()
             self._desk.reading.run(job, self._on_dataset)
 
@@ -195,7 +206,6 @@ class WorkController:
             seed=self._seed,
             cache_dir=self._cache_dir,
         )
-        self._saved = None
         small = max(dataset.image_size) <= _SMALL
         self._spec = (
             ClassifierSpec()
@@ -213,8 +223,21 @@ class WorkController:
         else:
             self._editor.open_section(NETWORK)
 
-    def _take_state(self, state: SessionState, path: Path) -> None:
-        self._saved = state
+    def restore(self) -> None:
+        """Open the copy that is offered of a session that was never saved."""
+        copy = self._saving.offered
+        if copy is None or not self._saving.may_leave():
+            return
+
+        def take(state: SessionState) -> None:
+            self._take_state(state, None)
+            self._saving.adopt(copy)
+
+        self._desk.opening.emit()
+        self._desk.reading.cancel()
+        self._desk.in_thread(lambda: load_session(copy.session), take, complain)
+
+    def _take_state(self, state: SessionState, path: Path | None) -> None:
         network = state.checkpoint.network
         self._spec = network.spec if network else ClassifierSpec()
         self._desk.take_session(Session(state, self._cache_dir), path)
@@ -235,7 +258,8 @@ class WorkController:
                 self._desk.thumbnails = thumbnails
                 self._desk.thumbnails_changed.emit()
 
-        self._desk.reading.run(PackThumbnails(session.dataset, size), take)
+        job = PackThumbnails(session.dataset, size, session.cache_dir)
+        self._desk.reading.run(job, take)
 
     def _on_reading(self, name: str) -> None:
         self._reads = name
@@ -324,6 +348,26 @@ class WorkController:
 
         self._run(job, redraw, show)
 
+    # Images that come later
+
+    def add_images(self, path: Path) -> None:
+        """Add images to the session, where they belong on the map as it is."""
+        session = self._session()
+        n_before = len(session.dataset)
+
+        def take(added: Added) -> None:
+            session.take_images(added)
+            self._desk.select(np.arange(n_before, len(session.dataset)))
+            tell(_describe_added(added, has_map=self._desk.has_map))
+
+        self._run(session.adding(path), take)
+
+    def _on_images(self) -> None:
+        """Show that there are more images, and draw the pictures of the new ones."""
+        session = self._session()
+        self._show_dataset(session)
+        self._draw_thumbnails()
+
     def cancel(self) -> None:
         """Cancel whatever the user waits for."""
         desk = self._desk
@@ -345,73 +389,6 @@ class WorkController:
         self._show_figures = show
         self._desk.training.run(job, then)
 
-    # Saving
-
-    def save(self) -> None:
-        """Save the session where it was saved before, or ask where."""
-        if self._desk.path is None:
-            self.save_as()
-        else:
-            self.save_to(self._desk.path)
-
-    def save_as(self) -> None:
-        """Ask where to save the session."""
-        start = str(self._desk.path or f"{self._session().dataset.name}{SUFFIX}")
-        chosen, _ = QFileDialog.getSaveFileName(
-            self._editor, "Save the session", start, f"Session (*{SUFFIX})"
-        )
-        if chosen:
-            self.save_to(Path(chosen).with_suffix(SUFFIX))
-
-    def save_to(self, path: Path) -> None:
-        """Save the session in a folder, beside the window.
-
-        One after the other: a wish to save while that is going on waits.
-        """
-        self._to_save = self._session(), path
-        if not self._saving:
-            self._save_next()
-
-    def _save_next(self) -> None:
-        wanted, self._to_save = self._to_save, None
-        self._saving = wanted is not None
-        if wanted is None:
-            return
-        session, path = wanted
-        state = session.state
-
-        def saved(_: None) -> None:
-            if session is self._desk.session:
-                self._saved, self._desk.path = state, path
-                self._update()
-            self._save_next()
-
-        def failed(error: SpaceEditingError) -> None:
-            complain(error)
-            self._save_next()
-
-        self._desk.in_thread(lambda: save_session(state, path), saved, failed)
-
-    def _autosave(self) -> None:
-        if self._desk.path is not None and self._preferences().storage.autosave:
-            self.save_to(self._desk.path)
-
-    def _may_leave(self) -> bool:
-        """Ask before unsaved edits or rounds are left behind."""
-        session = self._desk.session
-        if session is None or session.state is self._saved:
-            return True
-        state = session.state
-        if not (state.log.done or state.rounds):
-            return True
-        answer = QMessageBox.question(
-            self._editor,
-            "Unsaved work",
-            f"The session on {session.dataset.name} has edits or rounds that are not "
-            "saved. Leave them?",
-        )
-        return answer == QMessageBox.StandardButton.Yes
-
     # Asking
 
     def _ask_folder(self) -> None:
@@ -421,10 +398,7 @@ class WorkController:
 
     def _ask_file(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
-            self._editor,
-            "Table or array of images",
-            "",
-            "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)",
+            self._editor, "Table or array of images", "", _FILES
         )
         if chosen:
             self.open_path(Path(chosen))
@@ -436,10 +410,31 @@ class WorkController:
         if chosen:
             self.open_session(Path(chosen))
 
+    def _ask_folder_to_add(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self._editor, "Folder of new images")
+        if chosen:
+            self.add_images(Path(chosen))
+
+    def _ask_file_to_add(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self._editor, "Table or array of new images", "", _FILES
+        )
+        if chosen:
+            self.add_images(Path(chosen))
+
     # What the panels say
 
     def _on_session(self) -> None:
         session = self._session()
+        self._show_dataset(session)
+        self._editor.network.set_settings(self._spec, session.state.train)
+        self._editor.network.clear_curve()
+        self._editor.map.set_method(session.state.map.method)
+        self._editor.retrain.set_settings(session.state.retrain)
+        self._editor.retrain.clear_curve()
+        self._update()
+
+    def _show_dataset(self, session: Session) -> None:
         dataset = session.dataset
         self._editor.data.show_dataset(
             DatasetSummary(
@@ -450,13 +445,7 @@ class WorkController:
                 notes=dataset.notes,
             )
         )
-        self._editor.network.set_settings(self._spec, session.state.train)
-        self._editor.network.clear_curve()
-        self._editor.map.set_method(session.state.map.method)
         self._editor.retrain.set_truth_known("truth" in dataset.columns)
-        self._editor.retrain.set_settings(session.state.retrain)
-        self._editor.retrain.clear_curve()
-        self._update()
 
     def _on_progress(self, progress: Progress, remaining: float | None) -> None:
         self._editor.job_bar.report(progress, remaining)
@@ -521,8 +510,7 @@ class WorkController:
                 editor.set_available(key, False, "Open images first")
             return
         state, shown = session.state, session.shown
-        editor.data.show_saved(desk.path, state is not self._saved)
-        editor.set_status(DATA, f"{len(session.dataset):,} images", DONE)
+        editor.data.block_add(BUSY if desk.training.is_running else "")
         editor.set_available(NETWORK, True)
         trained = shown.network is not None
         editor.set_status(
@@ -578,3 +566,17 @@ class WorkController:
         if self._desk.session is None:
             raise SpaceEditingError("No images are open: open some first.")
         return self._desk.session
+
+
+def _describe_added(added: Added, *, has_map: bool) -> str:
+    """Return such as "Added 12 images, 3 of them labelled. They are selected."."""
+    more = added.more
+    labelled = int(more.is_labelled.sum())
+    which = {0: "none of them", len(more): "all of them"}.get(labelled)
+    images = "1 image" if len(more) == 1 else f"{len(more):,} images"
+    text = f"Added {images}, {which or f'{labelled:,} of them'} labelled."
+    if has_map:
+        text += " They are selected, so that you see where on the map they belong."
+    if more.skipped:
+        text += f" {len(more.skipped):,} were left out; Data says why."
+    return text

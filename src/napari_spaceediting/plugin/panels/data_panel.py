@@ -11,6 +11,7 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
+    QFrame,
     QListWidget,
     QMenu,
     QPushButton,
@@ -89,6 +90,12 @@ class DataPanel(QWidget):
     layers_requested = Signal(str, str, dict)
     """Image layer, labels layer ("" where the image is a stack of images), and the
     options "padding" (float), "mask_outside" (bool), "channel_axis" (int or None)."""
+    add_folder_requested = Signal()
+    add_file_requested = Signal()
+    restore_requested = Signal()
+    """The work that is offered is to be opened."""
+    discard_requested = Signal()
+    """The work that is offered is to be deleted."""
     save_requested = Signal()
     save_as_requested = Signal()
 
@@ -99,6 +106,7 @@ class DataPanel(QWidget):
         self._gate = Gate()
         self._build_summary(palette)
         self._opener = QWidget()
+        self._build_offer()
         self._build_opener()
         self._build_layers(palette)
         self._other = Disclosure(
@@ -116,6 +124,7 @@ class DataPanel(QWidget):
         self.set_samples([])
         self.set_layers([], [])
         self.show_saved(None, False)
+        self.offer_recovery("")
         self.set_theme(palette)
 
     def _build_summary(self, palette: Palette) -> None:
@@ -152,6 +161,16 @@ class DataPanel(QWidget):
         self._gate.add(
             self.save_as_button, "Save images, network, map and edits as one session"
         )
+        self.add_button = QPushButton("Add images…")
+        self.add_button.clicked.connect(self._show_add_menu)
+        self._gate.add(
+            self.add_button,
+            "Put new images on the map as it is: nothing is trained anew, and edits "
+            "and rounds stay",
+        )
+        self.add_menu = QMenu(self)
+        self.add_menu.addAction("Folder…", self.add_folder_requested.emit)
+        self.add_menu.addAction("Table or array…", self.add_file_requested.emit)
         self._summary = QWidget()
         layout = column(self._summary, TIGHT)
         for widget in (
@@ -163,8 +182,32 @@ class DataPanel(QWidget):
         ):
             layout.addWidget(widget)
         layout.addSpacing(2)
-        layout.addLayout(row(self.save_button, self.save_as_button))
+        layout.addLayout(
+            row(
+                self.add_button,
+                self.save_button,
+                self.save_as_button,
+                stretch=(4, 2, 3),
+            )
+        )
         layout.addWidget(self._saved)
+
+    def _build_offer(self) -> None:
+        self._found = word_label()
+        self.restore_button = QPushButton("Restore")
+        self.restore_button.clicked.connect(self.restore_requested)
+        self._gate.add(
+            self.restore_button, "Go on where that window ended; then save it"
+        )
+        self.discard_button = QPushButton("Discard")
+        self.discard_button.clicked.connect(self.discard_requested)
+        self._gate.add(self.discard_button, "Delete that work for good")
+        self._offer = QFrame()
+        self._offer.setObjectName("RecoveryOffer")
+        layout = column(self._offer, TIGHT)
+        layout.setContentsMargins(10, 8, 10, 10)
+        layout.addWidget(self._found)
+        layout.addLayout(row(self.restore_button, self.discard_button))
 
     def _build_opener(self) -> None:
         self.folder_button = QPushButton("Folder…")
@@ -198,6 +241,7 @@ class DataPanel(QWidget):
         self._layers = QWidget()
         self.layers_button.toggled.connect(self._layers.setVisible)
         layout = column(self._opener, TIGHT)
+        layout.addWidget(self._offer)
         layout.addLayout(row(self.folder_button, self.file_button))
         layout.addWidget(self.layers_button)
         layout.addWidget(self._layers)
@@ -255,6 +299,13 @@ class DataPanel(QWidget):
             style_label(label, palette.muted)
         style_label(self._lines, palette.text)
         self._colour_saved()
+        style_label(self._found, palette.text)
+        self._offer.setStyleSheet(
+            f"QFrame#RecoveryOffer {{background-color: {palette.foreground};"
+            " border-radius: 6px;}"
+            "QFrame#RecoveryOffer QLabel {background-color: transparent;}"
+        )
+        self.restore_button.setStyleSheet(palette.primary_button)
         self._form.set_theme(palette)
         self._other.set_theme(palette)
         self._skipped_title.set_theme(palette)
@@ -334,6 +385,15 @@ class DataPanel(QWidget):
             self.save_button, "" if unsaved else "There is nothing new to save"
         )
 
+    def block_add(self, reason: str) -> None:
+        """Say why no images can be added; "" where they can."""
+        self._gate.block(self.add_button, reason)
+
+    def offer_recovery(self, text: str) -> None:
+        """Offer work that was never saved, in a sentence; "" where there is none."""
+        self._found.setText(text)
+        self._offer.setVisible(bool(text))
+
     def set_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow opening and saving, or say why not."""
         self._gate.set_enabled(enabled, reason)
@@ -353,6 +413,10 @@ class DataPanel(QWidget):
     def _show_samples(self) -> None:
         below = self.sample_button.mapToGlobal(QPoint(0, self.sample_button.height()))
         self.sample_menu.popup(below)
+
+    def _show_add_menu(self) -> None:
+        below = self.add_button.mapToGlobal(QPoint(0, self.add_button.height()))
+        self.add_menu.popup(below)
 
     def _on_sample(self, action: QAction) -> None:
         self.sample_requested.emit(action.data())

@@ -45,6 +45,8 @@ class EditsPanel(QWidget):
     """Row whose images are to be shown."""
     delete_requested = Signal(int)
     """Row of the edit to be taken out."""
+    replay_toggled = Signal(bool)
+    """Whether the edits are to be played one after the other."""
     contradiction_requested = Signal()
     """The images of the contradiction that is shown are to be selected."""
 
@@ -77,6 +79,12 @@ class EditsPanel(QWidget):
         self.edits.redo_requested.connect(self.redo_requested)
         self.edits.jump_requested.connect(self.jump_requested)
         self.edits.delete_requested.connect(self.delete_requested)
+        self.edits.replay_toggled.connect(self.replay_toggled)
+        self._gate.add(
+            self.edits.replay_button,
+            "Show on the map how it came about, one edit after the other; changes "
+            "nothing",
+        )
         self._contradiction = word_label()
         self.contradiction_button = QPushButton("Show")
         self.contradiction_button.setToolTip(
@@ -120,6 +128,9 @@ class EditsPanel(QWidget):
         self._gate.block(
             self.reset_button, "" if standing else "There are no edits to take back"
         )
+        self._gate.block(
+            self.edits.replay_button, "" if standing else "There are no edits to play"
+        )
         self.reset_button.setVisible(bool(rows))
         self._fit()
 
@@ -131,6 +142,10 @@ class EditsPanel(QWidget):
         """Warn of edits that contradict each other; "" where none do."""
         set_text(self._contradiction, text)
         self.contradiction_button.setVisible(bool(text))
+
+    def set_replaying(self, is_replaying: bool) -> None:
+        """Show whether the edits are played; emits nothing."""
+        self.edits.set_replaying(is_replaying)
 
     def set_history(self, undo: str, redo: str) -> None:
         """Name what can be undone and redone; "" where there is nothing."""

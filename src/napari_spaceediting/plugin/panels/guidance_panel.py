@@ -53,6 +53,14 @@ EMPTY_TEXT = (
     "Finds the images whose decision teaches the network most: probably wrong "
     "labels, look-alikes to name together, and doubtful ones."
 )
+FINISHED_TEXT = (
+    "You are through this list. Retrain to see what your answers have taught the "
+    "network, or find further proposals."
+)
+NOTHING_FOUND_TEXT = (
+    "Nothing is left to ask: no label is doubtful, and no image stands out. Move or "
+    "name what you see yourself, or retrain."
+)
 NO_PROPOSAL = "There is no proposal to decide on: find proposals first"
 _ANSWERS = (
     (YES, "Yes", "Do what is proposed"),
@@ -139,10 +147,14 @@ class GuidancePanel(QWidget):
         self._card: ProposalCard | None = None
         self._gate = Gate()
         self._empty = word_label()
-        self._empty.setText(EMPTY_TEXT)
         self._build_card(palette)
         self._build_buttons(palette)
         self._build_progress()
+        self._expected = word_label()
+        self._expected.setToolTip(
+            "What the answers so far have changed, and what the last round gained by "
+            "its edits. Nobody knows what the next ones will."
+        )
         self._learnt = word_label()
         self._learnt.setToolTip(
             "What you agree with is proposed more often, the rest less. An answer "
@@ -154,11 +166,13 @@ class GuidancePanel(QWidget):
         layout.addWidget(self._frame)
         layout.addWidget(self._answers)
         layout.addWidget(self._counts)
+        layout.addWidget(self._expected)
         layout.addWidget(self._learnt)
         layout.addLayout(
             row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
         )
         self.show_counts(0, 0)
+        self.show_expected("")
         self.show_learnt("")
         self.set_theme(palette)
         self.show_proposal(None)
@@ -249,7 +263,12 @@ class GuidancePanel(QWidget):
             f"padding: 0px; color: {palette.text}; font-weight: 600;"
         )
         self.change_button.setStyleSheet(palette.link_button)
-        for label in (self._done_label, self._rate_label, self._learnt):
+        for label in (
+            self._done_label,
+            self._rate_label,
+            self._expected,
+            self._learnt,
+        ):
             style_label(label, palette.muted, palette.font_size)
         self._pictures.set_theme(palette)
         for button in self.answer_buttons.values():
@@ -262,9 +281,12 @@ class GuidancePanel(QWidget):
         )
         self._style_buttons()
 
-    def show_proposal(self, card: ProposalCard | None) -> None:
-        """Show a proposal, or that there is none."""
+    def show_proposal(
+        self, card: ProposalCard | None, empty_text: str = EMPTY_TEXT
+    ) -> None:
+        """Show a proposal, or in words that there is none."""
         self._card = card
+        self._empty.setText(empty_text)
         self._empty.setVisible(card is None)
         for part in (self._frame, self._answers, *self.move_buttons.values()):
             part.setVisible(card is not None)
@@ -315,6 +337,10 @@ class GuidancePanel(QWidget):
         rate = self.decisions_per_minute
         self._rate_label.setText("" if rate is None else f"{rate:.0f} per minute")
         self._counts.setVisible(total > 0)
+
+    def show_expected(self, text: str) -> None:
+        """Say what going on may bring; "" where nothing is known of it."""
+        set_text(self._expected, text)
 
     def show_learnt(self, text: str) -> None:
         """Say what the answers have taught, as "You agreed with 9 of 10 groups."."""

@@ -42,6 +42,9 @@ _TOOLS = (
     (LASSO, "Lasso", "Draw around images to select them"),
     (BOX, "Box", "Draw a rectangle around images to select them"),
 )
+NONE_SELECTED = "No image is selected yet"
+LEAST_SURE = 100
+"""How many images are the least sure."""
 SELECTIONS = (
     ("same_class", "Same class", "Images with the class of the selected ones"),
     (
@@ -56,10 +59,23 @@ SELECTIONS = (
     ),
     ("unlabelled", "Unlabelled", "All images without a class"),
     ("edited", "Edited", "All images that an open edit touches"),
+    (
+        "disagree",
+        "Label and network disagree",
+        "Labelled images that the network takes for another class",
+    ),
+    (
+        "unsure",
+        f"Least sure ({LEAST_SURE})",
+        "The images of which the network is least sure",
+    ),
+    ("all", "All", "All images that the map shows"),
     ("invert", "Invert", "All images that are not selected"),
     ("none", "None", "Select nothing"),
 )
 """Key, title and tooltip of what the "Select" menu offers."""
+_NEED_SELECTION = ("same_class", "same_prediction", "neighbours", "none")
+_FIRST_OF_GROUPS = ("unlabelled", "all")
 _LEGEND_LINES = 12
 """Height of the legend at most; more classes scroll."""
 METHODS = (("umap", "UMAP"), ("pca", "PCA"))
@@ -91,6 +107,8 @@ class MapPanel(QWidget):
     """Class and whether it is visible now."""
     class_isolated = Signal(int)
     """The only class to be visible, or -1 for all."""
+    class_selected = Signal(int)
+    """The class whose images are to be selected."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,6 +118,7 @@ class MapPanel(QWidget):
         self.legend = ClassLegend(palette)
         self.legend.toggled.connect(self.class_toggled)
         self.legend.isolated.connect(self.class_isolated)
+        self.legend.select_requested.connect(self.class_selected)
         HeightFollower(self.legend.findChild(QScrollArea), _LEGEND_LINES)
         self._quality = word_label()
         self._quality.setToolTip(
@@ -142,12 +161,15 @@ class MapPanel(QWidget):
         self.select_menu = QMenu(self)
         self.select_menu.setToolTipsVisible(True)
         self.select_menu.triggered.connect(self._on_select)
+        self._selections: dict[str, tuple[QAction, str]] = {}
         for key, title, tip in SELECTIONS:
-            if key == "invert":
+            if key in _FIRST_OF_GROUPS:
                 self.select_menu.addSeparator()
             action = self.select_menu.addAction(title)
             action.setData(key)
             action.setToolTip(tip)
+            self._selections[key] = (action, tip)
+        self.set_any_selected(False)
 
     def _build_fields(self) -> None:
         self.colour_combo = combo("")
@@ -212,6 +234,13 @@ class MapPanel(QWidget):
     ) -> None:
         """Show the classes; see `ClassLegend.set_classes`."""
         self.legend.set_classes(names, colours, counts)
+
+    def set_any_selected(self, any_selected: bool) -> None:
+        """Offer what starts from the selected images, or say that there are none."""
+        for key in _NEED_SELECTION:
+            action, tip = self._selections[key]
+            action.setEnabled(any_selected)
+            action.setToolTip(tip if any_selected else f"{NONE_SELECTED}.\n\n{tip}")
 
     def show_quality(self, text: str) -> None:
         """Say how far the map can be trusted."""

@@ -71,6 +71,8 @@ class EditList(QWidget):
     """Row of the edit to be taken out."""
     undo_requested = Signal()
     redo_requested = Signal()
+    replay_toggled = Signal(bool)
+    """Whether the edits are to be played one after the other."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,6 +80,9 @@ class EditList(QWidget):
         self.undo_button.clicked.connect(self.undo_requested)
         self.redo_button = QPushButton("Redo")
         self.redo_button.clicked.connect(self.redo_requested)
+        self.replay_button = QPushButton("Replay")
+        self.replay_button.setCheckable(True)
+        self.replay_button.clicked.connect(self.replay_toggled)
         self._list = _Rows(self)
         self._list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -94,6 +99,7 @@ class EditList(QWidget):
         buttons.setSpacing(6)
         buttons.addWidget(self.undo_button, 1)
         buttons.addWidget(self.redo_button, 1)
+        buttons.addWidget(self.replay_button, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -140,6 +146,17 @@ class EditList(QWidget):
             button.setToolTip(
                 f"{verb}: {what}" if what else f"There is nothing to {verb.lower()}"
             )
+
+    def set_replaying(self, is_replaying: bool) -> None:
+        """Show whether the edits are played; emits nothing."""
+        self.replay_button.setChecked(is_replaying)
+        self.replay_button.setText("Stop" if is_replaying else "Replay")
+        if not is_replaying:
+            self._list.setCurrentRow(-1)
+
+    def show_row(self, row: int) -> None:
+        """Mark a row and scroll to it; emits nothing."""
+        self._list.setCurrentRow(row)
 
     def _fit(self) -> None:
         """Make the list as high as its rows, up to some."""

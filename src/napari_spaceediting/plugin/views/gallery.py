@@ -46,6 +46,11 @@ SORTS = (
     ("label", "Label", "By the class that the image is labelled with"),
     ("prediction", "Prediction", "By the class that the network predicts"),
     ("confidence", "Confidence", "From the least to the most confident prediction"),
+    (
+        "disagreement",
+        "Disagreement",
+        "From the label that the network believes least; unlabelled images come last",
+    ),
 )
 SIZES = (32, 176)
 _USUAL_SIZE = 84  # "Pullover? 87%" fits beneath
@@ -195,6 +200,11 @@ class GalleryGrid(QAbstractScrollArea):
         shown = self._items[self._marked]
         hidden = np.setdiff1d(self._selected, self._items)
         return np.concatenate([shown, hidden])
+
+    @property
+    def n_selected(self) -> int:
+        """How many of the images shown are selected."""
+        return int(np.count_nonzero(self._marked))
 
     @property
     def current(self) -> int:
@@ -520,6 +530,8 @@ class GalleryGrid(QAbstractScrollArea):
         self._before_press = (self._marked.copy(), self._selected)
         if key == Qt.Key.Key_A and modifiers & _CONTROL:
             self._mark(np.ones(len(self._items), bool))
+        elif key == Qt.Key.Key_Escape and self._marked.any():
+            self._mark(np.zeros(len(self._items), bool))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._current >= 0:
             self.activated.emit(self.current)
         elif key == Qt.Key.Key_Space and self._current >= 0:
@@ -611,7 +623,7 @@ class GalleryGrid(QAbstractScrollArea):
 
     def _describe(self) -> None:
         self.setAccessibleDescription(
-            f"{len(self._items)} images, {int(self._marked.sum())} selected"
+            f"{len(self._items)} images, {self.n_selected} selected"
         )
 
 
@@ -775,7 +787,7 @@ class ImageGallery(QWidget):
     def _update_count(self) -> None:
         shown = len(self.grid.items)
         text = "1 image" if shown == 1 else f"{shown:,} images"
-        chosen = int(np.isin(self.grid.items, self.grid.selected).sum())
+        chosen = self.grid.n_selected
         if 0 < chosen < shown:
             text += f" · {chosen:,} selected"
         self._count.setText(text)

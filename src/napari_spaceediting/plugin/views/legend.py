@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
+    QContextMenuEvent,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
@@ -18,6 +19,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import (
     QFrame,
     QLineEdit,
+    QMenu,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -49,6 +51,8 @@ class ClassLegend(QWidget):
     """Class and whether it is visible now."""
     isolated = Signal(int)
     """The only class to be visible from now on, or -1 for all."""
+    select_requested = Signal(int)
+    """Class whose images are to be selected."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +69,7 @@ class ClassLegend(QWidget):
         self._chips = _Chips(palette, self)
         self._chips.toggle_requested.connect(self._toggle)
         self._chips.isolate_requested.connect(self._isolate)
+        self._chips.menu_requested.connect(self._open_menu)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -142,6 +147,25 @@ class ClassLegend(QWidget):
         self._update_show_all()
         self.isolated.emit(-1 if only else index)
 
+    def _open_menu(self, index: int, place: QPoint) -> None:
+        """Offer by name what can be done with a class."""
+        visible = bool(self._chips.visible[index])
+        alone = visible and self._chips.visible.sum() == 1
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        menu.aboutToHide.connect(menu.deleteLater)
+        select = menu.addAction(
+            "Select its images", lambda: self.select_requested.emit(index)
+        )
+        select.setEnabled(visible)
+        select.setToolTip("" if visible else "They are hidden: show them first")
+        menu.addAction(
+            "Show all classes" if alone else "Show it alone",
+            lambda: self._isolate(index),
+        )
+        menu.addAction("Hide" if visible else "Show", lambda: self._toggle(index))
+        menu.popup(place)
+
     def _on_filter(self, text: str) -> None:
         wanted = text.casefold().strip()
         self._chips.set_shown(
@@ -157,6 +181,8 @@ class _Chips(QWidget):
 
     toggle_requested = Signal(int)
     isolate_requested = Signal(int)
+    menu_requested = Signal(int, QPoint)
+    """Class, and the place on the screen."""
 
     def __init__(self, palette: Palette, parent: QWidget) -> None:
         super().__init__(parent)
@@ -315,6 +341,16 @@ class _Chips(QWidget):
         self._toggled_by_press = -1
         self.isolate_requested.emit(index)
 
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        if event is None:
+            return
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        place = self._current if by_key else self._place_at(event.pos())
+        if place >= 0:
+            middle = self.chip_rect(place).center()
+            at = self.mapToGlobal(middle) if by_key else event.globalPos()
+            self.menu_requested.emit(self._shown[place], at)
+
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         if event is not None:
             self._hover(self._place_at(event.position().toPoint()))
@@ -374,5 +410,6 @@ class _Chips(QWidget):
         act = "hide" if self.visible[index] else "show"
         return (
             f"{self.names[index]}: {self.counts[index]:,} images.\n"
-            f"Click to {act} it, Alt-click or double-click to see it alone."
+            f"Click to {act} it, Alt-click or double-click to see it alone, "
+            "right-click to select its images."
         )
