@@ -26,19 +26,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import common
+from desktop import (
+    Hand,
+    around_half,
+    environment,
+    fresh,
+    open_viewer,
+    own_folder,
+    synthetic,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_spaceediting.plugin.workbench import Workbench
-    from window import Watch
 
 GOAL_MS, GOAL_OPEN_S, GOAL_DEMO_S = 100, 1, 60
 SIZES = (20_000, 100_000)
 _IMAGES, _QUICK_IMAGES = 2000, 300
 _QUICK_SIZES = (5000,)
 _JUDGED = "c", "d", "e", "f", "g", "h"
-_WINDOW = (1560, 960)
 
 
 def main() -> None:
@@ -59,10 +66,10 @@ def main() -> None:
     load = os.getloadavg() if hasattr(os, "getloadavg") else (float("nan"),)
     with tempfile.TemporaryDirectory(prefix="stalls-") as folder:
         base = Path(folder)
-        windows = [_fresh(base, "window", images) for _ in range(runs)]
+        windows = [fresh(__file__, base, "window", images) for _ in range(runs)]
         starts = [] if options.quick else _starts(base, 2 * runs - 1)
         demos = [] if options.quick else [_demo(base) for _ in range(runs)]
-        points = {size: _fresh(base, "points", size) for size in sizes}
+        points = {size: fresh(__file__, base, "points", size) for size in sizes}
     targets = _targets(windows, starts, demos)
     common.publish(
         "stalls",
@@ -79,30 +86,13 @@ def main() -> None:
 # Running parts
 
 
-def _fresh(base: Path, kind: str, size: int) -> Any:
-    """Run a part in a process of its own and return what it found."""
-    command = [sys.executable, __file__, "--part", kind, str(size)]
-    done = subprocess.run(
-        command, env=_environment(base), stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def _environment(base: Path) -> dict[str, str]:
-    """Keep away from the user's settings and caches; numba's cache is kept."""
-    folder = Path(tempfile.mkdtemp(dir=base))
-    own = {
-        "NAPARI_CONFIG": str(folder / "settings.yaml"),
-        "XDG_CACHE_HOME": str(folder),
-        "STALLS_FOLDER": str(folder),
-    }
-    return os.environ | own
-
-
 def _starts(base: Path, pairs: int) -> list[dict[str, Any]]:
-    _fresh(base, "start", 0)  # reads all files once
+    fresh(__file__, base, "start", 0)  # reads all files once
     return [
-        {"napari": _fresh(base, "start", 0), "docks": _fresh(base, "start", 1)}
+        {
+            "napari": fresh(__file__, base, "start", 0),
+            "docks": fresh(__file__, base, "start", 1),
+        }
         for _ in range(pairs)
     ]
 
@@ -111,7 +101,7 @@ def _demo(base: Path) -> float:
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "napari_spaceediting", "demo", "--headless"],
-        env=_environment(base),
+        env=environment(base),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=True,
@@ -120,23 +110,6 @@ def _demo(base: Path) -> float:
 
 
 # Parts
-
-
-def _open_viewer() -> tuple[Watch, Viewer]:
-    from window import WatchedApplication, spin
-
-    app = WatchedApplication()
-    import napari
-
-    viewer = napari.Viewer()
-    viewer.window.resize(*_WINDOW)
-    spin(1.0)
-    _KEPT.append(app)
-    return app.watch, viewer
-
-
-_KEPT: list[object] = []
-"""What must live as long as the process."""
 
 
 def _measure_start(docks: int) -> dict[str, float]:
@@ -174,11 +147,11 @@ def _measure_start(docks: int) -> dict[str, float]:
 
 def _measure_window(n_images: int) -> dict[str, Any]:
     """Go through the whole loop in a window and return the figures of each phase."""
-    base = Path(os.environ["STALLS_FOLDER"])
+    base = own_folder()
     folder = _write_pictures(base / "pictures", n_images)
-    from window import renderer, spin, wait
+    from watch import renderer, spin, wait
 
-    watch, viewer = _open_viewer()
+    watch, viewer = open_viewer()
     if n_images < _IMAGES:
         from napari.settings import get_plugin_settings
 
@@ -270,7 +243,7 @@ def _write_pictures(folder: Path, n: int) -> Path:
 def _edit(bench: Workbench) -> None:
     """Pin ten images and move ten."""
     from napari_spaceediting.editing.edits import Move, Pin
-    from window import spin
+    from watch import spin
 
     session = bench.desk.session
     free = np.random.default_rng(0).permutation(
@@ -289,21 +262,17 @@ def _edit(bench: Workbench) -> None:
 
 def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     """Return (act, ms of the thread, ms of them drawing, times) with n images."""
-    from qtpy.QtCore import QEvent, QPointF, Qt
-    from qtpy.QtGui import QMouseEvent
-    from qtpy.QtWidgets import QApplication
-
     from napari_spaceediting.editing.edits import Pin
     from napari_spaceediting.plugin.workbench import workbench_of
-    from window import spin, wait
+    from watch import spin, wait
 
-    watch, viewer = _open_viewer()
+    watch, viewer = open_viewer()
     bench = workbench_of(viewer)
     bench.show_docks()
     desk, on_map = bench.desk, bench.map
     spin(1.0)
     wait(lambda: not desk.training.is_running)
-    session, tiles = _synthetic(n)
+    session, tiles = synthetic(n)
     rows = []
 
     def time_it(
@@ -329,22 +298,8 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     desk.thumbnails = tiles
     time_it("thumbnails arrive", desk.thumbnails_changed.emit)
     view = on_map.view
-    canvas, viewport = view.canvas, view.viewport
-    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-    kinds = QEvent.Type
-
-    def mouse(kind: QEvent.Type, place: np.ndarray, button: Qt.MouseButton) -> None:
-        at = QPointF(*place)
-        event = QMouseEvent(
-            kind,
-            at,
-            canvas.mapToGlobal(at),
-            none if kind == kinds.MouseMove else button,
-            none if kind == kinds.MouseButtonRelease else button,
-            Qt.KeyboardModifier.NoModifier,
-        )
-        QApplication.sendEvent(canvas, event)
-
+    viewport = view.viewport
+    hand = Hand(view.canvas)
     rng = np.random.default_rng(1)
     places = session.edits.positions
     free = rng.permutation(np.flatnonzero(~session.dataset.held_out))
@@ -354,7 +309,7 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     near = np.array([i for i in near[:500] if view.pick(places[i]) == i])
 
     def over(index: int) -> Callable[[], None]:
-        return lambda: mouse(kinds.MouseMove, on_screen[index], none)
+        return lambda: hand.move(on_screen[index])
 
     time_it("hover, per move", *map(over, near[:8]))
     time_it(
@@ -375,35 +330,35 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
         name = "1 image" if count == 1 else f"{count} images"
         time_it(
             f"drag {name}: press",
-            lambda at=held: mouse(kinds.MouseButtonPress, at, left),
+            lambda at=held: hand.press(at),
         )
         steps = [held + step * np.array([3, 2]) for step in range(1, 13)]
         time_it(
             f"drag {name}: per move",
-            *(lambda at=at: mouse(kinds.MouseMove, at, left) for at in steps),
+            *(lambda at=at: hand.move(at, held=True) for at in steps),
         )
         time_it(
             f"drag {name}: drop, and the question opens",
-            lambda at=steps[-1]: mouse(kinds.MouseButtonRelease, at, left),
+            lambda at=steps[-1]: hand.release(at),
         )
         on_map.picker.close()
         spin(0.2)
     desk.select(near[:0])
 
     on_map.set_tool("lasso")
-    half = _around_half(on_screen[free], viewport.size[1])
+    half = around_half(on_screen[free], viewport.size[1])
 
     def draw() -> None:
-        mouse(kinds.MouseButtonPress, half[0], left)
+        hand.press(half[0])
         for corner in half[1:]:
-            mouse(kinds.MouseMove, corner, left)
+            hand.move(corner, held=True)
             spin(0.01)
 
     time_it("lasso around half: draw, per move (of 60)", *[draw])
     rows[-1] = (rows[-1][0], rows[-1][1] / len(half), rows[-1][2] / len(half), 1)
     time_it(
         "lasso around half: release",
-        lambda: mouse(kinds.MouseButtonRelease, half[-1], left),
+        lambda: hand.release(half[-1]),
     )
     rows.append(("… images selected by it", len(desk.selected), 0, 1))
     time_it("Select none after it", lambda: desk.select(near[:0]))
@@ -442,62 +397,6 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
 
 def _zoom(viewer: Viewer) -> None:
     viewer.scene.camera.zoom *= 1.05
-
-
-def _around_half(places: np.ndarray, height: int) -> np.ndarray:
-    """Return 60 corners around the left half of the places, from a corner on."""
-    right = np.median(places[:, 0])
-    steps = np.linspace(0, 1, 29)[:, None]
-    first, last = np.array([3.0, 3.0]), np.array([right, height - 3.0])
-    above, below = np.array([right, 3.0]), np.array([3.0, height - 3.0])
-    return np.vstack(
-        [
-            first + steps * (above - first),
-            last,
-            last + steps * (below - last),
-            first,
-        ]
-    )
-
-
-def _synthetic(n: int) -> tuple[Any, np.ndarray]:
-    """Return a session of n images in ten clusters, and thumbnails; nothing trained."""
-    from dataclasses import replace
-
-    from napari_spaceediting.data.dataset import ImageDataset
-    from napari_spaceediting.data.intensity import IntensityScaling
-    from napari_spaceediting.data.pixels import ArrayPixels
-    from napari_spaceediting.data.splits import stratified_split
-    from napari_spaceediting.network.spec import ClassifierSpec, Predictions
-    from napari_spaceediting.session.session import Session, new_session
-    from napari_spaceediting.session.state import Map, Network
-
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 10, n)
-    places = rng.normal(size=(n, 2)) + 6 * rng.normal(size=(10, 2))[labels]
-    scores = rng.random((n, 10)) + 2 * np.eye(10)[labels]
-    dataset = ImageDataset(
-        name="Synthetic",
-        ids=np.array([f"image-{index:06d}" for index in range(n)]),
-        labels=labels,
-        class_names=tuple(f"class {index}" for index in range(10)),
-        split=stratified_split(labels, rng),
-        pixels=ArrayPixels(np.zeros((n, 8, 8), np.uint8)),
-        scaling=IntensityScaling("dtype"),
-        image_size=(8, 8),
-    )
-    predictions = Predictions(
-        rng.normal(size=(n, 64)).astype(np.float32),
-        (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32),
-    )
-    network = Network(ClassifierSpec(), {}, predictions, np.full(n, np.nan, np.float32))
-    drawn = Map(
-        places.astype(np.float32), rng.integers(0, n, (n, 15)).astype(np.int32), "umap"
-    )
-    state = new_session(dataset).state
-    checkpoint = replace(state.checkpoint, network=network, map=drawn)
-    tiles = rng.integers(0, 256, (1000, 32, 32, 3), np.uint8)
-    return Session(replace(state, checkpoint=checkpoint)), tiles[np.arange(n) % 1000]
 
 
 _PARTS: dict[str, Callable[[int], Any]] = {

@@ -1,258 +1,476 @@
-"""Watches napari's window from within: how long its thread was busy, and with what."""
+"""What the window costs beside what napari itself would take for the same.
+
+On Linux without a display::
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/window.py
+
+It writes docs/results/window.md. Sessions of three sizes are shown in turn in one
+window, round after round, beside layers of napari's own with as many points; the way
+from a sample to an accepted retraining is clicked with the mouse in windows of their
+own. benchmarks/stalls.py has the stalls of the whole loop.
+"""
 
 from __future__ import annotations
 
-import inspect
-import sys
+import argparse
+import json
+import os
+import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import wraps
-from types import FunctionType
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QEventLoop, QObject, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QOpenGLWidget, QWidget
 
-INTERVAL = 0.005
-"""Seconds between two ticks of the clock whose lateness is measured."""
-_OURS = "napari_spaceediting.plugin"
-_DRAWN = {QEvent.Type.UpdateRequest, QEvent.Type.Expose}
-"""Events in which Qt draws the canvas and puts the picture of the window together."""
+import common
+from desktop import Hand, around_half, fresh, open_viewer, synthetic
 
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.viewer import Viewer
 
-@dataclass
-class Spent:
-    """Seconds on the wall, and processor time of the thread and of all threads."""
+    from napari_spaceediting.plugin.workbench import Workbench
+    from watch import Watch
 
-    wall: float = 0.0
-    cpu: float = 0.0
-    process: float = 0.0
-
-    def add(self, start: Spent) -> None:
-        """Add what has passed since."""
-        self.wall += time.perf_counter() - start.wall
-        self.cpu += time.thread_time() - start.cpu
-        self.process += time.process_time() - start.process
-
-    @staticmethod
-    def now() -> Spent:
-        """Return the clocks as they are."""
-        return Spent(time.perf_counter(), time.thread_time(), time.process_time())
+SIZES = (1_000, 10_000, 100_000)
+_QUICK_SIZES = (1_000, 3_000, 10_000)
+_MOVES, _ZOOMS, _HOVERS, _DECISIONS = 12, 6, 200, 8
+_SETTLED = 0.06
+"""Seconds after which what an event leads to is over, but for thumbnails."""
+Figures = dict[str, list[float]]
 
 
-@dataclass(frozen=True)
-class Gap:
-    """The time between two ticks of the clock, beyond the interval; seconds."""
-
-    late: float
-    drawing: float
-    computed: float
-    """Processor time of all threads of the window's process but for drawing."""
-    slowest: tuple[float, str]
-
-    @property
-    def undrawn(self) -> float:
-        """How late the tick was but for the drawing of the canvas."""
-        return max(0.0, self.late - self.drawing)
-
-    @property
-    def own(self) -> float:
-        """The part of it that this process can have caused, by computing."""
-        return min(self.undrawn, self.computed)
-
-
-@dataclass
-class Phase:
-    """What happened while something went on."""
-
-    name: str
-    seconds: float = 0.0
-    gaps: list[Gap] = field(default_factory=list)
-    calls: list[tuple[float, float, str]] = field(default_factory=list)
-    """Wall and processor seconds of every call into the plugin, and its name."""
-
-    def summary(self) -> dict[str, Any]:
-        """Return the figures of a document, in ms; plain types."""
-        late = 1e3 * np.array([gap.late for gap in self.gaps] or [0.0])
-        undrawn = 1e3 * np.array([gap.undrawn for gap in self.gaps] or [0.0])
-        worst = max(self.gaps, key=lambda gap: gap.undrawn, default=None)
-        own = sorted(self.calls, reverse=True)
-        return {
-            "phase": self.name,
-            "seconds": self.seconds,
-            "longest": float(late.max()),
-            "p95": float(np.percentile(late, 95)),
-            "longest_undrawn": float(undrawn.max()),
-            "p95_undrawn": float(np.percentile(undrawn, 95)),
-            "longest_own": 1e3 * max((gap.own for gap in self.gaps), default=0.0),
-            "during_longest": worst.slowest[1] if worst else "",
-            "own_cpu_longest": 1e3 * max((call[1] for call in own), default=0.0),
-            "own_cpu_total": 1e3 * sum(call[1] for call in own),
-            "slowest_calls": [(1e3 * w, 1e3 * c, name) for w, c, name in own[:6]],
-        }
-
-
-class Watch(QObject):
-    """A clock in the thread of the window, and the times of what delays it.
-
-    Make it before the viewer: it has the application and the classes of the plugin
-    tell how long things take.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.drawing = Spent()
-        self._phase = Phase("")
-        self._last = Spent.now()
-        self._drawn = Spent()
-        self._slowest = (0.0, "")
-        self._depth = 0
-        self._clock = QTimer(self)
-        self._clock.setTimerType(Qt.TimerType.PreciseTimer)
-        self._clock.setInterval(round(1e3 * INTERVAL))
-        self._clock.timeout.connect(self._tick)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[Phase]:
-        """Measure while something goes on."""
-        phase = self._phase = Phase(name)
-        start = time.perf_counter()
-        self._last, self._drawn = Spent.now(), replace(self.drawing)
-        self._clock.start()
-        try:
-            yield phase
-        finally:
-            spin(0.02)  # a last tick, so that what came before it counts
-            self._clock.stop()
-            phase.seconds = time.perf_counter() - start
-            self._phase = Phase("")
-
-    def _tick(self) -> None:
-        now = Spent.now()
-        self._phase.gaps.append(
-            Gap(
-                max(0.0, now.wall - self._last.wall - INTERVAL),
-                self.drawing.wall - self._drawn.wall,
-                (now.process - self._last.process)
-                - (self.drawing.process - self._drawn.process),
-                self._slowest,
-            )
-        )
-        self._last, self._drawn, self._slowest = now, replace(self.drawing), (0.0, "")
-
-    def time_plugin(self) -> None:
-        """Time every call from outside into a class of the plugin."""
-        for module_name, module in list(sys.modules.items()):
-            if not module_name.startswith(_OURS):
-                continue
-            for cls in vars(module).values():
-                if isinstance(cls, type) and cls.__module__ == module_name:
-                    self._time_class(cls)
-
-    def _time_class(self, cls: type) -> None:
-        if not issubclass(cls, QObject) and not cls.__name__.endswith("Controller"):
-            return
-        for name, function in list(vars(cls).items()):
-            if type(function) is FunctionType and not (
-                name.startswith("__") or inspect.isgeneratorfunction(function)
-            ):
-                setattr(cls, name, self._timed(function))
-
-    def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        parameters = inspect.signature(function).parameters.values()
-        takes_all = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        most = None if takes_all else len(parameters)
-
-        @wraps(function)
-        def timed(*args: Any, **values: Any) -> Any:
-            # PyQt leaves out arguments of a signal that a slot does not take.
-            args = args[:most]
-            if self._depth:
-                return function(*args, **values)
-            self._depth += 1
-            start, spent = Spent.now(), Spent()
-            try:
-                return function(*args, **values)
-            finally:
-                self._depth -= 1
-                spent.add(start)
-                name = function.__qualname__
-                self._phase.calls.append((spent.wall, spent.cpu, name))
-                self._slowest = max(self._slowest, (spent.wall, name))
-
-        return timed
-
-
-class WatchedApplication(QApplication):
-    """An application that tells how long the canvas takes to draw."""
-
-    _update: Spent | None = None
-    _others = Spent()
-
-    def __init__(self) -> None:
-        super().__init__(sys.argv[:1])
-        self.watch = Watch()
-
-    def notify(self, receiver: QObject, event: QEvent) -> bool:
-        """Time the drawing of the canvas, but not that of other widgets."""
-        kind = event.type()
-        if self._update is None:
-            if kind in _DRAWN or _is_canvas(receiver, kind):
-                return self._draw(receiver, event)
-        elif kind == QEvent.Type.Paint and not isinstance(receiver, QOpenGLWidget):
-            start = Spent.now()
-            result = super().notify(receiver, event)
-            self._others.add(start)
-            return result
-        return super().notify(receiver, event)
-
-    def _draw(self, receiver: QObject, event: QEvent) -> bool:
-        self._update, self._others = Spent.now(), Spent()
-        try:
-            return super().notify(receiver, event)
-        finally:
-            drawing = self.watch.drawing
-            drawing.add(self._update)
-            drawing.wall -= self._others.wall
-            drawing.cpu -= self._others.cpu
-            drawing.process -= self._others.process
-            self._update = None
-
-
-def _is_canvas(receiver: QObject, kind: QEvent.Type) -> bool:
-    """Whether an event has the canvas draw itself outside of an update."""
-    draws = kind in (QEvent.Type.Paint, QEvent.Type.Resize)
-    return draws and isinstance(receiver, QOpenGLWidget)
-
-
-def spin(seconds: float) -> None:
-    """Let the window live for some time."""
-    loop = QEventLoop()
-    QTimer.singleShot(round(1e3 * seconds), loop.quit)
-    loop.exec()
-
-
-def wait(condition: Callable[[], object], timeout: float = 600) -> None:
-    """Let the window live until something is so."""
-    loop = QEventLoop()
-    poll = QTimer(interval=20)
-    end = time.monotonic() + timeout
-    poll.timeout.connect(
-        lambda: (condition() or time.monotonic() > end) and loop.quit()
+def main() -> None:
+    parser = common.parser(__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="processes of every part")
+    parser.add_argument("--rounds", type=int, default=3, help="in each of them")
+    parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        kind, *numbers = options.part
+        print(json.dumps(_PARTS[kind](*map(int, numbers))))
+        return
+    runs, rounds = (1, 1) if options.quick else (options.runs, options.rounds)
+    sizes = _QUICK_SIZES if options.quick else SIZES
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    with tempfile.TemporaryDirectory(prefix="window-") as folder:
+        base = Path(folder)
+        maps = [fresh(__file__, base, "map", rounds, *sizes) for _ in range(runs)]
+        paths = [fresh(__file__, base, "path") for _ in range(runs)]
+    figures: Figures = defaultdict(list)
+    for found in maps:
+        for name, values in found["figures"].items():
+            figures[name] += values
+    common.publish(
+        "window",
+        _document(figures, paths, sizes, maps[0]["renderer"], runs, rounds, load),
+        _targets(figures, paths, sizes),
+        options,
+        figures=figures,
+        paths=paths,
     )
-    poll.start()
-    loop.exec()
-    poll.stop()
-    if not condition():
-        raise TimeoutError(f"Waited {timeout} s in vain.")
 
 
-def renderer(canvas: QWidget) -> str:
-    """Return the name of what draws the canvas."""
-    from vispy.gloo import gl
+# The map
 
-    canvas.makeCurrent()
-    return str(gl.glGetParameter(gl.GL_RENDERER))
+
+class _Stopwatch:
+    """Processor time of the window's thread, without the drawing of the canvas."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def __call__(self, act: Callable[[], object], until: object = None) -> float:
+        """Return ms for an act and what it leads to."""
+        from watch import spin, wait
+
+        spin(0.02)
+        start, drawing = time.thread_time(), self._watch.drawing.cpu
+        act()
+        if callable(until):
+            wait(until)
+        spin(_SETTLED)
+        taken = time.thread_time() - start
+        return 1e3 * (taken - (self._watch.drawing.cpu - drawing))
+
+
+def _measure_map(rounds: int, *sizes: int) -> dict[str, Any]:
+    """Return ms of acts on the map, each by name and size, and what draws it."""
+    from napari_spaceediting.plugin.workbench import workbench_of
+    from watch import renderer, spin, wait
+
+    watch, viewer = open_viewer()
+    bench = workbench_of(viewer)
+    bench.show_docks()
+    spin(1.0)
+    wait(lambda: not bench.desk.training.is_running)
+    sessions = {size: synthetic(size) for size in sizes}
+    clock = _Stopwatch(watch)
+    figures: Figures = defaultdict(list)
+    own: Points | None = None
+    for _ in range(rounds):
+        for size in sizes:
+            session, tiles = sessions[size]
+            bench.desk.take_session(session, None)
+            bench.desk.thumbnails = tiles
+            bench.desk.thumbnails_changed.emit()
+            spin(0.5)
+            ours = _Ours(bench, clock, viewer)
+            for name, values in ours.measure(full=size == sizes[-1]).items():
+                figures[f"{name}, {size}"] += values
+        if own is None:
+            own = _add_points(viewer, bench)
+        napari = _Napari(bench, own, clock, viewer)
+        for name, values in napari.measure().items():
+            figures[name] += values
+    name = renderer(bench.map.view.canvas)
+    bench.shutdown()
+    viewer.close()
+    return {"renderer": name, "figures": figures}
+
+
+def _lively(places: np.ndarray, bench: Workbench, among: np.ndarray) -> np.ndarray:
+    """Return images in the middle of the canvas that the pointer finds, in pixels."""
+    view = bench.map.view
+    pixels = view.viewport.to_canvas(places)
+    middle = np.array(view.viewport.size) / 2
+    reach = 0.3 * min(view.viewport.size)
+    near = among[np.abs(pixels[among] - middle).max(axis=1) < reach]
+    return np.array([i for i in near[:600] if view.pick(places[i]) == i])
+
+
+class _Ours:
+    """Acts on our map, as the session that is open has it."""
+
+    def __init__(self, bench: Workbench, clock: _Stopwatch, viewer: Viewer) -> None:
+        self._bench, self._clock, self._viewer = bench, clock, viewer
+        self._view = bench.map.view
+        self._hand = Hand(self._view.canvas)
+        session = bench.desk.session
+        self._session = session
+        self._places = session.edits.positions
+        free = np.random.default_rng(1).permutation(
+            np.flatnonzero(~session.dataset.held_out)
+        )
+        self._free = free
+        self._near = _lively(self._places, bench, free)
+        self._pixels = self._view.viewport.to_canvas(self._places)
+
+    def measure(self, *, full: bool) -> Figures:
+        """Return all figures; those with no goal at smaller sizes only if full."""
+        found: Figures = {}
+        for count in (1, 100):
+            found[f"drag {count}"] = self._drag(count)
+        found["hover"] = self._hover()
+        found["hover event"] = self._hover_events()
+        found["zoom"] = self._zoom()
+        found["recolour"] = self._recolour()
+        if full:
+            found["lasso"], found["lasso selects"] = self._lasso()
+            found["decision"] = self._decide()
+        return found
+
+    def _drag(self, count: int) -> list[float]:
+        hand, chosen = self._hand, self._near[:count]
+        self._bench.desk.select(chosen)
+        held = self._pixels[chosen[0]]
+        hand.move(held)
+        hand.press(held)
+        taken = []
+        for step in range(1, _MOVES + 1):
+            at = held + step * np.array([3, 2])
+            taken.append(self._clock(lambda at=at: hand.move(at, held=True)))
+        hand.release(at)
+        self._bench.map.picker.close()
+        self._bench.desk.select(chosen[:0])
+        return [statistics.median(taken)]
+
+    def _hover(self) -> list[float]:
+        """Pick and mark what is under the pointer."""
+        view = self._view
+        places = view.viewport.to_map(self._pixels[self._near] + 1.0)
+        start = time.thread_time()
+        for place in places[np.arange(_HOVERS) % len(places)]:
+            view.show_hovered(view.pick(place))
+        return [1e3 * (time.thread_time() - start) / _HOVERS]
+
+    def _hover_events(self) -> list[float]:
+        return [
+            statistics.median(
+                self._clock(lambda i=i: self._hand.move(self._pixels[i]))
+                for i in self._near[:_MOVES]
+            )
+        ]
+
+    def _zoom(self) -> list[float]:
+        camera, overlay = self._viewer.scene.camera, self._view.overlay
+        whole = camera.zoom
+        taken = []
+        for step in range(1, _ZOOMS + 1):
+            before = overlay.scene.pictures
+
+            def zoom(step: int = step) -> None:
+                camera.zoom = whole * 1.5**step
+
+            taken.append(
+                self._clock(zoom, lambda was=before: overlay.scene.pictures is not was)
+            )
+        camera.zoom = whole
+        return [statistics.median(taken)]
+
+    def _recolour(self) -> list[float]:
+        return [
+            statistics.median(
+                self._clock(lambda key=key: self._bench.map.colour_by(key))
+                for key in ("confidence", "label") * 2
+            )
+        ]
+
+    def _lasso(self) -> tuple[list[float], list[float]]:
+        """Return ms of the release with all it leads to, and the images selected."""
+        from watch import spin
+
+        bench, hand, view = self._bench, self._hand, self._view
+        bench.map.set_tool("lasso")
+        view.include_held_out = True
+        corners = around_half(self._pixels, view.viewport.size[1])
+        hand.press(corners[0])
+        for corner in corners[1:]:
+            hand.move(corner, held=True)
+            spin(0.008)
+        taken = self._clock(lambda: hand.release(corners[-1]))
+        selected = len(bench.desk.selected)
+        if len(bench.gallery.grid.items) != selected:
+            raise RuntimeError("The gallery does not show what was selected.")
+        bench.map.set_tool("move")
+        view.include_held_out = False
+        bench.desk.select(self._near[:0])
+        return [taken], [selected]
+
+    def _decide(self) -> list[float]:
+        """Return ms of the wall from a key to the next proposal, painted."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        from napari_spaceediting.editing.answers import ProposalKind
+        from napari_spaceediting.editing.guidance import Proposal
+        from watch import PaintTimes, spin, wait
+
+        bench, session = self._bench, self._session
+        names = session.edits.class_names
+        queue = [
+            Proposal(
+                ProposalKind.MISLABELLED,
+                np.array([index]),
+                "Its 15 nearest images are others",
+                names[step % len(names)],
+                self._places[self._near[step + 50]],
+                1.0,
+            )
+            for step, index in enumerate(self._near[: _DECISIONS + 1])
+        ]
+        bench.review._take(queue)
+        spin(0.5)
+        card, grid = bench.editor.guidance, bench.gallery.grid.viewport()
+        taken = []
+        for _ in range(_DECISIONS):
+            before = bench.review.proposal
+            painted = PaintTimes(self._view.overlay, grid, card)
+            start = time.perf_counter()
+            QTest.keyClick(self._view.canvas, Qt.Key.Key_Y)
+            if bench.review.proposal is before:
+                raise RuntimeError("The key has not answered the proposal.")
+            wait(lambda painted=painted: painted.all_painted)
+            taken.append(1e3 * (painted.last - start))
+            spin(0.1)
+        for _ in range(_DECISIONS):
+            bench.edits.undo()
+        bench.review.clear()
+        bench.desk.select(self._near[:0])
+        spin(0.3)
+        return taken
+
+
+# napari's own
+
+
+def _add_points(viewer: Viewer, bench: Workbench) -> Points:
+    """Add a layer with the points of the map."""
+    ours = bench.map.view.layer
+    return viewer.add_points(
+        ours.data.copy(),
+        size=ours.size.copy(),
+        face_color=ours.face_color.copy(),
+        border_width=0,
+        canvas_size_limits=tuple(ours.canvas_size_limits),
+        name="napari",
+    )
+
+
+class _Napari:
+    """The same acts on a layer of napari's own, and a mosaic of pictures."""
+
+    def __init__(
+        self, bench: Workbench, layer: Points, clock: _Stopwatch, viewer: Viewer
+    ) -> None:
+        self._bench, self._layer, self._clock = bench, layer, clock
+        self._viewer = viewer
+        self._view = bench.map.view
+
+    def measure(self) -> Figures:
+        """Return all figures."""
+        from watch import spin
+
+        layer, ours = self._layer, self._view.layer
+        mosaic = self._mosaic()
+        ours.visible, layer.visible = False, True
+        self._viewer.layers.selection.active = layer
+        layer.mode = "select"
+        spin(0.5)
+        found = {f"napari drag {count}": self._drag(count) for count in (1, 100)}
+        found["napari hover"] = self._hover()
+        found["napari select"] = self._select()
+        found["napari colour"] = self._colour()
+        layer.mode = "pan_zoom"
+        layer.visible, ours.visible = False, True
+        self._viewer.layers.selection.active = ours
+        spin(0.3)
+        return found | {"napari mosaic": mosaic}
+
+    def _near(self) -> np.ndarray:
+        free = np.flatnonzero(~self._bench.desk.session.dataset.held_out)
+        some = np.random.default_rng(1).permutation(free)
+        return _lively(self._layer.data, self._bench, some)
+
+    def _drag(self, count: int) -> list[float]:
+        hand, layer = Hand(self._view.canvas), self._layer
+        chosen = self._near()[:count]
+        layer.selected_data = set(chosen.tolist())
+        before = layer.data.copy()
+        held = self._view.viewport.to_canvas(before[chosen])[0]
+        hand.move(held)
+        hand.press(held)
+        taken = []
+        for step in range(1, _MOVES + 1):
+            at = held + step * np.array([3, 2])
+            taken.append(self._clock(lambda at=at: hand.move(at, held=True)))
+        hand.release(at)
+        if np.array_equal(layer.data[chosen], before[chosen]):
+            raise RuntimeError("napari has not moved the points.")
+        layer.data = before
+        layer.selected_data = set()
+        return [statistics.median(taken)]
+
+    def _hover(self) -> list[float]:
+        layer, near = self._layer, self._near()
+        start = time.thread_time()
+        for index in near[np.arange(20) % len(near)]:
+            layer.get_value(layer.data[index], world=True)
+        return [1e3 * (time.thread_time() - start) / 20]
+
+    def _select(self) -> list[float]:
+        half = set(range(len(self._layer.data) // 2))
+        layer = self._layer
+
+        def assign() -> None:
+            layer.selected_data = half
+
+        taken = self._clock(assign)
+        layer.selected_data = set()
+        return [taken]
+
+    def _colour(self) -> list[float]:
+        layer = self._layer
+        colours = layer.face_color.copy()
+
+        def assign() -> None:
+            layer.face_color = colours[::-1].copy()
+
+        return [statistics.median(self._clock(assign) for _ in range(4))]
+
+    def _mosaic(self) -> list[float]:
+        """Return ms to draw the pictures of the map into an image layer."""
+        view, camera = self._view, self._viewer.scene.camera
+        width, height = view.viewport.size
+        canvas = np.zeros((height, width, 4), np.uint8)
+        name = "mosaic"
+        if name not in self._viewer.layers:
+            self._viewer.add_image(canvas, name=name, rgb=True)
+        layer = self._viewer.layers[name]
+        layer.visible = True
+        self._viewer.layers.selection.active = view.layer
+        whole, tiles = camera.zoom, self._bench.desk.thumbnails
+        taken = []
+        for step in range(1, _ZOOMS + 1):
+
+            def redraw() -> None:
+                _paste(canvas, view, tiles)
+                (top, left), _ = view.viewport.visible()
+                layer.scale = (1 / camera.zoom, 1 / camera.zoom)
+                layer.translate = (top, left)
+                layer.data = canvas
+
+            before = view.overlay.scene.pictures
+            camera.zoom = whole * 1.5**step
+            from watch import wait
+
+            wait(lambda was=before: view.overlay.scene.pictures is not was)
+            taken.append(self._clock(redraw))
+        camera.zoom = whole
+        layer.visible = False
+        return [statistics.median(taken)]
+
+
+def _paste(canvas: np.ndarray, view: Any, tiles: np.ndarray) -> None:
+    """Draw the pictures that the map shows into an image as large as the canvas."""
+    canvas[:] = 0
+    scene = view.overlay.scene
+    places = np.array([picture.place for picture in scene.pictures])
+    side = tiles.shape[1]
+    corners = view.viewport.to_canvas(places).astype(int) - side // 2
+    for number, (x, y) in enumerate(corners.tolist()):
+        if min(x, y) <= -side:
+            continue
+        top, left = max(y, 0), max(x, 0)
+        part = canvas[top : y + side, left : x + side]
+        part[..., :3] = tiles[number][top - y :, left - x :][
+            : len(part), : part.shape[1]
+        ]
+        part[..., 3] = 255
+
+
+# From a sample to an accepted retraining
+
+
+def _measure_path() -> dict[str, Any]:
+    """Click from a sample in napari's menu to an accepted round; watch the window."""
+    from watch import spin, wait
+
+    watch, viewer = open_viewer()
+    from path import Clicks
+
+    clicks = Clicks(viewer)
+    return clicks.go(watch, spin, wait)
+
+
+_PARTS: dict[str, Callable[..., Any]] = {"map": _measure_map, "path": _measure_path}
+
+
+# The document
+
+
+def _targets(
+    figures: Figures, paths: list[Any], sizes: tuple[int, ...]
+) -> list[common.Target]:
+    return []
+
+
+def _document(figures, paths, sizes, renderer, runs, rounds, load) -> str:
+    return "\n".join(f"{n}: {common.spread(v, 3)}" for n, v in figures.items())
+
+
+if __name__ == "__main__":
+    main()

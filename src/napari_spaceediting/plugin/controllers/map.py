@@ -248,7 +248,9 @@ class MapController:
             "neighbours": lambda: self._with_neighbours(chosen),
             "unlabelled": lambda: np.flatnonzero(edits.labels == UNLABELLED),
             "edited": lambda: np.flatnonzero(edits.edited),
-            "disagree": lambda: np.flatnonzero(display.disagree(self._desk.shown, edits)),
+            "disagree": lambda: np.flatnonzero(
+                display.disagree(self._desk.shown, edits)
+            ),
             "unsure": lambda: self._selectable(
                 np.argsort(guesses.max(axis=1, initial=0), kind="stable")
             )[:LEAST_SURE],

@@ -6,12 +6,12 @@ canvas, which is not drawn again: a drag costs the same whatever the number of p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
 from qtpy.QtGui import (
     QColor,
     QFont,
@@ -26,14 +26,28 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QWidget
 
+from napari_spaceediting.plugin.map.fading import Fading
+from napari_spaceediting.plugin.map.stamps import crowd, paint_discs
+from napari_spaceediting.plugin.map.thumbnails import Boxes
 from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.views.palette import readable
 
 _MOST_MARKS = 2000
 _QUICK = {
-    "dragged", "drag_text", "outline", "hovered", "hovered_link", "route", "gliding",
-}  # fmt: skip
+    "dragged",
+    "carried",
+    "drag_text",
+    "outline",
+    "hovered",
+    "hovered_link",
+    "route",
+    "gliding",
+}
 """Parts of the scene that follow the pointer, or that play."""
+_GROUND = {"trails", "pictures", "side"}
+"""Parts that lie beneath all others."""
+_CARRIED_SIDE = 40
+"""Least side of pictures that are dragged, in pixels."""
 _MOST_ROUTES = 60
 _HALO = 2.5
 """Width of the ring around what would follow an edit, and its distance, in pixels."""
@@ -43,7 +57,7 @@ _NO_COLOURS = np.empty((0, 4), np.float32)
 
 @dataclass(frozen=True)
 class Marks:
-    """Points to mark, with their colours; beyond 2,000 a regular part is shown."""
+    """Points to mark, with their colours."""
 
     places: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
     colours: NDArray[np.float32] = field(default_factory=lambda: _NO_COLOURS)
@@ -94,8 +108,9 @@ class Routes:
 
 @dataclass(frozen=True)
 class Picture:
-    """A thumbnail on the map."""
+    """A thumbnail on the map, of an image with a number."""
 
+    image: int
     place: NDArray[np.floating]
     pixmap: QPixmap
     colour: NDArray[np.float32]
@@ -108,13 +123,15 @@ class Scene:
     Parameters
     ----------
     selected : Marks
-        What is selected.
+        What is selected, each with a ring up to 2,000 of them.
     edited : Arrows
         Edits that are open.
     pinned : Marks
         Images pinned or relabelled where they are.
     dragged : Arrows
         A drag that is going on.
+    carried : sequence of Picture
+        Thumbnails of what is dragged, where they are now.
     drag_text : str
         What the place under the drag says.
     proposal : Arrows
@@ -151,6 +168,7 @@ class Scene:
     edited: Arrows = field(default_factory=Arrows)
     pinned: Marks = field(default_factory=Marks)
     dragged: Arrows = field(default_factory=Arrows)
+    carried: Sequence[Picture] = ()
     drag_text: str = ""
     proposal: Arrows = field(default_factory=Arrows)
     followers: Marks = field(default_factory=Marks)
@@ -187,8 +205,9 @@ class Scene:
 class MapOverlay(QWidget):
     """Paints a `Scene` over napari's canvas.
 
-    What does not follow the pointer is kept as a picture: names and thousands of marks
-    take far longer to paint than what is dragged over them.
+    What does not follow the pointer is kept as two pictures, the ground and the marks
+    over it: names and thousands of marks take far longer to paint than what is dragged
+    over them. New thumbnails fade in between the two.
 
     Parameters
     ----------
@@ -206,27 +225,48 @@ class MapOverlay(QWidget):
         self.scene = Scene()
         self.ink = QColor("white")
         self.paper = QColor("black")
-        self._still: QPixmap | None = None
+        self._ground: QPixmap | None = None
+        self._grounded: set[int] = set()
+        self._marks: QPixmap | None = None
+        self.fading = Fading(self)
+        self.fading.stepped.connect(self.update)
+        self.fading.settled.connect(self._settle)
         self.resize(canvas.size())
         self.show()
 
     def clear(self) -> None:
         """Paint nothing."""
         self.scene = Scene()
+        self.fading.show(())
         self.paint_anew()
 
     def change(self, **parts: object) -> None:
         """Replace parts of the scene and paint it."""
+        lifted = self._lifted
         self.scene = replace(self.scene, **parts)  # type: ignore[arg-type]
-        if _QUICK.issuperset(parts):
-            self.update()
-        else:
-            self.paint_anew()
+        if "pictures" in parts:
+            self.fading.show([picture.image for picture in self.scene.pictures])
+        changed = parts.keys() - _QUICK
+        if changed & _GROUND or lifted != self._lifted:
+            self._ground = None
+        if changed - _GROUND:
+            self._marks = None
+        self.update()
 
     def paint_anew(self) -> None:
         """Paint all of the scene: it lies elsewhere on the canvas, or looks new."""
-        self._still = None
+        self._ground = self._marks = None
         self.update()
+
+    def boxes(self) -> Boxes:
+        """Return where names are written."""
+        metrics = QFontMetricsF(self._name_font())
+        sizes = [
+            (metrics.capHeight() + 8, metrics.horizontalAdvance(text) + 8)
+            for text, _, _ in self.scene.names
+        ]
+        places = [place for _, place, _ in self.scene.names]
+        return Boxes(np.reshape(places, (-1, 2)), np.reshape(sizes, (-1, 2)) / 2)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the scene to the new size."""
@@ -234,24 +274,28 @@ class MapOverlay(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint what stays, and what follows the pointer over it."""
-        scene = self.scene.painted()
+        scene, ratio = self.scene.painted(), self.devicePixelRatioF()
         if len(scene.gliding.places):
             painter = _smooth(QPainter(self))
-            self._gliding(painter, scene.gliding)
+            points = self._viewport.to_canvas(scene.gliding.places)
+            paint_discs(painter, points, scene.gliding.colours, scene.dot, self.paper)
             self._notice(painter, scene.past)
             painter.end()
             return
-        if (
-            self._still is None
-            or self._still.devicePixelRatio() != self.devicePixelRatioF()
-        ):
-            self._still = self._paint_still()
+        if self._ground is None or self._ground.devicePixelRatio() != ratio:
+            self._ground = self._kept(self._paint_ground)
+        if self._marks is None or self._marks.devicePixelRatio() != ratio:
+            self._marks = self._kept(self._paint_marks)
         painter = _smooth(QPainter(self))
-        painter.drawPixmap(0, 0, self._still)
+        painter.drawPixmap(0, 0, self._ground)
+        self._paint_fading(painter)
+        painter.drawPixmap(0, 0, self._marks)
         self._routes(painter, scene.route)
         self._outline(painter)
         self._lines(painter, scene.hovered_link, 2.0, 1.0, dots=False)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
+        for picture in reversed(scene.carried):
+            self._picture(painter, picture, max(scene.side, _CARRIED_SIDE))
         if scene.hovered is not None:
             self._hover_ring(painter, scene.hovered)
         if scene.drag_text and len(scene.dragged.ends):
@@ -259,46 +303,74 @@ class MapOverlay(QWidget):
         self._notice(painter, scene.past)
         painter.end()
 
-    def _paint_still(self) -> QPixmap:
-        """Paint what does not follow the pointer, from the bottom up."""
-        scene, ratio = self.scene.painted(), self.devicePixelRatioF()
-        still = QPixmap(self.size() * ratio)
-        still.setDevicePixelRatio(ratio)
-        still.fill(Qt.GlobalColor.transparent)
-        painter = _smooth(QPainter(still))
+    def _kept(self, paint: Callable[[QPainter], None]) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        kept = QPixmap(self.size() * ratio)
+        kept.setDevicePixelRatio(ratio)
+        kept.fill(Qt.GlobalColor.transparent)
+        painter = _smooth(QPainter(kept))
+        paint(painter)
+        painter.end()
+        return kept
+
+    def _paint_ground(self, painter: QPainter) -> None:
+        scene, lifted = self.scene, self._lifted
         self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
-        self._pictures(painter)
+        self._grounded = set()
+        for picture in scene.pictures:
+            if self.fading.opacity(picture.image) == 1 and picture.image not in lifted:
+                self._picture(painter, picture, scene.side)
+                self._grounded.add(picture.image)
+
+    def _paint_marks(self, painter: QPainter) -> None:
+        scene = self.scene.painted()
         self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
         self._lines(painter, scene.links, 1.2, 1.0, dots=False)
         self._rings(painter, scene.pinned, scene.dot)
-        self._rings(painter, scene.selected, 1.2 * scene.dot)
+        if len(scene.selected.places) > _MOST_MARKS:
+            self._crowd(painter, scene.selected, 0.8 * scene.dot)
+        else:
+            self._rings(painter, scene.selected, 1.2 * scene.dot)
         self._halos(painter, scene.followers, 1.5 * scene.dot + _HALO)
         self._names(painter)
         self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
-        painter.end()
-        return still
+
+    @property
+    def _lifted(self) -> set[int]:
+        """Images whose thumbnails are not where they were, but dragged."""
+        return {picture.image for picture in self.scene.carried}
+
+    def _paint_fading(self, painter: QPainter) -> None:
+        """Paint the thumbnails that are not part of the ground yet."""
+        if self.fading.is_running:
+            kept = self._grounded | self._lifted
+            for picture in self.scene.pictures:
+                if picture.image not in kept:
+                    painter.setOpacity(self.fading.opacity(picture.image))
+                    self._picture(painter, picture, self.scene.side)
+            painter.setOpacity(1)
+
+    def _settle(self) -> None:
+        """Take the thumbnails that have faded in into the ground."""
+        self._ground = None
+        self.update()
 
     def _points(self, places: NDArray[np.floating]) -> list[QPointF]:
         return [QPointF(x, y) for x, y in self._viewport.to_canvas(places).tolist()]
 
-    def _gliding(self, painter: QPainter, marks: Marks) -> None:
-        """Paint dots, all of one colour at a time: they are painted many times over."""
-        colours, groups = np.unique(marks.colours, axis=0, return_inverse=True)
-        for group, colour in enumerate(colours):
-            pen = QPen(_shade(colour), 2 * self.scene.dot)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
-            places = marks.places[groups.ravel() == group]
-            painter.drawPoints(QPolygonF(self._points(places)))
-
     def _rings(self, painter: QPainter, marks: Marks, radius: float) -> None:
         """Paint discs with a ring around each."""
-        painter.setPen(QPen(self.ink, radius / 4))
-        points = self._points(marks.places)
-        for point, colour in zip(points, marks.colours, strict=True):
-            painter.setBrush(_shade(colour))
-            painter.drawEllipse(point, radius, radius)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+        points = self._viewport.to_canvas(marks.places)
+        paint_discs(painter, points, marks.colours, radius, self.ink)
+
+    def _crowd(self, painter: QPainter, marks: Marks, radius: float) -> None:
+        """Paint any number of discs."""
+        ratio = self.devicePixelRatioF()
+        points = self._viewport.to_canvas(marks.places) * ratio
+        size = round(ratio * self.width()), round(ratio * self.height())
+        image = crowd(points, marks.colours, ratio * radius, size)
+        image.setDevicePixelRatio(ratio)
+        painter.drawImage(0, 0, image)
 
     def _halos(self, painter: QPainter, marks: Marks, radius: float) -> None:
         """Paint a ring around each point, as opaque as its colour, on a dark edge."""
@@ -315,18 +387,19 @@ class MapOverlay(QWidget):
     ) -> None:
         if not len(arrows.starts):
             return
-        starts, tips = self._points(arrows.starts), self._points(arrows.ends)
-        thin = len(starts) > 40
-        for start, end, colour in zip(
-            starts, tips, arrows.colours.tolist(), strict=True
-        ):
-            red, green, blue, _ = colour
-            shade = QColor.fromRgbF(red, green, blue, alpha * (0.4 if thin else 1.0))
+        if len(arrows.starts) > 40:
+            alpha *= 0.4
+        starts, ends = map(self._viewport.to_canvas, (arrows.starts, arrows.ends))
+        ways = np.hstack([starts, ends])
+        colours, kinds = np.unique(arrows.colours, axis=0, return_inverse=True)
+        for kind, (red, green, blue, _) in enumerate(colours.tolist()):
+            shade = QColor.fromRgbF(red, green, blue, alpha)
             painter.setPen(QPen(shade, width))
-            painter.drawLine(start, end)
+            lines = ways[kinds.ravel() == kind].tolist()
+            painter.drawLines([QLineF(*line) for line in lines])
         if dots:
-            ends = Marks(arrows.ends, arrows.colours)
-            self._rings(painter, ends, self.scene.dot * (1 + width / 10))
+            marks = Marks(arrows.ends, arrows.colours)
+            self._rings(painter, marks, self.scene.dot * (1 + width / 10))
 
     def _routes(self, painter: QPainter, routes: Routes) -> None:
         """Paint ways, the one looked at over the others, with a dot for each step."""
@@ -360,24 +433,26 @@ class MapOverlay(QWidget):
             painter.drawEllipse(points[routes.step], radius, radius)
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _pictures(self, painter: QPainter) -> None:
-        side = self.scene.side
-        for picture in self.scene.pictures:
-            (middle,) = self._points(picture.place[None])
-            frame = QRectF(middle.x() - side / 2, middle.y() - side / 2, side, side)
-            path = QPainterPath()
-            path.addRoundedRect(frame, side / 9, side / 9)
-            painter.save()
-            painter.setClipPath(path)
-            painter.drawPixmap(frame, picture.pixmap, QRectF(picture.pixmap.rect()))
-            painter.restore()
-            painter.setPen(QPen(_shade(picture.colour), max(1.5, side / 26)))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawPath(path)
+    def _picture(self, painter: QPainter, picture: Picture, side: int) -> None:
+        (middle,) = self._points(picture.place[None])
+        frame = QRectF(middle.x() - side / 2, middle.y() - side / 2, side, side)
+        path = QPainterPath()
+        path.addRoundedRect(frame, side / 9, side / 9)
+        painter.save()
+        painter.setClipPath(path)
+        painter.drawPixmap(frame, picture.pixmap, QRectF(picture.pixmap.rect()))
+        painter.restore()
+        painter.setPen(QPen(_shade(picture.colour), max(1.5, side / 26)))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(path)
 
-    def _names(self, painter: QPainter) -> None:
+    def _name_font(self) -> QFont:
         font = QFont(self.font())
         font.setBold(True)
+        return font
+
+    def _names(self, painter: QPainter) -> None:
+        font = self._name_font()
         for text, place, colour in self.scene.names:
             (middle,) = self._points(np.asarray(place)[None])
             shade = readable(_shade(colour).name(), self.paper.name())
@@ -423,6 +498,8 @@ class MapOverlay(QWidget):
         """Paint what the place says beside what is dragged."""
         ends = self._viewport.to_canvas(self.scene.dragged.ends)
         middle, top = float(ends[:, 0].mean()), float(ends[:, 1].min())
+        if self.scene.carried:
+            top -= max(self.scene.side, _CARRIED_SIDE) / 2
         self._plate(painter, self.scene.drag_text, middle, top - 16)
 
     def _notice(self, painter: QPainter, text: str) -> None:
@@ -434,8 +511,7 @@ class MapOverlay(QWidget):
         self, painter: QPainter, text: str, middle: float, bottom: float
     ) -> None:
         """Paint writing in a plate that stands above a place, within the canvas."""
-        font = QFont(self.font())
-        font.setBold(True)
+        font = self._name_font()
         metrics = QFontMetricsF(font)
         width = metrics.horizontalAdvance(text) + 20
         height = metrics.height() + 10

@@ -23,7 +23,13 @@ from napari_spaceediting.plugin.map.overlay import (
     Picture,
     Routes,
 )
-from napari_spaceediting.plugin.map.thumbnails import Pixmaps, choose, thumbnail_side
+from napari_spaceediting.plugin.map.thumbnails import (
+    Boxes,
+    Pixmaps,
+    Room,
+    choose,
+    thumbnail_side,
+)
 from napari_spaceediting.plugin.map.viewport import Viewport
 
 if TYPE_CHECKING:
@@ -38,6 +44,8 @@ _POINT_LIMITS = (6, 22)
 """Smallest and largest diameter of a point, pixels."""
 _DIM = 0.4
 _MARGIN = 1.12
+_MOST_CARRIED = 24
+"""Thumbnails that a drag takes along at most."""
 _MOST = 0.5
 """Share of images that lie elsewhere on another map."""
 _NOTHING = np.empty(0, np.int64)
@@ -138,7 +146,8 @@ class MapView(QObject):
         self._priority: NDArray[np.float64] = np.empty(0)
         self._pixmaps: Pixmaps | None = None
         self._show_thumbnails = True
-        self._dragged = _NOTHING
+        self._square = 0.0
+        self._dragged = self._carried = _NOTHING
         self._followers = Followers()
         self._whole_zoom = 1.0
         self._gestures = Gestures(viewer, self)
@@ -209,6 +218,7 @@ class MapView(QObject):
         elif moved.any():
             self._quietly(data=cloud.places)
         self._recolour()
+        self._dim()
         if moved.mean() > _MOST:
             self._fit_points(cloud)
             self.zoom_to_fit()
@@ -230,6 +240,7 @@ class MapView(QObject):
         self.glide.stop()
         self.cloud, self._tree = None, None
         self._pickable = self.selected = self._dragged = _NOTHING
+        self._carried = _NOTHING
         self._followers = Followers()
         self.overlay.clear()
         if self._layer is not None:
@@ -252,7 +263,7 @@ class MapView(QObject):
         others = not np.array_equal(indices, self.selected)
         self.selected = indices
         if others:
-            self._recolour()
+            self._dim()
             self._refresh.start()
         self._mark_selected()
         self._mark_links()
@@ -285,8 +296,9 @@ class MapView(QObject):
     def show_names(
         self, names: Sequence[tuple[str, NDArray[np.floating], NDArray[np.float32]]]
     ) -> None:
-        """Show class names where their images lie."""
+        """Show class names where their images lie; thumbnails keep clear of them."""
         self.overlay.change(names=names)
+        self._refresh.start()
 
     def set_ink(self, ink: QColor, paper: QColor) -> None:
         """Choose the colours of marks and of the ground beneath them."""
@@ -360,6 +372,7 @@ class MapView(QObject):
             return False
         movable = self.selected[~self.cloud.held_out[self.selected]]
         self._dragged = movable
+        self._carried = self._choose_carried(index)
         self._leave_hovered()
         return bool(len(movable))
 
@@ -378,7 +391,8 @@ class MapView(QObject):
         """Show what is dragged at its new place."""
         places = self._dragged_places()
         moved = Arrows(places, places + offset, self._colours_of(self._dragged))
-        self.overlay.change(dragged=moved.thinned(), hovered=None)
+        carried = self._pictures(self._carried, offset)
+        self.overlay.change(dragged=moved.thinned(), carried=carried, hovered=None)
         self.dragging.emit(self._dragged, places + offset)
 
     def end_drag(self, offset: NDArray[np.float64]) -> None:
@@ -390,7 +404,7 @@ class MapView(QObject):
 
     def clear_drag(self) -> None:
         """Show no drag any more."""
-        self.overlay.change(dragged=Arrows(), drag_text="")
+        self.overlay.change(dragged=Arrows(), carried=(), drag_text="")
 
     def draw_outline(self, vertices: NDArray[np.float64]) -> None:
         """Show the lasso or box that is being drawn."""
@@ -511,26 +525,32 @@ class MapView(QObject):
             self._layer.data = data
 
     def _recolour(self) -> None:
-        """Assign all colours in one go; what is not selected steps back."""
+        """Assign all colours in one go."""
         if self._layer is None or self.cloud is None:
             return
         colours = self.cloud.colours.copy()
-        if len(self.selected):
-            dim = np.ones(len(colours), bool)
-            dim[self.selected] = False
-            colours[dim, 3] *= _DIM
         colours[self.cloud.held_out, 3] *= 0.6
         colours[self.cloud.hidden, 3] = 0
+        if np.array_equal(colours, self._layer.face_color):
+            return
         # The layer's colours tell the canvas by themselves. This signal would have it
-        # take all points a second time, which doubles the time of a selection.
+        # take all points a second time, which doubles the time it takes.
         with self._layer.events.face_color.blocker():
             self._layer.face_color = colours
+
+    def _dim(self) -> None:
+        """Have all points step back while some are selected, which are painted over.
+
+        That is one number for napari; other colours for all points take it far longer.
+        """
+        if self._layer is not None:
+            self._layer.opacity = _DIM if len(self.selected) else 1.0
 
     def _mark_selected(self) -> None:
         if self.cloud is None:
             return
         marks = Marks(self.cloud.places[self.selected], self._colours_of(self.selected))
-        self.overlay.change(selected=marks.thinned())
+        self.overlay.change(selected=marks)
 
     def _mark_followers(self) -> None:
         if self.cloud is None:
@@ -555,29 +575,59 @@ class MapView(QObject):
     def _place_thumbnails(self) -> None:
         pictures: list[Picture] = []
         side = 0
-        cloud, pixmaps = self.cloud, self._pixmaps
-        if (
-            self._show_thumbnails
-            and cloud is not None
-            and pixmaps is not None
-            and len(self._priority) == len(cloud.places)
-            and self._overlay_shown()
-        ):
-            zoom = self.viewport.zoom
-            magnification = zoom / self._whole_zoom
-            side = thumbnail_side(magnification)
-            lowest, highest = self.viewport.visible(margin=side)
+        cloud = self.cloud
+        if cloud is not None and self._has_thumbnails and self._overlay_shown():
+            room = self._room()
+            side = room.side
             priority = self._priority.copy()
-            priority[self.selected] -= 1
-            priority[cloud.hidden] += 2
-            chosen = choose(
-                cloud.places, priority, lowest, highest, zoom, magnification
-            )
-            pictures = [
-                Picture(cloud.places[at], pixmaps[at], cloud.colours[at])
-                for at in chosen[~cloud.hidden[chosen]].tolist()
-            ]
+            if room.square == self._square:
+                # Those that are shown stay while one pans.
+                shown = [picture.image for picture in self.overlay.scene.pictures]
+                priority[shown] -= 1
+            self._square = room.square
+            priority[self.selected] -= 2
+            priority[cloud.hidden] = np.inf
+            chosen = choose(cloud.places, priority, room, self.overlay.boxes())
+            pictures = self._pictures(chosen)
         self.overlay.change(pictures=pictures, side=side, dot=self._dot())
+
+    @property
+    def _has_thumbnails(self) -> bool:
+        return (
+            self._show_thumbnails
+            and self.cloud is not None
+            and len(self._priority) == len(self.cloud.places)
+        )
+
+    def _room(self) -> Room:
+        """Return the part of the map that is seen, with a margin for thumbnails."""
+        zoom = self.viewport.zoom
+        magnification = zoom / self._whole_zoom
+        margin = thumbnail_side(magnification)
+        return Room(*self.viewport.visible(margin), zoom, magnification)
+
+    def _choose_carried(self, held: int) -> NDArray[np.int64]:
+        """Return which of the dragged images take their thumbnails along."""
+        if self.cloud is None or not self._has_thumbnails:
+            return _NOTHING
+        places = self.cloud.places[self._dragged]
+        priority = self._priority[self._dragged]
+        priority[self._dragged == held] = -1
+        nothing = Boxes(np.empty((0, 2)), np.empty((0, 2)))
+        chosen = choose(places, priority, self._room(), nothing)
+        return self._dragged[chosen[:_MOST_CARRIED]]
+
+    def _pictures(
+        self, images: NDArray[np.int64], offset: NDArray[np.floating] | float = 0.0
+    ) -> list[Picture]:
+        """Return thumbnails of images, as far as there are any, beside their places."""
+        cloud, pixmaps = self.cloud, self._pixmaps
+        if cloud is None or pixmaps is None:
+            return []
+        return [
+            Picture(at, cloud.places[at] + offset, pixmaps[at], cloud.colours[at])
+            for at in images.tolist()
+        ]
 
     def _dot(self) -> float:
         """Radius of marked points in pixels; small from afar, so that they part."""
