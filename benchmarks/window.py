@@ -16,8 +16,10 @@ import argparse
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +113,9 @@ def _measure_map(rounds: int, *sizes: int) -> dict[str, Any]:
     clock = _Stopwatch(watch)
     figures: Figures = defaultdict(list)
     own: Points | None = None
+    # napari's thread for the status bar now and then takes away what napari's own drag
+    # looks at; PyQt ends the process on an error that nobody hooks.
+    sys.excepthook = traceback.print_exception
     for _ in range(rounds):
         for size in sizes:
             session, tiles = sessions[size]
@@ -166,7 +171,7 @@ class _Ours:
             found[f"drag {count}"] = self._drag(count)
         found["hover"] = self._hover()
         found["hover event"] = self._hover_events()
-        found["zoom"] = self._zoom()
+        found |= self._zoom()
         found["recolour"] = self._recolour()
         if full:
             found["lasso"], found["lasso selects"] = self._lasso()
@@ -205,21 +210,32 @@ class _Ours:
             )
         ]
 
-    def _zoom(self) -> list[float]:
-        camera, overlay = self._viewer.scene.camera, self._view.overlay
+    def _zoom(self) -> Figures:
+        """Zoom; place and paint other pictures; fade them in."""
+        from watch import spin
+
+        camera, view = self._viewer.scene.camera, self._view
         whole = camera.zoom
-        taken = []
+        found: Figures = {"zoom": [], "thumbnails": [], "fade": []}
+
+        def place() -> None:
+            view._place_thumbnails()
+            view.overlay.grab()  # paints it, but not the rest of the window
+
         for step in range(1, _ZOOMS + 1):
-            before = overlay.scene.pictures
 
             def zoom(step: int = step) -> None:
                 camera.zoom = whole * 1.5**step
+                view._refresh.stop()
 
-            taken.append(
-                self._clock(zoom, lambda was=before: overlay.scene.pictures is not was)
-            )
+            found["zoom"].append(self._clock(zoom))
+            start = time.thread_time()
+            place()
+            found["thumbnails"].append(1e3 * (time.thread_time() - start))
+            found["fade"].append(self._clock(int, _faded(view)))
         camera.zoom = whole
-        return [statistics.median(taken)]
+        spin(0.3)
+        return {name: [statistics.median(taken)] for name, taken in found.items()}
 
     def _recolour(self) -> list[float]:
         return [
@@ -347,10 +363,13 @@ class _Napari:
 
     def _drag(self, count: int) -> list[float]:
         hand, layer = Hand(self._view.canvas), self._layer
-        chosen = self._near()[:count]
-        layer.selected_data = set(chosen.tolist())
+        # The layer takes the topmost disc under the pointer, not the nearest point.
+        near = self._near()
+        first = next(i for i in near if layer.get_value(layer.data[i]) == i)
+        others = near[near != first][: count - 1]
+        layer.selected_data = {first, *others.tolist()}
         before = layer.data.copy()
-        held = self._view.viewport.to_canvas(before[chosen])[0]
+        held = self._view.viewport.to_canvas(before[first : first + 1])[0]
         hand.move(held)
         hand.press(held)
         taken = []
@@ -358,7 +377,7 @@ class _Napari:
             at = held + step * np.array([3, 2])
             taken.append(self._clock(lambda at=at: hand.move(at, held=True)))
         hand.release(at)
-        if np.array_equal(layer.data[chosen], before[chosen]):
+        if (layer.data != before).any(axis=1).sum() != count:
             raise RuntimeError("napari has not moved the points.")
         layer.data = before
         layer.selected_data = set()
@@ -392,7 +411,12 @@ class _Napari:
         return [statistics.median(self._clock(assign) for _ in range(4))]
 
     def _mosaic(self) -> list[float]:
-        """Return ms to draw the pictures of the map into an image layer."""
+        """Return ms to draw the pictures of the map into an image layer.
+
+        Which pictures these are is not chosen anew.
+        """
+        from watch import wait
+
         view, camera = self._view, self._viewer.scene.camera
         width, height = view.viewport.size
         canvas = np.zeros((height, width, 4), np.uint8)
@@ -404,24 +428,27 @@ class _Napari:
         self._viewer.layers.selection.active = view.layer
         whole, tiles = camera.zoom, self._bench.desk.thumbnails
         taken = []
+
+        def redraw() -> None:
+            _paste(canvas, view, tiles)
+            (top, left), _ = view.viewport.visible()
+            layer.scale = (1 / camera.zoom, 1 / camera.zoom)
+            layer.translate = (top, left)
+            layer.data = canvas
+
         for step in range(1, _ZOOMS + 1):
-
-            def redraw() -> None:
-                _paste(canvas, view, tiles)
-                (top, left), _ = view.viewport.visible()
-                layer.scale = (1 / camera.zoom, 1 / camera.zoom)
-                layer.translate = (top, left)
-                layer.data = canvas
-
             before = view.overlay.scene.pictures
             camera.zoom = whole * 1.5**step
-            from watch import wait
-
             wait(lambda was=before: view.overlay.scene.pictures is not was)
+            wait(_faded(view))
             taken.append(self._clock(redraw))
         camera.zoom = whole
         layer.visible = False
         return [statistics.median(taken)]
+
+
+def _faded(view: Any) -> Callable[[], bool]:
+    return lambda: not view.overlay.fading.is_running
 
 
 def _paste(canvas: np.ndarray, view: Any, tiles: np.ndarray) -> None:
@@ -447,13 +474,47 @@ def _paste(canvas: np.ndarray, view: Any, tiles: np.ndarray) -> None:
 
 def _measure_path() -> dict[str, Any]:
     """Click from a sample in napari's menu to an accepted round; watch the window."""
+    from qtpy.QtWidgets import QApplication, QMainWindow
+
+    from clicks import Mouse
+    from napari_spaceediting.plugin.workbench import workbench_of
+    from napari_spaceediting.session.state import RoundStatus
     from watch import spin, wait
 
     watch, viewer = open_viewer()
-    from path import Clicks
+    (main,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)]
+    mouse = Mouse()
+    mouse.choose(main, "File", "Open Sample", "SpaceEditing", "Digits")
+    wait(lambda: workbench_of(viewer).desk.session is not None)
+    bench = workbench_of(viewer)
+    desk, editor = bench.desk, bench.editor
 
-    clicks = Clicks(viewer)
-    return clicks.go(watch, spin, wait)
+    def has_map() -> bool:
+        drawn = desk.session.shown.map
+        return drawn is not None and drawn.method == "umap" and not desk.is_busy
+
+    wait(has_map)
+    spin(1.0)
+    mouse.press(editor, "guidance", editor.guidance.refresh_button)
+    mouse.press(editor, "guidance", editor.guidance.answer_buttons["yes"])
+    wait(lambda: len(desk.session.state.log.done) > 0)
+    spin(1.0)
+    with watch.phase("idle") as idle:
+        spin(5.0)
+    with watch.phase("retraining") as retraining:
+        mouse.press(editor, "retrain", editor.retrain.retrain_button)
+        wait(lambda: desk.session.state.proposal)
+    mouse.push(bench.evidence.accept_button)
+    (past,) = desk.session.state.rounds
+    if past.status is not RoundStatus.ACCEPTED:
+        raise RuntimeError("The round was not accepted.")
+    bench.shutdown()
+    viewer.close()
+    return {
+        "clicks": mouse.clicks,
+        "idle": idle.summary(),
+        "retraining": retraining.summary(),
+    }
 
 
 _PARTS: dict[str, Callable[..., Any]] = {"map": _measure_map, "path": _measure_path}

@@ -42,6 +42,10 @@ _REACH = 14
 _POINT_LIMITS = (6, 22)
 """Smallest and largest diameter of a point, pixels."""
 _DIM = 0.4
+_SPARSE = 5000
+"""Images up to which points are opaque; more let what lies beneath them through."""
+_FAR = 2.0
+"""Magnification up to which they do."""
 _MARGIN = 1.12
 _MOST_CARRIED = 24
 """Thumbnails that a drag takes along at most."""
@@ -206,7 +210,6 @@ class MapView(QObject):
         elif moved.any():
             self._quietly(data=cloud.places)
         self._recolour()
-        self._dim()
         if moved.mean() > _MOST:
             self._fit_points(cloud)
             self.zoom_to_fit()
@@ -240,7 +243,7 @@ class MapView(QObject):
         others = not np.array_equal(indices, self.selected)
         self.selected = indices
         if others:
-            self._dim()
+            self._fade()
             self._refresh.start()
         self._mark_selected()
         self._mark_links()
@@ -498,13 +501,22 @@ class MapView(QObject):
         with self._layer.events.face_color.blocker():
             self._layer.face_color = colours
 
-    def _dim(self) -> None:
-        """Have all points step back while some are selected, which are painted over.
+    def _fade(self) -> None:
+        """Choose how opaque points are.
 
-        That is one number for napari; other colours for all points take it far longer.
+        They let others through where there are many, and step back while some are
+        selected, which are painted over them. That is one number for napari; other
+        colours for all points take it far longer.
         """
-        if self._layer is not None:
-            self._layer.opacity = _DIM if len(self.selected) else 1.0
+        if self._layer is None or self.cloud is None:
+            return
+        density = len(self.cloud.places) / _SPARSE
+        is_far = self.viewport.zoom < _FAR * self._whole_zoom
+        opacity = float(np.clip(density**-0.25, 0.5, 1)) if is_far else 1.0
+        if len(self.selected):
+            opacity *= _DIM
+        if self._layer.opacity != opacity:
+            self._layer.opacity = opacity
 
     def _mark_selected(self) -> None:
         if self.cloud is None:
@@ -549,6 +561,7 @@ class MapView(QObject):
             priority[cloud.hidden] = np.inf
             chosen = choose(cloud.places, priority, room, self.overlay.boxes())
             pictures = self._pictures(chosen)
+        self._fade()
         self.overlay.change(pictures=pictures, side=side, dot=self._dot())
 
     @property
