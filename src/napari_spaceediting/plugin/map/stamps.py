@@ -162,9 +162,12 @@ def crowd(
     # A margin takes the parts of discs that lie beyond the edges.
     margin = 2 * reach
     stride = width + 2 * margin
-    spots, first = np.unique((at[inside] + margin) @ [1, stride], return_index=True)
-    shades = colours[inside][first, :3]
-    pixels = np.zeros((height + 2 * margin) * stride, np.uint32)
+    # Of discs on one pixel, any is as good.
+    on_pixel = np.full((height + 2 * margin) * stride, -1, np.int32)
+    on_pixel[(at[inside] + margin) @ [1, stride]] = np.flatnonzero(inside)
+    spots = np.flatnonzero(on_pixel >= 0)
+    shades = colours[on_pixel[spots], :3]
+    pixels = np.zeros(on_pixel.size, np.uint32)
     for cover, offsets in _pattern(radius, reach, stride):
         values = _premultiplied(shades, cover)
         for offset in offsets:

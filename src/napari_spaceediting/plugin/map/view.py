@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QTimer, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
+from qtpy.QtGui import QColor, QMouseEvent
 from qtpy.QtWidgets import QWidget
 from superqt.utils import qthrottled
 
@@ -202,19 +202,21 @@ class MapView(QObject):
         if others:
             self.selected = _NOTHING
             self._followers = Followers()
-        if moved.any():
-            self._pickable = _NOTHING
-        self._index(cloud)
+        if moved.any() or old is None or not np.array_equal(old.hidden, cloud.hidden):
+            self._tree = None
         if fresh:
             self._show_layer(cloud)
         elif moved.any():
-            self._quietly(data=cloud.places)
+            self._move_points(moved)
         self._recolour()
         if moved.mean() > _MOST:
             self._fit_points(cloud)
             self.zoom_to_fit()
         self._mark_followers()
-        self._place_thumbnails()
+        if moved.any():
+            self._place_thumbnails()
+        else:
+            self._refresh.start()
 
     def show_nothing(self) -> None:
         """Show no images, until there are others."""
@@ -317,8 +319,13 @@ class MapView(QObject):
 
     # What gestures ask
 
+    def place_at(self, pixel: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the map coordinates of a pixel (x, y) of the canvas."""
+        return self.viewport.to_map(pixel[None])[0]
+
     def pick(self, place: NDArray[np.float64]) -> int:
         """Return the nearest image within reach, -1 for none."""
+        self._index()
         if self._tree is None:
             return -1
         distance, row = self._tree.query(place)
@@ -437,14 +444,14 @@ class MapView(QObject):
         assert self.cloud is not None
         return self.cloud.colours[indices]
 
-    def _index(self, cloud: Cloud) -> None:
-        """Build the tree of what can be picked, if that has changed."""
+    def _index(self) -> None:
+        """Build the tree of what can be picked, if there is none for this cloud."""
         from scipy.spatial import KDTree
 
-        pickable = np.flatnonzero(~cloud.hidden)
-        if not np.array_equal(pickable, self._pickable):
-            self._pickable = pickable
-            self._tree = KDTree(cloud.places[pickable]) if len(pickable) else None
+        if self._tree is None and self.cloud is not None:
+            self._pickable = np.flatnonzero(~self.cloud.hidden)
+            if len(self._pickable):
+                self._tree = KDTree(self.cloud.places[self._pickable])
 
     def _show_layer(self, cloud: Cloud) -> None:
         """Show the layer with other points.
@@ -485,7 +492,18 @@ class MapView(QObject):
     def _quietly(self, data: NDArray[np.float32]) -> None:
         assert self._layer is not None
         with self._layer.events.data.blocker(self._on_data):
-            self._layer.data = data
+            # A copy, because points are moved within it.
+            self._layer.data = data.copy()
+
+    def _move_points(self, moved: NDArray[np.bool_]) -> None:
+        """Move some points of the layer.
+
+        Other data for the whole layer take twice as long: napari tells of every point.
+        """
+        assert self._layer is not None
+        assert self.cloud is not None
+        self._layer.data[moved] = self.cloud.places[moved]
+        self._layer.refresh(thumbnail=False)
 
     def _recolour(self) -> None:
         """Assign all colours in one go."""
@@ -658,9 +676,16 @@ class MapView(QObject):
             )
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Keep the overlay as large as the canvas, and clear the ring outside it."""
+        """Keep the overlay as large as the canvas, and clear the ring outside it.
+
+        Moves of a drag end here.
+        """
         if event is None:
             return False
+        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
+            at = event.position()
+            held = event.buttons() & Qt.MouseButton.LeftButton
+            return bool(held) and self._gestures.follow(np.array([at.x(), at.y()]))
         if event.type() == QEvent.Type.Resize:
             self.overlay.resize(self.canvas.size())
             self._refresh.start()
