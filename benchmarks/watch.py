@@ -251,10 +251,10 @@ class PaintTimes(QObject):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take note of a first painting."""
-        if event is not None and event.type() == QEvent.Type.Paint:
-            if watched in self._waiting:
-                self._waiting.discard(watched)
-                self.last = time.perf_counter()
+        is_paint = event is not None and event.type() == QEvent.Type.Paint
+        if is_paint and watched in self._waiting:
+            self._waiting.discard(watched)
+            self.last = time.perf_counter()
         return False
 
 

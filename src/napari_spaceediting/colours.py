@@ -50,6 +50,7 @@ _LMS_TO_LAB = np.array(
 
 # Cividis (Nunez, Anderton and Renslow 2018) from a fifth of its range to its end, in
 # even steps. Linear between them, it is within 8/255 of the published map.
+_SHADES = 1024
 _CIVIDIS = np.array(
     [
         [53, 69, 108],
@@ -103,7 +104,7 @@ def label_colours(labels: ArrayLike, n_classes: int) -> NDArray[np.float32]:
         RGBA, 0 to 1.
     """
     table = np.vstack([class_colours(n_classes), UNLABELLED_COLOUR])
-    return table[np.asarray(labels, np.int64)].astype(np.float32)
+    return table.astype(np.float32)[np.asarray(labels, np.int64)]
 
 
 def continuous_colours(values: ArrayLike) -> NDArray[np.float32]:
@@ -129,10 +130,17 @@ def continuous_colours(values: ArrayLike) -> NDArray[np.float32]:
         known = numbers[finite]
         span = known.max() - known.min()
         level = (known - known.min()) / span if span else np.full(len(known), 0.5)
-        at = np.linspace(0, 1, len(_CIVIDIS))
-        rgb = [np.interp(level, at, channel) for channel in _CIVIDIS.T / 255]
-        colours[finite] = np.column_stack([*rgb, np.ones(len(level))])
+        colours[finite] = _cividis()[np.round(level * (_SHADES - 1)).astype(np.intp)]
     return colours
+
+
+@lru_cache(maxsize=1)
+def _cividis() -> NDArray[np.float32]:
+    """Return (1024, 4) shades: more than can be told apart."""
+    at = np.linspace(0, 1, len(_CIVIDIS))
+    level = np.linspace(0, 1, _SHADES)
+    rgb = [np.interp(level, at, channel) for channel in _CIVIDIS.T / 255]
+    return np.column_stack([*rgb, np.ones(_SHADES)]).astype(np.float32)
 
 
 @lru_cache(maxsize=4)

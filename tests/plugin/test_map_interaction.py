@@ -45,10 +45,13 @@ def within(window, corners):
 
 def test_hover_shows_ring_then_card_and_hides(window):
     image = window.loners(window.movable)[0]
-    window.move(window.of_image(image))
-    assert np.array_equal(window.map.overlay.scene.hovered, window.places[image])
     card = window.bench.map.card
-    assert not card.isVisible()
+    seen = []
+    window.map.hovered.connect(lambda *_: seen.append(card.isVisible()))
+    window.move(window.of_image(image))
+    window.wait(lambda: seen)
+    assert np.array_equal(window.map.overlay.scene.hovered, window.places[image])
+    assert not seen[0]
     window.wait(card.isVisible)
     window.move(window.empty_ground())
     window.wait(lambda: not card.isVisible())

@@ -112,12 +112,15 @@ def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Ma
     start : (N, 2) float32 array
         Map coordinates before them.
     """
-    colours = label_colours(edits.labels, len(edits.class_names))
+
+    def colours(rows: NDArray[np.bool_]) -> NDArray[np.float32]:
+        return label_colours(edits.labels[rows], len(edits.class_names))
+
     moved = np.isin(edits.kinds, [EditKind.MOVED, EditKind.ARRANGED])
     still = edits.edited & ~moved
     return (
-        Arrows(start[moved], edits.positions[moved], colours[moved]),
-        Marks(edits.positions[still], colours[still]),
+        Arrows(start[moved], edits.positions[moved], colours(moved)),
+        Marks(edits.positions[still], colours(still)),
     )
 
 

@@ -33,6 +33,9 @@ class Target(Protocol):
     def is_active(self) -> bool:
         """Whether the map is what the user works on."""
 
+    def place_at(self, pixel: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the map coordinates of a pixel (x, y) of the canvas."""
+
     def pick(self, place: NDArray[np.float64]) -> int:
         """Return the image at map coordinates, -1 for none."""
 
@@ -85,6 +88,7 @@ class Gestures:
     def __init__(self, viewer: Viewer, target: Target) -> None:
         self._viewer = viewer
         self._target = target
+        self._follow: Callable[[NDArray[np.float64]], None] | None = None
         viewer.mouse_drag_callbacks.append(self._on_drag)
         viewer.mouse_move_callbacks.append(self._on_move)
 
@@ -96,6 +100,17 @@ class Gestures:
         ):
             if mine in callbacks:
                 callbacks.remove(mine)
+
+    def follow(self, pixel: NDArray[np.float64]) -> bool:
+        """Take a move of the pointer, if something is dragged; return whether it is.
+
+        A drag needs nothing of what napari works out for every move, which takes
+        longer than the drag itself.
+        """
+        if self._follow is None:
+            return False
+        self._follow(pixel)
+        return True
 
     def _on_move(self, _viewer: Viewer, event: Any) -> None:
         if self._target.is_active and not event.is_dragging:
@@ -128,11 +143,15 @@ class Gestures:
         target, moved, start = self._target, _Moved(event), _place(event)
         may = target.begin_drag(index)
 
-        def follow() -> None:
-            if moved() and may:
-                target.drag(_place(event) - start)
+        def follow(pixel: NDArray[np.float64]) -> None:
+            if moved(pixel) and may:
+                target.drag(target.place_at(pixel) - start)
 
-        yield from _until_release(event, follow)
+        self._follow = follow
+        try:
+            yield from _until_release(event, lambda: follow(np.array(event.pos, float)))
+        finally:
+            self._follow = None
         if not moved():
             target.click(index, ())
         elif may:
@@ -184,8 +203,10 @@ class _Moved:
         self._start = np.array(event.pos, float)
         self._moved = False
 
-    def __call__(self) -> bool:
-        distance = np.abs(np.array(self._event.pos, float) - self._start).max()
+    def __call__(self, pixel: NDArray[np.float64] | None = None) -> bool:
+        """Return whether it has, now that it is at a pixel, or where its event says."""
+        at = np.array(self._event.pos, float) if pixel is None else pixel
+        distance = np.abs(at - self._start).max()
         self._moved = self._moved or bool(distance > _STILL)
         return self._moved
 

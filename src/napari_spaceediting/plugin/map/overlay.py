@@ -17,7 +17,6 @@ from qtpy.QtGui import (
     QFont,
     QFontMetricsF,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
     QPixmap,
@@ -27,7 +26,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.map.fading import Fading
-from napari_spaceediting.plugin.map.stamps import crowd, paint_discs
+from napari_spaceediting.plugin.map.stamps import Frames, crowd, paint_discs, paint_text
 from napari_spaceediting.plugin.map.thumbnails import Boxes
 from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.views.palette import readable
@@ -45,7 +44,7 @@ _QUICK = {
 }
 """Parts of the scene that follow the pointer, or that play."""
 _GROUND = {"trails", "pictures", "side"}
-"""Parts that lie beneath all others."""
+"""Parts that lie beneath all others; a large selection does, too."""
 _CARRIED_SIDE = 40
 """Least side of pictures that are dragged, in pixels."""
 _MOST_ROUTES = 60
@@ -228,6 +227,7 @@ class MapOverlay(QWidget):
         self._ground: QPixmap | None = None
         self._grounded: set[int] = set()
         self._marks: QPixmap | None = None
+        self._frames = Frames()
         self.fading = Fading(self)
         self.fading.stepped.connect(self.update)
         self.fading.settled.connect(self._settle)
@@ -242,14 +242,14 @@ class MapOverlay(QWidget):
 
     def change(self, **parts: object) -> None:
         """Replace parts of the scene and paint it."""
-        lifted = self._lifted
-        self.scene = replace(self.scene, **parts)  # type: ignore[arg-type]
+        before, lifted = self.scene, self._lifted
+        self.scene = replace(before, **parts)  # type: ignore[arg-type]
         if "pictures" in parts:
             self.fading.show([picture.image for picture in self.scene.pictures])
         changed = parts.keys() - _QUICK
-        if changed & _GROUND or lifted != self._lifted:
+        if changed & (_GROUND | {"selected"}) or lifted != self._lifted:
             self._ground = None
-        if changed - _GROUND:
+        if changed - _GROUND - {"dot"} or before.dot != self.scene.dot:
             self._marks = None
         self.update()
 
@@ -260,13 +260,9 @@ class MapOverlay(QWidget):
 
     def boxes(self) -> Boxes:
         """Return where names are written."""
-        metrics = QFontMetricsF(self._name_font())
-        sizes = [
-            (metrics.capHeight() + 8, metrics.horizontalAdvance(text) + 8)
-            for text, _, _ in self.scene.names
-        ]
-        places = [place for _, place, _ in self.scene.names]
-        return Boxes(np.reshape(places, (-1, 2)), np.reshape(sizes, (-1, 2)) / 2)
+        sizes = self._name_sizes()
+        middles = self._viewport.to_map(self._name_middles(sizes))
+        return Boxes(middles, sizes[:, ::-1] / 2)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the scene to the new size."""
@@ -294,8 +290,7 @@ class MapOverlay(QWidget):
         self._outline(painter)
         self._lines(painter, scene.hovered_link, 2.0, 1.0, dots=False)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
-        for picture in reversed(scene.carried):
-            self._picture(painter, picture, max(scene.side, _CARRIED_SIDE))
+        self._pictures(painter, scene.carried, max(scene.side, _CARRIED_SIDE))
         if scene.hovered is not None:
             self._hover_ring(painter, scene.hovered)
         if scene.drag_text and len(scene.dragged.ends):
@@ -315,21 +310,23 @@ class MapOverlay(QWidget):
 
     def _paint_ground(self, painter: QPainter) -> None:
         scene, lifted = self.scene, self._lifted
+        if len(scene.selected.places) > _MOST_MARKS:
+            self._crowd(painter, scene.selected, 0.6 * scene.dot)
         self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
-        self._grounded = set()
-        for picture in scene.pictures:
-            if self.fading.opacity(picture.image) == 1 and picture.image not in lifted:
-                self._picture(painter, picture, scene.side)
-                self._grounded.add(picture.image)
+        settled = [
+            picture
+            for picture in scene.pictures
+            if self.fading.opacity(picture.image) == 1 and picture.image not in lifted
+        ]
+        self._pictures(painter, settled, scene.side)
+        self._grounded = {picture.image for picture in settled}
 
     def _paint_marks(self, painter: QPainter) -> None:
         scene = self.scene.painted()
         self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
         self._lines(painter, scene.links, 1.2, 1.0, dots=False)
         self._rings(painter, scene.pinned, scene.dot)
-        if len(scene.selected.places) > _MOST_MARKS:
-            self._crowd(painter, scene.selected, 0.8 * scene.dot)
-        else:
+        if len(scene.selected.places) <= _MOST_MARKS:
             self._rings(painter, scene.selected, 1.2 * scene.dot)
         self._halos(painter, scene.followers, 1.5 * scene.dot + _HALO)
         self._names(painter)
@@ -344,11 +341,8 @@ class MapOverlay(QWidget):
         """Paint the thumbnails that are not part of the ground yet."""
         if self.fading.is_running:
             kept = self._grounded | self._lifted
-            for picture in self.scene.pictures:
-                if picture.image not in kept:
-                    painter.setOpacity(self.fading.opacity(picture.image))
-                    self._picture(painter, picture, self.scene.side)
-            painter.setOpacity(1)
+            new = [p for p in self.scene.pictures if p.image not in kept]
+            self._pictures(painter, new, self.scene.side, self.fading.opacity)
 
     def _settle(self) -> None:
         """Take the thumbnails that have faded in into the ground."""
@@ -433,50 +427,56 @@ class MapOverlay(QWidget):
             painter.drawEllipse(points[routes.step], radius, radius)
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _picture(self, painter: QPainter, picture: Picture, side: int) -> None:
-        (middle,) = self._points(picture.place[None])
-        frame = QRectF(middle.x() - side / 2, middle.y() - side / 2, side, side)
-        path = QPainterPath()
-        path.addRoundedRect(frame, side / 9, side / 9)
-        painter.save()
-        painter.setClipPath(path)
-        painter.drawPixmap(frame, picture.pixmap, QRectF(picture.pixmap.rect()))
-        painter.restore()
-        painter.setPen(QPen(_shade(picture.colour), max(1.5, side / 26)))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPath(path)
+    def _pictures(
+        self,
+        painter: QPainter,
+        pictures: Sequence[Picture],
+        side: int,
+        opacity: Callable[[int], float] | None = None,
+    ) -> None:
+        """Paint thumbnails, the first one on top."""
+        if not pictures:
+            return
+        middles = self._points(np.array([picture.place for picture in pictures]))
+        for picture, middle in zip(reversed(pictures), reversed(middles), strict=True):
+            if opacity is not None:
+                painter.setOpacity(opacity(picture.image))
+            self._frames.paint(painter, middle, picture.pixmap, picture.colour, side)
+        painter.setOpacity(1)
 
     def _name_font(self) -> QFont:
         font = QFont(self.font())
         font.setBold(True)
         return font
 
+    def _name_sizes(self) -> NDArray[np.float64]:
+        """Return (m, 2) widths and heights of the names, with a little air."""
+        metrics = QFontMetricsF(self._name_font())
+        height = metrics.capHeight() + 8
+        sizes = [
+            (metrics.horizontalAdvance(text) + 8, height)
+            for text, _, _ in self.scene.names
+        ]
+        return np.reshape(sizes, (-1, 2))
+
+    def _name_middles(self, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (m, 2) pixels of the names; some stand lower, so that all are read."""
+        places = np.reshape([place for _, place, _ in self.scene.names], (-1, 2))
+        middles = self._viewport.to_canvas(places)
+        order = np.argsort(middles[:, 1], kind="stable")
+        for number, at in enumerate(order):
+            for other in order[:number]:
+                offset = np.abs(middles[at] - middles[other])
+                if (offset < (sizes[at] + sizes[other]) / 2).all():
+                    middles[at, 1] = middles[other, 1] + sizes[other, 1]
+        return middles
+
     def _names(self, painter: QPainter) -> None:
         font = self._name_font()
-        for text, place, colour in self.scene.names:
-            (middle,) = self._points(np.asarray(place)[None])
+        middles = self._name_middles(self._name_sizes()).tolist()
+        for (text, _, colour), middle in zip(self.scene.names, middles, strict=True):
             shade = readable(_shade(colour).name(), self.paper.name())
-            self._text(painter, font, text, middle, QColor(shade))
-
-    def _text(
-        self,
-        painter: QPainter,
-        font: QFont,
-        text: str,
-        middle: QPointF,
-        colour: QColor,
-    ) -> None:
-        """Paint writing with a halo, so that it reads over anything."""
-        metrics = QFontMetricsF(font)
-        path = QPainterPath()
-        left = middle.x() - metrics.horizontalAdvance(text) / 2
-        path.addText(left, middle.y() + metrics.capHeight() / 2, font, text)
-        halo = QColor(self.paper)
-        halo.setAlphaF(0.85)
-        pen = QPen(halo, 4)
-        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-        painter.strokePath(path, pen)
-        painter.fillPath(path, colour)
+            paint_text(painter, QPointF(*middle), text, font, QColor(shade), self.paper)
 
     def _outline(self, painter: QPainter) -> None:
         if len(self.scene.outline) < 2:

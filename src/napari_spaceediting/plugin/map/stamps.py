@@ -1,13 +1,27 @@
-"""Dots that are painted by the thousand: each kind is drawn once and then copied."""
+"""Dots and pictures that are painted over and over: drawn once and then copied."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, Qt
-from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPixmap
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPixmap,
+    QTransform,
+)
+
+_CACHED = 1024
 
 
 def paint_discs(
@@ -62,6 +76,58 @@ def _disc(
     return stamp
 
 
+def paint_text(
+    painter: QPainter,
+    middle: QPointF,
+    text: str,
+    font: QFont,
+    colour: QColor,
+    paper: QColor,
+) -> None:
+    """Paint writing around a place, with a halo so that it reads over anything.
+
+    Parameters
+    ----------
+    painter : QPainter
+        Where to.
+    middle : QPointF
+        In pixels.
+    text : str
+        A few words.
+    font : QFont
+        How they are written.
+    colour, paper : QColor
+        Of the writing and of its halo.
+    """
+    ratio = painter.device().devicePixelRatio()
+    stamp = _writing(text, font.toString(), colour.rgba(), paper.rgba(), ratio)
+    size = stamp.size().toSizeF() / ratio
+    painter.drawPixmap(middle - QPointF(size.width() / 2, size.height() / 2), stamp)
+
+
+@lru_cache(512)
+def _writing(text: str, face: str, colour: int, paper: int, ratio: float) -> QPixmap:
+    font = QFont()
+    font.fromString(face)
+    metrics = QFontMetricsF(font)
+    width, height = metrics.horizontalAdvance(text) + 8, 2 * metrics.height()
+    stamp = QPixmap(int(np.ceil(width * ratio)), int(np.ceil(height * ratio)))
+    stamp.setDevicePixelRatio(ratio)
+    stamp.fill(Qt.GlobalColor.transparent)
+    path = QPainterPath()
+    path.addText(4, (height + metrics.capHeight()) / 2, font, text)
+    halo = QColor.fromRgba(paper)
+    halo.setAlphaF(0.85)
+    pen = QPen(halo, 4)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    painter = QPainter(stamp)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.strokePath(path, pen)
+    painter.fillPath(path, QColor.fromRgba(colour))
+    painter.end()
+    return stamp
+
+
 def crowd(
     points: NDArray[np.floating],
     colours: NDArray[np.floating],
@@ -96,9 +162,12 @@ def crowd(
     # A margin takes the parts of discs that lie beyond the edges.
     margin = 2 * reach
     stride = width + 2 * margin
-    spots, first = np.unique((at[inside] + margin) @ [1, stride], return_index=True)
-    shades = colours[inside][first, :3]
-    pixels = np.zeros((height + 2 * margin) * stride, np.uint32)
+    # Of discs on one pixel, any is as good.
+    on_pixel = np.full((height + 2 * margin) * stride, -1, np.int32)
+    on_pixel[(at[inside] + margin) @ [1, stride]] = np.flatnonzero(inside)
+    spots = np.flatnonzero(on_pixel >= 0)
+    shades = colours[on_pixel[spots], :3]
+    pixels = np.zeros(on_pixel.size, np.uint32)
     for cover, offsets in _pattern(radius, reach, stride):
         values = _premultiplied(shades, cover)
         for offset in offsets:
@@ -109,7 +178,7 @@ def crowd(
 
 
 def _pattern(radius: float, reach: int, stride: int) -> list[tuple[float, list[int]]]:
-    """Return opacities, the faintest first, and the offsets of a disc that have them."""
+    """Return opacities, the faintest first, and the offsets that have them."""
     steps = np.arange(-reach, reach + 1)
     cover = np.round(np.clip(radius + 0.5 - np.hypot(steps[:, None], steps), 0, 1), 2)
     offsets = steps[:, None] * stride + steps
@@ -122,3 +191,71 @@ def _pattern(radius: float, reach: int, stride: int) -> list[tuple[float, list[i
 def _premultiplied(shades: NDArray[np.floating], cover: float) -> NDArray[np.uint32]:
     red, green, blue = np.round(255 * cover * shades.T).astype(np.uint32)
     return np.uint32(round(255 * cover)) << 24 | red << 16 | green << 8 | blue
+
+
+class Frames:
+    """Pictures with round corners and a frame, at the size at which they are shown."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[int, bytes, int, float], QPixmap] = OrderedDict()
+
+    def paint(
+        self,
+        painter: QPainter,
+        middle: QPointF,
+        pixmap: QPixmap,
+        colour: NDArray[np.float32],
+        side: int,
+    ) -> None:
+        """Paint a picture around a place.
+
+        Parameters
+        ----------
+        painter : QPainter
+            Where to.
+        middle : QPointF
+            In pixels.
+        pixmap : QPixmap
+            The picture.
+        colour : (4,) float array
+            RGBA of the frame; the opacity does not count.
+        side : int
+            Of the picture, in pixels.
+        """
+        ratio = painter.device().devicePixelRatio()
+        key = pixmap.cacheKey(), colour.tobytes(), side, ratio
+        if key not in self._made:
+            self._made[key] = _framed(pixmap, colour, side, ratio)
+        self._made.move_to_end(key)
+        if len(self._made) > _CACHED:
+            self._made.popitem(last=False)
+        corner = middle - QPointF(side / 2 + _AIR, side / 2 + _AIR)
+        painter.drawPixmap(corner, self._made[key])
+
+
+_AIR = 2
+"""Pixels around a picture that its frame may take."""
+
+
+def _framed(
+    pixmap: QPixmap, colour: NDArray[np.float32], side: int, ratio: float
+) -> QPixmap:
+    whole = round((side + 2 * _AIR) * ratio)
+    made = QPixmap(whole, whole)
+    made.setDevicePixelRatio(ratio)
+    made.fill(Qt.GlobalColor.transparent)
+    brush = QBrush(pixmap)
+    brush.setTransform(
+        QTransform.fromTranslate(_AIR, _AIR).scale(
+            side / pixmap.width(), side / pixmap.height()
+        )
+    )
+    red, green, blue, _ = colour.tolist()
+    painter = QPainter(made)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.setBrush(brush)
+    painter.setPen(QPen(QColor.fromRgbF(red, green, blue), max(1.5, side / 26)))
+    painter.drawRoundedRect(QRectF(_AIR, _AIR, side, side), side / 9, side / 9)
+    painter.end()
+    return made

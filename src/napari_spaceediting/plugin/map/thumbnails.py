@@ -116,19 +116,13 @@ def _first_of_squares(
     """Return the image of the lowest priority of each square that is seen."""
     lowest = np.floor(room.lowest / room.square)
     rows, columns = (np.floor(room.highest / room.square) - lowest + 1).astype(int)
-    y, x = places.T
-    seen = np.flatnonzero(
-        (y >= room.lowest[0])
-        & (y <= room.highest[0])
-        & (x >= room.lowest[1])
-        & (x <= room.highest[1])
-        & np.isfinite(priority)
-    )
-    row, column = (np.floor(places[seen] / room.square) - lowest).astype(np.int64).T
-    square, rank = row * columns + column, priority[seen]
+    row, column = (np.floor(places.T / room.square) - lowest[:, None]).astype(np.int32)
+    is_seen = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    seen = np.flatnonzero(is_seen)
+    square, rank = (row * columns + column)[seen], priority[seen]
     first = np.full(rows * columns, np.inf)
     np.minimum.at(first, square, rank)
-    return seen[rank == first[square]]
+    return seen[(rank == first[square]) & (rank < np.inf)]
 
 
 def _clear(places: NDArray[np.floating], room: Room, boxes: Boxes) -> NDArray[np.bool_]:

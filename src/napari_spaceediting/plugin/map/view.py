@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QTimer, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
+from qtpy.QtGui import QColor, QMouseEvent
 from qtpy.QtWidgets import QWidget
 from superqt.utils import qthrottled
 
@@ -43,6 +43,10 @@ _REACH = 14
 _POINT_LIMITS = (6, 22)
 """Smallest and largest diameter of a point, pixels."""
 _DIM = 0.4
+_SPARSE = 5000
+"""Images up to which points are opaque; more let what lies beneath them through."""
+_FAR = 2.0
+"""Magnification up to which they do."""
 _MARGIN = 1.12
 _MOST_CARRIED = 24
 """Thumbnails that a drag takes along at most."""
@@ -210,22 +214,23 @@ class MapView(QObject):
         if others:
             self.selected = _NOTHING
             self._followers = Followers()
-        if moved.any():
-            self._pickable = _NOTHING
-        self._index(cloud)
+        if moved.any() or old is None or not np.array_equal(old.hidden, cloud.hidden):
+            self._tree = None
         if fresh:
             self._show_layer(cloud)
         elif moved.any():
-            self._quietly(data=cloud.places)
+            self._move_points(moved)
         self._recolour()
-        self._dim()
         if moved.mean() > _MOST:
             self._fit_points(cloud)
             self.zoom_to_fit()
             if old is not None and not fresh and self.is_open:
                 self._glide_from(old.places)
         self._mark_followers()
-        self._place_thumbnails()
+        if moved.any():
+            self._place_thumbnails()
+        else:
+            self._refresh.start()
 
     def look_back(self, past: str, refusal: str) -> None:
         """Say which earlier map is shown, and why nothing can be moved there.
@@ -263,7 +268,7 @@ class MapView(QObject):
         others = not np.array_equal(indices, self.selected)
         self.selected = indices
         if others:
-            self._dim()
+            self._fade()
             self._refresh.start()
         self._mark_selected()
         self._mark_links()
@@ -338,8 +343,13 @@ class MapView(QObject):
 
     # What gestures ask
 
+    def place_at(self, pixel: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the map coordinates of a pixel (x, y) of the canvas."""
+        return self.viewport.to_map(pixel[None])[0]
+
     def pick(self, place: NDArray[np.float64]) -> int:
         """Return the nearest image within reach, -1 for none."""
+        self._index()
         if self._tree is None:
             return -1
         distance, row = self._tree.query(place)
@@ -474,14 +484,14 @@ class MapView(QObject):
         assert self.cloud is not None
         return self.cloud.colours[indices]
 
-    def _index(self, cloud: Cloud) -> None:
-        """Build the tree of what can be picked, if that has changed."""
+    def _index(self) -> None:
+        """Build the tree of what can be picked, if there is none for this cloud."""
         from scipy.spatial import KDTree
 
-        pickable = np.flatnonzero(~cloud.hidden)
-        if not np.array_equal(pickable, self._pickable):
-            self._pickable = pickable
-            self._tree = KDTree(cloud.places[pickable]) if len(pickable) else None
+        if self._tree is None and self.cloud is not None:
+            self._pickable = np.flatnonzero(~self.cloud.hidden)
+            if len(self._pickable):
+                self._tree = KDTree(self.cloud.places[self._pickable])
 
     def _show_layer(self, cloud: Cloud) -> None:
         """Show the layer with other points.
@@ -522,7 +532,18 @@ class MapView(QObject):
     def _quietly(self, data: NDArray[np.float32]) -> None:
         assert self._layer is not None
         with self._layer.events.data.blocker(self._on_data):
-            self._layer.data = data
+            # A copy, because points are moved within it.
+            self._layer.data = data.copy()
+
+    def _move_points(self, moved: NDArray[np.bool_]) -> None:
+        """Move some points of the layer.
+
+        Other data for the whole layer take twice as long: napari tells of every point.
+        """
+        assert self._layer is not None
+        assert self.cloud is not None
+        self._layer.data[moved] = self.cloud.places[moved]
+        self._layer.refresh(thumbnail=False)
 
     def _recolour(self) -> None:
         """Assign all colours in one go."""
@@ -538,13 +559,22 @@ class MapView(QObject):
         with self._layer.events.face_color.blocker():
             self._layer.face_color = colours
 
-    def _dim(self) -> None:
-        """Have all points step back while some are selected, which are painted over.
+    def _fade(self) -> None:
+        """Choose how opaque points are.
 
-        That is one number for napari; other colours for all points take it far longer.
+        They let others through where there are many, and step back while some are
+        selected, which are painted over them. That is one number for napari; other
+        colours for all points take it far longer.
         """
-        if self._layer is not None:
-            self._layer.opacity = _DIM if len(self.selected) else 1.0
+        if self._layer is None or self.cloud is None:
+            return
+        density = len(self.cloud.places) / _SPARSE
+        is_far = self.viewport.zoom < _FAR * self._whole_zoom
+        opacity = float(np.clip(density**-0.25, 0.5, 1)) if is_far else 1.0
+        if len(self.selected):
+            opacity *= _DIM
+        if self._layer.opacity != opacity:
+            self._layer.opacity = opacity
 
     def _mark_selected(self) -> None:
         if self.cloud is None:
@@ -589,6 +619,7 @@ class MapView(QObject):
             priority[cloud.hidden] = np.inf
             chosen = choose(cloud.places, priority, room, self.overlay.boxes())
             pictures = self._pictures(chosen)
+        self._fade()
         self.overlay.change(pictures=pictures, side=side, dot=self._dot())
 
     @property
@@ -685,9 +716,16 @@ class MapView(QObject):
             )
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Keep the overlay as large as the canvas, and clear the ring outside it."""
+        """Keep the overlay as large as the canvas, and clear the ring outside it.
+
+        Moves of a drag end here.
+        """
         if event is None:
             return False
+        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
+            at = event.position()
+            held = event.buttons() & Qt.MouseButton.LeftButton
+            return bool(held) and self._gestures.follow(np.array([at.x(), at.y()]))
         if event.type() == QEvent.Type.Resize:
             self.overlay.resize(self.canvas.size())
             self._refresh.start()

@@ -172,7 +172,10 @@ class GalleryGrid(QAbstractScrollArea):
 
     def set_selected(self, indices: ArrayLike) -> None:
         """Select these images; emits nothing."""
-        self._selected = np.unique(np.array(indices, np.int64).reshape(-1))
+        chosen = np.array(indices, np.int64).reshape(-1)
+        # A selection on the map is in order already; sorting 100,000 takes a while.
+        is_sorted = bool((np.diff(chosen) > 0).all())
+        self._selected = chosen if is_sorted else np.unique(chosen)
         self._marked = np.isin(self._items, self._selected)
         self._describe()
         self.viewport().update()
@@ -198,6 +201,8 @@ class GalleryGrid(QAbstractScrollArea):
     def selected(self) -> NDArray[np.int64]:
         """Selected dataset indices: shown ones in order, then any not shown."""
         shown = self._items[self._marked]
+        if len(shown) == len(self._selected):
+            return shown
         hidden = np.setdiff1d(self._selected, self._items)
         return np.concatenate([shown, hidden])
 
