@@ -439,7 +439,10 @@ class WorkController:
         self._editor.data.show_dataset(
             DatasetSummary(
                 name=dataset.name,
-                lines=dataset.summary(),
+                # The name stands above them.
+                lines=tuple(
+                    line.removeprefix(f"{dataset.name}: ") for line in dataset.summary()
+                ),
                 scaling=dataset.scaling.describe(),
                 skipped=tuple((entry.name, entry.reason) for entry in dataset.skipped),
                 notes=dataset.notes,

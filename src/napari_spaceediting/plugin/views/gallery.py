@@ -53,7 +53,9 @@ SORTS = (
     ),
 )
 SIZES = (32, 176)
-_USUAL_SIZE = 84  # "Pullover? 87%" fits beneath
+_USUAL_SIZE = 84
+_CAPTIONED = 3
+"""Least side of an image with a caption, in heights of a line."""
 _CACHED_TILES = 1500
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 _CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -66,16 +68,30 @@ class Caption:
     Parameters
     ----------
     text : str
-        Beneath the image; cut with an ellipsis where it is too long.
+        Beneath the image, such as its class; cut where it is too long.
     border : colour
         Frame of the image, such as the colour of its class; "" for none.
     badge : str
         A few characters on the corner of the image; "" for none.
+    detail : str
+        In a second line, such as what the network says; cut where it is too long.
+    figure : str
+        After the detail, and never cut, such as "87%".
+    is_odd : bool
+        Whether the second line shall catch the eye.
     """
 
     text: str
     border: Colour = ""
     badge: str = ""
+    detail: str = ""
+    figure: str = ""
+    is_odd: bool = False
+
+    @property
+    def in_full(self) -> str:
+        """All of it in one line."""
+        return " ".join(filter(None, [self.text, self.detail, self.figure]))
 
 
 class GalleryGrid(QAbstractScrollArea):
@@ -226,8 +242,6 @@ class GalleryGrid(QAbstractScrollArea):
     # Geometry. Positions count tiles, in the order shown.
 
     def _measure(self) -> None:
-        caption_font = smaller(self.font())
-        self._caption_height = QFontMetrics(caption_font).height()
         self._gap = max(6, round(self.fontMetrics().height() * 0.5))
         bar = self.verticalScrollBar().sizeHint().width()
         width = self.width() - 2 * self.frameWidth()
@@ -246,6 +260,9 @@ class GalleryGrid(QAbstractScrollArea):
         if columns == 1:
             side = min(side, 2 * self._wanted_side)
         self._columns, self._side = columns, max(side, 8)
+        line = QFontMetrics(smaller(self.font())).height()
+        has_caption = self._side >= _CAPTIONED * line
+        self._caption_height = 2 * line if has_caption else 0
         self._row = self._side + self._caption_height + gap + 2
 
     def _total_height(self) -> int:
@@ -382,16 +399,8 @@ class GalleryGrid(QAbstractScrollArea):
         )
         if caption.badge:
             self._paint_badge(painter, tile, caption.badge)
-        font = smaller(self.font())
-        painter.setFont(font)
-        strong = chosen or position == self._current
-        painter.setPen(to_qcolor(self._palette.text if strong else self._palette.muted))
-        line = QRect(tile.left(), tile.bottom() + 3, self._side, self._caption_height)
-        # Of a class and how sure the network is, both ends tell most.
-        text = QFontMetrics(font).elidedText(
-            caption.text, Qt.TextElideMode.ElideMiddle, line.width()
-        )
-        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, text)
+        if self._caption_height:
+            self._paint_caption(painter, tile, caption, chosen)
         if position == self._current and self.hasFocus():
             painter.setPen(outline(to_qcolor(self._palette.text), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -400,6 +409,29 @@ class GalleryGrid(QAbstractScrollArea):
                 radius + 2,
                 radius + 2,
             )
+
+    def _paint_caption(
+        self, painter: QPainter, tile: QRect, caption: Caption, chosen: bool
+    ) -> None:
+        font = smaller(self.font())
+        metrics = QFontMetrics(font)
+        painter.setFont(font)
+        height = self._caption_height // 2
+        figure = f" {caption.figure}" if caption.figure else ""
+        room = self._side - metrics.horizontalAdvance(figure)
+        cut = Qt.TextElideMode.ElideRight
+        palette = self._palette
+        quiet = palette.warning_text if caption.is_odd else palette.muted
+        for line, (text, colour) in enumerate(
+            (
+                (metrics.elidedText(caption.text, cut, self._side), palette.text),
+                (metrics.elidedText(caption.detail, cut, room) + figure, quiet),
+            )
+        ):
+            painter.setPen(to_qcolor(palette.text if chosen else colour))
+            top = tile.bottom() + 3 + line * height
+            place = QRect(tile.left(), top, self._side, height)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text.strip())
 
     def _paint_badge(self, painter: QPainter, tile: QRect, badge: str) -> None:
         font = bold(smaller(self.font(), 0.8))
@@ -504,7 +536,7 @@ class GalleryGrid(QAbstractScrollArea):
         if event is not None and event.type() == QEvent.Type.ToolTip:
             position = self._position_at(event.pos())
             if position >= 0:
-                text = self._caption(int(self._items[position])).text
+                text = self._caption(int(self._items[position])).in_full
                 QToolTip.showText(event.globalPos(), text, self.viewport())
             else:
                 QToolTip.hideText()
