@@ -171,3 +171,21 @@ def test_an_empty_gallery_says_what_to_do(make_window, saved):
     assert "open some" in window.bench.gallery.empty_text
     window.open(saved)
     assert "lasso" in window.bench.gallery.empty_text
+
+
+def test_a_single_image_is_shown_with_those_around_it(window):
+    camera = window.viewer.scene.camera
+    image = int(window.loners(window.movable)[-1])
+    window.map.zoom_to_fit(None)
+    whole = camera.zoom
+    menu = menu_on(window, [image])
+    at = menu.actionGeometry(entry(menu, "Show on the map")).center()
+    QTest.mouseClick(menu, LEFT, NONE, at)
+    assert camera.zoom > 1.5 * whole
+    width, height = window.map.viewport.size
+    place = window.of_image(image)
+    assert 0 < place.x() < width
+    assert 0 < place.y() < height
+    window.desk.select(np.empty(0, np.int64))
+    window.key("f")
+    assert camera.zoom == whole
