@@ -22,7 +22,7 @@ from napari_spaceediting.data.open import (
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.editing.propagation import Propagate
-from napari_spaceediting.editing.retrain import RetrainResult
+from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Job, Progress
@@ -537,7 +537,9 @@ class WorkController:
         )
         editor.set_status(
             RETRAIN,
-            {BUSY: "running", TO_DECIDE: "to decide"}.get(locked, ""),
+            "running"
+            if desk.training.running == Retrain.name
+            else {TO_DECIDE: "to decide"}.get(locked, ""),
             ACTIVE if edited or state.proposal else TODO,
         )
 

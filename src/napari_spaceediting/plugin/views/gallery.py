@@ -123,6 +123,7 @@ class GalleryGrid(QAbstractScrollArea):
         self._caption: Callable[[int], Caption] = lambda _: Caption("")
         self._selected = np.empty(0, np.int64)
         self._marked = np.empty(0, bool)
+        self._n_selected = 0
         self._current = -1
         self._anchor = -1
         self._hovered = -1
@@ -220,7 +221,7 @@ class GalleryGrid(QAbstractScrollArea):
     @property
     def n_selected(self) -> int:
         """How many of the images shown are selected."""
-        return int(np.count_nonzero(self._marked))
+        return self._n_selected
 
     @property
     def current(self) -> int:
@@ -377,8 +378,10 @@ class GalleryGrid(QAbstractScrollArea):
         tile, plate = self._tile(position), self._plate(position)
         radius = max(3.0, self._side * 0.06)
         chosen = bool(self._marked[position])
+        # Where all are chosen, as after a lasso, nothing needs to stand out.
+        stands_out = chosen and self._n_selected < len(self._items)
         if chosen or position == self._hovered:
-            fill = self._palette.current if chosen else self._palette.foreground
+            fill = self._palette.current if stands_out else self._palette.foreground
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(to_qcolor(fill))
             painter.drawRoundedRect(QRectF(plate), radius + 2, radius + 2)
@@ -386,7 +389,9 @@ class GalleryGrid(QAbstractScrollArea):
         if pixmap is not None:
             painter.drawPixmap(tile.topLeft(), pixmap)
         frame = caption.border if len(caption.border) else self._palette.line
-        width = max(1.5, self._side / 40) if len(caption.border) else 1.0
+        width = (
+            float(np.clip(self._side / 40, 1.5, 2.5)) if len(caption.border) else 1.0
+        )
         painter.setPen(outline(to_qcolor(frame), width))
         painter.setBrush(
             Qt.BrushStyle.NoBrush
@@ -400,7 +405,7 @@ class GalleryGrid(QAbstractScrollArea):
         if caption.badge:
             self._paint_badge(painter, tile, caption.badge)
         if self._caption_height:
-            self._paint_caption(painter, tile, caption, chosen)
+            self._paint_caption(painter, tile, caption, stands_out)
         if position == self._current and self.hasFocus():
             painter.setPen(outline(to_qcolor(self._palette.text), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -411,7 +416,7 @@ class GalleryGrid(QAbstractScrollArea):
             )
 
     def _paint_caption(
-        self, painter: QPainter, tile: QRect, caption: Caption, chosen: bool
+        self, painter: QPainter, tile: QRect, caption: Caption, stands_out: bool
     ) -> None:
         font = smaller(self.font())
         metrics = QFontMetrics(font)
@@ -428,7 +433,7 @@ class GalleryGrid(QAbstractScrollArea):
                 (metrics.elidedText(caption.detail, cut, room) + figure, quiet),
             )
         ):
-            painter.setPen(to_qcolor(palette.text if chosen else colour))
+            painter.setPen(to_qcolor(palette.text if stands_out else colour))
             top = tile.bottom() + 3 + line * height
             place = QRect(tile.left(), top, self._side, height)
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text.strip())
@@ -654,6 +659,7 @@ class GalleryGrid(QAbstractScrollArea):
             self.selection_changed.emit(self.selected)
 
     def _describe(self) -> None:
+        self._n_selected = int(np.count_nonzero(self._marked))
         self.setAccessibleDescription(
             f"{len(self._items)} images, {self.n_selected} selected"
         )
@@ -822,4 +828,6 @@ class ImageGallery(QWidget):
         chosen = self.grid.n_selected
         if 0 < chosen < shown:
             text += f" · {chosen:,} selected"
+        elif 1 < chosen == shown:
+            text += " · all selected"
         self._count.setText(text)
