@@ -388,10 +388,9 @@ class GalleryGrid(QAbstractScrollArea):
         pixmap = self._pixmap(index, radius)
         if pixmap is not None:
             painter.drawPixmap(tile.topLeft(), pixmap)
-        frame = caption.border if len(caption.border) else self._palette.line
-        width = (
-            float(np.clip(self._side / 40, 1.5, 2.5)) if len(caption.border) else 1.0
-        )
+        is_framed = bool(len(caption.border))
+        frame = caption.border if is_framed else self._palette.line
+        width = float(np.clip(self._side / 40, 1.5, 2.5)) if is_framed else 1.0
         painter.setPen(outline(to_qcolor(frame), width))
         painter.setBrush(
             Qt.BrushStyle.NoBrush
