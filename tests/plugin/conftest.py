@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.editing.edits import Pin, Withdraw
+from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.runner import JobRunner
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
 from napari_spaceediting.session.session import Session
-from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.session.state import Round, RoundStatus, SessionState
 from napari_spaceediting.session.storage import save_session
 
 NONE = Qt.KeyboardModifier.NoModifier
@@ -32,6 +35,7 @@ LEFT = Qt.MouseButton.LeftButton
 NO_BUTTON = Qt.MouseButton.NoButton
 LONG = 120_000
 """Milliseconds after which a wait has failed; nothing depends on how long it takes."""
+A_GAIN = Difference(0.02, 0.01, 0.03)
 _PACE = 15
 """Milliseconds between two moves of the hand: napari skips those that come sooner."""
 
@@ -138,6 +142,13 @@ class Window:
         before = self.desk.session
         self.bench.work.open_session(folder)
         self.wait(lambda: self.desk.session is not before)
+        self.wait_idle()
+
+    def take_round(self, status: RoundStatus, gain: Difference = A_GAIN) -> None:
+        """Let the session be one with a round, without a folder."""
+        state = with_round(self.session.state, gain, status)
+        self.desk.take_session(Session(state, self.session.cache_dir), None)
+        self.bench.work._draw_thumbnails()
         self.wait_idle()
 
     # The mouse
@@ -322,6 +333,42 @@ def saved(_saved_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / _saved_once.name
     shutil.copytree(_saved_once, folder)
     return folder
+
+
+def with_round(
+    state: SessionState, gain: Difference, status: RoundStatus
+) -> SessionState:
+    """Return a session with a round, of one edit that stands and one taken back."""
+    nobody, held_out = np.empty(0, np.int64), np.flatnonzero(state.dataset.held_out)
+    n = len(state.shown.class_names)
+    score = ArmScore(0.5, (0.4, 0.6), np.full(n, 0.5), np.eye(n, dtype=np.int64))
+    evidence = Evidence(
+        measured_on="test",
+        n_images=len(held_out),
+        class_names=state.shown.class_names,
+        arms={"before": score, "after": score, "control": score},
+        over={"control": gain, "before": gain},
+        seeds=1,
+        over_seeds={},
+        fixed=held_out[:2],
+        broken=held_out[2:3],
+        drift=0.1,
+        edited=nobody,
+        followed=np.empty(0, bool),
+    )
+    movable = np.flatnonzero(~state.dataset.held_out)
+    past = Round(
+        edits=(Pin(movable[:4], "3"), Pin(movable[4:6], "5"), Withdraw(1)),
+        settings=state.retrain,
+        before=state.checkpoint,
+        after=state.checkpoint,
+        evidence=evidence,
+        losses=np.ones(3, np.float32),
+        seconds=1.0,
+        created="2026-01-01T00:00:00+00:00",
+        status=status,
+    )
+    return replace(state, rounds=(past,))
 
 
 @pytest.fixture

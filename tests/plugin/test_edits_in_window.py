@@ -151,7 +151,7 @@ def test_the_edits_are_played_one_after_the_other(with_edits):
     replay._timer.stop()  # Each step is taken by hand.
     assert button.text() == "Stop"
     np.testing.assert_array_equal(shown_places(window), start)
-    assert not window.map.overlay.scene.edited.start.size
+    assert not len(window.map.overlay.scene.edited.starts)
     assert not window.map.is_active, "nothing can be taken hold of"
     rows = window.editor.edits.edits._list
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu
@@ -11,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QMenu
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.plugin.desk import TO_DECIDE
 from napari_spaceediting.plugin.panels.map_panel import LEAST_SURE
+from napari_spaceediting.session.state import RoundStatus
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -157,11 +157,8 @@ def test_entries_of_the_menu_say_why_they_are_closed(window):
     menu.close()
 
 
-@pytest.mark.trains
 def test_while_a_round_awaits_a_decision_the_menu_says_so(window):
-    window.bench.map.apply(Pin(window.movable[:3], "3"))
-    window.bench.work.retrain()
-    window.wait(lambda: window.session.state.proposal is not None)
+    window.take_round(RoundStatus.PROPOSED)
     menu = menu_on(window, window.movable[:1])
     for text in ("Pin", "Relabel"):
         assert not entry(menu, text).isEnabled()
@@ -174,3 +171,21 @@ def test_an_empty_gallery_says_what_to_do(make_window, saved):
     assert "open some" in window.bench.gallery.empty_text
     window.open(saved)
     assert "lasso" in window.bench.gallery.empty_text
+
+
+def test_a_single_image_is_shown_with_those_around_it(window):
+    camera = window.viewer.scene.camera
+    image = int(window.loners(window.movable)[-1])
+    window.map.zoom_to_fit(None)
+    whole = camera.zoom
+    menu = menu_on(window, [image])
+    at = menu.actionGeometry(entry(menu, "Show on the map")).center()
+    QTest.mouseClick(menu, LEFT, NONE, at)
+    assert camera.zoom > 1.5 * whole
+    width, height = window.map.viewport.size
+    place = window.of_image(image)
+    assert 0 < place.x() < width
+    assert 0 < place.y() < height
+    window.desk.select(np.empty(0, np.int64))
+    window.key("f")
+    assert camera.zoom == whole

@@ -10,16 +10,14 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Pin, Withdraw
-from napari_spaceediting.editing.evidence import Difference, Evidence
+from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.evidence import Difference
 from napari_spaceediting.editing.guidance import Proposal
-from napari_spaceediting.editing.settings import RetrainSettings
-from napari_spaceediting.plugin.controllers.review import describe_round
 from napari_spaceediting.plugin.panels.guidance_panel import (
     FINISHED_TEXT,
     NOTHING_FOUND_TEXT,
 )
-from napari_spaceediting.session.state import Round
+from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import save_session
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -200,26 +198,6 @@ def test_the_panel_says_what_the_last_answers_changed(window, unlabelled):
     assert "2 of your last 5 answers changed a class: 4 images" in expected(window)
 
 
-@pytest.mark.trains
-def test_the_panel_says_what_the_last_round_gained(window):
-    session = window.session
-    window.bench.map.apply(Pin(window.movable[:4], "3"))
-    window.bench.map.apply(Pin(window.movable[4:6], "5"))
-    window.bench.map.apply(Withdraw(1))
-    window.bench.work.retrain()
-    window.wait(lambda: session.state.proposal is not None)
-    window.editor.open_section("guidance")
-    assert "last round" not in expected(window), "it is not decided on yet"
-    window.bench.rounds.accept()
-    text = expected(window)
-    assert text.startswith("Your last round, of 1 edit, ")
-    evidence = session.state.rounds[0].evidence
-    gain = evidence.gain_over(evidence.reference)
-    assert f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}" in text
-    said = "could not be told" if not gain.is_clear else "over the control"
-    assert said in text
-
-
 @pytest.mark.parametrize(
     ("gain", "words"),
     [
@@ -228,26 +206,18 @@ def test_the_panel_says_what_the_last_round_gained(window):
         (Difference(0.004, -0.010, 0.018), "could not be told from the control"),
     ],
 )
-def test_a_round_is_told_by_its_interval(trained_state, gain, words):
-    nobody = np.empty(0, np.int64)
-    evidence = Evidence(
-        "test", 9, (), {}, {"control": gain}, 1, {}, nobody, nobody, 0, nobody, nobody
-    )
-    before = trained_state.checkpoint
-    past = Round(
-        (Pin(np.arange(2), "3"),),
-        RetrainSettings(),
-        before,
-        before,
-        evidence,
-        np.empty(0, np.float32),
-        1.0,
-        "2026-01-01T00:00:00+00:00",
-    )
-    text = describe_round(past)
-    assert "of 1 edit," in text
-    assert words in text
-    assert f"{gain.low * 100:+.1f} to {gain.high * 100:+.1f}" in text
+def test_the_panel_says_what_the_last_round_gained(window, gain, words):
+    window.take_round(RoundStatus.ACCEPTED, gain)
+    window.editor.open_section("guidance")
+    text = expected(window)
+    assert text.startswith(f"Your last round, of 1 edit, {words}")
+    assert f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}" in text
+
+
+def test_a_round_that_awaits_a_decision_is_not_told_of(window):
+    window.take_round(RoundStatus.PROPOSED)
+    window.editor.open_section("guidance")
+    assert expected(window) == ""
 
 
 def test_the_end_of_the_list_and_an_empty_one_say_how_to_go_on(window, unlabelled):

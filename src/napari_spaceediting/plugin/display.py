@@ -12,6 +12,7 @@ from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.editing.places import Places
 from napari_spaceediting.plugin.map.overlay import Arrows, Marks
+from napari_spaceediting.plugin.views.gallery import Caption
 from napari_spaceediting.plugin.views.palette import (
     continuous_colours,
     label_colours,
@@ -181,20 +182,25 @@ def describe_image(
     return lines
 
 
-def caption(index: int, checkpoint: Checkpoint, edits: EditState) -> str:
-    """Return the line under a tile of the gallery."""
+def caption(index: int, checkpoint: Checkpoint, edits: EditState) -> Caption:
+    """Return what is written under a tile of the gallery.
+
+    The label, or what the network guesses for want of one; then how sure the network
+    is, and of what if that is another class.
+    """
     label = int(edits.labels[index])
     own = edits.class_names[label] if label >= 0 else "?"
     network = checkpoint.network
     if network is None or not network.predictions.probabilities.shape[1]:
-        return own
+        return Caption(own)
     probabilities = network.predictions.probabilities[index]
     best = int(probabilities.argmax())
+    guess, sure = edits.class_names[best], f"{probabilities[best]:.0%}"
     if label < 0:
-        return f"{edits.class_names[best]}? {probabilities[best]:.0%}"
+        return Caption(f"{guess}?", figure=sure)
     if best == label:
-        return f"{own} {probabilities[best]:.0%}"
-    return f"{own} → {edits.class_names[best]} {probabilities[best]:.0%}"
+        return Caption(own, figure=sure)
+    return Caption(own, detail=f"→ {guess}", figure=sure, is_odd=True)
 
 
 def disagree(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.bool_]:

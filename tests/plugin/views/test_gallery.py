@@ -249,6 +249,7 @@ def test_only_visible_tiles_are_captioned(grid):
 def test_tiles_fill_the_width_without_a_dead_column(grid, width, side):
     grid.set_tile_size(side)
     grid.resize(width, 300)
+    QApplication.processEvents()  # Qt hides a scroll bar when it is idle.
     last = grid._tile(grid._columns - 1)
     right_air = grid.viewport().width() - last.right() - 1
     if grid._columns > 1:
@@ -285,6 +286,35 @@ def test_drawn_thumbnail_has_the_colour_of_the_image(grid):
     assert (colour.red(), colour.green(), colour.blue()) == (200, 30, 40)
 
 
+def plate(grid, position):
+    """Return the colour beside the image of a tile, where its plate shows."""
+    picture = grid.viewport().grab().toImage()
+    at = QPoint(grid._tile(position).center().x(), grid._plate(position).top() + 1)
+    return picture.pixelColor(at * grid.devicePixelRatioF()).name()
+
+
+def test_chosen_tiles_stand_out_but_not_where_all_are_chosen(grid):
+    plain = plate(grid, 1)
+    click(grid, 1)
+    chosen = plate(grid, 1)
+    assert chosen != plain
+    grid.set_selected(grid.items)
+    assert plate(grid, 2) not in (plain, chosen)
+
+
+def test_captions_need_room(grid):
+    grid.set_tile_size(32)
+    assert grid._caption_height == 0
+    grid.set_tile_size(84)
+    assert grid._caption_height > 0
+
+
+def test_a_caption_is_told_in_full():
+    caption = Caption("Shirt", detail="→ T-shirt/top", figure="54%", is_odd=True)
+    assert caption.in_full == "Shirt → T-shirt/top 54%"
+    assert Caption("Coat", figure="87%").in_full == "Coat 87%"
+
+
 @pytest.fixture
 def gallery(qtbot, palette):
     widget = ImageGallery(palette)
@@ -302,6 +332,8 @@ def test_gallery_counts_images_and_selection(gallery):
     assert gallery._count.text() == "1,234 images"
     gallery.set_selected([1, 2, 5000])
     assert gallery._count.text() == "1,234 images · 2 selected"
+    gallery.show_items([1, 2])
+    assert gallery._count.text() == "2 images · all selected"
     gallery.show_items([3])
     assert gallery._count.text() == "1 image"
 

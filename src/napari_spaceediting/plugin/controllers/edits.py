@@ -26,6 +26,7 @@ from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.controllers.replay import Replay
 from napari_spaceediting.plugin.desk import NOTHING, Desk, complain, warn
 from napari_spaceediting.plugin.display import LOW_SUPPORT
+from napari_spaceediting.plugin.panels.edits_panel import NOTHING_TO_PLAY
 from napari_spaceediting.plugin.panels.space_editor import EDITS, SpaceEditor
 from napari_spaceediting.plugin.views.edit_list import EditRow
 from napari_spaceediting.plugin.views.section import ACTIVE, TODO
@@ -114,6 +115,7 @@ class EditsController:
             describe(decided[-1]) if free and decided else "",
             describe(log.undone[0]) if free and log.undone else "",
         )
+        panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
         edited = session.edits.edited
         count = int(np.count_nonzero(edited))
         panel.show_summary(self._summary(len(decided), count))

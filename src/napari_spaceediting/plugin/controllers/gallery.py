@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,9 +108,12 @@ class GalleryController:
         colours = label_colours([*classes, UNLABELLED], len(classes)).tolist()
 
         def describe(index: int) -> Caption:
-            badge = "held out" if held_out[index] else ""
-            text = display.caption(index, shown, edits)
-            return Caption(text, colours[edits.labels[index]], badge)
+            caption = display.caption(index, shown, edits)
+            return replace(
+                caption,
+                border=colours[edits.labels[index]],
+                badge="held out" if held_out[index] else "",
+            )
 
         self._gallery.show_items(items, describe)
         self._gallery.set_selected(self._desk.selected)

@@ -36,6 +36,8 @@ _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
 _ASKED_WHILE_DRAGGING = 20
 _NEIGHBOURS = 10
+_VICINITY = 40
+"""Images that are shown with a single one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,10 +208,12 @@ class MapController:
         self._on_thumbnails(check.isChecked())
 
     def zoom_to_selection(self) -> None:
-        """Show the selected images, or the whole map."""
+        """Show the selected images, one with those around it, or the whole map."""
         if self.view is not None:
             selected = self._desk.selected
-            self.view.zoom_to_fit(selected if len(selected) > 1 else None)
+            if len(selected) == 1:
+                selected = self._around(int(selected[0]))
+            self.view.zoom_to_fit(selected if len(selected) else None)
 
     def shutdown(self) -> None:
         """Let go of the viewer."""
@@ -614,6 +618,13 @@ class MapController:
     def _positions(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
         assert self._desk.session is not None
         return self._desk.edits.positions[at]
+
+    def _around(self, index: int) -> NDArray[np.int64]:
+        """Return an image and those that lie nearest to it on the map."""
+        assert self._desk.session is not None
+        places = self._desk.session.edits.positions
+        away = ((places - places[index]) ** 2).sum(axis=1)
+        return np.argsort(away, kind="stable")[:_VICINITY].astype(np.int64)
 
     def _movable(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
         session = self._desk.session

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from qtpy.QtCore import QTimer
 
@@ -65,6 +67,16 @@ class Replay:
         """Whether a replay is shown."""
         return self._camera is not None
 
+    @staticmethod
+    def steps(edits: Sequence[Edit]) -> list[int]:
+        """Return the numbers of the edits that there is something to see of."""
+        gone = withdrawn(edits)
+        return [
+            number
+            for number, edit in enumerate(edits)
+            if number not in gone and not isinstance(edit, Withdraw)
+        ]
+
     def toggle(self, on: bool) -> None:
         """Start from before the edits, or stop."""
         if on:
@@ -88,12 +100,7 @@ class Replay:
         if session is None or view is None or not self._desk.has_map:
             return
         self._edits = session.state.log.done
-        gone = withdrawn(self._edits)
-        self._numbers = [
-            number
-            for number, edit in enumerate(self._edits)
-            if number not in gone and not isinstance(edit, Withdraw)
-        ]
+        self._numbers = self.steps(self._edits)
         self._shown = 0
         camera = self._desk.viewer.scene.camera
         self._camera = tuple(camera.center), float(camera.zoom)

@@ -22,7 +22,7 @@ from napari_spaceediting.data.open import (
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.editing.propagation import Propagate
-from napari_spaceediting.editing.retrain import RetrainResult
+from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Job, Progress
@@ -439,7 +439,10 @@ class WorkController:
         self._editor.data.show_dataset(
             DatasetSummary(
                 name=dataset.name,
-                lines=dataset.summary(),
+                # The name stands above them.
+                lines=tuple(
+                    line.removeprefix(f"{dataset.name}: ") for line in dataset.summary()
+                ),
                 scaling=dataset.scaling.describe(),
                 skipped=tuple((entry.name, entry.reason) for entry in dataset.skipped),
                 notes=dataset.notes,
@@ -534,7 +537,9 @@ class WorkController:
         )
         editor.set_status(
             RETRAIN,
-            {BUSY: "running", TO_DECIDE: "to decide"}.get(locked, ""),
+            "running"
+            if desk.training.running == Retrain.name
+            else {TO_DECIDE: "to decide"}.get(locked, ""),
             ACTIVE if edited or state.proposal else TODO,
         )
 

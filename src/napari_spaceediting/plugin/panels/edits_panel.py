@@ -19,6 +19,7 @@ from napari_spaceediting.plugin.panels.controls import (
 from napari_spaceediting.plugin.views.edit_list import EditList, EditRow
 from napari_spaceediting.plugin.views.palette import Palette
 
+NOTHING_TO_PLAY = "There are no edits to play"
 NOTHING_SELECTED = "Select images on the map or in the gallery first"
 _ROWS_IN_VIEW = 6
 
@@ -109,6 +110,7 @@ class EditsPanel(QWidget):
         layout.addLayout(row(self._summary, self.reset_button, stretch=(2, 1)))
         self.set_theme(palette)
         self.set_rows([])
+        self.block_replay(NOTHING_TO_PLAY)
         self.show_summary("")
         self.show_contradiction("")
         self.set_selection(0)
@@ -128,9 +130,6 @@ class EditsPanel(QWidget):
         self._gate.block(
             self.reset_button, "" if standing else "There are no edits to take back"
         )
-        self._gate.block(
-            self.edits.replay_button, "" if standing else "There are no edits to play"
-        )
         self.reset_button.setVisible(bool(rows))
         self._fit()
 
@@ -142,6 +141,10 @@ class EditsPanel(QWidget):
         """Warn of edits that contradict each other; "" where none do."""
         set_text(self._contradiction, text)
         self.contradiction_button.setVisible(bool(text))
+
+    def block_replay(self, reason: str) -> None:
+        """Say why the edits cannot be played; "" where they can."""
+        self._gate.block(self.edits.replay_button, reason)
 
     def set_replaying(self, is_replaying: bool) -> None:
         """Show whether the edits are played; emits nothing."""

@@ -53,7 +53,9 @@ SORTS = (
     ),
 )
 SIZES = (32, 176)
-_USUAL_SIZE = 84  # "Pullover? 87%" fits beneath
+_USUAL_SIZE = 84
+_CAPTIONED = 3
+"""Least side of an image with a caption, in heights of a line."""
 _CACHED_TILES = 1500
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 _CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -66,16 +68,30 @@ class Caption:
     Parameters
     ----------
     text : str
-        Beneath the image; cut with an ellipsis where it is too long.
+        Beneath the image, such as its class; cut where it is too long.
     border : colour
         Frame of the image, such as the colour of its class; "" for none.
     badge : str
         A few characters on the corner of the image; "" for none.
+    detail : str
+        In a second line, such as what the network says; cut where it is too long.
+    figure : str
+        After the detail, and never cut, such as "87%".
+    is_odd : bool
+        Whether the second line shall catch the eye.
     """
 
     text: str
     border: Colour = ""
     badge: str = ""
+    detail: str = ""
+    figure: str = ""
+    is_odd: bool = False
+
+    @property
+    def in_full(self) -> str:
+        """All of it in one line."""
+        return " ".join(filter(None, [self.text, self.detail, self.figure]))
 
 
 class GalleryGrid(QAbstractScrollArea):
@@ -107,6 +123,7 @@ class GalleryGrid(QAbstractScrollArea):
         self._caption: Callable[[int], Caption] = lambda _: Caption("")
         self._selected = np.empty(0, np.int64)
         self._marked = np.empty(0, bool)
+        self._n_selected = 0
         self._current = -1
         self._anchor = -1
         self._hovered = -1
@@ -209,7 +226,7 @@ class GalleryGrid(QAbstractScrollArea):
     @property
     def n_selected(self) -> int:
         """How many of the images shown are selected."""
-        return int(np.count_nonzero(self._marked))
+        return self._n_selected
 
     @property
     def current(self) -> int:
@@ -231,8 +248,6 @@ class GalleryGrid(QAbstractScrollArea):
     # Geometry. Positions count tiles, in the order shown.
 
     def _measure(self) -> None:
-        caption_font = smaller(self.font())
-        self._caption_height = QFontMetrics(caption_font).height()
         self._gap = max(6, round(self.fontMetrics().height() * 0.5))
         bar = self.verticalScrollBar().sizeHint().width()
         width = self.width() - 2 * self.frameWidth()
@@ -251,6 +266,9 @@ class GalleryGrid(QAbstractScrollArea):
         if columns == 1:
             side = min(side, 2 * self._wanted_side)
         self._columns, self._side = columns, max(side, 8)
+        line = QFontMetrics(smaller(self.font())).height()
+        has_caption = self._side >= _CAPTIONED * line
+        self._caption_height = 2 * line if has_caption else 0
         self._row = self._side + self._caption_height + gap + 2
 
     def _total_height(self) -> int:
@@ -365,16 +383,19 @@ class GalleryGrid(QAbstractScrollArea):
         tile, plate = self._tile(position), self._plate(position)
         radius = max(3.0, self._side * 0.06)
         chosen = bool(self._marked[position])
+        # Where all are chosen, as after a lasso, nothing needs to stand out.
+        stands_out = chosen and self._n_selected < len(self._items)
         if chosen or position == self._hovered:
-            fill = self._palette.current if chosen else self._palette.foreground
+            fill = self._palette.current if stands_out else self._palette.foreground
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(to_qcolor(fill))
             painter.drawRoundedRect(QRectF(plate), radius + 2, radius + 2)
         pixmap = self._pixmap(index, radius)
         if pixmap is not None:
             painter.drawPixmap(tile.topLeft(), pixmap)
-        frame = caption.border if len(caption.border) else self._palette.line
-        width = max(1.5, self._side / 40) if len(caption.border) else 1.0
+        is_framed = bool(len(caption.border))
+        frame = caption.border if is_framed else self._palette.line
+        width = float(np.clip(self._side / 40, 1.5, 2.5)) if is_framed else 1.0
         painter.setPen(outline(to_qcolor(frame), width))
         painter.setBrush(
             Qt.BrushStyle.NoBrush
@@ -387,16 +408,8 @@ class GalleryGrid(QAbstractScrollArea):
         )
         if caption.badge:
             self._paint_badge(painter, tile, caption.badge)
-        font = smaller(self.font())
-        painter.setFont(font)
-        strong = chosen or position == self._current
-        painter.setPen(to_qcolor(self._palette.text if strong else self._palette.muted))
-        line = QRect(tile.left(), tile.bottom() + 3, self._side, self._caption_height)
-        # Of a class and how sure the network is, both ends tell most.
-        text = QFontMetrics(font).elidedText(
-            caption.text, Qt.TextElideMode.ElideMiddle, line.width()
-        )
-        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, text)
+        if self._caption_height:
+            self._paint_caption(painter, tile, caption, stands_out)
         if position == self._current and self.hasFocus():
             painter.setPen(outline(to_qcolor(self._palette.text), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -405,6 +418,29 @@ class GalleryGrid(QAbstractScrollArea):
                 radius + 2,
                 radius + 2,
             )
+
+    def _paint_caption(
+        self, painter: QPainter, tile: QRect, caption: Caption, stands_out: bool
+    ) -> None:
+        font = smaller(self.font())
+        metrics = QFontMetrics(font)
+        painter.setFont(font)
+        height = self._caption_height // 2
+        figure = f" {caption.figure}" if caption.figure else ""
+        room = self._side - metrics.horizontalAdvance(figure)
+        cut = Qt.TextElideMode.ElideRight
+        palette = self._palette
+        quiet = palette.warning_text if caption.is_odd else palette.muted
+        for line, (text, colour) in enumerate(
+            (
+                (metrics.elidedText(caption.text, cut, self._side), palette.text),
+                (metrics.elidedText(caption.detail, cut, room) + figure, quiet),
+            )
+        ):
+            painter.setPen(to_qcolor(palette.text if stands_out else colour))
+            top = tile.bottom() + 3 + line * height
+            place = QRect(tile.left(), top, self._side, height)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text.strip())
 
     def _paint_badge(self, painter: QPainter, tile: QRect, badge: str) -> None:
         font = bold(smaller(self.font(), 0.8))
@@ -509,7 +545,7 @@ class GalleryGrid(QAbstractScrollArea):
         if event is not None and event.type() == QEvent.Type.ToolTip:
             position = self._position_at(event.pos())
             if position >= 0:
-                text = self._caption(int(self._items[position])).text
+                text = self._caption(int(self._items[position])).in_full
                 QToolTip.showText(event.globalPos(), text, self.viewport())
             else:
                 QToolTip.hideText()
@@ -627,6 +663,7 @@ class GalleryGrid(QAbstractScrollArea):
             self.selection_changed.emit(self.selected)
 
     def _describe(self) -> None:
+        self._n_selected = int(np.count_nonzero(self._marked))
         self.setAccessibleDescription(
             f"{len(self._items)} images, {self.n_selected} selected"
         )
@@ -795,4 +832,6 @@ class ImageGallery(QWidget):
         chosen = self.grid.n_selected
         if 0 < chosen < shown:
             text += f" · {chosen:,} selected"
+        elif 1 < chosen == shown:
+            text += " · all selected"
         self._count.setText(text)

@@ -57,7 +57,6 @@ class ClassLegend(QWidget):
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._filter = QLineEdit()
-        self._filter.setPlaceholderText("Filter classes")
         self._filter.setClearButtonEnabled(True)
         self._filter.setTextMargins(4, 0, 4, 0)
         self._filter.setToolTip("Show only classes whose name holds this text")
@@ -107,6 +106,7 @@ class ClassLegend(QWidget):
         self._chips.counts = np.asarray(counts, np.int64).reshape(len(names))
         self._chips.visible = np.ones(len(names), bool)
         self._filter.setVisible(len(names) > _FILTER_ABOVE)
+        self._filter.setPlaceholderText(f"Filter {len(names):,} classes")
         self._filter.clear()
         self._on_filter("")
         self._update_show_all()
