@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -103,6 +105,30 @@ def keep(path: Path, figures: object) -> None:
     part = path.with_suffix(".part")
     part.write_text(json.dumps(figures))
     part.replace(path)
+
+
+def run_apart(
+    task: Callable[..., None], todo: Sequence[tuple[object, ...]], processes: int | None
+) -> None:
+    """Call a task with each of some arguments, each time in a fresh process.
+
+    So none has the memory, the threads or the compiled code of another.
+    """
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, maxtasksperchild=1) as pool:
+        calls = [(task, *arguments) for arguments in todo]
+        done = pool.starmap(_succeeds, calls, chunksize=1)
+    if not all(done):
+        raise SystemExit("A part has failed, see above: run the same command again.")
+
+
+def _succeeds(task: Callable[..., None], *arguments: object) -> bool:
+    try:
+        task(*arguments)
+    except Exception:
+        traceback.print_exc()
+        return False
+    return True
 
 
 def machine() -> str:

@@ -13,11 +13,9 @@ document tells of all that is there.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import tempfile
 import time
-import traceback
 from pathlib import Path
 
 import common
@@ -62,15 +60,6 @@ def run_trial(scenario: str, seed: int, work: Path) -> None:
     print(f"{scenario} {seed}: {figures['seconds']:.0f} s", flush=True)
 
 
-def _try(scenario: str, seed: int, work: Path) -> bool:
-    try:
-        run_trial(scenario, seed, work)
-    except Exception:
-        traceback.print_exc()
-        return False
-    return True
-
-
 def run_all(wanted: dict[str, int], work: Path, processes: int) -> None:
     """Run what is not finished yet."""
     work.mkdir(parents=True, exist_ok=True)
@@ -80,12 +69,7 @@ def run_all(wanted: dict[str, int], work: Path, processes: int) -> None:
         for seed in range(count)
         if not _path(work, scenario, seed).exists()
     ]
-    # A fresh process for each keeps torch's and numba's threads apart.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, maxtasksperchild=1) as pool:
-        done = pool.starmap(_try, todo, chunksize=1)
-    if not all(done):
-        raise SystemExit("Some trials failed, see above: run the same command again.")
+    common.run_apart(run_trial, todo, processes)
 
 
 def finished(work: Path) -> Runs:

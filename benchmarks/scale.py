@@ -27,7 +27,16 @@ import common
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 _QUICK_SIZES = (1_000,)
-PARTS = ("retrain", "maps", "again", "adding", "processes")
+PARTS = (
+    "retrain",
+    "retrain-few",
+    "retrain-many",
+    "precision",
+    "maps",
+    "again",
+    "adding",
+    "processes",
+)
 """What is measured on Fashion-MNIST; beside it, a part `size-N` for each size."""
 
 

@@ -13,11 +13,9 @@ What is finished is kept in ``--work``, so that an interrupted run goes on. Seed
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import tempfile
 import time
-import traceback
 from pathlib import Path
 
 import numpy as np
@@ -85,20 +83,15 @@ def _keep(path: Path, figures: object) -> None:
     print(f"{path.stem} is done", flush=True)
 
 
-def _part(name: str, work: Path, quick: bool) -> bool:
-    """Run a seed or the times; return whether that went well."""
-    try:
-        kind, _, seed = name.partition("-")
-        if kind == "seed":
-            run_seed(int(seed), work, quick)
-        else:
-            from traversal_times import measured
+def run_part(name: str, work: Path, quick: bool) -> None:
+    """Run a seed or the times."""
+    kind, _, seed = name.partition("-")
+    if kind == "seed":
+        run_seed(int(seed), work, quick)
+    else:
+        from traversal_times import measured
 
-            _keep(work / f"{name}.json", measured(quick))
-    except Exception:
-        traceback.print_exc()
-        return False
-    return True
+        _keep(work / f"{name}.json", measured(quick))
 
 
 def main() -> None:
@@ -123,12 +116,8 @@ def main() -> None:
     if not options.tune:
         names.append("times")
     todo = [name for name in names if not (work / f"{name}.json").exists()]
-    # A fresh process for each, so that none has the memory of another.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(options.processes, maxtasksperchild=1) as pool:
-        done = pool.starmap(_part, [(name, work, quick) for name in todo], chunksize=1)
-    if not all(done):
-        raise SystemExit("A part has failed, see above: run the same command again.")
+    arguments = [(name, work, quick) for name in todo]
+    common.run_apart(run_part, arguments, options.processes)
     parts = {name: json.loads((work / f"{name}.json").read_text()) for name in names}
     from traversal_report import draw_sheet, targets, written
 

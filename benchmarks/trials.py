@@ -27,7 +27,13 @@ from napari_spaceediting.editing.arms import arms_of, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.evidence import AFTER, mean_drift
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
-from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS, Proposal, leads
+from napari_spaceediting.editing.guidance import (
+    GROUP_SIZE,
+    NEIGHBOURS,
+    Proposal,
+    apart,
+    leads,
+)
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.rounds import propagated
 from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
@@ -170,14 +176,11 @@ def random_groups(session: Session, count: int, number: int) -> list[Proposal]:
     at = np.flatnonzero((edits.labels < 0) & ~edits.edited & ~session.shown.confirmed)
     near, _ = nearest(_network(session).latents[at], GROUP_SIZE - 1)
     rng = np.random.default_rng((session.state.seed, number))
-    taken = np.zeros(len(at), bool)
-    groups = []
-    for row in rng.permutation(len(at)):
-        group = np.array([row, *near[row]])
-        if not taken[group].any() and len(groups) < count:
-            taken[group] = True
-            groups.append(Proposal(ProposalKind.GROUP, at[group], "", None, None, 0.0))
-    return groups
+    groups = np.column_stack([np.arange(len(at)), near])
+    return [
+        Proposal(ProposalKind.GROUP, at[groups[row]], "", None, None, 0.0)
+        for row in apart(groups, rng.permutation(len(at)), count)
+    ]
 
 
 def seconds_of(proposals: Sequence[Proposal]) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from napari_spaceediting.errors import SpaceEditingError
@@ -11,6 +14,7 @@ from napari_spaceediting.memory import (
     blocks,
     bytes_of,
     memory_limit,
+    room,
 )
 
 
@@ -40,3 +44,12 @@ def test_blocks_cover_all_rows_and_keep_to_the_limit(
     assert found[-1].stop == 2500
     # A row that does not fit is worked on all the same.
     assert len(list(blocks(3, 10**9))) == 3
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "4KB")
+    usage = type("Usage", (), {"free": 10})
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(SpaceEditingError, match="no room"):
+        room((500, 4), np.float32, tmp_path / "new")
+    assert not isinstance(room((50, 4), np.float32, tmp_path), np.memmap)

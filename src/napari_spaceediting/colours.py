@@ -1,4 +1,4 @@
-"""Colours of classes and of continuous values, for any surface and every eye."""
+"""Colours of classes, values and channels, for any surface and every eye."""
 
 from __future__ import annotations
 
@@ -189,3 +189,14 @@ def _as_seen(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
 def to_linear(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """Undo the transfer function of sRGB (IEC 61966-2-1)."""
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def channels_to_rgb(images: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return images (..., C) in [0, 1] as (..., 3) for the screen.
+
+    Grey is repeated; two channels are green and magenta, which colour-blind people can
+    tell apart; of more than three channels the first three are red, green and blue.
+    """
+    shown = {1: [0, 0, 0], 2: [1, 0, 1]}.get(images.shape[-1], [0, 1, 2])
+    pixels = np.rint(images * 255).clip(0, 255).astype(np.uint8)
+    return np.asarray(pixels[..., shown])

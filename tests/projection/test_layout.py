@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -238,3 +239,14 @@ def test_many_images_are_drawn_from_some_of_them(
         if progress.message == "Drawing some of the images":
             break
     steps.close()
+
+
+def test_what_is_compiled_is_kept_for_the_next_process(
+    latents: NDArray[np.float32],
+) -> None:
+    from umap.umap_ import smooth_knn_dist
+
+    run_job(MapJob(latents[:30], MapSettings(epochs=2)))
+    kept = smooth_knn_dist.stats
+    assert kept.cache_hits or kept.cache_misses
+    assert list(Path(kept.cache_path).glob("*smooth_knn_dist*.nbc"))

@@ -63,6 +63,23 @@ def test_latents_that_are_not_finite_are_refused() -> None:
         pca_map(np.zeros(3))
 
 
+def test_some_of_many_images_tell_the_components_of_all() -> None:
+    n = 50_000
+    spread = np.float32([9, 5, 1, 1, 1, 1])
+    latents = 3 + RNG.standard_normal((n, 6), np.float32) * spread
+    # Every other image is of another kind: no regular choice must miss it.
+    latents[::2] += 20
+    centred = latents - latents.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred.T @ centred)
+    expected, found = centred @ axes[:2].T, pca_map(latents)
+    for axis in range(2):
+        assert abs(np.corrcoef(expected[:, axis], found[:, axis])[0, 1]) > 0.99
+    np.testing.assert_allclose(found.std(axis=0), expected.std(axis=0), rtol=0.02)
+    latents[7] = np.inf
+    with pytest.raises(MapFailed, match="1 of 50000"):
+        pca_map(latents)
+
+
 def test_the_window_can_use_it_without_heavy_modules() -> None:
     code = (
         "import sys, napari_spaceediting.projection.pca, "

@@ -78,20 +78,7 @@ def test_features_are_the_same_in_memory_and_on_disk(
         direct = features(torch.from_numpy(small_digits.images(indices)))
     np.testing.assert_allclose(kept.rows, direct, atol=1e-4)
 
-    monkeypatch.setattr(module, "MOST_IN_MEMORY", 1000)
+    monkeypatch.setenv("SPACEEDITING_MEMORY", "4KB")
     mapped, _ = result_of(read_features(features, small_digits, indices, **more))
     assert isinstance(mapped.rows, np.memmap)
     np.testing.assert_array_equal(mapped.rows, kept.rows)
-
-
-def test_a_full_disk_is_told(small_digits, tmp_path, monkeypatch):
-    features = LayerFeatures(classifier_from(ClassifierSpec(n_classes=10)))
-    monkeypatch.setattr(module, "MOST_IN_MEMORY", 0)
-    usage = type("Usage", (), {"free": 10})
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: usage)
-    with pytest.raises(TraversalError, match="no room"):
-        result_of(
-            read_features(
-                features, small_digits, np.arange(4), device=CPU, cache_dir=tmp_path
-            )
-        )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_spaceediting.colours import channels_to_rgb
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import JoinedPixels, PixelSource, join, select
 from napari_spaceediting.data.resize import fit
@@ -21,9 +22,6 @@ __all__ = ["UNLABELLED", "ImageDataset", "Skipped", "Split"]
 
 _BLOCK = 64
 """Images that are scaled and resized in one go: bounds the memory."""
-
-_TWO_CHANNELS = np.array([[0, 1, 0], [1, 0, 1]], dtype=np.float32)
-"""Green and magenta, which colour-blind people can tell apart."""
 
 
 @dataclass(frozen=True)
@@ -191,20 +189,14 @@ class ImageDataset:
         Returns
         -------
         (n, size, size, 3) uint8
-            Grey is repeated; two channels are green and magenta; of more than
-            three channels the first three are red, green and blue.
+            As `channels_to_rgb`.
 
         Raises
         ------
         DataError
             An image is missing or cannot be read.
         """
-        fitted = self._fitted(indices, (size, size))
-        fitted = np.rint(fitted * 255)
-        if self.n_channels == 2:
-            return (fitted @ _TWO_CHANNELS).astype(np.uint8)
-        colours = fitted[..., :3].astype(np.uint8)
-        return np.repeat(colours, 3, axis=-1) if self.n_channels == 1 else colours
+        return channels_to_rgb(self._fitted(indices, (size, size)))
 
     def with_labels(
         self, labels: NDArray[np.int64], class_names: Sequence[str] | None = None

@@ -231,15 +231,9 @@ class Guide:
         groups = np.column_stack([np.arange(len(at)), near])
         best = np.sort(self.predictions.probabilities[at], axis=1)
         scores = 1 - (best[:, -1] - best[:, -2])
-        taken = np.zeros(len(at), bool)
-        proposals: list[Proposal] = []
-        for row in np.argsort(-scores, kind="stable"):
-            if len(proposals) == self.n_proposals:
-                break
-            if not taken[groups[row]].any():
-                taken[groups[row]] = True
-                proposals.append(self._group(at[groups[row]], float(scores[row])))
-        return proposals
+        order = np.argsort(-scores, kind="stable")
+        rows = apart(groups, order, self.n_proposals)
+        return [self._group(at[groups[row]], float(scores[row])) for row in rows]
 
     def _clusters(self, at: NDArray[np.int64]) -> list[Proposal]:
         """Return images that lie together in latents and map, large crowds first."""
@@ -467,6 +461,31 @@ def _alike(
         free[nearest_ones] = False
         groups.append(np.array([row, *nearest_ones]))
     return groups
+
+
+def apart(
+    groups: NDArray[np.integer], order: NDArray[np.integer], most: int
+) -> list[int]:
+    """Return which groups come first in an order and share no member.
+
+    Parameters
+    ----------
+    groups : (n, size) int array
+        Members of each group, from 0 on.
+    order : (m,) int array
+        Rows of it.
+    most : int
+        Groups that are returned at most.
+    """
+    taken = np.zeros(groups.max(initial=-1) + 1, bool)
+    chosen: list[int] = []
+    for row in order:
+        if len(chosen) == most:
+            break
+        if not taken[groups[row]].any():
+            taken[groups[row]] = True
+            chosen.append(int(row))
+    return chosen
 
 
 def leads(shares: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -22,7 +22,11 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import blocks
 from napari_spaceediting.network.classifier import LatentClassifier
-from napari_spaceediting.network.device import pick_device, torch_errors_in_words
+from napari_spaceediting.network.device import (
+    mixed_precision,
+    pick_device,
+    torch_errors_in_words,
+)
 from napari_spaceediting.network.processes import Processes, processes
 from napari_spaceediting.network.spec import Trainable
 
@@ -113,7 +117,9 @@ def activations(
             for start, stop in _batches(todo, batch_size):
                 images = dataset.images(np.arange(start, stop))
                 with torch_errors_in_words(), torch.inference_mode():
-                    batch = body(torch.from_numpy(images).to(target)).cpu().numpy()
+                    with mixed_precision(target):
+                        rows = body(torch.from_numpy(images).to(target))
+                    batch = rows.float().cpu().numpy()
                 ledger.write(start, batch)
                 n_here += len(batch)
                 # The others are about as far.

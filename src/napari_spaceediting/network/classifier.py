@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_spaceediting.network.backbones import Backbone, build_backbone
+from napari_spaceediting.network.device import mixed_precision
 from napari_spaceediting.network.spec import ClassifierSpec, State, Trainable
 from napari_spaceediting.network.weights import load_weights
 
@@ -19,7 +20,8 @@ from napari_spaceediting.network.weights import load_weights
 class LatentClassifier(nn.Module):
     """A classifier whose embedding layer gives the latents that are edited.
 
-    ``latents = ReLU(embedding(backbone(images)))``, ``logits = head(latents)``.
+    ``latents = ReLU(embedding(backbone(images)))``, ``logits = head(latents)``. The
+    backbone computes in `mixed_precision`, the two layers behind it in float32.
 
     Parameters
     ----------
@@ -38,7 +40,9 @@ class LatentClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents (n, D) and logits (n, C) of images (n, channels, H, W)."""
-        return self.classify(self.backbone(images))
+        with mixed_precision(images.device):
+            features = self.backbone(images)
+        return self.classify(features.float())
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents (n, D) and logits (n, C) of features (n, F)."""
@@ -111,8 +115,9 @@ class _Tail(nn.Module):
         self.head = classifier.head
 
     def forward(self, activations: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.backbone["last_block"](activations)
-        latents = torch.relu(self.embedding(features))
+        with mixed_precision(activations.device):
+            features = self.backbone["last_block"](activations)
+        latents = torch.relu(self.embedding(features.float()))
         return latents, self.head(latents)
 
 

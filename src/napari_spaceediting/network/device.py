@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -51,6 +51,26 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
+
+
+def gains_by_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes faster in bfloat16 than in float32.
+
+    Graphics cards do that can compute in it (NVIDIA's since Ampere). Most processors
+    only imitate it; with those that can, the numbers would depend on which one it is.
+    """
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which networks compute in bfloat16 if the device gains by it.
+
+    Weights and gradients stay in float32. Unlike float16, bfloat16 has the range of
+    float32, so that no loss needs to be scaled (Kalamkar et al. 2019).
+    """
+    if gains_by_bfloat16(device):
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
 
 
 def tensor_on(device: torch.device, array: NDArray[np.generic]) -> Tensor:

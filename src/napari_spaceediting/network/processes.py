@@ -223,6 +223,7 @@ def _batch_norm(layer: nn.BatchNorm2d, inputs: Tensor) -> Tensor:
     """
     if not layer.training:
         return nn.BatchNorm2d.forward(layer, inputs)
+    inputs = inputs.float()  # bfloat16 cannot count
     here = inputs.new_tensor([inputs.numel() / inputs.shape[1]])
     torch.distributed.all_reduce(here)
     n = here.item()

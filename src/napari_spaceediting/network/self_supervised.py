@@ -21,6 +21,7 @@ from napari_spaceediting.network.augment import erase, jitter, shift_and_scale
 from napari_spaceediting.network.classifier import LatentClassifier, state_of
 from napari_spaceediting.network.device import (
     describe_device,
+    mixed_precision,
     pick_device,
     torch_errors_in_words,
 )
@@ -104,10 +105,10 @@ def train_without_labels(
             losses: list[float] = []
             for at in shuffled_batches(n, batch_size, n_steps, rng):
                 images = inputs(at)
-                first, second = (
-                    projection(backbone(_view(images, generator))) for _ in range(2)
-                )
-                loss = nt_xent(first, second)
+                views = [_view(images, generator) for _ in range(2)]
+                with mixed_precision(device):
+                    features = [backbone(view).float() for view in views]
+                loss = nt_xent(*map(projection, features))
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()

@@ -16,7 +16,8 @@ EXACT_DIMENSIONS = 512
 _SPARE, _PASSES = 8, 6
 # What neighbours of many images are looked for in, as PaCMAP does with 100.
 COMPACT_DIMENSIONS = 128
-_COMPACT_SAMPLE = 20_000
+# The components of as many images stand for those of all (docs/results/scale.md).
+_SAMPLE = 20_000
 
 
 def pca_map(latents: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -30,8 +31,8 @@ def pca_map(latents: NDArray[np.floating]) -> NDArray[np.float32]:
     Returns
     -------
     ndarray of float32, shape (N, 2)
-        Centred scores in the unit of the latents, largest variance first. Each
-        axis points to where its largest loading is positive, so that equal
+        Scores in the unit of the latents, about their mean, largest variance first.
+        Each axis points to where its largest loading is positive, so that equal
         latents give an equal map. Directions without variance are zero.
 
     Raises
@@ -41,20 +42,22 @@ def pca_map(latents: NDArray[np.floating]) -> NDArray[np.float32]:
 
     Notes
     -----
-    Up to 512 dimensions the covariance is decomposed exactly; beyond, by subspace
-    iteration from a fixed start (Halko, Martinsson & Tropp, SIAM Review 2011).
+    The components of more than 20,000 images are those of 20,000 of them. Up to 512
+    dimensions the covariance is decomposed exactly; beyond, by subspace iteration from
+    a fixed start (Halko, Martinsson & Tropp, SIAM Review 2011).
     """
     check_latents(latents)
     n, dimensions = latents.shape
     coordinates = np.zeros((n, 2), np.float32)
     if n < 2 or dimensions == 0:
         return coordinates
-    centred = _Centred(latents)
-    if centred.scale == 0:
+    some = _Centred(_some(latents))
+    if some.scale == 0:
         return coordinates
-    axes = _leading_axes(centred, 2)
-    for rows, block in centred.blocks():
-        coordinates[rows, : axes.shape[1]] = centred.scale * (block @ axes)
+    axes = _leading_axes(some, 2)
+    for rows in blocks(n, 4 * dimensions):
+        block = np.asarray(latents[rows], np.float32) - some.mean
+        coordinates[rows, : axes.shape[1]] = block @ axes
     return coordinates
 
 
@@ -78,8 +81,7 @@ def compact(latents: NDArray[np.floating]) -> NDArray[np.float32]:
     wanted = min(COMPACT_DIMENSIONS, room)
     if dimensions <= wanted:
         return np.ascontiguousarray(latents, np.float32)
-    some = _Centred(latents[:: -(-n // _COMPACT_SAMPLE)])
-    axes = _leading_axes(some, wanted)
+    axes = _leading_axes(_Centred(_some(latents)), wanted)
     found = np.empty((n, axes.shape[1]), np.float32)
     for rows in blocks(n, 4 * dimensions):
         found[rows] = np.asarray(latents[rows], np.float32) @ axes
@@ -104,6 +106,17 @@ def check_latents(latents: NDArray[np.floating]) -> None:
         )
 
 
+def _some(latents: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return 20,000 of many latents, always the same, or fewer if memory is short."""
+    n, dimensions = latents.shape
+    if n <= _SAMPLE:
+        return latents
+    size = min(_SAMPLE, max(2, array_limit() // (4 * dimensions)))
+    rows = np.sort(np.random.default_rng(0).choice(n, size, replace=False))
+    some: NDArray[np.floating] = latents[rows]
+    return some
+
+
 class _Centred:
     """Latents about their mean, of unit scale, which keeps squares within float32.
 
@@ -111,6 +124,14 @@ class _Centred:
     ----------
     latents : ndarray of float, shape (N, D)
         At least one.
+
+    Attributes
+    ----------
+    dimensions : int
+        D.
+    mean : (D,) float32 array
+    scale : float
+        Largest distance from the mean along any dimension; 0 where all are equal.
     """
 
     def __init__(self, latents: NDArray[np.floating]) -> None:
@@ -120,13 +141,13 @@ class _Centred:
         total = np.zeros(self.dimensions)
         for rows in blocks(len(latents), 4 * self.dimensions):
             total += latents[rows].sum(axis=0, dtype=np.float64)
-        self._mean = (total / len(latents)).astype(np.float32)
+        self.mean = (total / len(latents)).astype(np.float32)
         self.scale = max(np.abs(block).max() for _, block in self.blocks())
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Yield the rows, and what they hold."""
         for rows in blocks(len(self._latents), 4 * self.dimensions):
-            block = np.asarray(self._latents[rows], np.float32) - self._mean
+            block = np.asarray(self._latents[rows], np.float32) - self.mean
             yield rows, block / self.scale if self.scale != 1 else block
 
     def covariance_times(self, basis: NDArray[np.float32]) -> NDArray[np.float32]:

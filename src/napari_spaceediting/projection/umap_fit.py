@@ -9,15 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from umap.layouts import optimize_layout_euclidean
-from umap.umap_ import find_ab_params, fuzzy_simplicial_set, make_epochs_per_sample
+from umap.umap_ import (
+    compute_membership_strengths,
+    find_ab_params,
+    fuzzy_simplicial_set,
+    make_epochs_per_sample,
+    smooth_knn_dist,
+)
 
 from napari_spaceediting.jobs.job import Progress
+
+# Compiling these takes 4 s, and umap-learn forgets it: numba keeps it for the next
+# process, where it finds a folder to keep it in.
+for _function in smooth_knn_dist, compute_membership_strengths:
+    with suppress(RuntimeError):
+        _function.enable_caching()
 
 # Defaults of umap-learn.
 _NEGATIVES_PER_EDGE = 5

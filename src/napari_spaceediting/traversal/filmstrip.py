@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from napari_spaceediting.colours import channels_to_rgb
+
 _PAGE, _TEXT = (38, 41, 48), (240, 241, 242)
 _GAP, _SIZE, _LINE = 10, 13, 18
 SAME, BRIGHTER, DARKER = (128, 128, 128), (255, 176, 0), (28, 60, 200)
@@ -61,14 +63,8 @@ def draw_filmstrip(
 
 
 def to_rgb(images: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return images (n, C, H, W) in [0, 1] as (n, H, W, 3) for the screen.
-
-    As `ImageDataset.thumbnails`: grey is repeated; two channels are green and magenta;
-    of more than three channels the first three are red, green and blue.
-    """
-    channels = {1: [0, 0, 0], 2: [1, 0, 1]}.get(images.shape[1], [0, 1, 2])
-    chosen = np.moveaxis(images[:, channels], 1, -1)
-    return np.rint(chosen * 255).clip(0, 255).astype(np.uint8)
+    """Return images (n, C, H, W) in [0, 1] as (n, H, W, 3) for the screen."""
+    return channels_to_rgb(np.moveaxis(images, 1, -1))
 
 
 def differences_to_rgb(images: NDArray[np.float32]) -> NDArray[np.uint8]:

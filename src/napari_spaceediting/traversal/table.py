@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -15,12 +13,10 @@ from torch import Tensor
 from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import room
 from napari_spaceediting.network.device import torch_errors_in_words
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.settings import TraversalError
-
-MOST_IN_MEMORY = 1 << 30
-"""Bytes of features; more of them lie in a file while they are used."""
 
 _BLOCK = 64 << 20
 """Bytes of features that are worked on at once."""
@@ -158,10 +154,12 @@ def read_features(
     DataError
         If an image cannot be read.
     TraversalError
-        If the disk has no room for the features, or they are not finite.
+        If the features are not finite.
+    SpaceEditingError
+        If the disk has no room for them.
     """
     shape = len(indices), sum(features.sizes)
-    rows = _room(shape, cache_dir or default_cache_dir())
+    rows = room(shape, np.float32, cache_dir or default_cache_dir())
     for start in range(0, len(indices), batch_size):
         batch = indices[start : start + batch_size]
         images = dataset.images(batch)
@@ -170,18 +168,3 @@ def read_features(
             rows[start : start + len(batch)] = found.cpu().numpy()
         yield Progress(start + len(batch), len(indices), "Read the images")
     return FeatureTable(rows, device)
-
-
-def _room(shape: tuple[int, int], folder: Path) -> NDArray[np.float32]:
-    """Return an array in memory or, if it is large, in a file without a name."""
-    needed = 4 * shape[0] * shape[1]
-    if needed <= MOST_IN_MEMORY:
-        return np.empty(shape, np.float32)
-    folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free < needed:
-        raise TraversalError(
-            f"The disk has no room for {needed / 1e9:.1f} GB of features in {folder}: "
-            "free some space, or use fewer images or layers."
-        )
-    with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, np.float32, "w+", shape=shape)

@@ -57,6 +57,7 @@ class Replay:
             desk.session_changed,
             desk.edits_changed,
             desk.shown_changed,
+            desk.past_changed,
             desk.selection_changed,
             desk.training.started,
         ):
@@ -99,6 +100,8 @@ class Replay:
         session, view = self._desk.session, self._map.view
         if session is None or view is None or not self._desk.has_map:
             return
+        if self._desk.past is not None:
+            self._desk.look_at(None)
         self._edits = session.state.log.done
         self._numbers = self.steps(self._edits)
         self._shown = 0
