@@ -162,7 +162,6 @@ class MapView(QObject):
         self.glide = Glide(self)
         self.glide.moved.connect(lambda marks: self.overlay.change(gliding=marks))
         self.glide.ended.connect(self._on_arrived)
-        self._opacity = 1.0
         self._refusal = ""
         self._put_back = QTimer(self)
         self._put_back.setSingleShot(True)
@@ -458,19 +457,17 @@ class MapView(QObject):
 
     def _glide_from(self, places: NDArray[np.float32]) -> None:
         """Let images be seen to move from where they were to where they are."""
-        cloud, layer = self.cloud, self._layer
+        cloud = self.cloud
         assert cloud is not None
-        assert layer is not None
         seen = ~cloud.hidden
         if self._overlay_shown() and self.glide.start(
             places[seen], cloud.places[seen], cloud.colours[seen]
         ):
-            self._opacity, layer.opacity = layer.opacity, _FAINT
+            self._fade()
 
     def _on_arrived(self) -> None:
         self.overlay.change(gliding=Marks())
-        if self._layer is not None:
-            self._layer.opacity = self._opacity
+        self._fade()
 
     def _choose(self, indices: NDArray[np.int64]) -> None:
         self.select(np.asarray(indices, np.int64))
@@ -563,7 +560,7 @@ class MapView(QObject):
         """Choose how opaque points are.
 
         They let others through where there are many, and step back while some are
-        selected, which are painted over them. That is one number for napari; other
+        selected or glide to their places, which are painted over them. That is one number for napari; other
         colours for all points take it far longer.
         """
         if self._layer is None or self.cloud is None:
@@ -573,6 +570,8 @@ class MapView(QObject):
         opacity = float(np.clip(density**-0.25, 0.5, 1)) if is_far else 1.0
         if len(self.selected):
             opacity *= _DIM
+        if self.glide.is_running:
+            opacity = _FAINT
         if self._layer.opacity != opacity:
             self._layer.opacity = opacity
 
