@@ -560,8 +560,8 @@ class MapView(QObject):
         """Choose how opaque points are.
 
         They let others through where there are many, and step back while some are
-        selected or glide to their places, which are painted over them. That is one number for napari; other
-        colours for all points take it far longer.
+        selected or glide to their places, which are painted over them. That is one
+        number for napari; other colours for all points take it far longer.
         """
         if self._layer is None or self.cloud is None:
             return
