@@ -169,6 +169,7 @@ class Photographer:
                 and self.session.shown.map.method == "umap"
             )
         )
+        self.wait(lambda: not self.map.glide.is_running)
         self.rest(500)
 
     # The hand

@@ -36,6 +36,7 @@ _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
 _ASKED_WHILE_DRAGGING = 20
 _NEIGHBOURS = 10
+_PREVIEW = "A map of the pixels, until the network has learnt from them"
 _VICINITY = 40
 """Images that are shown with a single one."""
 
@@ -157,6 +158,8 @@ class MapController:
             return
         view = self._make_view(self._canvas)
         view.is_open = True
+        if self._desk.viewer.status == _PREVIEW:
+            self._desk.viewer.status = "Ready"
         edits, shown, past = self._desk.edits, self._desk.shown, self._desk.past
         drawn = shown.map
         assert drawn is not None
@@ -567,9 +570,7 @@ class MapController:
                 nothing_hidden,
             )
         )
-        self._desk.viewer.status = (
-            "A map of the pixels, until the network has learnt from them"
-        )
+        self._desk.viewer.status = _PREVIEW
 
     def _on_pictures(self) -> None:
         if self.view is not None:

@@ -151,7 +151,8 @@ class Comparison:
     @property
     def differences(self) -> dict[str, tuple[str, str]]:
         """Title of the difference between the two, and how it is told in full."""
-        return {BEFORE: ("between them", f"than {self.earlier}")}
+        name = self.earlier.partition(",")[0]
+        return {BEFORE: (f"vs {name}", f"than {self.earlier}")}
 
 
 class EvidencePanel(QWidget):
