@@ -27,10 +27,8 @@ from napari_spaceediting.editing.propagation import Propagate
 from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
-from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
 from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings
 from napari_spaceediting.projection.layout import MapJob, MapResult
-from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.adding import (
     Added,
@@ -46,6 +44,7 @@ from napari_spaceediting.session.state import (
     RoundStatus,
     SessionState,
 )
+from napari_spaceediting.session.training import MappedNetwork, TrainAndMap
 from napari_spaceediting.traversal.job import Traverse
 from napari_spaceediting.traversal.sets import (
     classes_of,
@@ -183,7 +182,7 @@ class Session:
 
     # The network and its map
 
-    def training(self, spec: ClassifierSpec | None = None) -> TrainNetwork:
+    def training(self, spec: ClassifierSpec | None = None) -> TrainAndMap:
         """Prepare to train the network on the labels as they are accepted.
 
         Parameters
@@ -198,7 +197,7 @@ class Session:
         """
         self._check_no_edits()
         checkpoint = self._state.checkpoint
-        return TrainNetwork(
+        return TrainAndMap(
             dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
             spec=self._filled_in(spec or ClassifierSpec()),
             settings=self._state.train,
@@ -231,7 +230,7 @@ class Session:
             )
         return self._filled_in(ClassifierSpec(backbone, weights)), None
 
-    def take_network(self, trained: TrainedNetwork) -> None:
+    def take_network(self, trained: MappedNetwork) -> None:
         """Take a trained network; its principal components are the map at first.
 
         Raises
@@ -246,11 +245,8 @@ class Session:
             trained.predictions,
             trained.train.margins,
         )
-        first = Map(
-            pca_map(trained.predictions.latents),
-            np.empty((len(self.dataset), 0), np.int32),
-            "pca",
-        )
+        nobody = np.empty((len(self.dataset), 0), np.int32)
+        first = Map(trained.coordinates, nobody, "pca")
         checkpoint = replace(self._state.checkpoint, network=network, map=first)
         self._change(replace(self._state, checkpoint=checkpoint, log=EditLog()))
         self.shown_changed.emit()

@@ -53,6 +53,7 @@ from napari_spaceediting.session.adding import Added
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import SUFFIX, load_session
+from napari_spaceediting.session.training import MappedNetwork
 from napari_spaceediting.traversal.job import Traverse
 
 R = TypeVar("R")
@@ -296,7 +297,7 @@ class WorkController:
                 accuracy = progress.metrics.get("validation_accuracy")
                 network.show_progress(progress.done, progress.metrics["loss"], accuracy)
 
-        def take(trained: TrainedNetwork) -> None:
+        def take(trained: MappedNetwork) -> None:
             session.take_network(trained)
             self._tell_trained(trained)
             self.draw_map(session.state.map.method)
