@@ -224,3 +224,16 @@ def test_without_edits_there_is_nothing_to_play(window):
     assert button.isEnabled()
     window.bench.map.apply(Withdraw(0))
     assert not button.isEnabled()
+
+
+def test_the_first_edit_unfolds_the_retraining_and_no_other_does(window):
+    retrain, guidance = map(window.editor.section, ("retrain", "guidance"))
+    was_open = guidance.is_open
+    assert not retrain.is_open
+    one, other = window.movable[:2]
+    name(window, one, window.session.edits.class_names[0])
+    assert retrain.is_open
+    assert guidance.is_open == was_open
+    window.editor.fold_section("retrain")
+    name(window, other, window.session.edits.class_names[0])
+    assert not retrain.is_open

@@ -10,12 +10,14 @@ from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.plugin.map.stamps import crowd, paint_discs
 from napari_spaceediting.plugin.map.thumbnails import Boxes, Room, choose
+from napari_spaceediting.plugin.map.view import Cloud
 
 NO_BOXES = Boxes(np.empty((0, 2)), np.empty((0, 2)))
 
 
 def colour_at(window, image):
     """Return RGB of the canvas where an image lies, 0 to 255."""
+    all_faded(window)
     QApplication.processEvents()
     picture = window.viewer.screenshot(canvas_only=True, flash=False)
     at = window.of_image(image)
@@ -24,7 +26,8 @@ def colour_at(window, image):
 
 
 def all_faded(window):
-    window.wait(lambda: not window.map._refresh.isActive())
+    for timer in (window.map._refresh, window.map._step_back):
+        window.wait(lambda timer=timer: not timer.isActive())
     window.wait(lambda: not window.map.overlay.fading.is_running)
 
 
@@ -224,3 +227,19 @@ def test_a_large_selection_is_seen_whole(window, monkeypatch):
         wanted = QColor.fromRgbF(*window.map.cloud.colours[index, :3].tolist())
         offsets = np.array(colour.getRgb()[:3]) - wanted.getRgb()[:3]
         assert np.abs(offsets).max() < 30
+
+
+def test_the_layer_of_a_large_map_follows_an_edit_later(window):
+    n = 6000
+    rng = np.random.default_rng(0)
+    nothing, grey = np.zeros(n, bool), np.full((n, 4), 0.5, np.float32)
+    places = rng.normal(size=(n, 2)).astype(np.float32)
+    view = window.map
+    view.show_cloud(Cloud(places, grey, nothing, nothing))
+    moved, coloured = places.copy(), grey.copy()
+    moved[7], coloured[7] = 2.0, [1, 0, 0, 1]
+    view.show_cloud(Cloud(moved, coloured, nothing, nothing))
+    assert view.pick(moved[7]) == 7
+    assert not np.array_equal(view.layer.data[7], moved[7])
+    window.wait(lambda: np.array_equal(view.layer.data, moved))
+    assert np.array_equal(view.layer.face_color, coloured)

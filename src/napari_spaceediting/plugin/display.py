@@ -23,6 +23,8 @@ LABEL, PREDICTION, CONFIDENCE = "label", "prediction", "confidence"
 LOW_SUPPORT = 0.3
 _MOST_TRAILS = 80
 _MOST_NAMES = 40
+_MOST_ASKED = 1000
+"""Images of a class that tell where its name stands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +148,7 @@ def class_places(
     """Return where to write the names of the legend: amid the images of each.
 
     The place is that of the image nearest to the median, so that a name does not
-    stand between two clusters of its class.
+    stand between two clusters of its class. Some of very many images stand for all.
     """
     if len(colouring.names) > _MOST_NAMES:
         return []
@@ -155,6 +157,7 @@ def class_places(
         members = np.flatnonzero((colouring.groups == group) & visible)
         if not len(members):
             continue
+        members = members[:: -(-len(members) // _MOST_ASKED)]
         offsets = places[members] - np.median(places[members], axis=0)
         middle = members[(offsets**2).sum(axis=1).argmin()]
         named.append((name, places[middle], colouring.colours[middle]))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
-_ASKED_WHILE_DRAGGING = 20
+_ASKED_WHILE_DRAGGING = 10
 _NEIGHBOURS = 10
 _PREVIEW = "A map of the pixels, until the network has learnt from them"
 _VICINITY = 40

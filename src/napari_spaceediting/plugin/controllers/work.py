@@ -115,6 +115,9 @@ class WorkController:
         desk.session_changed.connect(self._on_session)
         for signal in (desk.edits_changed, desk.shown_changed, desk.rounds_changed):
             signal.connect(self._update)
+        self._offered = False
+        desk.session_changed.connect(self._withhold_retraining)
+        desk.edits_changed.connect(self._offer_retraining)
         desk.images_changed.connect(self._on_images)
         layers = desk.viewer.layers.events
         layers.inserted.connect(self._list_layers)
@@ -322,6 +325,16 @@ class WorkController:
             self._unfold_map()
 
         self._run(job, take)
+
+    def _withhold_retraining(self) -> None:
+        self._offered = False
+
+    def _offer_retraining(self) -> None:
+        """Unfold the retraining at the first edit of a session, and then no more."""
+        session = self._desk.session
+        if not self._offered and session is not None and session.edits.edited.any():
+            self._offered = True
+            self._editor.unfold_section(RETRAIN)
 
     def retrain(self, settings: RetrainSettings | None = None) -> None:
         """Retrain with the open edits; the outcome awaits a decision."""

@@ -50,6 +50,7 @@ _CARRIED_SIDE = 40
 _MOST_ROUTES = 60
 _HALO = 2.5
 """Width of the ring around what would follow an edit, and its distance, in pixels."""
+_RGB = np.array([1 << 16, 1 << 8, 1])
 _NO_PLACES = np.empty((0, 2), np.float32)
 _NO_COLOURS = np.empty((0, 4), np.float32)
 
@@ -227,6 +228,7 @@ class MapOverlay(QWidget):
         self._ground: QPixmap | None = None
         self._grounded: set[int] = set()
         self._marks: QPixmap | None = None
+        self._crowd: QPixmap | None = None
         self._frames = Frames()
         self.fading = Fading(self)
         self.fading.stepped.connect(self.update)
@@ -247,15 +249,18 @@ class MapOverlay(QWidget):
         if "pictures" in parts:
             self.fading.show([picture.image for picture in self.scene.pictures])
         changed = parts.keys() - _QUICK
+        other_dot = before.dot != self.scene.dot
+        if "selected" in parts or other_dot:
+            self._crowd = None
         if changed & (_GROUND | {"selected"}) or lifted != self._lifted:
             self._ground = None
-        if changed - _GROUND - {"dot"} or before.dot != self.scene.dot:
+        if changed - _GROUND - {"dot"} or other_dot:
             self._marks = None
         self.update()
 
     def paint_anew(self) -> None:
         """Paint all of the scene: it lies elsewhere on the canvas, or looks new."""
-        self._ground = self._marks = None
+        self._ground = self._marks = self._crowd = None
         self.update()
 
     def boxes(self) -> Boxes:
@@ -311,7 +316,7 @@ class MapOverlay(QWidget):
     def _paint_ground(self, painter: QPainter) -> None:
         scene, lifted = self.scene, self._lifted
         if len(scene.selected.places) > _MOST_MARKS:
-            self._crowd(painter, scene.selected, 0.6 * scene.dot)
+            self._paint_crowd(painter, scene.selected, 0.6 * scene.dot)
         self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
         settled = [
             picture
@@ -357,14 +362,16 @@ class MapOverlay(QWidget):
         points = self._viewport.to_canvas(marks.places)
         paint_discs(painter, points, marks.colours, radius, self.ink)
 
-    def _crowd(self, painter: QPainter, marks: Marks, radius: float) -> None:
-        """Paint any number of discs."""
+    def _paint_crowd(self, painter: QPainter, marks: Marks, radius: float) -> None:
+        """Paint any number of discs, kept while only thumbnails change over them."""
         ratio = self.devicePixelRatioF()
-        points = self._viewport.to_canvas(marks.places) * ratio
-        size = round(ratio * self.width()), round(ratio * self.height())
-        image = crowd(points, marks.colours, ratio * radius, size)
-        image.setDevicePixelRatio(ratio)
-        painter.drawImage(0, 0, image)
+        if self._crowd is None or self._crowd.devicePixelRatio() != ratio:
+            points = self._viewport.to_canvas(marks.places) * ratio
+            size = round(ratio * self.width()), round(ratio * self.height())
+            image = crowd(points, marks.colours, ratio * radius, size)
+            self._crowd = QPixmap.fromImage(image)
+            self._crowd.setDevicePixelRatio(ratio)
+        painter.drawPixmap(0, 0, self._crowd)
 
     def _halos(self, painter: QPainter, marks: Marks, radius: float) -> None:
         """Paint a ring around each point, as opaque as its colour, on a dark edge."""
@@ -385,12 +392,13 @@ class MapOverlay(QWidget):
             alpha *= 0.4
         starts, ends = map(self._viewport.to_canvas, (arrows.starts, arrows.ends))
         ways = np.hstack([starts, ends])
-        colours, kinds = np.unique(arrows.colours, axis=0, return_inverse=True)
-        for kind, (red, green, blue, _) in enumerate(colours.tolist()):
-            shade = QColor.fromRgbF(red, green, blue, alpha)
+        shades = np.round(255 * arrows.colours[:, :3]).astype(np.int64) @ _RGB
+        for kind in np.unique(shades):
+            shade = QColor.fromRgb(int(kind))
+            shade.setAlphaF(alpha)
             painter.setPen(QPen(shade, width))
-            lines = ways[kinds.ravel() == kind].tolist()
-            painter.drawLines([QLineF(*line) for line in lines])
+            lines = ways[shades == kind].tolist()
+            painter.drawLines([QLineF(*line) for line in lines])  # type: ignore[call-overload]
         if dots:
             marks = Marks(arrows.ends, arrows.colours)
             self._rings(painter, marks, self.scene.dot * (1 + width / 10))

@@ -158,7 +158,8 @@ def crowd(
     width, height = size
     reach = int(np.ceil(radius))
     at = np.floor(points).astype(np.int64)
-    inside = ((at >= -reach) & (at < [width + reach, height + reach])).all(axis=1)
+    x, y = at.T
+    inside = (x >= -reach) & (x < width + reach) & (y >= -reach) & (y < height + reach)
     # A margin takes the parts of discs that lie beyond the edges.
     margin = 2 * reach
     stride = width + 2 * margin

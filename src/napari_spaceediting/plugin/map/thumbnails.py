@@ -116,10 +116,13 @@ def _first_of_squares(
     """Return the image of the lowest priority of each square that is seen."""
     lowest = np.floor(room.lowest / room.square)
     rows, columns = (np.floor(room.highest / room.square) - lowest + 1).astype(int)
-    row, column = (np.floor(places.T / room.square) - lowest[:, None]).astype(np.int32)
-    is_seen = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-    seen = np.flatnonzero(is_seen)
-    square, rank = (row * columns + column)[seen], priority[seen]
+    (top, left), (bottom, right) = lowest * room.square, room.highest
+    row, column = places.T
+    seen = np.flatnonzero(
+        (row >= top) & (row <= bottom) & (column >= left) & (column <= right)
+    )
+    row, column = (places[seen].T / room.square - lowest[:, None]).astype(np.int32)
+    square, rank = row * columns + column, priority[seen]
     first = np.full(rows * columns, np.inf)
     np.minimum.at(first, square, rank)
     return seen[(rank == first[square]) & (rank < np.inf)]
@@ -128,7 +131,8 @@ def _first_of_squares(
 def _clear(places: NDArray[np.floating], room: Room, boxes: Boxes) -> NDArray[np.bool_]:
     """Return which of the (n, 2) places have a thumbnail that touches no box."""
     offsets = np.abs(places[:, None] - boxes.middles) * room.zoom
-    touch = (offsets < boxes.halves + room.side / 2).all(axis=2)
+    reach = boxes.halves + room.side / 2
+    touch = (offsets[..., 0] < reach[:, 0]) & (offsets[..., 1] < reach[:, 1])
     return np.asarray(~touch.any(axis=1))
 
 

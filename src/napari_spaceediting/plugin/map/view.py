@@ -57,6 +57,12 @@ _FAINT = 0.15
 """Opacity of the layer while images glide to their places."""
 _SETTLED_MS = 40
 """Milliseconds after the last change at which thumbnails are placed anew."""
+_SELECTED_MS = 150
+"""Milliseconds after the last selection at which they are, and points step back."""
+_FEW = 1000
+"""Changed images up to which the layer of a large map follows later."""
+_FOLLOW_MS = 250
+"""Milliseconds after the last of such changes at which it does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +165,14 @@ class MapView(QObject):
         self._refresh.setSingleShot(True)
         self._refresh.setInterval(_SETTLED_MS)
         self._refresh.timeout.connect(self._place_thumbnails)
+        self._step_back = QTimer(self)
+        self._step_back.setSingleShot(True)
+        self._step_back.setInterval(_SELECTED_MS)
+        self._step_back.timeout.connect(self._place_thumbnails)
+        self._follow = QTimer(self)
+        self._follow.setSingleShot(True)
+        self._follow.setInterval(_FOLLOW_MS)
+        self._follow.timeout.connect(self._update_layer)
         self.glide = Glide(self)
         self.glide.moved.connect(lambda marks: self.overlay.change(gliding=marks))
         self.glide.ended.connect(self._on_arrived)
@@ -198,7 +212,10 @@ class MapView(QObject):
     def show_cloud(self, cloud: Cloud) -> None:
         """Show images; the view stays unless most of them lie elsewhere now.
 
-        Then they are seen to glide to their new places.
+        Then they are seen to glide to their new places. Where few of many images
+        change, as by an edit, the marks over the layer show it at once and the layer
+        follows: napari takes all points again, which takes it far longer than the
+        rest.
         """
         self.glide.stop()
         old = self.cloud
@@ -207,19 +224,21 @@ class MapView(QObject):
         moved = (
             np.ones(len(cloud.places), bool)
             if fresh or old is None
-            else (old.places != cloud.places).any(axis=1)
+            else _differ(old.places, cloud.places)
         )
+        others_hidden = old is None or not np.array_equal(old.hidden, cloud.hidden)
         self.cloud = cloud
         if others:
             self.selected = _NOTHING
             self._followers = Followers()
-        if moved.any() or old is None or not np.array_equal(old.hidden, cloud.hidden):
+        if moved.any() or others_hidden:
             self._tree = None
         if fresh:
             self._show_layer(cloud)
-        elif moved.any():
-            self._move_points(moved)
-        self._recolour()
+        if fresh or old is None or others_hidden or self._is_quick(old, moved):
+            self._update_layer()
+        else:
+            self._follow.start()
         if moved.mean() > _MOST:
             self._fit_points(cloud)
             self.zoom_to_fit()
@@ -267,8 +286,8 @@ class MapView(QObject):
         others = not np.array_equal(indices, self.selected)
         self.selected = indices
         if others:
-            self._fade()
-            self._refresh.start()
+            # After the marks are seen: the canvas is drawn for it.
+            self._step_back.start()
         self._mark_selected()
         self._mark_links()
 
@@ -336,6 +355,8 @@ class MapView(QObject):
         self._viewer.dims.events.order.disconnect(self._on_active)
         self.canvas.removeEventFilter(self)
         self._refresh.stop()
+        self._step_back.stop()
+        self._follow.stop()
         self._put_back.stop()
         self.overlay.setParent(None)
         self.overlay.deleteLater()
@@ -488,7 +509,12 @@ class MapView(QObject):
         if self._tree is None and self.cloud is not None:
             self._pickable = np.flatnonzero(~self.cloud.hidden)
             if len(self._pickable):
-                self._tree = KDTree(self.cloud.places[self._pickable])
+                # Built twice as quickly as a balanced tree, and asked as quickly.
+                self._tree = KDTree(
+                    self.cloud.places[self._pickable],
+                    compact_nodes=False,
+                    balanced_tree=False,
+                )
 
     def _show_layer(self, cloud: Cloud) -> None:
         """Show the layer with other points.
@@ -532,29 +558,40 @@ class MapView(QObject):
             # A copy, because points are moved within it.
             self._layer.data = data.copy()
 
-    def _move_points(self, moved: NDArray[np.bool_]) -> None:
-        """Move some points of the layer.
+    def _is_quick(self, old: Cloud, moved: NDArray[np.bool_]) -> bool:
+        """Whether the layer takes a change at once: of few images in all, or of many.
 
-        Other data for the whole layer take twice as long: napari tells of every point.
+        Many that change are what the user waits for, and no marks show them.
         """
-        assert self._layer is not None
         assert self.cloud is not None
-        self._layer.data[moved] = self.cloud.places[moved]
-        self._layer.refresh(thumbnail=False)
+        if len(moved) <= _SPARSE:
+            return True
+        changed = moved | _differ(old.colours, self.cloud.colours)
+        return bool(np.count_nonzero(changed) > _FEW)
 
-    def _recolour(self) -> None:
-        """Assign all colours in one go."""
-        if self._layer is None or self.cloud is None:
+    def _update_layer(self) -> None:
+        """Show the places and the colours of the cloud in the layer, in one go.
+
+        Points are moved within its data: other data for the whole layer take twice as
+        long, because napari tells of every point.
+        """
+        self._follow.stop()
+        layer, cloud = self._layer, self.cloud
+        if layer is None or cloud is None:
             return
-        colours = self.cloud.colours.copy()
-        colours[self.cloud.held_out, 3] *= 0.6
-        colours[self.cloud.hidden, 3] = 0
-        if np.array_equal(colours, self._layer.face_color):
-            return
-        # The layer's colours tell the canvas by themselves. This signal would have it
-        # take all points a second time, which doubles the time it takes.
-        with self._layer.events.face_color.blocker():
-            self._layer.face_color = colours
+        moved = _differ(layer.data, cloud.places)
+        layer.data[moved] = cloud.places[moved]
+        colours = cloud.colours.copy()
+        colours[cloud.held_out, 3] *= 0.6
+        colours[cloud.hidden, 3] = 0
+        recoloured = not np.array_equal(colours, layer.face_color)
+        if recoloured:
+            # The layer's colours tell the canvas by themselves, which takes the places
+            # along. This signal would have it take all points a second time.
+            with layer.events.face_color.blocker():
+                layer.face_color = colours
+        if moved.any():
+            layer.refresh(thumbnail=False, data_displayed=not recoloured)
 
     def _fade(self) -> None:
         """Choose how opaque points are.
@@ -634,7 +671,8 @@ class MapView(QObject):
         zoom = self.viewport.zoom
         magnification = zoom / self._whole_zoom
         margin = thumbnail_side(magnification)
-        return Room(*self.viewport.visible(margin), zoom, magnification)
+        lowest, highest = self.viewport.visible(margin)
+        return Room(lowest, highest, zoom, magnification)
 
     def _choose_carried(self, held: int) -> NDArray[np.int64]:
         """Return which of the dragged images take their thumbnails along."""
@@ -693,7 +731,7 @@ class MapView(QObject):
         self._quietly(data=self.cloud.places)
         assert self._layer is not None
         self._layer.symbol = np.where(self.cloud.held_out, "ring", "disc")
-        self._recolour()
+        self._update_layer()
         self.refused.emit(
             "The points of the map stand for images, so none can be added or deleted; "
             "the map is as it was."
@@ -731,3 +769,13 @@ class MapView(QObject):
         elif event.type() == QEvent.Type.Leave:
             self._leave_hovered()
         return False
+
+
+def _differ(
+    some: NDArray[np.floating], others: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Return which rows of two (N, d) arrays differ, (N,); quicker than along rows."""
+    differ = np.zeros(len(some), bool)
+    for one, other in zip(some.T, others.T, strict=True):
+        differ |= one != other
+    return differ

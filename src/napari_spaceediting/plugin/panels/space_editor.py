@@ -104,6 +104,10 @@ class SpaceEditor(QWidget):
         self._to_reveal.set_open(True)
         self._reveal_later.start()
 
+    def unfold_section(self, key: str) -> None:
+        """Unfold a step and leave what the user looks at in view."""
+        self.section(key).set_open(True)
+
     def fold_section(self, key: str) -> None:
         """Fold a step."""
         self._steps[key].section.set_open(False)
