@@ -30,6 +30,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(_CONFIG.name) / "settings.yaml")
 
 import napari
 import numpy as np
+from napari.settings import get_plugin_settings
 from numpy.typing import NDArray
 from PIL import Image
 from qtpy.QtCore import QBuffer, QEvent, QPoint, QPointF, Qt
@@ -248,6 +249,9 @@ class Photographer:
 
 def main() -> None:
     """Take all pictures."""
+    # Nor does their unsaved work show, and what is left here is not offered to them.
+    storage = get_plugin_settings("napari-spaceediting").storage
+    storage.cache_folder = str(Path(_CONFIG.name) / "cache")
     for scene in (draw_digits, draw_look_alikes, draw_traversal):
         camera = Photographer()
         try:
