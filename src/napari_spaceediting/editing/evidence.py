@@ -43,6 +43,11 @@ class Difference:
         """Whether the interval leaves out zero."""
         return self.low > 0 or self.high < 0
 
+    @property
+    def interval(self) -> str:
+        """The interval in words, in points."""
+        return f"95% interval {self.low * 100:+.1f} to {self.high * 100:+.1f}"
+
 
 @dataclass(frozen=True, eq=False)
 class ArmScore:
@@ -151,7 +156,7 @@ class Evidence:
             )
         than = "the same training without them" if reference == CONTROL else "before"
         points = f"{abs(gain.value) * 100:.1f} points"
-        interval = f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}"
+        interval = gain.interval
         if reference in self.over_seeds:
             interval += f" over {self.seeds} repetitions"
         if not gain.is_clear:

@@ -13,11 +13,11 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_spaceediting.editing.edits import EditState, fold
+from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.views.palette import Palette
-from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.session import Session, folded
 from napari_spaceediting.session.state import Checkpoint
 from napari_spaceediting.traversal.job import Traverse
 
@@ -60,10 +60,7 @@ class Past:
     @cached_property
     def edits(self) -> EditState:
         """Of none: all images lie where the map has them."""
-        checkpoint, drawn = self.checkpoint, self.checkpoint.map
-        assert drawn is not None
-        labels, names = checkpoint.labels, checkpoint.class_names
-        return fold((), labels, drawn.coordinates, names)
+        return folded((), self.checkpoint)
 
 
 class Desk(QObject):

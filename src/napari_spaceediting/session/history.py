@@ -116,8 +116,7 @@ def verdict(evidence: Evidence, earlier: Stage, later: Stage) -> str:
     difference = evidence.gain_over(BEFORE)
     if difference is None:
         return f"{earlier.name} knew no class, so there is nothing to compare with."
-    low, high = f"{difference.low * 100:+.1f}", f"{difference.high * 100:+.1f}"
-    interval = f"95% interval {low} to {high}"
+    interval = difference.interval
     if difference.is_clear:
         better = "better" if difference.value > 0 else "worse"
         points = f"{abs(difference.value) * 100:.1f} points"

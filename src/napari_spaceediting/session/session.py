@@ -123,7 +123,7 @@ class Session:
         if self._folded is None:
             shown = self.shown
             done = () if self._state.proposal else self._state.log.done
-            self._folded = _folded(done, shown)
+            self._folded = folded(done, shown)
         return self._folded
 
     @property
@@ -343,7 +343,7 @@ class Session:
         """
         named_by, before = np.full(len(self.dataset), -1), 0
         accepted = [
-            (past.edits, _folded(past.edits, past.before))
+            (past.edits, folded(past.edits, past.before))
             for past in self._state.rounds
             if past.status is RoundStatus.ACCEPTED
         ]
@@ -687,7 +687,14 @@ def new_session(
     return Session(state, cache_dir)
 
 
-def _folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
+def folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
+    """Return what edits add up to on the map of a checkpoint.
+
+    Raises
+    ------
+    SessionError
+        If it has no map.
+    """
     if start.map is None:
         raise SessionError("There is no map yet: train a network first.")
     return fold(edits, start.labels, start.map.coordinates, start.class_names)

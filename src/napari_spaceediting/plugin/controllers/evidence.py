@@ -19,6 +19,7 @@ from napari_spaceediting.plugin.views.evidence_panel import (
     Comparison,
     EvidencePanel,
     RoundRow,
+    accuracy_row,
 )
 from napari_spaceediting.session.history import (
     NOW,
@@ -274,15 +275,5 @@ def _row(number: int, past: Round) -> RoundRow:
 
 
 def _stage_row(stage: Stage, score: ArmScore) -> Interval:
-    low, high = score.interval
     name, _, gone = stage.name.partition(",")
-    return Interval(
-        name,
-        score.accuracy,
-        low,
-        high,
-        f"{score.accuracy:.1%}",
-        "muted" if gone else "plain",
-        f"{stage.name}: {score.accuracy:.1%} of held-out images right "
-        f"(95% interval {low:.1%} to {high:.1%}).",
-    )
+    return accuracy_row(name, score, "muted" if gone else "plain", stage.name)

@@ -519,13 +519,8 @@ class MapController:
     def _on_session(self) -> None:
         session = self._desk.session
         assert session is not None
-        self._hidden_groups.clear()
-        self._hovered = -1
-        self._hide_card()
-        self.picker.close()
         self.colour_key = display.usual_key(session.dataset)
-        self._editor.map.set_colour_keys(display.colour_keys(session.dataset))
-        self._editor.map.set_colour_by(self.colour_key)
+        self._on_images()
         self.refresh()
 
     def _on_images(self) -> None:

@@ -11,7 +11,6 @@ from napari_spaceediting.editing.edits import (
     Edit,
     EditState,
     Withdraw,
-    fold,
     withdrawn,
 )
 from napari_spaceediting.plugin import display
@@ -19,6 +18,7 @@ from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.desk import NOTHING, Desk
 from napari_spaceediting.plugin.map.view import Cloud
 from napari_spaceediting.plugin.panels.edits_panel import EditsPanel
+from napari_spaceediting.session.session import folded
 
 _SLOWEST_MS, _FASTEST_MS = 1000, 250
 """Milliseconds between two edits, of few and of many."""
@@ -154,7 +154,5 @@ class Replay:
     def _state(self) -> EditState:
         session = self._desk.session
         assert session is not None
-        shown = session.shown
-        assert shown.map is not None
         so_far = [self._edits[number] for number in self._numbers[: self._shown]]
-        return fold(so_far, shown.labels, shown.map.coordinates, shown.class_names)
+        return folded(so_far, session.shown)

@@ -355,7 +355,7 @@ def describe_round(past: Round | None) -> str:
     than = (
         "the control" if past.evidence.reference == CONTROL else "the network before it"
     )
-    interval = f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}"
+    interval = gain.interval
     if not gain.is_clear:
         return (
             f"Your last round, of {made}, could not be told from {than} "

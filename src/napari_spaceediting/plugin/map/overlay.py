@@ -26,7 +26,13 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.map.fading import Fading
-from napari_spaceediting.plugin.map.stamps import Frames, crowd, paint_discs, paint_text
+from napari_spaceediting.plugin.map.stamps import (
+    Frames,
+    blank,
+    crowd,
+    paint_discs,
+    paint_text,
+)
 from napari_spaceediting.plugin.map.thumbnails import Boxes
 from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.views.palette import readable
@@ -305,9 +311,8 @@ class MapOverlay(QWidget):
 
     def _kept(self, paint: Callable[[QPainter], None]) -> QPixmap:
         ratio = self.devicePixelRatioF()
-        kept = QPixmap(self.size() * ratio)
-        kept.setDevicePixelRatio(ratio)
-        kept.fill(Qt.GlobalColor.transparent)
+        size = self.size() * ratio
+        kept = blank(size.width(), size.height(), ratio)
         painter = _smooth(QPainter(kept))
         paint(painter)
         painter.end()

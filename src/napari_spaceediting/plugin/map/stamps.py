@@ -24,6 +24,14 @@ from qtpy.QtGui import (
 _CACHED = 1024
 
 
+def blank(width: int, height: int, ratio: float) -> QPixmap:
+    """Return a transparent pixmap, so many pixels of the device wide and high."""
+    pixmap = QPixmap(width, height)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    return pixmap
+
+
 def paint_discs(
     painter: QPainter,
     points: NDArray[np.floating],
@@ -64,9 +72,7 @@ def _disc(
     shade: tuple[int, int, int], radius: float, ink: int, ratio: float
 ) -> QPixmap:
     half = _half(radius)
-    stamp = QPixmap(round(2 * half * ratio), round(2 * half * ratio))
-    stamp.setDevicePixelRatio(ratio)
-    stamp.fill(Qt.GlobalColor.transparent)
+    stamp = blank(round(2 * half * ratio), round(2 * half * ratio), ratio)
     painter = QPainter(stamp)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(QColor.fromRgba(ink), radius / 4))
@@ -111,9 +117,7 @@ def _writing(text: str, face: str, colour: int, paper: int, ratio: float) -> QPi
     font.fromString(face)
     metrics = QFontMetricsF(font)
     width, height = metrics.horizontalAdvance(text) + 8, 2 * metrics.height()
-    stamp = QPixmap(int(np.ceil(width * ratio)), int(np.ceil(height * ratio)))
-    stamp.setDevicePixelRatio(ratio)
-    stamp.fill(Qt.GlobalColor.transparent)
+    stamp = blank(int(np.ceil(width * ratio)), int(np.ceil(height * ratio)), ratio)
     path = QPainterPath()
     path.addText(4, (height + metrics.capHeight()) / 2, font, text)
     halo = QColor.fromRgba(paper)
@@ -242,9 +246,7 @@ def _framed(
     pixmap: QPixmap, colour: NDArray[np.float32], side: int, ratio: float
 ) -> QPixmap:
     whole = round((side + 2 * _AIR) * ratio)
-    made = QPixmap(whole, whole)
-    made.setDevicePixelRatio(ratio)
-    made.fill(Qt.GlobalColor.transparent)
+    made = blank(whole, whole, ratio)
     brush = QBrush(pixmap)
     brush.setTransform(
         QTransform.fromTranslate(_AIR, _AIR).scale(

@@ -31,6 +31,7 @@ from napari_spaceediting.editing.evidence import (
     CONTROL,
     PLACEBO,
     RELABEL,
+    ArmScore,
     Difference,
     Evidence,
 )
@@ -599,21 +600,24 @@ def _accuracy_rows(
     rows = []
     for arm, (title, tooltip) in arms.items():
         if arm in evidence.arms:
-            score = evidence.arms[arm]
-            low, high = score.interval
-            rows.append(
-                Interval(
-                    title,
-                    score.accuracy,
-                    low,
-                    high,
-                    f"{score.accuracy:.1%}",
-                    "plain" if arm == AFTER else "muted",
-                    f"{tooltip}: {score.accuracy:.1%} of held-out images right "
-                    f"(95% interval {low:.1%} to {high:.1%}).",
-                )
-            )
+            tone = "plain" if arm == AFTER else "muted"
+            rows.append(accuracy_row(title, evidence.arms[arm], tone, tooltip))
     return rows
+
+
+def accuracy_row(name: str, score: ArmScore, tone: str, what: str) -> Interval:
+    """Return the row of an accuracy; `what` says in its tooltip whose it is."""
+    low, high = score.interval
+    return Interval(
+        name,
+        score.accuracy,
+        low,
+        high,
+        f"{score.accuracy:.1%}",
+        tone,
+        f"{what}: {score.accuracy:.1%} of held-out images right "
+        f"(95% interval {low:.1%} to {high:.1%}).",
+    )
 
 
 def _difference_rows(
