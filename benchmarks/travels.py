@@ -20,11 +20,16 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at
 from napari_spaceediting.traversal.features import LayerFeatures
-from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.job import Traversal, Traverse
+from napari_spaceediting.traversal.pace import find_pace
 from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct
 from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
-from napari_spaceediting.traversal.settings import BUDGETS, TraverseSettings
+from napari_spaceediting.traversal.settings import (
+    NEIGHBOURS,
+    Method,
+    TraverseSettings,
+)
 from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
 from napari_spaceediting.traversal.table import FeatureTable
 from napari_spaceediting.traversal.witness import (
@@ -35,13 +40,16 @@ from napari_spaceediting.traversal.witness import (
 )
 from transport import assignment_moves, gaussian_moves
 
-TYPICAL = 0.99, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.4
+TYPICAL = 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6
+FEWER_TYPICAL = 0.95, 0.8, 0.7, 0.5
+SHARED = 0.5, 0.35, 0.26, 0.2, 0.16, 0.12, 0.09, 0.06
 LENGTHS = 0.6, 0.9, 1.2, 1.5, 1.75, 2.0, 2.5
-_FINE = 0.4, 0.6, 0.8, 0.95, 1.1, 1.25, 1.4, 1.6, 1.8, 2.1, 2.5
 _PGD = 1.0, 2.0, 5.0, 12.0, 30.0
 _FGSM = 0.05, 0.1, 0.2, 0.3, 0.4
 _CROSSFADE = 0.5, 0.75, 1.0
-_PIXEL_NEIGHBOURS = 30
+_INTERPOLATED_NEIGHBOURS, _PIXEL_NEIGHBOURS = 100, 30
+_ITERATIONS = 10
+"""Of reconstructions from features alone."""
 _CPU = torch.device("cpu")
 
 Path = dict[float, Images]
@@ -75,7 +83,7 @@ class Trip:
             probabilities=np.zeros((len(self.dataset), len(CLASSES)), np.float32),
         )
 
-    def traverse(self, **settings: object) -> Path:
+    def traverse(self, **settings: object) -> Traversal:
         """Run the job of the plugin."""
         network = self.arena.network
         job = Traverse(
@@ -85,21 +93,45 @@ class Trip:
             self.sets,
             TraverseSettings(device="cpu", batch_size=len(self.originals), **settings),  # type: ignore[arg-type]
         )
-        done = run_job(job)
-        return dict(
-            zip(done.budgets.tolist(), done.images[:, 1:].swapaxes(0, 1), strict=True)
-        )
+        return run_job(job)
 
-    def arrived(self, path: Path) -> Path:
-        """Take the first step at which each image has arrived, else the last."""
-        steps = np.stack(list(path.values()))
-        looks = [look_at(self.arena.network, step, _CPU) for step in steps]
+    def walk(self, **settings: object) -> Path:
+        """Return the images of all budgets, the same for all images."""
+        done = self.traverse(**settings)
+        budgets = done.budgets[0].tolist()
+        return dict(zip(budgets, done.images[:, 1:].swapaxes(0, 1), strict=True))
+
+    def arrive(self, typical: Sequence[float], **settings: object) -> Path:
+        """Return each image where it has arrived, else the last."""
         found = {}
-        for typical in TYPICAL:
-            arrival = Arrival(*self.real, typical)
-            there = np.stack([arrival.of(one) for one in looks])
-            there[-1] = True
-            found[typical] = steps[there.argmax(axis=0), np.arange(steps.shape[1])]
+        for share in typical:
+            done = self.traverse(typical=share, **settings)
+            found[share] = _first(done.images, done.arrived)
+        return found
+
+    def arrive_in_pixels(self, typical: Sequence[float], method: Method) -> Path:
+        """Do the same with pixels in place of features, as mixtures."""
+        wanted = TraverseSettings(method)
+        problems = [self.problem(self.pixel_gram, k) for k in wanted.neighbours]
+        found = {}
+        for share in typical:
+            arrival = Arrival(*self.real, share)
+
+            def trial(
+                places: Array, arrival: Arrival = arrival
+            ) -> tuple[NDArray[np.bool_], Array]:
+                images = preview_images(places, self.dataset, self.rows)
+                change = np.square(images - self.originals).sum(axis=(1, 2, 3))
+                looks = look_at(self.arena.network, images, _CPU)
+                return arrival.of(looks), np.float64(change)
+
+            pace = finish(find_pace(problems, wanted, trial))
+            steps = [
+                preview_images(places, self.dataset, self.rows)
+                for places in pace.path(method)
+            ]
+            arrived = [arrival.of(look_at(self.arena.network, s, _CPU)) for s in steps]
+            found[share] = _first(np.stack(steps, axis=1), np.stack(arrived, axis=1))
         return found
 
     @cached_property
@@ -178,8 +210,8 @@ class Trip:
         return dict(zip(strengths, mixed, strict=True))
 
     def make(self, steps: Iterator[Array], strengths: Sequence[float]) -> Path:
-        """Return images made from features, as the job makes them."""
-        table, settings = self.table, TraverseSettings()
+        """Return images made from features alone, as published."""
+        table = self.table
         squared = table.scale.astype(np.float64) ** 2
         parts = np.split(squared, np.cumsum(self.features.sizes)[:-1])
         spread = torch.tensor([part.sum() for part in parts], dtype=torch.float32)
@@ -191,11 +223,20 @@ class Trip:
                 table.combine(step),
                 torch.from_numpy(start),
                 spread,
-                tv_weight=settings.tv_weight,
-                iterations=settings.iterations,
+                tv_weight=TraverseSettings().tv_weight,
+                start_weight=0.0,
+                iterations=_ITERATIONS,
             )
             path[strength] = images.numpy()
         return path
+
+
+def _first(images: Images, arrived: NDArray[np.bool_]) -> Images:
+    """Return each image at its first step that has arrived, else at the last."""
+    there = arrived.copy()
+    there[:, 0], there[:, -1] = False, True
+    first: Images = images[np.arange(len(images)), there.argmax(axis=1)]
+    return first
 
 
 def _joined(
@@ -228,22 +269,16 @@ def as_published(trip: Trip) -> Path:
     return trip.make(traverse_path(problem, strengths), strengths)
 
 
-def preview(trip: Trip) -> Path:
-    """Our traversal, shown by mixtures of the real images."""
-    problem = trip.problem(trip.gram, TraverseSettings().neighbours)
-    return trip.mix(traverse_path(problem, BUDGETS["dmt"]), BUDGETS["dmt"])
-
-
 def in_pixels(trip: Trip) -> Path:
-    """Our traversal with pixels in place of features."""
-    problem = trip.problem(trip.pixel_gram, TraverseSettings().neighbours)
-    return trip.mix(traverse_path(problem, BUDGETS["dmt"]), BUDGETS["dmt"])
+    """Our path with pixels in place of features."""
+    problem = trip.problem(trip.pixel_gram, NEIGHBOURS)
+    return trip.mix(traverse_path(problem, SHARED), SHARED)
 
 
-def pixel_interpolation(trip: Trip, lengths: Sequence[float] = LENGTHS) -> Path:
+def pixel_interpolation(trip: Trip) -> Path:
     """Feature interpolation with pixels in place of features."""
     problem = trip.problem(trip.pixel_gram, _PIXEL_NEIGHBOURS)
-    return trip.mix(interpolate_path(problem, lengths), lengths)
+    return trip.mix(interpolate_path(problem, LENGTHS), LENGTHS)
 
 
 def mean_difference(trip: Trip) -> Path:
@@ -312,7 +347,7 @@ def _slope(trip: Trip, images: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Method:
+class Way:
     """A way to move images.
 
     Parameters
@@ -322,47 +357,58 @@ class Method:
         What its strength is.
     travel : callable
         From a trip to images by strength.
-    arriving : str, optional
-        Name of the same, but each image only until it has arrived.
     """
 
     name: str
     strength: str
     travel: Callable[[Trip], Path]
-    arriving: str = ""
 
 
 PUBLISHED, OURS, PATH = "DMT as published", "our default", "our path, one budget"
 PIXELS, PREVIEW = "pixel interpolation", "preview of our default"
+OURS_IN_PIXELS = "our default in pixels"
+PIXELS_ARRIVED = "pixel interpolation, until it arrives"
 METHODS = (
-    Method(PUBLISHED, "budget", as_published),
-    Method(PATH, "budget", Trip.traverse, OURS),
-    Method(
+    Way(PUBLISHED, "budget", as_published),
+    Way(
+        PATH,
+        "budget",
+        lambda trip: trip.walk(budgets=SHARED, neighbours=(NEIGHBOURS,)),
+    ),
+    Way(OURS, "typical", lambda trip: trip.arrive(TYPICAL)),
+    Way(PREVIEW, "typical", lambda trip: trip.arrive(FEWER_TYPICAL, iterations=0)),
+    Way(
         "feature interpolation",
         "length",
-        lambda trip: trip.traverse(method="dfi", budgets=LENGTHS),
+        lambda trip: trip.walk(
+            method="dfi", budgets=LENGTHS, neighbours=(_INTERPOLATED_NEIGHBOURS,)
+        ),
     ),
-    Method("preview of our path", "budget", preview, PREVIEW),
-    Method("DMT in pixels", "budget", in_pixels, "DMT in pixels, until it arrives"),
-    Method(PIXELS, "length", pixel_interpolation),
-    Method(
-        "",
-        "length",
-        lambda trip: pixel_interpolation(trip, _FINE),
-        "pixel interpolation, until it arrives",
+    Way(
+        "feature interpolation, until it arrives",
+        "typical",
+        lambda trip: trip.arrive(FEWER_TYPICAL, method="dfi"),
     ),
-    Method("mean difference", "length", mean_difference),
-    Method("nearest real image", "share", nearest_real),
-    Method(
+    Way("DMT in pixels", "budget", in_pixels),
+    Way(OURS_IN_PIXELS, "typical", lambda trip: trip.arrive_in_pixels(TYPICAL, "dmt")),
+    Way(PIXELS, "length", pixel_interpolation),
+    Way(
+        PIXELS_ARRIVED,
+        "typical",
+        lambda trip: trip.arrive_in_pixels(FEWER_TYPICAL, "dfi"),
+    ),
+    Way("mean difference", "length", mean_difference),
+    Way("nearest real image", "share", nearest_real),
+    Way(
         "Gaussian transport",
         "length",
         transported(gaussian_moves),
     ),
-    Method(
+    Way(
         "assignment",
         "length",
         transported(assignment_moves),
     ),
-    Method("PGD", "radius", pgd),
-    Method("FGSM", "step", fgsm),
+    Way("PGD", "radius", pgd),
+    Way("FGSM", "step", fgsm),
 )

@@ -22,7 +22,7 @@ import numpy as np
 
 import common
 
-SEEDS = 3
+SEEDS = 6
 IMAGES, QUICK_IMAGES = 50, 8
 SHOWN = 0
 """Seed whose images are on the sheet."""
@@ -51,16 +51,12 @@ def run_seed(seed: int, work: Path, quick: bool) -> None:
         jury = Jury(arena, trip.target)
         real[name] = {key: float(v.mean()) for key, v in jury.real.items()}
         for method in METHODS:
-            path = method.travel(trip)
-            paths = {method.name: path}
-            if method.arriving:
-                paths[method.arriving] = trip.arrived(path)
-            for key, images in paths.items():
-                for strength, some in images.items():
-                    entry = figures.setdefault(key, {}).setdefault(str(strength), {})
-                    entry[name] = jury.figures(some, trip.originals)
-                    if seed == SHOWN:
-                        shown[f"{key}|{strength}|{name}"] = np.float16(some[:5])
+            steps = figures.setdefault(method.name, {})
+            for strength, images in method.travel(trip).items():
+                entry = steps.setdefault(str(strength), {})
+                entry[name] = jury.figures(images, trip.originals)
+                if seed == SHOWN:
+                    shown[f"{method.name}|{strength}|{name}"] = np.float16(images[:5])
         if seed == SHOWN:
             shown[f"original||{name}"] = np.float16(trip.originals[:5])
     network, judge = arena.accuracies

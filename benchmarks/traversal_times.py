@@ -387,7 +387,7 @@ def _path_time(sets: int, count: int) -> float:
         at[2 * sets :],
         np.broadcast_to(at < sets, (count, len(at))),
         (at >= sets) & (at < 2 * sets),
-        neighbours=TraverseSettings().neighbours,
+        neighbours=NEIGHBOURS,
     )
     return _timed(lambda: list(traverse_path(problem, TraverseSettings().path)))[0]
 

@@ -16,8 +16,8 @@ from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import torch_errors_in_words
 
-TYPICAL = 0.85
-_LIKELY = 0.5
+_LIKELY = 0.8
+"""Or less, where the network is less sure of most of the target's real images."""
 _VOTERS, _VOTES = 7, 6
 _MOST_SIDE = 32
 """Pixels: that images look alike can be told from less than all of them."""
@@ -44,10 +44,11 @@ class Arrival:
     """What tells that an image has arrived at the target, by three signs.
 
     1. The network gives it the class of the target (that which it sees most in the
-       target's images) with a probability of at least 0.5.
+       target's images) with a probability of at least 0.8, or of the median of these
+       where that is less.
     2. Of the 7 real images that are nearest to it in pixels, 6 are of the target.
-    3. It is as near to a real image of the target, in pixels and in latents, as 85% of
-       those are to each other.
+    3. It is as near to a real image of the target, in pixels and in latents, as a share
+       of those are to each other.
 
     No sign will do alone: the first is what adversarial images are made for, and an
     image half-way is seen as the target long before it looks like it. The rule and its
@@ -60,14 +61,24 @@ class Arrival:
         Of real images of the target, and of other kinds.
     typical : float
         Share of the target's images that are at most so far from each other.
+
+    Attributes
+    ----------
+    variance : float
+        Mean variance of a pixel of the real images, target and others.
     """
 
-    def __init__(self, target: Looks, others: Looks, typical: float = TYPICAL) -> None:
+    def __init__(self, target: Looks, others: Looks, typical: float) -> None:
         knows_classes = target.probabilities.shape[1] > 0
         likely = target.probabilities.mean(axis=0)
         self._class = int(likely.argmax()) if knows_classes else None
+        if self._class is not None:
+            usual = float(np.median(target.probabilities[:, self._class]))
+            self._likely = min(_LIKELY, usual)
         self._n_target = len(target.pixels)
-        self._voters = _neighbours(np.concatenate([target.pixels, others.pixels]))
+        everything = np.concatenate([target.pixels, others.pixels])
+        self.variance = float(everything.var(axis=0, dtype=np.float64).mean())
+        self._voters = _neighbours(everything)
         self._n_voters = min(_VOTERS, self._n_target + len(others.pixels))
         self._pixels, self._latents = map(_neighbours, (target.pixels, target.latents))
         self._far_pixels, self._far_latents = (
@@ -82,7 +93,7 @@ class Arrival:
         )
         arrived = (voters < self._n_target).mean(axis=1) >= _VOTES / _VOTERS
         if self._class is not None:
-            arrived &= looks.probabilities[:, self._class] >= _LIKELY
+            arrived &= looks.probabilities[:, self._class] >= self._likely
         arrived &= _to_nearest(self._pixels, looks.pixels) <= self._far_pixels
         arrived &= _to_nearest(self._latents, looks.latents) <= self._far_latents
         result: NDArray[np.bool_] = arrived

@@ -33,8 +33,10 @@ class Traversal:
         Dataset indices of the originals.
     images : (n, 1 + steps, C, H, W) float32 array
         In [0, 1].
-    budgets : (steps,) float64 array
+    budgets : (n, steps) float64 array
         Budget of each step after the original.
+    neighbours : (n,) int64 array
+        How many of the nearest images of source and target moved each; 0 for all.
     witness : (n, 1 + steps) float64 array
         Mean kernel to the source less that to the target, at the place in feature
         space: falls from step to step with "dmt".
@@ -65,7 +67,8 @@ class Traversal:
 
     indices: NDArray[np.int64]
     images: NDArray[np.float32] = field(repr=False)
-    budgets: NDArray[np.float64]
+    budgets: NDArray[np.float64] = field(repr=False)
+    neighbours: NDArray[np.int64] = field(repr=False)
     witness: NDArray[np.float64] = field(repr=False)
     probabilities: NDArray[np.float32] = field(repr=False)
     arrived: NDArray[np.bool_] = field(repr=False)
@@ -114,6 +117,8 @@ class Traversal:
 _BY_IMAGE = (
     "indices",
     "images",
+    "budgets",
+    "neighbours",
     "witness",
     "probabilities",
     "arrived",
@@ -204,7 +209,7 @@ class Traverse:
     def _check_room(self) -> None:
         n_images = len(self.sets.images)
         height, width = self.dataset.image_size
-        made = n_images * (1 + len(self.settings.path))
+        made = n_images * (1 + self.settings.steps)
         needed = 4 * made * self.dataset.n_channels * height * width + 8 * n_images**2
         if needed > MOST_BYTES:
             raise TraversalError(

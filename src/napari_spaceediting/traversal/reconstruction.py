@@ -18,17 +18,20 @@ def reconstruct(
     start: Tensor,
     spread: Tensor,
     *,
-    tv_weight: float = 0.5,
-    iterations: int = 20,
+    tv_weight: float,
+    start_weight: float,
+    iterations: int,
 ) -> Iterator[tuple[Tensor, float]]:
     """Change images until their features are those that are wanted.
 
     The loss of an image I, after section B.4 of the paper's code (the mean over layers
     of squared differences, with total variation), but with each layer in units of its
     variance, and means in place of sums, so that one weight serves for all networks and
-    sizes::
+    sizes. An image also stays near to its preview I_0: most places in feature space are
+    those of no image, and without it specks and checks make up for that::
 
         mean_l |phi_l(I) - wanted_l|^2 / spread_l + tv_weight mean(dx^2 + dy^2)
+            + start_weight mean((I - I_0)^2)
 
     It is minimised by projected L-BFGS within [0, 1].
 
@@ -39,11 +42,13 @@ def reconstruct(
     wanted : (n, D) float32 tensor
         What the features shall be.
     start : (n, C, H, W) float32 tensor
-        Images to start from, in [0, 1].
+        The previews, in [0, 1], from which it starts.
     spread : (L,) float32 tensor
         Sum of the variances of the features of each layer.
     tv_weight : float
         Weight of the total variation.
+    start_weight : float
+        Weight of the mean squared distance from the previews.
     iterations : int
         How many.
 
@@ -60,12 +65,15 @@ def reconstruct(
         If torch cannot run the network, such as for lack of memory.
     """
     layers = torch.split(wanted, list(features.sizes), dim=1)
+    previews = start.flatten(1)
 
     def function(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         with torch_errors_in_words(), torch.enable_grad():
             flat = points.detach().requires_grad_()
             images = flat.view(-1, *start.shape[1:])
             losses = tv_weight * total_variation(images)
+            away = (flat - previews[rows]).square().mean(dim=1)
+            losses = losses + start_weight * away
             for part, goal, variance in zip(
                 features.parts(images), layers, spread, strict=True
             ):
@@ -74,9 +82,7 @@ def reconstruct(
             (gradients,) = torch.autograd.grad(losses.sum(), flat)
         return losses.detach(), gradients
 
-    for points, losses in minimise_in_box(
-        function, start.flatten(1), 0.0, 1.0, iterations
-    ):
+    for points, losses in minimise_in_box(function, previews, 0.0, 1.0, iterations):
         yield points.view_as(start), float(losses.mean())
 
 

@@ -12,12 +12,17 @@ Method = Literal["dmt", "dfi"]
 """Deep Manifold Traversal; Deep Feature Interpolation."""
 
 BUDGETS: dict[Method, tuple[float, ...]] = {
-    "dmt": (0.5, 0.35, 0.26, 0.2, 0.16, 0.12, 0.09, 0.06),
-    "dfi": (0.3, 0.6, 0.9, 1.2, 1.5, 2.0),
+    "dmt": (0.5, 0.3, 0.2, 0.14, 0.1, 0.06, 0.03, 0.01),
+    "dfi": (0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.5),
 }
-"""The path of each method, from little to much change."""
+"""What is tried by each method, from little to much change."""
 
-NEIGHBOURS = 100
+STEPS, TO_ARRIVAL = 8, 6
+"""Of an image with budgets of its own: in all, and until it arrives."""
+
+NEIGHBOURS = 50
+
+TYPICAL = 0.8
 
 
 class TraversalError(SpaceEditingError):
@@ -34,13 +39,18 @@ class TraverseSettings:
         Deep Manifold Traversal (Gardner et al., arXiv 1511.06421), or, quicker, Deep
         Feature Interpolation (Upchurch et al. 2017, arXiv 1611.05507).
     budgets : tuple of float, optional
-        One for each step of the path; `BUDGETS` of the method if not given. For "dmt"
-        the price of change, per mean squared change of the standardised features: the
-        smaller, the further an image goes. For "dfi" the length of the step in
-        differences of the means: the larger, the further. They may come in any order.
-    neighbours : int or None
+        One for each step of the path; if not given, each image has its own, by which it
+        arrives at step `TO_ARRIVAL` of `STEPS`. For "dmt" the price of change, per mean
+        squared change of the standardised features: the smaller, the further an image
+        goes. For "dfi" the length of the step in differences of the means: the larger,
+        the further. They may come in any order.
+    neighbours : tuple of int or None
         Each image is moved by only so many of its nearest images in the source and in
-        the target; None for all.
+        the target; None for all. Of several numbers each image takes the one by which
+        it arrives with the least change.
+    typical : float
+        How typical of the target an image must be to have arrived: as near to a real
+        one as this share of them is to each other. The smaller, the more it changes.
     layers : tuple of str, optional
         Modules of the backbone whose outputs are the features; `default_layers` if
         not given.
@@ -50,6 +60,9 @@ class TraverseSettings:
         Mean of the kernel between an image and its target, which sets the bandwidth.
     tv_weight : float
         Of the total variation of the images, see `reconstruct`.
+    preview_weight : float
+        Of staying near to the preview, in units of the variance of the pixels; 0 as
+        published. Less is better where objects do not lie alike.
     iterations : int
         Of the reconstruction, for each step of the path. With 0 the images are the
         previews, mixtures of real ones: they are there at once and, where all objects
@@ -69,12 +82,14 @@ class TraverseSettings:
 
     method: Method = "dmt"
     budgets: tuple[float, ...] | None = None
-    neighbours: int | None = NEIGHBOURS
+    neighbours: tuple[int | None, ...] = (NEIGHBOURS, None)
+    typical: float = TYPICAL
     layers: tuple[str, ...] | None = None
     most: int = 300
     kernel_mean: float = 0.5
     tv_weight: float = 0.05
-    iterations: int = 10
+    preview_weight: float = 1.0
+    iterations: int = 5
     batch_size: int = 32
     seed: int = 0
     device: str = "auto"
@@ -97,22 +112,40 @@ class TraverseSettings:
                 f"The mean of the kernel is {self.kernel_mean}: choose it between 0 "
                 "and 1, such as 0.5."
             )
-        if not (math.isfinite(self.tv_weight) and self.tv_weight >= 0):
-            raise TraversalError(
-                f"The weight of the total variation is {self.tv_weight}: let it be 0 "
-                "or more."
-            )
+        for name, weight in (
+            ("total variation", self.tv_weight),
+            ("preview", self.preview_weight),
+        ):
+            if not (math.isfinite(weight) and weight >= 0):
+                raise TraversalError(
+                    f"The weight of the {name} is {weight}: let it be 0 or more."
+                )
         if self.iterations < 0:
             raise TraversalError(
                 f'"iterations" is {self.iterations}: let it be 0 or more.'
             )
-        for name in ("neighbours", "most", "batch_size"):
-            value = getattr(self, name)
+        if not 0 < self.typical < 1:
+            raise TraversalError(
+                f'"typical" is {self.typical}: choose it between 0 and 1, such as '
+                f"{TYPICAL}."
+            )
+        if not self.neighbours:
+            raise TraversalError("No number of neighbours is given: give at least one.")
+        for name, value in (
+            *(("neighbours", number) for number in self.neighbours),
+            ("most", self.most),
+            ("batch_size", self.batch_size),
+        ):
             if value is not None and value < 1:
                 raise TraversalError(f'"{name}" is {value}: let it be at least 1.')
 
     @property
     def path(self) -> tuple[float, ...]:
-        """The budgets, in the order in which the change grows."""
+        """Budgets that are tried, in the order in which the change grows."""
         budgets = BUDGETS[self.method] if self.budgets is None else self.budgets
         return tuple(sorted(budgets, reverse=self.method == "dmt"))
+
+    @property
+    def steps(self) -> int:
+        """Steps of each image after the original."""
+        return STEPS if self.budgets is None else len(self.budgets)

@@ -14,15 +14,17 @@ _RELAXATION, _MOST_RELAXATION = 1.5, 4.0
 _LEAST_SHARE = 0.1
 
 
-def traverse_path(problem: WitnessProblem, budgets: Sequence[float]) -> Iterator[Array]:
+def traverse_path(
+    problem: WitnessProblem, budgets: Sequence[float] | Array
+) -> Iterator[Array]:
     """Minimise the loss for one budget after the other, each from the last optimum.
 
     Parameters
     ----------
     problem : WitnessProblem
         Of B images and K rows.
-    budgets : sequence of float
-        From large to small, so that the change grows.
+    budgets : sequence of float, or (steps, B) float64 array
+        From large to small, so that the change grows; for all images or for each.
 
     Yields
     ------
@@ -35,7 +37,9 @@ def traverse_path(problem: WitnessProblem, budgets: Sequence[float]) -> Iterator
         yield coefficients
 
 
-def minimise(problem: WitnessProblem, coefficients: Array, budget: float) -> Array:
+def minimise(
+    problem: WitnessProblem, coefficients: Array, budget: float | Array
+) -> Array:
     """Minimise the witness loss of each image from the Gram matrix only.
 
     Where the gradient is zero, with weighted kernels a_i (source positive)::
@@ -54,7 +58,7 @@ def minimise(problem: WitnessProblem, coefficients: Array, budget: float) -> Arr
         Of B images and K rows.
     coefficients : (B, K) float64 array
         Where to start.
-    budget : float
+    budget : float, or (B,) float64 array
         Price of the squared distance from the image.
 
     Returns
@@ -98,7 +102,7 @@ def minimise(problem: WitnessProblem, coefficients: Array, budget: float) -> Arr
 
 
 def interpolate_path(
-    problem: WitnessProblem, lengths: Sequence[float]
+    problem: WitnessProblem, lengths: Sequence[float] | Array
 ) -> Iterator[Array]:
     """Go along the difference of the means of target and source.
 
@@ -109,8 +113,9 @@ def interpolate_path(
     ----------
     problem : WitnessProblem
         Its weights say which images are the nearest.
-    lengths : sequence of float
-        Of each step from the image, in differences of the means.
+    lengths : sequence of float, or (steps, B) float64 array
+        Of each step from the image, in differences of the means; for all images or for
+        each.
 
     Yields
     ------
@@ -118,4 +123,4 @@ def interpolate_path(
         Coefficients, for each length; each row sums to 1.
     """
     for length in lengths:
-        yield problem.start() - length * problem.weights
+        yield problem.start() - np.reshape(length, (-1, 1)) * problem.weights

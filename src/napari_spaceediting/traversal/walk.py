@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +16,10 @@ from napari_spaceediting.network.device import pick_device
 from napari_spaceediting.traversal.arrival import Arrival, look_at, read_looks
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.job import Traversal, Traverse
+from napari_spaceediting.traversal.pace import Pace, find_pace, shared_pace
 from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct
 from napari_spaceediting.traversal.sets import TraversalSets
-from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
 from napari_spaceediting.traversal.table import FeatureTable, read_features
 from napari_spaceediting.traversal.witness import Array, WitnessProblem, make_problem
 
@@ -55,87 +55,114 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
     gram = yield from table.gram()
     spread = _spread(table, features)
 
-    budgets = settings.path
-    n_images, n_steps = len(sets.images), 1 + len(budgets)
+    n_images, n_steps = len(sets.images), 1 + settings.steps
     originals = dataset.images(sets.images)
-    images = np.repeat(originals[:, None], n_steps, axis=1)
     arrival = yield from _arrival(classifier, job, sets, device)
-    witness = np.empty((n_images, n_steps))
     n_nearest = min(_NEAREST, len(np.unique(sets.target)))
-    nearest = np.empty((n_images, n_steps, n_nearest), np.int64)
-    of_target = np.isin(rows, sets.target)
     n_around = min(_NEAREST, len(rows))
-    around = np.empty((n_images, n_steps, n_around), np.int64)
-    closeness = np.empty((n_images, n_steps, n_around))
-    probabilities = np.empty((n_images, n_steps, job.spec.n_classes), np.float32)
-    arrived = np.empty((n_images, n_steps), bool)
     whole = Traversal(
         indices=sets.images,
-        images=images,
-        budgets=np.array(budgets),
-        witness=witness,
-        probabilities=probabilities,
-        arrived=arrived,
-        nearest=nearest,
-        around=around,
-        closeness=closeness,
+        images=np.repeat(originals[:, None], n_steps, axis=1),
+        budgets=np.empty((n_images, n_steps - 1)),
+        neighbours=np.empty(n_images, np.int64),
+        witness=np.empty((n_images, n_steps)),
+        probabilities=np.empty((n_images, n_steps, job.spec.n_classes), np.float32),
+        arrived=np.empty((n_images, n_steps), bool),
+        nearest=np.empty((n_images, n_steps, n_nearest), np.int64),
+        around=np.empty((n_images, n_steps, n_around), np.int64),
+        closeness=np.empty((n_images, n_steps, n_around)),
         layers=features.layers,
         settings=settings,
         notes=notes,
         seconds=0.0,
     )
+    of_target = np.isin(rows, sets.target)
     batches = [
         slice(start, min(start + settings.batch_size, n_images))
         for start in range(0, n_images, settings.batch_size)
     ]
 
-    def judge(batch: slice) -> None:
-        flat = images[batch].reshape(-1, *originals.shape[1:])
-        looks = look_at(classifier, flat, device, settings.batch_size)
-        shape = images[batch].shape[:2]
-        probabilities[batch] = looks.probabilities.reshape(*shape, -1)
-        arrived[batch] = arrival.of(looks).reshape(shape)
+    def mixed(places: Array) -> NDArray[np.float32]:
+        return preview_images(places, dataset, rows)
 
-    paths = []
-    for number, batch in enumerate(batches, start=1):
-        problem = _problem(gram, rows, sets, batch, job)
-        path = list(_path(problem, job))
-        mixed = preview_images(np.concatenate(path[1:]), dataset, rows)
-        images[batch, 1:] = mixed.reshape(len(budgets), -1, *mixed.shape[1:]).swapaxes(
-            0, 1
-        )
-        for step, coefficients in enumerate(path):
-            witness[batch, step], distances = _look_around(problem, coefficients)
+    def judge(part: Traversal) -> None:
+        flat = part.images.reshape(-1, *originals.shape[1:])
+        looks = look_at(classifier, flat, device, settings.batch_size)
+        shape = part.images.shape[:2]
+        part.probabilities[:] = looks.probabilities.reshape(*shape, -1)
+        part.arrived[:] = arrival.of(looks).reshape(shape)
+
+    def preview(part: Traversal, pace: Pace) -> list[Array]:
+        path = list(pace.path(settings.method))
+        images = mixed(np.concatenate(path[1:]))
+        shape = settings.steps, len(part.indices), *originals.shape[1:]
+        part.images[:, 1:] = images.reshape(shape).swapaxes(0, 1)
+        part.budgets[:] = pace.budgets.T
+        part.neighbours[:] = [settings.neighbours[at] or 0 for at in pace.which]
+        for step, places in enumerate(path):
+            part.witness[:, step], distances = _look_around(pace.problem, places)
             near = _nearest(distances, n_nearest, of_target)
-            nearest[batch, step] = rows[near]
+            part.nearest[:, step] = rows[near]
             near = _nearest(distances, n_around)
-            around[batch, step] = rows[near]
-            closeness[batch, step] = _closeness(
+            part.around[:, step] = rows[near]
+            part.closeness[:, step] = _closeness(
                 np.take_along_axis(distances, near, axis=1)
             )
-        judge(batch)
-        paths.append(path)
-        preview = whole.part(batch).as_preview()
-        yield Progress(number, len(batches), "Mix real images", finished=preview)
+        judge(part)
+        return path
 
-    total = len(batches) * len(budgets) * settings.iterations
+    problems = [
+        [
+            _problem(gram, rows, sets, batch, job, neighbours)
+            for neighbours in settings.neighbours
+        ]
+        for batch in batches
+    ]
+    for number, (batch, (first, *_)) in enumerate(
+        zip(batches, problems, strict=True), start=1
+    ):
+        part = whole.part(batch)
+        preview(part, shared_pace(first, settings))
+        yield Progress(
+            number, len(batches), "Mix real images", finished=part.as_preview()
+        )
+
+    paths = []
+    for number, (batch, choice) in enumerate(zip(batches, problems, strict=True)):
+
+        def trial(
+            places: Array, start: NDArray[np.float32] = originals[batch]
+        ) -> tuple[NDArray[np.bool_], Array]:
+            images = mixed(places)
+            looks = look_at(classifier, images, device, settings.batch_size)
+            change = np.square(images - start, dtype=float).sum(axis=(1, 2, 3))
+            return arrival.of(looks), change
+
+        turn = number, len(batches)
+        pace = yield from find_pace(choice, settings, trial, turn)
+        paths.append(preview(whole.part(batch), pace))
+
+    near = settings.preview_weight / max(arrival.variance, _NO_DISTANCE)
+    total = len(batches) * settings.steps * settings.iterations
     done = 0
     for batch, path in zip(batches, paths, strict=True):
-        for step, coefficients in enumerate(path[1:], start=1):
-            current = torch.from_numpy(images[batch, step]).to(device)
+        part = whole.part(batch)
+        for step, places in enumerate(path[1:], start=1):
+            current = torch.from_numpy(part.images[:, step]).to(device)
             for current, loss in reconstruct(  # noqa: B007, B020
                 features,
-                table.combine(coefficients),
+                table.combine(places),
                 current,
                 spread,
                 tv_weight=settings.tv_weight,
+                start_weight=near,
                 iterations=settings.iterations,
             ):
                 done += 1
                 yield Progress(done, total, "Make the images", {"loss": loss})
-            images[batch, step] = current.cpu().numpy()
-        judge(batch)
-        yield Progress(done, total, "Judge the images", finished=whole.part(batch))
+            part.images[:, step] = current.cpu().numpy()
+        judge(part)
+        yield Progress(done, total, "Judge the images", finished=part)
     return replace(whole, seconds=time.perf_counter() - began)
 
 
@@ -149,7 +176,7 @@ def _arrival(
     n = job.settings.batch_size
     target = yield from read_looks(classifier, job.dataset, sets.target, device, n)
     others = yield from read_looks(classifier, job.dataset, sets.unlike, device, n)
-    return Arrival(target, others)
+    return Arrival(target, others, job.settings.typical)
 
 
 def _problem(
@@ -158,6 +185,7 @@ def _problem(
     sets: TraversalSets,
     batch: slice,
     job: Traverse,
+    neighbours: int | None,
 ) -> WitnessProblem:
     return make_problem(
         gram,
@@ -165,15 +193,8 @@ def _problem(
         np.stack([np.isin(rows, source) for source in sets.sources[batch]]),
         np.isin(rows, sets.target),
         kernel_mean=job.settings.kernel_mean,
-        neighbours=job.settings.neighbours,
+        neighbours=neighbours,
     )
-
-
-def _path(problem: WitnessProblem, job: Traverse) -> Iterator[Array]:
-    """Yield the coefficients of the originals, then those of each step."""
-    follow = {"dmt": traverse_path, "dfi": interpolate_path}[job.settings.method]
-    yield problem.start()
-    yield from follow(problem, job.settings.path)
 
 
 def _look_around(problem: WitnessProblem, coefficients: Array) -> tuple[Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,24 +101,46 @@ class WitnessProblem:
         return clipped
 
     def value(
-        self, coefficients: Array, products: Array, budget: float
+        self, coefficients: Array, products: Array, budget: float | Array
     ) -> WitnessValue:
-        """Return the objective; parameters as for `distances`."""
+        """Return the objective; budgets (B,) or one, else as for `distances`."""
         distances = self.distances(coefficients, products)
         pulls = self.weights * np.exp(-distances / (2 * self.variances[:, None]))
         witness = pulls.sum(axis=1)
         change = distances[np.arange(len(self.rows)), self.rows]
         return WitnessValue(pulls, witness, change, witness + budget * change)
 
-    def gradient(self, coefficients: Array, budget: float) -> Array:
+    def gradient(self, coefficients: Array, budget: float | Array) -> Array:
         """Return the gradient (B, K) of the loss by the coefficients."""
         products = coefficients @ self.gram
         value = self.value(coefficients, products, budget)
         towards = value.pulls - value.witness[:, None] * coefficients
         back = coefficients - self.start()
-        slope = towards / self.variances[:, None] + 2 * budget * back
+        slope = (
+            towards / self.variances[:, None] + 2 * np.reshape(budget, (-1, 1)) * back
+        )
         gradient: Array = slope @ self.gram
         return gradient
+
+
+def choose_problems(
+    problems: Sequence[WitnessProblem], which: NDArray[np.intp]
+) -> WitnessProblem:
+    """Return a problem in which each image has the sets of one of several.
+
+    Parameters
+    ----------
+    problems : sequence of WitnessProblem
+        Of the same B images.
+    which : (B,) intp array
+        Which of them, for each image.
+    """
+    images = np.arange(len(which))
+    weights, variances = (
+        np.stack([getattr(problem, name) for problem in problems])[which, images]
+        for name in ("weights", "variances")
+    )
+    return replace(problems[0], weights=weights, variances=variances)
 
 
 def make_problem(

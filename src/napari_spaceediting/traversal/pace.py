@@ -1,0 +1,177 @@
+"""How far each image goes, and by which neighbours: to where it arrives soonest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.traversal.settings import (
+    STEPS,
+    TO_ARRIVAL,
+    Method,
+    TraverseSettings,
+)
+from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
+from napari_spaceediting.traversal.witness import (
+    Array,
+    WitnessProblem,
+    choose_problems,
+)
+
+_HALVINGS = 3
+"""Of the stretch between the last place that has not arrived and the first that has."""
+
+Trial = Callable[[Array], tuple[NDArray[np.bool_], Array]]
+"""From places, as coefficients (B, K), to whether each has arrived and how far it is
+from its original, (B,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pace:
+    """What is decided for each of B images.
+
+    Parameters
+    ----------
+    problem : WitnessProblem
+        With the neighbours of each image.
+    which : (B,) intp array
+        Place of these in `TraverseSettings.neighbours`.
+    budgets : (steps, B) float64 array
+        In the order in which the change grows.
+    """
+
+    problem: WitnessProblem
+    which: NDArray[np.intp]
+    budgets: Array
+
+    def path(self, method: Method) -> Iterator[Array]:
+        """Yield the coefficients (B, K) of the originals, then those of each step."""
+        yield self.problem.start()
+        yield from _follow(self.problem, method, self.budgets)
+
+
+@dataclass(frozen=True, eq=False)
+class _Landing:
+    """Where images arrive, (B,) each; the change is infinite where one does not."""
+
+    budgets: Array
+    change: Array
+
+
+def find_pace(
+    problems: Sequence[WitnessProblem],
+    settings: TraverseSettings,
+    trial: Trial,
+    turn: tuple[int, int] = (0, 1),
+) -> Generator[Progress, None, Pace]:
+    """Find by which neighbours each image arrives with the least change, and where.
+
+    Few neighbours pull more decisively, all of them keep more of the image; which of
+    the two takes it to the target with less change differs from image to image, and so
+    does the budget. Both are tried on previews, which cost little. An image that
+    arrives nowhere takes the first neighbours and goes as far as is tried.
+
+    Unless budgets were asked for, each image gets its own: it arrives at step
+    `TO_ARRIVAL` of `STEPS`, the others lie evenly before and beyond. All this is ours,
+    chosen on the tuning half of `benchmarks/traversal.py`.
+
+    Parameters
+    ----------
+    problems : sequence of WitnessProblem
+        Of the same images, one for each of `TraverseSettings.neighbours`.
+    settings : TraverseSettings
+        How it is done.
+    trial : callable
+        Tells which places have arrived.
+    turn : tuple of int
+        Which batch of images this is, and of how many, for the progress.
+
+    Yields
+    ------
+    Progress
+        In trials.
+    """
+    own = settings.budgets is None
+    if not own and len(problems) == 1:
+        return shared_pace(problems[0], settings)
+    landings: list[_Landing] = []
+    each = len(settings.path) + _HALVINGS
+    total = each * len(problems) * turn[1]
+    for at, problem in enumerate(problems, start=turn[0] * len(problems)):
+        begin = Progress(at * each, total, "Find where they arrive")
+        landings.append((yield from _land(problem, settings, trial, begin)))
+    which = np.stack([landing.change for landing in landings]).argmin(axis=0)
+    chosen = choose_problems(problems, which)
+    if not own:
+        return replace(shared_pace(chosen, settings), which=which)
+    images = np.arange(len(which))
+    goal, change = (
+        np.stack([getattr(landing, name) for landing in landings])[which, images]
+        for name in ("budgets", "change")
+    )
+    arrival = np.where(np.isfinite(change), TO_ARRIVAL, STEPS)
+    shares = np.arange(1, STEPS + 1)[:, None] / arrival
+    way = shares * _way(settings.method, goal)
+    return Pace(chosen, which, _at_way(settings.method, way))
+
+
+def shared_pace(problem: WitnessProblem, settings: TraverseSettings) -> Pace:
+    """Return the pace at which all images take the same steps."""
+    n = len(problem.rows)
+    budgets = np.repeat(np.array(settings.path)[:, None], n, axis=1)
+    return Pace(problem, np.zeros(n, np.intp), budgets)
+
+
+def _land(
+    problem: WitnessProblem,
+    settings: TraverseSettings,
+    trial: Trial,
+    begin: Progress,
+) -> Generator[Progress, None, _Landing]:
+    """Go along the path until all have arrived, then narrow down where each has."""
+    method = settings.method
+    change = np.full(len(problem.rows), np.inf)
+    before = goal = np.zeros(len(change))
+    steps = zip(settings.path, _follow(problem, method, settings.path), strict=True)
+    for number, (budget, places) in enumerate(steps):
+        going = np.isinf(change)
+        if not going.any():
+            break
+        arrived, far = trial(places)
+        before = np.where(going, goal, before)
+        goal = np.where(going, _way(method, np.array(budget)), goal)
+        change = np.where(going & arrived, far, change)
+        yield replace(begin, done=begin.done + number)
+    if settings.budgets is None:
+        for number in range(_HALVINGS):
+            middle = (before + goal) / 2
+            (places,) = _follow(problem, method, _at_way(method, middle)[None])
+            arrived, far = trial(places)
+            arrived &= np.isfinite(change)
+            change = np.where(arrived, far, change)
+            before, goal = (
+                np.where(arrived, before, middle),
+                np.where(arrived, middle, goal),
+            )
+            yield replace(begin, done=begin.done + len(settings.path) + number)
+    return _Landing(_at_way(method, goal), change)
+
+
+def _follow(
+    problem: WitnessProblem, method: Method, budgets: Sequence[float] | Array
+) -> Iterator[Array]:
+    solve = {"dmt": traverse_path, "dfi": interpolate_path}[method]
+    yield from solve(problem, budgets)
+
+
+def _way(method: Method, budgets: Array) -> Array:
+    """Return how far budgets let an image go, from 0, in even steps."""
+    return -np.log(budgets) if method == "dmt" else budgets
+
+
+def _at_way(method: Method, way: Array) -> Array:
+    return np.exp(-way) if method == "dmt" else way
