@@ -269,7 +269,7 @@ def test_dropping_on_another_class_offers_what_would_change(window, panel, three
     assert len(ghost.ends) == 1, "nor lost"
     assert "waits" in panel._waiting_text.text()
     job = asked(window)
-    assert (job.sets.images.tolist(), job.target_name) == ([image], "8")
+    assert (job.sets.images.tolist(), job.asked.goal) == ([image], "8")
 
     QTest.mouseClick(panel.decide_button, LEFT)
     window.answer("8", Qt.Key.Key_Return)
@@ -307,7 +307,7 @@ def test_guidance_and_the_gallery_lead_to_it(window, panel, threes):
     assert guidance.change_button.text() == "What separates 3 from 8?"
     QTest.mouseClick(guidance.change_button, LEFT)
     job = asked(window)
-    assert (job.sets.images.tolist(), job.target_name) == (threes[:1].tolist(), "8")
+    assert (job.sets.images.tolist(), job.asked.goal) == (threes[:1].tolist(), "8")
     assert window.bench.review.proposal is other, "nothing is decided"
 
     wavering = Proposal(ProposalKind.AMBIGUOUS, threes[:1], "Why?", "3", None, 1.0)
@@ -354,6 +354,6 @@ def test_groups_as_targets_and_bad_input_in_words(window, panel, threes):
     window.desk.select(threes[:2])
     QTest.mouseClick(panel.run_button, LEFT)
     job = asked(window)
-    assert job.target_name == "group of 8 (mostly 8)"
+    assert job.asked.goal == "group of 8 (mostly 8)"
     np.testing.assert_array_equal(job.sets.target, eights)
     assert "No image was finished" in panel._notice.text()
