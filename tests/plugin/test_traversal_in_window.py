@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMenu
+from qtpy.QtWidgets import QMenu, QMessageBox
 
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Move, Pin
@@ -17,6 +18,8 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.plugin.controllers import traversal as controller
 from napari_spaceediting.plugin.workbench import _dock_of as dock_of
 from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.state import Network
+from napari_spaceediting.session.storage import load_session
 from napari_spaceediting.traversal.job import Traverse
 
 ALT = Qt.KeyboardModifier.AltModifier
@@ -51,12 +54,18 @@ def outcome(trained_state):
     return job, run_job(job)
 
 
+def show(window, outcome) -> None:
+    """Let the outcome be what a job in the window came to."""
+    job, traversal = outcome
+    network = window.session.shown.network
+    window.bench.traversals._running = replace(job, state=network.state)
+    window.bench.traversals._take(traversal)
+
+
 @pytest.fixture
 def moved(window, panel, outcome):
     """Show the outcome, and return the panel."""
-    job, traversal = outcome
-    window.bench.traversals._running = job
-    window.bench.traversals._take(traversal)
+    show(window, outcome)
     return panel
 
 
@@ -116,7 +125,14 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     own, goal = panel._strip.chances
     assert (own.name, goal.name) == ("3", "8")
     np.testing.assert_array_equal(goal.values, done.probabilities[0, :, 8])
-    assert window.session.state is before
+    (kept,) = window.session.state.traversals
+    assert kept.describe(window.session.state) == "3 → 8, 4 images, start"
+    assert panel.kept_combo.currentText() == "3 → 8, 4 images, start"
+    # Nothing else of the session is another one.
+    assert replace(window.session.state, traversals=()).log is before.log
+    assert window.session.state.checkpoint is before.checkpoint
+    # It is saved by itself.
+    window.wait(lambda: load_session(window.desk.path).traversals)
 
 
 def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
@@ -142,6 +158,10 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert panel._result.isVisible()
     assert panel._count == count
     assert "kept" in window.editor.job_bar._message.text()
+    (kept,) = window.session.state.traversals
+    noun = "image" if count == 1 else "images"
+    assert f"3 → 8, {count} {noun}, start" in panel.kept_combo.currentText()
+    assert kept.outcome.read().seconds > 0
     # What is finished can be used like any other.
     QTest.mouseClick(panel.send_button, LEFT)
     assert len(window.viewer.layers[-1].data) == 1 + len(done.budgets)
@@ -213,9 +233,7 @@ def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, mes
     window.bench.traversals.save_to(tmp_path / "file")
     window.wait(lambda: "could not be written" in messages[-1])
 
-    # Another network, another session.
-    window.session.shown_changed.emit()
-    assert "has changed since" in moved._notice.text()
+    # Another session.
     window.desk.session_changed.emit()
     assert moved._empty.isVisible()
     assert window.bench.traversals.traversal is None
@@ -239,6 +257,134 @@ def test_the_axes_of_a_stack(shape, rgb, axes):
     last = stack[-1, -1] if shape[0] > 1 else stack[-1]
     wanted = np.moveaxis(images[-1, -1], 0, -1) if rgb else images[-1, -1].squeeze()
     np.testing.assert_array_equal(last, wanted)
+
+
+# What was found before
+
+
+def choose_kept(window, panel, number: int) -> None:
+    """Choose one of the results that were kept, by keyboard."""
+    box = panel.kept_combo
+    box.setFocus()
+    before = box.currentIndex()
+    step = Qt.Key.Key_Down if number > before else Qt.Key.Key_Up
+    for _ in range(abs(number - before)):
+        QTest.keyClick(box, step)
+
+
+def test_earlier_results_are_shown_again_after_the_session_was_opened_anew(
+    window, moved, outcome, saved, tmp_path, messages
+):
+    job, done = outcome
+    show(window, (job, done.part(slice(0, 1))))
+    box = moved.kept_combo
+    assert box.count() == 2
+    assert box.currentText() == "3 → 8, 1 image, start", "the newest comes first"
+    window.bench.saving.save()
+    window.wait(lambda: len(load_session(saved).traversals) == 2)
+    window.open(saved)
+    assert moved._empty.isVisible()
+    assert not moved.send_button.isVisible()
+    assert box.isVisible()
+    assert (box.count(), box.currentIndex()) == (2, -1)
+    assert box.placeholderText() == "2 results kept"
+    assert not moved.remove_button.isEnabled()
+
+    choose_kept(window, moved, 1)
+    assert box.currentText() == "3 → 8, 4 images, start"
+    assert moved._result.isVisible()
+    assert moved._strip.name == window.session.dataset.ids[done.indices[0]]
+    np.testing.assert_array_equal(
+        moved._strip.nears.values, done.probabilities[0, :, 8]
+    )
+    assert moved.step == moved._strip.arrival
+    np.testing.assert_allclose(
+        routes(window).paths[:, 0], window.places[done.indices], atol=1e-3
+    )
+    assert "only 8 images" in moved._notice.text()
+    assert "earlier network" not in moved._notice.text()
+    QTest.mouseClick(moved.send_button, LEFT)
+    assert window.viewer.layers[-1].name == "4 images → 8"
+    window.bench.traversals.save_to(tmp_path / "out")
+    window.wait(lambda: any(str(tmp_path) in text for text in messages))
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "images.npy"), done.images)
+
+
+def test_a_result_of_an_earlier_network_says_so(window, moved):
+    session = window.session
+    state, network = session.state, session.shown.network
+    anew = Network(
+        network.spec, dict(network.state), network.predictions, network.margins
+    )
+    checkpoint = replace(state.checkpoint, network=anew)
+    session._change(replace(state, checkpoint=checkpoint))
+    session.shown_changed.emit()
+    assert "Made by an earlier network" in moved._notice.text()
+    assert "network that is gone" in moved.kept_combo.currentText()
+    assert moved._result.isVisible()
+
+
+def test_a_result_is_removed_after_a_question(window, moved, outcome, monkeypatch):
+    show(window, outcome)
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    asked: list[str] = []
+
+    def question(_parent, _title, text):
+        asked.append(text)
+        return answers.pop(0)
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    QTest.mouseClick(moved.remove_button, LEFT)
+    assert len(window.session.state.traversals) == 2
+    assert moved._result.isVisible()
+    QTest.mouseClick(moved.remove_button, LEFT)
+    assert len(window.session.state.traversals) == 1
+    assert "cannot be brought back" in asked[1]
+    assert not moved._result.isVisible()
+    assert not len(routes(window).paths)
+    assert moved.kept_combo.placeholderText() == "1 result kept"
+
+
+def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
+    window.bench.saving.save()
+    window.wait(lambda: load_session(saved).traversals)
+    window.open(saved)
+    (kept,) = window.session.state.traversals
+    for path in kept.outcome.source.paths:
+        path.unlink(missing_ok=True)
+    choose_kept(window, moved, 0)
+    assert "cannot be read" in moved._notice.text()
+    assert moved._empty.isVisible()
+    assert not len(routes(window).paths)
+    assert moved.remove_button.isEnabled()
+
+
+# Which layers
+
+
+def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, threes):
+    assert panel.layers is None
+    assert not panel.layer_checks
+    QTest.mouseClick(panel.options_button, LEFT)
+    window.wait(lambda: panel.layer_checks)
+    words = {name: check.text() for name, check in panel.layer_checks.items()}
+    assert words["trunk.0"] == "The image, 28 × 28 px"
+    assert words["trunk.3"] == "16 maps of 14 × 14 px"
+    ticked = [n for n, check in panel.layer_checks.items() if check.isChecked()]
+    assert ticked == ["trunk.0", "trunk.3", "trunk.6", "last_block.2"]
+    assert panel.layers is None, "these are used anyway"
+
+    window.desk.select(threes[:1])
+    panel.choose_target("8")
+    panel.target_changed.emit()
+    for name in ticked:
+        window.click(QPoint(8, 8), widget=panel.layer_checks[name])
+    assert panel.layers == ()
+    assert not panel.run_button.isEnabled()
+    assert "Tick at least one layer" in panel.run_button.toolTip()
+    window.click(QPoint(8, 8), widget=panel.layer_checks["trunk.6"])
+    QTest.mouseClick(panel.run_button, LEFT)
+    assert asked(window).settings.layers == ("trunk.6",)
 
 
 # The ways that lead to it

@@ -196,7 +196,7 @@ def test_a_damaged_file_is_told_and_loses_nothing_else(session, outcome, folder,
         np.save(path, np.zeros((7, 3, 1, 28, 28), np.float32))
     state = load_session(folder)
     damaged, sound = state.traversals
-    with pytest.raises(SessionError, match="cannot be read .*remove it and run it"):
+    with pytest.raises(SessionError, match=r"cannot be read .*remove it and run it"):
         damaged.outcome.read()
     assert_same(outcome[1].part(slice(0, 2)), sound.outcome.read())
     # It can be saved, here and elsewhere, and the rest of it is there.
