@@ -127,7 +127,7 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     np.testing.assert_array_equal(goal.values, done.probabilities[0, :, 8])
     (kept,) = window.session.state.traversals
     assert kept.describe(window.session.state) == "3 → 8, 4 images, start"
-    assert panel.kept_combo.currentText() == "3 → 8, 4 images, start"
+    assert kept_results(panel) == [("3 → 8, 4 images, start", True)]
     # Nothing else of the session is another one.
     assert replace(window.session.state, traversals=()).log is before.log
     assert window.session.state.checkpoint is before.checkpoint
@@ -160,7 +160,7 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert "kept" in window.editor.job_bar._message.text()
     (kept,) = window.session.state.traversals
     noun = "image" if count == 1 else "images"
-    assert f"3 → 8, {count} {noun}, start" in panel.kept_combo.currentText()
+    assert kept_results(panel) == [(f"3 → 8, {count} {noun}, start", True)]
     assert kept.outcome.read().seconds > 0
     # What is finished can be used like any other.
     QTest.mouseClick(panel.send_button, LEFT)
@@ -262,14 +262,20 @@ def test_the_axes_of_a_stack(shape, rgb, axes):
 # What was found before
 
 
+def kept_results(panel) -> list[tuple[str, bool]]:
+    """Return the results that the menu offers, and whether each is the one shown."""
+    actions = panel.kept_menu.actions()
+    return [(a.text(), a.isChecked()) for a in actions if a.isCheckable()]
+
+
 def choose_kept(window, panel, number: int) -> None:
-    """Choose one of the results that were kept, by keyboard."""
-    box = panel.kept_combo
-    box.setFocus()
-    before = box.currentIndex()
-    step = Qt.Key.Key_Down if number > before else Qt.Key.Key_Up
-    for _ in range(abs(number - before)):
-        QTest.keyClick(box, step)
+    """Choose one of the results that were kept, by the mouse."""
+    QTest.mouseClick(panel.kept_button, LEFT)
+    menu = panel.kept_menu
+    window.wait(menu.isVisible)
+    action = menu.actions()[number]
+    QTest.mouseClick(menu, LEFT, pos=menu.actionGeometry(action).center())
+    window.wait(lambda: not menu.isVisible())
 
 
 def test_earlier_results_are_shown_again_after_the_session_was_opened_anew(
@@ -277,21 +283,21 @@ def test_earlier_results_are_shown_again_after_the_session_was_opened_anew(
 ):
     job, done = outcome
     show(window, (job, done.part(slice(0, 1))))
-    box = moved.kept_combo
-    assert box.count() == 2
-    assert box.currentText() == "3 → 8, 1 image, start", "the newest comes first"
+    newest, oldest = "3 → 8, 1 image, start", "3 → 8, 4 images, start"
+    assert kept_results(moved) == [(newest, True), (oldest, False)]
     window.bench.saving.save()
     window.wait(lambda: len(load_session(saved).traversals) == 2)
     window.open(saved)
     assert moved._empty.isVisible()
     assert not moved.send_button.isVisible()
-    assert box.isVisible()
-    assert (box.count(), box.currentIndex()) == (2, -1)
-    assert box.placeholderText() == "2 results kept"
-    assert not moved.remove_button.isEnabled()
+    assert moved.kept_button.text() == "Earlier (2) ▾"
+    assert kept_results(moved) == [(newest, False), (oldest, False)]
+    assert len(moved.kept_menu.actions()) == 2, "nothing to remove"
 
     choose_kept(window, moved, 1)
-    assert box.currentText() == "3 → 8, 4 images, start"
+    assert kept_results(moved) == [(newest, False), (oldest, True)]
+    assert "Deep Manifold Traversal" in moved._title.toolTip()
+    assert "trunk.3" in moved._title.toolTip()
     assert moved._result.isVisible()
     assert moved._strip.name == window.session.dataset.ids[done.indices[0]]
     np.testing.assert_array_equal(
@@ -320,7 +326,7 @@ def test_a_result_of_an_earlier_network_says_so(window, moved):
     session._change(replace(state, checkpoint=checkpoint))
     session.shown_changed.emit()
     assert "Made by an earlier network" in moved._notice.text()
-    assert "network that is gone" in moved.kept_combo.currentText()
+    assert "network that is gone" in kept_results(moved)[0][0]
     assert moved._result.isVisible()
 
 
@@ -334,15 +340,15 @@ def test_a_result_is_removed_after_a_question(window, moved, outcome, monkeypatc
         return answers.pop(0)
 
     monkeypatch.setattr(QMessageBox, "question", question)
-    QTest.mouseClick(moved.remove_button, LEFT)
+    choose_kept(window, moved, -1)
     assert len(window.session.state.traversals) == 2
     assert moved._result.isVisible()
-    QTest.mouseClick(moved.remove_button, LEFT)
+    choose_kept(window, moved, -1)
     assert len(window.session.state.traversals) == 1
     assert "cannot be brought back" in asked[1]
     assert not moved._result.isVisible()
     assert not len(routes(window).paths)
-    assert moved.kept_combo.placeholderText() == "1 result kept"
+    assert moved.kept_button.text() == "Earlier (1) ▾"
 
 
 def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
@@ -356,7 +362,7 @@ def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
     assert "cannot be read" in moved._notice.text()
     assert moved._empty.isVisible()
     assert not len(routes(window).paths)
-    assert moved.remove_button.isEnabled()
+    assert "Remove" in moved.kept_menu.actions()[-1].text()
 
 
 # Which layers

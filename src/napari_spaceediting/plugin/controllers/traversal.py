@@ -19,7 +19,7 @@ from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.desk import BUSY, NOTHING, Desk, complain, tell
 from napari_spaceediting.plugin.map.overlay import Routes
-from napari_spaceediting.plugin.panels.traversal_panel import TraversalPanel
+from napari_spaceediting.plugin.panels.traversal_panel import METHODS, TraversalPanel
 from napari_spaceediting.plugin.views.filmstrip import Chance, Strip
 from napari_spaceediting.plugin.views.palette import class_colours
 from napari_spaceediting.session.traversals import KeptTraversal
@@ -245,6 +245,7 @@ class TraversalController:
         """Show a traversal; more of the one that is shown leaves image and step."""
         if asked is not self._asked:
             self._panel.show_result(0)
+            self._panel.show_details("")
             self._kept = None
             self._list_kept()
         self._asked, self.traversal = asked, traversal
@@ -432,6 +433,13 @@ class TraversalController:
                 "present one it may be otherwise."
             )
         self._panel.show_notice(" ".join(notes))
+        titles = {key: title for key, title, _ in METHODS}
+        self._panel.show_details(
+            f"{_when(kept)} in {traversal.seconds:.0f} s by "
+            f"{titles[traversal.settings.method]}.\n"
+            f"Network: {kept.stage(session.state)}. Layers: "
+            f"{', '.join(traversal.layers)}."
+        )
 
     # What the network has
 

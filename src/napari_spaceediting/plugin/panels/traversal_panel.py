@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -60,7 +61,7 @@ EMPTY_TEXT = (
     "What would have to change in an image for the network to take it for one of "
     "another kind? Select images on the map, choose the kind, and press Run."
 )
-_METHODS = (
+METHODS = (
     ("dmt", "Deep Manifold Traversal", "Looks for the way that least change takes"),
     (
         "dfi",
@@ -68,6 +69,7 @@ _METHODS = (
         "Adds the mean difference of the two kinds; simpler, and a little quicker",
     ),
 )
+"""Key, title and tooltip of each method."""
 _REACHES = (
     (
         "nearest",
@@ -78,8 +80,7 @@ _REACHES = (
     ("all", "The whole kind", "All images of the two kinds pull, as published"),
 )
 _LAYERS_TEXT = (
-    "Images are compared by these layers, from fine to coarse: fine ones hold details, "
-    "coarse ones shapes and kinds."
+    "Layers that compare the images, from fine (details) to coarse (shapes and kinds):"
 )
 _LAYER_TIP = "A layer of the network: so many maps of the image, of that size"
 _OPTIONS_TEXT = (
@@ -137,6 +138,7 @@ class TraversalPanel(QWidget):
         super().__init__(parent)
         self._strip: Strip | None = None
         self._count = self._image = 0
+        self._details = ""
         self._defaults: tuple[str, ...] = ()
         self.layer_checks: dict[str, QCheckBox] = {}
         self._forward = True
@@ -240,7 +242,7 @@ class TraversalPanel(QWidget):
         self._options_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._options_layout.setSpacing(TIGHT)
         for title, box, items in (
-            ("Method", self._method, _METHODS),
+            ("Method", self._method, METHODS),
             ("Moved by", self._reach, _REACHES),
         ):
             for number, (key, name, tip) in enumerate(items):
@@ -326,32 +328,26 @@ class TraversalPanel(QWidget):
             "Write all images, a filmstrip of each and a report into a folder"
         )
         self.save_button.clicked.connect(self.save_requested)
-        self.kept_combo = combo("")
-        self.kept_combo.setAccessibleName("Earlier results")
-        self.kept_combo.setMaximumWidth(17 * self.fontMetrics().height())
-        self.kept_combo.activated.connect(self.kept_chosen)
+        self.kept_button = QPushButton()
+        self.kept_button.setAccessibleName("Earlier results")
+        self.kept_button.clicked.connect(self._open_kept)
         self._gate.add(
-            self.kept_combo,
-            "What was found before; it is saved with the session. Choose one to see it "
-            "again",
+            self.kept_button,
+            "See again what was found before; it is saved with the session",
         )
-        self.remove_button = QPushButton("Remove")
-        self.remove_button.clicked.connect(self.remove_requested)
-        self._gate.add(self.remove_button, "Keep this result no more")
+        self.kept_menu = QMenu(self)
+        self.kept_menu.setToolTipsVisible(True)
         self._head = QWidget()
         self._head_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._head)
         self._head_layout.setContentsMargins(0, 0, 0, 0)
         self._head_layout.setSpacing(TIGHT)
-        left, earlier, right = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        left, right = QHBoxLayout(), QHBoxLayout()
         left.addWidget(self.previous_button)
         left.addWidget(self.next_button)
         left.addWidget(self._title, 1)
-        for button in (self.send_button, self.save_button):
+        for button in (self.kept_button, self.send_button, self.save_button):
             right.addWidget(button)
-        earlier.addWidget(self.kept_combo, 1)
-        earlier.addWidget(self.remove_button)
         self._head_layout.addLayout(left, 1)
-        self._head_layout.addLayout(earlier)
         self._head_layout.addLayout(right)
 
     def _build_result(self, palette: Palette) -> None:
@@ -540,7 +536,7 @@ class TraversalPanel(QWidget):
         self.cancel_button.setEnabled(True)
         self.cancel_button.setText("Cancel")
         self._progress.setVisible(running)
-        self._gate.block(self.kept_combo, "Wait until it is done" if running else "")
+        self._gate.block(self.kept_button, "Wait until it is done" if running else "")
         self._bar.setRange(0, 0)
         self._bar_text.setText("")
 
@@ -566,7 +562,7 @@ class TraversalPanel(QWidget):
         self._image = min(self._image, max(count - 1, 0))
         for part in (self._result, self.send_button, self.save_button):
             part.setVisible(count > 0)
-        self._head.setVisible(count > 0 or self.kept_combo.count() > 0)
+        self._head.setVisible(count > 0 or bool(self.kept_menu.actions()))
         self._empty.setVisible(not count)
         if not count:
             self._image = 0
@@ -593,22 +589,27 @@ class TraversalPanel(QWidget):
         chosen : int
             Which of them is shown, -1 for none.
         """
-        box = self.kept_combo
-        box.blockSignals(True)
-        box.clear()
-        for words, tip in results:
-            box.addItem(words)
-            box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        count = "1 result" if len(results) == 1 else f"{len(results)} results"
-        box.setPlaceholderText(f"{count} kept")
-        box.setCurrentIndex(chosen)
-        box.blockSignals(False)
-        for widget in (box, self.remove_button):
-            widget.setVisible(bool(results))
-        self._gate.block(
-            self.remove_button, "" if chosen >= 0 else "Choose a kept result first"
-        )
+        menu = self.kept_menu
+        menu.clear()
+        for number, (words, tip) in enumerate(results):
+            action = menu.addAction(words.replace("&", "&&"))
+            action.setToolTip(tip)
+            action.setCheckable(True)
+            action.setChecked(number == chosen)
+            action.triggered.connect(
+                lambda _=False, number=number: self.kept_chosen.emit(number)
+            )
+        if chosen >= 0:
+            menu.addSeparator()
+            menu.addAction("Remove the one shown…", self.remove_requested.emit)
+        self.kept_button.setText(f"Earlier ({len(results)}) ▾")
+        self.kept_button.setVisible(bool(results))
         self._head.setVisible(self._count > 0 or bool(results))
+
+    def show_details(self, text: str) -> None:
+        """Say how what is shown was made; it stands in the tooltip of the title."""
+        self._details = text
+        self._show_title()
 
     def show_strip(self, strip: Strip) -> None:
         """Show the way of the image at hand; the step stays."""
@@ -654,6 +655,10 @@ class TraversalPanel(QWidget):
         return self._timer.isActive()
 
     # Within
+
+    def _open_kept(self) -> None:
+        below = self.kept_button.mapToGlobal(self.kept_button.rect().bottomLeft())
+        self.kept_menu.popup(below)
 
     def _cancel(self) -> None:
         self.cancel_button.setEnabled(False)
@@ -710,7 +715,7 @@ class TraversalPanel(QWidget):
         self._title.setText(
             f"{quiet}{number}</span>{start} → {goal} {quiet}{escape(strip.name)}</span>"
         )
-        self._title.setToolTip(strip.name)
+        self._title.setToolTip("\n".join(filter(None, (strip.name, self._details))))
 
     def _arrange(self, wide: bool) -> None:
         """Put the parts side by side where there is room, else below each other."""
