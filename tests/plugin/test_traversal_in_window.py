@@ -365,6 +365,23 @@ def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
     assert "Remove" in moved.kept_menu.actions()[-1].text()
 
 
+def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
+    window.desk.take_session(Session(window.session.state), None)
+    window.bench.work._draw_thumbnails()
+    window.wait_idle()
+    show(window, outcome)
+    assert window.bench.saving.is_unsaved
+    window.wait(lambda: window.bench.saving._copied is window.session.state)
+    state = load_session(window.bench.saving._copy.session)
+    (kept,) = state.traversals
+    assert kept.describe(state) == "3 → 8, 4 images, start"
+    np.testing.assert_array_equal(kept.outcome.read().images, outcome[1].images)
+    # The arrays are no longer in memory, but seen as before.
+    assert kept_results(panel) == [("3 → 8, 4 images, start", True)]
+    choose_kept(window, panel, 0)
+    assert panel._result.isVisible()
+
+
 # Which layers
 
 

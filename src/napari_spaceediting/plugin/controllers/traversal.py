@@ -367,16 +367,12 @@ class TraversalController:
         """Offer what the session keeps, the newest first."""
         session = self._desk.session
         kept = self._kept_traversals()
-        if self._kept not in kept:
+        if session is None or self._kept not in kept:
             self._kept = None
-        assert session is not None or not kept
-        words = [one.describe(session.state) for one in kept] if session else []
+        words = [one.describe(session.state) for one in kept if session is not None]
+        # What sounds alike is told apart by the time.
         results = [
-            # What sounds alike is told apart by the time.
-            (
-                f"{text}, {_made(one):%H:%M}" if words.count(text) > 1 else text,
-                _when(one),
-            )
+            (f"{text}, {_made(one):%X}" if words.count(text) > 1 else text, _when(one))
             for text, one in zip(words, kept, strict=True)
         ]
         chosen = -1 if self._kept is None else kept.index(self._kept)
@@ -460,13 +456,19 @@ class TraversalController:
             return
         self._listed = spec
         panel.show_layers((), LOOKING)
-        self._desk.training.ask(
-            ListLayers(spec), self._take_layers, lambda e: panel.show_layers((), str(e))
-        )
 
-    def _take_layers(self, layers: tuple[Layer, ...]) -> None:
-        self._panel.show_layers(layers)
-        self._update()
+        def take(layers: tuple[Layer, ...]) -> None:
+            if self._listed == spec:
+                panel.show_layers(layers)
+                self._update()
+
+        def fail(error: SpaceEditingError) -> None:
+            if self._listed == spec:
+                # Looked at again, it is tried again.
+                self._listed = None
+                panel.show_layers((), str(error))
+
+        self._desk.training.ask(ListLayers(spec), take, fail)
 
     # What the panel says
 
