@@ -371,6 +371,7 @@ def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
     window.wait_idle()
     show(window, outcome)
     assert window.bench.saving.is_unsaved
+    window.bench.saving.autosave()
     window.wait(lambda: window.bench.saving._copied is window.session.state)
     state = load_session(window.bench.saving._copy.session)
     (kept,) = state.traversals
