@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
     from napari_spaceediting.session.state import SessionState
 
-_NONES = [None] * (5_000_000 if sys.version_info < (3, 12) else 0)
-"""PySide6 6.12 gives a reference to None away at each call that returns nothing.
-
-From Python 3.12 on that does no harm; before, None is deallocated after some 100,000
-calls, and the process ends. These references last for all tests, and beyond.
-"""
-ctypes.pythonapi.Py_IncRef(ctypes.py_object(_NONES))
+# PySide6 6.12 gives a reference to None away at each call that returns nothing. From
+# Python 3.12 on that does no harm; before, None is deallocated when the last is gone,
+# and the process ends. Some tests take a million: so many that they last for all tests.
+if sys.version_info < (3, 12):
+    ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
 
 GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
 

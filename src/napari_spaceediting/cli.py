@@ -540,7 +540,9 @@ def _traverse(options: argparse.Namespace) -> dict[str, Any]:
         ),
     )
     traversal = _run(job)
-    values = write_traversal(traversal, job, session.edits.class_names, options.out)
+    kept = session.keep(job, traversal)
+    values = write_traversal(traversal, kept.asked, dataset, options.out)
+    _save(session, options)
     for note in traversal.notes:
         print(f"Beware: {note}")
     for entry in values["images"]:

@@ -145,6 +145,23 @@ def test_a_job_that_is_replaced_hands_nothing_over(window):
     assert done[0][0] == 2
 
 
+def test_what_is_asked_quietly_waits_for_the_work_and_does_not_show(window, endless):
+    runner, heard = window.desk.training, []
+    runner.ask(jobs.Double(20), fail_if_called, fail_if_called)
+    runner.ask(jobs.Double(21), heard.append, fail_if_called)
+    assert runner.running == jobs.CountForever.name
+    assert not heard
+    runner.cancel()
+    window.wait(lambda: heard)
+    assert heard == [42], "only the last question is answered"
+    assert not runner.is_running
+    runner.ask(jobs.FailForUser(), fail_if_called, heard.append)
+    window.wait(lambda: len(heard) == 2)
+    assert "The folder is empty" in str(heard[1])
+    runner.ask(jobs.Double(1), fail_if_called, fail_if_called)
+    window.bench.shutdown()
+
+
 def test_cancel_while_opening_keeps_the_open_session(window, messages):
     before = window.session.state
     window.bench.work.open_sample("poses")

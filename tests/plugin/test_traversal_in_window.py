@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMenu
+from qtpy.QtWidgets import QMenu, QMessageBox
 
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Move, Pin
@@ -17,6 +18,8 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.plugin.controllers import traversal as controller
 from napari_spaceediting.plugin.workbench import _dock_of as dock_of
 from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.state import Network
+from napari_spaceediting.session.storage import load_session
 from napari_spaceediting.traversal.job import Traverse
 
 ALT = Qt.KeyboardModifier.AltModifier
@@ -51,12 +54,18 @@ def outcome(trained_state):
     return job, run_job(job)
 
 
+def show(window, outcome) -> None:
+    """Let the outcome be what a job in the window came to."""
+    job, traversal = outcome
+    network = window.session.shown.network
+    window.bench.traversals._running = replace(job, state=network.state)
+    window.bench.traversals._take(traversal)
+
+
 @pytest.fixture
 def moved(window, panel, outcome):
     """Show the outcome, and return the panel."""
-    job, traversal = outcome
-    window.bench.traversals._running = job
-    window.bench.traversals._take(traversal)
+    show(window, outcome)
     return panel
 
 
@@ -116,7 +125,14 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     own, goal = panel._strip.chances
     assert (own.name, goal.name) == ("3", "8")
     np.testing.assert_array_equal(goal.values, done.probabilities[0, :, 8])
-    assert window.session.state is before
+    (kept,) = window.session.state.traversals
+    assert kept.describe(window.session.state) == "3 → 8, 4 images, start"
+    assert kept_results(panel) == [("3 → 8, 4 images, start", True)]
+    # Nothing else of the session is another one.
+    assert replace(window.session.state, traversals=()).log is before.log
+    assert window.session.state.checkpoint is before.checkpoint
+    # It is saved by itself.
+    window.wait(lambda: load_session(window.desk.path).traversals)
 
 
 def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
@@ -142,6 +158,10 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert panel._result.isVisible()
     assert panel._count == count
     assert "kept" in window.editor.job_bar._message.text()
+    (kept,) = window.session.state.traversals
+    noun = "image" if count == 1 else "images"
+    assert kept_results(panel) == [(f"3 → 8, {count} {noun}, start", True)]
+    assert kept.outcome.read().seconds > 0
     # What is finished can be used like any other.
     QTest.mouseClick(panel.send_button, LEFT)
     assert len(window.viewer.layers[-1].data) == 1 + len(done.budgets)
@@ -213,9 +233,7 @@ def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, mes
     window.bench.traversals.save_to(tmp_path / "file")
     window.wait(lambda: "could not be written" in messages[-1])
 
-    # Another network, another session.
-    window.session.shown_changed.emit()
-    assert "has changed since" in moved._notice.text()
+    # Another session.
     window.desk.session_changed.emit()
     assert moved._empty.isVisible()
     assert window.bench.traversals.traversal is None
@@ -239,6 +257,158 @@ def test_the_axes_of_a_stack(shape, rgb, axes):
     last = stack[-1, -1] if shape[0] > 1 else stack[-1]
     wanted = np.moveaxis(images[-1, -1], 0, -1) if rgb else images[-1, -1].squeeze()
     np.testing.assert_array_equal(last, wanted)
+
+
+# What was found before
+
+
+def kept_results(panel) -> list[tuple[str, bool]]:
+    """Return the results that the menu offers, and whether each is the one shown."""
+    actions = panel.kept_menu.actions()
+    return [(a.text(), a.isChecked()) for a in actions if a.isCheckable()]
+
+
+def choose_kept(window, panel, number: int) -> None:
+    """Choose one of the results that were kept, by the mouse."""
+    QTest.mouseClick(panel.kept_button, LEFT)
+    menu = panel.kept_menu
+    window.wait(menu.isVisible)
+    action = menu.actions()[number]
+    QTest.mouseClick(menu, LEFT, pos=menu.actionGeometry(action).center())
+    window.wait(lambda: not menu.isVisible())
+
+
+def test_earlier_results_are_shown_again_after_the_session_was_opened_anew(
+    window, moved, outcome, saved, tmp_path, messages
+):
+    job, done = outcome
+    show(window, (job, done.part(slice(0, 1))))
+    newest, oldest = "3 → 8, 1 image, start", "3 → 8, 4 images, start"
+    assert kept_results(moved) == [(newest, True), (oldest, False)]
+    window.bench.saving.save()
+    window.wait(lambda: len(load_session(saved).traversals) == 2)
+    window.open(saved)
+    assert moved._empty.isVisible()
+    assert not moved.send_button.isVisible()
+    assert moved.kept_button.text() == "Earlier (2) ▾"
+    assert kept_results(moved) == [(newest, False), (oldest, False)]
+    assert len(moved.kept_menu.actions()) == 2, "nothing to remove"
+
+    choose_kept(window, moved, 1)
+    assert kept_results(moved) == [(newest, False), (oldest, True)]
+    assert "Deep Manifold Traversal" in moved._title.toolTip()
+    assert "trunk.3" in moved._title.toolTip()
+    assert moved._result.isVisible()
+    assert moved._strip.name == window.session.dataset.ids[done.indices[0]]
+    np.testing.assert_array_equal(
+        moved._strip.nears.values, done.probabilities[0, :, 8]
+    )
+    assert moved.step == moved._strip.arrival
+    np.testing.assert_allclose(
+        routes(window).paths[:, 0], window.places[done.indices], atol=1e-3
+    )
+    assert "only 8 images" in moved._notice.text()
+    assert "earlier network" not in moved._notice.text()
+    QTest.mouseClick(moved.send_button, LEFT)
+    assert window.viewer.layers[-1].name == "4 images → 8"
+    window.bench.traversals.save_to(tmp_path / "out")
+    window.wait(lambda: any(str(tmp_path) in text for text in messages))
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "images.npy"), done.images)
+
+
+def test_a_result_of_an_earlier_network_says_so(window, moved):
+    session = window.session
+    state, network = session.state, session.shown.network
+    anew = Network(
+        network.spec, dict(network.state), network.predictions, network.margins
+    )
+    checkpoint = replace(state.checkpoint, network=anew)
+    session._change(replace(state, checkpoint=checkpoint))
+    session.shown_changed.emit()
+    assert "Made by an earlier network" in moved._notice.text()
+    assert "network that is gone" in kept_results(moved)[0][0]
+    assert moved._result.isVisible()
+
+
+def test_a_result_is_removed_after_a_question(window, moved, outcome, monkeypatch):
+    show(window, outcome)
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    asked: list[str] = []
+
+    def question(_parent, _title, text):
+        asked.append(text)
+        return answers.pop(0)
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    choose_kept(window, moved, -1)
+    assert len(window.session.state.traversals) == 2
+    assert moved._result.isVisible()
+    choose_kept(window, moved, -1)
+    assert len(window.session.state.traversals) == 1
+    assert "cannot be brought back" in asked[1]
+    assert not moved._result.isVisible()
+    assert not len(routes(window).paths)
+    assert moved.kept_button.text() == "Earlier (1) ▾"
+
+
+def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
+    window.bench.saving.save()
+    window.wait(lambda: load_session(saved).traversals)
+    window.open(saved)
+    (kept,) = window.session.state.traversals
+    for path in kept.outcome.source.paths:
+        path.unlink(missing_ok=True)
+    choose_kept(window, moved, 0)
+    assert "cannot be read" in moved._notice.text()
+    assert moved._empty.isVisible()
+    assert not len(routes(window).paths)
+    assert "Remove" in moved.kept_menu.actions()[-1].text()
+
+
+def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
+    window.desk.take_session(Session(window.session.state), None)
+    window.bench.work._draw_thumbnails()
+    window.wait_idle()
+    show(window, outcome)
+    assert window.bench.saving.is_unsaved
+    window.bench.saving.autosave()
+    window.wait(lambda: window.bench.saving._copied is window.session.state)
+    state = load_session(window.bench.saving._copy.session)
+    (kept,) = state.traversals
+    assert kept.describe(state) == "3 → 8, 4 images, start"
+    np.testing.assert_array_equal(kept.outcome.read().images, outcome[1].images)
+    # The arrays are no longer in memory, but seen as before.
+    assert kept_results(panel) == [("3 → 8, 4 images, start", True)]
+    choose_kept(window, panel, 0)
+    assert panel._result.isVisible()
+
+
+# Which layers
+
+
+def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, threes):
+    assert panel.layers is None
+    assert not panel.layer_checks
+    QTest.mouseClick(panel.options_button, LEFT)
+    window.wait(lambda: panel.layer_checks)
+    words = {name: check.text() for name, check in panel.layer_checks.items()}
+    assert words["trunk.0"] == "The image, 28 × 28 px"
+    assert words["trunk.3"] == "16 maps of 14 × 14 px"
+    ticked = [n for n, check in panel.layer_checks.items() if check.isChecked()]
+    assert ticked == ["trunk.0", "trunk.3", "trunk.6", "last_block.2"]
+    assert panel.layers is None, "these are used anyway"
+
+    window.desk.select(threes[:1])
+    panel.choose_target("8")
+    panel.target_changed.emit()
+    for name in ticked:
+        window.click(QPoint(8, 8), widget=panel.layer_checks[name])
+    assert panel.layers == ()
+    assert not panel.run_button.isEnabled()
+    assert "Tick at least one layer" in panel.run_button.toolTip()
+    window.click(QPoint(8, 8), widget=panel.layer_checks["trunk.6"])
+    QTest.mouseClick(panel.run_button, LEFT)
+    assert asked(window).settings.layers == ("trunk.6",)
 
 
 # The ways that lead to it
@@ -269,7 +439,7 @@ def test_dropping_on_another_class_offers_what_would_change(window, panel, three
     assert len(ghost.ends) == 1, "nor lost"
     assert "waits" in panel._waiting_text.text()
     job = asked(window)
-    assert (job.sets.images.tolist(), job.target_name) == ([image], "8")
+    assert (job.sets.images.tolist(), job.asked.goal) == ([image], "8")
 
     QTest.mouseClick(panel.decide_button, LEFT)
     window.answer("8", Qt.Key.Key_Return)
@@ -307,7 +477,7 @@ def test_guidance_and_the_gallery_lead_to_it(window, panel, threes):
     assert guidance.change_button.text() == "What separates 3 from 8?"
     QTest.mouseClick(guidance.change_button, LEFT)
     job = asked(window)
-    assert (job.sets.images.tolist(), job.target_name) == (threes[:1].tolist(), "8")
+    assert (job.sets.images.tolist(), job.asked.goal) == (threes[:1].tolist(), "8")
     assert window.bench.review.proposal is other, "nothing is decided"
 
     wavering = Proposal(ProposalKind.AMBIGUOUS, threes[:1], "Why?", "3", None, 1.0)
@@ -354,6 +524,6 @@ def test_groups_as_targets_and_bad_input_in_words(window, panel, threes):
     window.desk.select(threes[:2])
     QTest.mouseClick(panel.run_button, LEFT)
     job = asked(window)
-    assert job.target_name == "group of 8 (mostly 8)"
+    assert job.asked.goal == "group of 8 (mostly 8)"
     np.testing.assert_array_equal(job.sets.target, eights)
     assert "No image was finished" in panel._notice.text()

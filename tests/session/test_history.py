@@ -9,8 +9,8 @@ from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.editing.evidence import AFTER, BEFORE
 from napari_spaceediting.session.history import (
     Stage,
-    classes_of,
     compare,
+    predicted_among,
     scores,
     stages,
     verdict,
@@ -127,7 +127,7 @@ def test_classes_are_matched_by_name(trained_session, truth):
         trained_session.dataset, Stage("Round 1", gone), Stage("Round 2", later)
     )
     assert evidence.class_names == (*others, "glove")
-    assert set(classes_of(gone, evidence.class_names)) == {11}
-    assert set(classes_of(later, evidence.class_names)) == {10}
+    assert set(predicted_among(gone, evidence.class_names)) == {11}
+    assert set(predicted_among(later, evidence.class_names)) == {10}
     assert evidence.arms[BEFORE].confusion[:, 11].sum() == evidence.n_images
     assert evidence.arms[AFTER].confusion[:, 10].sum() == evidence.n_images

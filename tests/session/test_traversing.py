@@ -42,8 +42,8 @@ def test_to_a_class_with_the_labels_as_they_are_edited(session: Session) -> None
     np.testing.assert_array_equal(job.sets.target, expected)
     for source in job.sets.sources:
         np.testing.assert_array_equal(source, np.flatnonzero((labels == 3) & ~apart))
-    assert job.source_classes.tolist() == [3, 3]
-    assert (job.target_class, job.target_name) == (8, "8")
+    assert job.asked.sources.tolist() == [3, 3]
+    assert (job.asked.target, job.asked.goal) == (8, "8")
     assert job.settings.device == "cpu"
     before = session.state
     settings = TraverseSettings(budgets=(0.1,), iterations=3, device="cpu")
@@ -58,8 +58,8 @@ def test_to_a_group_of_images(session: Session) -> None:
     eights = np.flatnonzero((labels == 8) & ~session.dataset.held_out)
     job = session.traversing(three, eights[:10])
     np.testing.assert_array_equal(job.sets.target, eights[:10])
-    assert job.target_class == 8
-    assert job.target_name == "group of 10 (mostly 8)"
+    assert job.asked.target == 8
+    assert job.asked.goal == "group of 10 (mostly 8)"
 
     # Within a class: away from the rest of it.
     eight = held_out(session, 8)[:1]
@@ -67,7 +67,7 @@ def test_to_a_group_of_images(session: Session) -> None:
     np.testing.assert_array_equal(job.sets.sources[0], np.sort(eights[5:]))
 
     mixed = np.flatnonzero((labels >= 0) & (labels != 3))[::9]
-    assert session.traversing(three, mixed).target_class == -1
+    assert session.traversing(three, mixed).asked.target == -1
 
 
 def test_a_new_class_can_be_the_target(session: Session) -> None:
@@ -114,8 +114,8 @@ def test_without_classes_images_move_away_from_those_chosen_with_them(
     nameless = Session(replace(state, checkpoint=checkpoint, log=EditLog()))
     images, group = np.arange(5), np.arange(20, 40)
     job = nameless.traversing(images, group)
-    assert job.source_classes.tolist() == [-1] * 5
+    assert job.asked.sources.tolist() == [-1] * 5
     np.testing.assert_array_equal(job.sets.sources[2], images)
-    assert job.target_class == -1
+    assert job.asked.target == -1
     with pytest.raises(TraversalError, match="label or choose more"):
         nameless.traversing(images[:2], group)

@@ -29,22 +29,38 @@ def test_any_number_of_channels_is_shown(channels, expected):
 
 
 @pytest.mark.parametrize("side", [8, 200])
-def test_the_strip_shows_every_image_and_its_words(tmp_path, side):
-    values = np.array([0.2, 0.9, 0.5], np.float32)
-    images = np.ones((3, 1, side, side), np.float32) * values[:, None, None, None]
+def test_the_strip_shows_every_image_its_words_and_what_differs(tmp_path, side):
+    values = np.array([0.2, 0.9, 0.1, 0.5], np.float32)
+    images = np.ones((4, 1, side, side), np.float32) * values[:, None, None, None]
     captions = [("original", "3"), ("a caption that is much too long for it" * 3,), ()]
-    draw_filmstrip(images, captions, tmp_path / "strip.png")
-    with Image.open(tmp_path / "strip.png") as picture:
+    path = tmp_path / "strip.png"
+    draw_filmstrip(images[:3], images[3], [*captions, ()], path)
+    with Image.open(path) as picture:
         pixels = np.asarray(picture)
-    width = pixels.shape[1] // 3
+    width = (pixels.shape[1] - 10) // 4
     assert width >= max(side, 140)
-    middles = [pixels[80, at * width + width // 2] for at in range(3)]
+    middles = [pixels[80, 10 + at * width + width // 2] for at in range(4)]
     np.testing.assert_allclose(np.array(middles)[:, 0], np.rint(255 * values), atol=1)
-    words = pixels[-2 * 18 :].astype(int)
-    columns = (np.abs(words - words[-1, -1]).sum(axis=2) > 100).any(axis=0)
-    assert columns[:width].any()
-    assert columns[width : 2 * width].any()
-    assert not columns[2 * width + 10 :].any()
+    end = width  # the images are as wide as high, and a gap stands on each side
+    words = pixels[end : end + 2 * 18].astype(int)
+    page = pixels[0, 0].astype(int)
+
+    def columns(rows: np.ndarray) -> np.ndarray:
+        return (np.abs(rows.astype(int) - page).sum(axis=2) > 100).any(axis=0)
+
+    written = columns(words)
+    assert written[:width].any()
+    assert written[width : 2 * width].any()
+    assert not written[2 * width + 10 :].any()
+    # Below: what the colours mean, the two steps, and nothing under the real image.
+    below = pixels[-80]
+    shares = differences_to_rgb(images[:3])[1:, 0, 0]
+    np.testing.assert_array_equal(below[10 + width + width // 2], shares[0])
+    np.testing.assert_array_equal(below[10 + 2 * width + width // 2], shares[1])
+    assert tuple(shares[0]) == BRIGHTER
+    rows = pixels[end + 40 :]
+    assert columns(rows[:, :width]).any()
+    assert not columns(rows[:, 3 * width + 10 :]).any()
 
 
 def test_differences_are_grey_where_there_are_none_and_symmetric():

@@ -16,7 +16,7 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.export import write_traversal
-from napari_spaceediting.traversal.job import Traverse, join
+from napari_spaceediting.traversal.job import Asked, Traverse, join
 from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
 from napari_spaceediting.traversal.settings import TraversalError, TraverseSettings
 
@@ -209,14 +209,8 @@ def test_files_are_written_under_safe_names(job, digits, tmp_path):
     # A class that the network does not know yet.
     done = replace(done, probabilities=done.probabilities[:, :, :8])
     folder = tmp_path / "deep" / "out"
-    job = replace(
-        job,
-        dataset=renamed,
-        source_classes=np.full(3, 3),
-        target_class=8,
-        target_name="new",
-    )
-    values = write_traversal(done, job, names, folder)
+    asked = Asked(np.full(3, 3), 8, "new", tuple(names))
+    values = write_traversal(done, asked, renamed, folder)
     assert json.loads((folder / "traversal.json").read_text("utf-8")) == values
     files = {path.name for path in folder.iterdir()}
     pictures = {entry["picture"] for entry in values["images"]}
@@ -231,18 +225,18 @@ def test_files_are_written_under_safe_names(job, digits, tmp_path):
     assert len(first["probabilities"]["from"]) == 3
     assert first["to"] == "new"
 
-    part = write_traversal(done.part(slice(0, 1)), job, names, tmp_path / "part")
+    part = write_traversal(done.part(slice(0, 1)), asked, renamed, tmp_path / "part")
     assert part["images"] == values["images"][:1]
 
     (tmp_path / "file").write_text("")
     with pytest.raises(TraversalError, match="could not be written"):
-        write_traversal(done, job, names, tmp_path / "file")
+        write_traversal(done, asked, renamed, tmp_path / "file")
 
 
 def test_errors_come_before_any_work(job):
     sets = replace(job.sets, target=np.array([], np.int64))
     with pytest.raises(TraversalError, match="target has 0 images"):
-        next(replace(job, sets=sets).run())
+        replace(job, sets=sets)
     bad = replace(QUICK, layers=("conv9",))
     with pytest.raises(TraversalError, match="conv9"):
         next(replace(job, settings=bad).run())

@@ -72,7 +72,8 @@ class Desk(QObject):
         Images or a session are being opened.
     session_changed
         Another session is open, or it was replaced.
-    images_changed, edits_changed, answers_changed, shown_changed, rounds_changed
+    images_changed, edits_changed, answers_changed, shown_changed, rounds_changed,
+    traversals_changed
         As the session's own, of whichever session is open.
     past_changed
         The user looks back at what was, or at the present again.
@@ -95,6 +96,7 @@ class Desk(QObject):
     answers_changed = Signal()
     shown_changed = Signal()
     rounds_changed = Signal()
+    traversals_changed = Signal()
     past_changed = Signal()
     selection_changed = Signal(object)
     thumbnails_changed = Signal()
@@ -166,6 +168,7 @@ class Desk(QObject):
         session.answers_changed.connect(self.answers_changed.emit)
         session.shown_changed.connect(self._on_shown)
         session.rounds_changed.connect(self.rounds_changed.emit)
+        session.traversals_changed.connect(self.traversals_changed.emit)
         self.session_changed.emit()
         self.thumbnails_changed.emit()
         self.selection_changed.emit(None)

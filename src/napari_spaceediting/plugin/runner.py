@@ -50,6 +50,7 @@ class JobRunner(QObject):
         self._process = WorkerProcess()
         self._turn = threading.Lock()  # held by the thread whose job the process runs
         self._current: _Call | None = None
+        self._asked: _Call | None = None
 
     @property
     def is_running(self) -> bool:
@@ -64,6 +65,36 @@ class JobRunner(QObject):
     def warm_up(self, job: Job[Any]) -> None:
         """Run a job that nobody waits for; the next job begins when it is done."""
         self._start(_Call(job, self._process, self._turn))
+
+    def ask(
+        self,
+        job: Job[R],
+        then: Callable[[R], None],
+        failed: Callable[[SpaceEditingError], None],
+    ) -> None:
+        """Run a short job without a word, when the process is free.
+
+        Parameters
+        ----------
+        job : Job
+            What to find out; one that was asked for before and still waits is dropped.
+        then, failed : callable
+            Take its result, or the error instead, on the main thread.
+        """
+        if self._asked is not None:
+            self._asked.cancel()
+        self._asked = call = _Call(job, self._process, self._turn)
+
+        def end(outcome: Any) -> None:
+            if call is not self._asked:
+                return
+            self._asked = None
+            if isinstance(outcome, _Failure):
+                failed(outcome.error)
+            else:
+                then(outcome)
+
+        self._start(call, lambda _: None, end)
 
     def run(self, job: Job[R], then: Callable[[R], None]) -> None:
         """Run a job and hand its result over; a job that still runs is dropped."""
@@ -95,7 +126,9 @@ class JobRunner(QObject):
     def shutdown(self) -> None:
         """End the process at once; no result is handed over any more."""
         self.cancel()
-        self._current = None
+        if self._asked is not None:
+            self._asked.cancel()
+        self._current = self._asked = None
         self._process.shutdown()
 
     def _start(

@@ -100,8 +100,8 @@ def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
         truth=labels[held_out],
         class_names=names,
         predicted={
-            BEFORE: classes_of(earlier.checkpoint, names),
-            AFTER: classes_of(later.checkpoint, names),
+            BEFORE: predicted_among(earlier.checkpoint, names),
+            AFTER: predicted_among(later.checkpoint, names),
         },
         drift=mean_drift(before.latents, after.latents) if same_space else np.nan,
         edited=nothing,
@@ -140,14 +140,16 @@ def scores(dataset: ImageDataset, over: tuple[Stage, ...]) -> list[ArmScore | No
     found: list[ArmScore | None] = []
     for stage in over:
         names = _all_classes(last, stage.checkpoint)
-        classes = classes_of(stage.checkpoint, names)[held_out]
+        classes = predicted_among(stage.checkpoint, names)[held_out]
         known = len(held_out) and (classes >= 0).all()
         truth = last.labels[held_out]
         found.append(score(classes, truth, len(names)) if known else None)
     return found
 
 
-def classes_of(checkpoint: Checkpoint, names: tuple[str, ...]) -> NDArray[np.int64]:
+def predicted_among(
+    checkpoint: Checkpoint, names: tuple[str, ...]
+) -> NDArray[np.int64]:
     """Return the (N,) classes that a network predicts, as places in `names`.
 
     -1 where it knows no class. All classes of the checkpoint must be among the names.

@@ -45,7 +45,8 @@ from napari_spaceediting.session.state import (
     SessionState,
 )
 from napari_spaceediting.session.training import MappedNetwork, TrainAndMap
-from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.session.traversals import KeptTraversal, Outcome
+from napari_spaceediting.traversal.job import Asked, Traversal, Traverse
 from napari_spaceediting.traversal.sets import (
     classes_of,
     sets_of_classes,
@@ -80,6 +81,8 @@ class Session:
         Network, map or labels that are shown are others, and with them the edits.
     rounds_changed
         There is a new round, or a decision on one; comes after `shown_changed`.
+    traversals_changed
+        One more traversal is kept, or one less.
     """
 
     images_changed = Signal()
@@ -87,6 +90,7 @@ class Session:
     answers_changed = Signal()
     shown_changed = Signal()
     rounds_changed = Signal()
+    traversals_changed = Signal()
 
     def __init__(self, state: SessionState, cache_dir: Path | None = None) -> None:
         self._state = state
@@ -409,6 +413,7 @@ class Session:
             "held_out": self.dataset.held_out,
             "probabilities": network.predictions.probabilities,
         }
+        group = None if isinstance(target, str) else target
         if isinstance(target, str):
             kind, name = self._class(target), target
             sets, classes = sets_of_classes(images, kind, **known)
@@ -417,7 +422,6 @@ class Session:
             most = f" (mostly {edits.class_names[kind]})" if kind >= 0 else ""
             name = f"group of {len(target):,}{most}"
             sets, classes = sets_of_group(images, target, **known)
-        sets.check(self.dataset.ids)
         return Traverse(
             dataset=self.dataset,
             spec=network.spec,
@@ -426,10 +430,37 @@ class Session:
             settings=settings
             or TraverseSettings(seed=self._state.seed, device=self._state.train.device),
             cache_dir=self.cache_dir,
-            source_classes=classes,
-            target_class=kind,
-            target_name=name,
+            asked=Asked(classes, kind, name, edits.class_names, group),
         )
+
+    def keep(self, job: Traverse, traversal: Traversal) -> KeptTraversal:
+        """Keep what came of a job from `traversing`.
+
+        Parameters
+        ----------
+        job : Traverse
+            The job.
+        traversal : Traversal
+            All of its outcome, or that of its first images.
+        """
+        assert job.asked is not None
+        sources = job.asked.sources[: len(traversal.indices)]
+        kept = KeptTraversal(
+            asked=replace(job.asked, sources=sources),
+            outcome=Outcome(traversal),
+            weights=job.state,
+            created=_now(),
+        )
+        self._keep((*self._state.traversals, kept))
+        return kept
+
+    def remove(self, kept: KeptTraversal) -> None:
+        """Keep a traversal no more; it cannot be brought back."""
+        self._keep(tuple(one for one in self._state.traversals if one is not kept))
+
+    def _keep(self, traversals: tuple[KeptTraversal, ...]) -> None:
+        self._state = replace(self._state, traversals=traversals)
+        self.traversals_changed.emit()
 
     # Rounds
 
@@ -529,7 +560,7 @@ class Session:
             evidence=result.evidence,
             losses=result.losses,
             seconds=result.seconds,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=_now(),
         )
         self._change(replace(state, rounds=(*state.rounds, proposal)))
         self._tell_of_round()
@@ -698,6 +729,10 @@ def folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
     if start.map is None:
         raise SessionError("There is no map yet: train a network first.")
     return fold(edits, start.labels, start.map.coordinates, start.class_names)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _usual(kinds: NDArray[np.int64]) -> int:

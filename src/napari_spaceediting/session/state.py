@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
 )
 from napari_spaceediting.projection.settings import MapSettings, Method
+
+if TYPE_CHECKING:
+    from napari_spaceediting.session.traversals import KeptTraversal
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +154,9 @@ class SessionState:
     answers : tuple of Answer
         What the user said to proposals, oldest first; see `Session.answers` for those
         that count.
+    traversals : tuple of KeptTraversal
+        What the user has seen of what would make images those of another kind, oldest
+        first.
     train, map, retrain : settings
         What the user chose.
     seed : int
@@ -161,6 +168,7 @@ class SessionState:
     log: EditLog = field(default_factory=EditLog)
     rounds: tuple[Round, ...] = ()
     answers: tuple[Answer, ...] = ()
+    traversals: tuple[KeptTraversal, ...] = ()
     train: TrainSettings = field(default_factory=TrainSettings)
     map: MapSettings = field(default_factory=MapSettings)
     retrain: RetrainSettings = field(default_factory=RetrainSettings)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,17 @@ from napari_spaceediting.session.state import (
     RoundStatus,
     SessionState,
 )
+from napari_spaceediting.session.traversals import (
+    KeptTraversal,
+    Outcome,
+    StoredTraversal,
+    array_path,
+    asked_from_dict,
+    asked_to_dict,
+    read_array,
+    traversal_to_dict,
+)
+from napari_spaceediting.traversal.job import Traversal
 
 SUFFIX = ".spaceediting"
 _VERSION = 1
@@ -100,6 +111,8 @@ def save_session(state: SessionState, folder: Path) -> None:
             "answers": [
                 answer_to_dict(answer, state.dataset.ids) for answer in state.answers
             ],
+            # After the checkpoints, whose networks they name.
+            "traversals": [_kept_to_dict(kept, store) for kept in state.traversals],
             "train": asdict(state.train),
             "map": asdict(state.map),
             "retrain": state.retrain.to_dict(),
@@ -112,6 +125,7 @@ def save_session(state: SessionState, folder: Path) -> None:
     except OSError as error:
         raise SessionError(_cannot_save(folder, error)) from error
     store.forget_the_rest()
+    store.let_outcomes_go()
 
 
 def load_session(folder: Path) -> SessionState:
@@ -153,6 +167,10 @@ def load_session(folder: Path) -> SessionState:
             answers=tuple(
                 answer_from_dict(entry, index_of) for entry in values.get("answers", ())
             ),
+            # Nor have they traversals, from before these were kept.
+            traversals=tuple(
+                _kept_from_dict(entry, store) for entry in values.get("traversals", ())
+            ),
             train=TrainSettings(**values["train"]),
             map=MapSettings(**values["map"]),
             retrain=RetrainSettings.from_dict(values["retrain"]),
@@ -181,7 +199,9 @@ class _Store:
         self._weights = folder / "weights"
         self._used: set[Path] = set()
         self._known: dict[int, tuple[Any, str]] = {}
+        self._outcomes: list[tuple[Outcome, StoredTraversal]] = []
         self.checkpoints: dict[str, Checkpoint] = {}
+        self.networks: dict[str, State] = {}
 
     def put(self, array: NDArray[Any]) -> str:
         """Write an array, unless it is there; return its digest."""
@@ -193,7 +213,7 @@ class _Store:
             digest.update(contiguous.reshape(-1).view(np.uint8).data)
             key = digest.hexdigest()
             self._write_once(
-                self._arrays / f"{key}.npy",
+                array_path(self._arrays, key),
                 lambda file: np.save(file, contiguous, allow_pickle=False),
             )
             return key
@@ -202,10 +222,7 @@ class _Store:
 
     def get(self, key: str) -> NDArray[Any]:
         """Return an array, memory-mapped where it is large."""
-        path = self._arrays / f"{key}.npy"
-        mode: Literal["r"] | None = "r" if path.stat().st_size > 1 << 20 else None
-        found: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
-        return found
+        return read_array(array_path(self._arrays, key))
 
     def put_weights(self, weights: State) -> str:
         """Write weights, unless they are there; return their digest."""
@@ -222,8 +239,41 @@ class _Store:
         return self._once(weights, write)
 
     def get_weights(self, key: str) -> State:
-        """Return weights."""
-        return load_file(self._weights / f"{key}.safetensors")
+        """Return weights; the same object for the same weights."""
+        if key not in self.networks:
+            self.networks[key] = load_file(self._weights / f"{key}.safetensors")
+        return self.networks[key]
+
+    def key_of(self, weights: State | None) -> str | None:
+        """Return the digest of weights that were written, None for others."""
+        return self._known.get(id(weights), (None, None))[1]
+
+    def put_outcome(self, outcome: Outcome) -> dict[str, Any]:
+        """Write what came of a traversal, unless it is there; return how to find it.
+
+        A file of it that is gone is not missed before somebody wants to see it.
+        """
+        source = outcome.source
+        if isinstance(source, Traversal):
+            values = traversal_to_dict(source, self.put)
+        else:
+            values = dict(source.values)
+            for path in source.paths:
+                here = self._arrays / path.name
+                self._used.add(here)
+                if path.exists():
+                    self._write_once(here, _copy_of(path))
+        self._outcomes.append((outcome, StoredTraversal(self._arrays, values)))
+        return values
+
+    def get_outcome(self, values: Mapping[str, Any]) -> Outcome:
+        """Find what came of a traversal again; nothing is read."""
+        return Outcome(StoredTraversal(self._arrays, values))
+
+    def let_outcomes_go(self) -> None:
+        """Have what came of traversals read from its files, now that it is in them."""
+        for outcome, stored in self._outcomes:
+            outcome.source = stored
 
     def put_pixels(self, dataset: ImageDataset) -> dict[str, Any]:
         """Return what it takes to find pixels again; store those in memory only."""
@@ -248,7 +298,7 @@ class _Store:
             return join(*map(self.get_pixels, values["joined"]))
         if "stored" not in values:
             return pixels_from_spec(values, self._arrays.parent)
-        path = self._arrays / f"{values['stored']}.npy"
+        path = array_path(self._arrays, values["stored"])
         axes: Axes = "NYX" if self.get(values["stored"]).ndim == 3 else "NYXC"
         return StoredPixels(path, None, axes, values["length"], values["n_channels"])
 
@@ -465,4 +515,22 @@ def _round_from_dict(
         seconds=values["seconds"],
         created=values["created"],
         status=RoundStatus(values["status"]),
+    )
+
+
+def _kept_to_dict(kept: KeptTraversal, store: _Store) -> dict[str, Any]:
+    return {
+        **asked_to_dict(kept.asked),
+        "network": store.key_of(kept.weights),
+        "created": kept.created,
+        "outcome": store.put_outcome(kept.outcome),
+    }
+
+
+def _kept_from_dict(values: Mapping[str, Any], store: _Store) -> KeptTraversal:
+    return KeptTraversal(
+        asked=asked_from_dict(values),
+        outcome=store.get_outcome(values["outcome"]),
+        weights=store.networks.get(values["network"]),
+        created=values["created"],
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.traversal.filmstrip import draw_filmstrip
-from napari_spaceediting.traversal.job import Traversal, Traverse
+from napari_spaceediting.traversal.job import Asked, Traversal
 from napari_spaceediting.traversal.settings import TraversalError
 
 STACK, REPORT = "images.npy", "traversal.json"
@@ -19,23 +19,24 @@ STACK, REPORT = "images.npy", "traversal.json"
 
 def write_traversal(
     traversal: Traversal,
-    job: Traverse,
-    class_names: Sequence[str],
+    asked: Asked,
+    dataset: ImageDataset,
     folder: Path,
 ) -> dict[str, Any]:
     """Write all images as one array, a filmstrip of each original, and a report.
 
     A filmstrip has the original, all steps and, last, the real target image that is
-    nearest to the last step.
+    nearest to the last step; below the steps, by how much they differ from the
+    original.
 
     Parameters
     ----------
     traversal : Traversal
         Of n images.
-    job : Traverse
+    asked : Asked
         Of which it is the outcome, whole or in part.
-    class_names : sequence of str
-        Names of the classes.
+    dataset : ImageDataset
+        The images.
     folder : Path
         Made if it does not exist.
 
@@ -55,9 +56,10 @@ def write_traversal(
     DataError
         If an image cannot be read.
     """
-    ids = job.dataset.ids
-    goals = job.dataset.images(traversal.nearest[:, -1, 0])
-    sources = _sources(traversal, job)
+    ids = dataset.ids
+    goals = dataset.images(traversal.nearest[:, -1, 0])
+    # A part of an outcome has the first of the images.
+    sources = asked.sources[: len(traversal.indices)].tolist()
     entries = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,16 +70,14 @@ def write_traversal(
             name = f"{at + 1:03}-{re.sub(r'[^A-Za-z0-9._-]+', '_', ids[index])}.png"
             seen = {
                 "from": _probabilities(traversal, at, source),
-                "to": _probabilities(traversal, at, job.target_class),
+                "to": _probabilities(traversal, at, asked.target),
             }
-            own = class_names[source] if source >= 0 else "no class"
-            names = own, job.target_name
+            names = asked.name(source), asked.goal
             captions = [
                 *_captions(traversal, names, seen),
                 ("nearest real", str(ids[traversal.nearest[at, -1, 0]])),
             ]
-            strip = np.concatenate([traversal.images[at], goals[at, None]])
-            draw_filmstrip(strip, captions, folder / name)
+            draw_filmstrip(traversal.images[at], goals[at], captions, folder / name)
             entries.append(
                 {
                     "id": str(ids[index]),
@@ -107,14 +107,6 @@ def write_traversal(
             "choose another folder."
         ) from error
     return values
-
-
-def _sources(traversal: Traversal, job: Traverse) -> list[int]:
-    """Return the class that each image moves away from, -1 where it is not known."""
-    if job.source_classes is None:
-        return [-1] * len(traversal.indices)
-    # A part of an outcome has the first of the images.
-    return [int(kind) for kind in job.source_classes[: len(traversal.indices)]]
 
 
 def _probabilities(traversal: Traversal, at: int, kind: int) -> list[float] | None:

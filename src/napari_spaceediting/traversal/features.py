@@ -13,6 +13,7 @@ from napari_spaceediting.network.backbones import Prepare
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import torch_errors_in_words
 from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.traversal.layers import Layer
 from napari_spaceediting.traversal.settings import TraversalError
 
 _LAYERS = {
@@ -21,7 +22,17 @@ _LAYERS = {
 }
 """The image and after the ReLU of each convolution; conv3_1, conv4_1 and conv5_1."""
 
-_MOST_LISTED = 20
+_SMOOTHING = (
+    nn.ReLU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Hardswish,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.BatchNorm2d,
+    nn.Dropout,
+)
+"""What belongs to the layer before it, whose outcome it is."""
 
 
 class LayerFeatures(nn.Module):
@@ -64,11 +75,8 @@ class LayerFeatures(nn.Module):
         unknown = [name for name in layers if name not in known]
         if unknown or not layers:
             wanted = f'no layer "{unknown[0]}"' if unknown else "no layer chosen"
-            more = ", …" if len(known) > _MOST_LISTED else ""
-            raise TraversalError(
-                f"There is {wanted}: choose from {', '.join(known[:_MOST_LISTED])}"
-                f"{more}."
-            )
+            usable = [layer.name for layer in usable_layers(classifier)]
+            raise TraversalError(f"There is {wanted}: choose from {', '.join(usable)}.")
         self.layers = tuple(layers)
         self._outputs: dict[str, Tensor] = {}
         for name in self.layers:
@@ -111,13 +119,56 @@ def default_layers(classifier: LatentClassifier) -> tuple[str, ...]:
     name = classifier.spec.backbone
     if name in _LAYERS:
         return _LAYERS[name]
+    found = {
+        shape[1:] or shape[:1]: layer
+        for layer, module, shape in _outputs(classifier)
+        if len(shape) >= 2 and not isinstance(module, Prepare)
+    }
+    if not found:
+        raise TraversalError(
+            f"No layer of {name} gives maps: name the layers that make the features."
+        )
+    layers = list(found.values())
+    return tuple(layers[1:4] if len(layers) > 3 else layers)
+
+
+def usable_layers(classifier: LatentClassifier) -> tuple[Layer, ...]:
+    """Return the layers of a backbone that can make features, from the image on.
+
+    A normalisation or activation stands for the layer before it as well. Further
+    modules, within the blocks of a network, can be used by their names.
+
+    Raises
+    ------
+    TrainingFailed
+        If torch cannot run the network.
+    """
+    try:
+        defaults = default_layers(classifier)
+    except TraversalError:
+        defaults = ()
+    outputs = _outputs(classifier)
+    following = [*((module, shape) for _, module, shape in outputs[1:]), (None, ())]
+    return tuple(
+        Layer(name, shape, isinstance(module, Prepare), name in defaults)
+        for (name, module, shape), (next_module, next_shape) in zip(
+            outputs, following, strict=True
+        )
+        if name in defaults
+        or not (isinstance(next_module, _SMOOTHING) and shape == next_shape)
+    )
+
+
+def _outputs(
+    classifier: LatentClassifier,
+) -> list[tuple[str, nn.Module, tuple[int, ...]]]:
+    """Return stages that give a tensor, with its shape for one image, in order."""
     backbone = classifier.backbone.eval()
-    found: dict[tuple[int, ...], str] = {}
+    found: list[tuple[str, nn.Module, tuple[int, ...]]] = []
 
     def note(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim >= 3:
-            size = tuple(output.shape[2:] or output.shape[1:2])
-            found[size] = name
+        if isinstance(output, Tensor):
+            found.append((name, module, tuple(output.shape[1:])))
 
     hooks = [
         module.register_forward_hook(partial(note, name))
@@ -130,12 +181,7 @@ def default_layers(classifier: LatentClassifier) -> tuple[str, ...]:
     finally:
         for hook in hooks:
             hook.remove()
-    if not found:
-        raise TraversalError(
-            f"No layer of {name} gives maps: name the layers that make the features."
-        )
-    layers = list(found.values())
-    return tuple(layers[1:4] if len(layers) > 3 else layers)
+    return found
 
 
 def _stages(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -143,7 +189,7 @@ def _stages(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     if type(module) is nn.Sequential:
         for child, inner in module.named_children():
             yield from _stages(f"{name}.{child}", inner)
-    elif not isinstance(module, Prepare):
+    else:
         yield name, module
 
 

@@ -24,6 +24,35 @@ MOST_BYTES = 2 << 30
 
 
 @dataclass(frozen=True, eq=False)
+class Asked:
+    """What a traversal was asked for, as far as it takes to show what came of it.
+
+    Parameters
+    ----------
+    sources : (n,) int64 array
+        The class that each image moves away from, -1 where it is not known.
+    target : int
+        The class that all or most of the target's images have, -1 where there is none.
+    goal : str
+        What the images move to, in a few words for the user.
+    class_names : tuple of str
+        Names of the classes, as they were then.
+    group : (M,) int64 array or None
+        The images to move to, as dataset indices, where they were chosen as a group.
+    """
+
+    sources: NDArray[np.int64]
+    target: int
+    goal: str
+    class_names: tuple[str, ...]
+    group: NDArray[np.int64] | None = field(default=None, repr=False)
+
+    def name(self, kind: int) -> str:
+        """Return the name of a class."""
+        return self.class_names[kind] if kind >= 0 else "No class"
+
+
+@dataclass(frozen=True, eq=False)
 class Traversal:
     """Images on their way; step 0 is the original.
 
@@ -89,11 +118,11 @@ class Traversal:
 
     def part(self, rows: slice) -> Traversal:
         """Return that of some of the images."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_IMAGE})
+        return replace(self, **{name: getattr(self, name)[rows] for name in BY_IMAGE})
 
     def as_preview(self) -> Traversal:
         """Return the same as a preview, which later changes do not reach."""
-        now = {name: getattr(self, name).copy() for name in _BY_IMAGE}
+        now = {name: getattr(self, name).copy() for name in BY_IMAGE}
         return replace(self, **now, is_preview=True)
 
     def route(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -114,7 +143,7 @@ class Traversal:
         return places
 
 
-_BY_IMAGE = (
+BY_IMAGE = (
     "indices",
     "images",
     "budgets",
@@ -139,7 +168,7 @@ def join(parts: Sequence[Traversal]) -> Traversal:
     """
     together: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts])
-        for name in _BY_IMAGE
+        for name in BY_IMAGE
     }
     return replace(parts[-1], **together)
 
@@ -162,12 +191,18 @@ class Traverse:
         How.
     cache_dir : Path, optional
         Where large features are kept meanwhile; the user's cache if not given.
-    source_classes : (n,) int64 array, optional
-        The class that each image moves away from, -1 where it is not known.
-    target_class : int
-        The class that all or most of the target's images have, -1 where there is none.
-    target_name : str
-        What the images move to, in a few words for the user.
+    asked : Asked, optional
+        What that means in classes; it changes nothing of the work.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What the user should know of the sets, one sentence each.
+
+    Raises
+    ------
+    TraversalError
+        If the sets cannot be used.
     """
 
     name: ClassVar[str] = "Traverse"
@@ -178,9 +213,11 @@ class Traverse:
     sets: TraversalSets
     settings: TraverseSettings = field(default_factory=TraverseSettings)
     cache_dir: Path | None = None
-    source_classes: NDArray[np.int64] | None = field(default=None, repr=False)
-    target_class: int = -1
-    target_name: str = "target"
+    asked: Asked | None = None
+    notes: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", self.sets.check(self.dataset.ids))
 
     def run(self) -> Generator[Progress, None, Traversal]:
         """Move the images.
@@ -194,17 +231,16 @@ class Traverse:
         Raises
         ------
         TraversalError
-            If the sets or a layer cannot be used, or the features are not finite.
+            If a layer cannot be used, or the features are not finite.
         TrainingFailed
             If torch cannot run the network.
         DataError
             If an image cannot be read.
         """
-        notes = self.sets.check(self.dataset.ids)
         self._check_room()
         from napari_spaceediting.traversal.walk import walk
 
-        return (yield from walk(self, notes))
+        return (yield from walk(self, self.notes))
 
     def _check_room(self) -> None:
         n_images = len(self.sets.images)

@@ -24,8 +24,8 @@ from napari_spaceediting.plugin.views.evidence_panel import (
 from napari_spaceediting.session.history import (
     NOW,
     Stage,
-    classes_of,
     compare,
+    predicted_among,
     scores,
     stages,
     verdict,
@@ -241,7 +241,7 @@ class EvidenceController:
         checkpoint = {BEFORE: earlier or past.before, AFTER: past.after}.get(arm)
         if checkpoint is None or checkpoint.network is None:
             return
-        guesses = classes_of(checkpoint, evidence.class_names)
+        guesses = predicted_among(checkpoint, evidence.class_names)
         part = session.dataset.split == Split[evidence.measured_on.upper()]
         cell = part & (past.after.labels == true) & (guesses == predicted)
         self._gallery.show(np.flatnonzero(cell))

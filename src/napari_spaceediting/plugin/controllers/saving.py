@@ -94,6 +94,7 @@ class SavingController:
             desk.edits_changed,
             desk.answers_changed,
             desk.shown_changed,
+            desk.traversals_changed,
         ):
             signal.connect(self._on_change)
         # A round took long: it does not wait.
@@ -122,8 +123,8 @@ class SavingController:
         answer = QMessageBox.question(
             self._editor,
             "Unsaved work",
-            f"The session on {session.dataset.name} has edits, answers or rounds that "
-            "are not saved. Leave them?",
+            f"The session on {session.dataset.name} has edits, answers, rounds or "
+            "traversals that are not saved. Leave them?",
         )
         return answer == QMessageBox.StandardButton.Yes
 
@@ -344,4 +345,4 @@ def _preferences() -> Any:
 
 def _has_work(state: SessionState) -> bool:
     """Whether there is what a user would miss."""
-    return bool(state.log.done or state.rounds or state.answers)
+    return bool(state.log.done or state.rounds or state.answers or state.traversals)

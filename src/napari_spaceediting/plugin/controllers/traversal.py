@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.controllers.map import MapController
 from napari_spaceediting.plugin.desk import BUSY, NOTHING, Desk, complain, tell
 from napari_spaceediting.plugin.map.overlay import Routes
-from napari_spaceediting.plugin.panels.traversal_panel import TraversalPanel
+from napari_spaceediting.plugin.panels.traversal_panel import METHODS, TraversalPanel
 from napari_spaceediting.plugin.views.filmstrip import Chance, Strip
 from napari_spaceediting.plugin.views.palette import class_colours
-from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.traversals import KeptTraversal
 from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
-from napari_spaceediting.traversal.job import Traversal, Traverse, join
+from napari_spaceediting.traversal.job import Asked, Traversal, Traverse, join
+from napari_spaceediting.traversal.layers import Layer, ListLayers
 from napari_spaceediting.traversal.settings import (
     NEIGHBOURS,
     Method,
@@ -31,7 +36,8 @@ from napari_spaceediting.traversal.settings import (
 NO_MAP = "Open images and train a network first"
 NONE_SELECTED = "Select images first, on the map or in the gallery"
 NO_TARGET = "Choose what they shall become first"
-ANOTHER_NETWORK = "The network or its map has changed since: run it again."
+NO_LAYER = "Tick at least one layer in the options"
+LOOKING = "Looking at the network…"
 PREVIEW = "A preview: mixtures of real images."
 _THUMBS = 4
 """Selected images of which a small picture is shown."""
@@ -63,7 +69,10 @@ class TraversalController:
         self._running: Traverse | None = None
         self._previews: list[Traversal] = []
         self._parts: list[Traversal] = []
-        self._job: Traverse | None = None
+        self._began = 0.0
+        self._asked: Asked | None = None
+        self._kept: KeptTraversal | None = None
+        self._listed: object = None
         self.traversal: Traversal | None = None
         panel.run_requested.connect(self.run)
         panel.cancel_requested.connect(self.cancel)
@@ -77,6 +86,10 @@ class TraversalController:
         panel.decide_requested.connect(on_map.ask_again)
         panel.put_back_requested.connect(on_map.put_back)
         panel.seen_changed.connect(self._show_route)
+        panel.kept_chosen.connect(self._show_kept)
+        panel.remove_requested.connect(self._ask_to_remove)
+        panel.options_shown.connect(self._list_layers)
+        panel.layers_changed.connect(self._update)
         desk.change_wanted.connect(self.show_change)
         desk.question_waits.connect(panel.show_waiting)
         desk.selection_changed.connect(self._update)
@@ -84,6 +97,8 @@ class TraversalController:
         desk.session_changed.connect(self._forget)
         desk.edits_changed.connect(self._on_edits)
         desk.shown_changed.connect(self._on_shown)
+        desk.rounds_changed.connect(self._list_kept)
+        desk.traversals_changed.connect(self._list_kept)
         desk.training.progressed.connect(self._on_progress)
         for runner in (desk.training, desk.reading):
             runner.started.connect(self._update)
@@ -130,6 +145,7 @@ class TraversalController:
         settings = TraverseSettings(
             method=method,
             neighbours=NEIGHBOURS if panel.nearest_only else None,
+            layers=panel.layers,
             batch_size=_BATCH,
             seed=session.state.seed,
             device=session.state.train.device,
@@ -139,9 +155,9 @@ class TraversalController:
         except SpaceEditingError as error:
             panel.show_notice(str(error))
             return
-        panel.show_notice(" ".join(job.sets.check(job.dataset.ids)))
+        panel.show_notice(" ".join(job.notes))
         self._previews, self._parts = [], []
-        self._running = job
+        self._running, self._began = job, time.monotonic()
         panel.set_running(True)
         self._desk.training.run(job, self._take)
 
@@ -159,6 +175,8 @@ class TraversalController:
             return BUSY.rstrip(".")
         if not len(self._desk.selected):
             return NONE_SELECTED
+        if self._panel.layers == ():
+            return NO_LAYER
         target = self._panel.target
         if target is None:
             inside = np.isin(self._desk.selected, self._group).any()
@@ -175,14 +193,14 @@ class TraversalController:
         if self._running is None:
             return
         self._panel.report(progress, remaining)
-        part = progress.finished
-        if isinstance(part, Traversal):
+        part, asked = progress.finished, self._running.asked
+        if isinstance(part, Traversal) and asked is not None:
             parts = self._previews if part.is_preview else self._parts
             parts.append(part)
             # After 1, 2, 4, 8, …: what is put together again stays a small part of all.
             if len(parts).bit_count() == 1:
                 rest = self._previews[len(self._parts) :]
-                self._show(self._running, join([*self._parts, *rest]))
+                self._show(asked, join([*self._parts, *rest]))
                 if part.is_preview:
                     self._panel.show_notice(PREVIEW)
 
@@ -190,8 +208,7 @@ class TraversalController:
         job, self._running = self._running, None
         assert job is not None
         self._panel.set_running(False)
-        self._panel.show_notice(" ".join(traversal.notes))
-        self._show(job, traversal)
+        self._keep(job, traversal)
 
     def _on_stopped(self, _what: str) -> None:
         """Keep what was finished when it was cancelled or failed."""
@@ -205,36 +222,49 @@ class TraversalController:
             shown = f" {PREVIEW}" if self._previews else ""
             self._panel.show_notice(f"{notice}{shown}")
             return
-        self._show(job, join(self._parts))
         verb = "was" if done == 1 else "were"
+        traversal = join(self._parts)
         notes = (
             f"{done} of {total} images {verb} finished when it stopped.",
-            *self._parts[0].notes,
+            *traversal.notes,
         )
-        self._panel.show_notice(" ".join(notes))
+        seconds = time.monotonic() - self._began
+        self._keep(job, replace(traversal, notes=notes, seconds=seconds))
 
-    def _show(self, job: Traverse, traversal: Traversal) -> None:
+    def _keep(self, job: Traverse, traversal: Traversal) -> None:
+        """Show what came of a job, as what the session keeps from now on."""
+        session = self._desk.session
+        assert session is not None
+        assert job.asked is not None
+        self._show(job.asked, traversal)
+        self._kept = session.keep(job, traversal)
+        self._list_kept()
+        self._tell_notes()
+
+    def _show(self, asked: Asked, traversal: Traversal) -> None:
         """Show a traversal; more of the one that is shown leaves image and step."""
-        if job is not self._job:
+        if asked is not self._asked:
             self._panel.show_result(0)
-        self._job, self.traversal = job, traversal
+            self._panel.show_details("")
+            self._kept = None
+            self._list_kept()
+        self._asked, self.traversal = asked, traversal
         self._panel.show_result(len(traversal.indices))
         self._show_image(self._panel.image)
 
     def _show_image(self, image: int) -> None:
-        traversal, job, session = self.traversal, self._job, self._desk.session
-        if traversal is None or job is None or session is None:
+        traversal, asked, session = self.traversal, self._asked, self._desk.session
+        if traversal is None or asked is None or session is None:
             return
-        images, ids = traversal.images[image], job.dataset.ids
-        names = session.edits.class_names
-        assert job.source_classes is not None
-        own, goal = int(job.source_classes[image]), job.target_class
+        images, ids = np.asarray(traversal.images[image]), session.dataset.ids
+        names = asked.class_names
+        own, goal = int(asked.sources[image]), asked.target
         said = traversal.probabilities[image]
         self._panel.show_strip(
             Strip(
                 name=str(ids[traversal.indices[image]]),
-                start=names[own] if 0 <= own < len(names) else "No class",
-                goal=job.target_name,
+                start=asked.name(own),
+                goal=asked.goal,
                 pictures=to_rgb(images),
                 differences=differences_to_rgb(images),
                 captions=["", *(f"budget {value:g}" for value in traversal.budgets)],
@@ -249,27 +279,25 @@ class TraversalController:
     def _show_route(self, *_: object) -> None:
         """Show on the map where the images travel, while the dock is seen."""
         view, session = self._map.view, self._desk.session
-        traversal, job = self.traversal, self._job
+        traversal, asked = self.traversal, self._asked
         if view is None:
             return
         if (
             traversal is None
-            or job is None
+            or asked is None
             or session is None
             or not self._desk.has_map
             or not self._panel.is_seen
         ):
             view.show_routes(Routes())
             return
-        names = session.edits.class_names
-        known = 0 <= job.target_class < len(names)
-        colours = class_colours(len(names))
+        colours = class_colours(len(asked.class_names))
         view.show_routes(
             Routes(
                 traversal.route(session.edits.positions),
                 self._panel.image,
                 self._panel.step,
-                colours[job.target_class] if known else _GREY,
+                colours[asked.target] if asked.target >= 0 else _GREY,
             )
         )
 
@@ -281,36 +309,35 @@ class TraversalController:
         Beside it, because the map is where one works: the layer covers nothing, and the
         view is widened so that both are seen. The map stays the active layer.
         """
-        traversal, job, session = self.traversal, self._job, self._desk.session
-        if traversal is None or job is None or session is None:
+        traversal, asked, session = self.traversal, self._asked, self._desk.session
+        if traversal is None or asked is None or session is None:
             return
+        dataset = session.dataset
         stack, axes, is_rgb = _stack(traversal.images)
         places = session.edits.positions
         lowest, highest = places.min(axis=0), places.max(axis=0)
         extent = highest - lowest
         size = float(extent.max()) / 2
-        scale = size / max(job.dataset.image_size)
+        scale = size / max(dataset.image_size)
         corner = (
-            float(lowest[0] + (extent[0] - job.dataset.image_size[0] * scale) / 2),
+            float(lowest[0] + (extent[0] - dataset.image_size[0] * scale) / 2),
             float(highest[1] + 0.08 * extent[1]),
         )
         viewer = self._desk.viewer
         active = viewer.layers.selection.active
         count = len(traversal.indices)
         what = (
-            f"{count} images"
-            if count > 1
-            else str(job.dataset.ids[traversal.indices[0]])
+            f"{count} images" if count > 1 else str(dataset.ids[traversal.indices[0]])
         )
         layer = viewer.add_image(
             stack,
-            name=f"{what} → {job.target_name}",
+            name=f"{what} → {asked.goal}",
             rgb=is_rgb,
             axis_labels=axes,
             scale=[1.0] * (len(axes) - 2) + [scale, scale],
             translate=[0.0] * (len(axes) - 2) + list(corner),
             contrast_limits=None if is_rgb else (0.0, 1.0),
-            metadata={"spaceediting": _metadata(traversal, job, session)},
+            metadata={"spaceediting": _metadata(traversal, asked, dataset)},
         )
         viewer.layers.selection.active = active
         viewer.reset_view()
@@ -319,12 +346,12 @@ class TraversalController:
 
     def save_to(self, folder: Path) -> None:
         """Write the images into a folder, beside the window."""
-        traversal, job, session = self.traversal, self._job, self._desk.session
-        if traversal is None or job is None or session is None:
+        traversal, asked, session = self.traversal, self._asked, self._desk.session
+        if traversal is None or asked is None or session is None:
             return
-        names = session.edits.class_names
+        dataset = session.dataset
         self._desk.in_thread(
-            lambda: write_traversal(traversal, job, names, folder),
+            lambda: write_traversal(traversal, asked, dataset, folder),
             lambda _: tell(f"The images are in {folder}."),
             complain,
         )
@@ -334,15 +361,127 @@ class TraversalController:
         if chosen:
             self.save_to(Path(chosen))
 
+    # What was found before
+
+    def _list_kept(self) -> None:
+        """Offer what the session keeps, the newest first."""
+        session = self._desk.session
+        kept = self._kept_traversals()
+        if session is None or self._kept not in kept:
+            self._kept = None
+        words = [one.describe(session.state) for one in kept if session is not None]
+        # What sounds alike is told apart by the time.
+        results = [
+            (f"{text}, {_made(one):%X}" if words.count(text) > 1 else text, _when(one))
+            for text, one in zip(words, kept, strict=True)
+        ]
+        chosen = -1 if self._kept is None else kept.index(self._kept)
+        self._panel.show_kept(results, chosen)
+
+    def _kept_traversals(self) -> list[KeptTraversal]:
+        session = self._desk.session
+        return [] if session is None else list(session.state.traversals[::-1])
+
+    def _show_kept(self, number: int) -> None:
+        """Show a result that was kept."""
+        kept = self._kept_traversals()[number]
+        self._panel.show_notice("")
+        self._panel.show_result(0)
+        self.traversal = self._asked = None
+        try:
+            traversal = kept.outcome.read()
+        except SpaceEditingError as error:
+            self._panel.show_notice(str(error))
+        else:
+            self._show(kept.asked, traversal)
+        self._kept = kept
+        self._list_kept()
+        self._show_route()
+        if self.traversal is not None:
+            self._tell_notes()
+
+    def _ask_to_remove(self) -> None:
+        session, kept = self._desk.session, self._kept
+        if session is None or kept is None:
+            return
+        answer = QMessageBox.question(
+            self._panel,
+            "Remove a result",
+            f"Remove “{kept.describe(session.state)}”? It cannot be brought back.",
+        )
+        if answer == QMessageBox.StandardButton.Yes:
+            self.traversal = self._asked = self._kept = None
+            self._panel.show_notice("")
+            self._panel.show_result(0)
+            self._show_route()
+            session.remove(kept)
+
+    def _tell_notes(self) -> None:
+        """Say what the user should know of what is shown."""
+        session, kept, traversal = self._desk.session, self._kept, self.traversal
+        if session is None or kept is None or traversal is None:
+            return
+        notes = list(traversal.notes)
+        network = session.shown.network
+        if network is None or network.state is not kept.weights:
+            notes.append(
+                f"Made by an earlier network ({kept.stage(session.state)}): to the "
+                "present one it may be otherwise."
+            )
+        self._panel.show_notice(" ".join(notes))
+        titles = {key: title for key, title, _ in METHODS}
+        self._panel.show_details(
+            f"{_when(kept)} in {traversal.seconds:.0f} s by "
+            f"{titles[traversal.settings.method]}.\n"
+            f"Network: {kept.stage(session.state)}. Layers: "
+            f"{', '.join(traversal.layers)}."
+        )
+
+    # What the network has
+
+    def _list_layers(self) -> None:
+        """Have the layers of the network listed as soon as the user asks for them."""
+        session, panel = self._desk.session, self._panel
+        network = None if session is None else session.shown.network
+        spec = (
+            None
+            if network is None
+            else replace(network.spec, weights=None, n_classes=0)
+        )
+        if spec == self._listed:
+            return
+        self._listed = None
+        panel.show_layers(())
+        if spec is None or not panel.shows_options:
+            return
+        self._listed = spec
+        panel.show_layers((), LOOKING)
+
+        def take(layers: tuple[Layer, ...]) -> None:
+            if self._listed == spec:
+                panel.show_layers(layers)
+                self._update()
+
+        def fail(error: SpaceEditingError) -> None:
+            if self._listed == spec:
+                # Looked at again, it is tried again.
+                self._listed = None
+                panel.show_layers((), str(error))
+
+        self._desk.training.ask(ListLayers(spec), take, fail)
+
     # What the panel says
 
     def _forget(self) -> None:
         """Show nothing of another session."""
-        self._running, self._job, self.traversal = None, None, None
+        self._running, self._asked, self.traversal = None, None, None
         self._previews, self._parts, self._group = [], [], NOTHING
+        self._kept = None
         self._panel.set_running(False)
         self._panel.show_notice("")
         self._panel.show_result(0)
+        self._list_kept()
+        self._list_layers()
         self._show_route()
         self._update()
 
@@ -351,8 +490,9 @@ class TraversalController:
         self._show_route()
 
     def _on_shown(self) -> None:
-        if self.traversal is not None:
-            self._panel.show_notice(ANOTHER_NETWORK)
+        self._list_kept()
+        self._list_layers()
+        self._tell_notes()
         self._on_edits()
 
     def _on_pictures(self) -> None:
@@ -416,15 +556,27 @@ def _stack(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str],
     return stack, axes, is_rgb
 
 
-def _metadata(traversal: Traversal, job: Traverse, session: Session) -> dict[str, Any]:
+def _made(kept: KeptTraversal) -> datetime:
+    """Return when a result was made, in local time."""
+    return datetime.fromisoformat(kept.created).astimezone()
+
+
+def _when(kept: KeptTraversal) -> str:
+    made = _made(kept)
+    return f"Made on {made.day} {made:%B %Y, %H:%M}"
+
+
+def _metadata(
+    traversal: Traversal, asked: Asked, dataset: ImageDataset
+) -> dict[str, Any]:
     """Return what a layer tells of how it was made."""
     return {
         "what": "Images moved in the features of a network; step 0 is the original",
         "method": traversal.settings.method,
         "budgets": traversal.budgets.tolist(),
         "layers": list(traversal.layers),
-        "images": job.dataset.ids[traversal.indices].tolist(),
-        "target": job.target_name,
-        "classes": list(session.edits.class_names),
+        "images": dataset.ids[traversal.indices].tolist(),
+        "target": asked.goal,
+        "classes": list(asked.class_names),
         "probabilities": traversal.probabilities.tolist(),
     }

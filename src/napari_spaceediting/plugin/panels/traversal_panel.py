@@ -11,10 +11,12 @@ from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QHideEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
+    QCheckBox,
     QDockWidget,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -23,6 +25,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.panels.controls import (
@@ -47,6 +50,7 @@ from napari_spaceediting.plugin.views.job_bar import remaining_in_words
 from napari_spaceediting.plugin.views.painting import rounded_pixmap
 from napari_spaceediting.plugin.views.palette import Palette, to_qcolor
 from napari_spaceediting.traversal.filmstrip import BRIGHTER, DARKER
+from napari_spaceediting.traversal.layers import Layer, in_words
 from napari_spaceediting.traversal.settings import NEIGHBOURS
 
 GROUP = "group"
@@ -57,7 +61,7 @@ EMPTY_TEXT = (
     "What would have to change in an image for the network to take it for one of "
     "another kind? Select images on the map, choose the kind, and press Run."
 )
-_METHODS = (
+METHODS = (
     ("dmt", "Deep Manifold Traversal", "Looks for the way that least change takes"),
     (
         "dfi",
@@ -65,6 +69,7 @@ _METHODS = (
         "Adds the mean difference of the two kinds; simpler, and a little quicker",
     ),
 )
+"""Key, title and tooltip of each method."""
 _REACHES = (
     (
         "nearest",
@@ -74,6 +79,10 @@ _REACHES = (
     ),
     ("all", "The whole kind", "All images of the two kinds pull, as published"),
 )
+_LAYERS_TEXT = (
+    "Layers that compare the images, from fine (details) to coarse (shapes and kinds):"
+)
+_LAYER_TIP = "A layer of the network: so many maps of the image, of that size"
 _OPTIONS_TEXT = (
     "Moved by the whole kind, as published, an image changes less decisively."
 )
@@ -114,6 +123,14 @@ class TraversalPanel(QWidget):
     """Dataset index of a real image that was clicked on."""
     decide_requested = Signal()
     put_back_requested = Signal()
+    kept_chosen = Signal(int)
+    """The user wants to see one of the results that were kept: which of them."""
+    remove_requested = Signal()
+    """The result that is chosen is to be kept no more."""
+    options_shown = Signal()
+    """The user looks at the options."""
+    layers_changed = Signal()
+    """The user ticked other layers."""
     seen_changed = Signal(bool)
     """It has come before the user's eyes, or gone."""
 
@@ -121,6 +138,9 @@ class TraversalPanel(QWidget):
         super().__init__(parent)
         self._strip: Strip | None = None
         self._count = self._image = 0
+        self._details = ""
+        self._defaults: tuple[str, ...] = ()
+        self.layer_checks: dict[str, QCheckBox] = {}
         self._forward = True
         self._dock: QDockWidget | None = None
         self._is_seen = False
@@ -159,6 +179,8 @@ class TraversalPanel(QWidget):
         self.set_running(False)
         self.show_waiting("")
         self.show_notice("")
+        self.show_layers(())
+        self.show_kept(())
         self.show_result(0)
 
     # Built once
@@ -220,7 +242,7 @@ class TraversalPanel(QWidget):
         self._options_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._options_layout.setSpacing(TIGHT)
         for title, box, items in (
-            ("Method", self._method, _METHODS),
+            ("Method", self._method, METHODS),
             ("Moved by", self._reach, _REACHES),
         ):
             for number, (key, name, tip) in enumerate(items):
@@ -238,8 +260,19 @@ class TraversalPanel(QWidget):
         self._options_text.setText(_OPTIONS_TEXT)
         options.addLayout(self._options_layout)
         options.addWidget(self._options_text)
+        self._layers_text = word_label()
+        self._layers = QWidget()
+        self._layers_layout = QFlowLayout(self._layers)
+        self._layers_layout.setContentsMargins(0, 0, 0, 0)
+        self._layers_layout.setHorizontalSpacing(2 * TIGHT)
+        self._layers_layout.setVerticalSpacing(0)
+        options.addWidget(self._layers_text)
+        options.addWidget(self._layers)
         self._options.hide()
         self.options_button.toggled.connect(self._options.setVisible)
+        self.options_button.toggled.connect(
+            lambda on: self.options_shown.emit() if on else None
+        )
 
     def _build_notices(self) -> None:
         self._bar = QProgressBar()
@@ -295,6 +328,15 @@ class TraversalPanel(QWidget):
             "Write all images, a filmstrip of each and a report into a folder"
         )
         self.save_button.clicked.connect(self.save_requested)
+        self.kept_button = QPushButton()
+        self.kept_button.setAccessibleName("Earlier results")
+        self.kept_button.clicked.connect(self._open_kept)
+        self._gate.add(
+            self.kept_button,
+            "See again what was found before; it is saved with the session",
+        )
+        self.kept_menu = QMenu(self)
+        self.kept_menu.setToolTipsVisible(True)
         self._head = QWidget()
         self._head_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._head)
         self._head_layout.setContentsMargins(0, 0, 0, 0)
@@ -303,8 +345,8 @@ class TraversalPanel(QWidget):
         left.addWidget(self.previous_button)
         left.addWidget(self.next_button)
         left.addWidget(self._title, 1)
-        right.addWidget(self.send_button)
-        right.addWidget(self.save_button)
+        for button in (self.kept_button, self.send_button, self.save_button):
+            right.addWidget(button)
         self._head_layout.addLayout(left, 1)
         self._head_layout.addLayout(right)
 
@@ -370,7 +412,12 @@ class TraversalPanel(QWidget):
         quiet = f"padding: 0px; color: {palette.muted};"
         size = palette.font_size
         self._empty.setStyleSheet(f"{quiet} font-size: {size * 1.1:.1f}pt;")
-        for label in (self._options_text, self._bar_text, self._step_text):
+        for label in (
+            self._options_text,
+            self._layers_text,
+            self._bar_text,
+            self._step_text,
+        ):
             label.setStyleSheet(quiet)
         self._real_heading.setStyleSheet(f"{quiet} font-weight: 600;")
         self._notice.setStyleSheet(f"padding: 0px; color: {palette.warning_text};")
@@ -442,6 +489,38 @@ class TraversalPanel(QWidget):
         """Whether only its nearest images move an image."""
         return bool(self._reach.currentData() == "nearest")
 
+    @property
+    def shows_options(self) -> bool:
+        """Whether the options are unfolded."""
+        return self.options_button.isChecked()
+
+    def show_layers(self, layers: Sequence[Layer], text: str = "") -> None:
+        """Offer layers, or say why there are none to choose from."""
+        for check in self.layer_checks.values():
+            self._layers_layout.removeWidget(check)
+            check.deleteLater()
+        self.layer_checks = {}
+        self._defaults = tuple(layer.name for layer in layers if layer.is_default)
+        for layer, words in zip(layers, in_words(layers), strict=True):
+            check = QCheckBox(words)
+            check.setToolTip(f"{_LAYER_TIP}\n\nModule {layer.name}")
+            check.setChecked(layer.is_default)
+            check.toggled.connect(lambda _: self.layers_changed.emit())
+            self._layers_layout.addWidget(check)
+            self.layer_checks[layer.name] = check
+        widths = [check.sizeHint().width() for check in self.layer_checks.values()]
+        for check in self.layer_checks.values():
+            check.setMinimumWidth(max(widths))
+        set_text(self._layers_text, _LAYERS_TEXT if layers else text)
+        self._layers.setVisible(bool(layers))
+
+    @property
+    def layers(self) -> tuple[str, ...] | None:
+        """Names of the layers that are ticked; None for those that usually are."""
+        names = self.layer_checks.items()
+        chosen = tuple(name for name, check in names if check.isChecked())
+        return None if chosen == self._defaults else chosen
+
     def block_run(self, reason: str) -> None:
         """Say why it cannot run; "" if it can."""
         self._gate.block(self.run_button, reason)
@@ -457,6 +536,7 @@ class TraversalPanel(QWidget):
         self.cancel_button.setEnabled(True)
         self.cancel_button.setText("Cancel")
         self._progress.setVisible(running)
+        self._gate.block(self.kept_button, "Wait until it is done" if running else "")
         self._bar.setRange(0, 0)
         self._bar_text.setText("")
 
@@ -480,8 +560,9 @@ class TraversalPanel(QWidget):
         """Show that so many images have been moved; for 0 say what to do."""
         self._count = count
         self._image = min(self._image, max(count - 1, 0))
-        for part in (self._head, self._result):
+        for part in (self._result, self.send_button, self.save_button):
             part.setVisible(count > 0)
+        self._head.setVisible(count > 0 or bool(self.kept_menu.actions()))
         self._empty.setVisible(not count)
         if not count:
             self._image = 0
@@ -496,6 +577,38 @@ class TraversalPanel(QWidget):
         )
         for button in (self.previous_button, self.next_button):
             button.setVisible(count > 1)
+        self._show_title()
+
+    def show_kept(self, results: Sequence[tuple[str, str]], chosen: int = -1) -> None:
+        """Offer results that were kept.
+
+        Parameters
+        ----------
+        results : sequence of (str, str)
+            What each is, and its tooltip.
+        chosen : int
+            Which of them is shown, -1 for none.
+        """
+        menu = self.kept_menu
+        menu.clear()
+        for number, (words, tip) in enumerate(results):
+            action = menu.addAction(words.replace("&", "&&"))
+            action.setToolTip(tip)
+            action.setCheckable(True)
+            action.setChecked(number == chosen)
+            action.triggered.connect(
+                lambda _=False, number=number: self.kept_chosen.emit(number)
+            )
+        if chosen >= 0:
+            menu.addSeparator()
+            menu.addAction("Remove the one shown…", self.remove_requested.emit)
+        self.kept_button.setText(f"Earlier ({len(results)}) ▾")
+        self.kept_button.setVisible(bool(results))
+        self._head.setVisible(self._count > 0 or bool(results))
+
+    def show_details(self, text: str) -> None:
+        """Say how what is shown was made; it stands in the tooltip of the title."""
+        self._details = text
         self._show_title()
 
     def show_strip(self, strip: Strip) -> None:
@@ -542,6 +655,10 @@ class TraversalPanel(QWidget):
         return self._timer.isActive()
 
     # Within
+
+    def _open_kept(self) -> None:
+        below = self.kept_button.mapToGlobal(self.kept_button.rect().bottomLeft())
+        self.kept_menu.popup(below)
 
     def _cancel(self) -> None:
         self.cancel_button.setEnabled(False)
@@ -598,7 +715,7 @@ class TraversalPanel(QWidget):
         self._title.setText(
             f"{quiet}{number}</span>{start} → {goal} {quiet}{escape(strip.name)}</span>"
         )
-        self._title.setToolTip(strip.name)
+        self._title.setToolTip("\n".join(filter(None, (strip.name, self._details))))
 
     def _arrange(self, wide: bool) -> None:
         """Put the parts side by side where there is room, else below each other."""
