@@ -32,7 +32,7 @@ from napari_spaceediting.traversal.job import Traverse
 from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct, total_variation
 from napari_spaceediting.traversal.sets import TraversalSets
-from napari_spaceediting.traversal.settings import TraverseSettings
+from napari_spaceediting.traversal.settings import NEIGHBOURS, TraverseSettings
 from napari_spaceediting.traversal.solver import traverse_path
 from napari_spaceediting.traversal.table import FeatureTable
 from napari_spaceediting.traversal.witness import Array, WitnessProblem, make_problem

@@ -75,9 +75,9 @@ def find_pace(
     does the budget. Both are tried on previews, which cost little. An image that
     arrives nowhere takes the first neighbours and goes as far as is tried.
 
-    Unless budgets were asked for, each image gets its own: it arrives at step
-    `TO_ARRIVAL` of `STEPS`, the others lie evenly before and beyond. All this is ours,
-    chosen on the tuning half of `benchmarks/traversal.py`.
+    Unless budgets were asked for, each image gets its own: its preview arrives at step
+    `TO_ARRIVAL` of `STEPS`, and all steps are even. All this is ours, chosen on the
+    tuning half of `benchmarks/traversal.py`.
 
     Parameters
     ----------
@@ -113,8 +113,9 @@ def find_pace(
         np.stack([getattr(landing, name) for landing in landings])[which, images]
         for name in ("budgets", "change")
     )
-    arrival = np.where(np.isfinite(change), TO_ARRIVAL, STEPS)
-    shares = np.arange(1, STEPS + 1)[:, None] / arrival
+    # Nothing is known beyond the end of what was tried.
+    until = np.where(np.isfinite(change), TO_ARRIVAL, STEPS)
+    shares = np.arange(1, STEPS + 1)[:, None] / until
     way = shares * _way(settings.method, goal)
     return Pace(chosen, which, _at_way(settings.method, way))
 

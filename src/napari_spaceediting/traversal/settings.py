@@ -18,7 +18,7 @@ BUDGETS: dict[Method, tuple[float, ...]] = {
 """What is tried by each method, from little to much change."""
 
 STEPS, TO_ARRIVAL = 8, 6
-"""Of an image with budgets of its own: in all, and until it arrives."""
+"""Of an image with budgets of its own: in all, and until its preview arrives."""
 
 NEIGHBOURS = 50
 
