@@ -40,8 +40,8 @@ from napari_spaceediting.traversal.witness import (
 )
 from transport import assignment_moves, gaussian_moves
 
-TYPICAL = 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6
-FEWER_TYPICAL = 0.95, 0.8, 0.7, 0.5
+TYPICAL = 0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7
+FEWER_TYPICAL = 0.99, 0.95, 0.9, 0.8
 SHARED = 0.5, 0.35, 0.26, 0.2, 0.16, 0.12, 0.09, 0.06
 LENGTHS = 0.6, 0.9, 1.2, 1.5, 1.75, 2.0, 2.5
 _PGD = 1.0, 2.0, 5.0, 12.0, 30.0

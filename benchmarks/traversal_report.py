@@ -26,7 +26,7 @@ from travels import (
 Run = dict[str, Any]
 """Figures of a seed."""
 
-L2, TYPICAL = 5.5, "0.8"
+L2, TYPICAL = 5.5, "0.95"
 SHEET = common.RESULTS.parent / "pictures" / "traversal-sheet.png"
 _FIGURES = (
     "convincing", "judge", "neighbours", "near", "network", "identity", "diversity",

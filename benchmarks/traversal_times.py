@@ -43,8 +43,8 @@ _ONE_BY_ONE = 6
 """Images of those whose time is taken where each is worked on alone."""
 _TURNS = 3
 _SCALES: tuple[dict[str, object], ...] = (
-    *({"sets": size, "side": 28} for size in (100, 500, 2000)),
-    *({"sets": 100, "side": side} for side in (112, 224)),
+    *({"sets": size, "side": 28} for size in (100, 500, 1000, 2000)),
+    *({"sets": 100, "side": side} for side in (56, 112, 224)),
     {"sets": 300, "side": 112, "channels": 3},
     {"sets": 10, "side": 224, "channels": 3, "backbone": "vgg19", "moved": 1},
 )
@@ -92,6 +92,8 @@ class _Bench:
         squared = self.table.scale.astype(np.float64) ** 2
         parts = np.split(squared, np.cumsum(self.features.sizes)[:-1])
         self.spread = torch.tensor([p.sum() for p in parts], dtype=torch.float32)
+        variance = dataset.images(self.rows[:_IN_SETS]).var(axis=0).mean()
+        self.near = TraverseSettings().preview_weight / float(variance)
 
     def compare(self) -> Seconds:
         """Take the times of one turn."""
@@ -122,17 +124,23 @@ class _Bench:
                 torch.from_numpy(start),
                 self.spread,
                 tv_weight=settings.tv_weight,
+                start_weight=self.near,
                 iterations=settings.iterations,
             )
             return last
 
         final, (images, _) = _timed(reconstructed)
-        goals = self._reconstruction_losses(images, wanted)
+        goals = self._reconstruction_losses(images, wanted, torch.from_numpy(start))
         # As published, from the original.
         originals = self.dataset.images(self.rows[_IN_SETS:])
         alone, found = _timed(
             lambda: [
-                self._one_by_one(wanted[at : at + 1], originals[at : at + 1], goals[at])
+                self._one_by_one(
+                    wanted[at : at + 1],
+                    originals[at : at + 1],
+                    torch.from_numpy(start[at : at + 1]),
+                    goals[at],
+                )
                 for at in range(_ONE_BY_ONE)
             ]
         )
@@ -158,10 +166,10 @@ class _Bench:
         }
 
     def _reconstruction_losses(
-        self, images: torch.Tensor, wanted: torch.Tensor
+        self, images: torch.Tensor, wanted: torch.Tensor, previews: torch.Tensor
     ) -> Array:
         with torch.no_grad():
-            losses = TraverseSettings().tv_weight * total_variation(images)
+            losses = self._besides(images, previews)
             goals = torch.split(wanted, list(self.features.sizes), dim=1)
             for part, goal, variance in zip(
                 self.features.parts(images), goals, self.spread, strict=True
@@ -170,7 +178,15 @@ class _Bench:
                 losses = losses + far / (variance * len(goals))
         return losses.double().numpy()
 
-    def _one_by_one(self, wanted: torch.Tensor, start: Array, goal: float) -> float:
+    def _besides(self, images: torch.Tensor, previews: torch.Tensor) -> torch.Tensor:
+        """Return the terms of the losses that need no features, (n,)."""
+        away = (images - previews).square().mean(dim=(1, 2, 3))
+        rough = TraverseSettings().tv_weight * total_variation(images)
+        return self.near * away + rough
+
+    def _one_by_one(
+        self, wanted: torch.Tensor, start: Array, preview: torch.Tensor, goal: float
+    ) -> float:
         """Minimise the loss of one image by L-BFGS-B until it is as low as ours."""
         goals = torch.split(wanted, list(self.features.sizes), dim=1)
         lowest = [np.inf]
@@ -178,7 +194,7 @@ class _Bench:
         def function(point: Array) -> tuple[float, Array]:
             flat = torch.from_numpy(point.astype(np.float32)).requires_grad_()
             images = flat.view(start.shape)
-            loss = TraverseSettings().tv_weight * total_variation(images).sum()
+            loss = self._besides(images, preview).sum()
             for part, wish, variance in zip(
                 self.features.parts(images), goals, self.spread, strict=True
             ):
@@ -360,12 +376,13 @@ def _at_scale(
         taken: Seconds = {}
         for (_, begin), (message, end) in pairwise(ticks):
             taken[message] = taken.get(message, 0) + end - begin
-        steps = len(job.settings.path)
+        steps = job.settings.steps
         key = "alone" if count == 1 else "in a batch"
         figures[f"reconstruction, {key}"] = taken["Make the images"] / count / steps
         figures["features"] = taken["Read the images"] / len(dataset)
         figures["Gram matrix"] = taken["Compare features"]
         path = _path_time(sets, count)
+        figures[f"search, {key}"] = taken["Find where they arrive"] / count
         figures[f"path, {key}"] = path / count / len(TraverseSettings().path)
     figures["GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return figures

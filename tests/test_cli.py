@@ -185,7 +185,7 @@ def test_images_are_moved_to_another_class(command, folder, tmp_path, method):
     assert done["method"] == method
     assert [entry["id"] for entry in done["images"]] == ids
     stack = np.load(out / done["stack"])
-    assert stack.shape == (2, 1 + len(done["budgets"]), 1, 28, 28)
+    assert stack.shape == (2, 1 + len(done["images"][0]["budgets"]), 1, 28, 28)
     np.testing.assert_array_equal(stack[:, 0], dataset.images(threes))
     for entry in done["images"]:
         assert (out / entry["picture"]).stat().st_size > 0

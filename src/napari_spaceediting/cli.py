@@ -44,7 +44,7 @@ from napari_spaceediting.errors import (
 )
 from napari_spaceediting.jobs.job import Job, Progress, run_job
 from napari_spaceediting.memory import limited_to
-from napari_spaceediting.traversal.settings import NEIGHBOURS
+from napari_spaceediting.traversal.settings import FITTING, NEIGHBOURS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -243,10 +243,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     traverse.add_argument(
         "--neighbours",
-        type=lambda text: None if text == "all" else _at_least_one(text),
-        default=NEIGHBOURS,
+        type=lambda text: (None if text == "all" else _at_least_one(text),),
+        default=FITTING,
         metavar="N",
-        help=f"only the N nearest images pull it (default {NEIGHBOURS}), or 'all'",
+        help="only the N nearest images of each kind pull it, or 'all' (default: "
+        f"{NEIGHBOURS} or all, whichever takes it there with less change)",
     )
     traverse.add_argument(
         "--layers", nargs="+", metavar="NAME", help="modules that make the features"

@@ -119,7 +119,7 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     assert "only 8 images" in panel._notice.text(), "the fixture has eight labels each"
     done = window.bench.traversals.traversal
     assert done.indices.tolist() == threes.tolist()
-    n_steps = len(done.budgets)
+    n_steps = done.settings.steps
     assert (panel.image, panel.step) == (0, panel._strip.arrival)
     assert len(panel._strip.pictures) == 1 + n_steps
     own, goal = panel._strip.chances
@@ -164,7 +164,7 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert kept.outcome.read().seconds > 0
     # What is finished can be used like any other.
     QTest.mouseClick(panel.send_button, LEFT)
-    assert len(window.viewer.layers[-1].data) == 1 + len(done.budgets)
+    assert len(window.viewer.layers[-1].data) == 1 + done.settings.steps
     assert panel.run_button.isEnabled()
 
 

@@ -26,7 +26,7 @@ def looks(n: int, at: float, likely: float, seed: int = 0) -> Looks:
 
 @pytest.fixture
 def arrival() -> Arrival:
-    return Arrival(looks(60, 10, 0.9), looks(80, 0, 0.1))
+    return Arrival(looks(60, 10, 0.9), looks(80, 0, 0.1), 0.85)
 
 
 def test_real_images_of_the_target_have_arrived_and_others_have_not(arrival):
@@ -40,6 +40,16 @@ def test_all_three_signs_are_needed(arrival, sign):
     assert not arrival.of(replace(there, **{sign: getattr(elsewhere, sign)})).any()
 
 
+def test_a_network_that_is_unsure_of_real_images_need_not_be_sure_of_others():
+    def arrived(sure: float) -> float:
+        tried = looks(50, 10, 0.6, seed=1)
+        rule = Arrival(looks(60, 10, sure), looks(80, 0, 0.1), 0.95)
+        return float(rule.of(tried).mean())
+
+    assert arrived(0.55) > 0.5
+    assert arrived(0.95) == 0
+
+
 def test_a_lower_share_is_stricter():
     target, others, tried = looks(60, 10, 0.9), looks(80, 0, 0.1), looks(50, 10, 0.9, 1)
     lax, strict = (Arrival(target, others, share).of(tried) for share in (0.95, 0.3))
@@ -51,7 +61,7 @@ def test_it_works_without_classes_and_with_few_images():
     def without(some: Looks) -> Looks:
         return replace(some, probabilities=some.probabilities[:, :0])
 
-    arrival = Arrival(without(looks(3, 10, 1)), without(looks(3, 0, 1)))
+    arrival = Arrival(without(looks(3, 10, 1)), without(looks(3, 0, 1)), 0.85)
     assert arrival.of(without(looks(5, 0, 1, seed=1))).tolist() == [False] * 5
 
 

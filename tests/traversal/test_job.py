@@ -18,9 +18,18 @@ from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.job import Asked, Traverse, join
 from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
-from napari_spaceediting.traversal.settings import TraversalError, TraverseSettings
+from napari_spaceediting.traversal.settings import (
+    BUDGETS,
+    NEIGHBOURS,
+    STEPS,
+    TO_ARRIVAL,
+    TraversalError,
+    TraverseSettings,
+)
 
-QUICK = TraverseSettings(budgets=(0.2, 0.07), iterations=12, device="cpu")
+QUICK = TraverseSettings(
+    budgets=(0.2, 0.07), neighbours=(None,), iterations=12, device="cpu"
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +64,7 @@ def job(trained_state, digits, threes_to_eights, tmp_path) -> Traverse:
     "settings",
     [
         QUICK,
-        replace(QUICK, neighbours=6),
+        replace(QUICK, neighbours=(6,)),
         replace(QUICK, method="dfi", budgets=(1.0, 2.0)),
     ],
     ids=["dmt", "nearest", "dfi"],
@@ -79,12 +88,24 @@ def test_threes_become_eights(job, settings):
     assert done.nearest.shape == (3, 3, 5)
     assert done.arrived.shape == (3, 3)
     assert not done.arrived[:, 0].any()
-    assert done.budgets.tolist() == list(settings.path)
+    assert done.budgets.tolist() == [list(settings.path)] * 3
 
     making = [progress for progress in seen if progress.message == "Make the images"]
     assert [progress.done for progress in making] == list(range(1, 25))
     assert {progress.total for progress in making} == {24}
     assert all(np.isfinite(progress.metrics["loss"]) for progress in making)
+
+
+def test_each_image_has_a_path_of_its_own(job):
+    settings = TraverseSettings(iterations=0, device="cpu")
+    done = run_job(replace(job, settings=settings))
+    assert done.images.shape == (3, 1 + STEPS, 1, 28, 28)
+    assert done.budgets.shape == (3, STEPS)
+    assert set(done.neighbours.tolist()) <= {0, NEIGHBOURS}
+    lands = done.arrived[:, TO_ARRIVAL]
+    # Where it did not land, it went as far as is tried.
+    ends = np.isclose(done.budgets[:, -1], BUDGETS["dmt"][-1])
+    np.testing.assert_array_equal(lands, ~ends)
 
 
 def test_the_arrival_is_the_first_step_that_passes(job):
@@ -95,7 +116,7 @@ def test_the_arrival_is_the_first_step_that_passes(job):
 
 def test_without_iterations_the_images_are_mixtures_of_real_ones(job):
     settings = replace(
-        QUICK, method="dfi", budgets=(1.0,), neighbours=None, iterations=0
+        QUICK, method="dfi", budgets=(1.0,), neighbours=(None,), iterations=0
     )
     done = run_job(replace(job, settings=settings))
     source, target = (

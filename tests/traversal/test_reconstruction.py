@@ -9,6 +9,9 @@ from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.reconstruction import reconstruct, total_variation
 
+ALONE = {"tv_weight": 0.0, "start_weight": 0.0}
+"""The features count, and nothing else."""
+
 
 def last(steps):
     *_, (images, loss) = steps
@@ -34,9 +37,7 @@ def test_images_come_back_from_their_features(features, digits):
         wanted = features(digits)
     start = digits.roll(1, 0)
     images, _ = last(
-        reconstruct(
-            features, wanted, start, spread(features), tv_weight=0, iterations=40
-        )
+        reconstruct(features, wanted, start, spread(features), **ALONE, iterations=40)
     )
     assert images.min() >= 0
     assert images.max() <= 1
@@ -49,12 +50,33 @@ def test_an_image_that_has_the_features_stays(features, digits):
     with torch.no_grad():
         wanted = features(digits)
     images, loss = last(
-        reconstruct(
-            features, wanted, digits, spread(features), tv_weight=0, iterations=3
-        )
+        reconstruct(features, wanted, digits, spread(features), **ALONE, iterations=3)
     )
     torch.testing.assert_close(images, digits, atol=1e-2, rtol=0)
     assert loss < 1e-3
+
+
+def test_the_more_the_preview_weighs_the_nearer_an_image_stays(features, digits):
+    with torch.no_grad():
+        wanted = features(digits)
+    start = torch.full_like(digits, 0.5)
+    far = []
+    for weight in (0.0, 1.0, 100.0):
+        images, _ = last(
+            reconstruct(
+                features,
+                wanted,
+                start,
+                spread(features),
+                tv_weight=0,
+                start_weight=weight,
+                iterations=20,
+            )
+        )
+        far.append((images - start).square().mean(dim=(1, 2, 3)))
+    assert (far[0] > far[1]).all()
+    assert (far[1] > far[2]).all()
+    assert (far[2] < 0.01 * far[0]).all()
 
 
 def test_total_variation_makes_images_smoother(features, digits):
@@ -63,7 +85,17 @@ def test_total_variation_makes_images_smoother(features, digits):
     with torch.no_grad():
         wanted = features(noisy)
     rough, smooth = (
-        last(reconstruct(features, wanted, noisy, spread(features), tv_weight=weight))
+        last(
+            reconstruct(
+                features,
+                wanted,
+                noisy,
+                spread(features),
+                tv_weight=weight,
+                start_weight=0,
+                iterations=20,
+            )
+        )
         for weight in (0.0, 50.0)
     )
     assert (total_variation(smooth[0]) < 0.8 * total_variation(rough[0])).all()
@@ -82,7 +114,9 @@ def test_colour_images_are_made_too():
     start = torch.full((2, 3, 20, 14), 0.5)
     with torch.no_grad():
         wanted = features(torch.linspace(0, 1, 1680).view(2, 3, 20, 14))
-    steps = list(reconstruct(features, wanted, start, spread(features), iterations=4))
+    steps = list(
+        reconstruct(features, wanted, start, spread(features), **ALONE, iterations=4)
+    )
     assert len(steps) == 4
     assert steps[-1][0].shape == start.shape
     assert steps[-1][1] < steps[0][1]

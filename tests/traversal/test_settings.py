@@ -10,9 +10,9 @@ def test_the_change_grows_along_the_path_whatever_the_order_given():
     assert TraverseSettings("dfi", budgets=(1.5, 0.5)).path == (0.5, 1.5)
 
 
-def test_every_method_takes_the_nearest_unless_told_otherwise():
-    assert TraverseSettings().neighbours == TraverseSettings("dfi").neighbours == 100
-    assert TraverseSettings(neighbours=None).neighbours is None
+def test_images_have_as_many_steps_as_budgets_were_given():
+    assert TraverseSettings(budgets=(0.1, 0.2)).steps == 2
+    assert TraverseSettings().steps == len(TraverseSettings().path) == 8
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,10 @@ def test_every_method_takes_the_nearest_unless_told_otherwise():
         ({"kernel_mean": 1.0}, "between 0"),
         ({"tv_weight": float("nan")}, "total variation"),
         ({"iterations": -1}, '"iterations" is -1'),
-        ({"neighbours": 0}, '"neighbours" is 0'),
+        ({"preview_weight": -0.5}, "preview"),
+        ({"neighbours": (50, 0)}, '"neighbours" is 0'),
+        ({"neighbours": ()}, "neighbours"),
+        ({"typical": 1.0}, "between 0 and 1"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_a_sentence(values, says):

@@ -161,7 +161,6 @@ def traversal_to_dict(
     """
     return {
         "arrays": {name: put(getattr(traversal, name)) for name in BY_IMAGE},
-        "budgets": traversal.budgets.tolist(),
         "layers": list(traversal.layers),
         "settings": asdict(traversal.settings),
         "notes": list(traversal.notes),
@@ -182,7 +181,6 @@ def _traversal_from_dict(values: Mapping[str, Any], folder: Path) -> Traversal:
     }
     return Traversal(
         **arrays,
-        budgets=np.array(values["budgets"]),
         layers=tuple(values["layers"]),
         settings=TraverseSettings(**settings),
         notes=tuple(values["notes"]),

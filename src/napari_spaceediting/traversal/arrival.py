@@ -19,6 +19,8 @@ from napari_spaceediting.network.device import torch_errors_in_words
 _LIKELY = 0.8
 """Or less, where the network is less sure of most of the target's real images."""
 _VOTERS, _VOTES = 7, 6
+_FLOOR = 0.2
+"""Least deviation of a pixel, in mean deviations."""
 _MOST_SIDE = 32
 """Pixels: that images look alike can be told from less than all of them."""
 
@@ -48,7 +50,8 @@ class Arrival:
        where that is less.
     2. Of the 7 real images that are nearest to it in pixels, 6 are of the target.
     3. It is as near to a real image of the target, in pixels and in latents, as a share
-       of those are to each other.
+       of those are to each other. Each pixel counts in units of its deviation there:
+       a trace of what it was, where no image of the target has anything, weighs most.
 
     No sign will do alone: the first is what adversarial images are made for, and an
     image half-way is seen as the target long before it looks like it. The rule and its
@@ -80,7 +83,13 @@ class Arrival:
         self.variance = float(everything.var(axis=0, dtype=np.float64).mean())
         self._voters = _neighbours(everything)
         self._n_voters = min(_VOTERS, self._n_target + len(others.pixels))
-        self._pixels, self._latents = map(_neighbours, (target.pixels, target.latents))
+        deviations = target.pixels.std(axis=0)
+        self._scale = np.maximum(
+            deviations, _FLOOR * deviations.mean(), dtype=np.float32
+        )
+        np.maximum(self._scale, np.finfo(np.float32).tiny, out=self._scale)
+        self._pixels = _neighbours(target.pixels / self._scale)
+        self._latents = _neighbours(target.latents)
         self._far_pixels, self._far_latents = (
             float(np.quantile(_to_each_other(known), typical))
             for known in (self._pixels, self._latents)
@@ -94,7 +103,8 @@ class Arrival:
         arrived = (voters < self._n_target).mean(axis=1) >= _VOTES / _VOTERS
         if self._class is not None:
             arrived &= looks.probabilities[:, self._class] >= self._likely
-        arrived &= _to_nearest(self._pixels, looks.pixels) <= self._far_pixels
+        scaled = looks.pixels / self._scale
+        arrived &= _to_nearest(self._pixels, scaled) <= self._far_pixels
         arrived &= _to_nearest(self._latents, looks.latents) <= self._far_latents
         result: NDArray[np.bool_] = arrived
         return result

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.traversal.filmstrip import draw_filmstrip
@@ -43,11 +44,11 @@ def write_traversal(
     Returns
     -------
     dict
-        The report, which is JSON: names of files, budgets, and for each image its
-        id, its classes, the first step at which it has arrived (-1 where it has not),
-        and for each step, from the original on, both probabilities
-        (None where the network does not know the class), the witness and the ids of the
-        nearest target images.
+        The report, which is JSON: names of files, and for each image its id, its
+        classes, the budget of each step, how many neighbours moved it (None for all),
+        the first step at which it has arrived (-1 where it has not), and for each step,
+        from the original on, both probabilities (None where the network does not know
+        the class), the witness and the ids of the nearest target images.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def write_traversal(
             }
             names = asked.name(source), asked.goal
             captions = [
-                *_captions(traversal, names, seen),
+                *_captions(traversal.budgets[at], names, seen),
                 ("nearest real", str(ids[traversal.nearest[at, -1, 0]])),
             ]
             draw_filmstrip(traversal.images[at], goals[at], captions, folder / name)
@@ -86,13 +87,14 @@ def write_traversal(
                     "picture": name,
                     "probabilities": seen,
                     "arrival": int(traversal.arrival[at]),
+                    "budgets": traversal.budgets[at].tolist(),
+                    "neighbours": int(traversal.neighbours[at]) or None,
                     "witness": traversal.witness[at].tolist(),
                     "nearest": ids[traversal.nearest[at]].tolist(),
                 }
             )
         values = {
             "method": traversal.settings.method,
-            "budgets": traversal.budgets.tolist(),
             "layers": list(traversal.layers),
             "stack": STACK,
             "images": entries,
@@ -116,12 +118,12 @@ def _probabilities(traversal: Traversal, at: int, kind: int) -> list[float] | No
 
 
 def _captions(
-    traversal: Traversal,
+    budgets: NDArray[np.float64],
     names: tuple[str, str],
     seen: dict[str, list[float] | None],
 ) -> list[tuple[str, ...]]:
     """Return the lines under the original and under each step."""
-    titles = ["original", *(f"budget {budget:g}" for budget in traversal.budgets)]
+    titles = ["original", *(f"budget {budget:.2g}" for budget in budgets)]
     shown = [
         (name, values)
         for name, values in zip(names, seen.values(), strict=True)

@@ -22,7 +22,10 @@ STEPS, TO_ARRIVAL = 8, 6
 
 NEIGHBOURS = 50
 
-TYPICAL = 0.8
+FITTING: tuple[int | None, ...] = NEIGHBOURS, None
+"""Numbers of neighbours among which each image takes the one that fits it."""
+
+TYPICAL = 0.95
 
 
 class TraversalError(SpaceEditingError):
@@ -82,13 +85,13 @@ class TraverseSettings:
 
     method: Method = "dmt"
     budgets: tuple[float, ...] | None = None
-    neighbours: tuple[int | None, ...] = (NEIGHBOURS, None)
+    neighbours: tuple[int | None, ...] = FITTING
     typical: float = TYPICAL
     layers: tuple[str, ...] | None = None
     most: int = 300
     kernel_mean: float = 0.5
     tv_weight: float = 0.05
-    preview_weight: float = 1.0
+    preview_weight: float = 2.0
     iterations: int = 5
     batch_size: int = 32
     seed: int = 0

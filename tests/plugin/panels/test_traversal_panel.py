@@ -95,10 +95,10 @@ def test_options(empty, qtbot):
     assert not empty._method.isVisible()
     qtbot.mouseClick(empty.options_button, LEFT)
     assert empty._method.isVisible()
-    assert (empty.method, empty.nearest_only) == ("dmt", True)
+    assert (empty.method, empty.whole_kind) == ("dmt", False)
     empty._method.setCurrentIndex(1)
     empty._reach.setCurrentIndex(1)
-    assert (empty.method, empty.nearest_only) == ("dfi", False)
+    assert (empty.method, empty.whole_kind) == ("dfi", True)
 
 
 def test_a_result_shows_first_where_it_arrives(panel):

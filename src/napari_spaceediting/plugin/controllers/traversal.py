@@ -28,7 +28,7 @@ from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
 from napari_spaceediting.traversal.job import Asked, Traversal, Traverse, join
 from napari_spaceediting.traversal.layers import Layer, ListLayers
 from napari_spaceediting.traversal.settings import (
-    NEIGHBOURS,
+    FITTING,
     Method,
     TraverseSettings,
 )
@@ -144,7 +144,7 @@ class TraversalController:
         method: Method = "dfi" if panel.method == "dfi" else "dmt"
         settings = TraverseSettings(
             method=method,
-            neighbours=NEIGHBOURS if panel.nearest_only else None,
+            neighbours=(None,) if panel.whole_kind else FITTING,
             layers=panel.layers,
             batch_size=_BATCH,
             seed=session.state.seed,
@@ -267,7 +267,10 @@ class TraversalController:
                 goal=asked.goal,
                 pictures=to_rgb(images),
                 differences=differences_to_rgb(images),
-                captions=["", *(f"budget {value:g}" for value in traversal.budgets)],
+                captions=[
+                    "",
+                    *(f"budget {value:.2g}" for value in traversal.budgets[image]),
+                ],
                 passes=traversal.arrived[image].tolist(),
                 leaves=_chance(own, names, said),
                 nears=None if goal == own else _chance(goal, names, said),

@@ -72,10 +72,10 @@ METHODS = (
 """Key, title and tooltip of each method."""
 _REACHES = (
     (
-        "nearest",
-        f"Its {NEIGHBOURS} nearest",
-        f"Only the {NEIGHBOURS} images of each kind that are nearest to it pull: the "
-        "change is more decisive",
+        "fitting",
+        "What changes it least",
+        f"Its {NEIGHBOURS} nearest images of each kind pull, or all of them: whichever "
+        "takes it there with less change",
     ),
     ("all", "The whole kind", "All images of the two kinds pull, as published"),
 )
@@ -84,7 +84,7 @@ _LAYERS_TEXT = (
 )
 _LAYER_TIP = "A layer of the network: so many maps of the image, of that size"
 _OPTIONS_TEXT = (
-    "Moved by the whole kind, as published, an image changes less decisively."
+    "Moved by the whole kind, as published, some images change more than they need to."
 )
 PASSES = (
     "✓ It can pass for a real one: to the network, by the real images nearest to it, "
@@ -485,9 +485,9 @@ class TraversalPanel(QWidget):
         return str(self._method.currentData())
 
     @property
-    def nearest_only(self) -> bool:
-        """Whether only its nearest images move an image."""
-        return bool(self._reach.currentData() == "nearest")
+    def whole_kind(self) -> bool:
+        """Whether all images of the two kinds move an image."""
+        return bool(self._reach.currentData() == "all")
 
     @property
     def shows_options(self) -> bool:
