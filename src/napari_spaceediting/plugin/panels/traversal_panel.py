@@ -137,6 +137,7 @@ class TraversalPanel(QWidget):
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._strip: Strip | None = None
+        self._step_was_chosen = False
         self._count = self._image = 0
         self._details = ""
         self._defaults: tuple[str, ...] = ()
@@ -568,6 +569,7 @@ class TraversalPanel(QWidget):
             self._image = 0
             self.play_button.setChecked(False)
             self._strip = None
+            self._step_was_chosen = False
         self._gate.block(
             self.previous_button, "" if self._image > 0 else "This is the first image"
         )
@@ -612,14 +614,16 @@ class TraversalPanel(QWidget):
         self._show_title()
 
     def show_strip(self, strip: Strip) -> None:
-        """Show the way of the image at hand; the step stays."""
-        others = self._strip is None or len(strip.pictures) != len(self._strip.pictures)
+        """Show the way of the image at hand.
+
+        It shows where the image arrives until a step is chosen, which then stays.
+        """
         self._strip = strip
         self.filmstrip.show_strip(strip)
         last = len(strip.pictures) - 1
         self.slider.blockSignals(True)
         self.slider.setRange(0, last)
-        if others:
+        if not self._step_was_chosen:
             self.slider.setValue(strip.arrival)
         self.slider.blockSignals(False)
         self._show_title()
@@ -670,6 +674,7 @@ class TraversalPanel(QWidget):
         self.image_changed.emit(self._image)
 
     def _on_slider(self, _step: int) -> None:
+        self._step_was_chosen = True
         self._show_step()
 
     def _show_step(self) -> None:
