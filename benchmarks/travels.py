@@ -40,13 +40,15 @@ from napari_spaceediting.traversal.witness import (
 )
 from transport import assignment_moves, gaussian_moves
 
-TYPICAL = 0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7
-FEWER_TYPICAL = 0.99, 0.95, 0.9, 0.8
+TYPICAL = 0.995, 0.97, 0.95, 0.9, 0.8, 0.65
+FEWER_TYPICAL = 0.995, 0.95, 0.85, 0.7
 SHARED = 0.5, 0.35, 0.26, 0.2, 0.16, 0.12, 0.09, 0.06
 LENGTHS = 0.6, 0.9, 1.2, 1.5, 1.75, 2.0, 2.5
 _PGD = 1.0, 2.0, 5.0, 12.0, 30.0
 _FGSM = 0.05, 0.1, 0.2, 0.3, 0.4
 _CROSSFADE = 0.5, 0.75, 1.0
+SHORT = 1.0
+"""Stands for a step short of the least typical that is asked for."""
 _INTERPOLATED_NEIGHBOURS, _PIXEL_NEIGHBOURS = 100, 30
 _ITERATIONS = 10
 """Of reconstructions from features alone."""
@@ -107,7 +109,8 @@ class Trip:
         for share in typical:
             done = self.traverse(typical=share, **settings)
             found[share] = _first(done.images, done.arrived)
-        return found
+        done = self.traverse(typical=max(typical), **settings)
+        return {SHORT: _first(done.images, done.arrived, short=1), **found}
 
     def arrive_in_pixels(self, typical: Sequence[float], method: Method) -> Path:
         """Do the same with pixels in place of features, as mixtures."""
@@ -231,11 +234,15 @@ class Trip:
         return path
 
 
-def _first(images: Images, arrived: NDArray[np.bool_]) -> Images:
-    """Return each image at its first step that has arrived, else at the last."""
+def _first(images: Images, arrived: NDArray[np.bool_], short: int = 0) -> Images:
+    """Return each image at its first step that has arrived, or short of it.
+
+    Those that have not take the last.
+    """
     there = arrived.copy()
     there[:, 0], there[:, -1] = False, True
-    first: Images = images[np.arange(len(images)), there.argmax(axis=1)]
+    steps = there.argmax(axis=1) - short
+    first: Images = images[np.arange(len(images)), steps]
     return first
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 import common
 
-SEEDS = 6
+SEEDS = 4
 IMAGES, QUICK_IMAGES = 50, 8
 SHOWN = 0
 """Seed whose images are on the sheet."""

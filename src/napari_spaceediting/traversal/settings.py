@@ -91,7 +91,7 @@ class TraverseSettings:
     most: int = 300
     kernel_mean: float = 0.5
     tv_weight: float = 0.05
-    preview_weight: float = 2.0
+    preview_weight: float = 10.0
     iterations: int = 5
     batch_size: int = 32
     seed: int = 0
