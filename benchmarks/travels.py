@@ -50,8 +50,6 @@ _CROSSFADE = 0.5, 0.75, 1.0
 SHORT = 1.0
 """Stands for a step short of the least typical that is asked for."""
 _INTERPOLATED_NEIGHBOURS, _PIXEL_NEIGHBOURS = 100, 30
-_ITERATIONS = 10
-"""Of reconstructions from features alone."""
 _CPU = torch.device("cpu")
 
 Path = dict[float, Images]
@@ -214,7 +212,7 @@ class Trip:
 
     def make(self, steps: Iterator[Array], strengths: Sequence[float]) -> Path:
         """Return images made from features alone, as published."""
-        table = self.table
+        table, settings = self.table, TraverseSettings().from_features_alone()
         squared = table.scale.astype(np.float64) ** 2
         parts = np.split(squared, np.cumsum(self.features.sizes)[:-1])
         spread = torch.tensor([part.sum() for part in parts], dtype=torch.float32)
@@ -226,9 +224,9 @@ class Trip:
                 table.combine(step),
                 torch.from_numpy(start),
                 spread,
-                tv_weight=TraverseSettings().tv_weight,
-                start_weight=0.0,
-                iterations=_ITERATIONS,
+                tv_weight=settings.tv_weight,
+                start_weight=settings.preview_weight,
+                iterations=settings.iterations,
             )
             path[strength] = images.numpy()
         return path

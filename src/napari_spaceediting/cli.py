@@ -250,6 +250,11 @@ def _parser() -> argparse.ArgumentParser:
         f"{NEIGHBOURS} or all, whichever takes it there with less change)",
     )
     traverse.add_argument(
+        "--features-alone",
+        action="store_true",
+        help="hold them to no mixture of real ones: for objects that do not lie alike",
+    )
+    traverse.add_argument(
         "--layers", nargs="+", metavar="NAME", help="modules that make the features"
     )
 
@@ -529,17 +534,17 @@ def _traverse(options: argparse.Namespace) -> dict[str, Any]:
     dataset = session.dataset
     images = _indices(dataset, options.images)
     group = options.to_images
-    job = session.traversing(
-        images,
-        options.to if group is None else _indices(dataset, group),
-        TraverseSettings(
-            method=options.method,
-            neighbours=options.neighbours,
-            layers=None if options.layers is None else tuple(options.layers),
-            seed=session.state.seed,
-            device=session.state.train.device,
-        ),
+    settings = TraverseSettings(
+        method=options.method,
+        neighbours=options.neighbours,
+        layers=None if options.layers is None else tuple(options.layers),
+        seed=session.state.seed,
+        device=session.state.train.device,
     )
+    if options.features_alone:
+        settings = settings.from_features_alone()
+    target = options.to if group is None else _indices(dataset, group)
+    job = session.traversing(images, target, settings)
     traversal = _run(job)
     kept = session.keep(job, traversal)
     values = write_traversal(traversal, kept.asked, dataset, options.out)

@@ -15,6 +15,12 @@ def test_images_have_as_many_steps_as_budgets_were_given():
     assert TraverseSettings().steps == len(TraverseSettings().path) == 8
 
 
+def test_from_features_alone_nothing_holds_images_to_a_preview():
+    settings = TraverseSettings(neighbours=(7,)).from_features_alone()
+    assert (settings.preview_weight, settings.neighbours) == (0, (7,))
+    assert settings.iterations > TraverseSettings().iterations
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from napari_spaceediting.errors import SpaceEditingError
@@ -64,8 +64,8 @@ class TraverseSettings:
     tv_weight : float
         Of the total variation of the images, see `reconstruct`.
     preview_weight : float
-        Of staying near to the preview, in units of the variance of the pixels; 0 as
-        published. Less is better where objects do not lie alike.
+        Of staying near to the preview, in units of the variance of the pixels. Where
+        objects do not lie alike, mixtures are blurred: see `from_features_alone`.
     iterations : int
         Of the reconstruction, for each step of the path. With 0 the images are the
         previews, mixtures of real ones: they are there at once and, where all objects
@@ -141,6 +141,10 @@ class TraverseSettings:
         ):
             if value is not None and value < 1:
                 raise TraversalError(f'"{name}" is {value}: let it be at least 1.')
+
+    def from_features_alone(self) -> TraverseSettings:
+        """Return the same, but that nothing holds images to a preview, as published."""
+        return replace(self, preview_weight=0.0, iterations=2 * self.iterations)
 
     @property
     def path(self) -> tuple[float, ...]:

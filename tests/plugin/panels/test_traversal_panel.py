@@ -95,10 +95,15 @@ def test_options(empty, qtbot):
     assert not empty._method.isVisible()
     qtbot.mouseClick(empty.options_button, LEFT)
     assert empty._method.isVisible()
-    assert (empty.method, empty.whole_kind) == ("dmt", False)
+    assert (empty.method, empty.whole_kind, empty.features_alone) == (
+        "dmt",
+        False,
+        False,
+    )
     empty._method.setCurrentIndex(1)
     empty._reach.setCurrentIndex(1)
-    assert (empty.method, empty.whole_kind) == ("dfi", True)
+    empty._making.setCurrentIndex(1)
+    assert (empty.method, empty.whole_kind, empty.features_alone) == ("dfi", True, True)
 
 
 def test_a_result_shows_first_where_it_arrives(panel):

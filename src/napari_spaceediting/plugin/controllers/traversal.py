@@ -150,6 +150,8 @@ class TraversalController:
             seed=session.state.seed,
             device=session.state.train.device,
         )
+        if panel.features_alone:
+            settings = settings.from_features_alone()
         try:
             job = session.traversing(self._desk.selected, target, settings)
         except SpaceEditingError as error:

@@ -79,6 +79,18 @@ _REACHES = (
     ),
     ("all", "The whole kind", "All images of the two kinds pull, as published"),
 )
+_MAKINGS = (
+    (
+        "near",
+        "Mixture and features",
+        "It stays near to a mixture of real images: clean where all objects lie alike",
+    ),
+    (
+        "features",
+        "Features alone",
+        "As published: sharper where objects do not lie alike, but with specks",
+    ),
+)
 _LAYERS_TEXT = (
     "Layers that compare the images, from fine (details) to coarse (shapes and kinds):"
 )
@@ -236,6 +248,7 @@ class TraversalPanel(QWidget):
 
         self._method = combo("How it is done")
         self._reach = combo("Which images pull")
+        self._making = combo("What the images are made from")
         self._options = QWidget()
         options = QVBoxLayout(self._options)
         options.setContentsMargins(0, 0, 0, 0)
@@ -245,6 +258,7 @@ class TraversalPanel(QWidget):
         for title, box, items in (
             ("Method", self._method, METHODS),
             ("Moved by", self._reach, _REACHES),
+            ("Made from", self._making, _MAKINGS),
         ):
             for number, (key, name, tip) in enumerate(items):
                 box.addItem(name, key)
@@ -489,6 +503,11 @@ class TraversalPanel(QWidget):
     def whole_kind(self) -> bool:
         """Whether all images of the two kinds move an image."""
         return bool(self._reach.currentData() == "all")
+
+    @property
+    def features_alone(self) -> bool:
+        """Whether nothing holds images to a mixture of real ones."""
+        return bool(self._making.currentData() == "features")
 
     @property
     def shows_options(self) -> bool:
