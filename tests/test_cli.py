@@ -207,9 +207,13 @@ def test_images_are_moved_to_a_group_by_their_nearest(command, folder, tmp_path)
     eights = dataset.ids[(dataset.labels == 8) & ~dataset.held_out]
     done = command(
         "traverse", folder, "--images", *three, "--to-images", *eights,
-        "--neighbours", 6, "--layers", "trunk", "--out", tmp_path / "out",
+        "--neighbours", 6, "--layers", "trunk", "--features-alone",
+        "--out", tmp_path / "out",
     )  # fmt: skip
     assert done["layers"] == ["trunk"]
+    assert done["images"][0]["neighbours"] == 6
+    kept = load_session(folder).traversals[-1].outcome.read()
+    assert kept.settings.preview_weight == 0
     assert done["images"][0]["to"] == "group of 8 (mostly 8)"
     assert set(np.ravel(done["images"][0]["nearest"])) <= set(eights)
 
