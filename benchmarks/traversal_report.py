@@ -412,8 +412,8 @@ study of users:
 - Trousers become dresses in part: the gap between the legs closes to a fold. The judges
   take that for a dress; a person may still see trousers.
 - Sandals become sneakers at the toe; high heels and straps shine through.
-- Bags become boots with the ghost of a handle, fainter than by any other method here. To
-  the eye these do not convince, whatever the judges say.
+- Bags become boots with the ghost of a handle. To the eye these do not convince,
+  whatever the judges say.
 - Images from features alone (*DMT, published*) have specks in the background and a fine
   checkerboard, because the places in feature space are those of no image. Those that
   stay near to their preview have none.
