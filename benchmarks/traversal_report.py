@@ -72,10 +72,11 @@ alone. *{path}*: all images at the same budget, each moved by its 50 nearest ima
 either set, with a bandwidth of its own. *{ours}*: what the plugin does: by the 50
 nearest or all, whichever takes the image with less change to where it has arrived
 (three signs, see `traversal/arrival.py` and `traversal/pace.py`; strength: how typical
-it must be). *Until it arrives*: the same search along another path. *In pixels*: with
-pixels in place of features, as mixtures. *Preview*: mixtures of the real images in
-place of the reconstruction, what the plugin gives with 0 iterations. *Gaussian
-transport* and *assignment*: optimal transport between the sets, as previews.
+it must be, 1.0 for a step short of 0.995). *Until it arrives*: the same search along
+another path. *In pixels*: with pixels in place of features, as mixtures. *Preview*:
+mixtures of the real images in place of the reconstruction, what the plugin gives with 0
+iterations. *Gaussian transport* and *assignment*: optimal transport between the sets,
+as previews.
 """
 
 
