@@ -22,7 +22,7 @@ import numpy as np
 
 import common
 
-SEEDS = 4
+SEEDS = 6
 IMAGES, QUICK_IMAGES = 50, 8
 SHOWN = 0
 """Seed whose images are on the sheet."""
