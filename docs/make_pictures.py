@@ -410,7 +410,6 @@ def draw_traversal(camera: Photographer) -> None:
     panel.target_changed.emit()
     panel.run_button.click()
     camera.wait(lambda: not bench.desk.is_busy)
-    panel.set_step(5)
     camera.take("traversal")
 
 
