@@ -73,21 +73,21 @@ METHODS = (
 _REACHES = (
     (
         "fitting",
-        "What changes it least",
+        "What fits",
         f"Its {NEIGHBOURS} nearest images of each kind pull, or all of them: whichever "
         "takes it there with less change",
     ),
-    ("all", "The whole kind", "All images of the two kinds pull, as published"),
+    ("all", "Whole kind", "All images of the two kinds pull, as published"),
 )
 _MAKINGS = (
     (
         "near",
-        "Mixture and features",
+        "Mixture",
         "It stays near to a mixture of real images: clean where all objects lie alike",
     ),
     (
         "features",
-        "Features alone",
+        "Features",
         "As published: sharper where objects do not lie alike, but with specks",
     ),
 )
