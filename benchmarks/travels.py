@@ -102,13 +102,14 @@ class Trip:
         return dict(zip(budgets, done.images[:, 1:].swapaxes(0, 1), strict=True))
 
     def arrive(self, typical: Sequence[float], **settings: object) -> Path:
-        """Return each image where it has arrived, else the last."""
-        found = {}
-        for share in typical:
-            done = self.traverse(typical=share, **settings)
-            found[share] = _first(done.images, done.arrived)
-        done = self.traverse(typical=max(typical), **settings)
-        return {SHORT: _first(done.images, done.arrived, short=1), **found}
+        """Return each image where it has arrived, else the last.
+
+        The least typical share comes first.
+        """
+        done = [self.traverse(typical=share, **settings) for share in typical]
+        found = [_first(one.images, one.arrived) for one in done]
+        short = _first(done[0].images, done[0].arrived, short=1)
+        return {SHORT: short, **dict(zip(typical, found, strict=True))}
 
     def arrive_in_pixels(self, typical: Sequence[float], method: Method) -> Path:
         """Do the same with pixels in place of features, as mixtures."""

@@ -21,7 +21,6 @@ from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
 from napari_spaceediting.traversal.settings import (
     BUDGETS,
     NEIGHBOURS,
-    STEPS,
     TO_ARRIVAL,
     TraversalError,
     TraverseSettings,
@@ -99,8 +98,8 @@ def test_threes_become_eights(job, settings):
 def test_each_image_has_a_path_of_its_own(job):
     settings = TraverseSettings(iterations=0, device="cpu")
     done = run_job(replace(job, settings=settings))
-    assert done.images.shape == (3, 1 + STEPS, 1, 28, 28)
-    assert done.budgets.shape == (3, STEPS)
+    assert done.images.shape == (3, 1 + settings.steps, 1, 28, 28)
+    assert done.budgets.shape == (3, settings.steps)
     assert set(done.neighbours.tolist()) <= {0, NEIGHBOURS}
     lands = done.arrived[:, TO_ARRIVAL]
     # Where it did not land, it went as far as is tried.

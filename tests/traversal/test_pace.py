@@ -9,12 +9,12 @@ from napari_spaceediting.data.steps import finish
 from napari_spaceediting.traversal.pace import find_pace, shared_pace
 from napari_spaceediting.traversal.settings import (
     BUDGETS,
-    STEPS,
     TO_ARRIVAL,
     TraverseSettings,
 )
 from napari_spaceediting.traversal.witness import make_problem
 
+STEPS = TraverseSettings().steps
 FEATURES = np.random.default_rng(0).normal(size=(63, 4))
 FEATURES[30:60, 0] += 4
 """30 of the source, 30 of the target, with a larger first feature, and 3 that move."""

@@ -60,6 +60,7 @@ from napari_spaceediting.session.state import (
     SessionState,
 )
 from napari_spaceediting.session.traversals import (
+    DAMAGE,
     KeptTraversal,
     Outcome,
     StoredTraversal,
@@ -176,15 +177,7 @@ def load_session(folder: Path) -> SessionState:
             retrain=RetrainSettings.from_dict(values["retrain"]),
             seed=values["seed"],
         )
-    except (
-        OSError,
-        EOFError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        SafetensorError,
-    ) as error:
+    except (*DAMAGE, SafetensorError) as error:
         raise SessionError(
             f"{folder} is damaged ({type(error).__name__}: {error}): restore it from "
             "a copy."

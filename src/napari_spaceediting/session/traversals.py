@@ -19,6 +19,9 @@ from napari_spaceediting.traversal.settings import TraverseSettings
 if TYPE_CHECKING:
     from napari_spaceediting.session.state import SessionState
 
+DAMAGE = OSError, EOFError, AttributeError, LookupError, TypeError, ValueError
+"""What reading a file of a session may raise that is not what was written."""
+
 _MAPPED = 1 << 20
 """Bytes from which on an array stays in its file."""
 
@@ -54,15 +57,7 @@ class StoredTraversal:
         """
         try:
             return _traversal_from_dict(self.values, self.folder)
-        except (
-            OSError,
-            EOFError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-            SpaceEditingError,
-        ) as error:
+        except (*DAMAGE, SpaceEditingError) as error:
             raise SessionError(
                 f"The images of this result cannot be read ({error}): remove it and "
                 "run it again; the rest of the session is as it was."

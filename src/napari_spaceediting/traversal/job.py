@@ -240,7 +240,7 @@ class Traverse:
         self._check_room()
         from napari_spaceediting.traversal.walk import walk
 
-        return (yield from walk(self, self.notes))
+        return (yield from walk(self))
 
     def _check_room(self) -> None:
         n_images = len(self.sets.images)

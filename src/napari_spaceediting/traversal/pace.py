@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.traversal.settings import (
-    STEPS,
     TO_ARRIVAL,
     Method,
     TraverseSettings,
@@ -76,8 +75,8 @@ def find_pace(
     arrives nowhere takes the first neighbours and goes as far as is tried.
 
     Unless budgets were asked for, each image gets its own: its preview arrives at step
-    `TO_ARRIVAL` of `STEPS`, and all steps are even. All this is ours, chosen on the
-    tuning half of `benchmarks/traversal.py`.
+    `TO_ARRIVAL`, and all steps are even. All this is ours, chosen on the tuning half of
+    `benchmarks/traversal.py`.
 
     Parameters
     ----------
@@ -114,8 +113,8 @@ def find_pace(
         for name in ("budgets", "change")
     )
     # Nothing is known beyond the end of what was tried.
-    until = np.where(np.isfinite(change), TO_ARRIVAL, STEPS)
-    shares = np.arange(1, STEPS + 1)[:, None] / until
+    until = np.where(np.isfinite(change), TO_ARRIVAL, settings.steps)
+    shares = np.arange(1, settings.steps + 1)[:, None] / until
     way = shares * _way(settings.method, goal)
     return Pace(chosen, which, _at_way(settings.method, way))
 

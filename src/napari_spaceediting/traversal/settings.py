@@ -17,8 +17,9 @@ BUDGETS: dict[Method, tuple[float, ...]] = {
 }
 """What is tried by each method, from little to much change."""
 
-STEPS, TO_ARRIVAL = 8, 6
-"""Of an image with budgets of its own: in all, and until its preview arrives."""
+TO_ARRIVAL = 6
+"""Steps until its preview arrives, of an image with budgets of its own. It has as many
+in all as are tried."""
 
 NEIGHBOURS = 50
 
@@ -43,7 +44,7 @@ class TraverseSettings:
         Feature Interpolation (Upchurch et al. 2017, arXiv 1611.05507).
     budgets : tuple of float, optional
         One for each step of the path; if not given, each image has its own, by which it
-        arrives at step `TO_ARRIVAL` of `STEPS`. For "dmt" the price of change, per mean
+        arrives at step `TO_ARRIVAL`. For "dmt" the price of change, per mean
         squared change of the standardised features: the smaller, the further an image
         goes. For "dfi" the length of the step in differences of the means: the larger,
         the further. They may come in any order.
@@ -155,4 +156,4 @@ class TraverseSettings:
     @property
     def steps(self) -> int:
         """Steps of each image after the original."""
-        return STEPS if self.budgets is None else len(self.budgets)
+        return len(self.path)

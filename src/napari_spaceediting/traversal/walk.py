@@ -20,6 +20,7 @@ from napari_spaceediting.traversal.pace import Pace, find_pace, shared_pace
 from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct
 from napari_spaceediting.traversal.sets import TraversalSets
+from napari_spaceediting.traversal.settings import TraverseSettings
 from napari_spaceediting.traversal.table import FeatureTable, read_features
 from napari_spaceediting.traversal.witness import Array, WitnessProblem, make_problem
 
@@ -28,7 +29,7 @@ _NO_DISTANCE = 1e-9
 """Below it, a place is the image itself; distances are of the order of 1."""
 
 
-def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Traversal]:
+def walk(job: Traverse) -> Generator[Progress, None, Traversal]:
     """Do the work of a job whose sets were checked.
 
     Yields
@@ -73,7 +74,7 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
         closeness=np.empty((n_images, n_steps, n_around)),
         layers=features.layers,
         settings=settings,
-        notes=notes,
+        notes=job.notes,
         seconds=0.0,
     )
     of_target = np.isin(rows, sets.target)
@@ -112,11 +113,7 @@ def walk(job: Traverse, notes: tuple[str, ...]) -> Generator[Progress, None, Tra
         return path
 
     problems = [
-        [
-            _problem(gram, rows, sets, batch, job, neighbours)
-            for neighbours in settings.neighbours
-        ]
-        for batch in batches
+        _problems(gram, rows, of_target, sets, batch, settings) for batch in batches
     ]
     for number, (batch, (first, *_)) in enumerate(
         zip(batches, problems, strict=True), start=1
@@ -179,22 +176,28 @@ def _arrival(
     return Arrival(target, others, job.settings.typical)
 
 
-def _problem(
+def _problems(
     gram: Array,
     rows: NDArray[np.int64],
+    of_target: NDArray[np.bool_],
     sets: TraversalSets,
     batch: slice,
-    job: Traverse,
-    neighbours: int | None,
-) -> WitnessProblem:
-    return make_problem(
-        gram,
-        np.searchsorted(rows, sets.images[batch]),
-        np.stack([np.isin(rows, source) for source in sets.sources[batch]]),
-        np.isin(rows, sets.target),
-        kernel_mean=job.settings.kernel_mean,
-        neighbours=neighbours,
-    )
+    settings: TraverseSettings,
+) -> list[WitnessProblem]:
+    """Return one for each of the numbers of neighbours."""
+    moved = np.searchsorted(rows, sets.images[batch])
+    sources = np.stack([np.isin(rows, source) for source in sets.sources[batch]])
+    return [
+        make_problem(
+            gram,
+            moved,
+            sources,
+            of_target,
+            kernel_mean=settings.kernel_mean,
+            neighbours=neighbours,
+        )
+        for neighbours in settings.neighbours
+    ]
 
 
 def _look_around(problem: WitnessProblem, coefficients: Array) -> tuple[Array, Array]:
