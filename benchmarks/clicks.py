@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QMainWindow, QMenu, QW
 from watch import spin, wait
 
 if TYPE_CHECKING:
-    from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
+    from napari_spaceediting.plugin.space_editor import SpaceEditor
 
 _LEFT = Qt.MouseButton.LeftButton
 

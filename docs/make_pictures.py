@@ -43,7 +43,7 @@ from napari_spaceediting.demo import LABELS_PER_CLASS
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.simulated_expert import CLEAR_MAJORITY
 from napari_spaceediting.plugin.map.view import MapView
-from napari_spaceediting.plugin.panels.space_editor import (
+from napari_spaceediting.plugin.space_editor import (
     EDITS,
     GUIDANCE,
     NETWORK,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from napari.qt import get_stylesheet
 from napari.utils.notifications import notification_manager
 from numpy.typing import ArrayLike, NDArray
 from pytestqt.qtbot import QtBot
@@ -25,6 +26,7 @@ from napari_spaceediting.editing.edits import Pin, Withdraw
 from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.runner import JobRunner
+from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Round, RoundStatus, SessionState
@@ -390,3 +392,57 @@ def messages() -> Iterator[list[str]]:
     notification_manager.notification_ready.connect(hear)
     yield heard
     notification_manager.notification_ready.disconnect(hear)
+
+
+@pytest.fixture
+def dark():
+    return Palette.from_theme_id("dark")
+
+
+@pytest.fixture
+def light():
+    return Palette.from_theme_id("light")
+
+
+@pytest.fixture
+def shown(qtbot, dark):
+    """Return a function that shows a panel at the dock's width, in napari's style."""
+
+    def show(panel_type, **arguments):
+        panel = panel_type(dark, **arguments)
+        qtbot.addWidget(panel)
+        panel.setStyleSheet(get_stylesheet("dark"))
+        panel.resize(340, 700)
+        panel.show()
+        qtbot.waitExposed(panel)
+        return panel
+
+    return show
+
+
+@pytest.fixture
+def told():
+    """Return a function that records what a signal says in a list."""
+
+    def record(signal):
+        calls = []
+        signal.connect(lambda *values: calls.append(values))
+        return calls
+
+    return record
+
+
+@pytest.fixture(params=["dark", "light"])
+def palette(request):
+    return Palette.from_theme_id(request.param)
+
+
+@pytest.fixture
+def host(qtbot):
+    """A shown parent, kept alive for the whole test."""
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    widget.resize(600, 400)
+    widget.show()
+    qtbot.waitExposed(widget)
+    return widget

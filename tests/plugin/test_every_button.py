@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.editing.guidance import Proposal
-from napari_spaceediting.plugin.panels.space_editor import (
+from napari_spaceediting.plugin.space_editor import (
     DATA,
     EDITS,
     GUIDANCE,

@@ -9,23 +9,23 @@ from napari.plugins import menu_item_template
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
-from napari_spaceediting.plugin.controllers.edits import EditsController
-from napari_spaceediting.plugin.controllers.evidence import EvidenceController
-from napari_spaceediting.plugin.controllers.gallery import GalleryController
-from napari_spaceediting.plugin.controllers.map import MapController
-from napari_spaceediting.plugin.controllers.review import ReviewController
-from napari_spaceediting.plugin.controllers.saving import SavingController
-from napari_spaceediting.plugin.controllers.traversal import TraversalController
-from napari_spaceediting.plugin.controllers.work import WorkController
-from napari_spaceediting.plugin.desk import Desk, complain
+from napari_spaceediting.plugin.edits.controller import EditsController
+from napari_spaceediting.plugin.evidence.controller import EvidenceController
+from napari_spaceediting.plugin.evidence.panel import EvidencePanel
+from napari_spaceediting.plugin.gallery.controller import GalleryController
+from napari_spaceediting.plugin.gallery.grid import ImageGallery
+from napari_spaceediting.plugin.guidance.controller import ReviewController
 from napari_spaceediting.plugin.keys import KEYS
+from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.viewport import find_canvas
-from napari_spaceediting.plugin.panels.space_editor import SpaceEditor
-from napari_spaceediting.plugin.panels.traversal_panel import TraversalPanel
+from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.runner import in_thread
-from napari_spaceediting.plugin.views.evidence_panel import EvidencePanel
-from napari_spaceediting.plugin.views.gallery import ImageGallery
+from napari_spaceediting.plugin.space_editor import SpaceEditor
+from napari_spaceediting.plugin.state import Desk, complain
+from napari_spaceediting.plugin.training.controller import WorkController
+from napari_spaceediting.plugin.traversal.controller import TraversalController
+from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 
 if TYPE_CHECKING:
     from napari.layers import Points

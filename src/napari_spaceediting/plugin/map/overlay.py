@@ -35,7 +35,7 @@ from napari_spaceediting.plugin.map.stamps import (
 )
 from napari_spaceediting.plugin.map.thumbnails import Boxes
 from napari_spaceediting.plugin.map.viewport import Viewport
-from napari_spaceediting.plugin.views.palette import readable
+from napari_spaceediting.plugin.widgets.palette import readable
 
 _MOST_MARKS = 2000
 _QUICK = {

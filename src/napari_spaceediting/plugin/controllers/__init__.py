@@ -1,1 +1,0 @@
-"""Where views, session and background work meet, one controller for each concern."""

@@ -1,0 +1,158 @@
+"""The open edits played on the map, one after the other, as they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_spaceediting.editing.edits import (
+    Edit,
+    EditState,
+    Withdraw,
+    withdrawn,
+)
+from napari_spaceediting.plugin.edits.panel import EditsPanel
+from napari_spaceediting.plugin.map import display
+from napari_spaceediting.plugin.map.controller import MapController
+from napari_spaceediting.plugin.map.view import Cloud
+from napari_spaceediting.plugin.state import NOTHING, Desk
+from napari_spaceediting.session.session import folded
+
+_SLOWEST_MS, _FASTEST_MS = 1000, 250
+"""Milliseconds between two edits, of few and of many."""
+_LONGEST_MS = 60_000
+"""Milliseconds that all of them take at most, if `_FASTEST_MS` allows it."""
+
+
+class Replay:
+    """Shows the map as it was before the edits, and then after each of them.
+
+    The session is not touched: what the user does meanwhile ends the replay, and so
+    does its end; the map is then as it is in the session.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    panel : EditsPanel
+        It has the button and the list.
+    on_map : MapController
+        Its view shows the replay.
+    """
+
+    def __init__(self, desk: Desk, panel: EditsPanel, on_map: MapController) -> None:
+        self._desk = desk
+        self._panel = panel
+        self._map = on_map
+        self._numbers: list[int] = []
+        self._edits: tuple[Edit, ...] = ()
+        self._shown = 0
+        self._camera: tuple[tuple[float, ...], float] | None = None
+        self._timer = QTimer(panel)
+        self._timer.timeout.connect(self._step)
+        panel.replay_toggled.connect(self.toggle)
+        for signal in (
+            desk.session_changed,
+            desk.edits_changed,
+            desk.shown_changed,
+            desk.past_changed,
+            desk.selection_changed,
+            desk.training.started,
+        ):
+            signal.connect(self.stop)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a replay is shown."""
+        return self._camera is not None
+
+    @staticmethod
+    def steps(edits: Sequence[Edit]) -> list[int]:
+        """Return the numbers of the edits that there is something to see of."""
+        gone = withdrawn(edits)
+        return [
+            number
+            for number, edit in enumerate(edits)
+            if number not in gone and not isinstance(edit, Withdraw)
+        ]
+
+    def toggle(self, on: bool) -> None:
+        """Start from before the edits, or stop."""
+        if on:
+            self._start()
+        else:
+            self.stop()
+
+    def stop(self, *_: object) -> None:
+        """Show the map as it is in the session."""
+        if self._camera is None:
+            return
+        (center, zoom), self._camera = self._camera, None
+        self._timer.stop()
+        self._panel.set_replaying(False)
+        camera = self._desk.viewer.scene.camera
+        camera.center, camera.zoom = center, zoom
+        self._map.refresh()
+
+    def _start(self) -> None:
+        session, view = self._desk.session, self._map.view
+        if session is None or view is None or not self._desk.has_map:
+            return
+        if self._desk.past is not None:
+            self._desk.look_at(None)
+        self._edits = session.state.log.done
+        self._numbers = self.steps(self._edits)
+        self._shown = 0
+        camera = self._desk.viewer.scene.camera
+        self._camera = tuple(camera.center), float(camera.zoom)
+        self._panel.set_replaying(True)
+        view.zoom_to_fit(None)
+        self._show(NOTHING)
+        pace = np.clip(
+            _LONGEST_MS / max(len(self._numbers), 1), _FASTEST_MS, _SLOWEST_MS
+        )
+        self._timer.start(int(pace))
+
+    def _step(self) -> None:
+        if self._shown == len(self._numbers):
+            self.stop()
+            return
+        number = self._numbers[self._shown]
+        self._shown += 1
+        edit = self._edits[number]
+        assert not isinstance(edit, Withdraw)
+        self._panel.edits.show_row(number)
+        self._show(edit.indices)
+
+    def _show(self, images: np.ndarray) -> None:
+        """Show what the edits so far add up to, with the images of the last one."""
+        session, view = self._desk.session, self._map.view
+        if session is None or view is None or view.cloud is None:
+            self.stop()
+            return
+        shown = session.shown
+        assert shown.map is not None
+        state = self._state()
+        colouring = display.colour_by(
+            self._map.colour_key, session.dataset, shown, state
+        )
+        # Only looked at: nothing can be taken hold of.
+        view.is_open = False
+        view.show_cloud(
+            Cloud(
+                state.positions,
+                colouring.colours,
+                session.dataset.held_out,
+                view.cloud.hidden,
+            )
+        )
+        view.show_edits(*display.edit_marks(state, shown.map.coordinates))
+        view.select(images)
+
+    def _state(self) -> EditState:
+        session = self._desk.session
+        assert session is not None
+        so_far = [self._edits[number] for number in self._numbers[: self._shown]]
+        return folded(so_far, session.shown)

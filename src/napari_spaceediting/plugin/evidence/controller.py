@@ -1,0 +1,279 @@
+"""The evidence of the rounds, and the decision on the last one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.editing.evidence import AFTER, BEFORE, ArmScore, Evidence
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin.evidence.panel import (
+    Comparison,
+    EvidencePanel,
+    RoundRow,
+    accuracy_row,
+)
+from napari_spaceediting.plugin.gallery.controller import (
+    BROKEN,
+    CHOSEN,
+    FIXED,
+    GalleryController,
+)
+from napari_spaceediting.plugin.state import BUSY, Desk, Past, complain, warn
+from napari_spaceediting.plugin.widgets.charts import Interval
+from napari_spaceediting.session.history import (
+    NOW,
+    Stage,
+    compare,
+    predicted_among,
+    scores,
+    stages,
+    verdict,
+)
+from napari_spaceediting.session.state import Checkpoint, Round, RoundStatus
+
+_STATES = {RoundStatus.PROPOSED: "to decide"}
+
+
+class EvidenceController:
+    """Connects the Evidence dock with the session.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    panel : EvidencePanel
+        The view.
+    gallery : GalleryController
+        Shows the images that are clicked on.
+    """
+
+    def __init__(
+        self, desk: Desk, panel: EvidencePanel, gallery: GalleryController
+    ) -> None:
+        self._desk = desk
+        self._panel = panel
+        self._gallery = gallery
+        self._round = -1
+        self._other = -1
+        self._stages: tuple[Stage, ...] = ()
+        self._evidence: Evidence | None = None
+        panel.accept_requested.connect(self.accept)
+        panel.roll_back_requested.connect(self.roll_back)
+        panel.round_selected.connect(self._show_round)
+        panel.stage_selected.connect(self._show_stage)
+        panel.other_selected.connect(self._compare_with)
+        panel.side_selected.connect(self._show_side)
+        panel.show_images.connect(self._show_images)
+        panel.confusion_cell_clicked.connect(self._show_cell)
+        desk.session_changed.connect(self.refresh)
+        desk.rounds_changed.connect(self.refresh)
+        desk.past_changed.connect(self._offer_sides)
+
+    def accept(self) -> None:
+        """Go on from the last round."""
+        self._decide("accept")
+
+    def roll_back(self) -> None:
+        """Go back to before the last round."""
+        self._decide("roll_back")
+
+    def flip(self) -> None:
+        """Flip between the two maps of what is shown; from a third one, to the last."""
+        sides = self._sides()
+        if len(sides) > 1:
+            self._show_side(0 if self._shown_side(sides) == 1 else 1)
+
+    def refresh(self) -> None:
+        """Show the last round."""
+        session = self._desk.session
+        rounds = self._rounds()
+        self._stages = stages(session.state) if session and rounds else ()
+        self._panel.set_rounds([_row(n, past) for n, past in enumerate(rounds, 1)])
+        self._show_history()
+        self._show_round(len(rounds) - 1)
+        awaits = session is not None and session.state.proposal is not None
+        self._panel.set_decision_enabled(
+            awaits,
+            "This round is decided already."
+            if rounds
+            else "Retrain first: then there is something to decide.",
+        )
+
+    # What is shown
+
+    def _rounds(self) -> tuple[Round, ...]:
+        session = self._desk.session
+        return session.state.rounds if session else ()
+
+    def _show_round(self, number: int) -> None:
+        """Show a round with its own control."""
+        self._round, self._other = number, -1
+        past = self._shown_round()
+        self._panel.set_current_round(number)
+        self._panel.set_others([stage.name for stage in self._others()])
+        self._evidence = past.evidence if past else None
+        self._panel.show_evidence(self._evidence)
+        self._offer_sides()
+
+    def _show_stage(self, row: int) -> None:
+        number = self._stages[row].round
+        if number is not None:
+            self._show_round(number)
+
+    def _compare_with(self, row: int) -> None:
+        """Compare the round with another stage, or with its own control for -1."""
+        session, later = self._desk.session, self._stage()
+        if session is None or later is None or row < 0:
+            self._show_round(self._round)
+            return
+        self._other = row
+        earlier = self._others()[row]
+        asked = self._round, row
+
+        def take(evidence: Evidence) -> None:
+            if session is self._desk.session and asked == (self._round, self._other):
+                self._evidence = evidence
+                words = verdict(evidence, earlier, later)
+                comparison = Comparison(earlier.name, later.name, words)
+                self._panel.show_evidence(evidence, comparison)
+                self._offer_sides()
+
+        # In a thread: latents of many images are read from disk.
+        self._desk.in_thread(
+            lambda: compare(session.dataset, earlier, later), take, complain
+        )
+
+    def _show_history(self) -> None:
+        session = self._desk.session
+        rows: list[Interval] = []
+        if session is not None and len(self._stages) > 2:
+            every = scores(session.dataset, self._stages)
+            for stage, score in zip(self._stages, every, strict=True):
+                if score is None:
+                    rows = []
+                    break
+                rows.append(_stage_row(stage, score))
+        self._panel.set_history(rows)
+
+    def _stage(self) -> Stage | None:
+        """Return the stage that the shown round led to."""
+        found = [stage for stage in self._stages if stage.round == self._round]
+        return found[0] if found else None
+
+    def _others(self) -> list[Stage]:
+        """Return what the shown round can be compared with."""
+        past = self._shown_round()
+        if past is None:
+            return []
+        own = past.before, past.after
+        return [stage for stage in self._stages if stage.checkpoint not in own]
+
+    # Looking back
+
+    def _sides(self) -> list[tuple[str, str, Checkpoint]]:
+        """Return the maps to choose from: name, title and what is on it."""
+        session, past = self._desk.session, self._shown_round()
+        if session is None or past is None:
+            return []
+        if self._other >= 0:
+            earlier = self._others()[self._other]
+            later = self._stage()
+            assert later is not None
+            sides = [
+                (stage.name, f"The map of {stage.name}", stage.checkpoint)
+                for stage in (earlier, later)
+            ]
+        else:
+            number = f"round {self._round + 1}"
+            sides = [
+                ("Before", f"The map before {number}", past.before),
+                ("After", f"The map after {number}", past.after),
+            ]
+        present = session.shown
+        if present not in [side[2] for side in sides]:
+            sides.append((NOW, "", present))
+        return [side for side in sides if side[2].map is not None]
+
+    def _shown_side(self, sides: list[tuple[str, str, Checkpoint]]) -> int:
+        shown = [side[2] for side in sides]
+        return shown.index(self._desk.shown) if self._desk.shown in shown else -1
+
+    def _offer_sides(self) -> None:
+        sides = self._sides()
+        names = [side[0].partition(",")[0] for side in sides] if len(sides) > 1 else []
+        self._panel.set_sides(names, self._shown_side(sides) if names else -1)
+
+    def _show_side(self, number: int) -> None:
+        session, sides = self._desk.session, self._sides()
+        assert session is not None
+        _, title, checkpoint = sides[number]
+        if checkpoint is session.shown:
+            self._desk.look_at(None)
+        else:
+            compared = sides[1 - number][2] if number < 2 else checkpoint
+            self._desk.look_at(Past(checkpoint, title, compared))
+
+    # What is clicked
+
+    def _show_images(self, key: str) -> None:
+        past, evidence = self._shown_round(), self._evidence
+        if past is None or evidence is None:
+            return
+        images = {
+            "fixed": evidence.fixed,
+            "broken": evidence.broken,
+            "not_followed": evidence.edited[~evidence.followed],
+        }[key]
+        is_last = past is self._rounds()[-1] and self._other < 0
+        source = {"fixed": FIXED, "broken": BROKEN}.get(key, CHOSEN)
+        self._gallery.show(images, source if is_last else CHOSEN)
+
+    def _show_cell(self, arm: str, true: int, predicted: int) -> None:
+        past, session, evidence = (
+            self._shown_round(),
+            self._desk.session,
+            self._evidence,
+        )
+        if past is None or session is None or evidence is None:
+            return
+        earlier = self._others()[self._other].checkpoint if self._other >= 0 else None
+        checkpoint = {BEFORE: earlier or past.before, AFTER: past.after}.get(arm)
+        if checkpoint is None or checkpoint.network is None:
+            return
+        guesses = predicted_among(checkpoint, evidence.class_names)
+        part = session.dataset.split == Split[evidence.measured_on.upper()]
+        cell = part & (past.after.labels == true) & (guesses == predicted)
+        self._gallery.show(np.flatnonzero(cell))
+
+    def _shown_round(self) -> Round | None:
+        rounds = self._rounds()
+        return rounds[self._round] if 0 <= self._round < len(rounds) else None
+
+    def _decide(self, what: str) -> None:
+        if self._desk.session is None:
+            return
+        if self._desk.training.is_running:
+            warn(BUSY)
+            return
+        try:
+            getattr(self._desk.session, what)()
+        except SpaceEditingError as error:
+            warn(str(error))
+
+
+def _row(number: int, past: Round) -> RoundRow:
+    evidence = past.evidence
+    after = evidence.arms.get(AFTER)
+    gain = evidence.gain_over(evidence.reference)
+    return RoundRow(
+        title=f"Round {number}",
+        accuracy_after=after.accuracy if after else None,
+        gain=gain.value if gain else None,
+        state=_STATES.get(past.status, past.status.value),
+    )
+
+
+def _stage_row(stage: Stage, score: ArmScore) -> Interval:
+    name, _, gone = stage.name.partition(",")
+    return accuracy_row(name, score, "muted" if gone else "plain", stage.name)

@@ -1,0 +1,1 @@
+"""The images beside the map."""

@@ -1,0 +1,366 @@
+"""Guided review: one proposal after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
+from napari_spaceediting.editing.edits import Pin, Withdraw, name_images, withdrawn
+from napari_spaceediting.editing.evidence import CONTROL
+from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.plugin.gallery.controller import GalleryController
+from napari_spaceediting.plugin.guidance.panel import (
+    EMPTY_TEXT,
+    FINISHED_TEXT,
+    NOTHING_FOUND_TEXT,
+    ProposalCard,
+)
+from napari_spaceediting.plugin.map.controller import MapController
+from napari_spaceediting.plugin.map.overlay import Arrows
+from napari_spaceediting.plugin.space_editor import GUIDANCE, MAP, SpaceEditor
+from napari_spaceediting.plugin.state import NOTHING, Desk
+from napari_spaceediting.plugin.widgets.palette import label_colours
+from napari_spaceediting.plugin.widgets.section import ACTIVE, TODO
+from napari_spaceediting.session.state import Round
+
+_TITLES = {
+    ProposalKind.MISLABELLED: "probably mislabelled",
+    ProposalKind.GROUP: "a group to name",
+    ProposalKind.AMBIGUOUS: "between two classes",
+    ProposalKind.ISOLATED: "like no other image",
+    ProposalKind.SECOND_LOOK: "worth a second look",
+}
+_SHOWN = 12
+_RECENT = 10
+"""Answers from which it is told what going on may bring."""
+_FEWEST = 3
+"""Answers that tell something of the next ones."""
+
+
+class ReviewController:
+    """Connects guidance with the map and the session.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    editor : SpaceEditor
+        Its guidance panel belongs here.
+    on_map : MapController
+        Shows proposals and applies edits.
+    gallery : GalleryController
+        Shows all that is proposed.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        editor: SpaceEditor,
+        on_map: MapController,
+        gallery: GalleryController,
+    ) -> None:
+        self._desk = desk
+        self._editor = editor
+        self._map = on_map
+        self._gallery = gallery
+        self._queue: list[Proposal] = []
+        self._at = 0
+        self._decided: set[int] = set()
+        self._left_out: frozenset[int] = frozenset()
+        self._recent: deque[NDArray[np.int64]] = deque(maxlen=_RECENT)
+        self._empty_text = EMPTY_TEXT
+        panel = editor.guidance
+        panel.refresh_requested.connect(self.find)
+        panel.answered.connect(self.answer)
+        panel.moved.connect(self._step)
+        panel.toggled.connect(self._toggle)
+        panel.change_requested.connect(self.show_change)
+        desk.session_changed.connect(self.clear)
+        desk.rounds_changed.connect(self.clear)
+        for signal in (desk.session_changed, desk.edits_changed, desk.shown_changed):
+            signal.connect(self._show_learnt)
+            signal.connect(self._show_expected)
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The proposal at hand."""
+        return self._queue[self._at] if self._at < len(self._queue) else None
+
+    def find(self) -> None:
+        """Look for what is worth a decision."""
+        if self._desk.session is not None and self._desk.has_map:
+            self._desk.reading.run(self._desk.session.guiding(), self._on_found)
+
+    def clear(self) -> None:
+        """Forget all proposals."""
+        self._recent.clear()
+        self._empty_text = EMPTY_TEXT
+        self._take([], show=False)
+        self._show_expected()
+
+    def _on_found(self, queue: list[Proposal]) -> None:
+        self._empty_text = FINISHED_TEXT if queue else NOTHING_FOUND_TEXT
+        self._take(queue)
+
+    def answer(self, answer: str) -> None:
+        """Take the answer to the proposal at hand: yes, no, unsure or elsewhere."""
+        proposal = self.proposal
+        if proposal is None:
+            return
+        if answer == "elsewhere":
+            self._name(proposal)
+        elif answer == "yes" and self._accept(proposal):
+            self._settle(proposal, accepted=True)
+        elif answer == "no" and self._keep(proposal):
+            self._settle(proposal, accepted=False)
+        elif answer == "unsure":
+            self._recent.append(NOTHING)
+            self._show_expected()
+            self._step(1)
+
+    def show_change(self) -> None:
+        """Show what separates the two places of the proposal at hand."""
+        proposal = self.proposal
+        if proposal is not None and (ways := self._separates(proposal)) is not None:
+            images, _, target = ways
+            self._desk.change_wanted.emit(images, target)
+
+    def _separates(
+        self, proposal: Proposal
+    ) -> tuple[NDArray[np.int64], str, str] | None:
+        """Return images, what they are and what they might be; None if that is one.
+
+        An image between two classes is taken for the first and might be the second.
+        """
+        session = self._desk.session
+        assert session is not None
+        names, at = session.edits.class_names, proposal.indices
+        network = session.shown.network
+        assert network is not None
+        kinds = session.kinds(at)
+        tag = names.index(proposal.tag) if proposal.tag in names else -1
+        if proposal.kind is ProposalKind.AMBIGUOUS:
+            tag = int(np.argsort(-network.predictions.probabilities[at[0]])[1])
+        others = at[(kinds != tag) & (kinds >= 0)]
+        if tag < 0 or not len(others):
+            return None
+        most = np.bincount(session.kinds(others)).argmax()
+        return others, names[most], names[tag]
+
+    def _settle(self, proposal: Proposal, *, accepted: bool) -> None:
+        """Remember the decision on the proposal at hand, and go on."""
+        session = self._desk.session
+        assert session is not None
+        at = self._meant(proposal)
+        session.answer(Answer(proposal.kind, at, accepted, proposal.signs))
+        self._recent.append(at)
+        self._show_expected()
+        self._show_learnt()
+        self._decided.add(self._at)
+        self._step(1)
+
+    def _name(self, proposal: Proposal) -> None:
+        """Ask for the class.
+
+        That is agreement where none was proposed, and where the label that was doubted
+        turns out to be another.
+        """
+        session = self._desk.session
+        assert session is not None
+        at = self._meant(proposal)
+
+        def settle() -> None:
+            agrees = proposal.tag is None
+            if proposal.kind is ProposalKind.MISLABELLED:
+                before, now = session.shown.labels[at], session.edits.labels[at]
+                agrees = not np.array_equal(before, now)
+            self._settle(proposal, accepted=agrees)
+
+        self._desk.select(at)
+        self._map.name(at, then=settle)
+
+    def _accept(self, proposal: Proposal) -> bool:
+        session = self._desk.session
+        assert session is not None
+        if proposal.tag is None:
+            return False
+        return self._map.apply(
+            name_images(
+                self._meant(proposal),
+                proposal.tag,
+                session.edits.positions,
+                proposal.place,
+            )
+        )
+
+    def _keep(self, proposal: Proposal) -> bool:
+        """Confirm the label that was doubted; other proposals are only put aside."""
+        session = self._desk.session
+        assert session is not None
+        label = int(session.edits.labels[proposal.indices[0]])
+        if proposal.kind is ProposalKind.MISLABELLED and label >= 0:
+            return self._map.apply(
+                Pin(self._meant(proposal), session.edits.class_names[label])
+            )
+        return True
+
+    def _meant(self, proposal: Proposal) -> NDArray[np.int64]:
+        """Return the images of the proposal at hand that are not left out."""
+        kept = [p for p in range(len(proposal.indices)) if p not in self._left_out]
+        return proposal.indices[kept]
+
+    def _toggle(self, place: int) -> None:
+        """Leave an image of the proposal out, or take it back; one has to stay."""
+        proposal = self.proposal
+        if proposal is None:
+            return
+        left_out = self._left_out ^ {place}
+        if len(left_out) < len(proposal.indices):
+            self._left_out = left_out
+            self._show_at_hand(proposal)
+
+    def _take(self, queue: list[Proposal], show: bool = True) -> None:
+        self._queue, self._at = queue, 0
+        self._decided, self._left_out = set(), frozenset()
+        images = [proposal.indices for proposal in queue]
+        self._gallery.proposed = np.concatenate([*images, np.empty(0, np.int64)])
+        self._show(select=show)
+        if show:
+            self._editor.fold_section(MAP)
+            self._editor.open_section(GUIDANCE)
+
+    def _step(self, by: int) -> None:
+        self._at = int(np.clip(self._at + by, 0, len(self._queue)))
+        self._left_out = frozenset()
+        self._show()
+
+    def _show(self, select: bool = True) -> None:
+        panel, proposal = self._editor.guidance, self.proposal
+        panel.show_counts(len(self._decided), len(self._queue))
+        count = f"{self._at + 1} of {len(self._queue)}" if proposal else ""
+        self._editor.set_status(GUIDANCE, count, ACTIVE if proposal else TODO)
+        self._show_arrow(proposal)
+        if proposal is None:
+            panel.show_proposal(None, self._empty_text)
+        else:
+            self._show_at_hand(proposal, select)
+
+    def _show_at_hand(self, proposal: Proposal, select: bool = True) -> None:
+        self._editor.guidance.show_proposal(self._card(proposal))
+        if select:
+            self._desk.select(self._meant(proposal))
+
+    def _show_learnt(self) -> None:
+        """Say how often the user agreed so far."""
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            self._editor.guidance.show_learnt("")
+        else:
+            self._editor.guidance.show_learnt(summarise(session.answers))
+
+    def _show_expected(self) -> None:
+        """Say what going on may bring, as far as the user's own answers tell."""
+        session = self._desk.session
+        if session is None or not self._desk.has_map:
+            self._editor.guidance.show_expected("")
+            return
+        changed = session.edits.labels != session.shown.labels
+        counts = [int(np.count_nonzero(changed[at])) for at in self._recent]
+        rounds = session.state.rounds
+        last = rounds[-1] if rounds and not session.state.proposal else None
+        self._editor.guidance.show_expected(
+            " ".join(filter(None, [describe_recent(counts), describe_round(last)]))
+        )
+
+    def _card(self, proposal: Proposal) -> ProposalCard:
+        n, meant = len(proposal.indices), len(self._meant(proposal))
+        these = "it" if n == 1 else f"these {n}"
+        if meant < n:
+            these = f"{meant} of these {n}"
+        if proposal.tag is None:
+            action = "Name their class"
+        elif proposal.place is None:
+            action = f"Name {these} {proposal.tag}"
+        else:
+            action = f"Move {these} to {proposal.tag}"
+        thumbnails = self._desk.thumbnails
+        ways = self._separates(proposal)
+        return ProposalCard(
+            position=self._at + 1,
+            count=len(self._queue),
+            title=_TITLES[proposal.kind],
+            reason=proposal.reason,
+            action=action,
+            thumbnails=(
+                None if thumbnails is None else thumbnails[proposal.indices[:_SHOWN]]
+            ),
+            yes_reason="" if proposal.tag else "No class is known yet: use Elsewhere.",
+            left_out=self._left_out,
+            question=(
+                "" if ways is None else f"What separates {ways[1]} from {ways[2]}?"
+            ),
+        )
+
+    def _show_arrow(self, proposal: Proposal | None) -> None:
+        view, session = self._map.view, self._desk.session
+        if view is None or session is None:
+            return
+        if proposal is None or proposal.place is None or proposal.tag is None:
+            view.show_proposal(Arrows())
+            return
+        names = session.edits.class_names
+        tag = names.index(proposal.tag) if proposal.tag in names else -1
+        start = session.edits.positions[proposal.indices].mean(axis=0)
+        view.show_proposal(
+            Arrows(
+                start[None],
+                proposal.place[None],
+                label_colours([tag], len(names)),
+            )
+        )
+
+
+def describe_recent(counts: Sequence[int]) -> str:
+    """Say what the last answers changed, as a hint at what the next ones may.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Images whose class each answer has changed, as it stands now.
+    """
+    n, images = len(counts), sum(counts)
+    if n < _FEWEST:
+        return ""
+    if not images:
+        return f"None of your last {n} answers changed the class of an image."
+    some = sum(count > 0 for count in counts)
+    these = "1 image" if images == 1 else f"{images:,} images"
+    which = f"All of your last {n}" if some == n else f"{some} of your last {n}"
+    return f"{which} answers changed a class: {these} in all."
+
+
+def describe_round(past: Round | None) -> str:
+    """Say what a round gained by its edits; "" where that is not known."""
+    gain = None if past is None else past.evidence.gain_over(past.evidence.reference)
+    if past is None or gain is None:
+        return ""
+    edits = past.edits
+    standing = {n for n, edit in enumerate(edits) if not isinstance(edit, Withdraw)}
+    count = len(standing - withdrawn(edits))
+    made = "1 edit" if count == 1 else f"{count:,} edits"
+    than = (
+        "the control" if past.evidence.reference == CONTROL else "the network before it"
+    )
+    interval = gain.interval
+    if not gain.is_clear:
+        return (
+            f"Your last round, of {made}, could not be told from {than} "
+            f"({gain.value * 100:+.1f} points, {interval})."
+        )
+    verb = "gained" if gain.value > 0 else "lost"
+    points = f"{abs(gain.value) * 100:.1f} points"
+    return f"Your last round, of {made}, {verb} {points} over {than} ({interval})."

@@ -1,0 +1,518 @@
+"""Reviewing proposals one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtGui import (
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from napari_spaceediting.plugin.widgets.controls import (
+    SPACING,
+    TIGHT,
+    Gate,
+    KeyButton,
+    column,
+    row,
+    set_text,
+    style_label,
+    word_label,
+)
+from napari_spaceediting.plugin.widgets.painting import apply_font, rounded_pixmap
+from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+
+YES, NO, UNSURE, ELSEWHERE = "yes", "no", "unsure", "elsewhere"
+ANSWER_KEYS = {YES: "Y", NO: "N", UNSURE: "U", ELSEWHERE: "E"}
+"""The key of every answer."""
+MOVE_KEYS = {-1: ",", 1: "."}
+"""The keys of the previous and the next proposal."""
+EMPTY_TEXT = (
+    "Finds the images whose decision teaches the network most: probably wrong "
+    "labels, look-alikes to name together, and doubtful ones."
+)
+FINISHED_TEXT = (
+    "You are through this list. Retrain to see what your answers have taught the "
+    "network, or find further proposals."
+)
+NOTHING_FOUND_TEXT = (
+    "Nothing is left to ask: no label is doubtful, and no image stands out. Move or "
+    "name what you see yourself, or retrain."
+)
+NO_PROPOSAL = "There is no proposal to decide on: find proposals first"
+_ANSWERS = (
+    (YES, "Yes", "Do what is proposed"),
+    (NO, "No", "It is right as it is: keep it, and do not ask again"),
+    (UNSURE, "Not sure", "Decide nothing, and go on to the next"),
+    (ELSEWHERE, "Elsewhere", "It belongs to another class: choose which"),
+)
+_RATE_OVER = 10
+"""Decisions over which the rate is taken."""
+_PAUSE = 120.0
+"""Seconds without a decision after which the rate starts anew."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProposalCard:
+    """A proposal in words.
+
+    Parameters
+    ----------
+    position, count : int
+        Its place in the queue, from 1, and the length of the queue.
+    title : str
+        The kind of proposal, such as "probably mislabelled".
+    reason : str
+        Why it is proposed, in one sentence.
+    action : str
+        What Yes does, such as "Move to Coat".
+    thumbnails : (n, h, w, 3) uint8 array or None
+        Pictures of the images.
+    yes_reason : str
+        Why Yes cannot be answered; "" if it can.
+    left_out : frozenset of int
+        Positions of the images that the answer shall leave out.
+    question : str
+        Such as "What separates Coat from Shirt?"; "" where nothing does.
+    """
+
+    position: int
+    count: int
+    title: str
+    reason: str
+    action: str
+    thumbnails: NDArray[np.uint8] | None = field(default=None, repr=False)
+    yes_reason: str = ""
+    left_out: frozenset[int] = frozenset()
+    question: str = ""
+
+
+class GuidancePanel(QWidget):
+    """A card with the proposal at hand, its answers, and how far one is.
+
+    The keys of the answers work while the focus is anywhere in this panel.
+
+    Parameters
+    ----------
+    palette : Palette
+        Colours of the theme.
+    parent : QWidget, optional
+        Qt parent.
+    clock : callable
+        Seconds, for the rate of decisions.
+    """
+
+    refresh_requested = Signal()
+    answered = Signal(str)
+    """"yes", "no", "unsure" or "elsewhere"."""
+    change_requested = Signal()
+    """Show what separates the two places of the proposal."""
+    moved = Signal(int)
+    """-1 for the previous proposal, +1 for the next one."""
+    toggled = Signal(int)
+    """Position of an image that is to be left out, or taken back."""
+
+    def __init__(
+        self,
+        palette: Palette,
+        parent: QWidget | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(parent)
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=_RATE_OVER + 1)
+        self._done = 0
+        self._card: ProposalCard | None = None
+        self._gate = Gate()
+        self._empty = word_label()
+        self._build_card(palette)
+        self._build_buttons(palette)
+        self._build_progress()
+        self._expected = word_label()
+        self._expected.setToolTip(
+            "What the answers so far have changed, and what the last round gained by "
+            "its edits. Nobody knows what the next ones will."
+        )
+        self._learnt = word_label()
+        self._learnt.setToolTip(
+            "What you agree with is proposed more often, the rest less. An answer "
+            "whose edit you take back does not count."
+        )
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        layout = column(self)
+        layout.addWidget(self._empty)
+        layout.addWidget(self._frame)
+        layout.addWidget(self._answers)
+        layout.addWidget(self._counts)
+        layout.addWidget(self._expected)
+        layout.addWidget(self._learnt)
+        layout.addLayout(
+            row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
+        )
+        self.show_counts(0, 0)
+        self.show_expected("")
+        self.show_learnt("")
+        self.set_theme(palette)
+        self.show_proposal(None)
+
+    def _build_card(self, palette: Palette) -> None:
+        self._title, self._reason, self._action = (word_label() for _ in range(3))
+        self._action.setToolTip("What Yes does")
+        self.change_button = QPushButton()
+        self.change_button.setToolTip(
+            "Show step by step what would make it so to the network; decides nothing"
+        )
+        self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.change_button.clicked.connect(self.change_requested)
+        self._pictures = _Pictures(palette)
+        self._pictures.clicked.connect(self.toggled)
+        self._hint = word_label()
+        self._hint.setText("Click what does not belong: it is left out.")
+        self._frame = QFrame()
+        self._frame.setObjectName("ProposalCard")
+        # A single picture stands beside the reason, several above it.
+        self._beside = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._beside.setSpacing(SPACING)
+        self._beside.addWidget(self._pictures)
+        self._beside.addWidget(self._reason, 1)
+        text = column(self._frame, SPACING)
+        text.setContentsMargins(12, 10, 12, 12)
+        text.addWidget(self._title)
+        text.addLayout(self._beside)
+        text.addWidget(self._hint)
+        text.addWidget(self._action)
+        text.addWidget(self.change_button, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def _build_buttons(self, palette: Palette) -> None:
+        self.answer_buttons: dict[str, KeyButton] = {}
+        self._answers = QWidget()
+        grid = QGridLayout(self._answers)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(TIGHT)
+        for number, (key, title, tip) in enumerate(_ANSWERS):
+            button = KeyButton(title, ANSWER_KEYS[key], palette)
+            button.clicked.connect(lambda _=False, k=key: self.answered.emit(k))
+            self._gate.add(button, f"{tip} [{ANSWER_KEYS[key]}]")
+            grid.addWidget(button, *divmod(number, 2))
+            self.answer_buttons[key] = button
+        self.move_buttons: dict[int, QPushButton] = {}
+        for step, title in ((-1, "Previous"), (1, "Next")):
+            move = QPushButton(f"‹  {title}" if step < 0 else f"{title}  ›")
+            move.clicked.connect(lambda _=False, s=step: self.moved.emit(s))
+            self._gate.add(
+                move,
+                f"Go to the {title.lower()} proposal without a decision "
+                f"[{MOVE_KEYS[step]}]",
+            )
+            self.move_buttons[step] = move
+        self.refresh_button = QPushButton("Find proposals")
+        self.refresh_button.clicked.connect(self.refresh_requested)
+        self._gate.add(
+            self.refresh_button, "Look for the images that are most worth a decision"
+        )
+
+    def _build_progress(self) -> None:
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName("Decisions")
+        self._done_label, self._rate_label = QLabel(), QLabel()
+        self._rate_label.setToolTip(f"Over the last {_RATE_OVER} decisions")
+        words = QHBoxLayout()
+        words.addWidget(self._done_label, 1)
+        words.addWidget(self._rate_label)
+        self._counts = QWidget()
+        layout = column(self._counts, 4)
+        layout.addWidget(self._bar)
+        layout.addLayout(words)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self._palette = palette
+        self._frame.setStyleSheet(
+            f"QFrame#ProposalCard {{background-color: {palette.foreground};"
+            " border-radius: 6px;}"
+            "QFrame#ProposalCard QWidget {background-color: transparent;}"
+        )
+        style_label(self._empty, palette.muted)
+        style_label(self._title, palette.muted)
+        style_label(self._hint, palette.muted)
+        style_label(self._reason, palette.text, palette.font_size + 3)
+        self._action.setStyleSheet(
+            f"padding: 0px; color: {palette.text}; font-weight: 600;"
+        )
+        self.change_button.setStyleSheet(palette.link_button)
+        for label in (
+            self._done_label,
+            self._rate_label,
+            self._expected,
+            self._learnt,
+        ):
+            style_label(label, palette.muted, palette.font_size)
+        self._pictures.set_theme(palette)
+        for button in self.answer_buttons.values():
+            button.set_theme(palette)
+        self._bar.setStyleSheet(
+            f"QProgressBar {{background-color: {palette.primary}; border: 0px;"
+            " min-height: 4px; max-height: 4px; border-radius: 2px;}"
+            f"QProgressBar::chunk {{background-color: {palette.accent};"
+            " border-radius: 2px;}"
+        )
+        self._style_buttons()
+
+    def show_proposal(
+        self, card: ProposalCard | None, empty_text: str = EMPTY_TEXT
+    ) -> None:
+        """Show a proposal, or in words that there is none."""
+        self._card = card
+        self._empty.setText(empty_text)
+        self._empty.setVisible(card is None)
+        for part in (self._frame, self._answers, *self.move_buttons.values()):
+            part.setVisible(card is not None)
+        for button in self.answer_buttons.values():
+            self._gate.block(button, "" if card else NO_PROPOSAL)
+        if card is not None:
+            self._title.setText(f"{card.position} of {card.count} · {card.title}")
+            self._reason.setText(card.reason)
+            set_text(self._action, card.action)
+            self.change_button.setText(card.question)
+            self.change_button.setVisible(bool(card.question))
+            self._pictures.show_pictures(card.thumbnails, card.left_out)
+            self._hint.setVisible(bool(self._pictures.numbers))
+            self._beside.setDirection(
+                QBoxLayout.Direction.LeftToRight
+                if self._pictures.is_single
+                else QBoxLayout.Direction.TopToBottom
+            )
+            self._gate.block(self.answer_buttons[YES], card.yes_reason)
+        at_start = card is None or card.position <= 1
+        at_end = card is None or card.position >= card.count
+        self._gate.block(
+            self.move_buttons[-1], "This is the first proposal" if at_start else ""
+        )
+        self._gate.block(
+            self.move_buttons[1], "This is the last proposal" if at_end else ""
+        )
+        self.refresh_button.setText("Find again" if card else "Find proposals")
+        self._style_buttons()
+
+    def show_counts(self, done: int, total: int) -> None:
+        """Show how many of the proposals have been decided on.
+
+        Parameters
+        ----------
+        done, total : int
+            Decisions and proposals; a `done` that grows also feeds the rate.
+        """
+        now = self._clock()
+        if done < self._done or (self._times and now - self._times[-1] > _PAUSE):
+            self._times.clear()
+        if done > self._done:
+            self._times.append(now)
+        self._done = done
+        self._bar.setRange(0, max(total, 1))
+        self._bar.setValue(min(done, total))
+        self._done_label.setText(f"{done:,} of {total:,} decided")
+        rate = self.decisions_per_minute
+        self._rate_label.setText("" if rate is None else f"{rate:.0f} per minute")
+        self._counts.setVisible(total > 0)
+
+    def show_expected(self, text: str) -> None:
+        """Say what going on may bring; "" where nothing is known of it."""
+        set_text(self._expected, text)
+
+    def show_learnt(self, text: str) -> None:
+        """Say what the answers have taught, as "You agreed with 9 of 10 groups."."""
+        set_text(self._learnt, text)
+
+    @property
+    def decisions_per_minute(self) -> float | None:
+        """How fast the last decisions came; None while there are fewer than three."""
+        if len(self._times) < 3 or self._times[-1] <= self._times[0]:
+            return None
+        return 60 * (len(self._times) - 1) / (self._times[-1] - self._times[0])
+
+    def set_enabled(self, enabled: bool, reason: str = "") -> None:
+        """Allow deciding, or say why not."""
+        self._gate.set_enabled(enabled, reason)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Answer by key."""
+        if event is None:
+            return
+        plain = event.modifiers() in (
+            Qt.KeyboardModifier.NoModifier,
+            Qt.KeyboardModifier.ShiftModifier,
+        )
+        for key, button in (
+            *((ANSWER_KEYS[answer], b) for answer, b in self.answer_buttons.items()),
+            *((MOVE_KEYS[step], b) for step, b in self.move_buttons.items()),
+        ):
+            if plain and event.text().upper() == key and button.isVisible():
+                button.click()
+                return
+        number = event.text()
+        if plain and number in self._pictures.numbers:
+            self.toggled.emit(int(number) - 1)
+            return
+        super().keyPressEvent(event)
+
+    def _style_buttons(self) -> None:
+        """Emphasise the one button that is most likely to be wanted."""
+        primary = self._palette.primary_button
+        self.answer_buttons[YES].setStyleSheet(primary if self._card else "")
+        quiet = (
+            "QPushButton:!hover {background-color: transparent; border: 0px;}"
+            f"QPushButton:enabled {{color: {self._palette.muted};}}"
+        )
+        self.refresh_button.setStyleSheet(quiet if self._card else primary)
+        for button in self.move_buttons.values():
+            button.setStyleSheet(quiet)
+
+
+class _Pictures(QWidget):
+    """The images of a proposal in even rows; a single one is shown larger."""
+
+    clicked = Signal(int)
+    """Position of an image of a group."""
+
+    _GAP = 4
+    _IN_ONE_ROW = 5
+    _FAINT = 0.2
+    """Opacity of what is left out."""
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
+        self._thumbnails: NDArray[np.uint8] = np.empty((0, 1, 1, 3), np.uint8)
+        self._left_out: frozenset[int] = frozenset()
+        self.setAccessibleName("Images of the proposal")
+        self.set_theme(palette)
+
+    @property
+    def is_single(self) -> bool:
+        return len(self._thumbnails) == 1
+
+    def set_theme(self, palette: Palette) -> None:
+        self._palette = palette
+        apply_font(self, palette)
+        self._fit()
+
+    @property
+    def numbers(self) -> list[str]:
+        """The keys of the images: 1 for the first, to 9; none for a single image."""
+        count = len(self._thumbnails)
+        return [] if self.is_single else [str(n + 1) for n in range(min(count, 9))]
+
+    def show_pictures(
+        self, thumbnails: NDArray[np.uint8] | None, left_out: frozenset[int]
+    ) -> None:
+        self._thumbnails = self._thumbnails[:0] if thumbnails is None else thumbnails
+        self._left_out = left_out
+        self.setToolTip(
+            ""
+            if self.is_single
+            else f"Leave out by a click, or by the keys 1 to {len(self._thumbnails)}"
+        )
+        self.setVisible(len(self._thumbnails) > 0)
+        self.setSizePolicy(
+            QSizePolicy.Policy.Fixed
+            if self.is_single
+            else QSizePolicy.Policy.Expanding,
+            QSizePolicy.Policy.Fixed,
+        )
+        self._fit()
+
+    def _layout(self) -> tuple[int, int, int]:
+        """Return the number of rows and of pictures in each, and their side."""
+        em = self.fontMetrics().height()
+        count = max(len(self._thumbnails), 1)
+        if count == 1:
+            return 1, 1, round(5.4 * em)
+        rows = 1 if count <= self._IN_ONE_ROW else 2
+        most = max(1, (self.width() + self._GAP) // (round(2.6 * em) + self._GAP))
+        per_row = min(-(-count // rows), most)
+        room = (self.width() + self._GAP) // per_row - self._GAP
+        return rows, per_row, min(room, round(4.2 * em))
+
+    def _fit(self) -> None:
+        rows, _, side = self._layout()
+        self.setFixedHeight(rows * (side + self._GAP) - self._GAP)
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self._layout()[2], self.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _places(self) -> list[QRectF]:
+        """Return where the images go that there is room for."""
+        rows, per_row, side = self._layout()
+        count, room = len(self._thumbnails), rows * per_row
+        shown = count if count <= room else room - 1
+        pitch = side + self._GAP
+        places = (divmod(place, per_row) for place in range(shown))
+        return [QRectF(at * pitch, line * pitch, side, side) for line, at in places]
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        if event is None or self.is_single:
+            return
+        for place, rect in enumerate(self._places()):
+            if rect.contains(event.position()):
+                self.clicked.emit(place)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        places = self._places()
+        for place, rect in enumerate(places):
+            left_out = place in self._left_out
+            painter.setOpacity(self._FAINT if left_out else 1)
+            pixmap = rounded_pixmap(
+                self._thumbnails[place], int(rect.width()), 4, self.devicePixelRatioF()
+            )
+            painter.drawPixmap(rect.topLeft(), pixmap)
+            if left_out:
+                painter.setOpacity(1)
+                painter.setPen(QPen(to_qcolor(self._palette.text), 2))
+                inset = rect.width() / 3
+                cross = rect.adjusted(inset, inset, -inset, -inset)
+                painter.drawLine(cross.topLeft(), cross.bottomRight())
+                painter.drawLine(cross.topRight(), cross.bottomLeft())
+        hidden = len(self._thumbnails) - len(places)
+        if hidden:
+            _, per_row, side = self._layout()
+            line, at = divmod(len(places), per_row)
+            pitch = side + self._GAP
+            painter.setPen(to_qcolor(self._palette.muted))
+            painter.drawText(
+                QRectF(at * pitch, line * pitch, side, side),
+                Qt.AlignmentFlag.AlignCenter,
+                f"+{hidden}",
+            )

@@ -1,0 +1,242 @@
+"""From the state of a session to what the views show: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.editing.edits import EditKind, EditState
+from napari_spaceediting.editing.places import Places
+from napari_spaceediting.plugin.gallery.grid import Caption
+from napari_spaceediting.plugin.map.overlay import Arrows, Marks
+from napari_spaceediting.plugin.widgets.palette import (
+    continuous_colours,
+    label_colours,
+)
+from napari_spaceediting.session.state import Checkpoint
+
+LABEL, PREDICTION, CONFIDENCE = "label", "prediction", "confidence"
+LOW_SUPPORT = 0.3
+_MOST_TRAILS = 80
+_MOST_NAMES = 40
+_MOST_ASKED = 1000
+"""Images of a class that tell where its name stands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Colouring:
+    """How images are coloured.
+
+    Parameters
+    ----------
+    colours : (N, 4) float32 array
+        RGBA of every image.
+    groups : (N,) int64 array
+        Entry of the legend that each belongs to, -1 for unlabelled; all -1 where
+        there is no legend.
+    names : tuple of str
+        Entries of the legend; empty for continuous values.
+    """
+
+    colours: NDArray[np.float32]
+    groups: NDArray[np.int64]
+    names: tuple[str, ...]
+
+
+def colour_keys(dataset: ImageDataset) -> list[tuple[str, str]]:
+    """Return what images can be coloured by, as (key, title)."""
+    own = [(LABEL, "Class"), (PREDICTION, "Prediction"), (CONFIDENCE, "Confidence")]
+    return own + [
+        (f"column:{name}", "True class" if name == "truth" else name.capitalize())
+        for name, values in dataset.columns.items()
+        if values.dtype.kind in "ifub" or len(np.unique(values)) <= 200
+    ]
+
+
+def usual_key(dataset: ImageDataset) -> str:
+    """Return what to colour by at first: the class, where most images have one."""
+    training = ~dataset.held_out
+    known = dataset.is_labelled[training].mean() if training.any() else 0
+    return LABEL if known >= 0.5 or not dataset.class_names else PREDICTION
+
+
+def colour_by(
+    key: str, dataset: ImageDataset, checkpoint: Checkpoint, edits: EditState
+) -> Colouring:
+    """Colour images by their class, their prediction or any column."""
+    network = checkpoint.network
+    if key == LABEL or network is None:
+        return by_class(edits.labels, edits.class_names)
+    probabilities = network.predictions.probabilities
+    if key == PREDICTION and probabilities.shape[1]:
+        return by_class(probabilities.argmax(axis=1), edits.class_names)
+    if key == CONFIDENCE and probabilities.shape[1]:
+        return _continuous(probabilities.max(axis=1))
+    values = dataset.columns.get(key.removeprefix("column:"))
+    if values is None:
+        return by_class(edits.labels, edits.class_names)
+    if key == "column:truth":
+        return by_class(values, edits.class_names)
+    if values.dtype.kind in "iuf":
+        return _continuous(values)
+    names, groups = np.unique(values.astype(str), return_inverse=True)
+    return by_class(groups, tuple(names.tolist()))
+
+
+def by_class(groups: NDArray[np.int64], names: Sequence[str]) -> Colouring:
+    """Colour images by their group, -1 for none."""
+    groups = np.asarray(groups, np.int64)
+    return Colouring(label_colours(groups, len(names)), groups, tuple(names))
+
+
+def _continuous(values: NDArray[np.floating]) -> Colouring:
+    nowhere = np.full(len(values), -1, np.int64)
+    return Colouring(continuous_colours(values), nowhere, ())
+
+
+def rough(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return (N, d) grey values of thumbnails on a grid of about 16 x 16."""
+    step = max(1, thumbnails.shape[1] // 16)
+    coarse = thumbnails[:, ::step, ::step].mean(axis=3, dtype=np.float32)
+    return coarse.reshape(len(thumbnails), -1)
+
+
+def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Marks]:
+    """Return arrows of what was moved, and marks of what was given a class in place.
+
+    Parameters
+    ----------
+    edits : EditState
+        The open edits.
+    start : (N, 2) float32 array
+        Map coordinates before them.
+    """
+
+    def colours(rows: NDArray[np.bool_]) -> NDArray[np.float32]:
+        return label_colours(edits.labels[rows], len(edits.class_names))
+
+    moved = np.isin(edits.kinds, [EditKind.MOVED, EditKind.ARRANGED])
+    still = edits.edited & ~moved
+    return (
+        Arrows(start[moved], edits.positions[moved], colours(moved)),
+        Marks(edits.positions[still], colours(still)),
+    )
+
+
+def trails(before: Checkpoint, after: Checkpoint) -> Arrows:
+    """Return the ways of the images that lie farthest apart on two maps.
+
+    The longest come first; ways that are short on the map are left out.
+    """
+    if before.map is None or after.map is None:
+        return Arrows()
+    start, end = before.map.coordinates, after.map.coordinates
+    ways = np.linalg.norm(end - start, axis=1)
+    most = np.argsort(-ways)[:_MOST_TRAILS]
+    most = most[ways[most] > 0.05 * np.ptp(end, axis=0).max()]
+    colours = label_colours(after.labels[most], len(after.class_names))
+    return Arrows(start[most], end[most], colours)
+
+
+def class_places(
+    colouring: Colouring, places: NDArray[np.float32], visible: NDArray[np.bool_]
+) -> list[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
+    """Return where to write the names of the legend: amid the images of each.
+
+    The place is that of the image nearest to the median, so that a name does not
+    stand between two clusters of its class. Some of very many images stand for all.
+    """
+    if len(colouring.names) > _MOST_NAMES:
+        return []
+    named = []
+    for group, name in enumerate(colouring.names):
+        members = np.flatnonzero((colouring.groups == group) & visible)
+        if not len(members):
+            continue
+        members = members[:: -(-len(members) // _MOST_ASKED)]
+        offsets = places[members] - np.median(places[members], axis=0)
+        middle = members[(offsets**2).sum(axis=1).argmin()]
+        named.append((name, places[middle], colouring.colours[middle]))
+    return named
+
+
+def describe_image(
+    index: int, dataset: ImageDataset, checkpoint: Checkpoint, edits: EditState
+) -> list[str]:
+    """Return the lines that stand under the picture of an image."""
+    label = int(edits.labels[index])
+    lines = [edits.class_names[label] if label >= 0 else "No class yet"]
+    network = checkpoint.network
+    if network is not None and network.predictions.probabilities.shape[1]:
+        probabilities = network.predictions.probabilities[index]
+        best = int(probabilities.argmax())
+        lines.append(f"Network: {edits.class_names[best]} {probabilities[best]:.0%}")
+    part = Split(int(dataset.split[index]))
+    if part is not Split.TRAIN:
+        lines.append(f"Held out ({part.name.lower()})")
+    kind = EditKind(int(edits.kinds[index]))
+    if kind is not EditKind.NONE:
+        lines.append(kind.name.capitalize())
+    lines.append(str(dataset.ids[index]))
+    return lines
+
+
+def caption(index: int, checkpoint: Checkpoint, edits: EditState) -> Caption:
+    """Return what is written under a tile of the gallery.
+
+    The label, or what the network guesses for want of one; then how sure the network
+    is, and of what if that is another class.
+    """
+    label = int(edits.labels[index])
+    own = edits.class_names[label] if label >= 0 else "?"
+    network = checkpoint.network
+    if network is None or not network.predictions.probabilities.shape[1]:
+        return Caption(own)
+    probabilities = network.predictions.probabilities[index]
+    best = int(probabilities.argmax())
+    guess, sure = edits.class_names[best], f"{probabilities[best]:.0%}"
+    if label < 0:
+        return Caption(f"{guess}?", figure=sure)
+    if best == label:
+        return Caption(own, figure=sure)
+    return Caption(own, detail=f"→ {guess}", figure=sure, is_odd=True)
+
+
+def disagree(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.bool_]:
+    """Return which labelled images the network takes for another class, (N,)."""
+    labels, network = edits.labels, checkpoint.network
+    if network is None or not network.predictions.probabilities.shape[1]:
+        return np.zeros(len(labels), bool)
+    guesses = network.predictions.probabilities.argmax(axis=1)
+    return (labels >= 0) & (guesses != labels)
+
+
+def disagreement(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.float32]:
+    """Return what the network leaves for other classes than the label, (N,) 0 to 1.
+
+    Less than 0 for an image without a label, and where the network knows no class.
+    """
+    labels, network = edits.labels, checkpoint.network
+    left = np.full(len(labels), -1, np.float32)
+    if network is not None:
+        probabilities = network.predictions.probabilities
+        known = np.flatnonzero((labels >= 0) & (labels < probabilities.shape[1]))
+        left[known] = 1 - probabilities[known, labels[known]]
+    return left
+
+
+def describe_place(places: Places, class_names: Sequence[str]) -> str:
+    """Say what surrounds a place, in a few words, while something is dragged."""
+    votes = places.votes.mean(axis=0)
+    support = float(places.support.mean()) if len(places.support) else 0.0
+    if support < LOW_SUPPORT:
+        return "few images here"
+    if not votes.any():
+        return "no class known here"
+    order = np.argsort(-votes)[:2]
+    parts = [f"{class_names[at]} {votes[at]:.0%}" for at in order if votes[at] >= 0.1]
+    return "  ·  ".join(parts)

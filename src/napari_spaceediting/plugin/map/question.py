@@ -1,0 +1,619 @@
+"""The popup that asks, where images are dropped, what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from qtpy.QtCore import (
+    QEvent,
+    QObject,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from qtpy.QtGui import (
+    QGuiApplication,
+    QHideEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_spaceediting.plugin.widgets.painting import apply_font, outline, smaller
+from napari_spaceediting.plugin.widgets.palette import Colour, Palette, to_qcolor
+
+BELONGS, ARRANGE = "belongs", "arrange"
+LOW_SUPPORT = 0.25
+"""Support below which an edit is said to weigh little."""
+_GOOD_SUPPORT = 0.6
+_CHANGE_TIP = (
+    "See step by step what would make them of this class to the network; nothing is "
+    "decided meanwhile (Alt+W)"
+)
+_ROWS_IN_VIEW = 10
+_STABLE_UP_TO = 9
+
+
+@dataclass(frozen=True)
+class ClassChoice:
+    """What the user answered.
+
+    Parameters
+    ----------
+    tag : str or None
+        Name of the class, which may be new; None if no class was named.
+    intent : str
+        "belongs" or "arrange".
+    """
+
+    tag: str | None
+    intent: str
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A row: a class, no class (`tag` None), or a new one (`share` NaN)."""
+
+    text: str
+    tag: str | None
+    key: str = ""
+    share: float = float("nan")
+    colour: Colour = ""
+
+
+class ClassPicker(QFrame):
+    """A popup that asks for the class and the intent of a move.
+
+    Everything can be done by keyboard: 1 to 9 or the arrows choose a class, text
+    filters or names a new one, Alt+B and Alt+A set the intent, Alt+W asks what would
+    change, Enter confirms, Escape drops the move.
+
+    Parameters
+    ----------
+    palette : Palette
+        Colours of the theme.
+    parent : QWidget, optional
+        Qt parent.
+    """
+
+    confirmed = Signal(object)
+    """A `ClassChoice`."""
+    dismissed = Signal()
+    """The popup went away without an answer."""
+    change_requested = Signal(object)
+    """A `ClassChoice`: show what would change first; the question is put off."""
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("ClassPicker")
+        self.setAccessibleName("Class of the moved images")
+        self._classes: tuple[str, ...] = ()
+        self._colours: tuple[Colour, ...] = ()
+        self._votes = np.empty(0)
+        self._allow_none = False
+        self._own = ""
+        self._answered = True
+        self._title = QLabel()
+        self._title.setWordWrap(True)
+        self._support = QLabel()
+        self._support.setWordWrap(True)
+        self._support.setToolTip(
+            "Support says how well real images surround the place, from 0 to 1"
+        )
+        self._text = QLineEdit()
+        self._text.setPlaceholderText("Type to filter or to name a new class")
+        self._text.setToolTip("Filter the classes, or name a class that is not there")
+        self._text.setAccessibleName("Class")
+        self._text.setTextMargins(4, 0, 4, 0)
+        self._text.textChanged.connect(self._fill)
+        self._text.installEventFilter(self)
+        self._options = _Options(palette, self)
+        self._options.chosen.connect(self._on_chosen)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(self._options)
+
+        self.belongs_button = QPushButton("Belongs here")
+        self.belongs_button.setToolTip(
+            "They are one of these: the class and the neighbours count (Alt+B)"
+        )
+        self.arrange_button = QPushButton("Arrange only")
+        self.arrange_button.setToolTip(
+            "Keep the distances that you laid out; no class is given (Alt+A)"
+        )
+        group = QButtonGroup(self)
+        intents = QHBoxLayout()
+        intents.setSpacing(2)
+        for button in (self.belongs_button, self.arrange_button):
+            button.setCheckable(True)
+            group.addButton(button)
+            intents.addWidget(button, 1)
+            button.toggled.connect(self._on_intent)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Put the images back where they were (Escape)")
+        self.cancel_button.clicked.connect(self.close)
+        self.cancel_button.setMinimumWidth(5 * self.fontMetrics().height())
+        self.change_button = QPushButton("Show what would change…")
+        self.change_button.clicked.connect(self._ask_for_change)
+        self.confirm_button = QPushButton()
+        self.confirm_button.setToolTip("Make this edit (Enter)")
+        self.confirm_button.clicked.connect(self._confirm)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)
+        ends = QHBoxLayout()
+        ends.setSpacing(6)
+        ends.addWidget(self.cancel_button)
+        ends.addWidget(self.confirm_button, 1)
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 10, 10, 10)
+        layout.setSpacing(6)
+        layout.addWidget(self._title)
+        layout.addWidget(self._support)
+        layout.addLayout(intents)
+        layout.addWidget(self._text)
+        layout.addWidget(self._scroll)
+        layout.addWidget(self.change_button)
+        layout.addLayout(ends)
+        self.set_theme(palette)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self._palette = palette
+        self._options.set_theme(palette)
+        self.setStyleSheet(
+            palette.window_sheet
+            + f"#ClassPicker {{background-color: {palette.background};"
+            f" border: 1px solid {palette.secondary};}}"
+        )
+        self._title.setStyleSheet(
+            f"padding: 0px; font-weight: 600; font-size: {palette.font_size * 1.1}pt;"
+        )
+        self.confirm_button.setStyleSheet(palette.primary_button)
+        self.change_button.setStyleSheet(palette.link_button)
+        self.setFixedWidth(21 * self._options.fontMetrics().height())
+
+    def ask(
+        self,
+        title: str,
+        classes: Sequence[str],
+        colours: Sequence[Colour],
+        votes: ArrayLike,
+        support: float,
+        suggested: int | None,
+        intent: str = BELONGS,
+        allow_none: bool = True,
+        own: str = "",
+    ) -> None:
+        """Put the question; `open_at` shows it.
+
+        Parameters
+        ----------
+        title : str
+            Such as "Move 12 images: these are ...".
+        classes : sequence of str
+            C names.
+        colours : sequence of colour
+            Of the C classes.
+        votes : (C,) array_like
+            Share of each class among the images around the place, 0 to 1.
+        support : float
+            How well real images surround the place, 0 to 1.
+        suggested : int or None
+            Class to be chosen beforehand.
+        intent : str
+            "belongs" or "arrange".
+        allow_none : bool
+            Whether the images may be moved without a class.
+        own : str
+            The class that all of the images have, or seem to have, now; "" if there
+            is no such class.
+        """
+        self._own = own
+        self._classes, self._colours = tuple(classes), tuple(colours)
+        self._votes = np.asarray(votes, np.float64)
+        self._allow_none = allow_none
+        self._answered = False
+        self._title.setText(title)
+        self._show_support(support)
+        self._text.clear()
+        self._fill("")
+        wanted = self._classes[suggested] if suggested is not None else None
+        self._options.set_current(
+            next((i for i, o in enumerate(self._options.rows) if o.tag == wanted), -1)
+        )
+        self.arrange_button.setChecked(intent == ARRANGE)
+        self.belongs_button.setChecked(intent != ARRANGE)
+        self._update()
+
+    def open_at(self, place: QPoint) -> None:
+        """Show the question near a global position, within its screen."""
+        self.setFixedHeight(self.layout().totalHeightForWidth(self.width()))
+        screen = QGuiApplication.screenAt(place) or QGuiApplication.primaryScreen()
+        area: QRect = screen.availableGeometry()
+        size = self.size()
+        x = min(place.x() + 12, area.right() - size.width())
+        y = min(place.y() + 12, area.bottom() - size.height())
+        self.move(max(area.left(), x), max(area.top(), y))
+        self.show()
+        self._text.setFocus(Qt.FocusReason.PopupFocusReason)
+        self._reveal()
+
+    @property
+    def choice(self) -> ClassChoice | None:
+        """What Enter would confirm now; None if nothing is chosen."""
+        if self.intent == ARRANGE:
+            return ClassChoice(None, ARRANGE)
+        option = self._options.current_option
+        return None if option is None else ClassChoice(option.tag, BELONGS)
+
+    @property
+    def intent(self) -> str:
+        """The intent chosen now."""
+        return ARRANGE if self.arrange_button.isChecked() else BELONGS
+
+    # Rows
+
+    def _keys(self) -> dict[int, str]:
+        """Return the key of each class: its own name if classes are named 0 to 9."""
+        order = self._order()
+        digits = {i: n for i, n in enumerate(self._classes) if n in set("0123456789")}
+        if digits:
+            return digits
+        return {index: str(n + 1) for n, index in enumerate(order[:9])}
+
+    def _order(self) -> list[int]:
+        """Return classes as listed: few ones keep their places, so do their keys."""
+        indices = range(len(self._classes))
+        if len(self._classes) <= _STABLE_UP_TO:
+            return list(indices)
+        return sorted(indices, key=lambda i: -self._votes[i])
+
+    def _fill(self, text: str) -> None:
+        """List the classes that hold the text, and a new one of that name."""
+        name = text.strip()
+        wanted = name.casefold()
+        keys = self._keys() if not name else {}
+        rows = [
+            _Option(
+                self._classes[i],
+                self._classes[i],
+                keys.get(i, ""),
+                float(self._votes[i]),
+                self._colours[i],
+            )
+            for i in self._order()
+            if wanted in self._classes[i].casefold()
+        ]
+        exact = [i for i, row in enumerate(rows) if row.text.casefold() == wanted]
+        if name and not exact:
+            rows.append(_Option(f"New class “{name}”", name))
+        if not name and self._allow_none:
+            free = "" if "0" in keys.values() else "0"
+            rows.append(_Option("No class, only move", None, free))
+        self._options.set_rows(rows)
+        self._options.set_current(exact[0] if exact else 0 if name else -1)
+        shown = min(max(len(rows), 1), _ROWS_IN_VIEW)
+        if not name:
+            # While the user types, the popup keeps its height.
+            # A stylesheet may give the scroll area some padding.
+            self._scroll.setFixedHeight(shown * self._options.pitch() + 4)
+        self._update()
+        self._reveal()
+
+    def _show_support(self, support: float) -> None:
+        if support < LOW_SUPPORT:
+            text = "Few images near this place: the edit will weigh little."
+            colour = self._palette.warning_text
+        else:
+            words = "Well" if support >= _GOOD_SUPPORT else "Partly"
+            text = f"{words} surrounded (support {support:.2f})."
+            colour = self._palette.muted
+        self._support.setText(text)
+        self._support.setStyleSheet(f"padding: 0px; color: {colour};")
+
+    def _on_intent(self) -> None:
+        self._options.setEnabled(self.intent == BELONGS)
+        self._text.setReadOnly(self.intent == ARRANGE)
+        self._update()
+
+    def _update(self) -> None:
+        choice = self.choice
+        if choice is None:
+            text = "Choose a class"
+        elif choice.intent == ARRANGE:
+            text = "Arrange"
+        elif choice.tag is None:
+            text = "Move without a class"
+        else:
+            text = f"These are: {choice.tag}"
+        room = self.width() - 10 * self.fontMetrics().height()
+        self.confirm_button.setText(
+            self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
+        )
+        self.confirm_button.setEnabled(choice is not None)
+        reason = self._why_no_change(choice)
+        self.change_button.setEnabled(not reason)
+        self.change_button.setToolTip(reason or _CHANGE_TIP)
+
+    def _why_no_change(self, choice: ClassChoice | None) -> str:
+        """Say why it cannot be shown what would change; "" if it can."""
+        if choice is None or choice.tag not in self._classes:
+            return "Choose one of the classes first"
+        if choice.tag == self._own:
+            return f"They are {self._own} already"
+        return ""
+
+    def _reveal(self) -> None:
+        row = max(self._options.current, 0)
+        centre = self._options.row_rect(row).center()
+        self._scroll.ensureVisible(0, centre.y(), 0, self._options.pitch() // 2 + 1)
+
+    # Keys and answers
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Let the text field pass on the keys that choose."""
+        if (
+            watched is self._text
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and self._take_key(event)
+        ):
+            return True
+        return bool(super().eventFilter(watched, event))
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Take the same keys while a button has the focus."""
+        if event is not None and not self._take_key(event):
+            super().keyPressEvent(event)
+
+    def _take_key(self, event: QKeyEvent) -> bool:
+        key, modifiers = event.key(), event.modifiers()
+        if key == Qt.Key.Key_Escape:
+            self.close()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._confirm()
+        elif modifiers & Qt.KeyboardModifier.AltModifier:
+            buttons = {
+                Qt.Key.Key_B: self.belongs_button,
+                Qt.Key.Key_A: self.arrange_button,
+                Qt.Key.Key_W: self.change_button,
+            }
+            button = buttons.get(Qt.Key(key))
+            if button is None:
+                return False
+            button.click()
+        elif self.intent == ARRANGE:
+            return False
+        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            step = 1 if key == Qt.Key.Key_Down else -1
+            last = len(self._options.rows) - 1
+            self._options.set_current(min(max(self._options.current + step, 0), last))
+            self._update()
+            self._reveal()
+        elif not self._text.text() and event.text():
+            rows = [
+                i for i, o in enumerate(self._options.rows) if o.key == event.text()
+            ]
+            if not rows:
+                return False
+            self._options.set_current(rows[0])
+            self._update()
+            self._reveal()
+        else:
+            return False
+        return True
+
+    def _on_chosen(self, row: int, confirm: bool) -> None:
+        self._options.set_current(row)
+        self._update()
+        if confirm:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        choice = self.choice
+        if choice is None or self._answered:
+            return
+        self._answered = True
+        self.close()
+        self.confirmed.emit(choice)
+
+    def _ask_for_change(self) -> None:
+        choice = self.choice
+        if choice is None or self._answered:
+            return
+        self._answered = True
+        self.close()
+        self.change_requested.emit(choice)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Tell that the question was left unanswered."""
+        super().hideEvent(event)
+        if not self._answered:
+            self._answered = True
+            self.dismissed.emit()
+
+
+class _Options(QWidget):
+    """The painted rows; a click chooses, a double-click confirms too."""
+
+    chosen = Signal(int, bool)
+
+    def __init__(self, palette: Palette, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.rows: list[_Option] = []
+        self.current = -1
+        self._hovered = -1
+        self.setMouseTracking(True)
+        self.setAccessibleName("Classes")
+        self.setToolTip("Click a class to choose it, double-click to confirm at once")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.set_theme(palette)
+
+    def set_theme(self, palette: Palette) -> None:
+        self._palette = palette
+        apply_font(self, palette)
+        self.update()
+
+    def set_rows(self, rows: list[_Option]) -> None:
+        self.rows = rows
+        self._hovered = -1
+        self.setFixedHeight(max(1, len(rows)) * self.pitch())
+        self.update()
+
+    def set_current(self, row: int) -> None:
+        self.current = row
+        option = self.current_option
+        self.setAccessibleDescription(option.text if option else "nothing chosen")
+        self.update()
+
+    @property
+    def current_option(self) -> _Option | None:
+        if 0 <= self.current < len(self.rows):
+            return self.rows[self.current]
+        return None
+
+    def pitch(self) -> int:
+        return round(self.fontMetrics().height() * 1.6)
+
+    def row_rect(self, row: int) -> QRect:
+        return QRect(0, row * self.pitch(), self.width(), self.pitch())
+
+    def sizeHint(self) -> QSize:
+        return QSize(12 * self.fontMetrics().height(), self.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(8 * self.fontMetrics().height(), self.height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self.isEnabled():
+            painter.setOpacity(0.35)
+        # One name column for all rows, so that the bars start on one line.
+        metrics = self.fontMetrics()
+        widths = [metrics.horizontalAdvance(o.text) for o in self.rows if len(o.colour)]
+        name = min(max(widths, default=0) + 2, round(self.width() * 0.42))
+        for row, option in enumerate(self.rows):
+            self._paint_row(painter, row, option, name)
+
+    def _paint_row(
+        self, painter: QPainter, row: int, option: _Option, name_width: int
+    ) -> None:
+        em = self.fontMetrics().height()
+        rect = QRectF(self.row_rect(row)).adjusted(0, 1, 0, -1)
+        chosen = row == self.current
+        if chosen or row == self._hovered:
+            fill = self._palette.current if chosen else self._palette.foreground
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(to_qcolor(fill))
+            painter.drawRoundedRect(rect, 4, 4)
+        writing = to_qcolor(self._palette.text)
+        quiet = writing if chosen else to_qcolor(self._palette.muted)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(smaller(self.font()))
+        painter.setPen(quiet)
+        painter.drawText(
+            QRectF(0, rect.top(), em * 1.5, rect.height()),
+            middle | Qt.AlignmentFlag.AlignHCenter,
+            option.key,
+        )
+        painter.setFont(self.font())
+        left = em * 1.6
+        if len(option.colour):
+            painter.setPen(
+                outline(to_qcolor(self._palette.background), 1)
+                if chosen
+                else Qt.PenStyle.NoPen
+            )
+            painter.setBrush(to_qcolor(option.colour))
+            painter.drawEllipse(
+                QPointF(left + em * 0.35, rect.center().y()), em * 0.35, em * 0.35
+            )
+        left += em * 1.1
+        is_class = bool(len(option.colour))
+        width = name_width if is_class else round(rect.right() - left - em * 0.4)
+        painter.setPen(writing)
+        painter.drawText(
+            QRectF(left, rect.top(), width, rect.height()),
+            middle,
+            self.fontMetrics().elidedText(
+                option.text, Qt.TextElideMode.ElideRight, width
+            ),
+        )
+        if not is_class or option.share < 0.005:
+            return
+        figure = self.fontMetrics().horizontalAdvance("100%") + 2
+        start = left + width + em * 0.6
+        length = rect.right() - em * 0.5 - figure - em * 0.4 - start
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(quiet)
+        thickness = em * 0.34
+        painter.drawRoundedRect(
+            QRectF(
+                start,
+                rect.center().y() - thickness / 2,
+                max(length * min(option.share, 1.0), 2),
+                thickness,
+            ),
+            thickness / 2,
+            thickness / 2,
+        )
+        painter.setPen(quiet)
+        painter.drawText(
+            QRectF(rect.right() - em * 0.5 - figure, rect.top(), figure, rect.height()),
+            middle | Qt.AlignmentFlag.AlignRight,
+            f"{option.share:.0%}",
+        )
+
+    def _row_at(self, point: QPointF) -> int:
+        row = int(point.y() // self.pitch())
+        return row if 0 <= row < len(self.rows) else -1
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            row = self._row_at(event.position())
+            if row >= 0:
+                self.chosen.emit(row, False)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            row = self._row_at(event.position())
+            if row >= 0:
+                self.chosen.emit(row, True)
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None:
+            self._hover(self._row_at(event.position()))
+
+    def leaveEvent(self, event: QEvent | None) -> None:
+        self._hover(-1)
+        super().leaveEvent(event)
+
+    def _hover(self, row: int) -> None:
+        if row != self._hovered:
+            self._hovered = row
+            self.update()

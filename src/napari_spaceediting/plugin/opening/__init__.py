@@ -1,0 +1,1 @@
+"""Images and sessions that are opened, saved and recovered."""

@@ -1,0 +1,348 @@
+"""Saving: by hand, by itself, and copies of what was never saved."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari.settings import get_plugin_settings
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin.opening import recovery
+from napari_spaceediting.plugin.opening.recovery import RecoveryCopy
+from napari_spaceediting.plugin.space_editor import DATA, SpaceEditor
+from napari_spaceediting.plugin.state import Desk, complain
+from napari_spaceediting.plugin.widgets.section import DONE
+from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.session.storage import SUFFIX, save_session
+
+_SOON_MS = 2000
+"""Milliseconds from a change until it is saved by itself."""
+_REST = 10
+"""Times as long as saving took that it then rests at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Wish:
+    """What is to be written, and where.
+
+    Parameters
+    ----------
+    session : Session
+        Its state is taken when its turn comes.
+    path : Path
+        The folder.
+    is_copy : bool
+        Whether it is the recovery copy.
+    is_asked : bool
+        Whether the user waits for it.
+    """
+
+    session: Session = field(repr=False)
+    path: Path
+    is_copy: bool = False
+    is_asked: bool = False
+
+
+class SavingController:
+    """Writes the session, beside the window, and says whether all of it is saved.
+
+    A session that has a folder is saved there after every change; of another one a
+    copy is kept in the folder of caches. The next window offers it, if this one ends
+    without saving.
+
+    Parameters
+    ----------
+    desk : Desk
+        What the controllers share.
+    editor : SpaceEditor
+        Its data panel belongs here, as far as it speaks of saving.
+    """
+
+    def __init__(self, desk: Desk, editor: SpaceEditor) -> None:
+        self._desk = desk
+        self._editor = editor
+        self._saved: SessionState | None = None
+        self._copied: SessionState | None = None
+        self._copy: RecoveryCopy | None = None
+        self._offers: list[RecoveryCopy] = []
+        self._spent: list[RecoveryCopy] = []
+        self._wish: _Wish | None = None
+        self._is_saving = False
+        self._complained = ""
+        self._one_writes = threading.Lock()
+        self._written = threading.Event()
+        self._written.set()
+        self._later = QTimer()
+        self._later.setSingleShot(True)
+        self._later.setInterval(_SOON_MS)
+        self._later.timeout.connect(self.autosave)
+        panel = editor.data
+        panel.save_requested.connect(self.save)
+        panel.save_as_requested.connect(self.save_as)
+        panel.discard_requested.connect(self.discard)
+        desk.session_changed.connect(self._on_session)
+        for signal in (
+            desk.images_changed,
+            desk.edits_changed,
+            desk.answers_changed,
+            desk.shown_changed,
+            desk.traversals_changed,
+        ):
+            signal.connect(self._on_change)
+        # A round took long: it does not wait.
+        desk.rounds_changed.connect(self.autosave)
+
+    # What is not saved
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether there is work of the user that is not in the session's folder."""
+        session = self._desk.session
+        return (
+            session is not None
+            and session.state is not self._saved
+            and _has_work(session.state)
+        )
+
+    def may_leave(self) -> bool:
+        """Save what saves itself; ask before other unsaved work is left behind."""
+        session = self._desk.session
+        if self._desk.path is not None and _preferences().autosave:
+            self.autosave()
+            return True
+        if session is None or not self.is_unsaved:
+            return True
+        answer = QMessageBox.question(
+            self._editor,
+            "Unsaved work",
+            f"The session on {session.dataset.name} has edits, answers, rounds or "
+            "traversals that are not saved. Leave them?",
+        )
+        return answer == QMessageBox.StandardButton.Yes
+
+    def wait(self) -> None:
+        """Wait, in a thread, until what is being written has been written."""
+        self._written.wait()
+
+    # By hand
+
+    def save(self) -> None:
+        """Save the session where it was saved before, or ask where."""
+        if self._desk.path is None:
+            self.save_as()
+        else:
+            self.save_to(self._desk.path)
+
+    def save_as(self) -> None:
+        """Ask where to save the session."""
+        session = self._desk.session
+        if session is None:
+            return
+        start = str(self._desk.path or f"{session.dataset.name}{SUFFIX}")
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._editor, "Save the session", start, f"Session (*{SUFFIX})"
+        )
+        if chosen:
+            self.save_to(Path(chosen).with_suffix(SUFFIX))
+
+    def save_to(self, path: Path) -> None:
+        """Save the session in a folder, beside the window."""
+        if self._desk.session is not None:
+            self._want(_Wish(self._desk.session, path, is_asked=True))
+
+    # By itself
+
+    def autosave(self) -> None:
+        """Save what has changed, or a copy of what was never saved."""
+        self._update()
+        wish = self._due()
+        if wish is not None:
+            self._want(wish)
+
+    def finish(self) -> None:
+        """Save at once what waits, and leave the copy to the next window."""
+        self._later.stop()
+        for wish in (self._wish, self._due()):
+            if wish is not None:
+                try:
+                    self._write(wish.session.state, wish.path)
+                except SpaceEditingError as error:
+                    complain(error)
+        with self._one_writes:
+            for copy in self._spent:
+                copy.delete()
+        held = [*self._offers, *([self._copy] if self._copy else [])]
+        for copy in held:
+            copy.release()
+        self._wish, self._copy, self._offers, self._spent = None, None, [], []
+
+    def _due(self) -> _Wish | None:
+        """Return what is to be saved unasked."""
+        session, path = self._desk.session, self._desk.path
+        if session is None or not _preferences().autosave:
+            return None
+        if path is not None:
+            return None if session.state is self._saved else _Wish(session, path)
+        if not self.is_unsaved or session.state is self._copied:
+            return None
+        copy = self._own_copy(session)
+        return None if copy is None else _Wish(session, copy.session, is_copy=True)
+
+    def _own_copy(self, session: Session) -> RecoveryCopy | None:
+        if self._copy is None:
+            try:
+                self._copy = recovery.make(cache_dir(), session.dataset.name)
+            except OSError as error:
+                self._complain_once(f"No copy of unsaved work can be kept: {error}.")
+        return self._copy
+
+    def _on_change(self) -> None:
+        self._update()
+        # Not put off by further changes, or hours of steady work would never be saved.
+        if not self._later.isActive():
+            self._later.start()
+
+    # Copies of what was never saved
+
+    def offer(self) -> None:
+        """Offer the work of windows that ended without saving it."""
+        self._offers = recovery.find(cache_dir())
+        self._show_offer()
+
+    def discard(self) -> None:
+        """Delete the copy that is offered."""
+        if self._offers:
+            self._offers.pop(0).delete()
+        self._show_offer()
+
+    @property
+    def offered(self) -> RecoveryCopy | None:
+        """The copy that is offered, if there is one."""
+        return self._offers[0] if self._offers else None
+
+    def adopt(self, copy: RecoveryCopy) -> None:
+        """Go on with a copy as that of the session that was just opened from it."""
+        assert self._desk.session is not None
+        if copy in self._offers:
+            self._offers.remove(copy)
+        self._copy, self._copied = copy, self._desk.session.state
+        self._show_offer()
+
+    def _show_offer(self) -> None:
+        copy = self.offered
+        if copy is None:
+            self._editor.data.offer_recovery("")
+        else:
+            when = copy.written.strftime("%d %B, %H:%M")
+            self._editor.data.offer_recovery(
+                f"Work on {copy.name} of {when} was not saved when its window ended."
+            )
+
+    # Within
+
+    def _on_session(self) -> None:
+        """Have another session; a copy of the last one was left, or saved."""
+        self._need_no_copy()
+        session = self._desk.session
+        assert session is not None
+        self._saved = session.state if self._desk.path is not None else None
+        self._update()
+
+    def _want(self, wish: _Wish) -> None:
+        """Write one after the other: what is wanted while that goes on waits."""
+        if self._wish is None or wish.is_asked or not self._wish.is_asked:
+            self._wish = wish
+        if not self._is_saving:
+            self._next()
+
+    def _next(self) -> None:
+        wish, self._wish = self._wish, None
+        self._is_saving = wish is not None
+        if wish is None:
+            return
+        state = wish.session.state
+        started = time.monotonic()
+        self._written.clear()
+
+        def write() -> None:
+            try:
+                self._write(state, wish.path)
+            finally:
+                self._written.set()
+
+        def done(_: None) -> None:
+            self._complained = ""
+            if wish.session is self._desk.session:
+                self._take(wish, state)
+            took = 1000 * (time.monotonic() - started)
+            self._later.setInterval(max(_SOON_MS, round(_REST * took)))
+            self._next()
+
+        def failed(error: SpaceEditingError) -> None:
+            if wish.is_asked:
+                complain(error)
+            else:
+                self._complain_once(str(error))
+            self._update()
+            self._next()
+
+        self._desk.in_thread(write, done, failed)
+
+    def _write(self, state: SessionState, path: Path) -> None:
+        with self._one_writes:
+            save_session(state, path)
+
+    def _take(self, wish: _Wish, state: SessionState) -> None:
+        if wish.is_copy:
+            self._copied = state
+        else:
+            self._saved, self._desk.path = state, wish.path
+            self._need_no_copy()
+        self._update()
+
+    def _need_no_copy(self) -> None:
+        """Delete the copy when the window ends: the session may still read from it."""
+        if self._copy is not None:
+            self._spent.append(self._copy)
+        self._copy = self._copied = None
+
+    def _complain_once(self, text: str) -> None:
+        """Complain of what will fail again and again only once."""
+        if text != self._complained:
+            self._complained = text
+            complain(text)
+
+    def _update(self) -> None:
+        session, desk = self._desk.session, self._desk
+        if session is None:
+            return
+        self._editor.data.show_saved(desk.path, session.state is not self._saved)
+        saves_itself = desk.path is not None and _preferences().autosave
+        at_risk = self.is_unsaved and (not saves_itself or bool(self._complained))
+        count = f"{len(session.dataset):,} images"
+        self._editor.set_status(
+            DATA, f"● not saved · {count}" if at_risk else count, DONE
+        )
+
+
+def cache_dir() -> Path:
+    """Return the folder of caches that the user chose, or the usual one."""
+    folder = _preferences().cache_folder
+    return Path(folder).expanduser() if folder else default_cache_dir()
+
+
+def _preferences() -> Any:
+    return get_plugin_settings("napari-spaceediting").storage
+
+
+def _has_work(state: SessionState) -> bool:
+    """Whether there is what a user would miss."""
+    return bool(state.log.done or state.rounds or state.answers or state.traversals)

@@ -1,0 +1,1 @@
+"""The network: training it, and retraining it with edits."""

@@ -1,0 +1,1 @@
+"""What would make an image one of another kind."""

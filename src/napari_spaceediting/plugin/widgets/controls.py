@@ -1,0 +1,446 @@
+"""Small controls that the panels share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
+from qtpy.QtGui import (
+    QEnterEvent,
+    QFont,
+    QFontMetrics,
+    QPainter,
+    QPaintEvent,
+    QPolygonF,
+)
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_spaceediting.network.spec import Trainable
+from napari_spaceediting.plugin.widgets.painting import apply_font, outline, smaller
+from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+
+SPACING = 8
+"""Between the parts of a panel, in pixels."""
+TIGHT = 6
+"""Between controls that belong together, in pixels."""
+_WIDEST_LABEL = "Anchor weight"
+"""Longest label of any form: all make room for it, so that their fields align."""
+
+TRAINABLES: tuple[tuple[Trainable, str, str], ...] = (
+    (
+        "head",
+        "Head",
+        "Embedding and classes only: seconds, and the backbone stays as it is",
+    ),
+    (
+        "last_block",
+        "Last block too",
+        "The last block of the backbone as well: can learn more, takes longer",
+    ),
+    (
+        "all",
+        "Everything",
+        "The whole network: learns most, takes longest, needs most images",
+    ),
+)
+
+
+class Gate:
+    """Decides which controls may be used, and says in their tooltips why not.
+
+    A control is open while neither itself nor the gate as a whole is blocked.
+    """
+
+    def __init__(self) -> None:
+        self._tips: dict[QWidget, str] = {}
+        self._blocks: dict[QWidget, str] = {}
+        self._closed = ""
+
+    def add(self, widget: QWidget, tip: str) -> None:
+        """Put a control with this tooltip behind the gate, or change the tooltip."""
+        self._tips[widget] = tip
+        self._update(widget)
+
+    def block(self, widget: QWidget, reason: str) -> None:
+        """Block one control for a reason; "" opens it again."""
+        self._blocks[widget] = reason
+        self._update(widget)
+
+    def set_enabled(self, enabled: bool, reason: str = "") -> None:
+        """Open the gate, or close it for a reason."""
+        self._closed = "" if enabled else reason or "Not available now"
+        for widget in self._tips:
+            self._update(widget)
+
+    def _update(self, widget: QWidget) -> None:
+        reason = self._closed or self._blocks.get(widget, "")
+        tip = self._tips[widget]
+        widget.setEnabled(not reason)
+        widget.setToolTip(f"{reason}\n\n{tip}" if reason else tip)
+
+
+class _WheelGuard(QObject):
+    """Lets the wheel scroll the dock instead of changing what is under it."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+def guard_wheel(widget: QComboBox | QAbstractSpinBox | QSlider) -> None:
+    """Keep a field from changing while the user scrolls over it."""
+    widget.installEventFilter(_WheelGuard(widget))
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+
+def combo(tip: str, items: Iterable[tuple[str, str]] = ()) -> QComboBox:
+    """Return a combo box of (key, title) that takes the width that it gets."""
+    box = QComboBox()
+    for key, title in items:
+        box.addItem(title, key)
+    box.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    box.setMinimumContentsLength(6)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setToolTip(tip)
+    guard_wheel(box)
+    return box
+
+
+def choose(box: QComboBox, key: str) -> None:
+    """Select the item with this key without a signal; nothing if there is none."""
+    at = box.findData(key)
+    if at >= 0:
+        box.blockSignals(True)
+        box.setCurrentIndex(at)
+        box.blockSignals(False)
+
+
+def refill(box: QComboBox, items: Iterable[tuple[str, str]]) -> None:
+    """Replace the (key, title) items without a signal; keep the choice if possible."""
+    key = box.currentData()
+    box.blockSignals(True)
+    box.clear()
+    for item_key, title in items:
+        box.addItem(title, item_key)
+    box.blockSignals(False)
+    if key is not None:
+        choose(box, key)
+
+
+def trainable_combo(tip: str) -> QComboBox:
+    """Return a combo box of what may train."""
+    box = combo(tip, [(key, title) for key, title, _ in TRAINABLES])
+    for row, (_, _, row_tip) in enumerate(TRAINABLES):
+        box.setItemData(row, row_tip, Qt.ItemDataRole.ToolTipRole)
+    return box
+
+
+def spin_box(low: int, high: int, tip: str, step: int = 1) -> QSpinBox:
+    """Return a field for whole numbers."""
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setSingleStep(step)
+    _finish_spin_box(box, tip)
+    return box
+
+
+class NumberBox(QDoubleSpinBox):
+    """A field for real numbers that shows no more digits than there are.
+
+    Parameters
+    ----------
+    low, high : float
+        Range.
+    tip : str
+        Tooltip.
+    decimals : int
+        Most digits behind the point.
+    step : float, optional
+        Of the arrows; by default a tenth of the value's order of magnitude.
+    """
+
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        tip: str,
+        decimals: int = 2,
+        step: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.setDecimals(decimals)
+        self.setRange(low, high)
+        if step is None:
+            self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+        else:
+            self.setSingleStep(step)
+        _finish_spin_box(self, tip)
+
+    def textFromValue(self, value: float) -> str:
+        """Return the value without trailing zeros."""
+        text = self.locale().toString(value, "f", self.decimals())
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").rstrip(point) if point in text else text
+
+
+def _finish_spin_box(box: QSpinBox | QDoubleSpinBox, tip: str) -> None:
+    box.setToolTip(tip)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    guard_wheel(box)
+
+
+def word_label() -> QLabel:
+    """Return a label that breaks its lines and whose text can be selected."""
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    # A long word, such as a file name, must not make the dock wider.
+    label.setMinimumWidth(1)
+    return label
+
+
+def set_text(label: QLabel, text: str) -> None:
+    """Show a text, or nothing at all, without an empty line in its place."""
+    label.setText(text)
+    label.setVisible(bool(text))
+
+
+def style_label(label: QLabel, colour: str, size: float | None = None) -> None:
+    """Colour a label; `size` in points, None for that of the theme's labels."""
+    font = "" if size is None else f" font-size: {size}pt;"
+    label.setStyleSheet(f"padding: 0px; color: {colour};{font}")
+
+
+def row(*widgets: QWidget, stretch: Sequence[int] = ()) -> QHBoxLayout:
+    """Return widgets side by side, equally wide if no `stretch` is given."""
+    layout = QHBoxLayout()
+    layout.setSpacing(TIGHT)
+    for number, widget in enumerate(widgets):
+        layout.addWidget(widget, stretch[number] if stretch else 1)
+    return layout
+
+
+def column(parent: QWidget, spacing: int = SPACING) -> QVBoxLayout:
+    """Give a widget a vertical layout without margins."""
+    layout = QVBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    return layout
+
+
+class Form(QWidget):
+    """Labelled fields whose left edges align with those of every other form."""
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._labels: list[QLabel] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(TIGHT)
+        self._grid.setVerticalSpacing(TIGHT)
+        self._grid.setColumnStretch(1, 1)
+        self.set_theme(palette)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self._palette = palette
+        for label in self._labels:
+            self._style(label)
+
+    def add(self, title: str, *fields: QWidget, stretch: Sequence[int] = ()) -> QLabel:
+        """Add a row of fields and return its label, with the first one's tooltip."""
+        label = QLabel(title)
+        label.setBuddy(fields[0])
+        label.setToolTip(fields[0].toolTip())
+        self._labels.append(label)
+        self._style(label)
+        at = self._grid.rowCount()
+        self._grid.addWidget(label, at, 0)
+        self._grid.addLayout(row(*fields, stretch=stretch), at, 1)
+        for field in fields:
+            if not field.accessibleName():
+                field.setAccessibleName(title)
+        return label
+
+    def add_field(self, field: QWidget) -> None:
+        """Add a row without a label, aligned with the fields."""
+        self._grid.addWidget(field, self._grid.rowCount(), 1)
+
+    def _style(self, label: QLabel) -> None:
+        size = self._palette.font_size + 1
+        style_label(label, self._palette.muted, size)
+        font = QFont(label.font())
+        font.setPointSizeF(size)
+        width = QFontMetrics(font).horizontalAdvance(_WIDEST_LABEL)
+        label.setMinimumWidth(width + TIGHT)
+
+
+class HeightFollower(QObject):
+    """Makes a scroll area as high as what it shows, up to a limit.
+
+    Parameters
+    ----------
+    area : QScrollArea
+        The scroll area.
+    most : int
+        Height at most, in heights of a line of what is shown.
+    """
+
+    def __init__(self, area: QScrollArea, most: int) -> None:
+        super().__init__(area)
+        self._area, self._most = area, most
+        # What is shown takes its new height only after it was told of its new width.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._follow)
+        area.widget().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow the content."""
+        if event is not None and event.type() == QEvent.Type.Resize:
+            self._later.start()
+        return super().eventFilter(watched, event)
+
+    def _follow(self) -> None:
+        content = self._area.widget()
+        limit = self._most * content.fontMetrics().height()
+        # napari's stylesheet pads every widget by a pixel or two.
+        wanted = content.minimumSizeHint().height()
+        self._area.setFixedHeight(min(wanted, limit) + 4)
+
+
+class Disclosure(QAbstractButton):
+    """A line with a chevron that shows and hides a widget below it.
+
+    Parameters
+    ----------
+    title : str
+        What is hidden.
+    palette : Palette
+        Colours of the theme.
+    content : QWidget
+        The widget that is shown and hidden.
+    tip : str
+        Tooltip.
+    """
+
+    def __init__(
+        self, title: str, palette: Palette, content: QWidget, tip: str
+    ) -> None:
+        super().__init__()
+        self._content = content
+        self.setText(title)
+        self.setToolTip(tip)
+        self.setCheckable(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.toggled.connect(content.setVisible)
+        content.setVisible(False)
+        self.set_theme(palette)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self._palette = palette
+        apply_font(self, palette)
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Ask for a line of text."""
+        metrics = self.fontMetrics()
+        width = metrics.horizontalAdvance(self.text()) + 2 * metrics.height()
+        return QSize(width, round(1.6 * metrics.height()))
+
+    def minimumSizeHint(self) -> QSize:
+        """Allow a narrow dock."""
+        return QSize(4 * self.fontMetrics().height(), self.sizeHint().height())
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        """Show that it can be clicked."""
+        super().enterEvent(event)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Paint chevron and title."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        em = self.fontMetrics().height()
+        lit = self.underMouse() or self.hasFocus()
+        colour = to_qcolor(self._palette.text if lit else self._palette.muted)
+        centre = QPointF(em * 0.36, self.height() / 2)
+        down = [(-0.22, -0.1), (0.0, 0.12), (0.22, -0.1)]
+        points = down if self.isChecked() else [(y, x) for x, y in down]
+        painter.setPen(outline(colour, em * 0.1))
+        painter.drawPolyline(
+            QPolygonF([centre + QPointF(x * em, y * em) for x, y in points])
+        )
+        painter.setPen(colour)
+        left = em * 0.95
+        room = round(self.width() - left)
+        painter.drawText(
+            QRectF(left, 0, room, self.height()),
+            Qt.AlignmentFlag.AlignVCenter,
+            self.fontMetrics().elidedText(
+                self.text(), Qt.TextElideMode.ElideRight, room
+            ),
+        )
+
+
+class KeyButton(QPushButton):
+    """A button that shows its key on its right.
+
+    Parameters
+    ----------
+    title : str
+        What it does.
+    key : str
+        The key, a single character.
+    palette : Palette
+        Colours of the theme.
+    """
+
+    def __init__(self, title: str, key: str, palette: Palette) -> None:
+        super().__init__(title)
+        self.key = key
+        self.set_theme(palette)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self._palette = palette
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Paint the button and the key."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(smaller(self.font()))
+        em = painter.fontMetrics().height()
+        side = em * 1.15
+        cap = QRectF(self.width() - side - em * 0.4, 0, side, side)
+        cap.moveTop((self.height() - side) / 2)
+        colour = to_qcolor(self._palette.text, 0.75 if self.isEnabled() else 0.3)
+        painter.setPen(outline(to_qcolor(self._palette.text, 0.3), 1))
+        painter.drawRoundedRect(cap, 3, 3)
+        painter.setPen(colour)
+        painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, self.key)

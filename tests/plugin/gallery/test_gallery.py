@@ -1,0 +1,191 @@
+"""What the gallery shows and offers, and selecting by what images have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QMenu
+
+from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.plugin.map.panel import LEAST_SURE
+from napari_spaceediting.plugin.state import TO_DECIDE
+from napari_spaceediting.session.state import RoundStatus
+
+LEFT = Qt.MouseButton.LeftButton
+NONE = Qt.KeyboardModifier.NoModifier
+
+
+def select(window, key: str) -> np.ndarray:
+    """Choose from the menu *Select*, and return what is selected."""
+    panel = window.editor.map
+    QTest.mouseClick(panel.select_button, LEFT)
+    menu = panel.select_menu
+    (action,) = (action for action in menu.actions() if action.data() == key)
+    QTest.mouseClick(menu, LEFT, NONE, menu.actionGeometry(action).center())
+    return window.desk.selected
+
+
+def menu_on(window, indices) -> QMenu:
+    """Open the menu of the gallery on some images."""
+    window.desk.select(np.array(indices))
+    grid = window.bench.gallery.grid
+    grid.context_requested.emit(np.array(indices), grid.mapToGlobal(QPoint(9, 9)))
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    return menu
+
+
+def entry(menu: QMenu, text: str):
+    (action,) = (a for a in menu.actions() if a.text().startswith(text))
+    return action
+
+
+def choose_in(box, key: str) -> None:
+    """Choose in a combo box by the keyboard."""
+    box.setFocus()
+    QTest.keyClick(box, Qt.Key.Key_Home)
+    while box.currentData() != key:
+        before = box.currentIndex()
+        QTest.keyClick(box, Qt.Key.Key_Down)
+        assert box.currentIndex() > before
+
+
+def guesses(window) -> np.ndarray:
+    return window.session.shown.network.predictions.probabilities
+
+
+def test_images_are_selected_by_their_state(window):
+    labels, movable = window.session.edits.labels, window.movable
+    taken_for = guesses(window).argmax(axis=1)
+    expected = movable[(labels[movable] >= 0) & (taken_for != labels)[movable]]
+    assert select(window, "disagree").tolist() == expected.tolist()
+    unlabelled = movable[labels[movable] < 0]
+    assert select(window, "unlabelled").tolist() == unlabelled.tolist()
+    assert select(window, "all").tolist() == movable.tolist()
+
+    unsure = select(window, "unsure")
+    sure = guesses(window).max(axis=1)
+    others = np.setdiff1d(movable, unsure)
+    assert len(unsure) == LEAST_SURE
+    assert sure[unsure].max() <= sure[others].min()
+
+    window.bench.map.apply(Pin(movable[:2], "3"))
+    assert select(window, "edited").tolist() == movable[:2].tolist()
+
+
+def test_what_the_legend_hides_is_not_selected(window):
+    window.bench.map.colour_by("label")
+    chips = window.editor.map.legend._chips
+    window.editor.open_section("map")
+    QApplication.processEvents()
+    QTest.mouseClick(chips, LEFT, NONE, chips.chip_rect(3).center())
+    labels = window.session.edits.labels
+    assert select(window, "all").tolist() == [
+        at for at in window.movable.tolist() if labels[at] != 3
+    ]
+
+
+def test_the_legend_selects_its_classes(window):
+    window.bench.map.colour_by("prediction")
+    window.editor.map.legend.select_requested.emit(4)
+    taken_for = guesses(window).argmax(axis=1)
+    assert window.desk.selected.tolist() == [
+        at for at in window.movable.tolist() if taken_for[at] == 4
+    ]
+
+
+def test_images_are_sorted_by_how_much_label_and_network_disagree(window):
+    select(window, "all")
+    choose_in(window.bench.gallery._sort, "disagreement")
+    items = window.bench.gallery.grid.items
+    labels = window.session.edits.labels[items]
+    known = labels >= 0
+    n_known = int(known.sum())
+    assert known[:n_known].all(), "unlabelled images come last"
+    believed = guesses(window)[items[:n_known], labels[:n_known]]
+    assert (np.diff(believed) >= 0).all()
+
+
+def test_what_was_lassoed_stays_while_some_of_it_is_worked_on(window):
+    group = window.movable[:6]
+    window.desk.select(group)
+    grid = window.bench.gallery.grid
+    window.click(grid._tile(1).center(), widget=grid.viewport())
+    window.key("c")
+    window.type("5")
+    assert window.session.state.log.done[0].indices.tolist() == [group[1]]
+    assert grid.items.tolist() == group.tolist()
+    assert grid.selected.tolist() == [group[1]]
+    QTest.keyClick(grid, Qt.Key.Key_Escape)
+    assert not len(window.desk.selected)
+    assert grid.items.tolist() == group.tolist()
+    choose_in(window.bench.gallery._source, "selection")
+    window.bench.gallery.source_changed.emit("selection")
+    assert not len(grid.items), "asked for anew, it is what is selected now"
+
+
+def test_the_nearest_stay_while_one_of_them_is_chosen(window):
+    window.desk.select(window.movable[:1])
+    grid = window.bench.gallery.grid
+    grid.setFocus()
+    QTest.keyClick(grid, Qt.Key.Key_Home)
+    QTest.keyClick(grid, Qt.Key.Key_Return)
+    near = grid.items.tolist()
+    held_out = window.session.dataset.held_out[near]
+    at = int(np.flatnonzero(~held_out)[0])
+    window.click(grid._tile(at).center(), widget=grid.viewport())
+    window.bench.map.apply(Pin(window.desk.selected, "3"))
+    assert grid.items.tolist() == near
+
+
+def test_entries_of_the_menu_say_why_they_are_closed(window):
+    menu = menu_on(window, window.held_out[:2])
+    assert "Held-out" in entry(menu, "Pin").toolTip()
+    assert not entry(menu, "Pin").isEnabled()
+    assert entry(menu, "Relabel").isEnabled()
+    menu.close()
+
+    labels = window.session.edits.labels
+    threes = window.movable[labels[window.movable] == 3][:2]
+    menu = menu_on(window, threes)
+    assert entry(menu, "Pin").isEnabled()
+    classes = entry(menu, "Show what would make them").menu()
+    closed = [action for action in classes.actions() if not action.isEnabled()]
+    assert [action.text() for action in closed] == ["3"]
+    assert "Already" in closed[0].toolTip()
+    menu.close()
+
+
+def test_while_a_round_awaits_a_decision_the_menu_says_so(window):
+    window.take_round(RoundStatus.PROPOSED)
+    menu = menu_on(window, window.movable[:1])
+    for text in ("Pin", "Relabel"):
+        assert not entry(menu, text).isEnabled()
+        assert entry(menu, text).toolTip() == TO_DECIDE
+    menu.close()
+
+
+def test_an_empty_gallery_says_what_to_do(make_window, saved):
+    window = make_window()
+    assert "open some" in window.bench.gallery.empty_text
+    window.open(saved)
+    assert "lasso" in window.bench.gallery.empty_text
+
+
+def test_a_single_image_is_shown_with_those_around_it(window):
+    camera = window.viewer.scene.camera
+    image = int(window.loners(window.movable)[-1])
+    window.map.zoom_to_fit(None)
+    whole = camera.zoom
+    menu = menu_on(window, [image])
+    at = menu.actionGeometry(entry(menu, "Show on the map")).center()
+    QTest.mouseClick(menu, LEFT, NONE, at)
+    assert camera.zoom > 1.5 * whole
+    width, height = window.map.viewport.size
+    place = window.of_image(image)
+    assert 0 < place.x() < width
+    assert 0 < place.y() < height
+    window.desk.select(np.empty(0, np.int64))
+    window.key("f")
+    assert camera.zoom == whole

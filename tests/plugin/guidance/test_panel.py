@@ -1,0 +1,158 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_spaceediting.plugin.guidance.panel import (
+    GuidancePanel,
+    ProposalCard,
+)
+
+LEFT = Qt.MouseButton.LeftButton
+CARD = ProposalCard(
+    3,
+    47,
+    "probably mislabelled",
+    "11 of its 15 most similar images are Coat.",
+    "Move to Coat",
+    np.zeros((1, 16, 16, 3), np.uint8),
+)
+
+
+@pytest.fixture
+def panel(shown):
+    panel = shown(GuidancePanel)
+    panel.show_proposal(CARD)
+    return panel
+
+
+def test_without_a_proposal_it_offers_to_find_some(shown, qtbot, told):
+    panel = shown(GuidancePanel)
+    calls = told(panel.refresh_requested)
+    assert not panel.answer_buttons["yes"].isVisible()
+    qtbot.mouseClick(panel.refresh_button, LEFT)
+    assert calls == [()]
+
+
+def test_the_card_tells_place_kind_reason_and_action(panel):
+    assert panel._title.text() == "3 of 47 · probably mislabelled"
+    assert panel._reason.text() == CARD.reason
+    assert panel._action.text() == "Move to Coat"
+    assert panel._pictures.isVisible()
+    assert panel._reason.font().pointSizeF() > panel._title.font().pointSizeF()
+
+
+@pytest.mark.parametrize(
+    ("key", "answer"),
+    [("Y", "yes"), ("N", "no"), ("U", "unsure"), ("E", "elsewhere")],
+)
+def test_answers_by_mouse_and_by_key(panel, qtbot, told, key, answer):
+    calls = told(panel.answered)
+    qtbot.mouseClick(panel.answer_buttons[answer], LEFT)
+    # The key reaches the panel from whatever is in focus within it.
+    qtbot.keyClick(panel.answer_buttons["no"], key)
+    qtbot.keyClick(panel, key.lower())
+    assert calls == [(answer,)] * 3
+
+
+def test_keys_with_control_are_left_to_others(panel, qtbot, told):
+    calls = told(panel.answered)
+    qtbot.keyClick(panel, "Y", Qt.KeyboardModifier.ControlModifier)
+    assert calls == []
+
+
+def test_moving_through_the_queue_ends_at_its_ends(panel, qtbot, told):
+    calls = told(panel.moved)
+    qtbot.mouseClick(panel.move_buttons[1], LEFT)
+    qtbot.keyClick(panel, ",")
+    assert calls == [(1,), (-1,)]
+    panel.show_proposal(replace(CARD, position=47))
+    qtbot.keyClick(panel, ".")
+    assert not panel.move_buttons[1].isEnabled()
+    assert "last" in panel.move_buttons[1].toolTip()
+    panel.show_proposal(replace(CARD, position=1))
+    qtbot.keyClick(panel, ",")
+    assert calls == [(1,), (-1,)]
+
+
+def test_without_a_proposal_keys_answer_nothing(panel, qtbot, told):
+    calls = told(panel.answered)
+    panel.show_proposal(None)
+    qtbot.keyClick(panel, "Y")
+    assert calls == []
+    assert not panel._frame.isVisible()
+
+
+def test_yes_says_why_it_cannot_be_answered(panel, qtbot, told):
+    calls = told(panel.answered)
+    panel.show_proposal(replace(CARD, yes_reason="No class is proposed"))
+    qtbot.mouseClick(panel.answer_buttons["yes"], LEFT)
+    qtbot.keyClick(panel, "Y")
+    qtbot.keyClick(panel, "N")
+    assert panel.answer_buttons["yes"].toolTip().startswith("No class is proposed")
+    assert calls == [("no",)]
+    panel.show_proposal(CARD)
+    assert panel.answer_buttons["yes"].isEnabled()
+
+
+def test_many_pictures_stay_in_two_rows_within_the_width(panel, qtbot):
+    panel.show_proposal(replace(CARD, thumbnails=np.zeros((80, 16, 16, 3), np.uint8)))
+    rows, per_row, side = panel._pictures._layout()
+    assert rows == 2
+    assert per_row * (side + 4) <= panel._pictures.width() + 4
+    assert not panel._pictures.grab().isNull()
+
+
+def test_a_card_without_pictures_has_no_gap_for_them(panel):
+    panel.show_proposal(replace(CARD, thumbnails=None))
+    assert not panel._pictures.isVisible()
+
+
+def test_decisions_per_minute_are_of_the_last_ones(shown):
+    now = [0.0]
+    panel = shown(GuidancePanel, clock=lambda: now[0])
+    panel.show_counts(0, 47)
+    assert panel.decisions_per_minute is None
+    for done in range(1, 21):
+        now[0] += 30 if done < 8 else 6
+        panel.show_counts(done, 47)
+    assert panel.decisions_per_minute == pytest.approx(10)
+    assert panel._done_label.text() == "20 of 47 decided"
+    assert panel._rate_label.text() == "10 per minute"
+
+
+def test_a_long_pause_and_a_new_queue_start_the_rate_anew(shown):
+    now = [0.0]
+    panel = shown(GuidancePanel, clock=lambda: now[0])
+    for done in range(1, 5):
+        now[0] += 6
+        panel.show_counts(done, 47)
+    now[0] += 3600
+    panel.show_counts(5, 47)
+    assert panel.decisions_per_minute is None
+    for done in range(6, 9):
+        now[0] += 6
+        panel.show_counts(done, 47)
+    panel.show_counts(0, 30)
+    assert panel.decisions_per_minute is None
+
+
+def test_what_was_learnt_is_there_only_when_something_was(panel):
+    assert not panel._learnt.isVisible()
+    panel.show_learnt("You agreed with 9 of 10 groups.")
+    assert panel._learnt.isVisible()
+    panel.show_proposal(None)
+    assert panel._learnt.isVisible(), "with or without a proposal"
+    panel.show_learnt("")
+    assert not panel._learnt.isVisible()
+
+
+def test_while_disabled_every_button_says_why(panel, qtbot, told):
+    calls = told(panel.answered)
+    panel.set_enabled(False, "A training is running")
+    qtbot.keyClick(panel, "Y")
+    for button in (*panel.answer_buttons.values(), panel.refresh_button):
+        assert not button.isEnabled()
+        assert button.toolTip().startswith("A training is running")
+    assert calls == []

@@ -1,0 +1,154 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QContextMenuEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QMenu
+
+from napari_spaceediting.plugin.map.legend import ClassLegend
+from napari_spaceediting.plugin.widgets.palette import class_colours
+
+LEFT = Qt.MouseButton.LeftButton
+ALT = Qt.KeyboardModifier.AltModifier
+NONE = Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture
+def legend(qtbot, palette):
+    widget = ClassLegend(palette)
+    qtbot.addWidget(widget)
+    widget.resize(350, 200)
+    widget.show()
+    qtbot.waitExposed(widget)
+    fill(widget, 4)
+    return widget
+
+
+@pytest.fixture
+def told(legend):
+    calls = []
+    legend.toggled.connect(lambda *args: calls.append(args))
+    legend.isolated.connect(lambda index: calls.append(index))
+    return calls
+
+
+def fill(legend, n):
+    legend.set_classes([f"class {i}" for i in range(n)], class_colours(n), range(n))
+
+
+def place(legend, index):
+    return legend._chips.chip_rect(index).center()
+
+
+def test_click_hides_and_shows(legend, told):
+    for _ in range(2):
+        QTest.mouseClick(legend._chips, LEFT, NONE, place(legend, 2))
+    assert told == [(2, False), (2, True)]
+    assert legend.visible_classes.all()
+
+
+def test_alt_click_isolates_and_a_second_one_brings_all_back(legend, told):
+    QTest.mouseClick(legend._chips, LEFT, ALT, place(legend, 1))
+    assert legend.visible_classes.tolist() == [False, True, False, False]
+    QTest.mouseClick(legend._chips, LEFT, ALT, place(legend, 1))
+    assert legend.visible_classes.all()
+    assert told == [1, -1]
+
+
+def test_double_click_isolates_whatever_its_first_click_did(legend, told):
+    QTest.mouseClick(legend._chips, LEFT, NONE, place(legend, 3))
+    QTest.mouseDClick(legend._chips, LEFT, NONE, place(legend, 3))
+    assert told[-1] == 3
+    assert legend.visible_classes.tolist() == [False, False, False, True]
+
+
+def test_keyboard_walks_toggles_and_isolates(legend, told):
+    QTest.keyClick(legend._chips, Qt.Key.Key_Down)
+    QTest.keyClick(legend._chips, Qt.Key.Key_Right)
+    QTest.keyClick(legend._chips, Qt.Key.Key_Space)
+    QTest.keyClick(legend._chips, Qt.Key.Key_Return)
+    assert told == [(1, False), 1]
+
+
+def test_show_all_appears_when_something_is_hidden(legend, told):
+    assert not legend._show_all.isVisible()
+    legend.set_visible_classes([True, False, True, True])
+    assert told == []
+    QTest.mouseClick(legend._show_all, LEFT)
+    assert told == [-1]
+    assert not legend._show_all.isVisible()
+
+
+def test_filter_comes_with_many_classes_and_maps_back_to_them(legend, told):
+    assert not legend._filter.isVisible()
+    fill(legend, 200)
+    assert legend._filter.isVisible()
+    QTest.keyClicks(legend._filter, "CLASS 17")
+    shown = legend._chips._shown
+    assert shown == [17, *range(170, 180)]
+    QTest.mouseClick(legend._chips, LEFT, NONE, place(legend, 1))
+    assert told == [(170, False)]
+    QTest.keyClicks(legend._filter, "xyz")
+    legend.grab()
+    assert legend._chips._shown == []
+
+
+@pytest.mark.parametrize("width", [120, 350, 900])
+def test_chips_stay_within_the_width(legend, width):
+    fill(legend, 30)
+    legend.resize(width, 200)
+    legend.grab()
+    rects = [legend._chips.chip_rect(i) for i in range(30)]
+    assert all(legend._chips.rect().contains(rect) for rect in rects)
+    assert not any(a.intersects(b) for a, b in pairwise(rects))
+
+
+def test_counts_can_change(legend):
+    legend.set_counts(np.array([5, 6, 7, 1234]))
+    assert "1,234" in legend._chips.describe(3)
+
+
+@pytest.fixture
+def menu_of(legend):
+    """Return a function that opens the menu of a class, by the right button."""
+
+    def open_menu(index):
+        at = place(legend, index)
+        there = legend._chips.mapToGlobal(at)
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, there)
+        QApplication.sendEvent(legend._chips, event)
+        menu = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu)
+        return menu
+
+    return open_menu
+
+
+def click(menu, position):
+    at = menu.actionGeometry(menu.actions()[position]).center()
+    QTest.mouseClick(menu, LEFT, NONE, at)
+
+
+def test_the_menu_of_a_class_selects_isolates_and_hides(legend, told, menu_of):
+    legend.select_requested.connect(lambda index: told.append(("select", index)))
+    click(menu_of(2), 0)
+    click(menu_of(1), 2)
+    click(menu_of(3), 1)
+    assert told == [("select", 2), (1, False), 3]
+    menu = menu_of(1)
+    assert not menu.actions()[0].isEnabled()
+    assert "hidden" in menu.actions()[0].toolTip()
+    assert [a.text() for a in menu.actions()][2] == "Show"
+    menu.close()
+    menu = menu_of(3)
+    assert menu.actions()[1].text() == "Show all classes"
+    menu.close()
+
+
+def test_no_menu_beside_the_classes(legend):
+    at = QPoint(legend._chips.width() - 2, legend._chips.height() + 40)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, at)
+    QApplication.sendEvent(legend._chips, event)
+    assert QApplication.activePopupWidget() is None

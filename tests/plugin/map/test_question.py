@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
+from napari_spaceediting.plugin.widgets.palette import class_colours
+
+NAMES = ("shirt", "coat", "bag")
+ALT = Qt.KeyboardModifier.AltModifier
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def picker(host, palette):
+    return ClassPicker(palette, host)
+
+
+@pytest.fixture
+def ask(picker, qtbot):
+    answers = []
+    picker.confirmed.connect(answers.append)
+    picker.dismissed.connect(lambda: answers.append("dismissed"))
+
+    def _ask(names=NAMES, votes=None, support=0.8, suggested=1, **more):
+        if votes is None:
+            votes = np.full(len(names), 1 / len(names))
+        colours = [tuple(c) for c in class_colours(len(names))]
+        picker.ask("Move 2 images", names, colours, votes, support, suggested, **more)
+        picker.open_at(QPoint(50, 50))
+        qtbot.waitExposed(picker)
+        return answers
+
+    return _ask
+
+
+def press(picker, key, modifier=Qt.KeyboardModifier.NoModifier):
+    QTest.keyClick(picker._text, key, modifier)
+
+
+def test_enter_confirms_the_suggestion(picker, ask):
+    answers = ask()
+    assert picker.confirm_button.text() == "These are: coat"
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("coat", "belongs")]
+    assert not picker.isVisible()
+
+
+def test_escape_dismisses_once(picker, ask):
+    answers = ask()
+    press(picker, Qt.Key.Key_Escape)
+    picker.close()
+    assert answers == ["dismissed"]
+
+
+def test_number_keys_and_arrows_choose(picker, ask):
+    answers = ask()
+    press(picker, Qt.Key.Key_3)
+    assert picker.choice == ClassChoice("bag", "belongs")
+    press(picker, Qt.Key.Key_Up)
+    press(picker, Qt.Key.Key_Up)
+    press(picker, Qt.Key.Key_Up)
+    press(picker, Qt.Key.Key_Enter)
+    assert answers == [ClassChoice("shirt", "belongs")]
+
+
+def test_zero_means_no_class_where_that_is_allowed(picker, ask):
+    answers = ask()
+    press(picker, Qt.Key.Key_0)
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice(None, "belongs")]
+    ask(allow_none=False)
+    assert all(option.tag is not None for option in picker._options.rows)
+
+
+def test_typing_filters(picker, ask):
+    answers = ask()
+    QTest.keyClicks(picker._text, "BA")
+    assert picker._options.rows[0].tag == "bag"
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("bag", "belongs")]
+
+
+def test_typing_an_unknown_name_makes_a_class(picker, ask):
+    answers = ask()
+    QTest.keyClicks(picker._text, " hat ")
+    assert [o.text for o in picker._options.rows] == ["New class “hat”"]
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("hat", "belongs")]
+
+
+def test_a_part_of_a_name_can_still_be_a_new_class(picker, ask):
+    answers = ask()
+    QTest.keyClicks(picker._text, "shir")
+    press(picker, Qt.Key.Key_Down)
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("shir", "belongs")]
+
+
+def test_a_full_name_is_not_offered_as_new(picker, ask):
+    ask(names=("coat rack", "coat"), suggested=0)
+    QTest.keyClicks(picker._text, "Coat")
+    assert [o.tag for o in picker._options.rows] == ["coat rack", "coat"]
+    assert picker.choice == ClassChoice("coat", "belongs")
+
+
+def test_digits_that_are_names_choose_the_class_of_that_name(picker, ask):
+    answers = ask(names=tuple("0123456789"), suggested=5)
+    press(picker, Qt.Key.Key_3)
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("3", "belongs")]
+
+
+def test_many_classes_are_listed_by_votes(picker, ask):
+    votes = np.zeros(40)
+    votes[[30, 7]] = 0.7, 0.3
+    ask(names=tuple(f"class {i:02d}" for i in range(40)), votes=votes, suggested=30)
+    assert [o.tag for o in picker._options.rows[:3]] == [
+        "class 30", "class 07", "class 00",
+    ]  # fmt: skip
+
+
+def test_intent_is_switched_by_keyboard_and_arranging_names_no_class(picker, ask):
+    answers = ask()
+    press(picker, Qt.Key.Key_A, ALT)
+    assert not picker._options.isEnabled()
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice(None, "arrange")]
+    ask(intent="arrange")
+    press(picker, Qt.Key.Key_B, ALT)
+    press(picker, Qt.Key.Key_Return)
+    assert answers[-1] == ClassChoice("coat", "belongs")
+
+
+def test_low_support_is_said(picker, ask):
+    ask(support=0.1)
+    assert "weigh little" in picker._support.text()
+    ask(support=0.9)
+    assert "0.90" in picker._support.text()
+
+
+def test_without_suggestion_nothing_can_be_confirmed_by_accident(picker, ask):
+    answers = ask(suggested=None, allow_none=False)
+    assert not picker.confirm_button.isEnabled()
+    press(picker, Qt.Key.Key_Return)
+    assert answers == []
+
+
+def test_click_chooses_and_double_click_confirms(picker, ask):
+    answers = ask()
+    options = picker._options
+    QTest.mouseClick(options, LEFT, pos=options.row_rect(0).center())
+    assert picker.choice == ClassChoice("shirt", "belongs")
+    QTest.mouseDClick(options, LEFT, pos=options.row_rect(2).center())
+    assert answers == [ClassChoice("bag", "belongs")]
+
+
+def test_opens_within_the_screen(picker, ask):
+    ask()
+    picker.open_at(QPoint(100_000, 100_000))
+    area = picker.screen().availableGeometry()
+    assert area.contains(picker.geometry())
+    picker.close()
+
+
+def test_what_would_change_is_asked_with_the_class_that_is_chosen(picker, ask):
+    told = []
+    picker.change_requested.connect(told.append)
+    answers = ask(own="coat")
+    assert not picker.change_button.isEnabled()
+    assert picker.change_button.toolTip() == "They are coat already"
+    press(picker, Qt.Key.Key_W, ALT)
+    assert picker.isVisible()
+    picker._text.setText("a new one")
+    assert "Choose one of the classes" in picker.change_button.toolTip()
+    picker.arrange_button.setChecked(True)
+    assert not picker.change_button.isEnabled()
+    picker.belongs_button.setChecked(True)
+    picker._text.clear()
+    press(picker, Qt.Key.Key_3)
+    press(picker, Qt.Key.Key_W, ALT)
+    assert told == [ClassChoice("bag", "belongs")]
+    assert not picker.isVisible()
+    assert answers == [], "the question is only put off"

@@ -1,0 +1,145 @@
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_spaceediting.plugin.opening.panel import DataPanel, DatasetSummary
+
+LEFT = Qt.MouseButton.LeftButton
+SUMMARY = DatasetSummary(
+    "Moths",
+    ("2,000 images", "10 classes"),
+    "Intensities are as they were.",
+    (("a.png", "cannot be read"), ("b.png", "has NaN pixels")),
+    ("Sizes differ.",),
+)
+
+
+@pytest.fixture
+def panel(shown):
+    return shown(DataPanel)
+
+
+@pytest.mark.parametrize(
+    ("button", "signal"),
+    [
+        ("folder_button", "folder_requested"),
+        ("file_button", "file_requested"),
+        ("session_button", "session_requested"),
+        ("save_as_button", "save_as_requested"),
+    ],
+)
+def test_buttons_ask(panel, qtbot, told, button, signal):
+    panel.show_dataset(SUMMARY)
+    panel._other.click()
+    calls = told(getattr(panel, signal))
+    qtbot.mouseClick(getattr(panel, button), LEFT)
+    assert calls == [()]
+
+
+def test_it_begins_with_ways_to_open_and_nothing_to_save(panel):
+    assert panel.folder_button.isVisible()
+    assert not panel.save_button.isVisible()
+
+
+def test_a_sample_is_asked_for_by_name(panel, qtbot, told):
+    assert not panel.sample_button.isEnabled()
+    panel.set_samples([("digits", "Digits"), ("poses", "Head poses")])
+    calls = told(panel.sample_requested)
+    qtbot.mouseClick(panel.sample_button, LEFT)
+    assert panel.sample_menu.isVisible()
+    at = panel.sample_menu.actionGeometry(panel.sample_menu.actions()[1]).center()
+    qtbot.mouseClick(panel.sample_menu, LEFT, pos=at)
+    assert calls == [("poses",)]
+
+
+def test_layers_need_an_image_layer(panel):
+    panel.set_layers([], ["cells"])
+    assert not panel.layers_button.isEnabled()
+    assert "no image layer" in panel.layers_button.toolTip()
+
+
+def test_a_stack_of_images_is_the_first_offer(panel, qtbot, told):
+    panel.set_layers(["scan"], ["cells"])
+    calls = told(panel.layers_requested)
+    qtbot.mouseClick(panel.layers_button, LEFT)
+    assert not panel.padding_spin.isVisible()
+    qtbot.mouseClick(panel.open_layers_button, LEFT)
+    options = {"padding": 0.2, "mask_outside": False, "channel_axis": None}
+    assert calls == [("scan", "", options)]
+
+
+def test_objects_come_with_padding_mask_and_channels(panel, qtbot, told):
+    panel.set_layers(["scan", "other"], ["cells"])
+    calls = told(panel.layers_requested)
+    qtbot.mouseClick(panel.layers_button, LEFT)
+    qtbot.keyClick(panel.image_combo, Qt.Key.Key_Down)
+    qtbot.keyClick(panel.labels_combo, Qt.Key.Key_Down)
+    assert panel.padding_spin.isVisible()
+    qtbot.keyClick(panel.padding_spin, Qt.Key.Key_Up)
+    qtbot.keyClick(panel.channel_spin, Qt.Key.Key_Up)
+    qtbot.mouseClick(panel.mask_check, LEFT, pos=panel.mask_check.rect().center())
+    qtbot.mouseClick(panel.open_layers_button, LEFT)
+    options = {"padding": 0.25, "mask_outside": True, "channel_axis": 0}
+    assert calls == [("other", "cells", options)]
+
+
+def test_a_layer_that_goes_away_keeps_the_choice_of_the_other(panel):
+    panel.set_layers(["scan"], ["cells"])
+    panel.labels_combo.setCurrentIndex(1)
+    panel.set_layers(["new"], ["cells"])
+    assert panel.image_combo.currentData() == "new"
+    assert panel.labels_combo.currentData() == "cells"
+
+
+def test_a_data_set_is_summed_up(panel, qtbot):
+    panel.show_dataset(SUMMARY)
+    assert panel._heading.text() == "Moths"
+    assert panel._lines.text() == "2,000 images\n10 classes"
+    assert not panel.folder_button.isVisible()
+    assert not panel._skipped.isVisible()
+    qtbot.mouseClick(panel._skipped_title, LEFT)
+    assert panel._skipped.isVisible()
+    assert panel._skipped.item(1).toolTip() == "b.png\nhas NaN pixels"
+    qtbot.mouseClick(panel._other, LEFT)
+    assert panel.folder_button.isVisible()
+
+
+def test_the_next_data_set_leaves_nothing_of_the_last(panel):
+    panel.show_dataset(SUMMARY)
+    panel._skipped_title.click()
+    panel.show_dataset(DatasetSummary("Ants"))
+    assert panel._heading.text() == "Ants"
+    for gone in (panel._lines, panel._notes, panel._skipped_title, panel._skipped):
+        assert not gone.isVisible()
+
+
+def test_ten_thousand_skipped_images_are_counted_and_some_are_listed(panel):
+    skipped = tuple((f"{number}.png", "cannot be read") for number in range(10_000))
+    panel.show_dataset(DatasetSummary("Moths", skipped=skipped))
+    assert panel._skipped_title.text() == "10,000 images skipped"
+    assert panel._skipped.count() == 501
+    assert panel._skipped.item(500).text() == "and 9,500 more"
+
+
+def test_saving_says_where_and_whether_there_is_anything_new(panel, qtbot, told):
+    panel.show_dataset(SUMMARY)
+    calls = told(panel.save_requested)
+    panel.show_saved("/data/moths.spaceediting", unsaved=False)
+    assert panel._saved.text() == "Saved in moths.spaceediting"
+    assert not panel.save_button.isEnabled()
+    assert "nothing new" in panel.save_button.toolTip()
+    panel.show_saved("/data/moths.spaceediting", unsaved=True)
+    assert panel._saved.text().startswith("●")
+    qtbot.mouseClick(panel.save_button, LEFT)
+    assert calls == [()]
+
+
+def test_while_disabled_every_button_says_why(panel, qtbot, told):
+    panel.set_samples([("digits", "Digits")])
+    panel.set_layers(["scan"], [])
+    calls = told(panel.folder_requested)
+    panel.set_enabled(False, "A training is running")
+    for button in (panel.folder_button, panel.sample_button, panel.layers_button):
+        assert not button.isEnabled()
+        assert button.toolTip().startswith("A training is running")
+    qtbot.mouseClick(panel.folder_button, LEFT)
+    assert calls == []

@@ -1,0 +1,233 @@
+"""Work is saved by itself, and what was never saved is offered to the next window."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QMessageBox
+
+from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.plugin.opening import recovery
+from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.storage import load_session
+
+LEFT = Qt.MouseButton.LeftButton
+CONTROL = Qt.KeyboardModifier.ControlModifier
+NOT_SAVED = "not saved"
+
+
+def status(window) -> str:
+    return window.editor.section("data")._header.status
+
+
+def pin(window, image: int = 0, tag: str = "3") -> None:
+    assert window.bench.map.apply(Pin(window.movable[image : image + 1], tag))
+
+
+def never_saved(window) -> None:
+    """Let the session that is open be one without a folder."""
+    session = Session(window.session.state, window.session.cache_dir)
+    window.desk.take_session(session, None)
+    window.bench.work._draw_thumbnails()
+    window.wait_idle()
+
+
+def copies() -> list[Path]:
+    return [*(default_cache_dir() / "recovery").glob("*/*.spaceediting/session.json")]
+
+
+def offer_of(window) -> str:
+    panel = window.editor.data
+    seen = panel._offer.isVisible()
+    return panel._found.text() if seen else ""
+
+
+# A session with a folder
+
+
+def test_edits_answers_and_what_was_undone_are_saved_soon(window, saved):
+    pin(window)
+    assert NOT_SAVED not in status(window), "it is about to be saved"
+    window.wait(lambda: len(load_session(saved).log.done) == 1)
+    window.wait(lambda: window.bench.saving._saved is window.session.state)
+    window.key(Qt.Key.Key_Z, CONTROL)
+    window.wait(lambda: len(load_session(saved).log.undone) == 1)
+    said = Answer(ProposalKind.GROUP, window.movable[:2], accepted=False)
+    window.session.answer(said)
+    window.wait(lambda: load_session(saved).answers)
+    assert not copies(), "it has a folder of its own"
+
+
+def test_steady_work_does_not_put_saving_off(window, saved):
+    later = window.bench.saving._later
+    pin(window, 0)
+    assert later.isActive()
+    left = later.remainingTime()
+    window.qtbot.wait(200)
+    pin(window, 1)
+    assert later.remainingTime() < left
+
+
+def test_the_last_edits_are_saved_when_the_window_closes(window, saved):
+    pin(window)
+    assert not load_session(saved).log.done
+    window.viewer.close()
+    window.wait(lambda: load_session(saved).log.done)
+
+
+def test_autosave_can_be_switched_off(window, saved, monkeypatch):
+    preferences = window.bench.work._preferences().storage
+    monkeypatch.setattr(preferences, "autosave", False)
+    pin(window)
+    assert NOT_SAVED in status(window)
+    window.bench.saving.autosave()
+    window.viewer.close()
+    assert not load_session(saved).log.done
+
+
+def test_what_cannot_be_saved_is_told_once_and_stays_marked(window, messages):
+    blocked = window.desk.path / "session.json"
+    blocked.unlink()
+    blocked.mkdir()
+    for image in range(2):
+        pin(window, image)
+        window.bench.saving.autosave()
+        window.wait(lambda: not window.bench.saving._is_saving)
+    assert len(messages) == 1
+    assert NOT_SAVED in status(window)
+    blocked.rmdir()
+    window.bench.saving.autosave()
+    window.wait(lambda: NOT_SAVED not in status(window))
+
+
+# A session without a folder
+
+
+def test_a_copy_of_what_was_never_saved_is_offered_and_restored(
+    window, make_window, tmp_path
+):
+    never_saved(window)
+    assert not copies()
+    assert NOT_SAVED not in status(window), "there is nothing to miss"
+    pin(window)
+    assert NOT_SAVED in status(window)
+    window.wait(copies)
+    window.wait(lambda: not window.bench.saving._is_saving)
+    other = make_window()
+    assert offer_of(other) == "", "the first window lives"
+    other.bench.shutdown()
+    pin(window, 1)
+    places = window.places
+    window.bench.shutdown()
+
+    next_one = make_window()
+    assert "was not saved" in offer_of(next_one)
+    QTest.mouseClick(next_one.editor.data.restore_button, LEFT)
+    next_one.wait(lambda: next_one.desk.session is not None)
+    next_one.wait_idle()
+    assert len(next_one.session.state.log.done) == 2, "all of it, not what was copied"
+    np.testing.assert_array_equal(next_one.places, places)
+    assert next_one.desk.path is None
+    assert NOT_SAVED in status(next_one)
+    next_one.editor.open_section("data")
+    assert offer_of(next_one) == ""
+
+    # It goes on in the same copy, until it is saved.
+    pin(next_one, 2)
+    (copy,) = copies()
+    next_one.wait(lambda: len(load_session(copy.parent).log.done) == 3)
+    folder = tmp_path / "kept.spaceediting"
+    next_one.bench.saving.save_to(folder)
+    next_one.wait(lambda: next_one.desk.path == folder)
+    assert NOT_SAVED not in status(next_one)
+    next_one.session.dataset.original(5)
+    next_one.bench.shutdown()
+    assert not copies()
+    assert not [*(default_cache_dir() / "recovery").iterdir()]
+    load_session(folder).dataset.original(5)
+
+
+def test_what_is_offered_can_be_discarded(window, make_window):
+    never_saved(window)
+    pin(window)
+    window.bench.shutdown()
+    assert len(copies()) == 1
+    other = make_window()
+    QTest.mouseClick(other.editor.data.discard_button, LEFT)
+    assert offer_of(other) == ""
+    assert not copies()
+
+
+def test_what_is_not_decided_on_is_offered_again(window, make_window):
+    never_saved(window)
+    pin(window)
+    window.bench.shutdown()
+    other = make_window()
+    assert offer_of(other)
+    other.bench.shutdown()
+    assert offer_of(make_window())
+
+
+def test_no_copy_is_left_of_what_the_user_left(window, saved, monkeypatch):
+    never_saved(window)
+    pin(window)
+    window.wait(copies)
+    yes = QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
+    window.wait(lambda: not window.bench.saving._is_saving)
+    window.open(saved)
+    window.bench.shutdown()
+    assert not copies()
+
+
+# The folders of copies
+
+
+def test_a_copy_belongs_to_one_process_and_is_free_when_that_is_killed(tmp_path, qapp):
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from napari_spaceediting.plugin.opening import recovery\n"
+        "copy = recovery.make(Path(sys.argv[1]), 'a/b: c')\n"
+        "copy.session.mkdir()\n"
+        "(copy.session / 'session.json').write_text('{}')\n"
+        "print(copy.name, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "a_b_ c"
+        assert recovery.find(tmp_path) == []
+        process.kill()
+    (found,) = recovery.find(tmp_path)
+    assert found.name == "a_b_ c"
+    assert recovery.find(tmp_path) == [], "held by this process now"
+    found.release()
+    (found,) = recovery.find(tmp_path)
+    found.delete()
+    assert not [*(tmp_path / "recovery").iterdir()]
+
+
+def test_folders_without_a_session_are_swept(tmp_path, qapp):
+    begun = recovery.make(tmp_path, "begun")
+    begun.session.mkdir()
+    begun.release()
+    assert recovery.find(tmp_path) == []
+    assert not [*(tmp_path / "recovery").iterdir()]
+
+
+@pytest.mark.parametrize("name", ["", "...", "x" * 300])
+def test_any_name_makes_a_folder(tmp_path, qapp, name):
+    copy = recovery.make(tmp_path, name)
+    copy.session.mkdir()
+    assert copy.session.suffix == ".spaceediting"
+    copy.delete()

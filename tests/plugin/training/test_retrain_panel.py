@@ -1,0 +1,123 @@
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
+from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def panel(shown):
+    return shown(RetrainPanel)
+
+
+def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told):
+    calls = told(panel.retrain_requested)
+    settings = RetrainSettings(
+        objective="triplet", steps=70, mixup=0.3, anchor_weight=0.0,
+        keep_weight=0.125, trainable="all", arms=("placebo", "control"), seed=9,
+        learning_rate=0.02, automatic=True, propagate=True, repeats=7,
+    )  # fmt: skip
+    panel.set_settings(settings)
+    qtbot.mouseClick(panel.retrain_button, LEFT)
+    assert calls == [(settings,)]
+
+
+def test_weights_are_automatic_until_chosen(panel, qtbot):
+    assert panel.settings() == RetrainSettings()
+    assert panel.anchor_box.text() == "automatic"
+    qtbot.mouseClick(panel.more, LEFT)
+    qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Up)
+    assert panel.settings().anchor_weight == 0
+    qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Up)
+    assert panel.settings().anchor_weight == pytest.approx(0.05)
+    for _ in range(3):
+        qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Down)
+    assert panel.settings().anchor_weight is None
+
+
+def test_the_control_can_be_left_out(panel, qtbot):
+    assert "without your edits" in panel.control_check.toolTip()
+    qtbot.mouseClick(panel.control_check, LEFT, pos=QPoint(8, 10))
+    assert not panel.settings().arms
+
+
+def test_every_arm_can_be_chosen_and_left_out(panel):
+    panel.set_truth_known(True)
+    panel.set_settings(RetrainSettings(arms=()))
+    for check in panel.arm_checks.values():
+        check.click()
+    assert panel.settings().arms == ARMS
+    panel.arm_checks["relabel"].click()
+    assert "relabel" not in panel.settings().arms
+    panel.arm_checks["relabel"].click()
+    assert panel.settings().arms == ARMS
+
+
+def test_all_labels_right_needs_the_truth(panel):
+    ceiling = panel.arm_checks["ceiling"]
+    panel.set_settings(RetrainSettings(arms=("ceiling",)))
+    assert not ceiling.isEnabled()
+    assert "truth" in ceiling.toolTip()
+    assert not panel._length.isVisible()
+    panel.set_truth_known(True)
+    assert ceiling.isEnabled()
+    assert ceiling.toolTip().startswith("The true class")
+    assert panel.settings().arms == ("ceiling",)
+
+
+def test_it_says_how_many_trainings_are_more_than_usual(panel, qtbot):
+    assert not panel._length.isVisible()
+    qtbot.mouseClick(panel.more, LEFT)
+    qtbot.keyClick(panel.repeats_spin, Qt.Key.Key_Up)
+    assert panel.repeats_spin.text() == "2 seeds"
+    assert panel._length.text().startswith("4 trainings")
+    panel.arm_checks["placebo"].click()
+    assert panel._length.text().startswith("6 trainings")
+    assert "(1 with edits + 2 beside it) × 2 = 6" in panel.repeats_spin.toolTip()
+    # It is told even where the choice itself is folded away.
+    qtbot.mouseClick(panel.more, LEFT)
+    assert panel._length.isVisible()
+
+
+def test_the_preview_tells_and_shows(panel, qtbot, told):
+    toggled = told(panel.preview_toggled)
+    selected, left_out = told(panel.select_requested), told(panel.leave_out_requested)
+    qtbot.mouseClick(panel.preview_button, LEFT)
+    assert toggled == [(True,)]
+    assert not panel.select_button.isVisible()
+    panel.show_following("2 images would follow: 2 × coat", any_found=True)
+    panel.block_leave_out("Select some first")
+    qtbot.mouseClick(panel.leave_out_button, LEFT)
+    panel.block_leave_out("")
+    qtbot.mouseClick(panel.leave_out_button, LEFT)
+    qtbot.mouseClick(panel.select_button, LEFT)
+    assert (selected, left_out) == ([()], [()])
+    panel.set_preview(False)
+    panel.show_following("")
+    assert not panel._found.isVisible()
+    assert not panel.select_button.isVisible()
+    assert toggled == [(True,)]
+
+
+def test_the_curve_shows_once_there_is_something(panel):
+    assert not panel._curve.isVisible()
+    panel.show_progress(1, 0.7)
+    assert panel._curve.isVisible()
+    panel.clear_curve()
+    assert not panel._curve.isVisible()
+
+
+def test_while_disabled_the_button_says_why(panel, qtbot, told):
+    calls = told(panel.retrain_requested)
+    panel.set_enabled(False, "There are no edits yet")
+    assert panel.retrain_button.toolTip().startswith("There are no edits yet")
+    qtbot.mouseClick(panel.retrain_button, LEFT)
+    assert calls == []
+
+
+def test_every_objective_is_offered(panel):
+    combo = panel.objective_combo
+    offered = [combo.itemData(row) for row in range(combo.count())]
+    assert offered == list(OBJECTIVES)

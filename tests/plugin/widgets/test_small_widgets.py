@@ -1,0 +1,251 @@
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel
+
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.plugin.edits.list import EditList, EditRow, cross_rect
+from napari_spaceediting.plugin.training.curve import TrainingCurve, thin_out
+from napari_spaceediting.plugin.widgets.hover_card import HoverCard
+from napari_spaceediting.plugin.widgets.job_bar import JobBar, remaining_in_words
+from napari_spaceediting.plugin.widgets.section import DONE, Section
+
+LEFT = Qt.MouseButton.LeftButton
+NONE = Qt.KeyboardModifier.NoModifier
+THUMBNAIL = np.full((28, 28, 3), 90, np.uint8)
+
+
+# JobBar
+
+
+@pytest.fixture
+def bar(host, palette):
+    return JobBar(palette, host)
+
+
+def test_job_bar_is_hidden_until_a_job_starts(bar):
+    assert not bar.isVisible()
+    bar.start("Draw the map")
+    assert bar.isVisible()
+    assert bar.is_running
+    assert bar._progress.maximum() == 0  # nobody knows how long
+
+
+def test_job_bar_reports(bar):
+    bar.start("Draw the map")
+    bar.report(Progress(30, 120, "Epoch 30"), 12.4)
+    assert (bar._progress.value(), bar._progress.maximum()) == (30, 120)
+    assert bar._message.text() == "Epoch 30"
+    assert bar._remaining.text() == "about 12 s left"
+    bar.report(Progress(5, 0))
+    assert bar._progress.maximum() == 0
+
+
+def test_cancel_is_asked_once_and_offered_again_for_the_next_job(bar):
+    told = []
+    bar.cancel_requested.connect(lambda: told.append(1))
+    bar.start("Draw the map")
+    QTest.mouseClick(bar.cancel_button, LEFT)
+    QTest.mouseClick(bar.cancel_button, LEFT)
+    assert told == [1]
+    bar.start("Draw the map")
+    assert bar.cancel_button.isEnabled()
+
+
+def test_finished_job_has_no_cancel(bar):
+    bar.start("Draw the map")
+    bar.finish("The map is drawn.")
+    assert bar._message.text() == "The map is drawn."
+    assert not bar.cancel_button.isVisible()
+    assert not bar.is_running
+
+
+def test_failure_stays_until_dismissed(bar):
+    bar.start("Train")
+    bar.finish("Done.")
+    bar.fail("Out of memory.")
+    assert not bar._timer.isActive()
+    assert bar._message.text() == "Out of memory."
+    QTest.mouseClick(bar.dismiss_button, LEFT)
+    assert not bar.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (0.3, "nearly done"),
+        (12.2, "about 12 s left"),
+        (43, "about 45 s left"),
+        (100, "about 2 min left"),
+        (3600, "about 1 h left"),
+        (4200, "about 1 h 10 min left"),
+    ],
+)
+def test_remaining_time_in_words(seconds, words):
+    assert remaining_in_words(seconds) == words
+
+
+# TrainingCurve
+
+
+def test_curve_tells_the_last_figures(qtbot, palette):
+    curve = TrainingCurve(palette)
+    qtbot.addWidget(curve)
+    assert curve.words() == "No training yet."
+    curve.grab()
+    curve.append(1, 2.0, 0.5)
+    curve.grab()
+    curve.append(2, 1.5)
+    curve.append(3, float("nan"), 0.4)
+    assert curve.words() == "loss 1.5 · validation 40.0% (best 50.0%)"
+    curve.grab()
+    curve.clear()
+    assert curve.words() == "No training yet."
+
+
+def test_curve_can_show_accuracy_alone(qtbot, palette):
+    curve = TrainingCurve(palette)
+    qtbot.addWidget(curve)
+    curve.append(1, float("nan"), 0.25)
+    assert curve.words() == "validation 25.0%"
+    curve.grab()
+
+
+def test_long_series_are_averaged_and_keep_the_last_value():
+    series = np.column_stack([np.arange(1003.0), np.arange(1003.0)])
+    steps, values = thin_out(series, 100)
+    assert len(steps) <= 101
+    assert values[-1] == 1002
+    assert (np.diff(steps) > 0).all()
+    np.testing.assert_array_equal(thin_out(series[:5], 100)[0], np.arange(5.0))
+
+
+# HoverCard
+
+
+@pytest.fixture
+def card(host, palette):
+    return HoverCard(palette, host)
+
+
+def test_card_shows_above_the_pointer_and_lets_the_mouse_through(card):
+    card.show_image(THUMBNAIL, ["coat", "held out"], "#ff0000", QPoint(300, 300))
+    assert card.isVisible()
+    assert card.geometry().bottom() < 300
+    assert abs(card.geometry().center().x() - 300) <= 1
+    assert card.testAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+    card.grab()
+    card.hide_card()
+    assert not card.isVisible()
+
+
+@pytest.mark.parametrize("x", [0, 5, 300, 590, 599])
+@pytest.mark.parametrize("y", [0, 100, 399])
+def test_card_stays_inside_and_off_the_pointer(card, x, y):
+    bounds = QRect(0, 0, 600, 400)
+    card.show_image(THUMBNAIL, ["coat"], (1, 0, 0, 1), QPoint(x, y), bounds)
+    assert bounds.contains(card.geometry())
+    assert not card.geometry().contains(QPoint(x, y))
+
+
+def test_card_enlarges_without_changing_colours(card):
+    card.show_image(THUMBNAIL, [], "", QPoint(300, 300))
+    image = card.grab().toImage()
+    colour = image.pixelColor(image.width() // 2, image.height() // 2)
+    assert (colour.red(), colour.green(), colour.blue()) == (90, 90, 90)
+
+
+# EditList
+
+
+@pytest.fixture
+def edits(qtbot, palette):
+    widget = EditList(palette)
+    qtbot.addWidget(widget)
+    widget.resize(350, 300)
+    widget.show()
+    qtbot.waitExposed(widget)
+    rows = [EditRow(f"edit {i}", "detail", kind, i == 2)
+            for i, kind in enumerate(("move", "pin", "relabel"))]  # fmt: skip
+    widget.set_rows(rows)
+    return widget
+
+
+@pytest.fixture
+def told(edits):
+    calls = []
+    edits.jump_requested.connect(lambda row: calls.append(("jump", row)))
+    edits.delete_requested.connect(lambda row: calls.append(("delete", row)))
+    return calls
+
+
+def test_click_and_enter_jump(edits, told):
+    rows = edits._list
+    place = rows.visualItemRect(rows.item(1)).center()
+    QTest.mouseClick(rows.viewport(), LEFT, NONE, place)
+    QTest.keyClick(rows, Qt.Key.Key_Down)
+    QTest.keyClick(rows, Qt.Key.Key_Return)
+    assert told == [("jump", 1), ("jump", 2)]
+
+
+def test_cross_and_delete_key_delete(edits, told):
+    rows = edits._list
+    rect = QRectF(rows.visualItemRect(rows.item(1)))
+    cross = cross_rect(rect, rows.fontMetrics().height()).center()
+    assert isinstance(cross, QPointF)
+    QTest.mouseClick(rows.viewport(), LEFT, NONE, cross.toPoint())
+    QTest.keyClick(rows, Qt.Key.Key_Delete)
+    assert told == [("delete", 1), ("delete", 1)]
+    edits.grab()
+
+
+def test_undo_and_redo_are_enabled_when_there_is_something(edits, qtbot):
+    assert not edits.undo_button.isEnabled()
+    edits.set_undo("edit 1", "edit 2")
+    assert edits.undo_button.toolTip() == "Undo: edit 1"
+    with qtbot.waitSignal(edits.undo_requested):
+        QTest.mouseClick(edits.undo_button, LEFT)
+    with qtbot.waitSignal(edits.redo_requested):
+        QTest.mouseClick(edits.redo_button, LEFT)
+
+
+def test_without_edits_it_says_what_to_do(edits):
+    assert not edits._empty.isVisible()
+    edits.set_rows([])
+    assert edits._empty.isVisible()
+    assert "Drag images" in edits._empty.text()
+
+
+# Section
+
+
+@pytest.fixture
+def section(qtbot, palette):
+    widget = Section(2, "Map", palette)
+    qtbot.addWidget(widget)
+    widget.add(QLabel("body"))
+    widget.resize(350, 200)
+    widget.show()
+    qtbot.waitExposed(widget)
+    return widget
+
+
+def test_section_folds_by_mouse_and_keyboard(section):
+    told = []
+    section.toggled.connect(told.append)
+    QTest.mouseClick(section._header, LEFT)
+    assert not section.body.isVisible()
+    QTest.keyClick(section._header, Qt.Key.Key_Space)
+    assert section.body.isVisible()
+    section.set_open(False)
+    assert told == [False, True]
+    assert not section.is_open
+
+
+def test_section_status_is_told_in_full_by_the_tooltip(section):
+    section.set_status("UMAP of 2,000 images", DONE)
+    assert "UMAP of 2,000 images" in section._header.toolTip()
+    assert section._header.accessibleDescription() == "done: UMAP of 2,000 images"
+    section.grab()
