@@ -22,7 +22,7 @@ from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.anchors import Anchors
-from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.arms import arms_of, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.evidence import AFTER, mean_drift
@@ -35,7 +35,6 @@ from napari_spaceediting.editing.guidance import (
     leads,
 )
 from napari_spaceediting.editing.retrain import Retrain
-from napari_spaceediting.editing.rounds import propagated
 from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
@@ -90,9 +89,8 @@ def train_arms(
     arms = tuple(arm for arm in wanted if arm != AFTER)
     job = replace(job, settings=replace(job.settings, arms=arms))
     expected = finish(expected_classes(job)) if needs_expected(job) else None
-    spoken = finish(propagated(job)) if job.settings.propagate else None
     accuracies, predictions = {}, {}
-    for arm in arms_of(job, expected, spoken, job.settings.seed):
+    for arm in arms_of(job, expected, job.settings.seed):
         if arm.name not in wanted:
             continue
         classifier = finish(fine_tune(job, arm, job.settings.seed))
@@ -111,7 +109,7 @@ def retrained(begun: Start, job: Retrain, **settings: object) -> float:
 
 def plain_control(begun: Start, job: Retrain, **settings: object) -> float:
     """Return the accuracy after as many steps by cross-entropy alone, without edits."""
-    settings = {**PLAIN, **settings, "automatic": False, "propagate": False}
+    settings = {**PLAIN, **settings}
     job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
     return train_arms(begun, job, ["control"])[0]["control"]
 
@@ -148,13 +146,6 @@ def one_each(choose: Choose) -> Choose:
         ]
 
     return singles
-
-
-def with_second_looks(session: Session, count: int, _round: int) -> list[Proposal]:
-    """Return the groups of the guidance, and earlier answers to look at again."""
-    proposals = run_job(session.guiding(4 * count))
-    kinds = ProposalKind.GROUP, ProposalKind.SECOND_LOOK
-    return [p for p in proposals if p.kind in kinds][:count]
 
 
 def one_by_one(choose: Choose) -> Choose:
@@ -238,11 +229,6 @@ def in_rounds(
         session.replay(
             expert.work_through(proposals, per_round, edits.positions, homes)
         )
-        for proposal in proposals:
-            if proposal.kind is ProposalKind.SECOND_LOOK:
-                at = proposal.indices
-                changed = (session.edits.labels[at] != edits.labels[at]).any()
-                session.answer(Answer(proposal.kind, at, bool(changed)))
         result = run_job(session.retraining())
         session.propose(result, run_job(session.remapping(result)))
         session.accept()
@@ -329,20 +315,13 @@ def careless(seed: int, folder: Path) -> Figures:
     """Do the same with an expert of whose moves 0, 10 and 20% are wrong."""
     begun = _few_start(seed, folder)
     figures = {}
-    ways = {"once": guided_groups, "second looks": with_second_looks}
     for percent in (0, 10, 20):
-        for name, choose in ways.items():
-            accuracies, ended, _ = in_rounds(
-                begun, ACTIONS, choose, slips=percent / 100
-            )
-            title = f"{percent}% wrong, {name}"
-            figures[title] = accuracies[ACTIONS]
-            figures |= {
-                f"{title}: {k}": v for k, v in named(ended, begun.truth).items()
-            }
-            looks = [answer.accepted for answer in ended.state.answers]
-            figures[f"{title}: looks"] = float(len(looks))
-            figures[f"{title}: changes"] = float(sum(looks))
+        accuracies, ended, _ = in_rounds(
+            begun, ACTIONS, guided_groups, slips=percent / 100
+        )
+        title = f"{percent}% wrong"
+        figures[title] = accuracies[ACTIONS]
+        figures |= {f"{title}: {k}": v for k, v in named(ended, begun.truth).items()}
     steps = RetrainSettings().steps * ACTIONS // PER_ROUND
     job = _some_edit(begun.session).retraining()
     figures["plain control"] = plain_control(begun, job, steps=steps)
@@ -363,8 +342,6 @@ def objectives(seed: int, folder: Path) -> Figures:
             _network(begun.session), predictions, untouched
         )
     figures["plain control"] = plain_control(begun, job)
-    figures["with propagation"] = retrained(begun, job, propagate=True)
-    figures["with automatic correction"] = retrained(begun, job, automatic=True)
     for name in OBJECTIVES:
         for weight in _WEIGHTS:
             figures[f"{name} {weight:g}"] = retrained(
@@ -451,15 +428,11 @@ def noise(seed: int, folder: Path) -> Figures:
             found = order[:count]
             share = 100 * float((given[found] != truth[found]).mean())
             figures[f"{name}: wrong among the first {count}"] = share
-    ways = {
-        "single": (one_by_one(doubted_groups), {}),
-        "lasso": (doubted_groups, {}),
-        "lasso with automatic": (doubted_groups, {"automatic": True}),
-    }
+    ways = {"single": one_by_one(doubted_groups), "lasso": doubted_groups}
     per_round = REVIEWS // 4
-    for name, (choose, settings) in ways.items():
+    for name, choose in ways.items():
         accuracies, ended, seconds = in_rounds(
-            begun, REVIEWS, choose, per_round=per_round, **settings
+            begun, REVIEWS, choose, per_round=per_round
         )
         for count in (REVIEWS // 2, REVIEWS):
             figures[f"{name} {count}"] = accuracies[count]
@@ -476,7 +449,6 @@ def noise(seed: int, folder: Path) -> Figures:
     job = session.retraining()
     found, said = train_arms(begun, job, [AFTER, "control", "relabel", "placebo"])
     figures |= {f"{arm}, at once": value for arm, value in found.items()}
-    figures["with propagation, at once"] = retrained(begun, job, propagate=True)
     figures["drift"] = drift(
         _network(begun.session), said[AFTER], ~session.edits.edited
     )
@@ -556,7 +528,7 @@ def pose(seed: int, folder: Path) -> Figures:
         job = session.retraining()
         settings = replace(job.settings, trainable=trainable, arms=("control",))
         job = replace(job, settings=settings)
-        for arm in arms_of(job, None, None, seed):
+        for arm in arms_of(job, None, seed):
             classifier = finish(fine_tune(job, arm, seed))
             said = finish(predict(classifier, test, cache_dir=folder / "cache"))
             name = title if arm.name == AFTER else f"{title}, control"
@@ -589,7 +561,7 @@ def quickness(seed: int, folder: Path) -> Figures:
     job = in_one_go(begun, guided_groups).retraining()
     retrained(begun, job)  # what is cached, is cached
     begin = time.process_time()
-    finish(fine_tune(job, arms_of(job, None, None, seed)[0], seed))
+    finish(fine_tune(job, arms_of(job, None, seed)[0], seed))
     retraining = time.process_time() - begin
     latents = _network(begun.session).latents
     begin = time.process_time()

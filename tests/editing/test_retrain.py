@@ -277,9 +277,7 @@ def test_a_loss_that_is_no_number_fails_and_changes_nothing(job):
 def test_cancelling_changes_nothing(job, steps, labels):
     import torch
 
-    job = with_settings(
-        job, arms=("control", "automatic"), repeats=2, automatic=True, propagate=True
-    )
+    job = with_settings(job, arms=("control", "automatic"), repeats=2)
     if labels == "many":  # which are judged first
         job = with_all_labels(job, unlabelled_images(job)[-20:])
     before, generator = pickle.dumps(job), torch.random.get_rng_state()
@@ -302,7 +300,7 @@ def test_a_place_that_is_no_number_fails_in_words(job):
 
 def test_judging_labels_fails_in_words_too(job):
     job = with_all_labels(job, unlabelled_images(job)[-20:])
-    job = with_settings(job, automatic=True, learning_rate=1e30)
+    job = with_settings(job, arms=("automatic",), learning_rate=1e30)
     with pytest.raises(TrainingFailed, match="no longer a number"):
         run_job(job)
 
@@ -321,7 +319,7 @@ def test_progress_goes_to_the_end_and_shows_the_loss(job):
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_progress_of_all_arms_and_repetitions_is_one_count(job, cached, tmp_path):
-    job = with_settings(job, arms=ARMS, repeats=2, steps=3, automatic=True)
+    job = with_settings(job, arms=ARMS, repeats=2, steps=3)
     job = with_all_labels(job, unlabelled_images(job)[-20:])
     if not cached:
         job = replace(job, cache_dir=tmp_path)
@@ -423,17 +421,6 @@ def test_the_ceiling_does_best_where_there_is_much_to_gain(job):
     assert arms["ceiling"].accuracy > arms["control"].accuracy
 
 
-def test_edits_that_speak_for_others_change_what_is_learnt(job):
-    job = with_settings(job, arms=())
-    alone = run_job(job)
-    assert differ(alone.state, run_job(with_settings(job, propagate=True)).state)
-    # But not where the user has spared them all.
-    spared = replace(job, spared=np.ones(len(job.labels), bool))
-    assert_equal_weights(
-        alone.state, run_job(with_settings(spared, propagate=True)).state
-    )
-
-
 def expected_of(job: Retrain) -> np.ndarray:
     from napari_spaceediting.editing.fine_tune import expected_classes
 
@@ -523,7 +510,7 @@ def test_the_learning_rate_follows_what_trains(trainable, rate):
 def test_settings_survive_json():
     settings = RetrainSettings(
         steps=7, keep_weight=0.25, trainable="all", arms=("placebo", "ceiling"),
-        repeats=3, automatic=True, propagate=True,
+        repeats=3,
     )  # fmt: skip
     back = RetrainSettings.from_dict(json.loads(json.dumps(settings.to_dict())))
     assert back == settings

@@ -262,23 +262,6 @@ def test_accepting_goes_on_from_the_outcome(proposed):
         proposed.accept()
 
 
-def test_which_edit_named_an_image_is_known_through_all_rounds(proposed, pin):
-    first, second = proposed.state.rounds[-1].edits
-    proposed.accept()
-    later = pin(proposed, 7, 5, "1")
-    proposed.apply(later)
-    named_by = proposed.named_by
-    assert set(named_by[first.indices]) == {0}
-    assert named_by[second.indices].tolist() == [1, 1, 2, 2]
-    assert set(named_by[later.indices]) == {2}
-    others = np.concatenate([e.indices for e in (first, second, later)])
-    assert set(np.delete(named_by, others)) == {-1}
-    proposed.undo()
-    assert proposed.named_by[second.indices].tolist() == [1] * 4
-    proposed.roll_back()
-    assert proposed.named_by[second.indices].tolist() == [1] * 4, "open again"
-
-
 def test_rolling_back_a_proposal_restores_what_was_there(proposed_state, cache_dir):
     earlier = proposed_state
     # An edit that was undone before the retraining can be redone after it.

@@ -58,12 +58,6 @@ class RetrainSettings:
         Decay of the exponential moving average of the weights.
     trainable : {"head", "last_block", "all"}
         Which part trains.
-    automatic : bool
-        Whether images that nobody has reviewed are corrected without a human too, see
-        `automatic`.
-    propagate : bool
-        Whether edits speak for unmoved images that are the same case, see
-        `propagation`.
     arms : tuple of str
         What to train beside it for comparison, of `ARMS`.
     repeats : int
@@ -87,8 +81,6 @@ class RetrainSettings:
     arrange_weight: float = 1.0
     averaging: float | None = None
     trainable: Trainable = "head"
-    automatic: bool = False
-    propagate: bool = False
     arms: tuple[str, ...] = ("control",)
     repeats: int = 1
     seed: int = 0

@@ -23,7 +23,6 @@ from napari_spaceediting.editing.edits import Edit, EditState, check_edit, fold
 from napari_spaceediting.editing.guidance import Guide
 from napari_spaceediting.editing.log import EditLog
 from napari_spaceediting.editing.places import Surroundings
-from napari_spaceediting.editing.propagation import Propagate
 from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
@@ -339,23 +338,6 @@ class Session:
         self._state = replace(self._state, answers=(*others, answer))
         self.answers_changed.emit()
 
-    @property
-    def named_by(self) -> NDArray[np.int64]:
-        """Number of the edit that has named an image's class, (N,); -1 where none has.
-
-        Counted through all accepted rounds and the open edits.
-        """
-        named_by, before = np.full(len(self.dataset), -1), 0
-        accepted = [
-            (past.edits, folded(past.edits, past.before))
-            for past in self._state.rounds
-            if past.status is RoundStatus.ACCEPTED
-        ]
-        for edits, state in [*accepted, (self._state.log.done, self.edits)]:
-            named_by = np.where(state.tagged, before + state.named_by, named_by)
-            before += len(edits)
-        return named_by
-
     def guiding(self, n_proposals: int = 50) -> Guide:
         """Prepare to rank what is worth looking at next."""
         network, edits = self._network(), self.edits
@@ -364,7 +346,6 @@ class Session:
             labels=edits.labels,
             settled=edits.edited | self.shown.confirmed | self.dataset.held_out,
             held_out=self.dataset.held_out,
-            named_by=self.named_by,
             predictions=network.predictions,
             margins=network.margins,
             positions=edits.positions,
@@ -493,7 +474,6 @@ class Session:
                 drawn.coordinates,
             ),
             confirmed=checkpoint.confirmed,
-            spared=edits.spared,
             spec=network.spec,
             state=network.state,
             predictions=network.predictions,
@@ -509,19 +489,6 @@ class Session:
         latents = self._network().predictions.latents
         held_out = self.dataset.held_out
         return find_contradictions(self.edits, latents, drawn.coordinates, held_out)
-
-    def propagating(self) -> Propagate:
-        """Prepare to find the unmoved images that the open edits speak for."""
-        edits = self.edits
-        return Propagate(
-            labels=edits.labels,
-            n_classes=len(edits.class_names),
-            edited=edits.edited,
-            said=edits.tagged & (edits.labels >= 0),
-            closed=self.shown.confirmed | edits.spared,
-            held_out=self.dataset.held_out,
-            predictions=self._network().predictions,
-        )
 
     def remapping(self, result: RetrainResult) -> MapJob:
         """Prepare the map after a retraining, from where the images lie now."""
