@@ -50,6 +50,9 @@ from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.projection.neighbours import nearest
 from napari_spaceediting.session.session import Session
 from reference import Start, frozen_start, look_alikes, noisy, split_off, start
+from rivals import RIVALS
+
+OBJECTIVES.update(RIVALS)
 
 Figures = dict[str, float]
 Choose = Callable[[Session, int, int], list[Proposal]]
