@@ -232,8 +232,7 @@ def in_rounds(
         session.replay(
             expert.work_through(proposals, per_round, edits.positions, homes)
         )
-        result = run_job(session.retraining())
-        session.propose(result, run_job(session.remapping(result)))
+        session.propose(run_job(session.retraining()))
         session.accept()
         now = Start(session, begun.test)
         accuracies[(number + 1) * per_round] = now.now()
@@ -287,7 +286,7 @@ def few(seed: int, folder: Path) -> Figures:
             first, _network(ended), ~ended.shown.confirmed
         )
     # The same steps as the rounds had, without the edits.
-    job = _some_edit(session).retraining()
+    job = _some_edit(session).retraining().retrain
     for budget in BUDGETS:
         steps = job.settings.steps * budget // PER_ROUND
         figures[f"plain control {budget}"] = plain_control(begun, job, steps=steps)
@@ -326,7 +325,7 @@ def careless(seed: int, folder: Path) -> Figures:
         figures[title] = accuracies[ACTIONS]
         figures |= {f"{title}: {k}": v for k, v in named(ended, begun.truth).items()}
     steps = RetrainSettings().steps * ACTIONS // PER_ROUND
-    job = _some_edit(begun.session).retraining()
+    job = _some_edit(begun.session).retraining().retrain
     figures["plain control"] = plain_control(begun, job, steps=steps)
     return figures
 
@@ -336,7 +335,7 @@ def objectives(seed: int, folder: Path) -> Figures:
     begun = _few_start(seed, folder)
     figures = {"before": begun.now()}
     session = in_one_go(begun, guided_groups)
-    job = session.retraining()
+    job = session.retraining().retrain
     found, after = train_arms(begun, job, [AFTER, *ARMS])
     figures |= found
     untouched = ~session.edits.edited
@@ -352,7 +351,7 @@ def objectives(seed: int, folder: Path) -> Figures:
             )
     untagged = Session(begun.session.state, begun.session.cache_dir)
     untagged.replay(_without_tags(session.state.log.done, session, begun))
-    job = untagged.retraining()
+    job = untagged.retraining().retrain
     for name in OBJECTIVES:
         figures[f"{name}, places alone"] = retrained(begun, job, objective=name)
     return figures
@@ -380,7 +379,7 @@ def pins(seed: int, folder: Path) -> Figures:
     }
     for title, space in spaces.items():
         session = _with_pins(begun, space)
-        job = session.retraining()
+        job = session.retraining().retrain
         found, _ = train_arms(begun, job, ["control", "relabel", AFTER])
         figures |= {f"{title}: {arm}": value for arm, value in found.items()}
         everybody = replace(job, anchors=_of_all_neighbours(session, job))
@@ -397,7 +396,7 @@ def depth(seed: int, folder: Path) -> Figures:
         "head": "head", "last_block": "last block", "all": "whole network",
     }  # fmt: skip
     for trainable, title in parts.items():
-        job = session.retraining()
+        job = session.retraining().retrain
         job = replace(job, settings=replace(job.settings, trainable=trainable))
         found, _ = train_arms(begun, job, ["control", "automatic", AFTER, "ceiling"])
         figures |= {f"{title}: {arm}": value for arm, value in found.items()}
@@ -441,7 +440,7 @@ def noise(seed: int, folder: Path) -> Figures:
             figures[f"{name} {count}"] = accuracies[count]
         figures[f"{name}: seconds of the expert"] = seconds
         figures |= {f"{name}: {k}": v for k, v in named(ended, truth).items()}
-    job = _some_edit(begun.session).retraining()
+    job = _some_edit(begun.session).retraining().retrain
     for count in (REVIEWS // 2, REVIEWS):
         steps = job.settings.steps * count // per_round
         figures[f"plain control {count}"] = plain_control(begun, job, steps=steps)
@@ -449,7 +448,7 @@ def noise(seed: int, folder: Path) -> Figures:
         found, _ = train_arms(begun, long, ["control", "automatic", "ceiling"])
         figures |= {f"{arm} {count}": value for arm, value in found.items()}
     session = in_one_go(begun, doubted_groups, per_round)
-    job = session.retraining()
+    job = session.retraining().retrain
     found, said = train_arms(begun, job, [AFTER, "control", "relabel", "placebo"])
     figures |= {f"{arm}, at once": value for arm, value in found.items()}
     figures["drift"] = drift(
@@ -491,7 +490,7 @@ def noise_deep(seed: int, folder: Path) -> Figures:
     )
     figures = {"before": begun.now(), "lasso": accuracies[REVIEWS]}
     figures |= named(ended, begun.truth)
-    job = _some_edit(begun.session).retraining()
+    job = _some_edit(begun.session).retraining().retrain
     settings["steps"] = 2 * 12 * 2500 // 128
     job = replace(job, settings=replace(job.settings, **settings))
     found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
@@ -502,7 +501,7 @@ def clean(seed: int, folder: Path) -> Figures:
     """Review the 100 groups of right labels that the guidance doubts most."""
     train, test = look_alikes(2500, seed)
     begun = frozen_start(train, test, seed, folder)
-    job = in_one_go(begun, doubted_groups).retraining()
+    job = in_one_go(begun, doubted_groups).retraining().retrain
     found, _ = train_arms(begun, job, [AFTER, "control", "relabel"])
     return {"before": begun.now(), "plain control": plain_control(begun, job), **found}
 
@@ -528,7 +527,7 @@ def pose(seed: int, folder: Path) -> Figures:
         session = Session(begun.session.state, begun.session.cache_dir)
         place = _on_a_line(session, rng.permutation(along) if shuffled else along)
         session.apply(Move(at, session.edits.positions[at], place, Intent.ARRANGE))
-        job = session.retraining()
+        job = session.retraining().retrain
         settings = replace(job.settings, trainable=trainable, arms=("control",))
         job = replace(job, settings=settings)
         for arm in arms_of(job, None, seed):
@@ -561,7 +560,7 @@ def _on_a_line(session: Session, along: NDArray[np.float64]) -> NDArray[np.float
 def quickness(seed: int, folder: Path) -> Figures:
     """Take the time of one core for a retraining of the head, and for a cold UMAP."""
     begun = _few_start(seed, folder, unlabelled=2400)
-    job = in_one_go(begun, guided_groups).retraining()
+    job = in_one_go(begun, guided_groups).retraining().retrain
     retrained(begun, job)  # what is cached, is cached
     begin = time.process_time()
     finish(fine_tune(job, arms_of(job, None, seed)[0], seed))
@@ -665,7 +664,7 @@ def _small(
     begun = start(train, test, spec, settings, seed, folder / "cache")
     accuracies, _, _ = in_rounds(begun, actions, guided_groups)
     singles, _, _ = in_rounds(begun, actions, one_each(guided_groups))
-    job = _some_edit(begun.session).retraining()
+    job = _some_edit(begun.session).retraining().retrain
     steps = job.settings.steps * actions // PER_ROUND
     job = replace(job, settings=replace(job.settings, steps=steps))
     found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
@@ -757,7 +756,7 @@ def _clusters_named(begun: Start, count: int) -> float:
         session.apply(Relabel(members, names[begun.truth[members[away.argmin()]]]))
     settings = replace(session.state.retrain, steps=count // PER_ROUND * 200)
     session.set_retrain_settings(settings)
-    return train_arms(begun, session.retraining(), ["relabel"])[0]["relabel"]
+    return train_arms(begun, session.retraining().retrain, ["relabel"])[0]["relabel"]
 
 
 def _review_orders(begun: Start) -> dict[str, NDArray[np.int64]]:

@@ -40,7 +40,7 @@ def job_with(state: SessionState, *edits: Edit, **settings) -> Retrain:
     session.replay(edits or some_edits(session))
     chosen = replace(session.state.retrain, **{"arms": ARMS, **settings})
     session.set_retrain_settings(chosen)
-    return session.retraining()
+    return session.retraining().retrain
 
 
 def with_many_labels(job: Retrain, wrong: np.ndarray) -> Retrain:

@@ -47,7 +47,7 @@ def unlabelled_images(job: Retrain) -> np.ndarray:
 @pytest.fixture
 def job(trained_session: Session) -> Retrain:
     trained_session.replay(truthful_pins(trained_session))
-    return trained_session.retraining()
+    return trained_session.retraining().retrain
 
 
 def with_settings(job: Retrain, **changes: Any) -> Retrain:
@@ -113,7 +113,8 @@ def test_the_control_does_not_know_of_the_edits(trained_state, cache_dir):
     def control(*edits) -> Any:
         session = Session(trained_state, cache_dir)
         session.replay(edits)
-        return run_job(session.retraining()).evidence.arms["control"].confusion
+        result = run_job(session.retraining().retrain)
+        return result.evidence.arms["control"].confusion
 
     at = unlabelled(Session(trained_state), 120)
     one = control(Pin(at[:5], "3"))
@@ -151,7 +152,7 @@ def test_a_new_class_grows_the_head_and_is_learnt(trained_session):
         replace(trained_session.state.retrain, steps=60, arms=(), averaging=0.5)
     )
     trained_session.apply(Pin(at, "scribble"))
-    job = trained_session.retraining()
+    job = trained_session.retraining().retrain
     result = run_job(job)
     assert result.spec.n_classes == 11
     assert result.state["head.weight"].shape[0] == 11
@@ -170,7 +171,8 @@ def test_edits_draw_images_to_their_anchors(trained_session):
     settings = trained_session.state.retrain
     settings = replace(settings, steps=60, arms=(), averaging=0.5)
     job = replace(
-        trained_session.retraining(), settings=replace(settings, anchor_weight=5.0)
+        trained_session.retraining().retrain,
+        settings=replace(settings, anchor_weight=5.0),
     )
     assert (job.anchors.weights > 0.3).all()
 
@@ -195,7 +197,7 @@ def test_an_arrangement_shapes_the_latents(trained_session):
         trained_session.state.retrain,
         steps=80, arms=(), averaging=0.5, arrange_weight=5.0,
     )  # fmt: skip
-    job = replace(trained_session.retraining(), settings=settings)
+    job = replace(trained_session.retraining().retrain, settings=settings)
 
     def likeness(predictions) -> float:
         return float(spearmanr(pdist(line), pdist(predictions.latents[at]))[0])
@@ -210,7 +212,7 @@ def test_an_arrangement_that_says_nothing_is_no_trouble(trained_session, where):
     start = trained_session.edits.positions[at]
     end = start if where == "two images" else np.zeros_like(start)
     trained_session.apply(Move(at, start, end, Intent.ARRANGE, None))
-    assert np.isfinite(run_job(trained_session.retraining()).losses).all()
+    assert np.isfinite(run_job(trained_session.retraining().retrain).losses).all()
 
 
 @pytest.mark.parametrize("trainable", ["last_block", "all"])
@@ -368,12 +370,13 @@ def test_classes_can_be_named_from_scratch(small_digits, tmp_path: Path):
     held_out = np.flatnonzero(bare.held_out & (truth < 2))
     session.apply(Relabel(held_out[truth[held_out] == 0], "zero"))
     session.apply(Relabel(held_out[truth[held_out] == 1], "one"))
-    result = run_job(session.retraining())
+    mapped = run_job(session.retraining())
+    result = mapped.result
     assert result.spec.n_classes == 2
     # No labels: nothing to control with, and nothing to compare with before.
     assert set(result.evidence.arms) == {"after"}
     assert result.evidence.arms["after"].accuracy > 0.7
-    session.propose(result, run_job(session.remapping(result)))
+    session.propose(mapped)
     session.accept()
     assert session.shown.class_names == ("zero", "one")
 
