@@ -66,11 +66,11 @@ def _figure(name: str) -> Callable[[Run], Interval]:
     return lambda runs: interval([run[name] for run in runs])
 
 
-def _remaining(percent: int, way: str) -> Callable[[Run], Interval]:
+def _remaining(percent: int) -> Callable[[Run], Interval]:
     def share(runs: Run) -> Interval:
         # A ratio of means: that of single seeds has no bounds.
-        gain = paired(runs, "0% wrong, once", "plain control").mean
-        left = paired(runs, f"{percent}% wrong, {way}", "plain control")
+        gain = paired(runs, "0% wrong", "plain control").mean
+        left = paired(runs, f"{percent}% wrong", "plain control")
         return Interval(100 * left.mean / gain, 100 * left.half / gain, left.n)
 
     return share
@@ -86,9 +86,9 @@ AIMS = (
     Aim("few labels, 25 lasso actions, over the plain control", "few",
         _difference("lasso 25", "plain control 25"), 2.5, 4.5),
     Aim("noisy labels, 200 reviews, over the plain control", "noise",
-        _difference("lasso with automatic 200", "plain control 200"), 2.5, 4.0),
+        _difference("lasso 200", "plain control 200"), 2.5, 4.0),
     Aim("noisy labels, the human's part over the automatic correction", "noise",
-        _difference("lasso with automatic 200", "automatic 200"), 0.2, 0.8),
+        _difference("lasso 200", "automatic 200"), 0.2, 0.8),
     Aim("noisy labels, whole network, 200 reviews, over the plain control",
         "noise_deep", _difference("lasso", "plain control"), 0.6, 1.9),
     Aim("clean labels, harm against the control", "clean",
@@ -103,7 +103,7 @@ AIMS = (
     Aim("guidance, wrong labels among the first 100, %", "noise",
         _figure("guidance: wrong among the first 100"), 78, 88),
     Aim("20% of the moves wrong, share of the gain that remains, %", "careless",
-        _remaining(20, "second looks"), 60, 85),
+        _remaining(20), 60, 85),
     Aim("drift of untouched latents, noisy labels, 50 reviews at once", "noise",
         _figure("drift"), 0.25, 0.10, at_most=True),
     Aim("drift of untouched latents, few labels, 100 actions at once", "objectives",
@@ -209,7 +209,7 @@ def _prices(runs: Run) -> str:
 def _objectives(runs: Run) -> str:
     arms = (
         "before", "plain control", "control", "automatic", "placebo", "relabel",
-        "after", "with propagation", "with automatic correction", "ceiling",
+        "after", "ceiling",
     )  # fmt: skip
     rows = [
         (
@@ -277,8 +277,7 @@ def _pins(runs: Run) -> str:
 def _noise(runs: Run) -> str:
     half = REVIEWS // 2
     arms = (
-        "plain control", "control", "automatic", "single", "lasso",
-        "lasso with automatic", "ceiling",
+        "plain control", "control", "automatic", "single", "lasso", "ceiling",
     )  # fmt: skip
     rows = [
         (
@@ -315,7 +314,7 @@ def _noise(runs: Run) -> str:
             _mean(runs, f"{name}, at once"),
             paired(runs, f"{name}, at once", "control, at once"),
         )
-        for name in ("control", "placebo", "relabel", "after", "with propagation")
+        for name in ("control", "placebo", "relabel", "after")
     ]
     wrong = _mean(runs, "wrong labels", 0)
     minutes = {
@@ -414,23 +413,18 @@ def _depth(runs: Run) -> str:
 def _careless(runs: Run) -> str:
     rows = []
     for percent in (0, 10, 20):
-        for way in ("once", "second looks"):
-            name = f"{percent}% wrong, {way}"
-            rows.append(
-                (
-                    name,
-                    _mean(runs, f"{name}: looks"),
-                    _mean(runs, f"{name}: changes"),
-                    _mean(runs, f"{name}: named right", 0),
-                    _mean(runs, name),
-                    paired(runs, name, "plain control"),
-                    f"{_remaining(percent, way)(runs).mean:.0f}%",
-                )
+        name = f"{percent}% wrong"
+        rows.append(
+            (
+                name,
+                _mean(runs, f"{name}: named right", 0),
+                _mean(runs, name),
+                paired(runs, name, "plain control"),
+                f"{_remaining(percent)(runs).mean:.0f}%",
             )
+        )
     heads = (
         "moves",
-        "looks again",
-        "that change",
         "named right, %",
         "accuracy",
         "over the plain control",
@@ -439,9 +433,7 @@ def _careless(runs: Run) -> str:
     return (
         f"## A careless expert\n\nFew labels, {ACTIONS} lasso actions in rounds; a "
         "share of the decisions names a wrong class for the whole group "
-        f"(n = {len(runs)}). *Second looks*: among these actions, the expert takes up "
-        "the proposals to look again at earlier answers, with the same care.\n\n"
-        + common.table(heads, rows)
+        f"(n = {len(runs)}).\n\n" + common.table(heads, rows)
     )
 
 
@@ -552,9 +544,6 @@ def _no_help(runs: Runs) -> str:
         ("orders", "guidance: single 100", "random: single 100",
          "the guidance over random images"),
         ("objectives", "after", "relabel", "the places over the classes alone"),
-        ("objectives", "with propagation", "after", "propagation over none"),
-        ("objectives", "with automatic correction", "after",
-         "automatic correction beside lasso actions"),
         ("noise", "single 200", "automatic 200", "200 single reviews of noisy labels "
          "over the automatic arm"),
         ("noise", "after, at once", "relabel, at once",

@@ -167,7 +167,7 @@ def retrain(work: Path, quick: bool, setting: str = SHORT) -> Figures:
             # What torch imports at its first training is not counted.
             few = RetrainSettings(steps=2, arms=(), device="cpu")
             session.set_retrain_settings(few)
-            run_job(session.retraining())
+            run_job(session.retraining().retrain)
         for name, trainable in ARMS.items():
             settings = RetrainSettings(
                 steps=max(1, n_train // 128),
@@ -178,7 +178,7 @@ def retrain(work: Path, quick: bool, setting: str = SHORT) -> Figures:
             )
             session.set_retrain_settings(settings)
             with timer.of(name):
-                result = run_job(session.retraining())
+                result = run_job(session.retraining().retrain)
             arms = result.evidence.arms
             accuracy.setdefault(name, []).append(arms["after"].accuracy)
             if name == "cached" and seed == 0 and setting == SHORT:

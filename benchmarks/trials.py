@@ -22,7 +22,7 @@ from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.anchors import Anchors
-from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.arms import arms_of, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.evidence import AFTER, mean_drift
@@ -35,7 +35,6 @@ from napari_spaceediting.editing.guidance import (
     leads,
 )
 from napari_spaceediting.editing.retrain import Retrain
-from napari_spaceediting.editing.rounds import propagated
 from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
@@ -51,6 +50,9 @@ from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.projection.neighbours import nearest
 from napari_spaceediting.session.session import Session
 from reference import Start, frozen_start, look_alikes, noisy, split_off, start
+from rivals import RIVALS
+
+OBJECTIVES.update(RIVALS)
 
 Figures = dict[str, float]
 Choose = Callable[[Session, int, int], list[Proposal]]
@@ -90,9 +92,8 @@ def train_arms(
     arms = tuple(arm for arm in wanted if arm != AFTER)
     job = replace(job, settings=replace(job.settings, arms=arms))
     expected = finish(expected_classes(job)) if needs_expected(job) else None
-    spoken = finish(propagated(job)) if job.settings.propagate else None
     accuracies, predictions = {}, {}
-    for arm in arms_of(job, expected, spoken, job.settings.seed):
+    for arm in arms_of(job, expected, job.settings.seed):
         if arm.name not in wanted:
             continue
         classifier = finish(fine_tune(job, arm, job.settings.seed))
@@ -111,7 +112,7 @@ def retrained(begun: Start, job: Retrain, **settings: object) -> float:
 
 def plain_control(begun: Start, job: Retrain, **settings: object) -> float:
     """Return the accuracy after as many steps by cross-entropy alone, without edits."""
-    settings = {**PLAIN, **settings, "automatic": False, "propagate": False}
+    settings = {**PLAIN, **settings}
     job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
     return train_arms(begun, job, ["control"])[0]["control"]
 
@@ -148,13 +149,6 @@ def one_each(choose: Choose) -> Choose:
         ]
 
     return singles
-
-
-def with_second_looks(session: Session, count: int, _round: int) -> list[Proposal]:
-    """Return the groups of the guidance, and earlier answers to look at again."""
-    proposals = run_job(session.guiding(4 * count))
-    kinds = ProposalKind.GROUP, ProposalKind.SECOND_LOOK
-    return [p for p in proposals if p.kind in kinds][:count]
 
 
 def one_by_one(choose: Choose) -> Choose:
@@ -238,13 +232,7 @@ def in_rounds(
         session.replay(
             expert.work_through(proposals, per_round, edits.positions, homes)
         )
-        for proposal in proposals:
-            if proposal.kind is ProposalKind.SECOND_LOOK:
-                at = proposal.indices
-                changed = (session.edits.labels[at] != edits.labels[at]).any()
-                session.answer(Answer(proposal.kind, at, bool(changed)))
-        result = run_job(session.retraining())
-        session.propose(result, run_job(session.remapping(result)))
+        session.propose(run_job(session.retraining()))
         session.accept()
         now = Start(session, begun.test)
         accuracies[(number + 1) * per_round] = now.now()
@@ -298,7 +286,7 @@ def few(seed: int, folder: Path) -> Figures:
             first, _network(ended), ~ended.shown.confirmed
         )
     # The same steps as the rounds had, without the edits.
-    job = _some_edit(session).retraining()
+    job = _some_edit(session).retraining().retrain
     for budget in BUDGETS:
         steps = job.settings.steps * budget // PER_ROUND
         figures[f"plain control {budget}"] = plain_control(begun, job, steps=steps)
@@ -329,22 +317,15 @@ def careless(seed: int, folder: Path) -> Figures:
     """Do the same with an expert of whose moves 0, 10 and 20% are wrong."""
     begun = _few_start(seed, folder)
     figures = {}
-    ways = {"once": guided_groups, "second looks": with_second_looks}
     for percent in (0, 10, 20):
-        for name, choose in ways.items():
-            accuracies, ended, _ = in_rounds(
-                begun, ACTIONS, choose, slips=percent / 100
-            )
-            title = f"{percent}% wrong, {name}"
-            figures[title] = accuracies[ACTIONS]
-            figures |= {
-                f"{title}: {k}": v for k, v in named(ended, begun.truth).items()
-            }
-            looks = [answer.accepted for answer in ended.state.answers]
-            figures[f"{title}: looks"] = float(len(looks))
-            figures[f"{title}: changes"] = float(sum(looks))
+        accuracies, ended, _ = in_rounds(
+            begun, ACTIONS, guided_groups, slips=percent / 100
+        )
+        title = f"{percent}% wrong"
+        figures[title] = accuracies[ACTIONS]
+        figures |= {f"{title}: {k}": v for k, v in named(ended, begun.truth).items()}
     steps = RetrainSettings().steps * ACTIONS // PER_ROUND
-    job = _some_edit(begun.session).retraining()
+    job = _some_edit(begun.session).retraining().retrain
     figures["plain control"] = plain_control(begun, job, steps=steps)
     return figures
 
@@ -354,7 +335,7 @@ def objectives(seed: int, folder: Path) -> Figures:
     begun = _few_start(seed, folder)
     figures = {"before": begun.now()}
     session = in_one_go(begun, guided_groups)
-    job = session.retraining()
+    job = session.retraining().retrain
     found, after = train_arms(begun, job, [AFTER, *ARMS])
     figures |= found
     untouched = ~session.edits.edited
@@ -363,8 +344,6 @@ def objectives(seed: int, folder: Path) -> Figures:
             _network(begun.session), predictions, untouched
         )
     figures["plain control"] = plain_control(begun, job)
-    figures["with propagation"] = retrained(begun, job, propagate=True)
-    figures["with automatic correction"] = retrained(begun, job, automatic=True)
     for name in OBJECTIVES:
         for weight in _WEIGHTS:
             figures[f"{name} {weight:g}"] = retrained(
@@ -372,7 +351,7 @@ def objectives(seed: int, folder: Path) -> Figures:
             )
     untagged = Session(begun.session.state, begun.session.cache_dir)
     untagged.replay(_without_tags(session.state.log.done, session, begun))
-    job = untagged.retraining()
+    job = untagged.retraining().retrain
     for name in OBJECTIVES:
         figures[f"{name}, places alone"] = retrained(begun, job, objective=name)
     return figures
@@ -400,7 +379,7 @@ def pins(seed: int, folder: Path) -> Figures:
     }
     for title, space in spaces.items():
         session = _with_pins(begun, space)
-        job = session.retraining()
+        job = session.retraining().retrain
         found, _ = train_arms(begun, job, ["control", "relabel", AFTER])
         figures |= {f"{title}: {arm}": value for arm, value in found.items()}
         everybody = replace(job, anchors=_of_all_neighbours(session, job))
@@ -417,7 +396,7 @@ def depth(seed: int, folder: Path) -> Figures:
         "head": "head", "last_block": "last block", "all": "whole network",
     }  # fmt: skip
     for trainable, title in parts.items():
-        job = session.retraining()
+        job = session.retraining().retrain
         job = replace(job, settings=replace(job.settings, trainable=trainable))
         found, _ = train_arms(begun, job, ["control", "automatic", AFTER, "ceiling"])
         figures |= {f"{title}: {arm}": value for arm, value in found.items()}
@@ -451,21 +430,17 @@ def noise(seed: int, folder: Path) -> Figures:
             found = order[:count]
             share = 100 * float((given[found] != truth[found]).mean())
             figures[f"{name}: wrong among the first {count}"] = share
-    ways = {
-        "single": (one_by_one(doubted_groups), {}),
-        "lasso": (doubted_groups, {}),
-        "lasso with automatic": (doubted_groups, {"automatic": True}),
-    }
+    ways = {"single": one_by_one(doubted_groups), "lasso": doubted_groups}
     per_round = REVIEWS // 4
-    for name, (choose, settings) in ways.items():
+    for name, choose in ways.items():
         accuracies, ended, seconds = in_rounds(
-            begun, REVIEWS, choose, per_round=per_round, **settings
+            begun, REVIEWS, choose, per_round=per_round
         )
         for count in (REVIEWS // 2, REVIEWS):
             figures[f"{name} {count}"] = accuracies[count]
         figures[f"{name}: seconds of the expert"] = seconds
         figures |= {f"{name}: {k}": v for k, v in named(ended, truth).items()}
-    job = _some_edit(begun.session).retraining()
+    job = _some_edit(begun.session).retraining().retrain
     for count in (REVIEWS // 2, REVIEWS):
         steps = job.settings.steps * count // per_round
         figures[f"plain control {count}"] = plain_control(begun, job, steps=steps)
@@ -473,10 +448,9 @@ def noise(seed: int, folder: Path) -> Figures:
         found, _ = train_arms(begun, long, ["control", "automatic", "ceiling"])
         figures |= {f"{arm} {count}": value for arm, value in found.items()}
     session = in_one_go(begun, doubted_groups, per_round)
-    job = session.retraining()
+    job = session.retraining().retrain
     found, said = train_arms(begun, job, [AFTER, "control", "relabel", "placebo"])
     figures |= {f"{arm}, at once": value for arm, value in found.items()}
-    figures["with propagation, at once"] = retrained(begun, job, propagate=True)
     figures["drift"] = drift(
         _network(begun.session), said[AFTER], ~session.edits.edited
     )
@@ -516,7 +490,7 @@ def noise_deep(seed: int, folder: Path) -> Figures:
     )
     figures = {"before": begun.now(), "lasso": accuracies[REVIEWS]}
     figures |= named(ended, begun.truth)
-    job = _some_edit(begun.session).retraining()
+    job = _some_edit(begun.session).retraining().retrain
     settings["steps"] = 2 * 12 * 2500 // 128
     job = replace(job, settings=replace(job.settings, **settings))
     found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
@@ -527,7 +501,7 @@ def clean(seed: int, folder: Path) -> Figures:
     """Review the 100 groups of right labels that the guidance doubts most."""
     train, test = look_alikes(2500, seed)
     begun = frozen_start(train, test, seed, folder)
-    job = in_one_go(begun, doubted_groups).retraining()
+    job = in_one_go(begun, doubted_groups).retraining().retrain
     found, _ = train_arms(begun, job, [AFTER, "control", "relabel"])
     return {"before": begun.now(), "plain control": plain_control(begun, job), **found}
 
@@ -553,10 +527,10 @@ def pose(seed: int, folder: Path) -> Figures:
         session = Session(begun.session.state, begun.session.cache_dir)
         place = _on_a_line(session, rng.permutation(along) if shuffled else along)
         session.apply(Move(at, session.edits.positions[at], place, Intent.ARRANGE))
-        job = session.retraining()
+        job = session.retraining().retrain
         settings = replace(job.settings, trainable=trainable, arms=("control",))
         job = replace(job, settings=settings)
-        for arm in arms_of(job, None, None, seed):
+        for arm in arms_of(job, None, seed):
             classifier = finish(fine_tune(job, arm, seed))
             said = finish(predict(classifier, test, cache_dir=folder / "cache"))
             name = title if arm.name == AFTER else f"{title}, control"
@@ -586,10 +560,10 @@ def _on_a_line(session: Session, along: NDArray[np.float64]) -> NDArray[np.float
 def quickness(seed: int, folder: Path) -> Figures:
     """Take the time of one core for a retraining of the head, and for a cold UMAP."""
     begun = _few_start(seed, folder, unlabelled=2400)
-    job = in_one_go(begun, guided_groups).retraining()
+    job = in_one_go(begun, guided_groups).retraining().retrain
     retrained(begun, job)  # what is cached, is cached
     begin = time.process_time()
-    finish(fine_tune(job, arms_of(job, None, None, seed)[0], seed))
+    finish(fine_tune(job, arms_of(job, None, seed)[0], seed))
     retraining = time.process_time() - begin
     latents = _network(begun.session).latents
     begin = time.process_time()
@@ -690,7 +664,7 @@ def _small(
     begun = start(train, test, spec, settings, seed, folder / "cache")
     accuracies, _, _ = in_rounds(begun, actions, guided_groups)
     singles, _, _ = in_rounds(begun, actions, one_each(guided_groups))
-    job = _some_edit(begun.session).retraining()
+    job = _some_edit(begun.session).retraining().retrain
     steps = job.settings.steps * actions // PER_ROUND
     job = replace(job, settings=replace(job.settings, steps=steps))
     found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
@@ -782,7 +756,7 @@ def _clusters_named(begun: Start, count: int) -> float:
         session.apply(Relabel(members, names[begun.truth[members[away.argmin()]]]))
     settings = replace(session.state.retrain, steps=count // PER_ROUND * 200)
     session.set_retrain_settings(settings)
-    return train_arms(begun, session.retraining(), ["relabel"])[0]["relabel"]
+    return train_arms(begun, session.retraining().retrain, ["relabel"])[0]["relabel"]
 
 
 def _review_orders(begun: Start) -> dict[str, NDArray[np.int64]]:

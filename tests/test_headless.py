@@ -62,7 +62,7 @@ def test_the_whole_loop_needs_no_window(tmp_path: Path) -> None:
     assert values["edited_images"] >= values["actions"]
     for arm in ("before", "after", "control"):
         assert 0.2 < values[arm] <= 1
-    assert set(values["seconds"]) == {"train", "map", "guide", "retrain", "redraw"}
+    assert set(values["seconds"]) == {"train", "map", "guide", "retrain"}
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "Accuracy on" in done.stderr, "what people read goes elsewhere"
 

@@ -201,16 +201,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="repeat all of it over N seeds",
     )
-    retrain.add_argument(
-        "--automatic",
-        action=argparse.BooleanOptionalAction,
-        help="correct what nobody has reviewed without a human",
-    )
-    retrain.add_argument(
-        "--propagate",
-        action=argparse.BooleanOptionalAction,
-        help="let edits speak for similar images",
-    )
     retrain.add_argument("--accept", action="store_true", help="accept the round")
     _add_cache(retrain)
 
@@ -492,21 +482,23 @@ def _retrain(options: argparse.Namespace) -> dict[str, Any]:
     session.cache_dir = options.cache
     if options.edits is not None:
         session.replay(_read_edits(options.edits, session.dataset.ids))
-    chosen = _chosen(options, "objective", "steps", "repeats", "automatic", "propagate")
+    chosen = _chosen(options, "objective", "steps", "repeats")
     if options.arms is not None:
         chosen["arms"] = tuple(dict.fromkeys(options.arms))
     session.set_retrain_settings(replace(session.state.retrain, **chosen))
     for contradiction in session.contradictions():
         _tell(f"Beware: {in_words(contradiction, session.dataset.ids)}")
     with launched(session.state.retrain.device):
-        result = _run(session.retraining())
+        mapped = _run(session.retraining())
     if not _tells():
         return {}
-    session.propose(result, _run(session.remapping(result)))
+    session.propose(mapped)
     if options.accept:
         session.accept()
     _save(session, options)
-    _print_evidence(result.evidence)
+    _print_evidence(mapped.result.evidence)
+    if mapped.map.note:
+        print(mapped.map.note)
     if not options.accept:
         print("The round awaits a decision: see the commands accept and roll-back.")
     return _evidence_values(session, len(session.state.rounds))

@@ -107,6 +107,5 @@ def run_demo(
         expert.work_through(proposals, ACTIONS, edits.positions, guide.homes)
     )
     edited = int(np.count_nonzero(session.edits.edited))
-    result = run("retrain", session.retraining())
-    session.propose(result, run("redraw", session.remapping(result)))
+    session.propose(run("retrain", session.retraining()))
     return DemoReport(session, min(ACTIONS, len(proposals)), edited, seconds)

@@ -8,7 +8,6 @@ from numpy.testing import assert_array_equal
 
 from napari_spaceediting.editing.arms import Arm, arms_of, needs_expected
 from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
-from napari_spaceediting.editing.propagation import Propagation
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.settings import ARMS
 from napari_spaceediting.editing.targets import Targets
@@ -41,7 +40,7 @@ def job_with(state: SessionState, *edits: Edit, **settings) -> Retrain:
     session.replay(edits or some_edits(session))
     chosen = replace(session.state.retrain, **{"arms": ARMS, **settings})
     session.set_retrain_settings(chosen)
-    return session.retraining()
+    return session.retraining().retrain
 
 
 def with_many_labels(job: Retrain, wrong: np.ndarray) -> Retrain:
@@ -68,9 +67,9 @@ def job(trained_state: SessionState) -> Retrain:
     return job_with(trained_state)
 
 
-def trained(job: Retrain, expected=None, propagation=None, seed: int = 0):
+def trained(job: Retrain, expected=None, seed: int = 0):
     """Return the arms of a round by their name."""
-    return {arm.name: arm for arm in arms_of(job, expected, propagation, seed)}
+    return {arm.name: arm for arm in arms_of(job, expected, seed)}
 
 
 def surely(job: Retrain) -> np.ndarray:
@@ -94,10 +93,10 @@ def labelled_training(job: Retrain, labels: np.ndarray) -> np.ndarray:
 
 def test_the_arms_come_in_the_order_that_was_asked_for(job):
     settings = replace(job.settings, arms=("placebo", "control"))
-    arms = arms_of(replace(job, settings=settings), None, None, 0)
+    arms = arms_of(replace(job, settings=settings), None, 0)
     assert [arm.name for arm in arms] == ["after", "placebo", "control"]
     alone = replace(job, settings=replace(job.settings, arms=()))
-    assert [arm.name for arm in arms_of(alone, None, None, 0)] == ["after"]
+    assert [arm.name for arm in arms_of(alone, None, 0)] == ["after"]
 
 
 def test_what_is_taken_learns_classes_and_places_after_the_edits(job):
@@ -120,15 +119,6 @@ def test_the_control_does_not_depend_on_the_edits(trained_state, job):
     assert_array_equal(one.targets.classes.argmax(axis=1), job.dataset.labels[at])
 
 
-@pytest.mark.parametrize("arm", ["control", "automatic", "ceiling"])
-def test_arms_without_edits_are_the_same_whatever_was_propagated(job, arm):
-    said = Propagation(
-        free_images_of(job)[50:53], np.array([1, 2, 3]), np.full(3, 0.5, np.float32),
-        job.anchors.indices[:3],
-    )  # fmt: skip
-    assert same(trained(job)[arm].targets, trained(job, None, said)[arm].targets)
-
-
 def free_images_of(job: Retrain) -> np.ndarray:
     return np.flatnonzero(~job.dataset.held_out & (job.labels < 0))
 
@@ -138,20 +128,6 @@ def test_relabel_is_the_taken_one_without_the_places(job):
     assert same(arms["relabel"].targets, arms["after"].targets)
     assert arms["relabel"].anchors is None
     assert arms["relabel"].n_classes == arms["after"].n_classes
-
-
-def test_images_that_edits_speak_for_are_learnt_with_their_weight(job):
-    at = free_images_of(job)[50:53]
-    said = Propagation(
-        at, np.array([10, 2, 3]), np.array([0.75, 0.5, 0.25], np.float32), at
-    )
-    for name in "after", "relabel", "placebo":
-        with_it = trained(job, None, said)[name].targets
-        rows = np.isin(with_it.indices, at)
-        assert_array_equal(with_it.classes[rows].argmax(axis=1), [10, 2, 3])
-        assert_array_equal(with_it.weights[rows], [0.75, 0.5, 0.25])
-        without = trained(job)[name].targets
-        assert_array_equal(with_it.indices[~rows], without.indices)
 
 
 def rows_of(arm: Arm, job: Retrain, edited: bool) -> np.ndarray:
@@ -242,24 +218,6 @@ def test_few_labels_spread_to_images_that_nobody_has_reviewed(job):
     assert right > 0.3, "a tenth by chance"
 
 
-def test_what_is_taken_is_corrected_only_if_that_is_wanted(job):
-    wanted = replace(job, settings=replace(job.settings, automatic=True))
-    plain, corrected = trained(job), trained(wanted)
-    assert len(corrected["after"].targets) > len(plain["after"].targets)
-    assert same(corrected["relabel"].targets, corrected["after"].targets)
-    assert same(corrected["control"].targets, plain["control"].targets)
-
-
-def test_few_labels_leave_edited_images_as_the_user_said(job):
-    wanted = replace(job, settings=replace(job.settings, automatic=True))
-    targets = trained(wanted)["after"].targets
-    given = classes_of(targets)
-    for at, label in zip(
-        job.anchors.indices.tolist(), job.labels[job.anchors.indices], strict=True
-    ):
-        assert given.get(at, -1) == label, "also where it is to have no class"
-
-
 def test_few_labels_leave_images_confirmed_without_a_class_alone(job):
     given = classes_of(trained(job)["automatic"].targets)
     chosen = [at for at in free_images_of(job).tolist() if at in given][:5]
@@ -291,33 +249,22 @@ def test_many_labels_leave_what_was_reviewed_alone(job):
     wrong = np.union1d(at, job.anchors.indices)
     job = with_many_labels(job, wrong)
     confirmed = np.isin(np.arange(len(job.labels)), wrong[:12])
-    job = replace(
-        job,
-        confirmed=confirmed,
-        settings=replace(job.settings, automatic=True),
-    )
+    job = replace(job, confirmed=confirmed)
     arms = trained(job, surely(job))
 
     def softened(arm: str) -> set[int]:
         targets = arms[arm].targets
         return set(targets.indices[targets.classes.max(axis=1) < 0.99].tolist())
 
-    unconfirmed = set(wrong[12:].tolist())
-    assert softened("automatic") == unconfirmed
-    assert softened("after") == unconfirmed - set(job.anchors.indices.tolist())
-    assert softened("control") == set()
+    assert softened("automatic") == set(wrong[12:].tolist())
+    assert softened("after") == softened("control") == set()
 
 
 @pytest.mark.parametrize(
-    ("automatic", "arms", "needed"),
-    [
-        (False, ("control", "ceiling"), False),
-        (True, (), True),
-        (False, ("automatic",), True),
-    ],
+    ("arms", "needed"), [(("control", "ceiling"), False), (("automatic",), True)]
 )
-def test_networks_are_asked_only_where_that_is_needed(job, automatic, arms, needed):
-    settings = replace(job.settings, automatic=automatic, arms=arms)
+def test_networks_are_asked_only_where_that_is_needed(job, arms, needed):
+    settings = replace(job.settings, arms=arms)
     job = replace(job, settings=settings)
     assert not needs_expected(job), "few labels"
     many = with_many_labels(job, np.empty(0, int))

@@ -14,7 +14,6 @@ from napari_spaceediting.editing.edits import (
     Pin,
     Relabel,
     Reset,
-    Spare,
     Withdraw,
     check_edit,
     describe,
@@ -47,7 +46,7 @@ def after(*edits: Edit) -> EditState:
 def same(one: EditState, other: EditState) -> bool:
     return one.class_names == other.class_names and all(
         np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("labels", "positions", "kinds", "tagged", "spared")
+        for name in ("labels", "positions", "kinds", "tagged")
     )
 
 
@@ -96,29 +95,6 @@ def test_new_classes_are_named_in_the_order_of_the_edits_and_once():
     assert state.labels.tolist() == [2, 1, 2, 3, 0, 1]
 
 
-def test_sparing_an_image_says_nothing_else_of_it():
-    state = after(Spare(np.array([2, 3])))
-    assert state.spared.tolist() == [False, False, True, True, False, False]
-    assert not state.edited.any()
-    assert not state.tagged.any()
-    np.testing.assert_array_equal(state.labels, LABELS)
-    np.testing.assert_array_equal(state.positions, PLACES)
-
-
-def test_a_spared_image_stays_so_when_it_is_edited():
-    state = after(Spare(np.array([2])), Pin(np.array([2]), "dog"))
-    assert state.spared[2]
-    assert state.labels[2] == 1
-    assert state.tagged[2]
-
-
-def test_images_are_spared_no_longer_once_that_is_taken_back_or_they_are_reset():
-    spare = Spare(np.array([2, 3]))
-    assert same(after(spare, Withdraw(0)), after())
-    assert after(spare, Reset(np.array([2]))).spared[[2, 3]].tolist() == [False, True]
-    assert same(after(spare, Withdraw(0), Withdraw(1)), after(spare))
-
-
 def test_a_label_can_be_taken_away():
     state = after(Relabel(np.array([0]), None))
     assert state.labels[0] == -1
@@ -154,8 +130,6 @@ def test_withdrawing_a_withdrawal_brings_the_edit_back():
         (Relabel(np.array([1]), ""), "no name"),
         (Pin(np.array([0, 5]), "cat"), "1 of the 2 images are held out"),
         (move(5), "held out"),
-        (Spare(np.array([5])), "held out"),
-        (Spare(np.array([], int)), "names no image"),
         (move(0, to=np.nan), "finite"),
         (Move(np.array([0]), PLACES[:1], PLACES[:2]), "finite x and y"),
         (Move(np.array([0]), np.full((1, 2), np.inf), PLACES[:1]), "finite"),
@@ -188,7 +162,6 @@ EVERY_KIND = (
     Relabel(np.array([5]), "cat"),
     Relabel(np.array([0]), None),
     Reset(np.array([0])),
-    Spare(np.array([3, 4])),
     Withdraw(1),
 )
 
@@ -242,6 +215,5 @@ def test_edits_are_described_in_a_few_words():
         "Labelled 1 image cat",
         "Unlabelled 1 image",
         "Reset 1 image",
-        "Spared 2 images",
         "Took back edit 2",
     ]

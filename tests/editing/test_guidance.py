@@ -50,7 +50,6 @@ def make_guide(truth):
             labels=labels,
             settled=held_out.copy(),
             held_out=held_out,
-            named_by=np.full(N, -1),
             predictions=Predictions(latents, probabilities),
             margins=np.full(N, np.nan, np.float32),
             positions=latents[:, :2],
@@ -149,7 +148,6 @@ def scattered(seed: int, n: int, n_classes: int) -> Guide:
         else np.full(n, -1),
         settled=held_out | (rng.random(n) < 0.2),
         held_out=held_out,
-        named_by=rng.integers(-1, 5, n),
         predictions=Predictions(
             rng.normal(size=(n, 5)).astype(np.float32),
             probabilities[:, :n_classes].astype(np.float32),
@@ -329,7 +327,6 @@ def test_two_images_are_no_trouble(label):
         labels=np.full(2, label),
         settled=np.zeros(2, bool),
         held_out=np.zeros(2, bool),
-        named_by=np.zeros(2, int),
         predictions=Predictions(
             np.zeros((2, 3), np.float32), np.full((2, 2), 0.5, np.float32)
         ),
@@ -458,21 +455,3 @@ def test_copies_of_one_image_are_not_isolated(make_guide, few):
     same = np.ones_like(guide.predictions.latents)
     guide = replace(guide, predictions=replace(guide.predictions, latents=same))
     assert not len(images(run_job(guide), ProposalKind.ISOLATED))
-
-
-def test_an_answer_that_all_others_contradict_gets_a_second_look(make_guide, truth):
-    guide = make_guide(truth)
-    free = np.flatnonzero(~guide.held_out)
-    wrong, right = (free[truth[free] == kind][:6] for kind in (3, 4))
-    labels, named_by = truth.copy(), np.full(N, -1)
-    labels[wrong] = 7
-    named_by[wrong], named_by[right] = 0, 1
-    settled = guide.settled | (named_by >= 0)
-    guide = replace(guide, labels=labels, named_by=named_by, settled=settled)
-    (look,) = [p for p in run_job(guide) if p.kind is ProposalKind.SECOND_LOOK]
-    assert look.indices.tolist() == wrong.tolist()
-    assert look.tag == "3"
-    assert look.reason.startswith("You named these 6 images 7; all other labels ")
-    answers = answers_to([look], accepted=False)
-    again = run_job(replace(guide, answers=answers))
-    assert ProposalKind.SECOND_LOOK not in {p.kind for p in again}

@@ -9,9 +9,16 @@ from torch import Tensor
 
 from napari_spaceediting.editing.anchors import Anchors, find_anchors
 from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, fold
-from napari_spaceediting.editing.objectives import Objective, Space, objectives_of
+from napari_spaceediting.editing.objectives import (
+    Objective,
+    Space,
+    Stay,
+    Triplet,
+    objectives_of,
+)
 from napari_spaceediting.editing.settings import (
     OBJECTIVES,
+    ObjectiveKind,
     RetrainSettings,
     Weights,
     weights_for,
@@ -77,7 +84,7 @@ def towards_right(latents: np.ndarray) -> np.ndarray:
     return ((latents[:, 1] - latents[:, 0]) / 5 + 1) / 2
 
 
-@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name != "projective"])
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_moved_images_follow_to_where_they_were_dropped(name):
     world = World()
     moved = [0, 2, 4]
@@ -86,23 +93,6 @@ def test_moved_images_follow_to_where_they_were_dropped(name):
     assert (towards_right(world.old[moved]) < 0.2).all()
     assert (towards_right(latents[moved]) > 0.35).all()
     assert (towards_right(latents[moved]) > towards_right(world.old[moved]) + 0.3).all()
-
-
-def test_the_frozen_projector_shows_moved_images_where_they_were_dropped():
-    """Their latents may go anywhere from where it shows them there."""
-    world = World()
-    moved = [0, 2, 4]
-    space = world.space(world.move(*moved, tag="right"))
-    (projective,) = objectives_of("projective", space)
-    places = projective._places(np.array(moved))
-
-    def way() -> np.ndarray:
-        shown = projective._projector(world.latents[moved])
-        return (shown - places).norm(dim=1).detach().numpy()
-
-    before = way()
-    world.train(projective)
-    assert way().mean() < 0.5 * before.mean()
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -127,9 +117,6 @@ def test_gradients_agree_with_finite_differences(name):
     values = torch.tensor(world.old, dtype=torch.float64, requires_grad=True)
     space = replace(space, latents_of=lambda at: values[torch.as_tensor(at)])
     parts = objectives_of(name, space)
-    if name == "projective":
-        for part in parts:
-            part._projector.double()
 
     def loss() -> Tensor:
         return sum(part(np.random.default_rng(7)) for part in parts)
@@ -200,6 +187,18 @@ def test_the_recipe_keeps_untouched_images_only_in_our_objective():
     assert few["anchor"].keep > 0
     assert all(few[name].keep == 0 for name in OBJECTIVES if name != "anchor")
     assert weights_for(RetrainSettings(anchor_weight=7.0), 0.1).anchor == 7
+
+
+def test_an_objective_of_ones_own_is_an_entry_in_the_table(monkeypatch):
+    own = ObjectiveKind(
+        "Own", "Be like those at the drop", f"{Triplet.__module__}:Triplet", 0.7, True
+    )
+    monkeypatch.setitem(OBJECTIVES, "own", own)
+    weights = weights_for(RetrainSettings(objective="own"), labelled_share=1.0)
+    assert (weights.anchor, weights.keep) == (0.7, 1.0)
+    world = World()
+    space = world.space(world.move(0, tag="right"), weights=weights)
+    assert [type(part) for part in objectives_of("own", space)] == [Stay, Triplet]
 
 
 def test_anchors_can_be_empty():

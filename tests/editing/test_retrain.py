@@ -47,7 +47,7 @@ def unlabelled_images(job: Retrain) -> np.ndarray:
 @pytest.fixture
 def job(trained_session: Session) -> Retrain:
     trained_session.replay(truthful_pins(trained_session))
-    return trained_session.retraining()
+    return trained_session.retraining().retrain
 
 
 def with_settings(job: Retrain, **changes: Any) -> Retrain:
@@ -113,7 +113,8 @@ def test_the_control_does_not_know_of_the_edits(trained_state, cache_dir):
     def control(*edits) -> Any:
         session = Session(trained_state, cache_dir)
         session.replay(edits)
-        return run_job(session.retraining()).evidence.arms["control"].confusion
+        result = run_job(session.retraining().retrain)
+        return result.evidence.arms["control"].confusion
 
     at = unlabelled(Session(trained_state), 120)
     one = control(Pin(at[:5], "3"))
@@ -151,7 +152,7 @@ def test_a_new_class_grows_the_head_and_is_learnt(trained_session):
         replace(trained_session.state.retrain, steps=60, arms=(), averaging=0.5)
     )
     trained_session.apply(Pin(at, "scribble"))
-    job = trained_session.retraining()
+    job = trained_session.retraining().retrain
     result = run_job(job)
     assert result.spec.n_classes == 11
     assert result.state["head.weight"].shape[0] == 11
@@ -170,7 +171,8 @@ def test_edits_draw_images_to_their_anchors(trained_session):
     settings = trained_session.state.retrain
     settings = replace(settings, steps=60, arms=(), averaging=0.5)
     job = replace(
-        trained_session.retraining(), settings=replace(settings, anchor_weight=5.0)
+        trained_session.retraining().retrain,
+        settings=replace(settings, anchor_weight=5.0),
     )
     assert (job.anchors.weights > 0.3).all()
 
@@ -195,7 +197,7 @@ def test_an_arrangement_shapes_the_latents(trained_session):
         trained_session.state.retrain,
         steps=80, arms=(), averaging=0.5, arrange_weight=5.0,
     )  # fmt: skip
-    job = replace(trained_session.retraining(), settings=settings)
+    job = replace(trained_session.retraining().retrain, settings=settings)
 
     def likeness(predictions) -> float:
         return float(spearmanr(pdist(line), pdist(predictions.latents[at]))[0])
@@ -210,7 +212,7 @@ def test_an_arrangement_that_says_nothing_is_no_trouble(trained_session, where):
     start = trained_session.edits.positions[at]
     end = start if where == "two images" else np.zeros_like(start)
     trained_session.apply(Move(at, start, end, Intent.ARRANGE, None))
-    assert np.isfinite(run_job(trained_session.retraining()).losses).all()
+    assert np.isfinite(run_job(trained_session.retraining().retrain).losses).all()
 
 
 @pytest.mark.parametrize("trainable", ["last_block", "all"])
@@ -277,9 +279,7 @@ def test_a_loss_that_is_no_number_fails_and_changes_nothing(job):
 def test_cancelling_changes_nothing(job, steps, labels):
     import torch
 
-    job = with_settings(
-        job, arms=("control", "automatic"), repeats=2, automatic=True, propagate=True
-    )
+    job = with_settings(job, arms=("control", "automatic"), repeats=2)
     if labels == "many":  # which are judged first
         job = with_all_labels(job, unlabelled_images(job)[-20:])
     before, generator = pickle.dumps(job), torch.random.get_rng_state()
@@ -302,7 +302,7 @@ def test_a_place_that_is_no_number_fails_in_words(job):
 
 def test_judging_labels_fails_in_words_too(job):
     job = with_all_labels(job, unlabelled_images(job)[-20:])
-    job = with_settings(job, automatic=True, learning_rate=1e30)
+    job = with_settings(job, arms=("automatic",), learning_rate=1e30)
     with pytest.raises(TrainingFailed, match="no longer a number"):
         run_job(job)
 
@@ -321,7 +321,7 @@ def test_progress_goes_to_the_end_and_shows_the_loss(job):
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_progress_of_all_arms_and_repetitions_is_one_count(job, cached, tmp_path):
-    job = with_settings(job, arms=ARMS, repeats=2, steps=3, automatic=True)
+    job = with_settings(job, arms=ARMS, repeats=2, steps=3)
     job = with_all_labels(job, unlabelled_images(job)[-20:])
     if not cached:
         job = replace(job, cache_dir=tmp_path)
@@ -370,12 +370,13 @@ def test_classes_can_be_named_from_scratch(small_digits, tmp_path: Path):
     held_out = np.flatnonzero(bare.held_out & (truth < 2))
     session.apply(Relabel(held_out[truth[held_out] == 0], "zero"))
     session.apply(Relabel(held_out[truth[held_out] == 1], "one"))
-    result = run_job(session.retraining())
+    mapped = run_job(session.retraining())
+    result = mapped.result
     assert result.spec.n_classes == 2
     # No labels: nothing to control with, and nothing to compare with before.
     assert set(result.evidence.arms) == {"after"}
     assert result.evidence.arms["after"].accuracy > 0.7
-    session.propose(result, run_job(session.remapping(result)))
+    session.propose(mapped)
     session.accept()
     assert session.shown.class_names == ("zero", "one")
 
@@ -421,17 +422,6 @@ def test_the_ceiling_does_best_where_there_is_much_to_gain(job):
     job = with_settings(job, steps=80, arms=("control", "ceiling"), averaging=0.9)
     arms = run_job(job).evidence.arms
     assert arms["ceiling"].accuracy > arms["control"].accuracy
-
-
-def test_edits_that_speak_for_others_change_what_is_learnt(job):
-    job = with_settings(job, arms=())
-    alone = run_job(job)
-    assert differ(alone.state, run_job(with_settings(job, propagate=True)).state)
-    # But not where the user has spared them all.
-    spared = replace(job, spared=np.ones(len(job.labels), bool))
-    assert_equal_weights(
-        alone.state, run_job(with_settings(spared, propagate=True)).state
-    )
 
 
 def expected_of(job: Retrain) -> np.ndarray:
@@ -523,7 +513,7 @@ def test_the_learning_rate_follows_what_trains(trainable, rate):
 def test_settings_survive_json():
     settings = RetrainSettings(
         steps=7, keep_weight=0.25, trainable="all", arms=("placebo", "ceiling"),
-        repeats=3, automatic=True, propagate=True,
+        repeats=3,
     )  # fmt: skip
     back = RetrainSettings.from_dict(json.loads(json.dumps(settings.to_dict())))
     assert back == settings

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -86,6 +86,20 @@ def test_finished_parts_survive_the_death_of_their_process(
     with pytest.raises(JobFailed, match="exit code 3"):
         listen()
     assert len(parts) == 3
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_what_stands_in_survives_cancelling_and_death(
+    worker: WorkerProcess, dies: bool
+) -> None:
+    def listen() -> Generator[Progress, None, None]:
+        result = yield from worker.run(jobs.StandInAndGoOn(dies))
+        assert result == "kept"
+
+    for progress in listen():
+        if progress.message == "working on":
+            worker.cancel()
+    assert run(worker, jobs.Count(3))[0][0] == 3
 
 
 def test_cancelling_amid_finished_parts(worker: WorkerProcess) -> None:

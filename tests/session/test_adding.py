@@ -83,9 +83,9 @@ def test_everything_goes_on_after_images_were_added(
     save_session(session.state, folder)
     again = Session(load_session(folder), session.cache_dir)
     assert_array_equal(again.edits.labels, session.edits.labels)
-    result = run_job(again.retraining())
-    assert len(result.predictions.latents) == len(again.dataset)
-    again.propose(result, run_job(again.remapping(result)))
+    mapped = run_job(again.retraining())
+    assert len(mapped.result.predictions.latents) == len(again.dataset)
+    again.propose(mapped)
     again.accept()
     run_job(again.guiding(5))
 
@@ -107,7 +107,7 @@ def test_rounds_and_what_they_go_back_to_have_the_new_images(proposed, array, tm
     # Its edits are open again, the class that they name included.
     assert "scribble" in session.edits.class_names
     assert session.edits.edited.sum() == 9
-    assert len(run_job(session.retraining()).predictions.latents) == n + 40
+    assert len(run_job(session.retraining().retrain).predictions.latents) == n + 40
 
 
 def test_a_round_can_be_trained_while_the_same_class_comes_with_new_images(
@@ -123,7 +123,7 @@ def test_a_round_can_be_trained_while_the_same_class_comes_with_new_images(
         assert names[checkpoint.labels[-6:]].tolist() == ["new"] * 3 + ["scribble"] * 3
     assert shown.class_names[-2:] == ("scribble", "new")
     proposed.roll_back()
-    job = proposed.retraining()
+    job = proposed.retraining().retrain
     assert len(set(job.class_names)) == len(job.class_names)
     assert run_job(job).predictions.probabilities.shape[1] == len(job.class_names)
 

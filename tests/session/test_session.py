@@ -231,19 +231,18 @@ def test_a_proposal_is_shown_and_awaits_a_decision(proposed, pin):
 
 def test_only_one_round_awaits_a_decision(trained_session, pin):
     trained_session.apply(pin(trained_session))
-    result = run_job(trained_session.retraining())
-    drawn = run_job(trained_session.remapping(result))
-    trained_session.propose(result, drawn)
+    mapped = run_job(trained_session.retraining())
+    trained_session.propose(mapped)
     with pytest.raises(EditError, match="awaits your decision"):
-        trained_session.propose(result, drawn)
+        trained_session.propose(mapped)
 
 
 def test_a_round_keeps_the_settings_that_it_was_trained_with(trained_session, pin):
     trained_session.apply(pin(trained_session))
     used = trained_session.state.retrain
-    result = run_job(trained_session.retraining())
+    mapped = run_job(trained_session.retraining())
     trained_session.set_retrain_settings(replace(used, steps=999, seed=5))
-    trained_session.propose(result, run_job(trained_session.remapping(result)))
+    trained_session.propose(mapped)
     assert trained_session.state.rounds[-1].settings == used
 
 
@@ -260,23 +259,6 @@ def test_accepting_goes_on_from_the_outcome(proposed):
     assert proposed.guiding().settled[edited].all()
     with pytest.raises(SessionError, match="No round awaits"):
         proposed.accept()
-
-
-def test_which_edit_named_an_image_is_known_through_all_rounds(proposed, pin):
-    first, second = proposed.state.rounds[-1].edits
-    proposed.accept()
-    later = pin(proposed, 7, 5, "1")
-    proposed.apply(later)
-    named_by = proposed.named_by
-    assert set(named_by[first.indices]) == {0}
-    assert named_by[second.indices].tolist() == [1, 1, 2, 2]
-    assert set(named_by[later.indices]) == {2}
-    others = np.concatenate([e.indices for e in (first, second, later)])
-    assert set(np.delete(named_by, others)) == {-1}
-    proposed.undo()
-    assert proposed.named_by[second.indices].tolist() == [1] * 4
-    proposed.roll_back()
-    assert proposed.named_by[second.indices].tolist() == [1] * 4, "open again"
 
 
 def test_rolling_back_a_proposal_restores_what_was_there(proposed_state, cache_dir):
@@ -329,8 +311,7 @@ def test_rounds_are_rolled_back_one_after_the_other(proposed, pin):
     proposed.accept()
     second = proposed.state.checkpoint
     proposed.apply(pin(proposed, 30))
-    result = run_job(proposed.retraining())
-    proposed.propose(result, run_job(proposed.remapping(result)))
+    proposed.propose(run_job(proposed.retraining()))
     proposed.accept()
     proposed.roll_back()
     assert proposed.state.checkpoint is second
@@ -338,10 +319,3 @@ def test_rounds_are_rolled_back_one_after_the_other(proposed, pin):
     proposed.roll_back()
     assert proposed.state.checkpoint is first
     assert {past.status for past in proposed.state.rounds} == {RoundStatus.ROLLED_BACK}
-
-
-def test_the_next_map_starts_from_where_the_images_lie(trained_session, pin):
-    trained_session.apply(pin(trained_session))
-    job = trained_session.remapping(run_job(trained_session.retraining()))
-    assert_array_equal(job.previous, trained_session.edits.positions)
-    assert_array_equal(job.fixed_weight == 0, trained_session.edits.edited)

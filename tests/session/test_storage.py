@@ -146,12 +146,11 @@ def test_a_round_from_disk_gives_the_same_weights(proposed_state, cache_dir, fol
     past = session.state.rounds[-1]
     session.roll_back()
     session.set_retrain_settings(past.settings)
-    result = run_job(session.retraining())
+    mapped = run_job(session.retraining())
     for name, values in past.after.network.state.items():
-        assert_array_equal(result.state[name], values, err_msg=name)
-    assert_array_equal(result.losses, past.losses)
-    drawn = run_job(session.remapping(result))
-    assert_array_equal(drawn.coordinates, past.after.map.coordinates)
+        assert_array_equal(mapped.result.state[name], values, err_msg=name)
+    assert_array_equal(mapped.result.losses, past.losses)
+    assert_array_equal(mapped.map.coordinates, past.after.map.coordinates)
 
 
 def test_pixels_in_memory_are_kept_and_those_in_files_stay_there(

@@ -25,7 +25,6 @@ class ProposalKind(StrEnum):
     GROUP = "group"
     AMBIGUOUS = "ambiguous"
     ISOLATED = "isolated"
-    SECOND_LOOK = "second look"
 
 
 _NOUNS = {
@@ -33,7 +32,6 @@ _NOUNS = {
     ProposalKind.MISLABELLED: "labels",
     ProposalKind.AMBIGUOUS: "doubts",
     ProposalKind.ISOLATED: "odd images",
-    ProposalKind.SECOND_LOOK: "second looks",
 }
 
 

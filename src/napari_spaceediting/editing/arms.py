@@ -34,7 +34,6 @@ from napari_spaceediting.editing.evidence import (
     PLACEBO,
     RELABEL,
 )
-from napari_spaceediting.editing.propagation import Propagation
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.settings import are_few
 from napari_spaceediting.editing.targets import Targets, joined, known, widened
@@ -64,16 +63,10 @@ class Arm:
 
 def needs_expected(job: Retrain) -> bool:
     """Whether labels are softened, by what networks expect that have not seen them."""
-    wanted = job.settings.automatic or AUTOMATIC in job.settings.arms
-    return wanted and not _are_few(job)
+    return AUTOMATIC in job.settings.arms and not _are_few(job)
 
 
-def arms_of(
-    job: Retrain,
-    expected: NDArray[np.float32] | None,
-    propagation: Propagation | None,
-    seed: int,
-) -> list[Arm]:
+def arms_of(job: Retrain, expected: NDArray[np.float32] | None, seed: int) -> list[Arm]:
     """Return what a round trains, first the network that is taken.
 
     What cannot be trained is left out: a control or an automatic correction where no
@@ -86,37 +79,12 @@ def arms_of(
     expected : (N, c) float32 array or None
         What networks say of training images that they were not trained on; needed
         where `needs_expected`.
-    propagation : Propagation or None
-        Images that the edits speak for.
     seed : int
         Of the placebo.
     """
     dataset, n_after = job.dataset, len(job.class_names)
     training = ~dataset.held_out
-    edited = job.anchors.mask(len(dataset))
-
-    def learnt(
-        labels: NDArray[np.int64], automatic: bool, closed: NDArray[np.bool_]
-    ) -> Targets:
-        n_classes = n_after if labels is job.labels else dataset.n_classes
-        targets = known(labels, training, n_classes)
-        if not automatic:
-            return targets
-        if _are_few(job):
-            latents = job.predictions.latents
-            among = training & ~(closed & (labels < 0))
-            return joined(targets, spread_labels(latents, labels, among, n_classes))
-        assert expected is not None
-        rows = np.flatnonzero((labels >= 0) & training & ~closed)
-        judges = (
-            widened(said[rows], n_classes)
-            for said in (expected, job.predictions.probabilities)
-        )
-        return joined(targets, soften_labels(labels, rows, *judges))
-
-    targets = learnt(job.labels, job.settings.automatic, job.confirmed | edited)
-    if propagation is not None:
-        targets = joined(targets, propagation.targets(n_after))
+    targets = known(job.labels, training, n_after)
     arms = {
         AFTER: Arm(AFTER, n_after, targets, job.anchors),
         RELABEL: Arm(RELABEL, n_after, targets),
@@ -124,10 +92,10 @@ def arms_of(
     }
     if ((dataset.labels >= 0) & training).any():
         n_before = dataset.n_classes
-        control = learnt(dataset.labels, False, job.confirmed)
+        control = known(dataset.labels, training, n_before)
         arms[CONTROL] = Arm(CONTROL, n_before, control)
         if AUTOMATIC in job.settings.arms:
-            corrected = learnt(dataset.labels, True, job.confirmed)
+            corrected = joined(control, _corrections(job, training, expected))
             arms[AUTOMATIC] = Arm(AUTOMATIC, n_before, corrected)
     if "truth" in dataset.columns:
         truth = dataset.columns["truth"]
@@ -136,6 +104,24 @@ def arms_of(
             arms[CEILING] = Arm(CEILING, n_after, right)
     wanted = (AFTER, *job.settings.arms)
     return [arms[name] for name in wanted if name in arms]
+
+
+def _corrections(
+    job: Retrain, training: NDArray[np.bool_], expected: NDArray[np.float32] | None
+) -> Targets:
+    """Return what rules make of labels that nobody has reviewed."""
+    labels, predictions = job.dataset.labels, job.predictions
+    if _are_few(job):
+        among = training & ~(job.confirmed & (labels < 0))
+        n_classes = job.dataset.n_classes
+        return spread_labels(predictions.latents, labels, among, n_classes)
+    assert expected is not None
+    rows = np.flatnonzero((labels >= 0) & training & ~job.confirmed)
+    judges = (
+        widened(said[rows], job.dataset.n_classes)
+        for said in (expected, predictions.probabilities)
+    )
+    return soften_labels(labels, rows, *judges)
 
 
 def _are_few(job: Retrain) -> bool:

@@ -77,13 +77,6 @@ class Reset:
     indices: NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Spare:
-    """Images that no other edit shall speak for (see `propagation`)."""
-
-    indices: NDArray[np.int64]
-
-
 @dataclass(frozen=True)
 class Withdraw:
     """An earlier edit taken out of the list, wherever it stands.
@@ -99,7 +92,7 @@ class Withdraw:
     number: int
 
 
-ImageEdit = Move | Pin | Relabel | Reset | Spare
+ImageEdit = Move | Pin | Relabel | Reset
 Edit = ImageEdit | Withdraw
 
 
@@ -154,25 +147,15 @@ class EditState:
         Map coordinates after the edits.
     kinds : (N,) int8 array
         `EditKind` of every image.
-    named_by : (N,) int64 array
-        Number of the edit that has said the class of an image, or that it has none;
-        -1 where none has.
-    spared : (N,) bool array
-        Images that no edit of another image shall speak for.
+    tagged : (N,) bool array
+        Images whose class, or whose having none, an edit has said.
     """
 
     class_names: tuple[str, ...]
     labels: NDArray[np.int64]
     positions: NDArray[np.float32]
     kinds: NDArray[np.int8]
-    named_by: NDArray[np.int64]
-    spared: NDArray[np.bool_]
-
-    @property
-    def tagged(self) -> NDArray[np.bool_]:
-        """Images whose class, or whose having none, an edit has said: an (N,) mask."""
-        tagged: NDArray[np.bool_] = self.named_by >= 0
-        return tagged
+    tagged: NDArray[np.bool_]
 
     @property
     def edited(self) -> NDArray[np.bool_]:
@@ -204,8 +187,7 @@ def fold(
     start_labels, start_positions = labels, positions
     labels, positions = labels.copy(), positions.copy()
     kinds = np.zeros(len(labels), np.int8)
-    named_by = np.full(len(labels), -1)
-    spared = np.zeros(len(labels), bool)
+    tagged = np.zeros(len(labels), bool)
 
     def class_of(tag: str | None) -> int:
         if tag is None:
@@ -225,26 +207,23 @@ def fold(
             positions[at] = edit.end
             if edit.tag is not None:
                 labels[at] = class_of(edit.tag)
-                named_by[at] = number
+                tagged[at] = True
             elif not arranged:
-                labels[at[named_by[at] < 0]] = UNLABELLED
+                labels[at[~tagged[at]]] = UNLABELLED
         elif isinstance(edit, Pin):
             kinds[at] = EditKind.PINNED
             labels[at] = class_of(edit.tag)
-            named_by[at] = number
+            tagged[at] = True
         elif isinstance(edit, Relabel):
             kinds[at] = EditKind.RELABELLED
             labels[at] = class_of(edit.tag)
-            named_by[at] = number
-        elif isinstance(edit, Spare):
-            spared[at] = True
+            tagged[at] = True
         else:
             kinds[at] = EditKind.NONE
-            named_by[at] = -1
-            spared[at] = False
+            tagged[at] = False
             labels[at] = start_labels[at]
             positions[at] = start_positions[at]
-    return EditState(tuple(names), labels, positions, kinds, named_by, spared)
+    return EditState(tuple(names), labels, positions, kinds, tagged)
 
 
 def withdrawn(edits: Sequence[Edit]) -> set[int]:
@@ -313,11 +292,7 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
         raise EditError(
             f"The move of {len(at)} images needs a finite x and y for each of them."
         )
-    if (
-        not isinstance(edit, Reset | Spare)
-        and edit.tag is not None
-        and not edit.tag.strip()
-    ):
+    if not isinstance(edit, Reset) and edit.tag is not None and not edit.tag.strip():
         raise EditError("The class has no name: type one, or choose one of the list.")
 
 
@@ -335,8 +310,6 @@ def describe(edit: Edit) -> str:
         return f"Pinned {images} as {edit.tag}"
     if isinstance(edit, Relabel):
         return f"Labelled {images} {edit.tag}" if edit.tag else f"Unlabelled {images}"
-    if isinstance(edit, Spare):
-        return f"Spared {images}"
     return f"Reset {images}"
 
 
@@ -362,7 +335,7 @@ def edit_to_dict(edit: Edit, ids: NDArray[np.str_]) -> dict[str, Any]:
             "end": edit.end.tolist(),
             "intent": edit.intent.value,
         }
-    if not isinstance(edit, Reset | Spare):
+    if not isinstance(edit, Reset):
         values["tag"] = edit.tag
     return values
 
@@ -409,16 +382,13 @@ def edit_from_dict(values: Mapping[str, Any], index_of: Mapping[str, int]) -> Ed
             return Relabel(at, _tag(values["tag"]))
         if kind == "reset":
             return Reset(at)
-        if kind == "spare":
-            return Spare(at)
     except (KeyError, TypeError, ValueError) as error:
         raise EditError(
             f"An edit cannot be read ({error}): it needs 'kind', 'images' and, by "
             "kind, 'end' or 'tag'."
         ) from error
     raise EditError(
-        f"'{kind}' is no kind of edit: use move, pin, relabel, reset, spare or "
-        "withdraw."
+        f"'{kind}' is no kind of edit: use move, pin, relabel, reset or withdraw."
     )
 
 

@@ -17,7 +17,6 @@ from napari_spaceediting.editing.answers import (
     suspicion,
 )
 from napari_spaceediting.editing.homes import Homes, find_homes, place_for
-from napari_spaceediting.editing.second_look import second_looks
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.spec import Predictions
@@ -74,8 +73,6 @@ class Guide:
         Images that need no look: edited, confirmed or held out.
     held_out : (N,) bool array
         Images kept apart; they give no evidence either.
-    named_by : (N,) int64 array
-        Number of the answer that has named an image, -1 where none has.
     predictions : Predictions
         Of the network that is shown.
     margins : (N,) float32 array
@@ -95,7 +92,6 @@ class Guide:
     labels: NDArray[np.int64] = field(repr=False)
     settled: NDArray[np.bool_] = field(repr=False)
     held_out: NDArray[np.bool_] = field(repr=False)
-    named_by: NDArray[np.int64] = field(repr=False)
     predictions: Predictions = field(repr=False)
     margins: NDArray[np.float32] = field(repr=False)
     positions: NDArray[np.float32] = field(repr=False)
@@ -112,17 +108,15 @@ class Guide:
         groups to name come first, with many the probably wrong labels. Kinds that the
         user agreed with come more often, others less, but none never.
         """
-        yield Progress(0, 5, "Comparing neighbours")
+        yield Progress(0, 4, "Comparing neighbours")
         training = ~self.held_out
         found = {ProposalKind.MISLABELLED: self._mislabelled()}
-        yield Progress(1, 5, "Grouping what has no label")
+        yield Progress(1, 4, "Grouping what has no label")
         found[ProposalKind.GROUP] = self._groups()
-        yield Progress(2, 5, "Weighing doubts")
+        yield Progress(2, 4, "Weighing doubts")
         found[ProposalKind.AMBIGUOUS] = self._ambiguous()
-        yield Progress(3, 5, "Looking for odd images")
+        yield Progress(3, 4, "Looking for odd images")
         found[ProposalKind.ISOLATED] = self._isolated()
-        yield Progress(4, 5, "Looking at earlier answers again")
-        found[ProposalKind.SECOND_LOOK] = self._second_looks()
         labelled = np.count_nonzero((self.labels >= 0) & training)
         few = labelled < 0.5 * np.count_nonzero(training)
         usual = {
@@ -130,7 +124,6 @@ class Guide:
             ProposalKind.AMBIGUOUS: 1,
             ProposalKind.MISLABELLED: 1 if few else 3,
             ProposalKind.ISOLATED: 0.5,
-            ProposalKind.SECOND_LOOK: 1,
         }
         return _interleave(
             [found[kind] for kind in usual],
@@ -317,31 +310,6 @@ class Guide:
         at = at[np.argsort(-everywhere[at], kind="stable")][: self.n_proposals]
         return [self._odd_one(index, float(everywhere[index])) for index in at.tolist()]
 
-    def _second_looks(self) -> list[Proposal]:
-        """Return the user's own answers that all other labels speak against."""
-        asked = self._answered(ProposalKind.SECOND_LOOK)
-        looks = second_looks(
-            self.predictions.latents,
-            self.labels,
-            self.named_by,
-            ~self.held_out,
-            len(self.class_names),
-            self.seed,
-        )
-        return [
-            self._proposal(
-                ProposalKind.SECOND_LOOK,
-                look.indices,
-                look.other,
-                look.excess,
-                f"You named {_these(len(look.indices))} "
-                f"{self.class_names[self.labels[look.indices[0]]]}; all other labels "
-                f"together say {self.class_names[look.other]} ({look.belief:.2f}).",
-            )
-            for look in looks
-            if not asked[look.indices].all()
-        ][: self.n_proposals]
-
     def _odd_one(self, index: int, times: float) -> Proposal:
         label, probabilities = self.labels[index], self.predictions.probabilities[index]
         reason = f"It is {times:.1f} times as far from the images around it as is usual"
@@ -426,10 +394,6 @@ class Guide:
             np.flatnonzero(~self.held_out),
             len(self.class_names),
         )
-
-
-def _these(count: int) -> str:
-    return "this image" if count == 1 else f"these {count} images"
 
 
 def _alike(

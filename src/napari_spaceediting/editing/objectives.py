@@ -9,20 +9,15 @@ name            what edited images are asked for
 =============== ===================================================================
 `anchor`        Ours: be where the neighbours at the drop are, and let untouched images
                 stay (`AnchorObjective`).
-`regression`    SpaceEditing of 2022 as its abstract words it (arXiv 2212.04065): the
-                features found for the new place are fed back.
 `triplet`       SpaceEditing of 2024 (IUI) as its abstract words it: be nearer to the
                 neighbours at the drop than to those at the origin.
 `inverse_mds`   ImageSI (Lin et al., arXiv 2408.03845): distances among latents follow
                 those on the map.
-`projective`    Projective Latent Interventions (Hinterreiter et al., arXiv 2006.12902):
-                a frozen parametric projector puts the image where it was dropped.
-`distill`       HILL (Geissler et al., arXiv 2505.06325): the edited space is the
-                teacher of the whole space.
 =============== ===================================================================
 
-No source gives SpaceEditing's formulas; those here are ours. All distances are over
-the variance of the latents, so that weights do not depend on the scale of a network.
+They are listed in `OBJECTIVES` (`settings`), to which others can be added. No source
+gives SpaceEditing's formulas; those here are ours. All distances are over the
+variance of the latents, so that weights do not depend on the scale of a network.
 Arranged images add their stress to every objective.
 """
 
@@ -30,16 +25,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from napari_spaceediting.editing.anchors import Anchors
-from napari_spaceediting.editing.settings import Weights
+from napari_spaceediting.editing.settings import OBJECTIVES, Weights
 from napari_spaceediting.editing.terms import (
     regression,
     sammon_stress,
@@ -52,8 +48,6 @@ _ARRANGED_PER_STEP = 64
 _ARRANGED_FOR_SCALE = 1000
 _MARGIN = 0.3
 """Of the triplets, in standard deviations of the latents."""
-_PROJECTOR_STEPS = 400
-_PROJECTOR_WIDTH = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,82 +212,6 @@ class InverseMds(Placed):
         return self.space.weights.anchor * self.weights(rows).mean() * loss
 
 
-class Projective(Placed):
-    """``a * |P(f) - place|^2 / v_map`` through a frozen parametric projector P.
-
-    P is a network with one hidden layer of 64 units, fitted to the map of the
-    untouched images before the training.
-    """
-
-    def __init__(self, space: Space, anchors: Anchors) -> None:
-        super().__init__(space, anchors)
-        places = space.positions[space.untouched]
-        self._middle = places.mean(axis=0)
-        self._spread = max(float(places.std()), 1e-12)
-        self._projector = self._fit(np.random.default_rng(0))
-
-    def __call__(self, rng: np.random.Generator) -> Tensor:
-        """Return the loss of one step."""
-        rows = self.draw(rng)
-        at = self.anchors.indices[rows]
-        shown = self._projector(self.space.latents_of(at))
-        away: Tensor = (shown - self._places(at)).square().sum(dim=1)
-        return self.space.weights.anchor * (self.weights(rows) * away).mean()
-
-    def _places(self, at: NDArray[np.int64]) -> Tensor:
-        scaled = (self.space.positions[at] - self._middle) / self._spread
-        return self.space.tensor(scaled.astype(np.float32))
-
-    def _fit(self, rng: np.random.Generator) -> nn.Module:
-        space = self.space
-        projector = nn.Sequential(
-            nn.Linear(space.old.shape[1], _PROJECTOR_WIDTH),
-            nn.ReLU(),
-            nn.Linear(_PROJECTOR_WIDTH, 2),
-        ).to(space.device)
-        optimiser = torch.optim.Adam(projector.parameters(), 3e-3)
-        for _ in range(_PROJECTOR_STEPS):
-            at = rng.choice(space.untouched, 256)
-            shown = projector(space.tensor(space.old[at]))
-            loss = F.mse_loss(shown, self._places(at))
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-        return projector.requires_grad_(False)
-
-
-class Distill(Placed):
-    """``a * |f - teacher|^2 / v`` over all training images alike.
-
-    The teacher is the old space with the edited images moved towards their anchors,
-    by the share that the support of their places allows.
-    """
-
-    def __init__(self, space: Space, anchors: Anchors) -> None:
-        super().__init__(space, anchors)
-        self._teacher = space.old.copy()
-        way = anchors.latents - space.old[anchors.indices]
-        self._teacher[anchors.indices] += anchors.weights[:, None] * way
-        self._students = np.concatenate([space.untouched, anchors.indices])
-
-    def __call__(self, rng: np.random.Generator) -> Tensor:
-        """Return the loss of one step."""
-        batch = rng.choice(self._students, 2 * self.space.batch_size)
-        teacher = self.space.tensor(self._teacher[batch])
-        away = regression(self.space.latents_of(batch), teacher, self.space.variance)
-        return self.space.weights.anchor * away
-
-
-_ON_PLACES: dict[str, Callable[[Space, Anchors], Objective]] = {
-    "anchor": Regression,
-    "regression": Regression,
-    "triplet": Triplet,
-    "inverse_mds": InverseMds,
-    "projective": Projective,
-    "distill": Distill,
-}
-
-
 def objectives_of(name: str, space: Space) -> list[Objective]:
     """Return the parts of an objective, to be summed.
 
@@ -311,7 +229,8 @@ def objectives_of(name: str, space: Space) -> list[Objective]:
     if anchors is None or not len(anchors):
         return parts
     if space.weights.anchor > 0 and anchors.weights.any() and len(space.untouched):
-        parts.append(_ON_PLACES[name](space, anchors))
+        on_places = resolve_name(OBJECTIVES[name].on_places)
+        parts.append(on_places(space, anchors))
     if np.count_nonzero(anchors.arranged) >= 3:
         parts.append(Arrange(space, anchors))
     return parts

@@ -69,8 +69,6 @@ class Retrain:
         What the edits ask.
     confirmed : (N,) bool array
         Images whose class or place an earlier round has settled.
-    spared : (N,) bool array
-        Images that no edit of another image shall speak for.
     spec : ClassifierSpec
         The network before.
     state : mapping
@@ -89,7 +87,6 @@ class Retrain:
     positions: NDArray[np.float32] = field(repr=False)
     anchors: Anchors = field(repr=False)
     confirmed: NDArray[np.bool_] = field(repr=False)
-    spared: NDArray[np.bool_] = field(repr=False)
     spec: ClassifierSpec
     state: State = field(repr=False)
     predictions: Predictions = field(repr=False)

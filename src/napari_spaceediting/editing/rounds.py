@@ -24,7 +24,6 @@ from napari_spaceediting.editing.evidence import (
     predicted_classes,
 )
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
-from napari_spaceediting.editing.propagation import Propagate, Propagation
 from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress, relayed
@@ -58,9 +57,8 @@ def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
             "before retraining."
         )
     expected = (yield from expected_classes(job)) if needs_expected(job) else None
-    propagation = (yield from propagated(job)) if settings.propagate else None
     first, *more = range(settings.seed, settings.seed + settings.repeats)
-    taken, *others = arms_of(job, expected, propagation, first)
+    taken, *others = arms_of(job, expected, first)
     n_trainings = (1 + len(others)) * settings.repeats
     losses: list[float] = []
     number = 0
@@ -97,7 +95,7 @@ def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
     again: list[dict[str, NDArray[np.int64]]] = []
     for seed in more:
         again.append({})
-        for arm in arms_of(job, expected, propagation, seed):
+        for arm in arms_of(job, expected, seed):
             other = yield from train(arm, seed)
             again[-1][arm.name] = predicted_classes((yield from _predict(job, other)))
     return RetrainResult(
@@ -108,24 +106,6 @@ def retrain(job: Retrain) -> Generator[Progress, None, RetrainResult]:
         losses=np.array(losses, np.float32),
         settings=settings,
         seconds=time.monotonic() - start,
-    )
-
-
-def propagated(job: Retrain) -> Generator[Progress, None, Propagation]:
-    """Find the images that the edits of a round speak for."""
-    edited = job.anchors.mask(len(job.dataset))
-    said = edited.copy()
-    said[job.anchors.indices[job.anchors.tags < 0]] = False
-    return (
-        yield from Propagate(
-            labels=job.labels,
-            n_classes=len(job.class_names),
-            edited=edited,
-            said=said,
-            closed=job.confirmed | job.spared,
-            held_out=job.dataset.held_out,
-            predictions=job.predictions,
-        ).run()
     )
 
 

@@ -9,15 +9,56 @@ from typing import Any
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.network.spec import Trainable
 
-OBJECTIVES = (
-    "anchor",
-    "regression",
-    "triplet",
-    "inverse_mds",
-    "projective",
-    "distill",
-)
-"""What retraining can make of the places of edited images, see `objectives`."""
+
+@dataclass(frozen=True)
+class ObjectiveKind:
+    """What retraining makes of the places of edited images.
+
+    Parameters
+    ----------
+    title : str
+        Name, for a list.
+    meaning : str
+        What moved images are asked for, in a few words.
+    on_places : str
+        The class that asks for it, as ``module:name``: of a `Space` and `Anchors` it
+        makes a term of the loss (see `objectives`). Only imported where it is used.
+    anchor_weight : float or None
+        Its weight whatever the labels; None where that follows from their share.
+    keeps : bool
+        Whether untouched images are held where they are.
+    """
+
+    title: str
+    meaning: str
+    on_places: str
+    anchor_weight: float | None = None
+    keeps: bool = False
+
+
+_HERE = "napari_spaceediting.editing.objectives"
+
+OBJECTIVES = {
+    "anchor": ObjectiveKind(
+        "Anchor (default)",
+        "Be like the neighbours at the drop; others stay",
+        f"{_HERE}:Regression",
+        keeps=True,
+    ),
+    "triplet": ObjectiveKind(
+        "Triplet",
+        "Be nearer to those at the drop than to those before",
+        f"{_HERE}:Triplet",
+        anchor_weight=0.3,
+    ),
+    "inverse_mds": ObjectiveKind(
+        "Inverse MDS",
+        "Be as far from each other as on the map",
+        f"{_HERE}:InverseMds",
+        anchor_weight=1.0,
+    ),
+}
+"""The objectives by name, in the order in which they are offered."""
 
 ARMS = "control", "relabel", "automatic", "placebo", "ceiling"
 """What a round can be compared with, see `arms`."""
@@ -58,12 +99,6 @@ class RetrainSettings:
         Decay of the exponential moving average of the weights.
     trainable : {"head", "last_block", "all"}
         Which part trains.
-    automatic : bool
-        Whether images that nobody has reviewed are corrected without a human too, see
-        `automatic`.
-    propagate : bool
-        Whether edits speak for unmoved images that are the same case, see
-        `propagation`.
     arms : tuple of str
         What to train beside it for comparison, of `ARMS`.
     repeats : int
@@ -87,8 +122,6 @@ class RetrainSettings:
     arrange_weight: float = 1.0
     averaging: float | None = None
     trainable: Trainable = "head"
-    automatic: bool = False
-    propagate: bool = False
     arms: tuple[str, ...] = ("control",)
     repeats: int = 1
     seed: int = 0
@@ -133,15 +166,6 @@ class Weights:
     learning_rate: float
 
 
-_ANCHOR_WEIGHTS = {
-    "triplet": 0.3,
-    "inverse_mds": 1.0,
-    "projective": 1.0,
-    "distill": 1.0,
-}
-"""For rivals one value whatever the labels, as their authors have it."""
-
-
 def are_few(labelled_share: float) -> bool:
     """Whether that share of labelled training images, 0 to 1, counts as few labels."""
     return labelled_share < 0.5
@@ -158,10 +182,10 @@ def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
         Share of the training images that have a class, 0 to 1.
     """
     few = are_few(labelled_share)
-    ours = settings.objective == "anchor"
+    objective, by_share = OBJECTIVES[settings.objective], 0.5 if few else 1.0
     usual = Weights(
-        anchor=_ANCHOR_WEIGHTS.get(settings.objective, 0.5 if few else 1.0),
-        keep=(0.3 if few else 1.0) if ours else 0.0,
+        anchor=objective.anchor_weight or by_share,
+        keep=(0.3 if few else 1.0) if objective.keeps else 0.0,
         arrange=settings.arrange_weight,
         averaging=0.98 if few else 0.99,
         learning_rate=3e-3 if settings.trainable == "head" else 1e-3,

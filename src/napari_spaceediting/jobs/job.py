@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+from napari_spaceediting.errors import SpaceEditingError
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -26,7 +28,8 @@ class Progress:
         Live figures, such as the loss.
     finished : object
         A part of the result that stands by itself, where there is a new one. Whoever
-        waits may keep it when the job is cancelled or fails.
+        waits may keep it when the job is cancelled or fails; a `StandIn` is what they
+        then get as the result.
     """
 
     done: int
@@ -34,6 +37,19 @@ class Progress:
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     finished: object = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class StandIn(Generic[R]):
+    """What takes the place of a result if the job does not come to its end.
+
+    Parameters
+    ----------
+    result : object
+        Whole in itself, of the same type as the job's result.
+    """
+
+    result: R
 
 
 class Job(Protocol[R_co]):
@@ -52,16 +68,47 @@ class Job(Protocol[R_co]):
 
 
 def run_job(job: Job[R], on_progress: Callable[[Progress], None] | None = None) -> R:
-    """Run a job to its end in this process and return its result."""
-    steps = job.run()
+    """Run a job to its end in this process and return its result.
+
+    If it fails or is interrupted after it has handed over a `StandIn`, return that.
+    """
+
+    def tell(progress: Progress) -> Progress:
+        if on_progress is not None:
+            on_progress(progress)
+        return progress
+
+    steps = or_stand_in(relayed(job.run(), tell))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+
+
+def or_stand_in(steps: Generator[Progress, None, R]) -> Generator[Progress, None, R]:
+    """Do work; where it fails or is stopped, return its last `StandIn`.
+
+    Raises
+    ------
+    SpaceEditingError, KeyboardInterrupt
+        What stopped it, if there is none yet.
+    """
+    kept: StandIn[R] | None = None
     while True:
         try:
             progress = next(steps)
         except StopIteration as end:
             result: R = end.value
             return result
-        if on_progress is not None:
-            on_progress(progress)
+        except (SpaceEditingError, KeyboardInterrupt):
+            if kept is None:
+                raise
+            return kept.result
+        if isinstance(progress.finished, StandIn):
+            kept = progress.finished
+        yield progress
 
 
 def relayed(

@@ -18,7 +18,7 @@ from multiprocessing.connection import Client, Connection, Listener
 from typing import Any, TypeVar
 
 from napari_spaceediting.errors import JobCancelled, JobFailed
-from napari_spaceediting.jobs.job import Job, Progress
+from napari_spaceediting.jobs.job import Job, Progress, or_stand_in
 from napari_spaceediting.jobs.parcel import Parcel
 
 R = TypeVar("R")
@@ -80,9 +80,10 @@ class WorkerProcess:
         Returns
         -------
         generator of Progress
-            Blocks until the child reports, and returns the job's result. Progress
-            comes at most about 20 times a second, but the last one and those with a
-            finished part always. Closing the generator cancels the job.
+            Blocks until the child reports, and returns the job's result, or its last
+            `StandIn` if it is cancelled or fails. Progress comes at most about 20 times
+            a second, but the last one and those with a finished part always. Closing
+            the generator cancels the job.
 
         Raises
         ------
@@ -132,7 +133,8 @@ class WorkerProcess:
             self._number += 1
             packed = _pack(job)
             child = self._connected_child(job, cancel)
-            return (yield from self._drive(child, job, packed, self._number, cancel))
+            steps = self._drive(child, job, packed, self._number, cancel)
+            return (yield from or_stand_in(steps))
         finally:
             self._busy.release()
 

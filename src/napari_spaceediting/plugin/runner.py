@@ -25,7 +25,7 @@ class JobRunner(QObject):
 
     A thread of napari's waits for the process, so that napari knows that something is
     running. A result is handed over on the main thread; of a job that failed or was
-    cancelled nothing is, but for parts that its progress brought.
+    cancelled nothing is, but for its `StandIn` and parts that its progress brought.
 
     Signals
     -------
@@ -110,7 +110,7 @@ class JobRunner(QObject):
         def end(outcome: Any) -> None:
             if call is self._current:
                 self._current = None
-                if call.is_cancelled:
+                if call.is_cancelled and isinstance(outcome, _Failure | None):
                     self.cancelled.emit(job.name)
                 else:
                     self._end(job.name, then, outcome)

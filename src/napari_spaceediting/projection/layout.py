@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.errors import MapFailed
-from napari_spaceediting.jobs.job import Progress, relayed
+from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.projection.align import align
 from napari_spaceediting.projection.neighbours import nearest
 from napari_spaceediting.projection.pca import compact, pca_map
-from napari_spaceediting.projection.placing import place
+from napari_spaceediting.projection.placing import place, place_among
 from napari_spaceediting.projection.quality import (
     MapQuality,
     movement,
@@ -24,6 +24,10 @@ from napari_spaceediting.projection.quality import (
 from napari_spaceediting.projection.settings import MapSettings, Method
 from napari_spaceediting.projection.threads import torch_threads_kept
 
+NOT_DRAWN = (
+    "The map was not drawn: every image lies among its neighbours, on the map as it "
+    "was. Accept the round, and draw the map anew."
+)
 # Below this UMAP has nothing to say.
 FEWEST_FOR_UMAP = 10
 # umap-learn's default epochs up to 10,000 images, and its learning rate.
@@ -104,7 +108,11 @@ class MapJob:
     name = "Draw the map"
 
     def run(self) -> Generator[Progress, None, MapResult]:
-        """Yield one step per epoch; return the map."""
+        """Yield one step per epoch; return the map.
+
+        Where there is a previous map, the images placed on that among their neighbours
+        are handed over before (`StandIn`).
+        """
         with torch_threads_kept():
             return (yield from self._draw())
 
@@ -118,18 +126,27 @@ class MapJob:
             self.latents, self.settings.neighbours, self.settings.seed
         )
         method, note = self._method(coordinates)
+
+        def finished(coordinates: NDArray[np.float32], note: str) -> MapResult:
+            if self.previous is not None:
+                coordinates = align(coordinates, self.previous, self.fixed_weight)
+            quality = self._quality(coordinates, neighbours)
+            seconds = time.perf_counter() - began
+            return MapResult(
+                coordinates, neighbours, distances, method, seconds, quality, note
+            )
+
+        if self.previous is not None and neighbours.shape[1]:
+            before = np.asarray(self.previous, np.float32)
+            placed = place_among(neighbours, distances, before)
+            stand_in = StandIn(finished(placed, NOT_DRAWN))
+            yield Progress(0, epochs, "Placing images", finished=stand_in)
         if method == "umap":
             coordinates = yield from self._umap(
                 coordinates, neighbours, distances, epochs
             )
-        if self.previous is not None:
-            coordinates = align(coordinates, self.previous, self.fixed_weight)
         yield Progress(epochs, epochs, "Judging the map")
-        quality = self._quality(coordinates, neighbours)
-        seconds = time.perf_counter() - began
-        return MapResult(
-            coordinates, neighbours, distances, method, seconds, quality, note
-        )
+        return finished(coordinates, note)
 
     def _umap(
         self,

@@ -44,10 +44,34 @@ def place(
         return np.zeros((len(more), 2), np.float32)
     if method == "pca":
         return _linear(more, latents, coordinates)
-    near, distances = _nearest(more, latents)
+    return place_among(*_nearest(more, latents), coordinates)
+
+
+def place_among(
+    neighbours: NDArray[np.int32],
+    distances: NDArray[np.float32],
+    coordinates: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Place images among others of which it is known how near they are.
+
+    Parameters
+    ----------
+    neighbours : ndarray of int32, shape (M, k)
+        Images on the map, nearest first; k at least 1.
+    distances : ndarray of float32, shape (M, k)
+        To these, in the latents.
+    coordinates : ndarray of float32, shape (N, 2)
+        Where the images on the map lie.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, 2)
+        The mean of the places of the 5 nearest, weighted by the inverse distance.
+    """
+    near, away = neighbours[:, :_NEAREST], distances[:, :_NEAREST]
     # A tiny part of the usual distance keeps the inverse finite.
-    least = max(1e-6 * float(np.median(distances)), 1e-30)
-    weights = 1 / np.maximum(distances, np.float32(least))
+    least = max(1e-6 * float(np.median(away)), 1e-30)
+    weights = 1 / np.maximum(away, np.float32(least))
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray((coordinates[near] * weights[..., None]).sum(axis=1), np.float32)
 

@@ -23,8 +23,7 @@ from napari_spaceediting.editing.edits import Edit, EditState, check_edit, fold
 from napari_spaceediting.editing.guidance import Guide
 from napari_spaceediting.editing.log import EditLog
 from napari_spaceediting.editing.places import Surroundings
-from napari_spaceediting.editing.propagation import Propagate
-from napari_spaceediting.editing.retrain import Retrain, RetrainResult
+from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings
@@ -44,7 +43,12 @@ from napari_spaceediting.session.state import (
     RoundStatus,
     SessionState,
 )
-from napari_spaceediting.session.training import MappedNetwork, TrainAndMap
+from napari_spaceediting.session.training import (
+    MappedNetwork,
+    MappedRound,
+    RetrainAndMap,
+    TrainAndMap,
+)
 from napari_spaceediting.session.traversals import KeptTraversal, Outcome
 from napari_spaceediting.traversal.job import Asked, Traversal, Traverse
 from napari_spaceediting.traversal.sets import (
@@ -339,23 +343,6 @@ class Session:
         self._state = replace(self._state, answers=(*others, answer))
         self.answers_changed.emit()
 
-    @property
-    def named_by(self) -> NDArray[np.int64]:
-        """Number of the edit that has named an image's class, (N,); -1 where none has.
-
-        Counted through all accepted rounds and the open edits.
-        """
-        named_by, before = np.full(len(self.dataset), -1), 0
-        accepted = [
-            (past.edits, folded(past.edits, past.before))
-            for past in self._state.rounds
-            if past.status is RoundStatus.ACCEPTED
-        ]
-        for edits, state in [*accepted, (self._state.log.done, self.edits)]:
-            named_by = np.where(state.tagged, before + state.named_by, named_by)
-            before += len(edits)
-        return named_by
-
     def guiding(self, n_proposals: int = 50) -> Guide:
         """Prepare to rank what is worth looking at next."""
         network, edits = self._network(), self.edits
@@ -364,7 +351,6 @@ class Session:
             labels=edits.labels,
             settled=edits.edited | self.shown.confirmed | self.dataset.held_out,
             held_out=self.dataset.held_out,
-            named_by=self.named_by,
             predictions=network.predictions,
             margins=network.margins,
             positions=edits.positions,
@@ -464,8 +450,8 @@ class Session:
 
     # Rounds
 
-    def retraining(self) -> Retrain:
-        """Prepare to retrain with the open edits.
+    def retraining(self) -> RetrainAndMap:
+        """Prepare to retrain with the open edits, and to draw the map after that.
 
         Raises
         ------
@@ -480,7 +466,7 @@ class Session:
         checkpoint, network = self._state.checkpoint, self._network()
         edits, drawn = self.edits, checkpoint.map
         assert drawn is not None
-        return Retrain(
+        retrain = Retrain(
             dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
             class_names=edits.class_names,
             labels=edits.labels,
@@ -493,13 +479,13 @@ class Session:
                 drawn.coordinates,
             ),
             confirmed=checkpoint.confirmed,
-            spared=edits.spared,
             spec=network.spec,
             state=network.state,
             predictions=network.predictions,
             settings=self._state.retrain,
             cache_dir=self.cache_dir,
         )
+        return RetrainAndMap(retrain, self._state.map, edits.edited, drawn.method)
 
     def contradictions(self) -> list[Contradiction]:
         """Find open edits that say different things of images that look the same."""
@@ -510,30 +496,7 @@ class Session:
         held_out = self.dataset.held_out
         return find_contradictions(self.edits, latents, drawn.coordinates, held_out)
 
-    def propagating(self) -> Propagate:
-        """Prepare to find the unmoved images that the open edits speak for."""
-        edits = self.edits
-        return Propagate(
-            labels=edits.labels,
-            n_classes=len(edits.class_names),
-            edited=edits.edited,
-            said=edits.tagged & (edits.labels >= 0),
-            closed=self.shown.confirmed | edits.spared,
-            held_out=self.dataset.held_out,
-            predictions=self._network().predictions,
-        )
-
-    def remapping(self, result: RetrainResult) -> MapJob:
-        """Prepare the map after a retraining, from where the images lie now."""
-        edits = self.edits
-        return MapJob(
-            result.predictions.latents,
-            self._state.map,
-            previous=edits.positions,
-            fixed_weight=(~edits.edited).astype(np.float32),
-        )
-
-    def propose(self, result: RetrainResult, drawn: MapResult) -> None:
+    def propose(self, mapped: MappedRound) -> None:
         """Take a retraining and its map as a round that awaits a decision.
 
         Raises
@@ -543,6 +506,7 @@ class Session:
         """
         self._check_open()
         state, edits, before = self._state, self.edits, self._state.checkpoint
+        result = mapped.result
         after = Checkpoint(
             class_names=edits.class_names,
             labels=edits.labels,
@@ -550,7 +514,7 @@ class Session:
             network=Network(
                 result.spec, result.state, result.predictions, self._network().margins
             ),
-            map=_map_of(drawn),
+            map=_map_of(mapped.map),
         )
         proposal = Round(
             edits=state.log.done,

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.editing.retrain import Retrain, RetrainResult
+from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
+from napari_spaceediting.projection.layout import MapJob, MapResult
 from napari_spaceediting.projection.pca import pca_map
+from napari_spaceediting.projection.quality import MapQuality
+from napari_spaceediting.projection.settings import MapSettings, Method
+
+AS_IT_WAS = (
+    "The map was not drawn: every image lies where it was. Accept the round, and draw "
+    "the map anew."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,3 +44,97 @@ class TrainAndMap(TrainNetwork):
         trained = yield from super().run()
         coordinates = pca_map(trained.predictions.latents)
         return MappedNetwork(**vars(trained), coordinates=coordinates)
+
+
+@dataclass(frozen=True, eq=False)
+class MappedRound:
+    """A finished retraining and the map of its latents.
+
+    Parameters
+    ----------
+    result : RetrainResult
+        The retraining.
+    map : MapResult
+        Its map. If that could not be drawn, its `note` says so and where the images
+        lie instead.
+    """
+
+    result: RetrainResult
+    map: MapResult
+
+
+@dataclass(frozen=True, eq=False)
+class RetrainAndMap:
+    """Retrain with edits, and draw the map anew from where the images lie.
+
+    Parameters
+    ----------
+    retrain : Retrain
+        The retraining; its `positions` are where the images lie.
+    settings : MapSettings
+        How to draw.
+    edited : (N,) bool array
+        Images that may move; the new map is laid over the others.
+    method : {"umap", "pca"}
+        What the map was drawn with on which they lie.
+    """
+
+    retrain: Retrain
+    settings: MapSettings
+    edited: NDArray[np.bool_] = field(repr=False)
+    method: Method
+
+    name = Retrain.name
+
+    def run(self) -> Generator[Progress, None, MappedRound]:
+        """Retrain and draw.
+
+        A finished retraining is never lost. It is handed over as a `StandIn` at once,
+        with every image where it is, and then with every image among its neighbours;
+        that is also the result if the map cannot be drawn. Of several processes that
+        share the work, only the first draws.
+
+        Raises
+        ------
+        TrainingFailed
+            As `Retrain`.
+        """
+        result = yield from self.retrain.run()
+        kept = MappedRound(result, self._as_it_was())
+        yield Progress(0, 0, "Drawing the map", finished=StandIn(kept))
+        from napari_spaceediting.network.processes import processes
+
+        if processes().rank:
+            return kept
+
+        def hand_on(progress: Progress) -> Progress:
+            nonlocal kept
+            if not isinstance(progress.finished, StandIn):
+                return progress
+            kept = MappedRound(result, progress.finished.result)
+            return replace(progress, finished=StandIn(kept))
+
+        drawing = MapJob(
+            result.predictions.latents,
+            self.settings,
+            previous=self.retrain.positions,
+            fixed_weight=(~self.edited).astype(np.float32),
+        )
+        try:
+            drawn = yield from relayed(drawing.run(), hand_on)
+        except Exception as error:
+            note = f"{kept.map.note} The reason was: {error}"
+            return replace(kept, map=replace(kept.map, note=note))
+        return MappedRound(result, drawn)
+
+    def _as_it_was(self) -> MapResult:
+        positions = self.retrain.positions
+        return MapResult(
+            coordinates=positions,
+            neighbours=np.empty((len(positions), 0), np.int32),
+            distances=np.empty((len(positions), 0), np.float32),
+            method=self.method,
+            seconds=0.0,
+            quality=MapQuality(np.nan, np.nan, 0.0),
+            note=AS_IT_WAS,
+        )
