@@ -11,6 +11,7 @@ import pytest
 
 from napari_spaceediting import __version__, cli
 from napari_spaceediting.errors import JobFailed, MapFailed, TrainingFailed
+from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.storage import load_session, save_session
 
 
@@ -196,7 +197,7 @@ def test_images_are_moved_to_another_class(command, folder, tmp_path, method):
     assert "only 8 images" in done["notes"][-1]
     after = load_session(folder)
     (kept,) = after.traversals
-    assert kept.describe(after) == "3 → 8, 2 images, start"
+    assert describe_kept(kept, after) == "3 → 8, 2 images, start"
     np.testing.assert_array_equal(kept.outcome.read().images, stack)
     assert after.log == state.log
 
