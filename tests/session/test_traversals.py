@@ -179,7 +179,7 @@ def test_a_session_from_before_traversals_were_kept_has_none(session, folder):
     index = folder / "session.json"
     values = json.loads(index.read_text())
     del values["traversals"]
-    index.write_text(json.dumps(values))
+    index.write_text(json.dumps(values | {"version": 1}))
     assert load_session(folder).traversals == ()
 
 

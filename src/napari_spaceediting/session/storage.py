@@ -319,7 +319,7 @@ class _Reader:
                 for entry in values["traversals"]
             ),
             train=self._left.settings(TrainSettings, values["train"], "the training"),
-            map=self._left.settings(MapSettings, values["map"], "the map's settings"),
+            map=self._left.settings(MapSettings, values["map"], "the map"),
             retrain=self._left.settings(
                 RetrainSettings, values["retrain"], "the next round"
             ),

@@ -55,13 +55,13 @@ def _to_2(values: Values, say: Say) -> Values:
     for number, past in enumerate(rounds, 1):
         if gone := _gone_from(past["settings"]):
             say(
-                f"Round {number} was made with {gone}, which there is no more: what "
-                "came of it is as it was."
+                f"Round {number} was made with {gone}, which this version does "
+                "without: what came of it is as it was."
             )
     if gone := _gone_from(values["retrain"]):
         say(
-            f"The next round was to be made with {gone}, which there is no more: the "
-            "default takes its place."
+            f"The next round was to be made with {gone}, which this version does "
+            "without: it takes the defaults."
         )
     return {
         **values,
