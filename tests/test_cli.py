@@ -390,3 +390,9 @@ def test_images_are_added_to_a_session(command, folder, images, tmp_path):
     again = command("add", folder, tmp_path / "later.npz", code=cli.UNUSABLE)
     assert "already" in again
     assert "amount" in command("map", folder, "--memory", "lots", code=cli.UNUSABLE)
+
+
+def test_what_is_not_as_an_older_version_saved_it_is_told(command, version_1, capsys):
+    assert cli.main(["evidence", str(version_1), "--round", "2"]) == cli.DONE
+    assert "Edits that spared images are left out" in capsys.readouterr().out
+    assert command("evidence", version_1)["status"] == "rolled back"

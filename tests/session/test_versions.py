@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -51,15 +50,6 @@ NOTES = [
     "without a human and edits that speak for similar images, which this version does "
     "without: it takes the defaults.",
 ]
-
-
-@pytest.fixture(scope="module")
-def version_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the session of version 1, which nobody changes."""
-    folder = tmp_path_factory.mktemp("sessions")
-    with tarfile.open(HERE / "version_1.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder / NAME
 
 
 @pytest.fixture(scope="module")

@@ -258,8 +258,8 @@ class WorkController:
             self._unfold_map()
         elif network is None:
             self._editor.open_section(NETWORK)
-        for note in notes:
-            tell(note)
+        if notes:
+            tell("\n".join(notes))
 
     def _draw_thumbnails(self) -> None:
         session = self._desk.session
