@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from functools import wraps
@@ -143,3 +144,13 @@ def trained_session(trained_state: SessionState, cache_dir: Path) -> Session:
     from napari_spaceediting.session.session import Session
 
     return Session(trained_state, cache_dir)
+
+
+@pytest.fixture(scope="session")
+def version_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a session of version 1, only to read: see its tests."""
+    folder = tmp_path_factory.mktemp("sessions")
+    kept = Path(__file__).parent / "session" / "version_1.tar.xz"
+    with tarfile.open(kept) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "version_1.spaceediting"

@@ -11,6 +11,7 @@ import pytest
 
 from napari_spaceediting import __version__, cli
 from napari_spaceediting.errors import JobFailed, MapFailed, TrainingFailed
+from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.storage import load_session, save_session
 
 
@@ -196,7 +197,7 @@ def test_images_are_moved_to_another_class(command, folder, tmp_path, method):
     assert "only 8 images" in done["notes"][-1]
     after = load_session(folder)
     (kept,) = after.traversals
-    assert kept.describe(after) == "3 → 8, 2 images, start"
+    assert describe_kept(kept, after) == "3 → 8, 2 images, start"
     np.testing.assert_array_equal(kept.outcome.read().images, stack)
     assert after.log == state.log
 
@@ -389,3 +390,9 @@ def test_images_are_added_to_a_session(command, folder, images, tmp_path):
     again = command("add", folder, tmp_path / "later.npz", code=cli.UNUSABLE)
     assert "already" in again
     assert "amount" in command("map", folder, "--memory", "lots", code=cli.UNUSABLE)
+
+
+def test_what_is_not_as_an_older_version_saved_it_is_told(command, version_1, capsys):
+    assert cli.main(["evidence", str(version_1), "--round", "2"]) == cli.DONE
+    assert "Edits that spared images are left out" in capsys.readouterr().out
+    assert command("evidence", version_1)["status"] == "rolled back"

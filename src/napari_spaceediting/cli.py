@@ -617,7 +617,7 @@ def _session(options: argparse.Namespace) -> Session:
     from napari_spaceediting.session.session import Session
     from napari_spaceediting.session.storage import load_session
 
-    return Session(load_session(options.session))
+    return Session(load_session(options.session, _tell))
 
 
 def _save(session: Session, options: argparse.Namespace) -> None:

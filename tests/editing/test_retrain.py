@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import replace
@@ -508,16 +507,6 @@ def test_the_learning_rate_follows_what_trains(trainable, rate):
         assert weights_for(settings, share).learning_rate == rate
         chosen = replace(settings, learning_rate=0.5)
         assert weights_for(chosen, share).learning_rate == 0.5
-
-
-def test_settings_survive_json():
-    settings = RetrainSettings(
-        steps=7, keep_weight=0.25, trainable="all", arms=("placebo", "ceiling"),
-        repeats=3,
-    )  # fmt: skip
-    back = RetrainSettings.from_dict(json.loads(json.dumps(settings.to_dict())))
-    assert back == settings
-    assert back.arms == ("placebo", "ceiling")
 
 
 def test_an_unknown_comparison_is_named_with_those_that_exist():

@@ -6,7 +6,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.objects import from_labels_layer
 from napari_spaceediting.data.open import open_dataset
 from napari_spaceediting.data.pixels import FilePixels, StoredPixels
@@ -25,37 +24,9 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import RoundStatus, SessionState
 from napari_spaceediting.session.storage import load_session, save_session
+from napari_spaceediting.session.versions import VERSION
 
 NAME = "one.spaceediting"
-
-
-def assert_equal(one: Any, other: Any, where: str = "state") -> None:
-    """Compare two values down to the last array; pixels by what they read."""
-    if isinstance(one, ImageDataset):
-        assert len(one) == len(other)
-        for at in range(0, len(one), 7):
-            found = other.original(at)
-            assert_array_equal(one.original(at), found, err_msg=f"{where}[{at}]")
-            assert one.original(at).dtype == found.dtype
-    if is_dataclass(one):
-        assert type(one) is type(other), where
-        for field in fields(one):
-            if field.name != "pixels":
-                values = (getattr(v, field.name) for v in (one, other))
-                assert_equal(*values, f"{where}.{field.name}")
-    elif isinstance(one, np.ndarray):
-        assert_array_equal(one, other, err_msg=where)
-        assert one.dtype == other.dtype, where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for name, value in one.items():
-            assert_equal(value, other[name], f"{where}[{name!r}]")
-    elif isinstance(one, tuple) and one and is_dataclass(one[0]):
-        assert len(one) == len(other), where
-        for at, (a, b) in enumerate(zip(one, other, strict=True)):
-            assert_equal(a, b, f"{where}[{at}]")
-    else:
-        assert one == other or (one != one and other != other), where
 
 
 def files(folder: Path) -> dict[str, tuple[int, int]]:
@@ -86,18 +57,18 @@ def image_folder(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def test_everything_comes_back(proposed_state, folder):
+def test_everything_comes_back(assert_equal, proposed_state, folder):
     save_session(proposed_state, folder)
     assert_equal(proposed_state, load_session(folder))
 
 
-def test_a_session_without_a_network_comes_back(small_digits, folder):
+def test_a_session_without_a_network_comes_back(assert_equal, small_digits, folder):
     state = new_session(small_digits, seed=4).state
     save_session(state, folder)
     assert_equal(state, load_session(folder))
 
 
-def test_edits_done_and_undone_come_back(trained_session, pin, folder):
+def test_edits_done_and_undone_come_back(assert_equal, trained_session, pin, folder):
     trained_session.apply(pin(trained_session))
     trained_session.apply(pin(trained_session, 5, 2))
     trained_session.undo()
@@ -109,7 +80,7 @@ def test_edits_done_and_undone_come_back(trained_session, pin, folder):
     assert again.edits.edited.sum() == 7
 
 
-def test_answers_come_back(trained_session, folder):
+def test_answers_come_back(assert_equal, trained_session, folder):
     for answer in (
         Answer(ProposalKind.GROUP, np.array([3, 1, 2]), False),
         Answer(ProposalKind.MISLABELLED, np.array([7]), True, (0.1, 1 / 3, 1.0)),
@@ -122,12 +93,14 @@ def test_answers_come_back(trained_session, folder):
     assert values["answers"][0]["images"] == [ids[3], ids[1], ids[2]]
 
 
-def test_a_session_from_before_answers_were_kept_has_none(trained_state, folder):
+def test_a_session_from_before_answers_were_kept_has_none(
+    assert_equal, trained_state, folder
+):
     save_session(trained_state, folder)
     index = folder / "session.json"
     values = json.loads(index.read_text())
     del values["answers"]
-    index.write_text(json.dumps(values))
+    index.write_text(json.dumps(values | {"version": 1}))
     assert_equal(trained_state, load_session(folder))
 
 
@@ -154,7 +127,7 @@ def test_a_round_from_disk_gives_the_same_weights(proposed_state, cache_dir, fol
 
 
 def test_pixels_in_memory_are_kept_and_those_in_files_stay_there(
-    image_folder, small_digits, tmp_path
+    assert_equal, image_folder, small_digits, tmp_path
 ):
     for dataset, kind in (
         (small_digits, StoredPixels),
@@ -180,7 +153,9 @@ def test_a_session_moves_with_its_images(image_folder, tmp_path):
     assert_array_equal(back.images(np.arange(24)), expected)
 
 
-def test_a_session_with_its_pixels_can_be_moved_alone(trained_state, tmp_path, folder):
+def test_a_session_with_its_pixels_can_be_moved_alone(
+    assert_equal, trained_state, tmp_path, folder
+):
     save_session(trained_state, folder)
     moved = tmp_path / "elsewhere" / "two.spaceediting"
     moved.parent.mkdir()
@@ -188,7 +163,9 @@ def test_a_session_with_its_pixels_can_be_moved_alone(trained_state, tmp_path, f
     assert_equal(trained_state, load_session(moved))
 
 
-def test_a_copy_under_another_name_stands_alone(trained_state, tmp_path, folder):
+def test_a_copy_under_another_name_stands_alone(
+    assert_equal, trained_state, tmp_path, folder
+):
     save_session(trained_state, folder)
     other = tmp_path / "two.spaceediting"
     save_session(load_session(folder), other)
@@ -246,7 +223,9 @@ def test_saving_again_writes_nothing_new(proposed_state, folder):
     assert files(folder) == before
 
 
-def test_what_is_no_longer_needed_is_deleted(proposed_state, trained_state, folder):
+def test_what_is_no_longer_needed_is_deleted(
+    assert_equal, proposed_state, trained_state, folder
+):
     save_session(proposed_state, folder)
     many = files(folder)
     (folder / "arrays" / "left behind.npy.part").write_bytes(b"...")
@@ -259,7 +238,7 @@ def test_what_is_no_longer_needed_is_deleted(proposed_state, trained_state, fold
 
 @pytest.mark.parametrize("call", ["replace", "fsync"])
 def test_a_full_disk_at_any_step_leaves_the_last_good_state(
-    trained_state, proposed_state, tmp_path, monkeypatch, call
+    assert_equal, trained_state, proposed_state, tmp_path, monkeypatch, call
 ):
     saved = tmp_path / NAME
     save_session(trained_state, saved)
@@ -304,7 +283,7 @@ def test_a_folder_that_cannot_be_written_is_named(trained_state, tmp_path):
 
 
 def test_a_file_that_cannot_be_deleted_does_not_fail_the_saving(
-    proposed_state, trained_state, folder, monkeypatch
+    assert_equal, proposed_state, trained_state, folder, monkeypatch
 ):
     def refuse(self, missing_ok=False):
         raise PermissionError(errno.EACCES, "in use")
@@ -330,7 +309,7 @@ def test_what_is_no_session_is_refused(tmp_path):
 def test_a_session_of_a_newer_version_is_refused(trained_state, folder):
     save_session(trained_state, folder)
     values = json.loads((folder / "session.json").read_text())
-    (folder / "session.json").write_text(json.dumps(values | {"version": 2}))
+    (folder / "session.json").write_text(json.dumps(values | {"version": VERSION + 1}))
     refused(folder, "newer version.*update")
 
 
@@ -362,6 +341,8 @@ def _change(**values: Any) -> Damage:
         _change(checkpoint={}),
         _change(dataset=[]),
         _change(version="one"),
+        _change(version=0),
+        _change(version=None),
         lambda f: _first(f, "arrays/*").unlink(),
         lambda f: _first(f, "arrays/*").write_bytes(b""),
         lambda f: [p.write_bytes(p.read_bytes()[:100]) for p in f.glob("arrays/*")],
@@ -404,7 +385,7 @@ def test_the_index_is_readable_by_people(proposed_state, folder):
     assert first["images"][0] in proposed_state.dataset.ids
 
 
-def test_a_whole_state_is_what_is_compared(trained_state, proposed_state):
+def test_a_whole_state_is_what_is_compared(assert_equal, trained_state, proposed_state):
     """Guard the comparison that the tests above lean on."""
     with pytest.raises(AssertionError):
         assert_equal(trained_state, proposed_state)

@@ -12,6 +12,7 @@ import pytest
 
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.session.history import describe_kept, stage_of
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Network, SessionState
 from napari_spaceediting.session.storage import load_session, save_session
@@ -77,8 +78,8 @@ def test_it_is_kept_until_it_is_removed(trained_session, outcome):
     first = trained_session.keep(job, done)
     part = trained_session.keep(job, done.part(slice(0, 1)))
     assert trained_session.state.traversals == (first, part)
-    assert first.describe(trained_session.state) == "3 → 8, 3 images, start"
-    assert part.describe(trained_session.state) == "3 → 8, 1 image, start"
+    assert describe_kept(first, trained_session.state) == "3 → 8, 3 images, start"
+    assert describe_kept(part, trained_session.state) == "3 → 8, 1 image, start"
     assert first.outcome.read() is done
     trained_session.remove(first)
     trained_session.remove(part)
@@ -133,9 +134,9 @@ def test_the_stage_follows_the_rounds(proposed, trained_state, outcome, folder):
 
     def stages(state: SessionState) -> list[str]:
         save_session(state, folder)
-        found = [kept.stage(state) for kept in state.traversals]
+        found = [stage_of(kept, state) for kept in state.traversals]
         again = load_session(folder)
-        assert [kept.stage(again) for kept in again.traversals] == found
+        assert [stage_of(kept, again) for kept in again.traversals] == found
         return found
 
     assert stages(proposed.state) == ["start", "round 1"]
@@ -143,8 +144,8 @@ def test_the_stage_follows_the_rounds(proposed, trained_state, outcome, folder):
     assert stages(proposed.state) == ["start", "round 1, rolled back"]
     anew = retrained(replace(proposed.state, rounds=()))
     kept = anew.traversals[0]
-    assert kept.stage(anew) == "a network that is gone"
-    assert kept.describe(anew) == "3 → 8, 3 images, a network that is gone"
+    assert stage_of(kept, anew) == "a network that is gone"
+    assert describe_kept(kept, anew) == "3 → 8, 3 images, a network that is gone"
 
 
 def test_without_its_network_it_comes_back_as_such(session, outcome, folder):
@@ -155,7 +156,7 @@ def test_without_its_network_it_comes_back_as_such(session, outcome, folder):
     state = replace(state, checkpoint=replace(state.checkpoint, network=other))
     save_session(state, folder)
     again = load_session(folder)
-    assert again.traversals[0].stage(again) == "a network that is gone"
+    assert stage_of(again.traversals[0], again) == "a network that is gone"
     assert_same(outcome[1], again.traversals[0].outcome.read())
 
 
@@ -166,7 +167,7 @@ def test_images_that_come_later_change_nothing_of_it(session, outcome, tmp_path)
     session.take_images(run_job(session.adding(tmp_path / "more.npy")))
     assert session.state.traversals == before
     (kept,) = before
-    assert kept.stage(session.state) == "start"
+    assert stage_of(kept, session.state) == "start"
     route = kept.outcome.read().route(session.edits.positions)
     np.testing.assert_allclose(
         route[:, 0], session.edits.positions[outcome[0].sets.images], atol=1e-3
@@ -178,7 +179,7 @@ def test_a_session_from_before_traversals_were_kept_has_none(session, folder):
     index = folder / "session.json"
     values = json.loads(index.read_text())
     del values["traversals"]
-    index.write_text(json.dumps(values))
+    index.write_text(json.dumps(values | {"version": 1}))
     assert load_session(folder).traversals == ()
 
 
@@ -221,5 +222,5 @@ def test_a_new_class_keeps_its_name_after_it_was_rolled_back(
     save_session(trained_session.state, folder)
     state = load_session(folder)
     (kept,) = state.traversals
-    assert kept.describe(state) == "3 → scribble, 3 images, start"
+    assert describe_kept(kept, state) == "3 → scribble, 3 images, start"
     assert kept.asked.name(kept.asked.target) == "scribble"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.network.spec import Trainable
@@ -144,15 +142,6 @@ class RetrainSettings:
                 f"A round cannot be repeated over {self.repeats} seeds: choose 1 or "
                 "more."
             )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the values as JSON-ready types."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RetrainSettings:
-        """Build from what `to_dict` returned."""
-        return cls(**{**values, "arms": tuple(values["arms"])})
 
 
 @dataclass(frozen=True)

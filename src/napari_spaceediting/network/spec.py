@@ -61,19 +61,9 @@ class ClassifierSpec:
     in_channels: int = 1
     image_size: tuple[int, int] = (28, 28)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the values as JSON-ready types."""
-        return {**asdict(self), "image_size": list(self.image_size)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ClassifierSpec:
-        """Build from what `to_dict` returned."""
-        height, width = values["image_size"]
-        return cls(**{**values, "image_size": (int(height), int(width))})
-
     def fingerprint(self) -> str:
         """Return a short digest that differs where any value differs."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
+        text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

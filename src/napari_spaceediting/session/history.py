@@ -25,6 +25,7 @@ from napari_spaceediting.session.state import (
     RoundStatus,
     SessionState,
 )
+from napari_spaceediting.session.traversals import KeptTraversal
 
 START, NOW = "Start", "Now"
 
@@ -68,6 +69,24 @@ def stages(state: SessionState) -> tuple[Stage, ...]:
         add(name, past.after, number)
     add(NOW if state.rounds else START, state.shown)
     return tuple(found)
+
+
+def stage_of(kept: KeptTraversal, state: SessionState) -> str:
+    """Return the stage whose network made a traversal, such as "round 2"."""
+    for stage in stages(state):
+        if _network(stage).state is kept.weights:
+            return stage.name[0].lower() + stage.name[1:]
+    return "a network that is gone"
+
+
+def describe_kept(kept: KeptTraversal, state: SessionState) -> str:
+    """Return a traversal in words, such as "Pullover → Coat, 8 images, start"."""
+    asked = kept.asked
+    kinds = [asked.name(kind) for kind in np.unique(asked.sources).tolist()]
+    start = kinds[0] if len(kinds) == 1 else f"{len(kinds)} kinds"
+    count = len(asked.sources)
+    images = "1 image" if count == 1 else f"{count:,} images"
+    return f"{start} → {asked.goal}, {images}, {stage_of(kept, state)}"
 
 
 def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,7 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
 )
 from napari_spaceediting.projection.settings import MapSettings, Method
-
-if TYPE_CHECKING:
-    from napari_spaceediting.session.traversals import KeptTraversal
+from napari_spaceediting.session.traversals import KeptTraversal
 
 
 @dataclass(frozen=True, eq=False)

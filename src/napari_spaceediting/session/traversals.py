@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_spaceediting.errors import SessionError, SpaceEditingError
+from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import State
-from napari_spaceediting.session.history import stages
+from napari_spaceediting.session.leftovers import Leftovers, names_of
+from napari_spaceediting.session.store import DAMAGE, Store, array_path, read_array
 from napari_spaceediting.traversal.job import BY_IMAGE, Asked, Traversal
 from napari_spaceediting.traversal.settings import TraverseSettings
-
-if TYPE_CHECKING:
-    from napari_spaceediting.session.state import SessionState
-
-DAMAGE = OSError, EOFError, AttributeError, LookupError, TypeError, ValueError
-"""What reading a file of a session may raise that is not what was written."""
-
-_MAPPED = 1 << 20
-"""Bytes from which on an array stays in its file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +27,7 @@ class StoredTraversal:
     folder : Path
         Of its arrays.
     values : mapping
-        As from `traversal_to_dict`.
+        As in ``session.json``.
     """
 
     folder: Path
@@ -57,7 +49,7 @@ class StoredTraversal:
         """
         try:
             return _traversal_from_dict(self.values, self.folder)
-        except (*DAMAGE, SpaceEditingError) as error:
+        except DAMAGE as error:
             raise SessionError(
                 f"The images of this result cannot be read ({error}): remove it and "
                 "run it again; the rest of the session is as it was."
@@ -112,95 +104,78 @@ class KeptTraversal:
     weights: State | None = field(repr=False)
     created: str
 
-    def stage(self, state: SessionState) -> str:
-        """Return the stage of a session whose network made it, such as "round 2"."""
-        for stage in stages(state):
-            network = stage.checkpoint.network
-            if network is not None and network.state is self.weights:
-                return stage.name[0].lower() + stage.name[1:]
-        return "a network that is gone"
 
-    def describe(self, state: SessionState) -> str:
-        """Return such as "Pullover → Coat, 8 images, start"."""
-        asked = self.asked
-        kinds = [asked.name(kind) for kind in np.unique(asked.sources).tolist()]
-        start = kinds[0] if len(kinds) == 1 else f"{len(kinds)} kinds"
-        count = len(asked.sources)
-        images = "1 image" if count == 1 else f"{count:,} images"
-        return f"{start} → {asked.goal}, {images}, {self.stage(state)}"
-
-
-def array_path(folder: Path, key: str) -> Path:
-    """Return the file of an array in the folder of a session's arrays."""
-    return folder / f"{key}.npy"
-
-
-def read_array(path: Path) -> NDArray[Any]:
-    """Read an array, memory-mapped where it is large."""
-    mode: Literal["r"] | None = "r" if path.stat().st_size > _MAPPED else None
-    found: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
-    return found
-
-
-def traversal_to_dict(
-    traversal: Traversal, put: Callable[[NDArray[Any]], str]
-) -> dict[str, Any]:
-    """Return a traversal as values for JSON.
+def kept_to_dict(kept: KeptTraversal, store: Store) -> dict[str, Any]:
+    """Return a traversal as values for JSON; write what came of it.
 
     Parameters
     ----------
-    traversal : Traversal
-        To be stored.
-    put : callable
-        Stores an array and returns its key.
+    kept : KeptTraversal
+        To be stored, after the networks of the session.
+    store : Store
+        Takes its arrays.
     """
-    return {
-        "arrays": {name: put(getattr(traversal, name)) for name in BY_IMAGE},
-        "layers": list(traversal.layers),
-        "settings": asdict(traversal.settings),
-        "notes": list(traversal.notes),
-        "seconds": traversal.seconds,
-    }
-
-
-def _traversal_from_dict(values: Mapping[str, Any], folder: Path) -> Traversal:
-    arrays: dict[str, Any] = {
-        name: read_array(array_path(folder, key))
-        for name, key in values["arrays"].items()
-    }
-    if len({len(array) for array in arrays.values()}) != 1:
-        raise ValueError("its arrays are of different lengths")
-    settings: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in values["settings"].items()
-    }
-    return Traversal(
-        **arrays,
-        layers=tuple(values["layers"]),
-        settings=TraverseSettings(**settings),
-        notes=tuple(values["notes"]),
-        seconds=values["seconds"],
-    )
-
-
-def asked_to_dict(asked: Asked) -> dict[str, Any]:
-    """Return what was asked for as values for JSON."""
+    asked, source = kept.asked, kept.outcome.source
+    if isinstance(source, Traversal):
+        outcome = {
+            "arrays": {name: store.put(getattr(source, name)) for name in BY_IMAGE},
+            "layers": list(source.layers),
+            "settings": asdict(source.settings),
+            "notes": list(source.notes),
+            "seconds": source.seconds,
+        }
+    else:
+        outcome = dict(source.values)
+        for path in source.paths:
+            # One that is gone is not missed before somebody wants to see it.
+            with suppress(FileNotFoundError):
+                store.keep(path)
     return {
         "sources": asked.sources.tolist(),
         "target": asked.target,
         "goal": asked.goal,
         "class_names": list(asked.class_names),
         "group": None if asked.group is None else asked.group.tolist(),
+        "network": store.key_of(kept.weights),
+        "created": kept.created,
+        "outcome": outcome,
     }
 
 
-def asked_from_dict(values: Mapping[str, Any]) -> Asked:
-    """Build from what `asked_to_dict` returned."""
+def kept_from_dict(
+    values: Mapping[str, Any], store: Store, left: Leftovers
+) -> KeptTraversal:
+    """Build from what `kept_to_dict` returned; what came of it is not read yet."""
+    names = [*names_of(Asked), "network", "created", "outcome"]
+    values = left.known(values, names, "a traversal")
     group = values["group"]
-    return Asked(
-        sources=np.array(values["sources"], np.int64),
-        target=values["target"],
-        goal=values["goal"],
-        class_names=tuple(values["class_names"]),
-        group=None if group is None else np.array(group, np.int64),
+    return KeptTraversal(
+        asked=Asked(
+            sources=np.array(values["sources"], np.int64),
+            target=values["target"],
+            goal=values["goal"],
+            class_names=tuple(values["class_names"]),
+            group=None if group is None else np.array(group, np.int64),
+        ),
+        outcome=Outcome(StoredTraversal(store.arrays, values["outcome"])),
+        weights=store.weights_of(values["network"]),
+        created=values["created"],
+    )
+
+
+def _traversal_from_dict(values: Mapping[str, Any], folder: Path) -> Traversal:
+    arrays: dict[str, Any] = {
+        name: read_array(array_path(folder, values["arrays"][name]))
+        for name in BY_IMAGE
+    }
+    if len({len(array) for array in arrays.values()}) != 1:
+        raise ValueError("its arrays are of different lengths")
+    left = Leftovers()
+    settings = left.settings(TraverseSettings, values["settings"], "its settings")
+    return Traversal(
+        **arrays,
+        layers=tuple(values["layers"]),
+        settings=settings,
+        notes=(*values["notes"], *left.sentences),
+        seconds=values["seconds"],
     )

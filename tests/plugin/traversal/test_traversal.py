@@ -17,6 +17,7 @@ from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.plugin.traversal import controller
 from napari_spaceediting.plugin.workbench import _dock_of as dock_of
+from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Network
 from napari_spaceediting.session.storage import load_session
@@ -126,7 +127,7 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     assert (own.name, goal.name) == ("3", "8")
     np.testing.assert_array_equal(goal.values, done.probabilities[0, :, 8])
     (kept,) = window.session.state.traversals
-    assert kept.describe(window.session.state) == "3 → 8, 4 images, start"
+    assert describe_kept(kept, window.session.state) == "3 → 8, 4 images, start"
     assert kept_results(panel) == [("3 → 8, 4 images, start", True)]
     # Nothing else of the session is another one.
     assert replace(window.session.state, traversals=()).log is before.log
@@ -375,7 +376,7 @@ def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
     window.wait(lambda: window.bench.saving._copied is window.session.state)
     state = load_session(window.bench.saving._copy.session)
     (kept,) = state.traversals
-    assert kept.describe(state) == "3 → 8, 4 images, start"
+    assert describe_kept(kept, state) == "3 → 8, 4 images, start"
     np.testing.assert_array_equal(kept.outcome.read().images, outcome[1].images)
     # The arrays are no longer in memory, but seen as before.
     assert kept_results(panel) == [("3 → 8, 4 images, start", True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -189,13 +189,15 @@ class WorkController:
             self._desk.opening.emit()
             self._desk.reading.cancel()
 
+            notes: list[str] = []
+
             def load() -> SessionState:
                 # It may be the session that is just being saved.
                 self._saving.wait()
-                return load_session(path)
+                return load_session(path, notes.append)
 
             self._desk.in_thread(
-                load, lambda state: self._take_state(state, path), complain
+                load, lambda state: self._take_state(state, path, notes), complain
             )
 
     def _open(self, job: Job[ImageDataset]) -> None:
@@ -233,15 +235,21 @@ class WorkController:
         if copy is None or not self._saving.may_leave():
             return
 
+        notes: list[str] = []
+
         def take(state: SessionState) -> None:
-            self._take_state(state, None)
+            self._take_state(state, None, notes)
             self._saving.adopt(copy)
 
         self._desk.opening.emit()
         self._desk.reading.cancel()
-        self._desk.in_thread(lambda: load_session(copy.session), take, complain)
+        self._desk.in_thread(
+            lambda: load_session(copy.session, notes.append), take, complain
+        )
 
-    def _take_state(self, state: SessionState, path: Path | None) -> None:
+    def _take_state(
+        self, state: SessionState, path: Path | None, notes: Sequence[str]
+    ) -> None:
         network = state.checkpoint.network
         self._spec = network.spec if network else ClassifierSpec()
         self._desk.take_session(Session(state, self._cache_dir), path)
@@ -250,6 +258,8 @@ class WorkController:
             self._unfold_map()
         elif network is None:
             self._editor.open_section(NETWORK)
+        if notes:
+            tell("\n".join(notes))
 
     def _draw_thumbnails(self) -> None:
         session = self._desk.session

@@ -22,6 +22,7 @@ from napari_spaceediting.plugin.state import BUSY, NOTHING, Desk, complain, tell
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
 from napari_spaceediting.plugin.traversal.panel import METHODS, TraversalPanel
 from napari_spaceediting.plugin.widgets.palette import class_colours
+from napari_spaceediting.session.history import describe_kept, stage_of
 from napari_spaceediting.session.traversals import KeptTraversal
 from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
@@ -374,7 +375,9 @@ class TraversalController:
         kept = self._kept_traversals()
         if session is None or self._kept not in kept:
             self._kept = None
-        words = [one.describe(session.state) for one in kept if session is not None]
+        words = [
+            describe_kept(one, session.state) for one in kept if session is not None
+        ]
         # What sounds alike is told apart by the time.
         results = [
             (f"{text}, {_made(one):%X}" if words.count(text) > 1 else text, _when(one))
@@ -412,7 +415,8 @@ class TraversalController:
         answer = QMessageBox.question(
             self._panel,
             "Remove a result",
-            f"Remove “{kept.describe(session.state)}”? It cannot be brought back.",
+            f"Remove “{describe_kept(kept, session.state)}”? "
+            "It cannot be brought back.",
         )
         if answer == QMessageBox.StandardButton.Yes:
             self.traversal = self._asked = self._kept = None
@@ -430,7 +434,7 @@ class TraversalController:
         network = session.shown.network
         if network is None or network.state is not kept.weights:
             notes.append(
-                f"Made by an earlier network ({kept.stage(session.state)}): to the "
+                f"Made by an earlier network ({stage_of(kept, session.state)}): to the "
                 "present one it may be otherwise."
             )
         self._panel.show_notice(" ".join(notes))
@@ -438,7 +442,7 @@ class TraversalController:
         self._panel.show_details(
             f"{_when(kept)} in {traversal.seconds:.0f} s by "
             f"{titles[traversal.settings.method]}.\n"
-            f"Network: {kept.stage(session.state)}. Layers: "
+            f"Network: {stage_of(kept, session.state)}. Layers: "
             f"{', '.join(traversal.layers)}."
         )
 

@@ -1,0 +1,128 @@
+"""The versions of the format of a session, with a step from each to the next.
+
+A step is a function of the values in ``session.json``. What may be missing, such as a
+new setting, needs none; what gets another meaning, or is needed from now on, does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Values = dict[str, Any]
+Say = Callable[[str], object]
+
+VERSION = 2
+
+
+def brought_up(values: Mapping[str, Any], say: Say) -> Values:
+    """Return the values of a session in the present format.
+
+    Parameters
+    ----------
+    values : mapping
+        As they were read, of this version or an earlier one.
+    say : callable
+        Takes a sentence for the user about each thing that is not as it was.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If they are not those of a session, or there was no such version.
+    """
+    values = dict(values)
+    while values["version"] != VERSION:
+        version = values["version"]
+        values = {**_STEPS[version](values, say), "version": version + 1}
+    return values
+
+
+def _to_2(values: Values, say: Say) -> Values:
+    """Leave out what did not help, and say so.
+
+    That is the edit "spare" with the propagation that it kept from an image, the
+    corrections without a human that were no mere comparison, three objectives, and the
+    answers to second looks. Answers and traversals came while this was the version.
+    """
+    rounds, log = values["rounds"], values["log"]
+    done = _without_spares(log["done"], say)
+    # What an undone edit takes back is counted from the first that was done.
+    undone = _without_spares(log["done"] + log["undone"], say)[len(done) :]
+    answers = values.get("answers", [])
+    asked_once = [answer for answer in answers if answer["kind"] != "second look"]
+    if len(asked_once) < len(answers):
+        say("Answers to second looks are left out: nothing is asked twice any more.")
+    for number, past in enumerate(rounds, 1):
+        if gone := _gone_from(past["settings"]):
+            say(
+                f"Round {number} was made with {gone}, which this version does "
+                "without: what came of it is as it was."
+            )
+    if gone := _gone_from(values["retrain"]):
+        say(
+            f"The next round was to be made with {gone}, which this version does "
+            "without: it takes the defaults."
+        )
+    return {
+        **values,
+        "log": {"done": done, "undone": undone},
+        "rounds": [
+            {
+                **past,
+                "edits": _without_spares(past["edits"], say),
+                "settings": _settings_of_2(past["settings"]),
+            }
+            for past in rounds
+        ],
+        "retrain": _settings_of_2(values["retrain"]),
+        "answers": asked_once,
+        "traversals": values.get("traversals", []),
+    }
+
+
+def _without_spares(edits: list[Values], say: Say) -> list[Values]:
+    """Leave out edits that spared images, and what took those back.
+
+    An edit is taken back by its number in the list, which becomes another.
+    """
+    kept: list[Values] = []
+    numbers: dict[int, int] = {}
+    for number, edit in enumerate(edits):
+        if edit["kind"] == "spare":
+            say(
+                "Edits that spared images are left out: no edit speaks for the images "
+                "around it any more."
+            )
+            continue
+        if edit["kind"] == "withdraw":
+            if edit["number"] not in numbers:
+                continue
+            edit = {**edit, "number": numbers[edit["number"]]}
+        numbers[number] = len(kept)
+        kept.append(edit)
+    return kept
+
+
+def _gone_from(settings: Values) -> str:
+    """Return in words what a round of version 1 had that there is no more; or ""."""
+    gone = [
+        f"the objective “{settings['objective']}”"
+        if settings["objective"] in _GONE_OBJECTIVES
+        else "",
+        "corrections without a human" if settings.get("automatic") else "",
+        "edits that speak for similar images" if settings.get("propagate") else "",
+    ]
+    *others, last = [words for words in gone if words] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _settings_of_2(settings: Values) -> Values:
+    gone = {"automatic", "propagate"}
+    if settings["objective"] in _GONE_OBJECTIVES:
+        gone.add("objective")
+    return {name: value for name, value in settings.items() if name not in gone}
+
+
+_GONE_OBJECTIVES = "regression", "projective", "distill"
+
+_STEPS = {1: _to_2}
