@@ -10,7 +10,9 @@ import tifffile
 import zarr
 from numpy.testing import assert_array_equal
 
+from napari_spaceediting.data import assemble, pixels
 from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.data.files import read_image
 from napari_spaceediting.data.open import OpenDataset, open_dataset
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
@@ -207,6 +209,45 @@ def test_opening_can_be_cancelled(classes):
     steps = OpenDataset(classes).run()
     next(steps)
     steps.close()
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that were decoded, as often as they were."""
+    names = []
+
+    def counting(path):
+        names.append(path.name)
+        return read_image(path)
+
+    monkeypatch.setattr(pixels, "read_image", counting)
+    return names
+
+
+def test_opening_decodes_nothing_where_headers_tell_enough(classes, decoded):
+    write(classes / "cat" / "photo.jpg", shape=(30, 30, 3))
+    write(classes / "dog" / "turned.gif")
+    cut = classes / "dog" / "3.png"
+    cut.write_bytes(cut.read_bytes()[:-30])
+    dataset = open_dataset(classes)
+    assert sorted(decoded) == ["3.png", "turned.gif"]
+    assert [skip.name for skip in dataset.skipped] == ["dog/3.png"]
+    assert dataset.n_channels == 3
+
+
+def test_opening_decodes_as_many_as_percentiles_need(tmp_path, decoded, monkeypatch):
+    monkeypatch.setattr(assemble, "_IMAGES_FOR_SCALING", 5)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for k in range(10):
+            image = np.full((32, 32), 100 * k, np.uint16)
+            tifffile.imwrite(tmp_path / name / f"{name}{k}.tif", image)
+    dataset = open_dataset(tmp_path)
+    assert len(decoded) == 5
+    assert dataset.scaling.mode == "percentile"
+    decoded.clear()
+    assert open_dataset(tmp_path, scaling="dtype").scaling.mode == "dtype"
+    assert decoded == []
 
 
 # Tables

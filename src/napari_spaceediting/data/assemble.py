@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
-from napari_spaceediting.data.intensity import IntensityScaling, Mode
+from napari_spaceediting.data.files import Header
+from napari_spaceediting.data.intensity import IntensityScaling, Mode, default_mode
 from napari_spaceediting.data.pixels import (
     FilePixels,
     PixelSource,
@@ -33,6 +34,8 @@ _SMALLEST_SIDE, _LARGEST_SIDE = 28, 224
 nothing left to see; above, training gets slow without gaining accuracy."""
 
 _IMAGES_FOR_SCALING = 200
+
+_NOTHING = Header((), np.dtype(np.uint8))
 
 
 @dataclass(frozen=True)
@@ -102,19 +105,20 @@ class Found:
 class _Look:
     """What one look at an image showed; `reason` says why it cannot be used."""
 
-    shape: tuple[int, ...] = ()
+    header: Header = _NOTHING
     reason: str = ""
 
     @property
     def n_channels(self) -> int:
-        return self.shape[2] if len(self.shape) == 3 else 1
+        shape = self.header.shape
+        return shape[2] if len(shape) == 3 else 1
 
 
 _NOT_FINITE = "holds NaN or infinite pixels"
 
 
 def assemble(found: Found, settings: LoadSettings) -> Steps:
-    """Look at every image once, leave out what is broken, decide what is open.
+    """Look at the head of every image, leave out what is broken, decide what is open.
 
     Yields
     ------
@@ -170,7 +174,8 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
         pixels = replace(pixels, n_channels=n_channels)
     if len(kept) < total:
         pixels = select(pixels, kept)
-    sizes = np.array([looks[i].shape[:2] for i in kept])
+    headers = [looks[i].header for i in kept]
+    sizes = np.array([header.shape[:2] for header in headers])
     scaling, image_size = settings.scaling, settings.image_size
     if like is not None:
         scaling, image_size = like.scaling, like.image_size
@@ -185,7 +190,7 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
         class_names=class_names,
         split=split,
         pixels=pixels,
-        scaling=_scaling(pixels, split, scaling),
+        scaling=_scaling(pixels, headers, split, scaling),
         image_size=image_size,
         columns=columns,
         skipped=found.skipped + skipped,
@@ -238,18 +243,21 @@ def _some_of(found: Found, kept: NDArray[np.intp]) -> Found:
 
 
 def _look(pixels: PixelSource, index: int) -> _Look:
-    """Read one image and judge whether it can be used."""
+    """Judge whether an image can be used, from its header where that tells."""
     try:
-        image = pixels.read(index)
+        header = pixels.header(index)
+        if header is None or header.dtype.kind == "f":
+            image = pixels.read(index)
+            header = Header(image.shape, image.dtype)
+            if header.dtype.kind == "f" and not np.isfinite(image).all():
+                return _Look(reason=_NOT_FINITE)
     except DataError as error:
         return _Look(reason=str(error))
-    if not image.size:
+    if 0 in header.shape:
         return _Look(reason="has no pixels")
-    if image.dtype.kind not in "buif":
-        return _Look(reason=f"holds {image.dtype} values instead of intensities")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        return _Look(reason=_NOT_FINITE)
-    return _Look(image.shape)
+    if header.dtype.kind not in "buif":
+        return _Look(reason=f"holds {header.dtype} values instead of intensities")
+    return _Look(header)
 
 
 def _common_channels(looks: Sequence[_Look]) -> int:
@@ -343,10 +351,11 @@ def _size_note(sizes: NDArray[np.int_], image_size: tuple[int, int]) -> tuple[st
 
 def _scaling(
     pixels: PixelSource,
+    headers: Sequence[Header],
     split: NDArray[np.int8],
     wanted: Mode | IntensityScaling | None,
 ) -> IntensityScaling:
-    """Judge the scaling from some of the training images."""
+    """Judge the scaling from some of the training images, by their type if it can."""
     if isinstance(wanted, IntensityScaling):
         return wanted
     training = np.flatnonzero(split == Split.TRAIN)
@@ -354,9 +363,12 @@ def _scaling(
     some = np.linspace(
         0, len(candidates) - 1, min(len(candidates), _IMAGES_FOR_SCALING), dtype=np.intp
     )
-    examples = (pixels.read(int(i)) for i in candidates[some])
+    chosen = candidates[some].tolist()
+    mode = wanted or default_mode({headers[i].dtype for i in chosen})
+    if mode == "dtype":
+        return IntensityScaling(mode)
     return IntensityScaling.from_images(
-        (_with_channels(image, pixels.n_channels) for image in examples), wanted
+        (_with_channels(pixels.read(i), pixels.n_channels) for i in chosen), mode
     )
 
 

@@ -20,8 +20,8 @@ from napari_spaceediting.errors import DataError
 
 __all__ = ["UNLABELLED", "ImageDataset", "Skipped", "Split"]
 
-_BLOCK = 64
-"""Images that are scaled and resized in one go: bounds the memory."""
+_AT_ONCE = 1 << 18
+"""Values of raw images that are scaled and resized in one go: what a cache can hold."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,7 @@ class ImageDataset:
         DataError
             An image is missing or cannot be read.
         """
-        fitted = self._fitted(indices, self.image_size)
-        return np.ascontiguousarray(np.moveaxis(fitted, -1, 1))
+        return _for_network(*self._fitted(indices, self.image_size))
 
     def thumbnails(self, indices: ArrayLike, size: int = 64) -> NDArray[np.uint8]:
         """Return images ready for the screen.
@@ -196,7 +195,14 @@ class ImageDataset:
         DataError
             An image is missing or cannot be read.
         """
-        return channels_to_rgb(self._fitted(indices, (size, size)))
+        return channels_to_rgb(*self._fitted(indices, (size, size)))
+
+    def images_and_thumbnails(
+        self, indices: ArrayLike, size: int = 64
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return `images` and `thumbnails`, each image decoded once for both."""
+        fitted, tiles = self._fitted(indices, self.image_size, (size, size))
+        return _for_network(fitted), channels_to_rgb(tiles)
 
     def with_labels(
         self, labels: NDArray[np.int64], class_names: Sequence[str] | None = None
@@ -353,19 +359,33 @@ class ImageDataset:
             )
         return "\n".join([*lines, *self.notes])
 
-    def _fitted(self, indices: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:
-        """Return (n, *size, C) float32 images in [0, 1]."""
-        chosen = np.atleast_1d(np.asarray(indices, dtype=np.intp))
-        fitted = np.empty((len(chosen), *size, self.n_channels), np.float32)
-        for start in range(0, len(chosen), _BLOCK):
-            block = [self._read(i) for i in chosen[start : start + _BLOCK].tolist()]
-            out = fitted[start : start + _BLOCK]
-            for kind in {(image.shape, image.dtype) for image in block}:
-                # Images of one shape are scaled and resized together.
-                at = [k for k, im in enumerate(block) if (im.shape, im.dtype) == kind]
-                stack = np.stack([block[k] for k in at])
-                out[at] = fit(self.scaling.apply(stack), size)
+    def _fitted(
+        self, indices: ArrayLike, *sizes: tuple[int, int]
+    ) -> list[NDArray[np.float32]]:
+        """Return (n, *size, C) float32 images in [0, 1], for each of the sizes."""
+        chosen = np.atleast_1d(np.asarray(indices, dtype=np.intp)).tolist()
+        n, channels = len(chosen), self.n_channels
+        fitted = [np.empty((n, *size, channels), np.float32) for size in sizes]
+        block: list[NDArray[Any]] = []
+        start = n_values = 0
+        for stop, index in enumerate(chosen, 1):
+            block.append(self._read(index))
+            n_values += block[-1].size
+            if n_values >= _AT_ONCE or stop == n:
+                self._fit(block, [part[start:stop] for part in fitted])
+                block, start, n_values = [], stop, 0
         return fitted
+
+    def _fit(
+        self, block: list[NDArray[Any]], fitted: list[NDArray[np.float32]]
+    ) -> None:
+        """Scale images and put them, resized, into each of the arrays."""
+        for kind in {(image.shape, image.dtype) for image in block}:
+            # Images of one shape are scaled and resized together.
+            at = [k for k, im in enumerate(block) if (im.shape, im.dtype) == kind]
+            scaled = self.scaling.apply(np.stack([block[k] for k in at]))
+            for out in fitted:
+                out[at] = fit(scaled, out.shape[1:3])
 
     def _read(self, index: int) -> NDArray[Any]:
         """Return raw image `index` as (H, W, C) with the data set's channels."""
@@ -380,6 +400,11 @@ class ImageDataset:
                 f"others have {self.n_channels}."
             )
         return image
+
+
+def _for_network(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, C, H, W) of (n, H, W, C) images."""
+    return np.ascontiguousarray(np.moveaxis(images, -1, 1))
 
 
 def _empty(n_images: int, like: NDArray[Any] | None) -> NDArray[Any]:

@@ -1,14 +1,21 @@
-"""Read one image file."""
+"""Read one image file, or its header alone."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+    from tifffile import TiffPageSeries
 
 PHOTO_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
@@ -21,6 +28,27 @@ _MOST_PAGES_AS_CHANNELS = 8
 def is_image_file(path: Path) -> bool:
     """Tell whether the file's suffix is that of an image we read."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+_JPEG_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
+"""A marker within or after compressed data, other than those to restart by."""
+_LATE_EXIF = re.compile(rb"eXIf|exif|xmp")
+"""What may tell, behind the pixels of a PNG, how it is turned."""
+
+
+class Header(NamedTuple):
+    """What is known of an image before its pixels are read.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) or (H, W, C), as it will be read.
+    dtype : numpy.dtype
+        Type of its pixels.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
 
 
 def read_image(path: Path) -> NDArray[Any]:
@@ -42,10 +70,36 @@ def read_image(path: Path) -> NDArray[Any]:
     DataError
         The file is missing, cannot be read, or holds no single image.
     """
-    try:
+    with _errors_in_words(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _read_tiff(path)
         return _read_photo(path)
+
+
+def read_header(path: Path) -> Header | None:
+    """Tell what `read_image` would give, without decoding it.
+
+    Returns
+    -------
+    Header or None
+        None where only decoding tells whether the file is whole: where it does not end
+        as its kind must, or its kind has nothing to tell by.
+
+    Raises
+    ------
+    DataError
+        As for `read_image`.
+    """
+    with _errors_in_words(path):
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            return _header_of_tiff(path)
+        return _header_of_photo(path)
+
+
+@contextmanager
+def _errors_in_words(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise DataError(
             f"The image {path} is missing: put it back, or open the data from where "
@@ -76,17 +130,55 @@ def over_black(rgba: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read_photo(path: Path) -> NDArray[Any]:
-    import imageio.v3 as iio
+    from PIL import Image, ImageOps
 
-    image: NDArray[Any] = iio.imread(path, plugin="pillow", index=0, rotate=True)
-    if image.ndim == 2:
-        return image
-    channels = image.shape[-1]
-    if channels == 4 and path.suffix.lower() in {".jpg", ".jpeg"}:  # CMYK, for print
-        return np.asarray(iio.imread(path, plugin="pillow", index=0, mode="RGB"))
-    if channels in (2, 4):
+    with Image.open(path) as photo:
+        mode = _mode(photo)
+        ImageOps.exif_transpose(photo, in_place=True)
+        image = np.array(photo if photo.mode == mode else photo.convert(mode))
+    if mode in ("LA", "RGBA"):
         image = over_black(image)
-    return np.asarray(image[..., 0] if channels == 2 else image)
+    return image[..., 0] if mode == "LA" else image
+
+
+def _header_of_photo(path: Path) -> Header | None:
+    from PIL import ExifTags, Image, ImageMode
+
+    with Image.open(path) as photo:
+        mode = _mode(photo)
+        width, height = photo.size
+        # That of a PNG would decode it, to look for what stands behind the pixels.
+        exif = Image.Image.getexif(photo)
+        if not _is_whole(photo):
+            return None
+    if exif.get(ExifTags.Base.Orientation, 1) > 4:
+        width, height = height, width
+    shape = (height, width, 3) if mode in ("RGB", "RGBA") else (height, width)
+    return Header(shape, np.dtype(ImageMode.getmode(mode).typestr))
+
+
+def _mode(photo: ImageFile) -> str:
+    """Return the mode in which a photograph is read: colours of print are not kept."""
+    if photo.mode == "P":
+        return str(photo.palette.mode) if photo.palette else "RGB"
+    return "RGB" if photo.mode == "CMYK" else photo.mode
+
+
+def _is_whole(photo: ImageFile) -> bool:
+    """Tell whether a photograph that was just opened can be decoded for sure."""
+    assert photo.fp is not None
+    rest = photo.fp.read()
+    if photo.format == "JPEG":
+        # After the start of the only scan, the next mark is that of the end.
+        mark = _JPEG_MARK.search(rest)
+        return mark is not None and mark[0] == b"\xff\xd9"
+    if photo.format == "PNG" and not _LATE_EXIF.search(rest):
+        try:
+            photo.verify()  # the sums of its chunks
+        except (OSError, SyntaxError):
+            return False
+        return True
+    return False
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:
@@ -94,20 +186,40 @@ def _read_tiff(path: Path) -> NDArray[Any]:
 
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
-        axes = series.axes
+        channels = _channel_axis(path, series)
         image: NDArray[Any] = series.asarray()
-    if image.ndim == 2:
-        return image
-    if image.ndim == 3:
+    return image if channels is None else np.moveaxis(image, channels, -1)
+
+
+def _header_of_tiff(path: Path) -> Header | None:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        channels = _channel_axis(path, series)
+        begin, end = series.dataoffset, tiff.filehandle.size
+    if begin is None or begin + series.nbytes > end:  # compressed, or cut off
+        return None
+    shape = list(series.shape)
+    if channels is not None:
+        shape.append(shape.pop(channels))
+    return Header(tuple(shape), series.dtype)
+
+
+def _channel_axis(path: Path, series: TiffPageSeries) -> int | None:
+    """Return the axis of channels, None if there is none, or refuse a stack."""
+    axes, shape = series.axes, series.shape
+    if len(shape) == 2:
+        return None
+    if len(shape) == 3:
         kind, position = next(
             (axis, at) for at, axis in enumerate(axes) if axis not in "YX"
         )
-        unnamed = kind in "IQ" and image.shape[position] <= _MOST_PAGES_AS_CHANNELS
+        unnamed = kind in "IQ" and shape[position] <= _MOST_PAGES_AS_CHANNELS
         if kind in "CS" or unnamed:
-            moved: NDArray[Any] = np.moveaxis(image, position, -1)
-            return moved
-    shape = " x ".join(map(str, image.shape))
+            return position
+    shown = " x ".join(map(str, shape))
     raise DataError(
-        f"The image {path} is a stack of planes ({axes}, {shape}): open it in napari "
+        f"The image {path} is a stack of planes ({axes}, {shown}): open it in napari "
         f"and use its layer, or save one image per plane."
     )

@@ -140,7 +140,7 @@ class IntensityScaling:
         if not examples:
             raise DataError("There is no image to judge the intensity range from.")
         if mode is None:
-            mode = _default_mode({image.dtype for image in examples})
+            mode = default_mode({image.dtype for image in examples})
         if mode == "dtype":
             return cls("dtype")
         pixels = [image.reshape(-1, image.shape[-1]) for image in examples]
@@ -155,8 +155,8 @@ class IntensityScaling:
         return cls(mode, tuple(low.tolist()), tuple(high.tolist()))
 
 
-def _default_mode(dtypes: set[np.dtype[Any]]) -> Mode:
-    """Return the mode that suits images of these types."""
+def default_mode(dtypes: set[np.dtype[Any]]) -> Mode:
+    """Return the mode that suits images of these types; `dtype` needs no pixels."""
     if dtypes <= {np.dtype(np.uint8), np.dtype(np.bool_)}:
         return "dtype"
     mixed_integers = len(dtypes) > 1 and all(dtype.kind in "iub" for dtype in dtypes)

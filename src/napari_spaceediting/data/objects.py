@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
+from napari_spaceediting.data.files import Header
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.errors import DataError
@@ -60,6 +61,12 @@ class CropPixels:
         inside = self.objects[plane, top:bottom, left:right] == self.numbers[index]
         blank = self.planes[plane].min(axis=(0, 1))
         return np.where(inside[..., None], crop, blank)
+
+    def header(self, index: int) -> Header:
+        """Return shape and type of crop `index`."""
+        _, top, bottom, left, right = self.boxes[index].tolist()
+        shape = bottom - top, right - left, self.n_channels
+        return Header(shape, self.planes.dtype)
 
     def to_spec(self, base: Path) -> None:
         """Return None: the pixels live in memory."""

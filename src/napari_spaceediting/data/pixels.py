@@ -17,7 +17,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.files import over_black, read_image
+from napari_spaceediting.data.files import (
+    Header,
+    over_black,
+    read_header,
+    read_image,
+)
 from napari_spaceediting.errors import DataError
 
 
@@ -37,6 +42,20 @@ class PixelSource(Protocol):
         ------
         DataError
             The image is missing or cannot be read.
+        """
+
+    def header(self, index: int) -> Header | None:
+        """Tell shape and type of image `index` without its pixels.
+
+        Returns
+        -------
+        Header or None
+            None where only `read` tells whether there is an image.
+
+        Raises
+        ------
+        DataError
+            As for `read`.
         """
 
     def to_spec(self, base: Path) -> dict[str, Any] | None:
@@ -71,6 +90,10 @@ class FilePixels:
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`, read from its file."""
         return read_image(self.paths[index])
+
+    def header(self, index: int) -> Header | None:
+        """Return what the head of its file tells of image `index`."""
+        return read_header(self.paths[index])
 
     def to_spec(self, base: Path) -> dict[str, Any]:
         """Return the paths and the folder that they have in common."""
@@ -122,6 +145,10 @@ class ArrayPixels:
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`."""
         return np.asarray(self.array[index])
+
+    def header(self, index: int) -> Header:
+        """Return shape and type of every image."""
+        return Header(tuple(self.array.shape[1:]), np.dtype(self.array.dtype))
 
     def to_spec(self, base: Path) -> None:
         """Return None: the pixels live in memory."""
@@ -176,6 +203,15 @@ class StoredPixels:
             return np.moveaxis(image, 0, -1)
         return over_black(image) if self.axes == "NYXA" else image
 
+    def header(self, index: int) -> Header:
+        """Return shape and type of every image."""
+        shape = tuple(self._array.shape[1:])
+        if self.axes == "NCYX":
+            shape = *shape[1:], shape[0]
+        elif self.axes == "NYXA":
+            shape = *shape[:2], 3
+        return Header(shape, np.dtype(self._array.dtype))
+
     def to_spec(self, base: Path) -> dict[str, Any]:
         """Return the place of the array."""
         return {
@@ -225,6 +261,10 @@ class SelectedPixels:
         """Return image `index` of the selection."""
         return self.source.read(int(self.indices[index]))
 
+    def header(self, index: int) -> Header | None:
+        """Return shape and type of image `index` of the selection."""
+        return self.source.header(int(self.indices[index]))
+
     def to_spec(self, base: Path) -> dict[str, Any] | None:
         """Return the source's values and the indices."""
         source = self.source.to_spec(base)
@@ -264,8 +304,17 @@ class JoinedPixels:
 
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`."""
+        source, at = self._found(index)
+        return source.read(at)
+
+    def header(self, index: int) -> Header | None:
+        """Return shape and type of image `index`."""
+        source, at = self._found(index)
+        return source.header(at)
+
+    def _found(self, index: int) -> tuple[PixelSource, int]:
         number = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return self.sources[number].read(index - int(self._starts[number]))
+        return self.sources[number], index - int(self._starts[number])
 
     def to_spec(self, base: Path) -> dict[str, Any] | None:
         """Return the values of all sources, or None where one lives in memory."""
