@@ -70,7 +70,7 @@ from napari_spaceediting.session.traversals import (
     read_array,
     traversal_to_dict,
 )
-from napari_spaceediting.traversal.job import Traversal
+from napari_spaceediting.traversal.result import Traversal
 
 SUFFIX = ".spaceediting"
 _VERSION = 1

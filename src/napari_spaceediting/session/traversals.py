@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.errors import SessionError, SpaceEditingError
 from napari_spaceediting.network.spec import State
 from napari_spaceediting.session.history import stages
-from napari_spaceediting.traversal.job import BY_IMAGE, Asked, Traversal
+from napari_spaceediting.traversal.result import BY_IMAGE, Asked, Traversal
 from napari_spaceediting.traversal.settings import TraverseSettings
 
 if TYPE_CHECKING:
