@@ -1,6 +1,6 @@
 # make test   set up everything, and run the tests with both Qt bindings
 # make demo   set up everything, and show what the plugin does
-# make lint   format, lint and type checks
+# make lint   format, lint, type and import checks
 # make docs-pictures   draw the pictures of the documentation
 #
 # PYTHON=python3.12 chooses the interpreter of the environment in .venv.
@@ -63,6 +63,7 @@ lint: $(LINT_READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(BIN)/lint-imports --no-cache
 	$(PY) -m npe2 validate napari.yaml
 
 docs-pictures: $(TEST_READY) system-packages

@@ -20,10 +20,11 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at
 from napari_spaceediting.traversal.features import LayerFeatures
-from napari_spaceediting.traversal.job import Traversal, Traverse
+from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.pace import find_pace
 from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct
+from napari_spaceediting.traversal.result import Traversal
 from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
 from napari_spaceediting.traversal.settings import (
     NEIGHBOURS,
@@ -214,9 +215,7 @@ class Trip:
     def make(self, steps: Iterator[Array], strengths: Sequence[float]) -> Path:
         """Return images made from features alone, as published."""
         table, settings = self.table, TraverseSettings().from_features_alone()
-        squared = table.scale.astype(np.float64) ** 2
-        parts = np.split(squared, np.cumsum(self.features.sizes)[:-1])
-        spread = torch.tensor([part.sum() for part in parts], dtype=torch.float32)
+        spread = table.spread(self.features.sizes)
         path = {}
         for strength, step in zip(strengths, steps, strict=True):
             start = preview_images(step, self.dataset, self.rows)

@@ -28,7 +28,7 @@ from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
-from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct, total_variation
 from napari_spaceediting.traversal.sets import TraversalSets
@@ -89,9 +89,7 @@ class _Bench:
             np.broadcast_to(at < half, (self.moved, len(at))),
             (at >= half) & (at < _IN_SETS),
         )
-        squared = self.table.scale.astype(np.float64) ** 2
-        parts = np.split(squared, np.cumsum(self.features.sizes)[:-1])
-        self.spread = torch.tensor([p.sum() for p in parts], dtype=torch.float32)
+        self.spread = self.table.spread(self.features.sizes)
         variance = dataset.images(self.rows[:_IN_SETS]).var(axis=0).mean()
         self.near = TraverseSettings().preview_weight / float(variance)
 

@@ -39,7 +39,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 from scipy.spatial import KDTree
 
-from napari_spaceediting.demo import LABELS_PER_CLASS
+from napari_spaceediting.commands.demonstration import LABELS_PER_CLASS
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.simulated_expert import CLEAR_MAJORITY
 from napari_spaceediting.plugin.map.view import MapView

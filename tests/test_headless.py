@@ -18,18 +18,18 @@ class Blocked:
             raise ModuleNotFoundError(f"{{name}} is blocked", name=name)
 
 sys.meta_path.insert(0, Blocked())
-from napari_spaceediting.cli import main
+from napari_spaceediting.commands.main import main
 """
 
 # A fifth of the digits: the same demonstration in a few seconds.
 SMALL_DEMO = """
 import numpy as np
-from napari_spaceediting import demo
+from napari_spaceediting.commands import demonstration
 
-def some_digits(labels_per_class, seed, digits=demo.digits):
+def some_digits(labels_per_class, seed, digits=demonstration.digits):
     return digits(labels_per_class, seed).subset(np.arange(0, 1797, 5))
 
-demo.digits = some_digits
+demonstration.digits = some_digits
 sys.exit(main(sys.argv[1:]))
 """
 

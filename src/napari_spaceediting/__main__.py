@@ -2,6 +2,6 @@
 
 import sys
 
-from napari_spaceediting.cli import main
+from napari_spaceediting.commands.main import main
 
 sys.exit(main())

@@ -11,10 +11,8 @@ from torchvision.models import get_model
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network import published
-from napari_spaceediting.network.backbones import (
-    Quarters,
-    build_backbone,
-)
+from napari_spaceediting.network.backbones import Quarters
+from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import BACKBONES, ClassifierSpec
 

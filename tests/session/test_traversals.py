@@ -17,7 +17,8 @@ from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Network, SessionState
 from napari_spaceediting.session.storage import load_session, save_session
 from napari_spaceediting.session.traversals import StoredTraversal
-from napari_spaceediting.traversal.job import BY_IMAGE, Traversal, Traverse
+from napari_spaceediting.traversal.jobs import Traverse
+from napari_spaceediting.traversal.result import BY_IMAGE, Traversal
 from napari_spaceediting.traversal.settings import TraverseSettings
 
 QUICK = TraverseSettings(

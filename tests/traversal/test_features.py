@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from napari_spaceediting.network.backbones import Backbone, build_backbone
+from napari_spaceediting.network.backbones import Backbone
+from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures, default_layers

@@ -7,7 +7,8 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
-from napari_spaceediting.traversal.layers import Layer, ListLayers, in_words
+from napari_spaceediting.traversal.jobs import ListLayers
+from napari_spaceediting.traversal.layers import Layer, in_words
 from napari_spaceediting.traversal.settings import TraversalError
 
 

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_spaceediting.network.backbones import Backbone, build_backbone
+from napari_spaceediting.network.backbones import Backbone
+from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.device import mixed_precision
 from napari_spaceediting.network.spec import ClassifierSpec, State, Trainable
 from napari_spaceediting.network.weights import load_weights

@@ -15,11 +15,9 @@ def launch(path: Path) -> None:
     napari.run()
 
 
-def launch_demo() -> None:
-    """Open the digits with few labels in a new window, and wait until it is closed."""
-    from napari_spaceediting.demo import LABELS_PER_CLASS
-
-    _start().work.open_sample("digits", LABELS_PER_CLASS)
+def launch_sample(name: str, labels_per_class: int) -> None:
+    """Open a sample with few labels in a new window, and wait until it is closed."""
+    _start().work.open_sample(name, labels_per_class)
     napari.run()
 
 

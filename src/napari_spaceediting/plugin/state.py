@@ -19,7 +19,7 @@ from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.session.session import Session, folded
 from napari_spaceediting.session.state import Checkpoint
-from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.jobs import Traverse
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -50,7 +50,8 @@ from napari_spaceediting.session.training import (
     TrainAndMap,
 )
 from napari_spaceediting.session.traversals import KeptTraversal, Outcome
-from napari_spaceediting.traversal.job import Asked, Traversal, Traverse
+from napari_spaceediting.traversal.jobs import Traverse
+from napari_spaceediting.traversal.result import Asked, Traversal
 from napari_spaceediting.traversal.sets import (
     classes_of,
     sets_of_classes,

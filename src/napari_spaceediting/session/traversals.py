@@ -14,7 +14,7 @@ from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import State
 from napari_spaceediting.session.leftovers import Leftovers, names_of
 from napari_spaceediting.session.store import DAMAGE, Store, array_path, read_array
-from napari_spaceediting.traversal.job import BY_IMAGE, Asked, Traversal
+from napari_spaceediting.traversal.result import BY_IMAGE, Asked, Traversal
 from napari_spaceediting.traversal.settings import TraverseSettings
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.traversal.filmstrip import draw_filmstrip
-from napari_spaceediting.traversal.job import Asked, Traversal
+from napari_spaceediting.traversal.result import Asked, Traversal
 from napari_spaceediting.traversal.settings import TraversalError
 
 STACK, REPORT = "images.npy", "traversal.json"

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
-
-from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.network.spec import ClassifierSpec
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -58,34 +54,3 @@ def in_words(layers: Sequence[Layer]) -> list[str]:
         if total[text] > 1:
             words[at] = f"{text}, {seen[text]} of {total[text]}"
     return words
-
-
-@dataclass(frozen=True)
-class ListLayers:
-    """Find the layers of a network, which is built for it but not trained.
-
-    Parameters
-    ----------
-    spec : ClassifierSpec
-        The network.
-    """
-
-    name: ClassVar[str] = "List the layers"
-
-    spec: ClassifierSpec
-
-    def run(self) -> Generator[Progress, None, tuple[Layer, ...]]:
-        """Return the layers, from the image on.
-
-        Raises
-        ------
-        SpaceEditingError
-            If the network cannot be built.
-        TrainingFailed
-            If torch cannot run it.
-        """
-        yield Progress(0, 1, "Build the network")
-        from napari_spaceediting.network.classifier import classifier_from
-        from napari_spaceediting.traversal.features import usable_layers
-
-        return usable_layers(classifier_from(replace(self.spec, weights=None)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,18 @@ class FeatureTable:
                 ],
                 dim=1,
             )
+
+    def spread(self, sizes: Sequence[int]) -> Tensor:
+        """Return the sum of the squared scales of each layer, (L,), on the device.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            Features of each layer; D is their sum.
+        """
+        layers = np.split(self.scale.astype(np.float64) ** 2, np.cumsum(sizes)[:-1])
+        sums = [layer.sum() for layer in layers]
+        return torch.tensor(sums, dtype=torch.float32, device=self.device)
 
     def _parts(self) -> Iterator[slice]:
         n_rows, n_features = self.rows.shape

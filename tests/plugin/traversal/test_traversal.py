@@ -21,7 +21,7 @@ from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Network
 from napari_spaceediting.session.storage import load_session
-from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.jobs import Traverse
 
 ALT = Qt.KeyboardModifier.AltModifier
 LEFT = Qt.MouseButton.LeftButton

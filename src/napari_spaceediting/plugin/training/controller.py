@@ -54,7 +54,7 @@ from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import SUFFIX, load_session
 from napari_spaceediting.session.training import MappedNetwork
-from napari_spaceediting.traversal.job import Traverse
+from napari_spaceediting.traversal.jobs import Traverse
 
 R = TypeVar("R")
 

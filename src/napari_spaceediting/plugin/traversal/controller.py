@@ -26,8 +26,9 @@ from napari_spaceediting.session.history import describe_kept, stage_of
 from napari_spaceediting.session.traversals import KeptTraversal
 from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
-from napari_spaceediting.traversal.job import Asked, Traversal, Traverse, join
-from napari_spaceediting.traversal.layers import Layer, ListLayers
+from napari_spaceediting.traversal.jobs import ListLayers, Traverse
+from napari_spaceediting.traversal.layers import Layer
+from napari_spaceediting.traversal.result import Asked, Traversal, join
 from napari_spaceediting.traversal.settings import (
     FITTING,
     Method,

@@ -1,0 +1,112 @@
+"""The command `evidence`, and what is told of a round."""
+
+from __future__ import annotations
+
+import textwrap
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from napari_spaceediting.commands.command import (
+    Command,
+    Report,
+    add_session,
+    at_least_one,
+    load,
+)
+from napari_spaceediting.errors import SessionError
+
+if TYPE_CHECKING:
+    from napari_spaceediting.editing.evidence import Evidence
+    from napari_spaceediting.session.session import Session
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_session(parser)
+    parser.add_argument(
+        "--round", type=at_least_one, help="from 1; the last by default"
+    )
+
+
+def _evidence(options: Namespace) -> Report:
+    session = load(options)
+    n_rounds = len(session.state.rounds)
+    number = n_rounds if options.round is None else options.round
+    if not 1 <= number <= n_rounds:
+        raise SessionError(
+            f"There is no round {number}: choose one from 1 to {n_rounds}."
+            if n_rounds
+            else "The session has no round yet: retrain first."
+        )
+    return report_on_round(session, number)
+
+
+def report_on_round(session: Session, number: int) -> Report:
+    """Report what a round did, counted from 1."""
+    from napari_spaceediting.editing.evidence import evidence_to_dict
+
+    past = session.state.rounds[number - 1]
+    ids = session.dataset.ids
+    values = evidence_to_dict(past.evidence)
+    for name in ("fixed", "broken", "edited"):
+        values[name] = ids[getattr(past.evidence, name)].tolist()
+    values = {
+        "round": number,
+        "status": past.status.value,
+        "verdict": past.evidence.verdict(),
+        "headroom_share": past.evidence.headroom_share,
+        **values,
+    }
+    return Report(values, evidence_in_words(past.evidence))
+
+
+def evidence_in_words(evidence: Evidence) -> list[str]:
+    """Return the accuracy of all arms, what the edits gained, and the verdict."""
+    glosses = _arms()
+    repeated = bool(evidence.over_seeds)
+    lines = []
+    if evidence.arms:
+        first = ", first repetition" if repeated else ""
+        lines.append(
+            f"Accuracy on {evidence.n_images:,} {evidence.measured_on} images{first}:"
+        )
+    for name, gloss in glosses.items():
+        if name in evidence.arms:
+            arm = evidence.arms[name]
+            low, high = arm.interval
+            interval = f"95% interval {low:.1%} to {high:.1%}"
+            line = f"  {name:9} {arm.accuracy:6.1%}   {interval:31}   {gloss}"
+            lines.append(line.rstrip())
+    if "before" in evidence.arms:
+        lines.append(
+            f"  {len(evidence.fixed)} of the images were fixed and "
+            f"{len(evidence.broken)} broken since before."
+        )
+    if evidence.over:
+        often = f", over {evidence.seeds} repetitions" if repeated else ""
+        lines.append(f"Points that after is better than the others{often}:")
+    for name in glosses:
+        gain = evidence.gain_over(name)
+        if gain is not None:
+            low, value, high = (100 * x for x in (gain.low, gain.value, gain.high))
+            lines.append(
+                f"  {name:9} {value:+6.1f}   95% interval {low:+.1f} to {high:+.1f}"
+            )
+    return [*lines, textwrap.fill(evidence.verdict(), 79)]
+
+
+def _arms() -> dict[str, str]:
+    """Return what was trained, in order, in at most 23 letters."""
+    from napari_spaceediting.editing import evidence
+
+    return {
+        evidence.BEFORE: "",
+        evidence.CONTROL: "same training, no edits",
+        evidence.AFTER: "with the edits",
+        evidence.RELABEL: "same classes, no places",
+        evidence.AUTOMATIC: "without a human",
+        evidence.PLACEBO: "random edits",
+        evidence.CEILING: "all labels right",
+    }
+
+
+EVIDENCE = Command("evidence", "Show what a round did.", _add_arguments, _evidence)

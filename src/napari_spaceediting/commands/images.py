@@ -1,0 +1,104 @@
+"""The commands `new` and `add`: images into a session."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_spaceediting.commands.command import (
+    Command,
+    Report,
+    add_session,
+    count,
+    load,
+    save,
+)
+from napari_spaceediting.commands.terminal import run
+from napari_spaceediting.errors import SessionError
+
+if TYPE_CHECKING:
+    from napari_spaceediting.data.dataset import ImageDataset
+
+
+def _add_arguments_of_new(parser: ArgumentParser) -> None:
+    parser.add_argument("data", help="path, or sample:digits, sample:poses, ...")
+    add_session(parser)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--labels-per-class", type=count, metavar="N", help="hide all other labels"
+    )
+
+
+def _new(options: Namespace) -> Report:
+    import numpy as np
+
+    from napari_spaceediting.data.open import OpenDataset, OpenSample
+    from napari_spaceediting.session.session import new_session
+    from napari_spaceediting.session.storage import SUFFIX
+
+    if options.session.suffix != SUFFIX:
+        raise SessionError(
+            f"'{options.session}' is no name for a session: let it end in {SUFFIX}."
+        )
+    if options.session.exists():
+        raise SessionError(
+            f"{options.session} exists already: choose another name, or go on with it."
+        )
+    kind, _, name = options.data.partition(":")
+    dataset: ImageDataset
+    if kind == "sample" and name:
+        dataset = run(OpenSample(name, seed=options.seed))
+    else:
+        dataset = run(OpenDataset(Path(options.data), seed=options.seed))
+    if options.labels_per_class is not None:
+        dataset = dataset.keep_labels(
+            options.labels_per_class, np.random.default_rng(options.seed)
+        )
+    save(new_session(dataset, seed=options.seed), options)
+    values = {
+        "images": len(dataset),
+        "labelled": int(dataset.is_labelled.sum()),
+        "classes": list(dataset.class_names),
+        "skipped": [[entry.name, entry.reason] for entry in dataset.skipped],
+        "notes": list(dataset.notes),
+    }
+    return Report(values, [dataset.describe()])
+
+
+def _add(options: Namespace) -> Report:
+    session = load(options)
+    added = run(session.adding(options.data))
+    session.take_images(added)
+    save(session, options)
+    more, n_images = added.more, len(session.dataset)
+    n_labelled = int(more.is_labelled.sum())
+    skipped = [[entry.name, entry.reason] for entry in more.skipped]
+    values = {
+        "added": len(more),
+        "labelled": n_labelled,
+        "images": n_images,
+        "skipped": skipped,
+    }
+    words = [
+        f"Added {len(more):,} images, {n_labelled:,} of them labelled; the session has "
+        f"{n_images:,}.",
+        *(f"Left out {name}: {reason}" for name, reason in skipped[:5]),
+    ]
+    return Report(values, words)
+
+
+def _add_arguments_of_add(parser: ArgumentParser) -> None:
+    add_session(parser)
+    parser.add_argument("data", type=Path, help="folder, table or array")
+
+
+NEW = Command(
+    "new",
+    "Start a session on a folder, table or array of images.",
+    _add_arguments_of_new,
+    _new,
+)
+ADD = Command(
+    "add", "Add images to a session, on its map as it is.", _add_arguments_of_add, _add
+)

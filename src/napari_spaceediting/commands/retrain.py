@@ -1,0 +1,126 @@
+"""The command `retrain`."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_spaceediting.commands.command import (
+    Command,
+    Report,
+    add_cache,
+    add_session,
+    at_least_one,
+    chosen,
+    load,
+    save,
+)
+from napari_spaceediting.commands.evidence import report_on_round
+from napari_spaceediting.commands.terminal import run, tell, tells
+from napari_spaceediting.editing.settings import ARMS, OBJECTIVES
+from napari_spaceediting.errors import EditError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_spaceediting.editing.edits import Edit
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_session(parser)
+    parser.add_argument(
+        "--edits", type=Path, metavar="FILE", help="JSON list of edits to add first"
+    )
+    parser.add_argument("--objective", choices=OBJECTIVES)
+    parser.add_argument("--steps", type=at_least_one)
+    parser.add_argument(
+        "--arms",
+        nargs="*",
+        choices=ARMS,
+        metavar="ARM",
+        help=f"compare with any of {', '.join(ARMS)}, or with nothing",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=at_least_one,
+        metavar="N",
+        help="repeat all of it over N seeds",
+    )
+    parser.add_argument("--accept", action="store_true", help="accept the round")
+    add_cache(parser)
+
+
+def _retrain(options: Namespace) -> Report:
+    from napari_spaceediting.editing.contradictions import describe as in_words
+    from napari_spaceediting.network.processes import launched
+
+    session = load(options)
+    session.cache_dir = options.cache
+    if options.edits is not None:
+        session.replay(read_edits(options.edits, session.dataset.ids))
+    settings = chosen(options, "objective", "steps", "repeats")
+    if options.arms is not None:
+        settings["arms"] = tuple(dict.fromkeys(options.arms))
+    session.set_retrain_settings(replace(session.state.retrain, **settings))
+    for contradiction in session.contradictions():
+        tell(f"Beware: {in_words(contradiction, session.dataset.ids)}")
+    with launched(session.state.retrain.device):
+        mapped = run(session.retraining())
+    if not tells():
+        return Report()
+    session.propose(mapped)
+    if options.accept:
+        session.accept()
+    save(session, options)
+    done = report_on_round(session, len(session.state.rounds))
+    words = [*done.words, *filter(None, [mapped.map.note])]
+    if not options.accept:
+        words.append(
+            "The round awaits a decision: see the commands accept and roll-back."
+        )
+    return replace(done, words=words)
+
+
+def read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
+    """Read a list of edits from a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    ids : (N,) str array
+        Names of the images, by which the edits name them.
+
+    Raises
+    ------
+    EditError
+        If it cannot be read, or an edit is none or names no such image.
+    """
+    from napari_spaceediting.editing.edits import edit_from_dict
+
+    try:
+        entries = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise EditError(
+            f"The edits in {path} cannot be read ({error}): give a JSON file."
+        ) from error
+    if not isinstance(entries, list):
+        raise EditError(
+            f"{path} holds no list of edits: write [{{'kind': 'pin', 'images': [...], "
+            "'tag': ...}, ...] as JSON."
+        )
+    index_of = {str(name): at for at, name in enumerate(ids)}
+    return [edit_from_dict(entry, index_of) for entry in entries]
+
+
+RETRAIN = Command(
+    "retrain",
+    "Retrain with the edits of a session.",
+    _add_arguments,
+    _retrain,
+    is_shared=True,
+)

@@ -1,0 +1,122 @@
+"""The command `traverse`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_spaceediting.commands.command import (
+    Command,
+    Report,
+    add_session,
+    at_least_one,
+    load,
+    save,
+)
+from napari_spaceediting.commands.terminal import run
+from napari_spaceediting.errors import SessionError
+from napari_spaceediting.traversal.settings import FITTING, NEIGHBOURS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_spaceediting.data.dataset import ImageDataset
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_session(parser)
+    parser.add_argument(
+        "--images", nargs="+", required=True, metavar="ID", help="images to move"
+    )
+    goal = parser.add_mutually_exclusive_group(required=True)
+    goal.add_argument("--to", metavar="CLASS", help="class to move them to")
+    goal.add_argument(
+        "--to-images", nargs="+", metavar="ID", help="group of images to move them to"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the images"
+    )
+    parser.add_argument(
+        "--method",
+        choices=["dmt", "dfi"],
+        default="dmt",
+        help="manifold traversal (default) or feature interpolation, which is simpler",
+    )
+    parser.add_argument(
+        "--neighbours",
+        type=lambda text: (None if text == "all" else at_least_one(text),),
+        default=FITTING,
+        metavar="N",
+        help="only the N nearest images of each kind pull it, or 'all' (default: "
+        f"{NEIGHBOURS} or all, whichever takes it there with less change)",
+    )
+    parser.add_argument(
+        "--features-alone",
+        action="store_true",
+        help="hold them to no mixture of real ones: for objects that do not lie alike",
+    )
+    parser.add_argument(
+        "--layers", nargs="+", metavar="NAME", help="modules that make the features"
+    )
+
+
+def _traverse(options: Namespace) -> Report:
+    from napari_spaceediting.traversal.export import write_traversal
+    from napari_spaceediting.traversal.settings import TraverseSettings
+
+    session = load(options)
+    dataset = session.dataset
+    images = _indices(dataset, options.images)
+    group = options.to_images
+    settings = TraverseSettings(
+        method=options.method,
+        neighbours=options.neighbours,
+        layers=None if options.layers is None else tuple(options.layers),
+        seed=session.state.seed,
+        device=session.state.train.device,
+    )
+    if options.features_alone:
+        settings = settings.from_features_alone()
+    target = options.to if group is None else _indices(dataset, group)
+    job = session.traversing(images, target, settings)
+    traversal = run(job)
+    kept = session.keep(job, traversal)
+    values = write_traversal(traversal, kept.asked, dataset, options.out)
+    save(session, options)
+    words = [f"Beware: {note}" for note in traversal.notes]
+    for entry in values["images"]:
+        seen = entry["probabilities"]["to"]
+        likely = "" if seen is None else f", {seen[0]:.0%} to {seen[-1]:.0%}"
+        words.append(f"{entry['id']}: {entry['from']} to {entry['to']}{likely}")
+    count = "1 image" if len(images) == 1 else f"{len(images)} images"
+    words.append(
+        f"Moved {count} in {traversal.seconds:.1f} s; the filmstrips are in "
+        f"{options.out}."
+    )
+    return Report(values, words)
+
+
+def _indices(dataset: ImageDataset, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the indices of images by their ids, each once."""
+    import numpy as np
+
+    index_of = {str(name): at for at, name in enumerate(dataset.ids)}
+    wanted = list(dict.fromkeys(names))
+    unknown = [name for name in wanted if name not in index_of]
+    if unknown:
+        raise SessionError(
+            f'There is no image "{unknown[0]}" in {dataset.name}: give ids as the '
+            "command guide lists them."
+        )
+    return np.array([index_of[name] for name in wanted], np.int64)
+
+
+TRAVERSE = Command(
+    "traverse",
+    "Show what would make images those of another kind.",
+    _add_arguments,
+    _traverse,
+)

@@ -1,0 +1,89 @@
+"""The backbones that there are, by name, and how to use one's own.
+
+Any module can serve. A function in an installed package makes the backbone::
+
+    def my_backbone(spec):
+        return Backbone(my_module, nn.Flatten(), n_features=512)
+
+and is named by where it is, ``my_package.my_module:my_backbone``. So it is found by
+every process that works on a session, now and when the session is opened again.
+`spec.in_channels` and `spec.image_size` say what images come. Weights in a local file
+are loaded by `build_backbone`; the function only needs to look at `spec.weights` if it
+has published ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.network.backbones import Backbone, small_cnn
+from napari_spaceediting.network.spec import PUBLISHED_BACKBONES, ClassifierSpec
+from napari_spaceediting.network.weights import PUBLISHED, load_weights, read_weights
+
+BackboneFactory = Callable[[ClassifierSpec], Backbone]
+
+
+def _published(name: str, spec: ClassifierSpec) -> Backbone:
+    from napari_spaceediting.network.published import build  # torchvision: slow
+
+    return build(name, spec)
+
+
+_KNOWN: dict[str, BackboneFactory] = {
+    "small_cnn": small_cnn,
+    **{name: partial(_published, name) for name in PUBLISHED_BACKBONES},
+}
+
+
+def build_backbone(spec: ClassifierSpec) -> Backbone:
+    """Build the backbone of a spec with the weights that it names.
+
+    A local file holds the weights under the names that they have in `Backbone` or in
+    a `LatentClassifier`, whose embedding and head are left out; for a backbone of
+    torchvision the names that torchvision gives them will do too. Random weights come
+    from torch's global generator.
+
+    Raises
+    ------
+    SpaceEditingError
+        If the name is unknown, or the weights are missing or do not fit.
+    """
+    build = _factory(spec.backbone)
+    if spec.weights is None or spec.weights == PUBLISHED:
+        return build(spec)
+    weights = {
+        name.removeprefix("backbone."): value
+        for name, value in read_weights(spec.weights).items()
+    }
+    parts = ("trunk.", "last_block.")
+    ours = {name: value for name, value in weights.items() if name.startswith(parts)}
+    if not ours and spec.backbone in PUBLISHED_BACKBONES:
+        return build(spec)
+    backbone = build(replace(spec, weights=None))
+    load_weights(backbone, ours or weights, Path(spec.weights).name)
+    return backbone
+
+
+def _factory(name: str) -> BackboneFactory:
+    """Return one that is known, or import one from "package.module:name"."""
+    if name in _KNOWN:
+        return _KNOWN[name]
+    module, separator, attribute = name.partition(":")
+    if not separator:
+        raise SpaceEditingError(
+            f'There is no backbone "{name}": choose one of {", ".join(_KNOWN)}, or '
+            'name a function of your own as "package.module:function".'
+        )
+    try:
+        factory: BackboneFactory = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SpaceEditingError(
+            f'The backbone "{name}" was not found ({error}): install the package that '
+            "has it, and check the name."
+        ) from error
+    return factory

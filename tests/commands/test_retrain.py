@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+
+from napari_spaceediting.commands.main import main
+from napari_spaceediting.session.storage import load_session, save_session
+
+
+def test_a_round_is_compared_and_repeated_as_asked(command, folder, edits, capsys):
+    arms = ("placebo", "relabel", "automatic", "ceiling", "control", "placebo")
+    done = command(
+        "retrain", folder, "--edits", edits, "--steps", 2, "--repeats", 2,
+        "--arms", *arms,
+    )  # fmt: skip
+    assert set(done["arms"]) == {"before", "after", *arms}
+    assert set(done["over"]) == set(done["over_seeds"]) == {"before", *arms}
+    assert done["seeds"] == 2
+    assert "headroom_share" in done
+    # What was chosen is kept for the next round.
+    chosen = load_session(folder).retrain
+    assert chosen.arms == arms[:-1]
+    assert chosen.repeats == 2
+
+    assert main(["evidence", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    others = ["relabel", "automatic", "placebo", "ceiling"]
+    assert listed[:7] == ["before", "control", "after", *others]
+    assert listed[-6:] == ["before", "control", *others]
+    assert max(map(len, lines)) <= 79
+    assert "over 2 repetitions:" in "\n".join(lines)
+
+    assert command("roll-back", folder)["open_edits"] == 2
+    again = command(
+        "retrain", folder, "--steps", 2, "--repeats", 1, "--arms", "control"
+    )
+    assert set(again["arms"]) == {"before", "after", "control"}
+    assert again["over_seeds"] == {}
+
+
+def test_edits_that_contradict_each_other_are_told(tmp_path, trained_state, capsys):
+    network = trained_state.checkpoint.network
+    one, other = np.flatnonzero(~trained_state.dataset.held_out)[:2]
+    latents = network.predictions.latents.copy()
+    latents[other] = latents[one]
+    predictions = replace(network.predictions, latents=latents)
+    checkpoint = replace(
+        trained_state.checkpoint, network=replace(network, predictions=predictions)
+    )
+    folder = tmp_path / "twins.spaceediting"
+    save_session(replace(trained_state, checkpoint=checkpoint), folder)
+    ids = trained_state.dataset.ids
+    edits = tmp_path / "twins.json"
+    edits.write_text(
+        json.dumps(
+            [
+                {"kind": "pin", "images": [str(ids[at])], "tag": tag}
+                for at, tag in ((one, "3"), (other, "8"))
+            ]
+        )
+    )
+    order = "retrain", folder, "--edits", edits, "--steps", 2, "--arms"
+    assert main([*map(str, order)]) == 0
+    words = capsys.readouterr().out
+    assert "Beware" in words
+    assert str(ids[one]) in words
+
+
+def test_edits_may_name_classes_in_any_script(command, folder, edits):
+    done = command("retrain", folder, "--edits", edits, "--steps", 2)
+    assert done["class_names"][-1] == "new é"
+    assert load_session(folder).rounds[-1].after.class_names[-1] == "new é"
