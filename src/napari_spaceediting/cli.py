@@ -24,16 +24,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tqdm import tqdm
 
 from napari_spaceediting import __version__
-from napari_spaceediting.editing.evidence import (
-    AFTER,
-    AUTOMATIC,
-    BEFORE,
-    CEILING,
-    CONTROL,
-    PLACEBO,
-    RELABEL,
-)
-from napari_spaceediting.editing.settings import ARMS, OBJECTIVES
+from napari_spaceediting.editing.arms import ARMS, BEFORE, comparisons
+from napari_spaceediting.editing.settings import OBJECTIVES
 from napari_spaceediting.errors import (
     EditError,
     JobFailed,
@@ -56,17 +48,6 @@ if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
 
 R = TypeVar("R")
-
-_ARMS = {
-    BEFORE: "",
-    CONTROL: "same training, no edits",
-    AFTER: "with the edits",
-    RELABEL: "same classes, no places",
-    AUTOMATIC: "without a human",
-    PLACEBO: "random edits",
-    CEILING: "all labels right",
-}
-"""What was trained, in the order in which it is told, in at most 23 letters."""
 
 # argparse itself exits with 2 where it does not understand the command.
 DONE, UNUSABLE, FAILED, INTERRUPTED = 0, 1, 3, 130
@@ -191,9 +172,9 @@ def _parser() -> argparse.ArgumentParser:
     retrain.add_argument(
         "--arms",
         nargs="*",
-        choices=ARMS,
+        choices=comparisons(),
         metavar="ARM",
-        help=f"compare with any of {', '.join(ARMS)}, or with nothing",
+        help=f"compare with any of {', '.join(comparisons())}, or with nothing",
     )
     retrain.add_argument(
         "--repeats",
@@ -674,12 +655,12 @@ def _print_evidence(evidence: Evidence) -> None:
         print(
             f"Accuracy on {evidence.n_images:,} {evidence.measured_on} images{first}:"
         )
-    for name, gloss in _ARMS.items():
+    for name, arm in ARMS.items():
         if name in evidence.arms:
-            arm = evidence.arms[name]
-            low, high = arm.interval
-            interval = f"95% interval {low:.1%} to {high:.1%}"
-            print(f"  {name:9} {arm.accuracy:6.1%}   {interval:31}   {gloss}".rstrip())
+            score = evidence.arms[name]
+            low, high = score.interval
+            told = f"{score.accuracy:6.1%}   95% interval {low:.1%} to {high:.1%}"
+            print(f"  {name:9} {told:40}   {arm.how}".rstrip())
     if BEFORE in evidence.arms:
         print(
             f"  {len(evidence.fixed)} of the images were fixed and "
@@ -688,7 +669,7 @@ def _print_evidence(evidence: Evidence) -> None:
     if evidence.over:
         often = f", over {evidence.seeds} repetitions" if repeated else ""
         print(f"Points that after is better than the others{often}:")
-    for name in _ARMS:
+    for name in ARMS:
         gain = evidence.gain_over(name)
         if gain is not None:
             low, value, high = (100 * x for x in (gain.low, gain.value, gain.high))
