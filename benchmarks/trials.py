@@ -27,13 +27,8 @@ from napari_spaceediting.editing.arms import AFTER, comparisons, lessons, needs_
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.evidence import mean_drift
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
-from napari_spaceediting.editing.guidance import (
-    GROUP_SIZE,
-    NEIGHBOURS,
-    Proposal,
-    apart,
-    leads,
-)
+from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS, Proposal
+from napari_spaceediting.editing.ranking import apart, leads
 from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.editing.task import Task
