@@ -9,6 +9,7 @@ import numpy as np
 
 import common
 from intervals import Interval, Run, Runs, interval, paired
+from napari_spaceediting.editing.arms import ARMS
 from trials import ACTIONS, ARRANGEMENTS, BUDGETS, REVIEWS, SECONDS
 
 _HEAD = """# Does editing teach?
@@ -30,10 +31,8 @@ first image), and leaves out half of those that differ. It works in rounds of 25
 actions; after each the network is retrained and the map drawn again.
 
 **Arms.** *Plain control*: as many steps by cross-entropy alone, without edits.
-*Control*: the same training as ours (mixup, averaged weights, untouched images kept in
-place) without edits. *Automatic*: the control with labels corrected or spread without
-a human.
-*Ceiling*: the same with the right label of every training image.
+{arms} All take the same steps as ours, with mixup, averaged weights and untouched
+images kept in place.
 """
 
 
@@ -131,7 +130,12 @@ def written(runs: Runs) -> str:
     from napari_spaceediting.data.fashion_mnist import LOOK_ALIKES
 
     classes = ", ".join(LOOK_ALIKES)
-    parts = [_HEAD.format(machine=common.machine(), classes=classes), _aims(runs)]
+    arms = " ".join(
+        f"*{name.capitalize()}*: {arm.meaning[0].lower()}{arm.meaning[1:]}."
+        for name, arm in ARMS.items()
+    )
+    head = _HEAD.format(machine=common.machine(), classes=classes, arms=arms)
+    parts = [head, _aims(runs)]
     for scenario, tell in _SECTIONS.items():
         if runs.get(scenario):
             parts.append(tell(runs[scenario]))
@@ -207,10 +211,7 @@ def _prices(runs: Run) -> str:
 
 
 def _objectives(runs: Run) -> str:
-    arms = (
-        "before", "plain control", "control", "automatic", "placebo", "relabel",
-        "after", "ceiling",
-    )  # fmt: skip
+    arms = ["plain control", *(name for name in ARMS if name in runs[0])]
     rows = [
         (
             arm,
@@ -223,10 +224,8 @@ def _objectives(runs: Run) -> str:
     ]
     text = (
         f"## The same edits, every arm and objective\n\n{ACTIONS} lasso actions at "
-        f"once, one retraining (n = {len(runs)}). *Relabel*: the same classes without "
-        "the places, that is, what a list with class buttons would have given; "
-        "*after*: the default. *Placebo*: the same edits dealt out anew among the same "
-        "images.\n\n"
+        f"once, one retraining (n = {len(runs)}). *Relabel* is what a list with "
+        "class buttons would have given.\n\n"
         + common.table(
             ("arm", "accuracy", "over the plain control", "over relabel", "drift"), rows
         )

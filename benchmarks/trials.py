@@ -23,20 +23,15 @@ from napari_spaceediting.data.samples import digits
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.arms import arms_of, needs_expected
+from napari_spaceediting.editing.arms import AFTER, comparisons, lessons, needs_expected
 from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
-from napari_spaceediting.editing.evidence import AFTER, mean_drift
+from napari_spaceediting.editing.evidence import mean_drift
 from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
-from napari_spaceediting.editing.guidance import (
-    GROUP_SIZE,
-    NEIGHBOURS,
-    Proposal,
-    apart,
-    leads,
-)
-from napari_spaceediting.editing.retrain import Retrain
-from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
+from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS, Proposal
+from napari_spaceediting.editing.ranking import apart, leads
+from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
+from napari_spaceediting.editing.task import Task
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import state_of
 from napari_spaceediting.network.predict import predict
@@ -78,7 +73,7 @@ SECONDS = {
 
 
 def train_arms(
-    begun: Start, job: Retrain, wanted: Sequence[str]
+    begun: Start, job: Task, wanted: Sequence[str]
 ) -> tuple[Figures, dict[str, Predictions]]:
     """Train some of what a round can take or compare with.
 
@@ -89,28 +84,27 @@ def train_arms(
     predictions : dict of str to Predictions
         By arm, of the session's images.
     """
-    arms = tuple(arm for arm in wanted if arm != AFTER)
-    job = replace(job, settings=replace(job.settings, arms=arms))
-    expected = finish(expected_classes(job)) if needs_expected(job) else None
+    seed, others = job.settings.seed, [arm for arm in wanted if arm != AFTER]
+    expected = finish(expected_classes(job)) if needs_expected(job, others) else None
     accuracies, predictions = {}, {}
-    for arm in arms_of(job, expected, job.settings.seed):
-        if arm.name not in wanted:
+    for arm, lesson in lessons(job, others, expected, seed).items():
+        if arm not in wanted:
             continue
-        classifier = finish(fine_tune(job, arm, job.settings.seed))
-        accuracies[arm.name] = begun.accuracy(classifier.spec, state_of(classifier))
-        predictions[arm.name] = finish(
+        classifier = finish(fine_tune(job, lesson, seed))
+        accuracies[arm] = begun.accuracy(classifier.spec, state_of(classifier))
+        predictions[arm] = finish(
             predict(classifier, job.dataset, cache_dir=job.cache_dir, device="cpu")
         )
     return accuracies, predictions
 
 
-def retrained(begun: Start, job: Retrain, **settings: object) -> float:
+def retrained(begun: Start, job: Task, **settings: object) -> float:
     """Return the accuracy after a round with other settings."""
     job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
     return train_arms(begun, job, [AFTER])[0][AFTER]
 
 
-def plain_control(begun: Start, job: Retrain, **settings: object) -> float:
+def plain_control(begun: Start, job: Task, **settings: object) -> float:
     """Return the accuracy after as many steps by cross-entropy alone, without edits."""
     settings = {**PLAIN, **settings}
     job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
@@ -336,7 +330,7 @@ def objectives(seed: int, folder: Path) -> Figures:
     figures = {"before": begun.now()}
     session = in_one_go(begun, guided_groups)
     job = session.retraining().retrain
-    found, after = train_arms(begun, job, [AFTER, *ARMS])
+    found, after = train_arms(begun, job, [AFTER, *comparisons()])
     figures |= found
     untouched = ~session.edits.edited
     for arm, predictions in after.items():
@@ -528,12 +522,11 @@ def pose(seed: int, folder: Path) -> Figures:
         place = _on_a_line(session, rng.permutation(along) if shuffled else along)
         session.apply(Move(at, session.edits.positions[at], place, Intent.ARRANGE))
         job = session.retraining().retrain
-        settings = replace(job.settings, trainable=trainable, arms=("control",))
-        job = replace(job, settings=settings)
-        for arm in arms_of(job, None, seed):
-            classifier = finish(fine_tune(job, arm, seed))
+        job = replace(job, settings=replace(job.settings, trainable=trainable))
+        for arm, lesson in lessons(job, ["control"], None, seed).items():
+            classifier = finish(fine_tune(job, lesson, seed))
             said = finish(predict(classifier, test, cache_dir=folder / "cache"))
-            name = title if arm.name == AFTER else f"{title}, control"
+            name = title if arm == AFTER else f"{title}, control"
             figures |= {f"{name}: {k}": v for k, v in _order_of(test, said).items()}
     return figures
 
@@ -563,7 +556,7 @@ def quickness(seed: int, folder: Path) -> Figures:
     job = in_one_go(begun, guided_groups).retraining().retrain
     retrained(begun, job)  # what is cached, is cached
     begin = time.process_time()
-    finish(fine_tune(job, arms_of(job, None, seed)[0], seed))
+    finish(fine_tune(job, lessons(job, (), None, seed)[AFTER], seed))
     retraining = time.process_time() - begin
     latents = _network(begun.session).latents
     begin = time.process_time()
@@ -710,7 +703,7 @@ def _with_pins(begun: Start, space: NDArray[np.float32]) -> Session:
     return session
 
 
-def _of_all_neighbours(session: Session, job: Retrain) -> Anchors:
+def _of_all_neighbours(session: Session, job: Task) -> Anchors:
     """Return the anchors as they are if neighbours of every class speak alike."""
     places = session.surroundings.at(session.edits.positions[job.anchors.indices])
     latents = _network(session).latents[places.neighbours]

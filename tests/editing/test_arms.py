@@ -1,18 +1,27 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.editing.arms import Arm, arms_of, needs_expected
+from napari_spaceediting.editing.arms import (
+    ARMS,
+    Arm,
+    Lesson,
+    comparisons,
+    lessons,
+    needs_expected,
+)
 from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.retrain import Retrain
-from napari_spaceediting.editing.settings import ARMS
-from napari_spaceediting.editing.targets import Targets
+from napari_spaceediting.editing.targets import Targets, known
+from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.session.storage import load_session, save_session
 
 
 def free_images(session: Session) -> np.ndarray:
@@ -38,7 +47,7 @@ def job_with(state: SessionState, *edits: Edit, **settings) -> Retrain:
     """Return a retraining in which all arms are wanted."""
     session = Session(state)
     session.replay(edits or some_edits(session))
-    chosen = replace(session.state.retrain, **{"arms": ARMS, **settings})
+    chosen = replace(session.state.retrain, **{"arms": comparisons(), **settings})
     session.set_retrain_settings(chosen)
     return session.retraining().retrain
 
@@ -69,7 +78,7 @@ def job(trained_state: SessionState) -> Retrain:
 
 def trained(job: Retrain, expected=None, seed: int = 0):
     """Return the arms of a round by their name."""
-    return {arm.name: arm for arm in arms_of(job, expected, seed)}
+    return lessons(job, job.settings.arms, expected, seed)
 
 
 def surely(job: Retrain) -> np.ndarray:
@@ -92,11 +101,9 @@ def labelled_training(job: Retrain, labels: np.ndarray) -> np.ndarray:
 
 
 def test_the_arms_come_in_the_order_that_was_asked_for(job):
-    settings = replace(job.settings, arms=("placebo", "control"))
-    arms = arms_of(replace(job, settings=settings), None, 0)
-    assert [arm.name for arm in arms] == ["after", "placebo", "control"]
-    alone = replace(job, settings=replace(job.settings, arms=()))
-    assert [arm.name for arm in arms_of(alone, None, 0)] == ["after"]
+    found = lessons(job, ("placebo", "control"), None, 0)
+    assert list(found) == ["after", "placebo", "control"]
+    assert list(lessons(job, (), None, 0)) == ["after"]
 
 
 def test_what_is_taken_learns_classes_and_places_after_the_edits(job):
@@ -130,7 +137,7 @@ def test_relabel_is_the_taken_one_without_the_places(job):
     assert arms["relabel"].n_classes == arms["after"].n_classes
 
 
-def rows_of(arm: Arm, job: Retrain, edited: bool) -> np.ndarray:
+def rows_of(arm: Lesson, job: Retrain, edited: bool) -> np.ndarray:
     at = np.isin(arm.targets.indices, job.anchors.indices) == edited
     return arm.targets.classes[at]
 
@@ -201,11 +208,11 @@ def test_where_the_truth_is_not_known_there_is_no_ceiling(job, known):
         "other classes": {"truth": np.full(len(dataset), 99)},
     }[known]
     arms = trained(replace(job, dataset=replace(dataset, columns=columns)))
-    assert arms.keys() == {"after", *ARMS} - {"ceiling"}
+    assert arms.keys() == {"after", *comparisons()} - {"ceiling"}
 
 
 def test_few_labels_spread_to_images_that_nobody_has_reviewed(job):
-    assert not needs_expected(job)
+    assert not needs_expected(job, job.settings.arms)
     arms = trained(job)
     automatic, control = arms["automatic"].targets, arms["control"].targets
     given = classes_of(automatic)
@@ -231,7 +238,7 @@ def test_many_labels_are_softened_where_networks_expect_another(job):
     wrong = np.flatnonzero(~job.dataset.held_out)[::9]
     wrong = np.setdiff1d(wrong, job.anchors.indices)
     job = with_many_labels(job, wrong)
-    assert needs_expected(job)
+    assert needs_expected(job, job.settings.arms)
     arms = trained(job, surely(job))
     targets, truth = arms["automatic"].targets, job.dataset.columns["truth"]
     softened = targets.indices[targets.classes.max(axis=1) < 0.99]
@@ -264,11 +271,9 @@ def test_many_labels_leave_what_was_reviewed_alone(job):
     ("arms", "needed"), [(("control", "ceiling"), False), (("automatic",), True)]
 )
 def test_networks_are_asked_only_where_that_is_needed(job, arms, needed):
-    settings = replace(job.settings, arms=arms)
-    job = replace(job, settings=settings)
-    assert not needs_expected(job), "few labels"
+    assert not needs_expected(job, arms), "few labels"
     many = with_many_labels(job, np.empty(0, int))
-    assert needs_expected(many) == needed
+    assert needs_expected(many, arms) == needed
 
 
 def test_where_nothing_had_a_class_there_is_nothing_to_do_without_edits(job):
@@ -283,3 +288,54 @@ def test_labels_of_held_out_images_alone_are_no_control(job):
     held_out = job.dataset.held_out
     dataset = job.dataset.with_labels(np.where(held_out, job.dataset.labels, -1))
     assert {"control", "automatic"}.isdisjoint(trained(replace(job, dataset=dataset)))
+
+
+def half_the_edits(job, _expected, seed: int) -> Lesson:
+    """Return what the taken one learns from, but of every second edit."""
+    after = lessons(job, (), None, seed)["after"]
+    return replace(after, targets=known(job.labels, job.training, after.n_classes))
+
+
+OWN = Arm(
+    title="Half the edits",
+    meaning="The same training with every second edit",
+    how="with half the edits",
+    compared="half of them",
+    short="half",
+    shows="whether fewer would have done",
+    lesson=half_the_edits,
+)
+
+
+def test_a_new_arm_is_an_entry_in_the_table(
+    trained_session, monkeypatch, capsys, tmp_path
+):
+    from napari_spaceediting.commands.main import main
+
+    monkeypatch.setitem(ARMS, "half", OWN)
+    session, folder = trained_session, tmp_path / "one.spaceediting"
+    session.replay(some_edits(session))
+    settings = replace(session.state.retrain, arms=("control", "half"), steps=5)
+    session.set_retrain_settings(settings)
+    seen = []
+    session.propose(run_job(session.retraining(), seen.append))
+    assert "Training with half the edits" in {progress.message for progress in seen}
+    save_session(session.state, folder)
+    past = load_session(folder).proposal
+    assert past.settings == settings
+    assert past.evidence.arms.keys() == {"before", "after", "control", "half"}
+    assert "half of them." in past.evidence.verdict()
+    assert main(["evidence", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"half +[\d.]+%.* with half the edits\n", told)
+    assert re.search(r"half +[+-][\d.]+ +95% interval", told)
+    with pytest.raises(SystemExit):
+        main(["retrain", "--help"])
+    assert "half" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arm", ARMS.values(), ids=ARMS)
+def test_the_words_for_an_arm_fit_where_they_stand(arm):
+    assert len(arm.how) <= 23, "a column of the terminal"
+    assert len(arm.short) <= 12, "a chart of the window"
+    assert not arm.meaning.endswith(".")

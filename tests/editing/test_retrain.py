@@ -12,10 +12,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.editing.arms import comparisons
 from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.settings import (
-    ARMS,
     RetrainSettings,
     Weights,
     weights_for,
@@ -320,7 +320,7 @@ def test_progress_goes_to_the_end_and_shows_the_loss(job):
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_progress_of_all_arms_and_repetitions_is_one_count(job, cached, tmp_path):
-    job = with_settings(job, arms=ARMS, repeats=2, steps=3)
+    job = with_settings(job, arms=comparisons(), repeats=2, steps=3)
     job = with_all_labels(job, unlabelled_images(job)[-20:])
     if not cached:
         job = replace(job, cache_dir=tmp_path)
@@ -328,10 +328,10 @@ def test_progress_of_all_arms_and_repetitions_is_one_count(job, cached, tmp_path
     run_job(job, seen.append)
     assert all(0 <= p.done <= p.total for p in seen)
     steps = [p for p in seen if p.message.startswith("Training")]
-    trainings = 2 * (1 + len(ARMS))
+    trainings = 2 * (1 + len(comparisons()))
     assert [p.done for p in steps] == list(range(1, 3 * trainings + 1))
     assert {p.total for p in steps} == {3 * trainings}
-    assert len({p.message for p in steps}) == 1 + len(ARMS)
+    assert len({p.message for p in steps}) == 1 + len(comparisons())
     # The curve that is shown is of the network that is taken.
     assert sum("loss" in p.metrics for p in steps) == 3
     judging = [p for p in seen if p.message.startswith("Judging")]
@@ -408,8 +408,8 @@ def test_repetitions_are_the_rounds_of_the_seeds_that_follow(job):
 def test_the_network_taken_does_not_depend_on_what_is_trained_beside_it(job):
     job = with_settings(job, steps=8)
     alone = run_job(with_settings(job, arms=()))
-    beside = run_job(with_settings(job, arms=ARMS))
-    assert beside.evidence.arms.keys() == {"before", "after", *ARMS}
+    beside = run_job(with_settings(job, arms=comparisons()))
+    assert beside.evidence.arms.keys() == {"before", "after", *comparisons()}
     assert_equal_weights(alone.state, beside.state)
     assert_array_equal(alone.losses, beside.losses)
     assert_array_equal(

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from napari_spaceediting.data.samples import digits
-from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL, Evidence
+from napari_spaceediting.editing.arms import AFTER, BEFORE, CONTROL
+from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import Job, Progress, run_job
 from napari_spaceediting.session.session import Session, new_session

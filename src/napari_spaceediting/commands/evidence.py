@@ -61,7 +61,8 @@ def report_on_round(session: Session, number: int) -> Report:
 
 def evidence_in_words(evidence: Evidence) -> list[str]:
     """Return the accuracy of all arms, what the edits gained, and the verdict."""
-    glosses = _arms()
+    from napari_spaceediting.editing.arms import ARMS
+
     repeated = bool(evidence.over_seeds)
     lines = []
     if evidence.arms:
@@ -69,13 +70,12 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
         lines.append(
             f"Accuracy on {evidence.n_images:,} {evidence.measured_on} images{first}:"
         )
-    for name, gloss in glosses.items():
+    for name, arm in ARMS.items():
         if name in evidence.arms:
-            arm = evidence.arms[name]
-            low, high = arm.interval
-            interval = f"95% interval {low:.1%} to {high:.1%}"
-            line = f"  {name:9} {arm.accuracy:6.1%}   {interval:31}   {gloss}"
-            lines.append(line.rstrip())
+            score = evidence.arms[name]
+            low, high = score.interval
+            told = f"{score.accuracy:6.1%}   95% interval {low:.1%} to {high:.1%}"
+            lines.append(f"  {name:9} {told:40}   {arm.how}".rstrip())
     if "before" in evidence.arms:
         lines.append(
             f"  {len(evidence.fixed)} of the images were fixed and "
@@ -84,7 +84,7 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
     if evidence.over:
         often = f", over {evidence.seeds} repetitions" if repeated else ""
         lines.append(f"Points that after is better than the others{often}:")
-    for name in glosses:
+    for name in ARMS:
         gain = evidence.gain_over(name)
         if gain is not None:
             low, value, high = (100 * x for x in (gain.low, gain.value, gain.high))
@@ -92,21 +92,6 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
                 f"  {name:9} {value:+6.1f}   95% interval {low:+.1f} to {high:+.1f}"
             )
     return [*lines, textwrap.fill(evidence.verdict(), 79)]
-
-
-def _arms() -> dict[str, str]:
-    """Return what was trained, in order, in at most 23 letters."""
-    from napari_spaceediting.editing import evidence
-
-    return {
-        evidence.BEFORE: "",
-        evidence.CONTROL: "same training, no edits",
-        evidence.AFTER: "with the edits",
-        evidence.RELABEL: "same classes, no places",
-        evidence.AUTOMATIC: "without a human",
-        evidence.PLACEBO: "random edits",
-        evidence.CEILING: "all labels right",
-    }
 
 
 EVIDENCE = Command("evidence", "Show what a round did.", _add_arguments, _evidence)

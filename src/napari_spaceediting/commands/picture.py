@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_spaceediting.colours import label_colours
+from napari_spaceediting.editing.arms import AFTER, BEFORE, CONTROL
 from napari_spaceediting.editing.edits import EditKind, EditState, fold
-from napari_spaceediting.editing.evidence import AFTER, BEFORE, CONTROL, Evidence
+from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.session.state import Checkpoint, Round
 

@@ -20,7 +20,8 @@ from napari_spaceediting.commands.command import (
 )
 from napari_spaceediting.commands.evidence import report_on_round
 from napari_spaceediting.commands.terminal import run, tell, tells
-from napari_spaceediting.editing.settings import ARMS, OBJECTIVES
+from napari_spaceediting.editing.arms import comparisons
+from napari_spaceediting.editing.settings import OBJECTIVES
 from napari_spaceediting.errors import EditError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--arms",
         nargs="*",
-        choices=ARMS,
+        choices=comparisons(),
         metavar="ARM",
-        help=f"compare with any of {', '.join(ARMS)}, or with nothing",
+        help=f"compare with any of {', '.join(comparisons())}, or with nothing",
     )
     parser.add_argument(
         "--repeats",

@@ -1,24 +1,13 @@
 """What a round trains, and what it trains beside it to compare with.
 
-=========== =====================================================================
-arm         what it learns from
-=========== =====================================================================
-`after`     The classes after the edits and their places; this network is taken.
-`control`   The classes before the edits: what more training does by itself.
-`relabel`   The classes after the edits, without their places: whether the map
-            taught anything beside them.
-`automatic` The classes before the edits, corrected without a human (`automatic`).
-`placebo`   As `after`, with what the edits say dealt out anew among the edited
-            images: whether any edits would have done.
-`ceiling`   The true classes of all training images, where the data set knows them
-            (a column `truth`): what there was to be gained.
-=========== =====================================================================
-
-All of them take the same steps from the same network with the same regularisers.
+`ARMS` says everything of every arm: what it learns from, and how window, terminal and
+reports call it. All arms take the same steps from the same network with the same
+regularisers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,27 +15,19 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.automatic import soften_labels, spread_labels
-from napari_spaceediting.editing.evidence import (
-    AFTER,
-    AUTOMATIC,
-    CEILING,
-    CONTROL,
-    PLACEBO,
-    RELABEL,
-)
-from napari_spaceediting.editing.retrain import Retrain
-from napari_spaceediting.editing.settings import are_few
+from napari_spaceediting.editing.material import Material, are_few
 from napari_spaceediting.editing.targets import Targets, joined, known, widened
+
+BEFORE, AFTER, CONTROL, CEILING = "before", "after", "control", "ceiling"
+"""Arms that the evidence names by themselves."""
 
 
 @dataclass(frozen=True, eq=False)
-class Arm:
+class Lesson:
     """What one training learns from.
 
     Parameters
     ----------
-    name : str
-        See above.
     n_classes : int
         Classes that its network has.
     targets : Targets
@@ -55,100 +36,230 @@ class Arm:
         The places that it follows.
     """
 
-    name: str
     n_classes: int
     targets: Targets
     anchors: Anchors | None = None
 
 
-def needs_expected(job: Retrain) -> bool:
-    """Whether labels are softened, by what networks expect that have not seen them."""
-    return AUTOMATIC in job.settings.arms and not _are_few(job)
+Expected = NDArray[np.float32] | None
+"""What networks say of training images that they were not trained on, (N, c); None
+where no arm needs it."""
 
 
-def arms_of(job: Retrain, expected: NDArray[np.float32] | None, seed: int) -> list[Arm]:
-    """Return what a round trains, first the network that is taken.
+@dataclass(frozen=True)
+class Arm:
+    """One of the trainings that a round compares.
+
+    Parameters
+    ----------
+    title : str
+        Its name in the window.
+    meaning : str
+        What it is, as a sentence without its end.
+    how : str
+        How it is trained, in at most 23 letters, as after "Training".
+    compared : str
+        What the edits did better or worse than.
+    short : str
+        The same in at most 12 letters, as after "vs".
+    shows : str
+        What the comparison is good for, as after a colon; "" where it is no choice.
+    lesson : callable or None
+        What it learns from, by what there is, what networks expect and the seed: None
+        where it cannot be trained. None for what is not trained in a round.
+    needs : str
+        A column that the data set must have, "" for none.
+    is_usual : bool
+        Whether it is trained unless the user says otherwise.
+    asks_networks : bool
+        Whether it needs to know what networks expect where many images have a class.
+    """
+
+    title: str
+    meaning: str
+    how: str
+    compared: str
+    short: str
+    shows: str = ""
+    lesson: Callable[[Material, Expected, int], Lesson | None] | None = None
+    needs: str = ""
+    is_usual: bool = False
+    asks_networks: bool = False
+
+
+def comparisons() -> tuple[str, ...]:
+    """Return the names of the arms that can be trained beside the one that is taken."""
+    return tuple(name for name, arm in ARMS.items() if arm.shows)
+
+
+def needs_expected(material: Material, names: Sequence[str]) -> bool:
+    """Whether some of these arms need to know what networks expect."""
+    asked = any(ARMS[name].asks_networks for name in names)
+    return asked and not are_few(material.labelled_share)
+
+
+def lessons(
+    material: Material, names: Sequence[str], expected: Expected, seed: int
+) -> dict[str, Lesson]:
+    """Return what a round trains by name, first the network that is taken.
 
     What cannot be trained is left out: a control or an automatic correction where no
     training image had a class, a ceiling where the truth is not known.
 
     Parameters
     ----------
-    job : Retrain
-        The round.
+    material : Material
+        What there is to learn from.
+    names : sequence of str
+        The comparisons that are wanted, of `comparisons`.
     expected : (N, c) float32 array or None
         What networks say of training images that they were not trained on; needed
         where `needs_expected`.
     seed : int
         Of the placebo.
     """
-    dataset, n_after = job.dataset, len(job.class_names)
-    training = ~dataset.held_out
-    targets = known(job.labels, training, n_after)
-    arms = {
-        AFTER: Arm(AFTER, n_after, targets, job.anchors),
-        RELABEL: Arm(RELABEL, n_after, targets),
-        PLACEBO: Arm(PLACEBO, n_after, *_dealt_anew(targets, job.anchors, seed)),
-    }
-    if ((dataset.labels >= 0) & training).any():
-        n_before = dataset.n_classes
-        control = known(dataset.labels, training, n_before)
-        arms[CONTROL] = Arm(CONTROL, n_before, control)
-        if AUTOMATIC in job.settings.arms:
-            corrected = joined(control, _corrections(job, training, expected))
-            arms[AUTOMATIC] = Arm(AUTOMATIC, n_before, corrected)
-    if "truth" in dataset.columns:
-        truth = dataset.columns["truth"]
-        right = known(truth, training & (truth < n_after), n_after)
-        if len(right):
-            arms[CEILING] = Arm(CEILING, n_after, right)
-    wanted = (AFTER, *job.settings.arms)
-    return [arms[name] for name in wanted if name in arms]
+    found = {}
+    for name in (AFTER, *names):
+        arm = ARMS[name]
+        if arm.lesson and (not arm.needs or arm.needs in material.dataset.columns):
+            lesson = arm.lesson(material, expected, seed)
+            if lesson is not None:
+                found[name] = lesson
+    return found
 
 
-def _corrections(
-    job: Retrain, training: NDArray[np.bool_], expected: NDArray[np.float32] | None
-) -> Targets:
+def _after(material: Material, _expected: Expected, _seed: int) -> Lesson:
+    n_classes = len(material.class_names)
+    targets = known(material.labels, material.training, n_classes)
+    return Lesson(n_classes, targets, material.anchors)
+
+
+def _relabel(material: Material, expected: Expected, seed: int) -> Lesson:
+    return replace(_after(material, expected, seed), anchors=None)
+
+
+def _placebo(material: Material, expected: Expected, seed: int) -> Lesson:
+    """Give what is said of every edited image to another one, at random."""
+    after, anchors = _after(material, expected, seed), material.anchors
+    order = np.random.default_rng(seed).permutation(len(anchors))
+    rows = np.flatnonzero(np.isin(after.targets.indices, anchors.indices))
+    classes = after.targets.classes.copy()
+    classes[rows] = classes[np.random.default_rng(seed).permutation(rows)]
+    return replace(
+        after,
+        targets=replace(after.targets, classes=classes),
+        anchors=replace(
+            anchors,
+            latents=anchors.latents[order],
+            weights=anchors.weights[order],
+            tags=anchors.tags[order],
+            near=anchors.near[order],
+            away=anchors.away[order],
+        ),
+    )
+
+
+def _control(material: Material, _expected: Expected, _seed: int) -> Lesson | None:
+    dataset = material.dataset
+    targets = known(dataset.labels, material.training, dataset.n_classes)
+    return Lesson(dataset.n_classes, targets) if len(targets) else None
+
+
+def _automatic(material: Material, expected: Expected, seed: int) -> Lesson | None:
+    control = _control(material, expected, seed)
+    if control is None:
+        return None
+    corrections = _corrections(material, expected)
+    return replace(control, targets=joined(control.targets, corrections))
+
+
+def _ceiling(material: Material, _expected: Expected, _seed: int) -> Lesson | None:
+    truth, n_classes = material.dataset.columns["truth"], len(material.class_names)
+    right = known(truth, material.training & (truth < n_classes), n_classes)
+    return Lesson(n_classes, right) if len(right) else None
+
+
+ARMS = {
+    BEFORE: Arm(
+        title="Before",
+        meaning="The network as it was before this round",
+        how="",
+        compared="before the round",
+        short="before",
+    ),
+    CONTROL: Arm(
+        title="Control",
+        meaning="The same training without the edits",
+        how="without edits",
+        compared="the training without edits",
+        short="control",
+        shows="whether the edits taught anything, or only more training",
+        lesson=_control,
+        is_usual=True,
+    ),
+    AFTER: Arm(
+        title="After",
+        meaning="The network after this round, with the edits",
+        how="with edits",
+        compared="the training with edits",
+        short="after",
+        lesson=_after,
+    ),
+    "relabel": Arm(
+        title="Without places",
+        meaning="The same training with the classes that you gave, but not the places",
+        how="without places",
+        compared="the same classes without the places",
+        short="no places",
+        shows="whether the map taught anything beside them",
+        lesson=_relabel,
+    ),
+    "automatic": Arm(
+        title="Without a human",
+        meaning="The same training without the edits, but with labels spread or "
+        "softened by rule",
+        how="without a human",
+        compared="what can be corrected without a human",
+        short="no human",
+        shows="whether you were needed",
+        lesson=_automatic,
+        asks_networks=True,
+    ),
+    "placebo": Arm(
+        title="Random edits",
+        meaning="The same training with what your edits say dealt out at random among "
+        "the edited images",
+        how="with random edits",
+        compared="edits dealt out at random",
+        short="random edits",
+        shows="whether any edits would have done",
+        lesson=_placebo,
+    ),
+    CEILING: Arm(
+        title="All labels right",
+        meaning="The same training with the true class of every training image",
+        how="with all labels right",
+        compared="all labels right",
+        short="all right",
+        shows="how much there was to be gained",
+        lesson=_ceiling,
+        needs="truth",
+    ),
+}
+"""All arms by name, in the order in which they are told."""
+
+
+def _corrections(material: Material, expected: Expected) -> Targets:
     """Return what rules make of labels that nobody has reviewed."""
-    labels, predictions = job.dataset.labels, job.predictions
-    if _are_few(job):
-        among = training & ~(job.confirmed & (labels < 0))
-        n_classes = job.dataset.n_classes
-        return spread_labels(predictions.latents, labels, among, n_classes)
+    dataset, predictions = material.dataset, material.predictions
+    labels, training, reviewed = dataset.labels, material.training, material.confirmed
+    if are_few(material.labelled_share):
+        among = training & ~(reviewed & (labels < 0))
+        return spread_labels(predictions.latents, labels, among, dataset.n_classes)
     assert expected is not None
-    rows = np.flatnonzero((labels >= 0) & training & ~job.confirmed)
+    rows = np.flatnonzero((labels >= 0) & training & ~reviewed)
     judges = (
-        widened(said[rows], job.dataset.n_classes)
+        widened(said[rows], dataset.n_classes)
         for said in (expected, predictions.probabilities)
     )
     return soften_labels(labels, rows, *judges)
-
-
-def _are_few(job: Retrain) -> bool:
-    return are_few(labelled_share(job))
-
-
-def labelled_share(job: Retrain) -> float:
-    """Share of the training images that had a class before the edits, 0 to 1.
-
-    Judged before the edits, so that the control differs in nothing but them.
-    """
-    return float(job.dataset.is_labelled[~job.dataset.held_out].mean())
-
-
-def _dealt_anew(
-    targets: Targets, anchors: Anchors, seed: int
-) -> tuple[Targets, Anchors]:
-    """Give what is said of every edited image to another one, at random."""
-    order = np.random.default_rng(seed).permutation(len(anchors))
-    rows = np.flatnonzero(np.isin(targets.indices, anchors.indices))
-    classes = targets.classes.copy()
-    classes[rows] = classes[np.random.default_rng(seed).permutation(rows)]
-    return replace(targets, classes=classes), replace(
-        anchors,
-        latents=anchors.latents[order],
-        weights=anchors.weights[order],
-        tags=anchors.tags[order],
-        near=anchors.near[order],
-        away=anchors.away[order],
-    )

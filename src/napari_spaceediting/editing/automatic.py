@@ -7,12 +7,16 @@ many, those that the network itself would not have given are softened.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from napari_spaceediting.editing.targets import Targets
 from napari_spaceediting.projection.neighbours import nearest
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _NEIGHBOURS = 10
 _CLAMPING = 0.2
@@ -102,6 +106,8 @@ def soften_labels(
 
 def _graph(latents: NDArray[np.float32]) -> csr_array:
     """Return which images resemble each other, (n, n), symmetric."""
+    from scipy.sparse import csr_array
+
     neighbours, _ = nearest(latents, _NEIGHBOURS)
     n, k = neighbours.shape
     start = np.arange(0, n * k + 1, k)

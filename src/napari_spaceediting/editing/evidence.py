@@ -10,18 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.editing.arms import AFTER, ARMS, BEFORE, CEILING, CONTROL
 from napari_spaceediting.network.spec import Predictions
 
-BEFORE, AFTER, CONTROL = "before", "after", "control"
-RELABEL, AUTOMATIC, PLACEBO, CEILING = "relabel", "automatic", "placebo", "ceiling"
-
 _Z = 1.96  # of a 95% interval
-
-_REMARKS = {
-    RELABEL: "the same classes without the places",
-    AUTOMATIC: "what can be corrected without a human",
-    PLACEBO: "edits dealt out at random",
-}
 
 
 @dataclass(frozen=True)
@@ -180,17 +172,16 @@ class Evidence:
             remarks.append(
                 f"That is {share:.0%} of what all labels right would have gained."
             )
-        for arm, what in _REMARKS.items():
-            gain = self.gain_over(arm)
-            if gain is None:
+        for name, arm in ARMS.items():
+            gain = self.gain_over(name)
+            if gain is None or name in (BEFORE, CONTROL, CEILING):
                 continue
             if gain.is_clear:
+                by = f"{abs(gain.value) * 100:.1f} points"
                 better = "better" if gain.value > 0 else "worse"
-                remarks.append(
-                    f"They did {abs(gain.value) * 100:.1f} points {better} than {what}."
-                )
+                remarks.append(f"They did {by} {better} than {arm.compared}.")
             else:
-                remarks.append(f"They cannot be told from {what}.")
+                remarks.append(f"They cannot be told from {arm.compared}.")
         missing = [
             name
             for name, recall in zip(

@@ -14,11 +14,11 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from napari_spaceediting.editing.arms import Arm, labelled_share
+from napari_spaceediting.editing.arms import Lesson
 from napari_spaceediting.editing.objectives import Objective, Space, objectives_of
-from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.settings import Weights, weights_for
 from napari_spaceediting.editing.targets import Targets, known
+from napari_spaceediting.editing.task import Task
 from napari_spaceediting.editing.terms import total_variance
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress, relayed
@@ -45,15 +45,15 @@ LatentsOf = Callable[[NDArray[np.int64]], Tensor]
 
 
 def fine_tune(
-    job: Retrain, arm: Arm, seed: int
+    task: Task, lesson: Lesson, seed: int
 ) -> Generator[Progress, None, LatentClassifier]:
-    """Train the network of a round on from where it is, as an arm says.
+    """Train the network of a round on from where it is.
 
     Parameters
     ----------
-    job : Retrain
+    task : Task
         The round.
-    arm : Arm
+    lesson : Lesson
         What to learn from.
     seed : int
         Of every random choice.
@@ -68,21 +68,21 @@ def fine_tune(
     TrainingFailed
         If the loss is not finite, or torch fails.
     """
-    settings = job.settings
-    training = ~job.dataset.held_out
+    settings = task.settings
+    training = task.training
     untouched = training
-    if arm.anchors is not None:
-        untouched = training & ~arm.anchors.mask(len(training))
-    old = job.predictions.latents
-    weights = weights_for(settings, labelled_share(job))
+    if lesson.anchors is not None:
+        untouched = training & ~lesson.anchors.mask(len(training))
+    old = task.predictions.latents
+    weights = weights_for(settings, task.labelled_share)
     device = pick_device(settings.device)
 
     def objectives(latents_of: LatentsOf) -> list[Objective]:
         space = Space(
             latents_of=latents_of,
             old=old,
-            positions=job.positions,
-            anchors=arm.anchors,
+            positions=task.positions,
+            anchors=lesson.anchors,
             untouched=np.flatnonzero(untouched),
             variance=total_variance(torch.as_tensor(old[training], device=device)),
             weights=weights,
@@ -93,13 +93,13 @@ def fine_tune(
 
     with torch_errors_in_words(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # dropout
-        spec = replace(job.spec, n_classes=arm.n_classes)
-        classifier = classifier_from(spec, job.state, seed=seed)
-        yield from _fit(job, classifier, arm.targets, objectives, weights, seed)
+        spec = replace(task.spec, n_classes=lesson.n_classes)
+        classifier = classifier_from(spec, task.state, seed=seed)
+        yield from _fit(task, classifier, lesson.targets, objectives, weights, seed)
     return classifier
 
 
-def expected_classes(job: Retrain) -> Generator[Progress, None, NDArray[np.float32]]:
+def expected_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32]]:
     """Return what networks say of labelled images that they were not trained on.
 
     The labelled training images are dealt into five parts; for each, a new embedding
@@ -107,7 +107,7 @@ def expected_classes(job: Retrain) -> Generator[Progress, None, NDArray[np.float
 
     Parameters
     ----------
-    job : Retrain
+    task : Task
         The round; its labels before the edits are used.
 
     Returns
@@ -115,9 +115,9 @@ def expected_classes(job: Retrain) -> Generator[Progress, None, NDArray[np.float
     (N, c) float32 array
         Probabilities of the c classes before the edits; 0 for all other images.
     """
-    dataset = job.dataset
-    settings = replace(job.settings, trainable="head", steps=_FOLD_STEPS)
-    job = replace(job, settings=settings)
+    dataset = task.dataset
+    settings = replace(task.settings, trainable="head", steps=_FOLD_STEPS)
+    task = replace(task, settings=settings)
     labelled = (dataset.labels >= 0) & ~dataset.held_out
     part = np.random.default_rng(settings.seed).integers(0, _FOLDS, len(dataset))
     expected = np.zeros((len(dataset), dataset.n_classes), np.float32)
@@ -127,15 +127,15 @@ def expected_classes(job: Retrain) -> Generator[Progress, None, NDArray[np.float
         asked = labelled & (part == fold)
         if not len(targets) or not asked.any():
             continue
-        spec = replace(job.spec, n_classes=dataset.n_classes)
+        spec = replace(task.spec, n_classes=dataset.n_classes)
         with torch_errors_in_words(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed + fold)
-            classifier = classifier_from(spec, job.state)
+            classifier = classifier_from(spec, task.state)
             classifier.renew_end()
-            work = _fit(job, classifier, targets, lambda _: [], weights, settings.seed)
+            work = _fit(task, classifier, targets, lambda _: [], weights, settings.seed)
             yield from relayed(work, partial(_of_fold, fold))
         said = yield from predict(
-            classifier, dataset, cache_dir=job.cache_dir, device=settings.device
+            classifier, dataset, cache_dir=task.cache_dir, device=settings.device
         )
         expected[asked] = said.probabilities[asked]
     return expected
@@ -150,7 +150,7 @@ def _of_fold(fold: int, progress: Progress) -> Progress:
 
 
 def _fit(
-    job: Retrain,
+    task: Task,
     classifier: LatentClassifier,
     targets: Targets,
     objectives_for: Callable[[LatentsOf], Sequence[Objective]],
@@ -158,19 +158,19 @@ def _fit(
     seed: int,
 ) -> Generator[Progress, None, None]:
     """Minimise cross-entropy and objectives; the averaged weights are kept."""
-    settings = job.settings
+    settings = task.settings
     device = pick_device(settings.device)
     classifier.to(device)
     fetch = yield from tail_inputs(
         classifier,
-        job.dataset,
+        task.dataset,
         settings.trainable,
-        cache_dir=job.cache_dir,
+        cache_dir=task.cache_dir,
         device=settings.device,
     )
     crew = processes()
     rng = np.random.default_rng(seed)
-    training = np.flatnonzero(~job.dataset.held_out)
+    training = np.flatnonzero(task.training)
     features = feature_sample(classifier, fetch, settings.trainable, training, device)
     with standardised(classifier, features), crew.one_batch(classifier):
         tail = classifier.tail(settings.trainable)

@@ -17,6 +17,7 @@ from napari_spaceediting.editing.answers import (
     suspicion,
 )
 from napari_spaceediting.editing.homes import Homes, find_homes, place_for
+from napari_spaceediting.editing.ranking import alike, apart, leads, ranks
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.spec import Predictions
@@ -157,7 +158,7 @@ class Guide:
             leads(probabilities, given),
             leads(votes, given),
         )
-        signs = np.stack([1 - _ranks(values) for values in reassuring], axis=1)
+        signs = np.stack([1 - ranks(values) for values in reassuring], axis=1)
         suspected = suspicion(signs, self.answers)
         worth = np.flatnonzero(
             (probabilities.argmax(axis=1) != given) & (votes.argmax(axis=1) != given)
@@ -168,7 +169,7 @@ class Guide:
         doubts = given[worth] * len(self.class_names) + seen[worth]
         groups = [
             worth[group]
-            for group in _alike(self.predictions.latents[at[worth]], doubts)
+            for group in alike(self.predictions.latents[at[worth]], doubts, GROUP_SIZE)
         ]
         return self._spread(
             [
@@ -394,85 +395,6 @@ class Guide:
             np.flatnonzero(~self.held_out),
             len(self.class_names),
         )
-
-
-def _alike(
-    latents: NDArray[np.float32], kinds: NDArray[np.int64]
-) -> list[NDArray[np.int64]]:
-    """Put each image together with the nearest of its kind, at most `GROUP_SIZE`.
-
-    Parameters
-    ----------
-    latents : (n, D) float32 array
-        Of the images, in the order in which they may gather others.
-    kinds : (n,) int64 array
-        Only images of the same kind come together.
-
-    Returns
-    -------
-    list of (k,) int64 arrays
-        Rows; every row is in one of them, the one that gathered first.
-    """
-    free = np.ones(len(latents), bool)
-    groups = []
-    for row in range(len(latents)):
-        if not free[row]:
-            continue
-        free[row] = False
-        like = np.flatnonzero(free & (kinds == kinds[row]))
-        away = np.linalg.norm(latents[like] - latents[row], axis=1)
-        nearest_ones = like[np.argsort(away, kind="stable")[: GROUP_SIZE - 1]]
-        free[nearest_ones] = False
-        groups.append(np.array([row, *nearest_ones]))
-    return groups
-
-
-def apart(
-    groups: NDArray[np.integer], order: NDArray[np.integer], most: int
-) -> list[int]:
-    """Return which groups come first in an order and share no member.
-
-    Parameters
-    ----------
-    groups : (n, size) int array
-        Members of each group, from 0 on.
-    order : (m,) int array
-        Rows of it.
-    most : int
-        Groups that are returned at most.
-    """
-    taken = np.zeros(groups.max(initial=-1) + 1, bool)
-    chosen: list[int] = []
-    for row in order:
-        if len(chosen) == most:
-            break
-        if not taken[groups[row]].any():
-            taken[groups[row]] = True
-            chosen.append(int(row))
-    return chosen
-
-
-def leads(shares: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the share of the given class less the largest other one, (n,).
-
-    Parameters
-    ----------
-    shares : (n, C) float32 array
-        Of each class.
-    given : (n,) int64 array
-        The classes that are given.
-    """
-    own = np.eye(shares.shape[1], dtype=bool)[given]
-    others = np.where(own, -np.inf, shares).max(axis=1)
-    lead: NDArray[np.float32] = shares[own] - others
-    return lead
-
-
-def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rank of each value, 0 for the smallest to 1 for the largest; ties share one."""
-    from scipy.stats import rankdata
-
-    return np.asarray((rankdata(values) - 1) / (len(values) - 1))
 
 
 def _interleave(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from napari_spaceediting.editing.arms import ARMS, comparisons
+from napari_spaceediting.editing.material import are_few
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.network.spec import Trainable
 
@@ -58,9 +60,6 @@ OBJECTIVES = {
 }
 """The objectives by name, in the order in which they are offered."""
 
-ARMS = "control", "relabel", "automatic", "placebo", "ceiling"
-"""What a round can be compared with, see `arms`."""
-
 
 @dataclass(frozen=True)
 class RetrainSettings:
@@ -98,7 +97,7 @@ class RetrainSettings:
     trainable : {"head", "last_block", "all"}
         Which part trains.
     arms : tuple of str
-        What to train beside it for comparison, of `ARMS`.
+        What to train beside it for comparison, of `comparisons`.
     repeats : int
         Seeds that all of it is repeated over, from `seed` on; the network of the first
         is taken.
@@ -120,7 +119,7 @@ class RetrainSettings:
     arrange_weight: float = 1.0
     averaging: float | None = None
     trainable: Trainable = "head"
-    arms: tuple[str, ...] = ("control",)
+    arms: tuple[str, ...] = tuple(name for name, arm in ARMS.items() if arm.is_usual)
     repeats: int = 1
     seed: int = 0
     device: str = "auto"
@@ -131,11 +130,12 @@ class RetrainSettings:
                 f"There is no objective '{self.objective}': choose one of "
                 f"{', '.join(OBJECTIVES)}."
             )
-        unknown = [arm for arm in self.arms if arm not in ARMS]
+        offered = comparisons()
+        unknown = [arm for arm in self.arms if arm not in offered]
         if unknown:
             raise TrainingFailed(
                 f"There is no comparison '{unknown[0]}': choose among "
-                f"{', '.join(ARMS)}."
+                f"{', '.join(offered)}."
             )
         if self.repeats < 1:
             raise TrainingFailed(
@@ -153,11 +153,6 @@ class Weights:
     arrange: float
     averaging: float
     learning_rate: float
-
-
-def are_few(labelled_share: float) -> bool:
-    """Whether that share of labelled training images, 0 to 1, counts as few labels."""
-    return labelled_share < 0.5
 
 
 def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:

@@ -17,7 +17,8 @@ from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.widgets.palette import Palette
-from napari_spaceediting.session.session import Session, folded
+from napari_spaceediting.session.preparing import folded
+from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Checkpoint
 from napari_spaceediting.traversal.jobs import Traverse
 

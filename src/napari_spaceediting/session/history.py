@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.evidence import (
-    AFTER,
-    BEFORE,
     ArmScore,
     Evidence,
     gather_evidence,

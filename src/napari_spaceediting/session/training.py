@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.retrain import Retrain, RetrainResult
+from napari_spaceediting.editing.retrain import Retrain
+from napari_spaceediting.editing.task import RetrainResult
 from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
 from napari_spaceediting.projection.layout import MapJob, MapResult

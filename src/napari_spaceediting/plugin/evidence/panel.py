@@ -23,14 +23,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QFlowLayout
 
+from napari_spaceediting.editing.arms import AFTER, ARMS, BEFORE, CEILING, CONTROL
 from napari_spaceediting.editing.evidence import (
-    AFTER,
-    AUTOMATIC,
-    BEFORE,
-    CEILING,
-    CONTROL,
-    PLACEBO,
-    RELABEL,
     ArmScore,
     Difference,
     Evidence,
@@ -54,40 +48,8 @@ NOTHING_TO_GAIN = (
     "There was little to gain: even with all labels right the network is not clearly "
     "better than the control."
 )
-_ARMS = {
-    BEFORE: ("Before", "The network as it was before this round"),
-    CONTROL: ("Control", "The same training without the edits"),
-    AFTER: ("After", "The network after this round, with the edits"),
-    RELABEL: (
-        "Without places",
-        "The same training with the classes that you gave, but not the places",
-    ),
-    AUTOMATIC: (
-        "Without a human",
-        "The same training without the edits, but with labels corrected by rule",
-    ),
-    PLACEBO: (
-        "Random edits",
-        "The same training with what your edits say dealt out at random among the "
-        "edited images",
-    ),
-    CEILING: (
-        "All labels right",
-        "The same training with the true class of every training image",
-    ),
-}
-"""Title and meaning of what is compared, in the order in which it is shown."""
 _MATRICES = (BEFORE, CONTROL, AFTER)
 """Arms whose confusion is shown."""
-_DIFFERENCES = {
-    BEFORE: ("vs before", "than before the round"),
-    CONTROL: ("vs control", "than the training without edits"),
-    RELABEL: ("vs no places", "than with the same classes, but not the places"),
-    AUTOMATIC: ("vs no human", "than with labels corrected by rule, without a human"),
-    PLACEBO: ("vs random edits", "than with edits dealt out at random"),
-    CEILING: ("vs all right", "than with all labels right"),
-}
-"""Title of the difference of "after" to an arm, and how it is told in full."""
 _WIDE = 42
 """From this width on, in heights of a line, the parts stand side by side."""
 
@@ -425,8 +387,8 @@ class EvidencePanel(QWidget):
             "that took no part in the training."
         )
         self._measured.setVisible(evidence.n_images > 0)
-        arms = comparison.arms if comparison else _ARMS
-        differences = comparison.differences if comparison else _DIFFERENCES
+        arms = comparison.arms if comparison else _titles()
+        differences = comparison.differences if comparison else _differences()
         self._accuracies.set_rows(_accuracy_rows(evidence, arms))
         self._differences.set_rows(_difference_rows(evidence, differences))
         accuracy, difference = self._headings[:2]
@@ -447,7 +409,7 @@ class EvidencePanel(QWidget):
         self._drift.setText(drift_in_words(evidence.drift, whose))
         for arm, button in self.arm_buttons.items():
             button.setVisible(arm in evidence.arms)
-            title, meaning = arms.get(arm, _ARMS[arm])
+            title, meaning = arms.get(arm, _titles()[arm])
             button.setText(title.partition(",")[0])
             button.setToolTip(f"Confusion of: {meaning[0].lower()}{meaning[1:]}")
         self._show_arm(self._arm if self._arm in evidence.arms else AFTER)
@@ -618,6 +580,16 @@ def accuracy_row(name: str, score: ArmScore, tone: str, what: str) -> Interval:
         f"{what}: {score.accuracy:.1%} of held-out images right "
         f"(95% interval {low:.1%} to {high:.1%}).",
     )
+
+
+def _titles() -> dict[str, tuple[str, str]]:
+    """Title and meaning of what is compared."""
+    return {name: (arm.title, arm.meaning) for name, arm in ARMS.items()}
+
+
+def _differences() -> dict[str, tuple[str, str]]:
+    """Title of the difference of "after" to an arm, and how it is told in full."""
+    return {n: (f"vs {arm.short}", f"than {arm.compared}") for n, arm in ARMS.items()}
 
 
 def _difference_rows(

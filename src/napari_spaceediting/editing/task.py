@@ -1,0 +1,61 @@
+"""What a round is given, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.editing.material import Material
+from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.network.spec import ClassifierSpec, Predictions, State
+
+
+@dataclass(frozen=True, eq=False)
+class Task(Material):
+    """What to learn from, and how.
+
+    Parameters
+    ----------
+    settings : RetrainSettings
+        How to train.
+    cache_dir : Path or None
+        Where frozen activations are kept; None for the user's cache.
+    """
+
+    settings: RetrainSettings = field(default_factory=RetrainSettings)
+    cache_dir: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RetrainResult:
+    """A finished retraining.
+
+    Parameters
+    ----------
+    spec : ClassifierSpec
+        Of the retrained network; it has the classes that the edits named.
+    state : mapping
+        Its weights.
+    predictions : Predictions
+        Of all images.
+    evidence : Evidence
+        On held-out images.
+    losses : (steps,) float32 array
+        Loss of every step.
+    settings : RetrainSettings
+        How it was trained.
+    seconds : float
+        Wall time.
+    """
+
+    spec: ClassifierSpec
+    state: State = field(repr=False)
+    predictions: Predictions = field(repr=False)
+    evidence: Evidence = field(repr=False)
+    losses: NDArray[np.float32] = field(repr=False)
+    settings: RetrainSettings
+    seconds: float

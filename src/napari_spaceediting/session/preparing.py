@@ -1,0 +1,355 @@
+"""What a session knows, and the jobs that it prepares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.editing.anchors import find_anchors, surroundings
+from napari_spaceediting.editing.answers import Answer, standing
+from napari_spaceediting.editing.contradictions import (
+    Contradiction,
+    find_contradictions,
+)
+from napari_spaceediting.editing.edits import Edit, EditState, fold
+from napari_spaceediting.editing.guidance import Guide
+from napari_spaceediting.editing.places import Surroundings
+from napari_spaceediting.editing.retrain import Retrain
+from napari_spaceediting.errors import EditError, SessionError
+from napari_spaceediting.network.spec import ClassifierSpec, State
+from napari_spaceediting.projection.layout import MapJob
+from napari_spaceediting.session.adding import AddImages, checkpoints_of
+from napari_spaceediting.session.state import Checkpoint, Network, SessionState
+from napari_spaceediting.session.training import RetrainAndMap, TrainAndMap
+from napari_spaceediting.traversal.jobs import Traverse
+from napari_spaceediting.traversal.result import Asked
+from napari_spaceediting.traversal.sets import (
+    classes_of,
+    sets_of_classes,
+    sets_of_group,
+)
+from napari_spaceediting.traversal.settings import TraverseSettings
+
+
+class Preparing:
+    """What a session knows, and the long work that it prepares; nothing changes it.
+
+    Parameters
+    ----------
+    state : SessionState
+        What to start with.
+    cache_dir : Path or None
+        Where frozen activations are kept; None for the user's cache.
+    """
+
+    def __init__(self, state: SessionState, cache_dir: Path | None = None) -> None:
+        self._state = state
+        self._folded: EditState | None = None
+        self._surroundings: Surroundings | None = None
+        self.cache_dir = cache_dir
+
+    @property
+    def state(self) -> SessionState:
+        """Everything the session knows, as an immutable value."""
+        return self._state
+
+    @property
+    def dataset(self) -> ImageDataset:
+        """The images."""
+        return self._state.dataset
+
+    @property
+    def shown(self) -> Checkpoint:
+        """What the map shows."""
+        return self._state.shown
+
+    @property
+    def edits(self) -> EditState:
+        """What the edits add up to, on what the map shows.
+
+        While a round awaits a decision no edit is open: they are in the round.
+
+        Raises
+        ------
+        SessionError
+            If there is no map yet.
+        """
+        if self._folded is None:
+            shown = self.shown
+            done = () if self._state.proposal else self._state.log.done
+            self._folded = folded(done, shown)
+        return self._folded
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Answers what surrounds a place on the map."""
+        if self._surroundings is None:
+            network = self._network()
+            self._surroundings = surroundings(
+                self.edits, network.predictions.probabilities, self.dataset.held_out
+            )
+        return self._surroundings
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Answers to proposals, but for those whose edit was taken back."""
+        decided = self.edits.edited | self.shown.confirmed
+        return standing(self._state.answers, decided)
+
+    def adding(self, path: Path) -> AddImages:
+        """Prepare to add images, which go where they belong on the map as it is.
+
+        Parameters
+        ----------
+        path : Path
+            A folder, table or array, as for `OpenDataset`. Labels may name new
+            classes. Image files that the session has are passed over.
+        """
+        state = self._state
+        return AddImages(
+            path,
+            state.dataset,
+            checkpoints_of(state),
+            device=state.train.device,
+            cache_dir=self.cache_dir,
+        )
+
+    def training(self, spec: ClassifierSpec | None = None) -> TrainAndMap:
+        """Prepare to train the network on the labels as they are accepted.
+
+        Parameters
+        ----------
+        spec : ClassifierSpec, optional
+            Which network; the size and channels of the images are filled in.
+
+        Raises
+        ------
+        EditError
+            If edits wait that were made on the present map.
+        """
+        self._check_no_edits()
+        checkpoint = self._state.checkpoint
+        return TrainAndMap(
+            dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
+            spec=self._filled_in(spec or ClassifierSpec()),
+            settings=self._state.train,
+            cache_dir=self.cache_dir,
+        )
+
+    def network_or(
+        self, backbone: str | None = None, weights: str | None = None
+    ) -> tuple[ClassifierSpec, State | None]:
+        """Return the network that is shown, or one to begin with.
+
+        Parameters
+        ----------
+        backbone, weights : str, optional
+            Of the one to begin with, as in `ClassifierSpec`.
+
+        Raises
+        ------
+        SessionError
+            If there is no network and no backbone, or both.
+        """
+        network = self.shown.network
+        if network is not None and backbone is None:
+            return network.spec, network.state
+        if network is not None or backbone is None:
+            raise SessionError(
+                "The session has a network: leave out the backbone."
+                if network is not None
+                else "There is no network yet: train one first, or name a backbone."
+            )
+        return self._filled_in(ClassifierSpec(backbone, weights)), None
+
+    def mapping(self) -> MapJob:
+        """Prepare to draw the map of the network that is shown.
+
+        Raises
+        ------
+        EditError
+            If edits wait that were made on the present map.
+        """
+        self._check_no_edits()
+        return MapJob(self._network().predictions.latents, self._state.map)
+
+    def guiding(self, n_proposals: int = 50) -> Guide:
+        """Prepare to rank what is worth looking at next."""
+        network, edits = self._network(), self.edits
+        return Guide(
+            class_names=edits.class_names,
+            labels=edits.labels,
+            settled=edits.edited | self.shown.confirmed | self.dataset.held_out,
+            held_out=self.dataset.held_out,
+            predictions=network.predictions,
+            margins=network.margins,
+            positions=edits.positions,
+            n_proposals=n_proposals,
+            seed=self._state.seed,
+            answers=self.answers,
+        )
+
+    def contradictions(self) -> list[Contradiction]:
+        """Find open edits that say different things of images that look the same."""
+        drawn = self.shown.map
+        if drawn is None:
+            return []
+        latents = self._network().predictions.latents
+        held_out = self.dataset.held_out
+        return find_contradictions(self.edits, latents, drawn.coordinates, held_out)
+
+    def retraining(self) -> RetrainAndMap:
+        """Prepare to retrain with the open edits, and to draw the map after that.
+
+        Raises
+        ------
+        EditError
+            If there is no open edit.
+        """
+        self._check_open()
+        if not self.edits.edited.any():
+            raise EditError(
+                "There is no edit to learn from: move, pin or relabel images first."
+            )
+        checkpoint, network = self._state.checkpoint, self._network()
+        edits, drawn = self.edits, checkpoint.map
+        assert drawn is not None
+        retrain = Retrain(
+            dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
+            class_names=edits.class_names,
+            labels=edits.labels,
+            positions=edits.positions,
+            anchors=find_anchors(
+                edits,
+                network.predictions.latents,
+                network.predictions.probabilities,
+                self.dataset.held_out,
+                drawn.coordinates,
+            ),
+            confirmed=checkpoint.confirmed,
+            spec=network.spec,
+            state=network.state,
+            predictions=network.predictions,
+            settings=self._state.retrain,
+            cache_dir=self.cache_dir,
+        )
+        return RetrainAndMap(retrain, self._state.map, edits.edited, drawn.method)
+
+    def kinds(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the class that images would move away from, -1 where none is known.
+
+        Their label or, where they have none, what the network sees in them.
+        """
+        guesses = self._network().predictions.probabilities
+        return classes_of(images, self.edits.labels, guesses)
+
+    def traversing(
+        self,
+        images: NDArray[np.int64],
+        target: str | NDArray[np.int64],
+        settings: TraverseSettings | None = None,
+    ) -> Traverse:
+        """Prepare to show what would make images those of another kind.
+
+        Parameters
+        ----------
+        images : (n,) int64 array
+            Images to move, as dataset indices.
+        target : str or (M,) int64 array
+            A class by its name, or a group of images to move to.
+        settings : TraverseSettings, optional
+            How; seed and device of the session if not given.
+
+        Raises
+        ------
+        SessionError
+            If there is no network or map yet, or no such class.
+        TraversalError
+            If the sets cannot be used.
+        """
+        edits, network = self.edits, self._network()
+        known: dict[str, Any] = {
+            "labels": edits.labels,
+            "held_out": self.dataset.held_out,
+            "probabilities": network.predictions.probabilities,
+        }
+        group = None if isinstance(target, str) else target
+        if isinstance(target, str):
+            kind, name = self._class(target), target
+            sets, classes = sets_of_classes(images, kind, **known)
+        else:
+            kind = _usual(self.kinds(target))
+            most = f" (mostly {edits.class_names[kind]})" if kind >= 0 else ""
+            name = f"group of {len(target):,}{most}"
+            sets, classes = sets_of_group(images, target, **known)
+        return Traverse(
+            dataset=self.dataset,
+            spec=network.spec,
+            state=network.state,
+            sets=sets,
+            settings=settings
+            or TraverseSettings(seed=self._state.seed, device=self._state.train.device),
+            cache_dir=self.cache_dir,
+            asked=Asked(classes, kind, name, edits.class_names, group),
+        )
+
+    def _filled_in(self, spec: ClassifierSpec) -> ClassifierSpec:
+        return replace(
+            spec,
+            n_classes=len(self._state.checkpoint.class_names),
+            in_channels=self.dataset.n_channels,
+            image_size=self.dataset.image_size,
+        )
+
+    def _check_open(self) -> None:
+        if self._state.proposal:
+            raise EditError(
+                "A retraining awaits your decision: accept it or roll it back first."
+            )
+
+    def _check_no_edits(self) -> None:
+        self._check_open()
+        if self._state.log.done:
+            raise EditError(
+                "Edits made on the present map would be lost: retrain with them, or "
+                "take them back first."
+            )
+
+    def _class(self, name: str) -> int:
+        names = self.edits.class_names
+        if name not in names:
+            raise SessionError(
+                f'There is no class "{name}": choose one of {", ".join(names)}.'
+            )
+        return names.index(name)
+
+    def _network(self) -> Network:
+        if self.shown.network is None:
+            raise SessionError("There is no network yet: train one first.")
+        return self.shown.network
+
+
+def folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
+    """Return what edits add up to on the map of a checkpoint.
+
+    Raises
+    ------
+    SessionError
+        If it has no map.
+    """
+    if start.map is None:
+        raise SessionError("There is no map yet: train a network first.")
+    return fold(edits, start.labels, start.map.coordinates, start.class_names)
+
+
+def _usual(kinds: NDArray[np.int64]) -> int:
+    """Return the class that more than half of some images have, -1 if there is none."""
+    counts = np.bincount(kinds[kinds >= 0], minlength=1)
+    most = int(counts.argmax())
+    return most if counts[most] > len(kinds) / 2 else -1
