@@ -107,7 +107,7 @@ def _gone_from(settings: Values) -> str:
     """Return in words what a round of version 1 had that there is no more; or ""."""
     gone = [
         f"the objective “{settings['objective']}”"
-        if settings["objective"] in _GONE_OBJECTIVES
+        if settings.get("objective") in _GONE_OBJECTIVES
         else "",
         "corrections without a human" if settings.get("automatic") else "",
         "edits that speak for similar images" if settings.get("propagate") else "",
@@ -118,7 +118,7 @@ def _gone_from(settings: Values) -> str:
 
 def _settings_of_2(settings: Values) -> Values:
     gone = {"automatic", "propagate"}
-    if settings["objective"] in _GONE_OBJECTIVES:
+    if settings.get("objective") in _GONE_OBJECTIVES:
         gone.add("objective")
     return {name: value for name, value in settings.items() if name not in gone}
 
