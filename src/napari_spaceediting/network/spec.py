@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -70,11 +68,6 @@ class ClassifierSpec:
         """Build from what `to_dict` returned."""
         height, width = values["image_size"]
         return cls(**{**values, "image_size": (int(height), int(width))})
-
-    def fingerprint(self) -> str:
-        """Return a short digest that differs where any value differs."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -399,7 +399,7 @@ class Session:
         target : str or (M,) int64 array
             A class by its name, or a group of images to move to.
         settings : TraverseSettings, optional
-            How; seed and device of the session if not given.
+            How; seed and device are those of the session.
 
         Raises
         ------
@@ -428,8 +428,11 @@ class Session:
             spec=network.spec,
             state=network.state,
             sets=sets,
-            settings=settings
-            or TraverseSettings(seed=self._state.seed, device=self._state.train.device),
+            settings=replace(
+                settings or TraverseSettings(),
+                seed=self._state.seed,
+                device=self._state.train.device,
+            ),
             cache_dir=self.cache_dir,
             asked=Asked(classes, kind, name, edits.class_names, group),
         )
