@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_spaceediting import cli
+from napari_spaceediting.commands.main import main
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import run_job
@@ -36,7 +36,7 @@ TOLERANCE = 1e-4
 def launch(*words: object, **environment: str) -> bool:
     """Run a command in two processes, as ``torchrun`` does; say whether it worked."""
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import main
+    from torch.distributed.run import main as run_processes
 
     path = os.pathsep.join([str(HERE), *sys.path])
     options = ["--standalone", "--nproc-per-node", "2", "-m", "napari_spaceediting"]
@@ -45,7 +45,7 @@ def launch(*words: object, **environment: str) -> bool:
         for name, value in known.items():
             patch.setenv(name, value)
         try:
-            main([*options, *map(str, words)])
+            run_processes([*options, *map(str, words)])
         except ChildFailedError:
             return False
     return True
@@ -101,7 +101,7 @@ def test_two_processes_train_what_one_does_even_after_they_were_killed(
 
     assert launch(*words)
     words = "retrain", one, *words[2:-1], tmp_path / "other"
-    assert cli.main([str(word) for word in words]) == 0
+    assert main([str(word) for word in words]) == 0
     alone, together = (load_session(at).rounds[-1].after.network for at in (one, two))
     assert set(alone.state) == set(together.state)
     for name, weights in alone.state.items():
@@ -125,7 +125,7 @@ def many(tmp_path) -> Path:
     np.savez(tmp_path / "many.npz", images=images, labels=np.arange(5_000) % 2)
     folder = tmp_path / "many.spaceediting"
     words = ["new", tmp_path / "many.npz", folder]
-    assert cli.main([str(word) for word in words]) == 0
+    assert main([str(word) for word in words]) == 0
     return folder
 
 
@@ -144,10 +144,10 @@ def test_killed_extraction_goes_on_where_it_stopped(many, tmp_path, monkeypatch)
     assert 0 < told["computed"] < 5_000
     # One process finds all of it, and it is what one process computes.
     again = ["extract", many, *backbone, "--cache", cache, "--json", report]
-    assert cli.main([str(word) for word in again]) == 0
+    assert main([str(word) for word in again]) == 0
     assert json.loads(report.read_text())["computed"] == 0
     again[5] = fresh
-    assert cli.main([str(word) for word in again]) == 0
+    assert main([str(word) for word in again]) == 0
     (found,), (expected,) = (
         list((folder / "activations").glob("*.npy")) for folder in (cache, fresh)
     )
@@ -158,12 +158,12 @@ def test_killed_extraction_goes_on_where_it_stopped(many, tmp_path, monkeypatch)
 
 def test_other_commands_are_for_one_process(many, capsys, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert cli.main(["map", str(many)]) == 1
+    assert main(["map", str(many)]) == 1
     assert "without torchrun" in capsys.readouterr().err
 
 
 def test_a_network_to_extract_with_is_needed(many, state, tmp_path, capsys):
-    assert cli.main(["extract", str(many)]) == 1
+    assert main(["extract", str(many)]) == 1
     assert "name a backbone" in capsys.readouterr().err
     session = Session(state)
     spec, weights = session.network_or()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +17,22 @@ from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.session.state import Checkpoint, Round
 
-_Colour = tuple[int, int, int]
-_Point = tuple[float, float]
-_Places = NDArray[np.floating]
+_Colour = tuple[int, ...]
+_Places = NDArray[np.float64]
 
-# Surfaces and writing as in napari's dark theme; lengths in pixels of the picture.
+# Surfaces and writing as in napari's dark theme.
 _PAGE, _CANVAS, _LINE = (38, 41, 48), (20, 22, 26), (65, 72, 81)
 _TEXT, _MUTED = (240, 241, 242), (160, 165, 172)
 _HELD_OUT = (92, 97, 106)
-_WIDTH, _MARGIN, _GAP, _PAD = 1600, 40, 24, 28
-_TITLE, _PLAIN, _SMALL = 30, 20, 17
-_ROW = 34
-_SUPERSAMPLING = 3
+# Lengths are in units of a third of a pixel, and so is the page while it is drawn: that
+# makes smooth edges.
+_SCALE = 3
+_WIDTH, _MARGIN, _GAP, _PAD = 4800, 120, 72, 84
+_SIDE = (_WIDTH - 2 * _MARGIN - _GAP) // 2
+_TITLE, _PLAIN, _SMALL = 90, 60, 51
+_ROW = 102
 _MOST_NAMES = 60
+_MOVED = EditKind.MOVED, EditKind.ARRANGED
 
 
 def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
@@ -55,34 +58,37 @@ def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
     """
     if past.before.map is None or past.after.map is None:
         raise SessionError("The round has no map before and after to be drawn.")
-    edits = fold(
-        past.edits,
-        past.before.labels,
-        past.before.map.coordinates,
-        past.before.class_names,
-    )
-    page = _Page()
+    before, after = past.before.map.coordinates, past.after.map.coordinates
+    edits = fold(past.edits, past.before.labels, before, past.before.class_names)
     noun = "edit" if len(past.edits) == 1 else "edits"
-    page.text(f"One retraining with {len(past.edits)} {noun}", _TITLE)
-    page.skip(_GAP)
-    side = (_WIDTH - 2 * _MARGIN - _GAP) // 2
-    places = [past.before.map.coordinates, past.after.map.coordinates]
-    frame = _Frame.around(places, side)
-    for left, title, checkpoint, moves in (
-        (_MARGIN, "Before, with the edits", past.before, edits),
-        (_MARGIN + side + _GAP, "After", past.after, None),
-    ):
-        panel = page.panel(left, side, frame, title)
-        _draw_map(panel, checkpoint, edits, held_out, moves)
-    page.skip(side + _ROW + _GAP)
-    _draw_legend(page, past.after.class_names, edits)
-    page.skip(_GAP // 2)
-    page.text(evidence_line(past.evidence), _PLAIN)
-    page.skip(6)
-    page.text(past.evidence.verdict(), _SMALL, _MUTED)
-    page.skip(_MARGIN)
+    page = _Page()
+    page.write(f"One retraining with {len(past.edits)} {noun}", _TITLE)
+    page.y += _GAP + _ROW
+    right = _MARGIN + _SIDE + _GAP
+    page.surface("Before, with the edits", _MARGIN)
+    page.surface("After", right)
+    # At one scale, so that the maps can be compared.
+    both = np.vstack([before, after]).astype(np.float64)
+    low, high = both.min(axis=0), both.max(axis=0)
+    scale = (_SIDE - 2 * _PAD) / (float((high - low).max()) or 1.0)
+
+    def place(coordinates: NDArray[np.floating], left: int) -> _Places:
+        """Return x and y on the page, (N, 2), of rows and columns of the map."""
+        inside = (coordinates - (low + high) / 2) * scale + _SIDE / 2
+        places: _Places = inside[:, ::-1] + np.array([left, page.y])
+        return places
+
+    _draw_map(page, place(before, _MARGIN), past.before, edits, held_out)
+    _draw_map(page, place(after, right), past.after, edits, held_out)
+    _draw_moves(page, place(before, _MARGIN), place(edits.positions, _MARGIN), edits)
+    page.y += _SIDE + _GAP
+    page.legend(_legend(past.after.class_names, edits))
+    page.y += _GAP // 2
+    page.write(evidence_line(past.evidence), _PLAIN)
+    page.y += 6 * _SCALE
+    page.write(past.evidence.verdict(), _SMALL, _MUTED)
     try:
-        page.image().save(path, format="PNG")
+        page.finished().save(path, format="PNG")
     except OSError as error:
         raise SessionError(
             f"The picture could not be written to {path} ({error.strerror or error}): "
@@ -107,17 +113,15 @@ def evidence_line(evidence: Evidence) -> str:
 
 
 def _draw_map(
-    panel: _Panel,
+    page: _Page,
+    places: _Places,
     checkpoint: Checkpoint,
     edits: EditState,
     held_out: NDArray[np.bool_],
-    moves: EditState | None,
 ) -> None:
-    """Draw the images of a checkpoint and, where `moves` is given, where they went."""
-    assert checkpoint.map is not None
-    places = checkpoint.map.coordinates
+    """Draw the images of a checkpoint, with a ring where one was edited."""
     colours = _colours(checkpoint, held_out)
-    radius = float(np.clip(3.1 * (1500 / len(places)) ** 0.3, 1.2, 6))
+    radius = _SCALE * float(np.clip(3.1 * (1500 / len(places)) ** 0.3, 1.2, 6))
     labelled = (checkpoint.labels >= 0) & ~held_out
     for members, size in (
         (held_out, 0.8),
@@ -125,21 +129,18 @@ def _draw_map(
         (labelled, 1.15),
     ):
         for at in np.flatnonzero(members):
-            panel.dot(places[at], size * radius, colours[at])
-    edited = np.flatnonzero(edits.edited & ~held_out)
-    for at in edited:
-        panel.ring(places[at], radius + 1.8, _TEXT)
-    if moves is None:
-        return
-    after = _class_table(moves.class_names)[moves.labels]
-    for at in edited:
-        if moves.kinds[at] in (EditKind.MOVED, EditKind.ARRANGED):
-            panel.arrow(places[at], moves.positions[at], after[at])
+            page.dot(places[at], size * radius, _rgb(colours[at]))
+    for at in np.flatnonzero(edits.edited & ~held_out):
+        page.ring(places[at], radius + 1.8 * _SCALE, _TEXT)
 
 
-def _colours(
-    checkpoint: Checkpoint, held_out: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _draw_moves(page: _Page, starts: _Places, ends: _Places, edits: EditState) -> None:
+    colours = _class_table(edits.class_names)[edits.labels]
+    for at in np.flatnonzero(np.isin(edits.kinds, _MOVED)):
+        page.arrow(starts[at], ends[at], _rgb(colours[at]))
+
+
+def _colours(checkpoint: Checkpoint, held_out: NDArray[np.bool_]) -> _Places:
     """Return the (N, 3) colour of every image, 0 to 255."""
     table = _class_table(checkpoint.class_names)
     colours = table[checkpoint.labels]
@@ -147,7 +148,7 @@ def _colours(
     if network is not None and network.predictions.probabilities.shape[1]:
         seen = table[network.predictions.probabilities.argmax(axis=1)]
         unlabelled = checkpoint.labels < 0
-        colours[unlabelled] = 0.5 * seen[unlabelled] + 0.5 * np.array(_CANVAS)
+        colours[unlabelled] = _dimmed(seen[unlabelled])
     colours[held_out] = _HELD_OUT
     return colours
 
@@ -158,198 +159,104 @@ def _class_table(names: Sequence[str]) -> NDArray[np.float64]:
     return 255 * rgba[:, :3].astype(np.float64)
 
 
-def _draw_legend(page: _Page, names: Sequence[str], edits: EditState) -> None:
-    """Name classes and marks, in as many rows as they need."""
+def _dimmed(colours: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 0.5 * colours + 0.5 * np.array(_CANVAS)
+
+
+def _rgb(colour: NDArray[np.float64]) -> _Colour:
+    return tuple(np.rint(colour).astype(int).tolist())
+
+
+def _legend(names: Sequence[str], edits: EditState) -> list[tuple[str, str, _Colour]]:
+    """Return the mark, the words and the colour of all that is shown."""
     colours = _class_table(names)
-    shown = list(names[:_MOST_NAMES])
-    items = [("dot", name, _rgb(colours[at])) for at, name in enumerate(shown)]
-    if len(names) > len(shown):
-        items.append(("", f"and {len(names) - len(shown)} more classes", _MUTED))
+    items = [
+        ("dot", name, _rgb(colour))
+        for name, colour in zip(names[:_MOST_NAMES], colours, strict=False)
+    ]
+    if len(names) > _MOST_NAMES:
+        items.append(("", f"and {len(names) - _MOST_NAMES} more classes", _MUTED))
     items += [
-        ("dim", "no label: as the network sees it", _rgb(colours[0])),
+        ("dot", "no label: as the network sees it", _rgb(_dimmed(colours[0]))),
         ("dot", "held out", _HELD_OUT),
         ("ring", "edited", _TEXT),
     ]
-    if np.isin(edits.kinds, (EditKind.MOVED, EditKind.ARRANGED)).any():
+    if np.isin(edits.kinds, _MOVED).any():
         items.append(("arrow", "moved", _TEXT))
-    page.legend(items)
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """The part of the map that is shown, and how it is brought to the picture."""
-
-    centre: NDArray[np.float64]
-    scale: float
-    side: float
-
-    @classmethod
-    def around(cls, maps: Sequence[_Places], side: float) -> _Frame:
-        """Show all of several maps, at one scale, so that they can be compared."""
-        everything = np.vstack(maps).astype(np.float64)
-        low, high = everything.min(axis=0), everything.max(axis=0)
-        extent = float((high - low).max())
-        scale = (side - 2 * _PAD) / extent if extent > 0 else 1.0
-        return cls((low + high) / 2, scale, side)
-
-    def place(self, position: _Places) -> _Point:
-        """Return x and y, from the corner of the panel, of a (row, column)."""
-        row, column = (position - self.centre) * self.scale + self.side / 2
-        return float(column), float(row)
+    return items
 
 
 class _Page:
-    """A page that is filled from the top; lengths are in pixels of the picture."""
+    """A page that is filled from the top, down to `y`."""
 
     def __init__(self) -> None:
-        size = (_WIDTH * _SUPERSAMPLING, 2 * _WIDTH * _SUPERSAMPLING)
-        self._image = Image.new("RGB", size, _PAGE)
+        self._image = Image.new("RGB", (_WIDTH, 2 * _WIDTH), _PAGE)
         self._draw = ImageDraw.Draw(self._image, "RGBA")
-        self._y = float(_MARGIN)
+        self.y: float = _MARGIN
 
-    def skip(self, height: float) -> None:
-        """Leave room."""
-        self._y += height
-
-    def text(self, words: str, size: int, colour: _Colour = _TEXT) -> None:
+    def write(self, words: str, size: int, colour: _Colour = _TEXT) -> None:
         """Write a paragraph, in as many lines as it needs."""
-        line = ""
-        for word in words.split(" "):
-            longer = f"{line} {word}" if line else word
-            if line and self._length(longer, size) > _WIDTH - 2 * _MARGIN:
-                self._write(_MARGIN, self._y, line, size, colour)
-                self._y += 1.4 * size
-                longer = word
-            line = longer
-        self._write(_MARGIN, self._y, line, size, colour)
-        self._y += 1.4 * size
+        font = ImageFont.load_default(size)
+        letters = len(words) * (_WIDTH - 2 * _MARGIN) / font.getlength(words)
+        for line in textwrap.wrap(words, int(0.95 * letters)):
+            self._draw.text((_MARGIN, self.y), line, fill=colour, font=font)
+            self.y += 1.4 * size
 
-    def panel(self, left: float, side: float, frame: _Frame, title: str) -> _Panel:
-        """Add a titled surface for a map, at the present height."""
-        self._write(left, self._y, title, _PLAIN, _MUTED)
-        top = self._y + _ROW
-        box = [left, top, left + side, top + side]
+    def surface(self, title: str, left: int) -> None:
+        """Add a titled square for a map, at the present height."""
+        font = ImageFont.load_default(_PLAIN)
+        self._draw.text((left, self.y - _ROW), title, fill=_MUTED, font=font)
         self._draw.rounded_rectangle(
-            [_SUPERSAMPLING * edge for edge in box],
-            radius=8 * _SUPERSAMPLING,
+            (left, self.y, left + _SIDE, self.y + _SIDE),
+            radius=8 * _SCALE,
             fill=_CANVAS,
             outline=_LINE,
-            width=_SUPERSAMPLING,
+            width=_SCALE,
         )
-        return _Panel(self._draw, (left, top), frame)
 
     def legend(self, items: Sequence[tuple[str, str, _Colour]]) -> None:
-        """Write names behind their marks, row after row."""
+        """Write words behind their marks, row after row."""
+        font = ImageFont.load_default(_SMALL)
+        row = 1.7 * _SMALL
         x = float(_MARGIN)
-        for mark, name, colour in items:
-            sign = 34 if mark == "arrow" else 20 if mark else 0
-            width = sign + self._length(name, _SMALL)
+        for mark, words, colour in items:
+            sign = {"": 0, "arrow": 34}.get(mark, 20) * _SCALE
+            width = sign + font.getlength(words)
             if x > _MARGIN and x + width > _WIDTH - _MARGIN:
                 x = float(_MARGIN)
-                self._y += 1.7 * _SMALL
-            self._mark(mark, x, self._y + 0.55 * _SMALL, colour)
-            self._write(x + sign, self._y, name, _SMALL, _TEXT)
-            x += width + 26
-        self._y += 1.7 * _SMALL
+                self.y += row
+            start = np.array([x, self.y + 0.55 * _SMALL])
+            middle, end = start + np.array([[6 * _SCALE, 0], [26 * _SCALE, 0]])
+            if mark == "dot":
+                self.dot(middle, 6 * _SCALE, colour)
+            elif mark == "ring":
+                self.ring(middle, 6 * _SCALE, colour)
+            elif mark == "arrow":
+                self.arrow(start, end, colour)
+            self._draw.text((x + sign, self.y), words, fill=_TEXT, font=font)
+            x += width + 26 * _SCALE
+        self.y += row
 
-    def image(self) -> Image.Image:
-        """Return what has been filled, with smooth edges."""
-        height = round(self._y) * _SUPERSAMPLING
-        filled = self._image.crop((0, 0, self._image.width, height))
-        return filled.reduce(_SUPERSAMPLING)
+    def dot(self, at: _Places, radius: float, colour: _Colour) -> None:
+        self._draw.circle(tuple(at), radius, fill=colour)
 
-    def _mark(self, mark: str, x: float, y: float, colour: _Colour) -> None:
-        pen = _Pen(self._draw)
-        if mark == "dot":
-            pen.disc((x + 6, y), 6, colour)
-        elif mark == "dim":
-            canvas = np.array(_CANVAS)
-            pen.disc((x + 6, y), 6, _rgb(0.5 * np.array(colour) + 0.5 * canvas))
-        elif mark == "ring":
-            pen.ring((x + 6, y), 6, colour)
-        elif mark == "arrow":
-            pen.arrow((x, y), (x + 26, y), colour)
+    def ring(self, at: _Places, radius: float, colour: _Colour) -> None:
+        self._draw.circle(tuple(at), radius, outline=(*colour, 150), width=_SCALE)
 
-    def _write(
-        self, x: float, y: float, words: str, size: int, colour: _Colour
-    ) -> None:
-        at = (x * _SUPERSAMPLING, y * _SUPERSAMPLING)
-        self._draw.text(at, words, fill=colour, font=_font(size))
-
-    def _length(self, words: str, size: int) -> float:
-        return float(self._draw.textlength(words, font=_font(size))) / _SUPERSAMPLING
-
-
-class _Pen:
-    """Draws marks at places given in pixels of the picture."""
-
-    def __init__(self, draw: ImageDraw.ImageDraw) -> None:
-        self._draw = draw
-
-    def disc(self, at: _Point, radius: float, colour: _Colour) -> None:
-        self._draw.ellipse(_box(at, radius), fill=colour)
-
-    def ring(self, at: _Point, radius: float, colour: _Colour) -> None:
-        self._draw.ellipse(
-            _box(at, radius), outline=(*colour, 150), width=_SUPERSAMPLING
-        )
-
-    def arrow(self, start: _Point, end: _Point, colour: _Colour) -> None:
-        a, b = np.array(start), np.array(end)
-        length = float(np.hypot(*(b - a)))
-        if length < 1:
+    def arrow(self, start: _Places, end: _Places, colour: _Colour) -> None:
+        length = float(np.hypot(*(end - start)))
+        if length < _SCALE:
             return
-        along = (b - a) / length
-        across = np.array([-along[1], along[0]])
-        head = min(9.0, length)
-        neck = b - head * along
-        tip = [b, neck + 0.4 * head * across, neck - 0.4 * head * across]
-        self._draw.line(
-            _scaled([a, neck]), fill=(*colour, 150), width=round(1.4 * _SUPERSAMPLING)
-        )
-        self._draw.polygon(_scaled(tip), fill=(*colour, 230))
+        along = (end - start) / length
+        across = along[::-1] * (-1, 1)
+        head = min(9.0 * _SCALE, length)
+        neck = end - head * along
+        tip = [end, neck + 0.4 * head * across, neck - 0.4 * head * across]
+        width = round(1.4 * _SCALE)
+        self._draw.line([*start, *neck], fill=(*colour, 150), width=width)
+        self._draw.polygon(np.ravel(tip).tolist(), fill=(*colour, 230))
 
-
-class _Panel:
-    """A surface with a map; places are map coordinates."""
-
-    def __init__(
-        self, draw: ImageDraw.ImageDraw, corner: _Point, frame: _Frame
-    ) -> None:
-        self._pen = _Pen(draw)
-        self._corner = corner
-        self._frame = frame
-
-    def dot(self, position: _Places, radius: float, colour: _Places) -> None:
-        self._pen.disc(self._at(position), radius, _rgb(colour))
-
-    def ring(self, position: _Places, radius: float, colour: _Colour) -> None:
-        self._pen.ring(self._at(position), radius, colour)
-
-    def arrow(self, start: _Places, end: _Places, colour: _Places) -> None:
-        self._pen.arrow(self._at(start), self._at(end), _rgb(colour))
-
-    def _at(self, position: _Places) -> _Point:
-        x, y = self._frame.place(position)
-        return self._corner[0] + x, self._corner[1] + y
-
-
-def _box(at: _Point, radius: float) -> list[float]:
-    x, y = at
-    return [
-        _SUPERSAMPLING * edge
-        for edge in (x - radius, y - radius, x + radius, y + radius)
-    ]
-
-
-def _scaled(points: Sequence[NDArray[np.float64]]) -> list[_Point]:
-    return [(_SUPERSAMPLING * float(x), _SUPERSAMPLING * float(y)) for x, y in points]
-
-
-def _rgb(colour: _Places) -> _Colour:
-    red, green, blue = (round(float(part)) for part in colour)
-    return red, green, blue
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size * _SUPERSAMPLING)
+    def finished(self) -> Image.Image:
+        """Return what has been filled, with smooth edges."""
+        filled = self._image.crop((0, 0, _WIDTH, round(self.y + _MARGIN)))
+        return filled.reduce(_SCALE)

@@ -75,8 +75,6 @@ def _traverse(options: Namespace) -> Report:
         method=options.method,
         neighbours=options.neighbours,
         layers=None if options.layers is None else tuple(options.layers),
-        seed=session.state.seed,
-        device=session.state.train.device,
     )
     if options.features_alone:
         settings = settings.from_features_alone()

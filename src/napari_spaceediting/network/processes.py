@@ -104,7 +104,12 @@ class LaunchedProcesses(Processes):
 
     def gathered(self, rows: Tensor, n: int) -> Tensor:
         """Put together the rows that each has computed."""
-        return _put_together(rows, n, self.share(n))
+        together = rows.new_zeros((n, *rows.shape[1:]))
+        together[self.share(n)] = rows.detach()
+        torch.distributed.all_reduce(together)
+        # The same once more, but for the gradient.
+        together[self.share(n)] = rows
+        return together
 
     def complete(self, array: NDArray[np.float32]) -> None:
         """Fill in, in place, the rows that others have computed."""
@@ -179,25 +184,6 @@ def launched(device: str = "auto") -> Iterator[Processes]:
     finally:
         _here = alone
         torch.distributed.destroy_process_group()
-
-
-class _PutTogether(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, n: int, share: slice) -> Tensor:
-        ctx.share = share
-        together = rows.new_zeros((n, *rows.shape[1:]))
-        together[share] = rows
-        torch.distributed.all_reduce(together)
-        return together
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return gradients[0][ctx.share], None, None
-
-
-def _put_together(rows: Tensor, n: int, share: slice) -> Tensor:
-    together: Tensor = _PutTogether.apply(rows, n, share)
-    return together
 
 
 class _Sum(torch.autograd.Function):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -60,11 +58,6 @@ class ClassifierSpec:
     n_classes: int = 0
     in_channels: int = 1
     image_size: tuple[int, int] = (28, 28)
-
-    def fingerprint(self) -> str:
-        """Return a short digest that differs where any value differs."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -264,7 +264,7 @@ class Preparing:
         target : str or (M,) int64 array
             A class by its name, or a group of images to move to.
         settings : TraverseSettings, optional
-            How; seed and device of the session if not given.
+            How; seed and device are those of the session.
 
         Raises
         ------
@@ -293,8 +293,11 @@ class Preparing:
             spec=network.spec,
             state=network.state,
             sets=sets,
-            settings=settings
-            or TraverseSettings(seed=self._state.seed, device=self._state.train.device),
+            settings=replace(
+                settings or TraverseSettings(),
+                seed=self._state.seed,
+                device=self._state.train.device,
+            ),
             cache_dir=self.cache_dir,
             asked=Asked(classes, kind, name, edits.class_names, group),
         )

@@ -149,8 +149,6 @@ class TraversalController:
             neighbours=(None,) if panel.whole_kind else FITTING,
             layers=panel.layers,
             batch_size=_BATCH,
-            seed=session.state.seed,
-            device=session.state.train.device,
         )
         if panel.features_alone:
             settings = settings.from_features_alone()
