@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QModelIndex, QPointF, QRectF, Qt, Signal
+from qtpy.QtCore import QModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -152,7 +152,7 @@ class EditList(QWidget):
 
     def _fit(self) -> None:
         """Make the list as high as its rows, up to some."""
-        height = 4 + sum(map(self._list.row_height, range(self._list.count())))
+        height = 4 + sum(map(self._list.sizeHintForRow, range(self._list.count())))
         self._list.setMaximumHeight(height)
         self._list.setMinimumHeight(min(height, _LEAST * self.fontMetrics().height()))
 
@@ -202,9 +202,9 @@ class _Rows(RowList):
         else:
             super().keyPressEvent(event)
 
-    def row_height(self, row: int) -> int:
-        lines = 2.5 if self.rows[row].detail else 1.6
-        return round(self.fontMetrics().height() * lines)
+    def row_size(self, row: int) -> QSize:
+        em, lines = self.fontMetrics().height(), 2.5 if self.rows[row].detail else 1.6
+        return QSize(8 * em, round(em * lines))
 
     def paint_row(
         self, painter: QPainter, rect: QRectF, row: int, state: QStyle.StateFlag

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QStyle, QWidget
 
@@ -63,9 +63,10 @@ class OptionList(RowList):
         row = self.currentRow()
         return self.rows[row] if row >= 0 else None
 
-    def row_height(self, row: int = 0) -> int:
-        """Return the height of any row in logical pixels."""
-        return round(self.fontMetrics().height() * 1.6)
+    def row_size(self, row: int = 0) -> QSize:
+        """Return the size of any row in logical pixels."""
+        em = self.fontMetrics().height()
+        return QSize(8 * em, round(em * 1.6))
 
     def paint_row(
         self, painter: QPainter, rect: QRectF, row: int, state: QStyle.StateFlag

@@ -295,7 +295,7 @@ class ClassPicker(QFrame):
             # While the user types, the popup keeps its height.
             # A stylesheet may give the list some padding.
             shown = min(max(len(rows), 1), _ROWS_IN_VIEW)
-            self._options.setFixedHeight(shown * self._options.row_height() + 4)
+            self._options.setFixedHeight(shown * self._options.row_size().height() + 4)
         self._update()
 
     def _show_support(self, support: float) -> None:

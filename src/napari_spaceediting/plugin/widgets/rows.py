@@ -18,7 +18,7 @@ from napari_spaceediting.plugin.widgets.palette import Palette
 
 
 class RowList(QListWidget):
-    """A list that says how high a row is, and paints it.
+    """A list that says how large a row is, and paints it.
 
     Scrolling, keys, what is under the pointer, tooltips and accessibility are Qt's.
 
@@ -47,8 +47,8 @@ class RowList(QListWidget):
             f" font-size: {palette.font_size}pt;}}"
         )
 
-    def row_height(self, row: int) -> int:
-        """Return the height of a row in logical pixels."""
+    def row_size(self, row: int) -> QSize:
+        """Return the size of a row in logical pixels."""
         raise NotImplementedError
 
     def paint_row(
@@ -66,9 +66,7 @@ class _Painter(QStyledItemDelegate):
         self._rows = rows
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        return QSize(
-            8 * option.fontMetrics.height(), self._rows.row_height(index.row())
-        )
+        return self._rows.row_size(index.row())
 
     def paint(
         self,
