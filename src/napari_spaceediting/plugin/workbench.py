@@ -13,7 +13,7 @@ from napari_spaceediting.plugin.edits.controller import EditsController
 from napari_spaceediting.plugin.evidence.controller import EvidenceController
 from napari_spaceediting.plugin.evidence.panel import EvidencePanel
 from napari_spaceediting.plugin.gallery.controller import GalleryController
-from napari_spaceediting.plugin.gallery.grid import ImageGallery
+from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.guidance.controller import ReviewController
 from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.map.controller import MapController

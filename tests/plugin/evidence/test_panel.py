@@ -7,14 +7,14 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QBoxLayout
 
 from napari_spaceediting.editing.evidence import gather_evidence
-from napari_spaceediting.editing.settings import ARMS
+from napari_spaceediting.editing.arms import comparisons
 from napari_spaceediting.plugin.evidence.panel import (
     EMPTY_TEXT,
     NOTHING_TO_GAIN,
     EvidencePanel,
     RoundRow,
-    drift_in_words,
 )
+from napari_spaceediting.plugin.evidence.words import drift_in_words
 from napari_spaceediting.plugin.widgets.charts import nice_step
 
 LEFT = Qt.MouseButton.LeftButton
@@ -98,10 +98,10 @@ def test_a_click_on_a_cell_tells_arm_and_classes(panel):
     panel.show_evidence(make_evidence())
     told = []
     panel.confusion_cell_clicked.connect(lambda *cell: told.append(cell))
-    matrix = panel._confusion
+    matrix = panel._confusion.matrix
     QTest.mouseClick(matrix, LEFT, pos=matrix.cell_rect(1, 1).center())
     QTest.mouseClick(matrix, LEFT, pos=matrix.cell_rect(0, 2).center())  # empty
-    QTest.mouseClick(panel.arm_buttons["before"], LEFT)
+    QTest.mouseClick(panel._confusion.arm_buttons["before"], LEFT)
     QTest.mouseClick(matrix, LEFT, pos=matrix.cell_rect(0, 1).center())
     QTest.mouseClick(matrix, LEFT, pos=QPoint(1, matrix.height() - 1))
     assert told == [("after", 1, 1), ("before", 0, 1)]
@@ -110,9 +110,9 @@ def test_a_click_on_a_cell_tells_arm_and_classes(panel):
 def test_cells_can_be_chosen_by_keyboard(panel, qtbot):
     panel.show_evidence(make_evidence())
     for key in (Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Down):
-        QTest.keyClick(panel._confusion, key)
+        QTest.keyClick(panel._confusion.matrix, key)
     with qtbot.waitSignal(panel.confusion_cell_clicked) as signal:
-        QTest.keyClick(panel._confusion, Qt.Key.Key_Return)
+        QTest.keyClick(panel._confusion.matrix, Qt.Key.Key_Return)
     assert signal.args == ["after", 1, 1]
 
 
@@ -120,7 +120,7 @@ def test_cell_description_names_both_classes(panel):
     evidence = make_evidence()
     panel.show_evidence(evidence)
     count = evidence.arms["after"].confusion[0, 1]
-    assert panel._confusion.describe(0, 1) == (
+    assert panel._confusion.matrix.describe(0, 1) == (
         f"{count} of 30 images of class number 0 taken for class number 1 "
         f"({count / 30:.1%})."
     )
@@ -132,7 +132,7 @@ def test_matrix_and_charts_stay_within_the_width(panel, n_classes, width):
     panel.resize(width, 400)
     panel.show_evidence(make_evidence(n_classes, 400))
     panel.grab()
-    matrix = panel._confusion
+    matrix = panel._confusion.matrix
     last = matrix.cell_rect(n_classes - 1, n_classes - 1)
     assert matrix.rect().contains(last)
     assert matrix.minimumSizeHint().width() <= width
@@ -148,15 +148,15 @@ def test_parts_stand_side_by_side_only_where_there_is_room(panel):
 
 def test_control_can_be_missing(panel):
     panel.show_evidence(make_evidence())
-    QTest.mouseClick(panel.arm_buttons["control"], LEFT)
+    QTest.mouseClick(panel._confusion.arm_buttons["control"], LEFT)
     panel.show_evidence(make_evidence(control=False))
-    assert not panel.arm_buttons["control"].isVisible()
-    assert panel.arm_buttons["after"].isChecked()
+    assert not panel._confusion.arm_buttons["control"].isVisible()
+    assert panel._confusion.arm_buttons["after"].isChecked()
     panel.grab()
 
 
 def test_all_that_was_trained_is_compared(panel):
-    evidence = make_evidence(arms=ARMS)
+    evidence = make_evidence(arms=comparisons())
     panel.show_evidence(evidence)
     names = [row.name for row in panel._accuracies._rows]
     assert names[:3] == ["Before", "Control", "After"]
@@ -170,11 +170,11 @@ def test_all_that_was_trained_is_compared(panel):
     assert rows[-1].value < 0
     assert rows[-1].tone == "muted"
     assert f"{evidence.headroom_share:.0%} was gained" in rows[-1].tooltip
-    assert list(panel.arm_buttons) == ["before", "control", "after"]
+    assert list(panel._confusion.arm_buttons) == ["before", "control", "after"]
 
 
 def test_the_first_sentence_stands_out(panel):
-    evidence = make_evidence(arms=ARMS)
+    evidence = make_evidence(arms=comparisons())
     panel.show_evidence(evidence)
     headline, remarks = panel._verdict.text(), panel._remarks.text()
     assert f"{headline} {remarks}" == evidence.verdict()
@@ -183,7 +183,7 @@ def test_the_first_sentence_stands_out(panel):
 
 
 def test_repetitions_come_before_a_single_run(panel):
-    evidence = make_evidence(arms=ARMS, repeats=4)
+    evidence = make_evidence(arms=comparisons(), repeats=4)
     panel.show_evidence(evidence)
     control = panel._differences._rows[1]
     mean = evidence.over_seeds["control"]
@@ -219,7 +219,7 @@ def test_many_arms_and_repetitions_need_no_more_width(panel, width):
     panel.show_evidence(make_evidence())
     panel.grab()
     needed = panel._body.minimumSizeHint().width()
-    panel.show_evidence(make_evidence(arms=ARMS, repeats=3))
+    panel.show_evidence(make_evidence(arms=comparisons(), repeats=3))
     panel.grab()
     assert panel._body.minimumSizeHint().width() <= needed
     assert panel._body.width() <= panel._scroll.viewport().width()
@@ -229,7 +229,7 @@ def test_unmeasured_round_shows_only_what_is_known(panel):
     evidence = make_evidence(measured=False)
     panel.show_evidence(evidence)
     assert panel._verdict.text() == evidence.verdict()
-    assert not panel._confusion.isVisible()
+    assert not panel._confusion.matrix.isVisible()
     assert not panel._accuracies.isVisible()
     assert panel.image_buttons["not_followed"].isEnabled()
     assert not panel.image_buttons["fixed"].isEnabled()

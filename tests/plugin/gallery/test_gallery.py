@@ -79,7 +79,8 @@ def test_what_the_legend_hides_is_not_selected(window):
     chips = window.editor.map.legend._chips
     window.editor.open_section("map")
     QApplication.processEvents()
-    QTest.mouseClick(chips, LEFT, NONE, chips.chip_rect(3).center())
+    place = chips.visualItemRect(chips.item(3)).center()
+    QTest.mouseClick(chips.viewport(), LEFT, NONE, place)
     labels = window.session.edits.labels
     assert select(window, "all").tolist() == [
         at for at in window.movable.tolist() if labels[at] != 3

@@ -395,8 +395,8 @@ def test_hidden_classes_cannot_be_picked(window):
     window.editor.open_section("map")
     QApplication.processEvents()
     chips = window.editor.map.legend._chips
-    centre = chips.chip_rect(group).center()
-    QTest.mouseClick(chips, LEFT, Qt.KeyboardModifier.NoModifier, centre)
+    centre = chips.visualItemRect(chips.item(group)).center()
+    QTest.mouseClick(chips.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, centre)
     assert window.map.layer.face_color[image, 3] == 0
     window.click(window.of_image(image))
     assert image not in window.desk.selected

@@ -81,6 +81,15 @@ def test_typing_filters(picker, ask):
     assert answers == [ClassChoice("bag", "belongs")]
 
 
+def test_nothing_is_chosen_when_the_text_is_erased(picker, ask):
+    ask(suggested=None)
+    QTest.keyClicks(picker._text, "ba")
+    assert picker.confirm_button.text() == "These are: bag"
+    picker._text.clear()
+    assert picker.confirm_button.text() == "Choose a class"
+    assert not picker.confirm_button.isEnabled()
+
+
 def test_typing_an_unknown_name_makes_a_class(picker, ask):
     answers = ask()
     QTest.keyClicks(picker._text, " hat ")
@@ -149,9 +158,11 @@ def test_without_suggestion_nothing_can_be_confirmed_by_accident(picker, ask):
 def test_click_chooses_and_double_click_confirms(picker, ask):
     answers = ask()
     options = picker._options
-    QTest.mouseClick(options, LEFT, pos=options.row_rect(0).center())
+    shirt, bag = (options.visualItemRect(options.item(row)).center() for row in (0, 2))
+    QTest.mouseClick(options.viewport(), LEFT, pos=shirt)
     assert picker.choice == ClassChoice("shirt", "belongs")
-    QTest.mouseDClick(options, LEFT, pos=options.row_rect(2).center())
+    QTest.mouseClick(options.viewport(), LEFT, pos=bag)
+    QTest.mouseDClick(options.viewport(), LEFT, pos=bag)
     assert answers == [ClassChoice("bag", "belongs")]
 
 

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from qtpy.QtCore import QModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QLabel,
-    QListWidget,
     QPushButton,
     QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_spaceediting.plugin.widgets.painting import outline, smaller
+from napari_spaceediting.plugin.widgets.painting import (
+    outline,
+    paint_plate,
+    smaller,
+    write,
+)
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+from napari_spaceediting.plugin.widgets.rows import RowList
 
 MOVE, PIN, RELABEL = "move", "pin", "relabel"
 _LEAST = 11
@@ -83,16 +85,11 @@ class EditList(QWidget):
         self.replay_button = QPushButton("Replay")
         self.replay_button.setCheckable(True)
         self.replay_button.clicked.connect(self.replay_toggled)
-        self._list = _Rows(self)
-        self._list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list = _Rows(palette, self)
         self._list.setAccessibleName("Edits")
-        self._list.setMouseTracking(True)
-        self._list.entered_key.connect(self._jump)
+        self._list.entered_key.connect(self.jump_requested)
         self._list.deleted.connect(self.delete_requested)
         self._list.clicked.connect(self._on_click)
-        self._delegate = _Delegate(palette, self._list)
-        self._list.setItemDelegate(self._delegate)
         self._empty = QLabel(EMPTY_TEXT)
         self._empty.setWordWrap(True)
         buttons = QHBoxLayout()
@@ -112,22 +109,17 @@ class EditList(QWidget):
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._delegate.palette = palette
-        self._list.setStyleSheet(
-            f"QListWidget {{background-color: {palette.background}; border: 0px;"
-            f" font-size: {palette.font_size}pt;}}"
-        )
+        self._list.set_theme(palette)
         self._empty.setStyleSheet(f"padding: 0px; color: {palette.muted};")
 
     def set_rows(self, rows: Sequence[EditRow]) -> None:
         """List the edits, the oldest first, and show the last one."""
+        self._list.rows = tuple(rows)
         self._list.clear()
-        for row in rows:
-            self._list.addItem(row.text)
-            item = self._list.item(self._list.count() - 1)
-            item.setData(Qt.ItemDataRole.UserRole, row)
+        self._list.addItems([row.text for row in rows])
+        for number, row in enumerate(rows):
             state = " (undone)" if row.undone else ""
-            item.setToolTip(
+            self._list.item(number).setToolTip(
                 f"{row.text}{state}\n{row.detail}\n"
                 "Click to show its images, Delete to take it out"
             )
@@ -160,9 +152,7 @@ class EditList(QWidget):
 
     def _fit(self) -> None:
         """Make the list as high as its rows, up to some."""
-        height = 4 + sum(
-            self._list.sizeHintForRow(row) for row in range(self._list.count())
-        )
+        height = 4 + sum(map(self._list.sizeHintForRow, range(self._list.count())))
         self._list.setMaximumHeight(height)
         self._list.setMinimumHeight(min(height, _LEAST * self.fontMetrics().height()))
 
@@ -170,10 +160,7 @@ class EditList(QWidget):
         if self._list.pressed_on_cross:
             self.delete_requested.emit(index.row())
         else:
-            self._jump(index.row())
-
-    def _jump(self, row: int) -> None:
-        self.jump_requested.emit(row)
+            self.jump_requested.emit(index.row())
 
 
 def cross_rect(row: QRectF, em: float) -> QRectF:
@@ -181,12 +168,16 @@ def cross_rect(row: QRectF, em: float) -> QRectF:
     return QRectF(row.right() - em * 1.7, row.top(), em * 1.7, row.height())
 
 
-class _Rows(QListWidget):
-    """The list, which also tells Enter, Delete and clicks on the cross."""
+class _Rows(RowList):
+    """Rows of an icon, text, small print, and a cross when hovered.
+
+    Enter, Delete and clicks on the cross are told, too.
+    """
 
     entered_key = Signal(int)
     deleted = Signal(int)
 
+    rows: tuple[EditRow, ...] = ()
     pressed_on_cross = False
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
@@ -211,78 +202,37 @@ class _Rows(QListWidget):
         else:
             super().keyPressEvent(event)
 
+    def row_size(self, row: int) -> QSize:
+        em, lines = self.fontMetrics().height(), 2.5 if self.rows[row].detail else 1.6
+        return QSize(8 * em, round(em * lines))
 
-class _Delegate(QStyledItemDelegate):
-    """Paints a row: icon, text, small print, and a cross when hovered."""
-
-    def __init__(self, palette: Palette, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.palette = palette
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        em = option.fontMetrics.height()
-        row: EditRow = index.data(Qt.ItemDataRole.UserRole)
-        return QSize(8 * em, round(em * (2.5 if row.detail else 1.6)))
-
-    def paint(
-        self,
-        painter: QPainter | None,
-        option: QStyleOptionViewItem,
-        index: QModelIndex,
+    def paint_row(
+        self, painter: QPainter, rect: QRectF, row: int, state: QStyle.StateFlag
     ) -> None:
-        assert painter is not None
-        row: EditRow = index.data(Qt.ItemDataRole.UserRole)
-        em = option.fontMetrics.height()
-        rect = QRectF(option.rect)
-        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if chosen or hovered:
-            fill = self.palette.primary if chosen else self.palette.foreground
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(to_qcolor(fill))
-            painter.drawRoundedRect(rect.adjusted(0, 1, 0, -1), 4, 4)
+        edit, palette, em = self.rows[row], self._palette, self.fontMetrics().height()
+        chosen = bool(state & QStyle.StateFlag.State_Selected)
+        left, width = em * 1.8, rect.width() - em * 2.2
+        if chosen or state & QStyle.StateFlag.State_MouseOver:
+            fill = palette.primary if chosen else palette.foreground
+            paint_plate(painter, rect.adjusted(0, 1, 0, -1), fill)
+            width -= em * 1.4
+            centre, arm = cross_rect(rect, em).center(), em * 0.22
+            painter.setPen(outline(to_qcolor(palette.icon), em * 0.1))
+            for reach in (QPointF(arm, arm), QPointF(arm, -arm)):
+                painter.drawLine(centre - reach, centre + reach)
         first = rect.top() + em * 0.25
-        middle = first + em * 0.55 if row.detail else rect.center().y()
-        colour = self.palette.muted if row.undone else self.palette.text
-        _paint_icon(painter, row.icon, QPointF(em * 0.9, middle), em, colour)
-        left = em * 1.8
-        width = round(rect.width() - left - em * 0.4)
-        if chosen or hovered:
-            width -= round(em * 1.4)
-            self._paint_cross(painter, cross_rect(rect, em).center(), em)
-        font = option.font
-        font.setStrikeOut(row.undone)
+        middle = first + em * 0.55 if edit.detail else rect.center().y()
+        colour = palette.muted if edit.undone else palette.text
+        _paint_icon(painter, edit.icon, QPointF(em * 0.9, middle), em, colour)
+        font = self.font()
+        font.setStrikeOut(edit.undone)
         painter.setFont(font)
-        painter.setPen(to_qcolor(colour))
-        painter.drawText(
-            QRectF(left, middle - em * 0.6, width, em * 1.2),
-            Qt.AlignmentFlag.AlignVCenter,
-            option.fontMetrics.elidedText(row.text, Qt.TextElideMode.ElideRight, width),
-        )
-        if row.detail:
-            font.setStrikeOut(False)
-            small = smaller(font)
-            painter.setFont(small)
-            painter.setPen(
-                to_qcolor(self.palette.text if chosen else self.palette.muted)
-            )
-            painter.drawText(
-                QRectF(left, first + em * 1.1, width, em * 1.1),
-                Qt.AlignmentFlag.AlignVCenter,
-                painter.fontMetrics().elidedText(
-                    row.detail, Qt.TextElideMode.ElideRight, width
-                ),
-            )
-        painter.restore()
-
-    def _paint_cross(self, painter: QPainter, centre: QPointF, em: int) -> None:
-        arm = em * 0.22
-        painter.setPen(outline(to_qcolor(self.palette.icon), em * 0.1))
-        for sign in (1, -1):
-            reach = QPointF(arm, sign * arm)
-            painter.drawLine(centre - reach, centre + reach)
+        line = QRectF(left, middle - em * 0.6, width, em * 1.2)
+        write(painter, line, edit.text, colour)
+        if edit.detail:
+            painter.setFont(smaller(self.font()))
+            line = QRectF(left, first + em * 1.1, width, em * 1.1)
+            write(painter, line, edit.detail, palette.text if chosen else palette.muted)
 
 
 def _paint_icon(

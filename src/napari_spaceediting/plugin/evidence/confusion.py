@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
-    QColor,
     QFontMetrics,
     QHelpEvent,
     QKeyEvent,
@@ -17,9 +16,25 @@ from qtpy.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolTip,
+    QWidget,
+)
 
-from napari_spaceediting.plugin.widgets.painting import apply_font, outline, smaller
+from napari_spaceediting.editing.arms import AFTER, BEFORE, CONTROL
+from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.plugin.widgets.controls import column
+from napari_spaceediting.plugin.widgets.painting import (
+    apply_font,
+    outline,
+    smaller,
+    write,
+)
 from napari_spaceediting.plugin.widgets.palette import (
     Palette,
     mix,
@@ -27,6 +42,8 @@ from napari_spaceediting.plugin.widgets.palette import (
     to_qcolor,
 )
 
+_ARMS = (BEFORE, CONTROL, AFTER)
+"""Arms whose confusion is shown."""
 _LONGEST_NAME = 8.5
 """Room for a class name, in heights of a line."""
 
@@ -144,38 +161,31 @@ class ConfusionMatrix(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        size, margin, count = (
-            self._cell_size(self.width()),
-            self._margin(),
-            len(self._names),
-        )
+        size, margin = self._cell_size(self.width()), self._margin()
         totals = np.maximum(self._counts.sum(axis=1), 1)
-        font = smaller(self.font(), 0.82)
-        metrics = QFontMetrics(font)
-        gap = 1.0 if size >= 8 else 0.0
         painter.translate(0, self._top(size))
-        painter.setFont(font)
-        for row in range(count):
-            for column in range(count):
-                images = int(self._counts[row, column])
-                fill = self._shade(images / totals[row], row == column)
-                cell = QRectF(
-                    margin + column * size, row * size, size - gap, size - gap
-                )
-                painter.fillRect(cell, to_qcolor(fill))
-                text = str(images)
-                fits = metrics.horizontalAdvance(text) + 2 <= size
-                if images and fits and metrics.height() <= size + 3:
-                    painter.setPen(to_qcolor(readable(self._palette.text, fill)))
-                    painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, text)
+        painter.setFont(smaller(self.font(), 0.82))
+        metrics = painter.fontMetrics()
+        gap = 1.0 if size >= 8 else 0.0
+
+        def square(true: int, predicted: int) -> QRectF:
+            left, top = margin + predicted * size, true * size
+            return QRectF(left, top, size - gap, size - gap)
+
+        for (true, predicted), images in np.ndenumerate(self._counts):
+            cell = square(true, predicted)
+            fill = self._shade(images / totals[true], true == predicted)
+            painter.fillRect(cell, to_qcolor(fill))
+            text = str(images)
+            fits = metrics.horizontalAdvance(text) + 2 <= size
+            if images and fits and metrics.height() <= size + 3:
+                painter.setPen(to_qcolor(readable(self._palette.text, fill)))
+                painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, text)
         self._paint_names(painter, size, margin)
         if self._cell is not None:
-            row, column = self._cell
             painter.setPen(outline(to_qcolor(self._palette.text), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(
-                QRectF(margin + column * size, row * size, size - gap, size - gap)
-            )
+            painter.drawRect(square(*self._cell))
 
     def _shade(self, share: float, right: bool) -> str:
         ground = self._palette.foreground
@@ -184,47 +194,30 @@ class ConfusionMatrix(QWidget):
         return mix(ground, self._palette.loss, 0.9 * min(1.0, share**0.5))
 
     def _paint_names(self, painter: QPainter, size: float, margin: int) -> None:
-        font = smaller(self.font())
-        metrics = QFontMetrics(font)
-        painter.setFont(font)
-        # Where cells are lower than a line, every second or third name is shown.
-        step = int(np.ceil(metrics.height() * 0.86 / size))
-        matrix = size * len(self._names)
+        painter.setFont(smaller(self.font()))
+        height, right = painter.fontMetrics().height(), Qt.AlignmentFlag.AlignRight
+        line = QRectF(6 - margin, -height / 2, margin - 6, height)
+        palette, matrix = self._palette, size * len(self._names)
         true, predicted = self._cell if self._cell is not None else (-1, -1)
-        for number in range(0, len(self._names), step):
-            name = metrics.elidedText(
-                self._names[number], Qt.TextElideMode.ElideRight, margin - 6
-            )
+        # Where cells are lower than a line, every second or third name is shown.
+        for number in range(0, len(self._names), int(np.ceil(height * 0.86 / size))):
             middle = (number + 0.5) * size
-            painter.setPen(self._name_colour(number == true))
-            painter.drawText(
-                QRectF(0, middle - metrics.height() / 2, margin - 6, metrics.height()),
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-                name,
-            )
-            painter.setPen(self._name_colour(number == predicted))
-            painter.save()
-            painter.translate(QPointF(margin + middle, matrix + 4))
-            painter.rotate(-90)
-            painter.drawText(
-                QRectF(-margin, -metrics.height() / 2, margin, metrics.height()),
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-                name,
-            )
-            painter.restore()
-        painter.setPen(to_qcolor(self._palette.muted))
-        painter.drawText(
+            for on, x, y, turn in (
+                (number == true, margin - 6, middle, 0),
+                (number == predicted, margin + middle, matrix + 4, -90),
+            ):
+                painter.save()
+                painter.translate(x, y)
+                painter.rotate(turn)
+                colour = palette.text if on else palette.muted
+                write(painter, line, self._names[number], colour, right)
+                painter.restore()
+        write(
+            painter,
             QRectF(0, matrix + margin + 2, self.width(), self._title()),
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
-            metrics.elidedText(
-                "rows: true class · columns: predicted",
-                Qt.TextElideMode.ElideRight,
-                self.width(),
-            ),
+            "rows: true class · columns: predicted",
+            palette.muted,
         )
-
-    def _name_colour(self, on: bool) -> QColor:
-        return to_qcolor(self._palette.text if on else self._palette.muted)
 
     # Pointing and keys
 
@@ -305,3 +298,73 @@ class ConfusionMatrix(QWidget):
     def _click(self) -> None:
         if self._cell is not None and self._counts[self._cell] > 0:
             self.cell_clicked.emit(*self._cell)
+
+
+class ConfusionPart(QWidget):
+    """The matrix of one of the networks compared, under buttons to choose which.
+
+    Parameters
+    ----------
+    palette : Palette
+        Colours of the theme.
+    parent : QWidget, optional
+        Qt parent.
+    """
+
+    cell_clicked = Signal(str, int, int)
+    """Arm, true and predicted class of a cell that holds images."""
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._evidence: Evidence | None = None
+        self._arm = AFTER
+        self.heading = QLabel("Confusion")
+        self.matrix = ConfusionMatrix(palette)
+        self.matrix.cell_clicked.connect(
+            lambda *cell: self.cell_clicked.emit(self._arm, *cell)
+        )
+        header = QHBoxLayout()
+        header.setSpacing(2)
+        header.addWidget(self.heading, 1)
+        header.addSpacing(6)
+        self.arm_buttons: dict[str, QPushButton] = {}
+        group = QButtonGroup(self)
+        for arm in _ARMS:
+            button = QPushButton()
+            button.setCheckable(True)
+            button.clicked.connect(lambda _=False, a=arm: self._show_arm(a))
+            group.addButton(button)
+            header.addWidget(button)
+            self.arm_buttons[arm] = button
+        layout = column(self, 3)
+        layout.addLayout(header)
+        layout.addWidget(self.matrix)
+
+    def show_evidence(
+        self, evidence: Evidence, arms: Mapping[str, tuple[str, str]]
+    ) -> None:
+        """Show the matrices of what was measured; nothing if nothing was.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Holds the matrices.
+        arms : mapping of str to (str, str)
+            Title and meaning of each arm.
+        """
+        self._evidence = evidence
+        self.setVisible(bool(evidence.arms))
+        for arm, button in self.arm_buttons.items():
+            title, meaning = arms[arm]
+            button.setVisible(arm in evidence.arms)
+            button.setText(title.partition(",")[0])
+            button.setToolTip(f"Confusion of: {meaning[0].lower()}{meaning[1:]}")
+        self._show_arm(self._arm if self._arm in evidence.arms else AFTER)
+
+    def _show_arm(self, arm: str) -> None:
+        self._arm = arm
+        self.arm_buttons[arm].setChecked(True)
+        if self._evidence is not None and arm in self._evidence.arms:
+            self.matrix.set_counts(
+                self._evidence.class_names, self._evidence.arms[arm].confusion
+            )

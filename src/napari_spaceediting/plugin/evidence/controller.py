@@ -8,12 +8,8 @@ from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.evidence import ArmScore, Evidence
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.evidence.panel import (
-    Comparison,
-    EvidencePanel,
-    RoundRow,
-    accuracy_row,
-)
+from napari_spaceediting.plugin.evidence.panel import EvidencePanel, RoundRow
+from napari_spaceediting.plugin.evidence.words import Comparison, accuracy_row
 from napari_spaceediting.plugin.gallery.controller import (
     BROKEN,
     CHOSEN,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
@@ -23,18 +23,23 @@ from qtpy.QtWidgets import (
 )
 from superqt import QFlowLayout
 
-from napari_spaceediting.editing.arms import AFTER, ARMS, BEFORE, CEILING, CONTROL
-from napari_spaceediting.editing.evidence import (
-    ArmScore,
-    Difference,
-    Evidence,
+from napari_spaceediting.editing.arms import AFTER, BEFORE, CEILING, CONTROL
+from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.plugin.evidence.confusion import ConfusionPart
+from napari_spaceediting.plugin.evidence.words import (
+    Comparison,
+    accuracy_rows,
+    difference_rows,
+    differences,
+    drift_in_words,
+    titles,
 )
-from napari_spaceediting.plugin.evidence.confusion import ConfusionMatrix
 from napari_spaceediting.plugin.widgets.charts import (
     Interval,
     IntervalChart,
     RecallChart,
 )
+from napari_spaceediting.plugin.widgets.controls import column
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 HISTORY = "From round to round"
@@ -48,8 +53,6 @@ NOTHING_TO_GAIN = (
     "There was little to gain: even with all labels right the network is not clearly "
     "better than the control."
 )
-_MATRICES = (BEFORE, CONTROL, AFTER)
-"""Arms whose confusion is shown."""
 _WIDE = 42
 """From this width on, in heights of a line, the parts stand side by side."""
 
@@ -87,37 +90,6 @@ class RoundRow:
         return " · ".join(parts)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """How two stages are told that have no round in common.
-
-    Parameters
-    ----------
-    earlier, later : str
-        Their names.
-    verdict : str
-        What lies between them, in words.
-    """
-
-    earlier: str
-    later: str
-    verdict: str
-
-    @property
-    def arms(self) -> dict[str, tuple[str, str]]:
-        """Title and meaning of the two, as of what a round compares."""
-        return {
-            BEFORE: (self.earlier, f"The network of: {self.earlier}"),
-            AFTER: (self.later, f"The network of: {self.later}"),
-        }
-
-    @property
-    def differences(self) -> dict[str, tuple[str, str]]:
-        """Title of the difference between the two, and how it is told in full."""
-        name = self.earlier.partition(",")[0]
-        return {BEFORE: (f"vs {name}", f"than {self.earlier}")}
-
-
 class EvidencePanel(QWidget):
     """The evidence of a round, and the buttons that decide on it.
 
@@ -147,7 +119,6 @@ class EvidencePanel(QWidget):
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._evidence: Evidence | None = None
-        self._arm = AFTER
         self._build_bar()
         self._build_body(palette)
 
@@ -244,12 +215,8 @@ class EvidencePanel(QWidget):
         self._history.row_clicked.connect(self.stage_selected)
         self._recall = RecallChart(palette)
         self._recall.setAccessibleName("Recall by class")
-        self._confusion = ConfusionMatrix(palette)
-        self._confusion.cell_clicked.connect(
-            lambda true, predicted: self.confusion_cell_clicked.emit(
-                self._arm, true, predicted
-            )
-        )
+        self._confusion = ConfusionPart(palette)
+        self._confusion.cell_clicked.connect(self.confusion_cell_clicked)
         self.image_buttons = {
             key: QPushButton() for key in (FIXED, BROKEN, NOT_FOLLOWED)
         }
@@ -267,27 +234,33 @@ class EvidencePanel(QWidget):
         self._headroom = QLabel(NOTHING_TO_GAIN)
         self._headroom.setWordWrap(True)
 
-        self._headings: list[QLabel] = []
-        left = self._column(
-            (self._heading("Accuracy"), self._accuracies),
-            (
-                self._heading("Difference in points"),
-                self._differences,
-                self._headroom,
-            ),
+        self._accuracy_heading, self._difference_heading = QLabel(), QLabel()
+        self._recall_heading = QLabel("Found of each class, %")
+        self._history_heading = QLabel(HISTORY)
+        self._headings = (
+            self._accuracy_heading,
+            self._difference_heading,
+            self._confusion.heading,
+            self._recall_heading,
+            self._history_heading,
+        )
+        for heading in self._headings:
+            heading.setWordWrap(True)
+        left = _column(
+            (self._accuracy_heading, self._accuracies),
+            (self._difference_heading, self._differences, self._headroom),
             (self._drift,),
         )
-        self._confusion_part = self._column((self._confusion_header(), self._confusion))
-        self._recall_part = self._column(
-            (self._heading("Found of each class, %"), self._recall),
-            (self._heading(HISTORY), self._history),
+        self._recall_part = _column(
+            (self._recall_heading, self._recall),
+            (self._history_heading, self._history),
         )
         line = self.accept_button.sizeHint().height()
-        for first in (self._headings[0], self._headings[-2]):
+        for first in (self._accuracy_heading, self._recall_heading):
             first.setMinimumHeight(line)
         self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._parts.setSpacing(20)
-        for part in (left, self._confusion_part, self._recall_part):
+        for part in (left, self._confusion, self._recall_part):
             self._parts.addWidget(part, 1, Qt.AlignmentFlag.AlignTop)
         self._body = QWidget()
         body = QVBoxLayout(self._body)
@@ -301,42 +274,6 @@ class EvidencePanel(QWidget):
         body.addSpacing(6)
         body.addLayout(self._parts)
         body.addStretch(1)
-
-    def _column(self, *groups: Sequence[QWidget]) -> QWidget:
-        column = QWidget()
-        layout = QVBoxLayout(column)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        for number, group in enumerate(groups):
-            if number:
-                layout.addSpacing(6)
-            for widget in group:
-                layout.addWidget(widget)
-        return column
-
-    def _heading(self, text: str) -> QLabel:
-        label = QLabel(text)
-        label.setWordWrap(True)
-        self._headings.append(label)
-        return label
-
-    def _confusion_header(self) -> QWidget:
-        header = QWidget()
-        row = QHBoxLayout(header)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
-        row.addWidget(self._heading("Confusion"), 1)
-        row.addSpacing(6)
-        self.arm_buttons: dict[str, QPushButton] = {}
-        group = QButtonGroup(header)
-        for arm in _MATRICES:
-            button = QPushButton()
-            button.setCheckable(True)
-            button.clicked.connect(lambda _=False, a=arm: self._show_arm(a))
-            group.addButton(button)
-            row.addWidget(button)
-            self.arm_buttons[arm] = button
-        return header
 
     # What is shown
 
@@ -356,7 +293,7 @@ class EvidencePanel(QWidget):
         charts = self._accuracies, self._differences, self._recall, self._history
         for chart in charts:
             chart.set_theme(palette)
-        self._confusion.set_theme(palette)
+        self._confusion.matrix.set_theme(palette)
 
     def show_evidence(
         self, evidence: Evidence | None, comparison: Comparison | None = None
@@ -387,35 +324,26 @@ class EvidencePanel(QWidget):
             "that took no part in the training."
         )
         self._measured.setVisible(evidence.n_images > 0)
-        arms = comparison.arms if comparison else _titles()
-        differences = comparison.differences if comparison else _differences()
-        self._accuracies.set_rows(_accuracy_rows(evidence, arms))
-        self._differences.set_rows(_difference_rows(evidence, differences))
-        accuracy, difference = self._headings[:2]
-        accuracy.setVisible(bool(evidence.arms))
-        difference.setVisible(bool(evidence.over))
-        repeated = evidence.seeds > 1
-        accuracy.setText("Accuracy, first repetition" if repeated else "Accuracy")
-        difference.setText(
-            f"Difference in points, over {evidence.seeds} repetitions"
-            if repeated
-            else "Difference in points"
-        )
+        arms = comparison.arms if comparison else titles()
+        compared = comparison.differences if comparison else differences()
+        self._accuracies.set_rows(accuracy_rows(evidence, arms))
+        self._differences.set_rows(difference_rows(evidence, compared))
+        self._accuracy_heading.setVisible(bool(evidence.arms))
+        self._difference_heading.setVisible(bool(evidence.over))
+        first, over = "", ""
+        if evidence.seeds > 1:
+            first, over = ", first repetition", f", over {evidence.seeds} repetitions"
+        self._accuracy_heading.setText(f"Accuracy{first}")
+        self._difference_heading.setText(f"Difference in points{over}")
         is_known = {CONTROL, CEILING} <= evidence.arms.keys()
         self._headroom.setVisible(is_known and evidence.headroom_share is None)
         self._show_image_counts(evidence)
         self.image_buttons[NOT_FOLLOWED].setVisible(comparison is None)
         whose = "All images" if comparison else "Images you did not touch"
         self._drift.setText(drift_in_words(evidence.drift, whose))
-        for arm, button in self.arm_buttons.items():
-            button.setVisible(arm in evidence.arms)
-            title, meaning = arms.get(arm, _titles()[arm])
-            button.setText(title.partition(",")[0])
-            button.setToolTip(f"Confusion of: {meaning[0].lower()}{meaning[1:]}")
-        self._show_arm(self._arm if self._arm in evidence.arms else AFTER)
+        self._confusion.show_evidence(evidence, {**titles(), **arms})
         after = evidence.arms.get(AFTER)
         before = evidence.arms.get(BEFORE)
-        self._confusion_part.setVisible(bool(evidence.arms))
         self._recall_part.setVisible(after is not None)
         if after is not None:
             unknown = np.full(len(after.recall), np.nan)
@@ -485,9 +413,7 @@ class EvidencePanel(QWidget):
     def set_history(self, rows: Sequence[Interval]) -> None:
         """Show the accuracy of every stage, on the same held-out images."""
         self._history.set_rows(rows)
-        for heading in self._headings:
-            if heading.text() == HISTORY:
-                heading.setVisible(bool(rows))
+        self._history_heading.setVisible(bool(rows))
 
     def set_decision_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow to accept or roll back; `reason` says why not."""
@@ -519,14 +445,6 @@ class EvidencePanel(QWidget):
             button.setEnabled(count > 0)
             button.setToolTip(f"{tooltip}: show them in the gallery")
 
-    def _show_arm(self, arm: str) -> None:
-        self._arm = arm
-        self.arm_buttons[arm].setChecked(True)
-        if self._evidence is not None and arm in self._evidence.arms:
-            self._confusion.set_counts(
-                self._evidence.class_names, self._evidence.arms[arm].confusion
-            )
-
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Put the parts side by side where there is room."""
         wide = self.width() >= _WIDE * self.fontMetrics().height()
@@ -541,94 +459,13 @@ class EvidencePanel(QWidget):
         super().resizeEvent(event)
 
 
-def drift_in_words(drift: float, whose: str = "Images you did not touch") -> str:
-    """Say how far images moved; `drift` is relative, 0.1 is 10%."""
-    if np.isnan(drift):
-        return "How far images moved was not measured."
-    if drift < 0.05:
-        words = "hardly moved"
-    elif drift < 0.2:
-        words = "moved a little"
-    elif drift < 0.5:
-        words = "moved noticeably"
-    else:
-        words = "moved a lot: the network has rearranged its space"
-    return f"{whose} {words} (drift {drift:.0%})."
-
-
-def _accuracy_rows(
-    evidence: Evidence, arms: Mapping[str, tuple[str, str]]
-) -> list[Interval]:
-    rows = []
-    for arm, (title, tooltip) in arms.items():
-        if arm in evidence.arms:
-            tone = "plain" if arm == AFTER else "muted"
-            rows.append(accuracy_row(title, evidence.arms[arm], tone, tooltip))
-    return rows
-
-
-def accuracy_row(name: str, score: ArmScore, tone: str, what: str) -> Interval:
-    """Return the row of an accuracy; `what` says in its tooltip whose it is."""
-    low, high = score.interval
-    return Interval(
-        name,
-        score.accuracy,
-        low,
-        high,
-        f"{score.accuracy:.1%}",
-        tone,
-        f"{what}: {score.accuracy:.1%} of held-out images right "
-        f"(95% interval {low:.1%} to {high:.1%}).",
-    )
-
-
-def _titles() -> dict[str, tuple[str, str]]:
-    """Title and meaning of what is compared."""
-    return {name: (arm.title, arm.meaning) for name, arm in ARMS.items()}
-
-
-def _differences() -> dict[str, tuple[str, str]]:
-    """Title of the difference of "after" to an arm, and how it is told in full."""
-    return {n: (f"vs {arm.short}", f"than {arm.compared}") for n, arm in ARMS.items()}
-
-
-def _difference_rows(
-    evidence: Evidence, differences: Mapping[str, tuple[str, str]]
-) -> list[Interval]:
-    rows = []
-    for arm, (name, than) in differences.items():
-        difference = evidence.gain_over(arm)
-        if difference is not None:
-            if evidence.seeds > 1:
-                than += f", on average over {evidence.seeds} repetitions"
-            tone = "muted"
-            # To stay below what all labels right would give is no loss.
-            if difference.is_clear and arm != CEILING:
-                tone = "gain" if difference.value > 0 else "loss"
-            rows.append(_difference_row(name, difference, than, tone))
-    share = evidence.headroom_share
-    if share is not None:
-        more = f" Of what there was to gain over the control, {share:.0%} was gained."
-        rows[-1] = replace(rows[-1], tooltip=rows[-1].tooltip + more)
-    return rows
-
-
-def _difference_row(
-    name: str, difference: Difference, than: str, tone: str
-) -> Interval:
-    low, value, high = (
-        100 * v for v in (difference.low, difference.value, difference.high)
-    )
-    better = "worse" if value < 0 else "better"
-    noise = "" if difference.is_clear else " It may be noise: the interval holds zero."
-    return Interval(
-        name,
-        difference.value,
-        difference.low,
-        difference.high,
-        f"{value:+.1f}  ({low:+.1f} to {high:+.1f})",
-        tone,
-        f"{abs(value):.1f} points {better} {than} "
-        f"(95% interval {low:+.1f} to {high:+.1f}).{noise}",
-        short=f"{value:+.1f}",
-    )
+def _column(*groups: Sequence[QWidget]) -> QWidget:
+    """Return widgets one beneath the other, with some air between the groups."""
+    widget = QWidget()
+    layout = column(widget, 3)
+    for number, group in enumerate(groups):
+        if number:
+            layout.addSpacing(6)
+        for part in group:
+            layout.addWidget(part)
+    return widget

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QMenu
 
 from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.gallery.grid import Caption, ImageGallery
+from napari_spaceediting.plugin.gallery.panel import ImageGallery
+from napari_spaceediting.plugin.gallery.tile import Caption
 from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.state import NOTHING, Desk, complain

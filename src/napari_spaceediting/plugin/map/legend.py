@@ -6,34 +6,30 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import (
-    QContextMenuEvent,
-    QHelpEvent,
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QResizeEvent,
-)
+from qtpy.QtCore import QModelIndex, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QPainter, QResizeEvent
 from qtpy.QtWidgets import (
-    QFrame,
+    QAbstractItemView,
+    QApplication,
+    QLabel,
     QLineEdit,
+    QListView,
     QMenu,
     QPushButton,
-    QScrollArea,
-    QSizePolicy,
-    QToolTip,
+    QStyle,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_spaceediting.plugin.widgets.painting import apply_font, outline
+from napari_spaceediting.plugin.widgets.painting import outline, paint_plate, write
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+from napari_spaceediting.plugin.widgets.rows import RowList
 
 _FILTER_ABOVE = 12
 _COLUMN = 10
 """Least width of a chip, in heights of a line."""
+_MOST_ROWS = 8
+"""More of them scroll."""
 
 
 class ClassLegend(QWidget):
@@ -69,16 +65,13 @@ class ClassLegend(QWidget):
         self._chips.toggle_requested.connect(self._toggle)
         self._chips.isolate_requested.connect(self._isolate)
         self._chips.menu_requested.connect(self._open_menu)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(self._chips)
+        self._nothing = QLabel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self._filter)
-        layout.addWidget(self._scroll, 1)
+        layout.addWidget(self._chips)
+        layout.addWidget(self._nothing)
         layout.addWidget(self._show_all)
         self.set_classes([], np.empty((0, 4)), [])
         self.set_theme(palette)
@@ -86,6 +79,7 @@ class ClassLegend(QWidget):
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._chips.set_theme(palette)
+        self._nothing.setStyleSheet(f"padding: 0px; color: {palette.muted};")
 
     def set_classes(
         self, names: Sequence[str], colours: ArrayLike, counts: ArrayLike
@@ -101,26 +95,23 @@ class ClassLegend(QWidget):
         counts : (C,) array_like of int
             Images of each class.
         """
-        self._chips.names = tuple(names)
-        self._chips.colours = np.asarray(colours, np.float32).reshape(len(names), 4)
-        self._chips.counts = np.asarray(counts, np.int64).reshape(len(names))
-        self._chips.visible = np.ones(len(names), bool)
+        self._chips.set_classes(
+            names, np.asarray(colours, np.float32).reshape(len(names), 4), counts
+        )
         self._filter.setVisible(len(names) > _FILTER_ABOVE)
         self._filter.setPlaceholderText(f"Filter {len(names):,} classes")
         self._filter.clear()
         self._on_filter("")
-        self._update_show_all()
+        self._show_all.hide()
 
     def set_counts(self, counts: ArrayLike) -> None:
         """Show new (C,) counts of images."""
-        self._chips.counts = np.asarray(counts, np.int64)
-        self._chips.update()
+        self._chips.set_counts(counts)
 
     def set_visible_classes(self, visible: ArrayLike) -> None:
         """Show which of the (C,) classes are visible; emits nothing."""
-        self._chips.visible = np.array(visible, bool)
-        self._chips.update()
-        self._update_show_all()
+        self._chips.set_visible(np.array(visible, bool))
+        self._show_all.setVisible(not self._chips.visible.all())
 
     @property
     def visible_classes(self) -> NDArray[np.bool_]:
@@ -128,23 +119,20 @@ class ClassLegend(QWidget):
         return self._chips.visible.copy()
 
     def _toggle(self, index: int) -> None:
-        visible = not self._chips.visible[index]
-        self._chips.visible[index] = visible
-        self._chips.update()
-        self._update_show_all()
-        self.toggled.emit(index, bool(visible))
+        visible = self.visible_classes
+        visible[index] = not visible[index]
+        self.set_visible_classes(visible)
+        self.toggled.emit(index, bool(visible[index]))
 
     def _isolate(self, index: int) -> None:
         visible = self._chips.visible
         only = index >= 0 and visible[index] and visible.sum() == 1
         # To isolate the only visible class again brings the others back.
-        self._chips.visible = (
+        self.set_visible_classes(
             np.ones(len(visible), bool)
             if only or index < 0
             else np.arange(len(visible)) == index
         )
-        self._chips.update()
-        self._update_show_all()
         self.isolated.emit(-1 if only else index)
 
     def _open_menu(self, index: int, place: QPoint) -> None:
@@ -168,16 +156,18 @@ class ClassLegend(QWidget):
 
     def _on_filter(self, text: str) -> None:
         wanted = text.casefold().strip()
-        self._chips.set_shown(
-            [i for i, n in enumerate(self._chips.names) if wanted in n.casefold()]
+        names = self._chips.names
+        shown = [wanted in name.casefold() for name in names]
+        self._chips.set_shown(shown)
+        self._nothing.setText(
+            "No class has this in its name." if names else "No classes."
         )
+        self._chips.setVisible(any(shown))
+        self._nothing.setVisible(not any(shown))
 
-    def _update_show_all(self) -> None:
-        self._show_all.setVisible(not self._chips.visible.all())
 
-
-class _Chips(QWidget):
-    """The painted chips; a click asks to toggle, Alt or double-click to isolate."""
+class _Chips(RowList):
+    """The chips; a click asks to toggle, Alt or a double-click to isolate."""
 
     toggle_requested = Signal(int)
     isolate_requested = Signal(int)
@@ -185,51 +175,79 @@ class _Chips(QWidget):
     """Class, and the place on the screen."""
 
     def __init__(self, palette: Palette, parent: QWidget) -> None:
-        super().__init__(parent)
         self.names: tuple[str, ...] = ()
         self.colours = np.empty((0, 4), np.float32)
         self.counts = np.empty(0, np.int64)
         self.visible = np.empty(0, bool)
-        self._shown: list[int] = []
-        self._hovered = -1
-        self._current = -1
-        # A double-click begins with a click, whose toggle it takes back.
-        self._toggled_by_press = -1
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._n_shown = 0
+        super().__init__(palette, parent)
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(True)
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setAccessibleName("Classes")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.set_theme(palette)
+        self.clicked.connect(self._on_click)
+        self.doubleClicked.connect(self._on_double_click)
 
-    def set_theme(self, palette: Palette) -> None:
-        self._palette = palette
-        apply_font(self, palette)
+    def set_classes(
+        self, names: Sequence[str], colours: NDArray[np.float32], counts: ArrayLike
+    ) -> None:
+        self.names, self.colours = tuple(names), colours
+        self.visible = np.ones(len(names), bool)
+        self.clear()
+        self.addItems(names)
+        self.set_counts(counts)
+
+    def set_counts(self, counts: ArrayLike) -> None:
+        self.counts = np.asarray(counts, np.int64).reshape(len(self.names))
+        self.set_visible(self.visible)
         self._fit()
 
-    def set_shown(self, shown: list[int]) -> None:
-        self._shown = shown
-        self._current = min(self._current, len(shown) - 1)
-        self._hovered = -1
+    def set_visible(self, visible: NDArray[np.bool_]) -> None:
+        self.visible = visible
+        for index in range(len(self.names)):
+            self.item(index).setToolTip(self.describe(index))
+        self.viewport().update()
+
+    def set_shown(self, shown: Sequence[bool]) -> None:
+        """List these of the classes only."""
+        for index, is_shown in enumerate(shown):
+            self.setRowHidden(index, not is_shown)
+        self._n_shown = sum(shown)
         self._fit()
 
-    def _columns(self) -> int:
-        return max(1, self.width() // self._chip_width())
-
-    def _chip_width(self) -> int:
-        """Return what the longest name needs, within reason."""
-        metrics = self.fontMetrics()
+    def _fit(self) -> None:
+        """Give all chips one width, and the list the height of its rows."""
+        metrics, pitch = self.fontMetrics(), self._pitch()
+        em = metrics.height()
         longest = max(map(metrics.horizontalAdvance, self.names), default=0)
         count = metrics.horizontalAdvance(f"{self.counts.max(initial=0):,}")
-        em = metrics.height()
-        return max(_COLUMN * em, min(longest, 16 * em) + count + round(2.6 * em))
+        least = max(_COLUMN * em, min(longest, 16 * em) + count + round(2.6 * em))
+        for bar in (0, self.verticalScrollBar().sizeHint().width()):
+            columns = max(1, (self.contentsRect().width() - bar) // least)
+            rows = max(1, -(-self._n_shown // columns))
+            if rows <= _MOST_ROWS:
+                break
+        self.setVerticalScrollBarPolicy(
+            Qt.ScrollBarPolicy.ScrollBarAlwaysOn
+            if rows > _MOST_ROWS
+            else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        )
+        # Qt puts nothing on the last pixels of a line.
+        self.setGridSize(QSize((self.viewport().width() - 2) // columns, pitch))
+        # napari's stylesheet pads every widget by a pixel or two.
+        self.setFixedHeight(min(rows, _MOST_ROWS) * pitch + 4)
 
     def _pitch(self) -> int:
         return round(self.fontMetrics().height() * 1.5)
 
-    def _fit(self) -> None:
-        rows = -(-len(self._shown) // self._columns())
-        self.setFixedHeight(max(1, rows) * self._pitch())
-        self.update()
+    def set_theme(self, palette: Palette) -> None:
+        super().set_theme(palette)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def sizeHint(self) -> QSize:
         return QSize(2 * _COLUMN * self.fontMetrics().height(), self.height())
@@ -237,174 +255,66 @@ class _Chips(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(_COLUMN * self.fontMetrics().height() // 2, self.height())
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        self._fit()
-        super().resizeEvent(event)
+    def row_size(self, row: int) -> QSize:
+        return self.gridSize()
 
-    def chip_rect(self, place: int) -> QRect:
-        columns = self._columns()
-        row, column = divmod(place, columns)
-        width = self.width() / columns
-        left = round(column * width)
-        return QRect(
-            left, row * self._pitch(), round((column + 1) * width) - left, self._pitch()
-        )
-
-    def _place_at(self, point: QPoint) -> int:
-        for place in range(len(self._shown)):
-            if self.chip_rect(place).contains(point):
-                return place
-        return -1
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        em = self.fontMetrics().height()
-        if not self._shown:
-            painter.setPen(to_qcolor(self._palette.muted))
-            text = "No class has this in its name." if self.names else "No classes."
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
-        for place, index in enumerate(self._shown):
-            self._paint_chip(painter, self.chip_rect(place), place, index, em)
-
-    def _paint_chip(
-        self, painter: QPainter, rect: QRect, place: int, index: int, em: int
+    def paint_row(
+        self, painter: QPainter, rect: QRectF, row: int, state: QStyle.StateFlag
     ) -> None:
-        inner = QRectF(rect).adjusted(1, 1, -3, -1)
-        if place == self._hovered:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(to_qcolor(self._palette.foreground))
-            painter.drawRoundedRect(inner, 4, 4)
-        if place == self._current and self.hasFocus():
-            painter.setPen(outline(to_qcolor(self._palette.text), 1.2))
+        palette, em = self._palette, self.fontMetrics().height()
+        rect = rect.adjusted(1, 1, -3, -1)
+        if state & QStyle.StateFlag.State_MouseOver:
+            paint_plate(painter, rect, palette.foreground)
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(outline(to_qcolor(palette.text), 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(inner, 4, 4)
-        visible = bool(self.visible[index])
-        colour = to_qcolor(tuple(self.colours[index]))
-        radius = em * 0.32
-        middle = QPointF(inner.left() + em * 0.6, inner.center().y())
+            painter.drawRoundedRect(rect, 4, 4)
+        visible = bool(self.visible[row])
+        colour = to_qcolor(tuple(self.colours[row]))
         painter.setPen(outline(colour, 1.5))
         painter.setBrush(colour if visible else Qt.BrushStyle.NoBrush)
-        painter.drawEllipse(middle, radius, radius)
-        count = f"{self.counts[index]:,}"
-        count_width = self.fontMetrics().horizontalAdvance(count) + 2
-        left = inner.left() + em * 1.25
-        name_width = round(inner.right() - em * 0.4 - count_width - em * 0.4 - left)
-        painter.setPen(
-            to_qcolor(self._palette.text if visible else self._palette.muted)
-        )
+        middle = QPointF(rect.left() + em * 0.6, rect.center().y())
+        painter.drawEllipse(middle, em * 0.32, em * 0.32)
+        rect = rect.adjusted(em * 1.25, 0, -em * 0.4, 0)
+        count = f"{self.counts[row]:,}"
+        write(painter, rect, count, palette.muted, Qt.AlignmentFlag.AlignRight)
         font = self.font()
         font.setStrikeOut(not visible)
         painter.setFont(font)
-        name = self.fontMetrics().elidedText(
-            self.names[index], Qt.TextElideMode.ElideRight, name_width
-        )
-        line = QRectF(left, inner.top(), name_width, inner.height())
-        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, name)
-        painter.setFont(self.font())
-        painter.setPen(to_qcolor(self._palette.muted))
-        painter.drawText(
-            QRectF(
-                inner.right() - em * 0.4 - count_width,
-                inner.top(),
-                count_width,
-                inner.height(),
-            ),
-            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
-            count,
-        )
+        taken = self.fontMetrics().horizontalAdvance(count) + 2 + em * 0.4
+        name = self.names[row]
+        ink = palette.text if visible else palette.muted
+        write(painter, rect.adjusted(0, 0, -taken, 0), name, ink)
 
-    def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        if event is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        place = self._place_at(event.position().toPoint())
-        self._toggled_by_press = -1
-        if place < 0:
-            return
-        self._current = place
-        index = self._shown[place]
-        if event.modifiers() & Qt.KeyboardModifier.AltModifier:
-            self.isolate_requested.emit(index)
-        else:
-            self._toggled_by_press = index
-            self.toggle_requested.emit(index)
+    def _on_click(self, index: QModelIndex) -> None:
+        alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
+        ask = self.isolate_requested if alt else self.toggle_requested
+        ask.emit(index.row())
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        if event is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        place = self._place_at(event.position().toPoint())
-        if place < 0:
-            return
-        index = self._shown[place]
-        if self._toggled_by_press == index:
-            self.visible[index] = not self.visible[index]
-        self._toggled_by_press = -1
-        self.isolate_requested.emit(index)
+    def _on_double_click(self, index: QModelIndex) -> None:
+        # It began with a click, whose toggle it takes back.
+        self.visible[index.row()] = not self.visible[index.row()]
+        self.isolate_requested.emit(index.row())
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
-        if event is None:
-            return
+        assert event is not None
         by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
-        place = self._current if by_key else self._place_at(event.pos())
-        if place >= 0:
-            middle = self.chip_rect(place).center()
-            at = self.mapToGlobal(middle) if by_key else event.globalPos()
-            self.menu_requested.emit(self._shown[place], at)
-
-    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        if event is not None:
-            self._hover(self._place_at(event.position().toPoint()))
-
-    def leaveEvent(self, event: QEvent | None) -> None:
-        self._hover(-1)
-        super().leaveEvent(event)
-
-    def _hover(self, place: int) -> None:
-        if place != self._hovered:
-            self._hovered = place
-            self.update()
+        index = self.currentIndex() if by_key else self.indexAt(event.pos())
+        if index.isValid():
+            at = self.visualRect(index).center() if by_key else event.pos()
+            self.menu_requested.emit(index.row(), self.viewport().mapToGlobal(at))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        if event is None or not self._shown:
-            return
-        steps = {
-            Qt.Key.Key_Left: -1,
-            Qt.Key.Key_Right: 1,
-            Qt.Key.Key_Up: -self._columns(),
-            Qt.Key.Key_Down: self._columns(),
-        }
-        step = steps.get(Qt.Key(event.key()))
-        if step is not None:
-            last = len(self._shown) - 1
-            self._current = (
-                0 if self._current < 0 else min(max(self._current + step, 0), last)
-            )
-            self._reveal()
-            self.update()
-        elif event.key() == Qt.Key.Key_Space and self._current >= 0:
-            self.toggle_requested.emit(self._shown[self._current])
-        elif (
-            event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._current >= 0
-        ):
-            self.isolate_requested.emit(self._shown[self._current])
-        else:
+        assert event is not None
+        asked = {
+            Qt.Key.Key_Space: self.toggle_requested,
+            Qt.Key.Key_Return: self.isolate_requested,
+            Qt.Key.Key_Enter: self.isolate_requested,
+        }.get(Qt.Key(event.key()))
+        if asked is None:
             super().keyPressEvent(event)
-
-    def _reveal(self) -> None:
-        widget = self.parentWidget()
-        while widget is not None and not isinstance(widget, QScrollArea):
-            widget = widget.parentWidget()
-        if widget is not None:
-            centre = self.chip_rect(self._current).center()
-            widget.ensureVisible(centre.x(), centre.y(), 0, self._pitch())
-
-    def event(self, event: QEvent | None) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            place = self._place_at(event.pos())
-            text = self.describe(self._shown[place]) if place >= 0 else ""
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return super().event(event)
+        elif self.currentRow() >= 0:
+            asked.emit(self.currentRow())
 
     def describe(self, index: int) -> str:
         act = "hide" if self.visible[index] else "show"

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QMenu,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +21,6 @@ from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Form,
     Gate,
-    HeightFollower,
     choose,
     column,
     combo,
@@ -76,8 +74,6 @@ SELECTIONS = (
 """Key, title and tooltip of what the "Select" menu offers."""
 _NEED_SELECTION = ("same_class", "same_prediction", "neighbours", "none")
 _FIRST_OF_GROUPS = ("unlabelled", "all")
-_LEGEND_LINES = 12
-"""Height of the legend at most; more classes scroll."""
 METHODS = (("umap", "UMAP"), ("pca", "PCA"))
 
 
@@ -119,7 +115,6 @@ class MapPanel(QWidget):
         self.legend.toggled.connect(self.class_toggled)
         self.legend.isolated.connect(self.class_isolated)
         self.legend.select_requested.connect(self.class_selected)
-        HeightFollower(self.legend.findChild(QScrollArea), _LEGEND_LINES)
         self._quality = word_label()
         self._quality.setToolTip(
             "Trustworthiness: the share of neighbours on the map that are neighbours "

@@ -11,20 +11,15 @@ from qtpy.QtCore import (
     QEvent,
     QObject,
     QPoint,
-    QPointF,
     QRect,
-    QRectF,
-    QSize,
     Qt,
     Signal,
+    SignalInstance,
 )
 from qtpy.QtGui import (
     QGuiApplication,
     QHideEvent,
     QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
 )
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -33,14 +28,12 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_spaceediting.plugin.widgets.painting import apply_font, outline, smaller
-from napari_spaceediting.plugin.widgets.palette import Colour, Palette, to_qcolor
+from napari_spaceediting.plugin.map.options import Option, OptionList
+from napari_spaceediting.plugin.widgets.palette import Colour, Palette
 
 BELONGS, ARRANGE = "belongs", "arrange"
 LOW_SUPPORT = 0.25
@@ -68,17 +61,6 @@ class ClassChoice:
 
     tag: str | None
     intent: str
-
-
-@dataclass(frozen=True)
-class _Option:
-    """A row: a class, no class (`tag` None), or a new one (`share` NaN)."""
-
-    text: str
-    tag: str | None
-    key: str = ""
-    share: float = float("nan")
-    colour: Colour = ""
 
 
 class ClassPicker(QFrame):
@@ -127,14 +109,9 @@ class ClassPicker(QFrame):
         self._text.setTextMargins(4, 0, 4, 0)
         self._text.textChanged.connect(self._fill)
         self._text.installEventFilter(self)
-        self._options = _Options(palette, self)
-        self._options.chosen.connect(self._on_chosen)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(self._options)
+        self._options = OptionList(palette, self)
+        self._options.currentRowChanged.connect(self._update)
+        self._options.doubleClicked.connect(self._confirm)
 
         self.belongs_button = QPushButton("Belongs here")
         self.belongs_button.setToolTip(
@@ -175,7 +152,7 @@ class ClassPicker(QFrame):
         layout.addWidget(self._support)
         layout.addLayout(intents)
         layout.addWidget(self._text)
-        layout.addWidget(self._scroll)
+        layout.addWidget(self._options)
         layout.addWidget(self.change_button)
         layout.addLayout(ends)
         self.set_theme(palette)
@@ -242,9 +219,8 @@ class ClassPicker(QFrame):
         self._text.clear()
         self._fill("")
         wanted = self._classes[suggested] if suggested is not None else None
-        self._options.set_current(
-            next((i for i, o in enumerate(self._options.rows) if o.tag == wanted), -1)
-        )
+        tags = [option.tag for option in self._options.rows]
+        self._options.setCurrentRow(tags.index(wanted) if wanted in tags else -1)
         self.arrange_button.setChecked(intent == ARRANGE)
         self.belongs_button.setChecked(intent != ARRANGE)
         self._update()
@@ -260,7 +236,6 @@ class ClassPicker(QFrame):
         self.move(max(area.left(), x), max(area.top(), y))
         self.show()
         self._text.setFocus(Qt.FocusReason.PopupFocusReason)
-        self._reveal()
 
     @property
     def choice(self) -> ClassChoice | None:
@@ -298,7 +273,7 @@ class ClassPicker(QFrame):
         wanted = name.casefold()
         keys = self._keys() if not name else {}
         rows = [
-            _Option(
+            Option(
                 self._classes[i],
                 self._classes[i],
                 keys.get(i, ""),
@@ -310,19 +285,18 @@ class ClassPicker(QFrame):
         ]
         exact = [i for i, row in enumerate(rows) if row.text.casefold() == wanted]
         if name and not exact:
-            rows.append(_Option(f"New class “{name}”", name))
+            rows.append(Option(f"New class “{name}”", name))
         if not name and self._allow_none:
             free = "" if "0" in keys.values() else "0"
-            rows.append(_Option("No class, only move", None, free))
+            rows.append(Option("No class, only move", None, free))
         self._options.set_rows(rows)
-        self._options.set_current(exact[0] if exact else 0 if name else -1)
-        shown = min(max(len(rows), 1), _ROWS_IN_VIEW)
+        self._options.setCurrentRow(exact[0] if exact else 0 if name else -1)
         if not name:
             # While the user types, the popup keeps its height.
-            # A stylesheet may give the scroll area some padding.
-            self._scroll.setFixedHeight(shown * self._options.pitch() + 4)
+            # A stylesheet may give the list some padding.
+            shown = min(max(len(rows), 1), _ROWS_IN_VIEW)
+            self._options.setFixedHeight(shown * self._options.row_size().height() + 4)
         self._update()
-        self._reveal()
 
     def _show_support(self, support: float) -> None:
         if support < LOW_SUPPORT:
@@ -367,11 +341,6 @@ class ClassPicker(QFrame):
             return f"They are {self._own} already"
         return ""
 
-    def _reveal(self) -> None:
-        row = max(self._options.current, 0)
-        centre = self._options.row_rect(row).center()
-        self._scroll.ensureVisible(0, centre.y(), 0, self._options.pitch() // 2 + 1)
-
     # Keys and answers
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -409,45 +378,30 @@ class ClassPicker(QFrame):
         elif self.intent == ARRANGE:
             return False
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            step = 1 if key == Qt.Key.Key_Down else -1
-            last = len(self._options.rows) - 1
-            self._options.set_current(min(max(self._options.current + step, 0), last))
-            self._update()
-            self._reveal()
+            row = self._options.currentRow() + (1 if key == Qt.Key.Key_Down else -1)
+            last = self._options.count() - 1
+            self._options.setCurrentRow(min(max(row, 0), last))
         elif not self._text.text() and event.text():
-            rows = [
-                i for i, o in enumerate(self._options.rows) if o.key == event.text()
-            ]
-            if not rows:
+            keys = [option.key for option in self._options.rows]
+            if event.text() not in keys:
                 return False
-            self._options.set_current(rows[0])
-            self._update()
-            self._reveal()
+            self._options.setCurrentRow(keys.index(event.text()))
         else:
             return False
         return True
 
-    def _on_chosen(self, row: int, confirm: bool) -> None:
-        self._options.set_current(row)
-        self._update()
-        if confirm:
-            self._confirm()
-
     def _confirm(self) -> None:
-        choice = self.choice
-        if choice is None or self._answered:
-            return
-        self._answered = True
-        self.close()
-        self.confirmed.emit(choice)
+        self._answer(self.confirmed)
 
     def _ask_for_change(self) -> None:
+        self._answer(self.change_requested)
+
+    def _answer(self, signal: SignalInstance) -> None:
         choice = self.choice
-        if choice is None or self._answered:
-            return
-        self._answered = True
-        self.close()
-        self.change_requested.emit(choice)
+        if choice is not None and not self._answered:
+            self._answered = True
+            self.close()
+            signal.emit(choice)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Tell that the question was left unanswered."""
@@ -455,165 +409,3 @@ class ClassPicker(QFrame):
         if not self._answered:
             self._answered = True
             self.dismissed.emit()
-
-
-class _Options(QWidget):
-    """The painted rows; a click chooses, a double-click confirms too."""
-
-    chosen = Signal(int, bool)
-
-    def __init__(self, palette: Palette, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.rows: list[_Option] = []
-        self.current = -1
-        self._hovered = -1
-        self.setMouseTracking(True)
-        self.setAccessibleName("Classes")
-        self.setToolTip("Click a class to choose it, double-click to confirm at once")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.set_theme(palette)
-
-    def set_theme(self, palette: Palette) -> None:
-        self._palette = palette
-        apply_font(self, palette)
-        self.update()
-
-    def set_rows(self, rows: list[_Option]) -> None:
-        self.rows = rows
-        self._hovered = -1
-        self.setFixedHeight(max(1, len(rows)) * self.pitch())
-        self.update()
-
-    def set_current(self, row: int) -> None:
-        self.current = row
-        option = self.current_option
-        self.setAccessibleDescription(option.text if option else "nothing chosen")
-        self.update()
-
-    @property
-    def current_option(self) -> _Option | None:
-        if 0 <= self.current < len(self.rows):
-            return self.rows[self.current]
-        return None
-
-    def pitch(self) -> int:
-        return round(self.fontMetrics().height() * 1.6)
-
-    def row_rect(self, row: int) -> QRect:
-        return QRect(0, row * self.pitch(), self.width(), self.pitch())
-
-    def sizeHint(self) -> QSize:
-        return QSize(12 * self.fontMetrics().height(), self.height())
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(8 * self.fontMetrics().height(), self.height())
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if not self.isEnabled():
-            painter.setOpacity(0.35)
-        # One name column for all rows, so that the bars start on one line.
-        metrics = self.fontMetrics()
-        widths = [metrics.horizontalAdvance(o.text) for o in self.rows if len(o.colour)]
-        name = min(max(widths, default=0) + 2, round(self.width() * 0.42))
-        for row, option in enumerate(self.rows):
-            self._paint_row(painter, row, option, name)
-
-    def _paint_row(
-        self, painter: QPainter, row: int, option: _Option, name_width: int
-    ) -> None:
-        em = self.fontMetrics().height()
-        rect = QRectF(self.row_rect(row)).adjusted(0, 1, 0, -1)
-        chosen = row == self.current
-        if chosen or row == self._hovered:
-            fill = self._palette.current if chosen else self._palette.foreground
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(to_qcolor(fill))
-            painter.drawRoundedRect(rect, 4, 4)
-        writing = to_qcolor(self._palette.text)
-        quiet = writing if chosen else to_qcolor(self._palette.muted)
-        middle = Qt.AlignmentFlag.AlignVCenter
-        painter.setFont(smaller(self.font()))
-        painter.setPen(quiet)
-        painter.drawText(
-            QRectF(0, rect.top(), em * 1.5, rect.height()),
-            middle | Qt.AlignmentFlag.AlignHCenter,
-            option.key,
-        )
-        painter.setFont(self.font())
-        left = em * 1.6
-        if len(option.colour):
-            painter.setPen(
-                outline(to_qcolor(self._palette.background), 1)
-                if chosen
-                else Qt.PenStyle.NoPen
-            )
-            painter.setBrush(to_qcolor(option.colour))
-            painter.drawEllipse(
-                QPointF(left + em * 0.35, rect.center().y()), em * 0.35, em * 0.35
-            )
-        left += em * 1.1
-        is_class = bool(len(option.colour))
-        width = name_width if is_class else round(rect.right() - left - em * 0.4)
-        painter.setPen(writing)
-        painter.drawText(
-            QRectF(left, rect.top(), width, rect.height()),
-            middle,
-            self.fontMetrics().elidedText(
-                option.text, Qt.TextElideMode.ElideRight, width
-            ),
-        )
-        if not is_class or option.share < 0.005:
-            return
-        figure = self.fontMetrics().horizontalAdvance("100%") + 2
-        start = left + width + em * 0.6
-        length = rect.right() - em * 0.5 - figure - em * 0.4 - start
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(quiet)
-        thickness = em * 0.34
-        painter.drawRoundedRect(
-            QRectF(
-                start,
-                rect.center().y() - thickness / 2,
-                max(length * min(option.share, 1.0), 2),
-                thickness,
-            ),
-            thickness / 2,
-            thickness / 2,
-        )
-        painter.setPen(quiet)
-        painter.drawText(
-            QRectF(rect.right() - em * 0.5 - figure, rect.top(), figure, rect.height()),
-            middle | Qt.AlignmentFlag.AlignRight,
-            f"{option.share:.0%}",
-        )
-
-    def _row_at(self, point: QPointF) -> int:
-        row = int(point.y() // self.pitch())
-        return row if 0 <= row < len(self.rows) else -1
-
-    def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            row = self._row_at(event.position())
-            if row >= 0:
-                self.chosen.emit(row, False)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            row = self._row_at(event.position())
-            if row >= 0:
-                self.chosen.emit(row, True)
-
-    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        if event is not None:
-            self._hover(self._row_at(event.position()))
-
-    def leaveEvent(self, event: QEvent | None) -> None:
-        self._hover(-1)
-        super().leaveEvent(event)
-
-    def _hover(self, row: int) -> None:
-        if row != self._hovered:
-            self._hovered = row
-            self.update()

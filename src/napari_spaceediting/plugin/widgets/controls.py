@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import (
     QEnterEvent,
     QFont,
@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSlider,
     QSpinBox,
@@ -293,40 +292,6 @@ class Form(QWidget):
         font.setPointSizeF(size)
         width = QFontMetrics(font).horizontalAdvance(_WIDEST_LABEL)
         label.setMinimumWidth(width + TIGHT)
-
-
-class HeightFollower(QObject):
-    """Makes a scroll area as high as what it shows, up to a limit.
-
-    Parameters
-    ----------
-    area : QScrollArea
-        The scroll area.
-    most : int
-        Height at most, in heights of a line of what is shown.
-    """
-
-    def __init__(self, area: QScrollArea, most: int) -> None:
-        super().__init__(area)
-        self._area, self._most = area, most
-        # What is shown takes its new height only after it was told of its new width.
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self._follow)
-        area.widget().installEventFilter(self)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Follow the content."""
-        if event is not None and event.type() == QEvent.Type.Resize:
-            self._later.start()
-        return super().eventFilter(watched, event)
-
-    def _follow(self) -> None:
-        content = self._area.widget()
-        limit = self._most * content.fontMetrics().height()
-        # napari's stylesheet pads every widget by a pixel or two.
-        wanted = content.minimumSizeHint().height()
-        self._area.setFixedHeight(min(wanted, limit) + 4)
 
 
 class Disclosure(QAbstractButton):

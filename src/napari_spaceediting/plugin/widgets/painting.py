@@ -8,7 +8,7 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QWidget
 
-from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.plugin.widgets.palette import Colour, Palette, to_qcolor
 
 _PIXEL_ART = 48
 
@@ -91,3 +91,30 @@ def outline(colour: QColor, width: float) -> QPen:
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     return pen
+
+
+def paint_plate(
+    painter: QPainter, rect: QRectF, fill: Colour, radius: float = 4
+) -> None:
+    """Paint the rounded ground of what is chosen or under the pointer."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(to_qcolor(fill))
+    painter.drawRoundedRect(rect, radius, radius)
+
+
+def write(
+    painter: QPainter,
+    rect: QRectF,
+    text: str,
+    colour: Colour,
+    align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
+) -> None:
+    """Write a line in the painter's font, cut where it is too long."""
+    painter.setPen(to_qcolor(colour))
+    painter.drawText(
+        rect,
+        Qt.AlignmentFlag.AlignVCenter | align,
+        painter.fontMetrics().elidedText(
+            text, Qt.TextElideMode.ElideRight, round(rect.width())
+        ),
+    )

@@ -1,0 +1,138 @@
+"""How evidence is told: names of what is compared, rows of charts, sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_spaceediting.editing.arms import AFTER, ARMS, CEILING
+from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
+from napari_spaceediting.plugin.widgets.charts import Interval
+
+
+def titles() -> dict[str, tuple[str, str]]:
+    """Return title and meaning of what is compared, in the order that is shown."""
+    return {name: (arm.title, arm.meaning) for name, arm in ARMS.items()}
+
+
+def differences() -> dict[str, tuple[str, str]]:
+    """Return the title of the difference of "after" to an arm, and its full words."""
+    return {n: (f"vs {arm.short}", f"than {arm.compared}") for n, arm in ARMS.items()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two stages are told that have no round in common.
+
+    Parameters
+    ----------
+    earlier, later : str
+        Their names.
+    verdict : str
+        What lies between them, in words.
+    """
+
+    earlier: str
+    later: str
+    verdict: str
+
+    @property
+    def arms(self) -> dict[str, tuple[str, str]]:
+        """Title and meaning of the two, as of what a round compares."""
+        return {
+            BEFORE: (self.earlier, f"The network of: {self.earlier}"),
+            AFTER: (self.later, f"The network of: {self.later}"),
+        }
+
+    @property
+    def differences(self) -> dict[str, tuple[str, str]]:
+        """Title of the difference between the two, and how it is told in full."""
+        name = self.earlier.partition(",")[0]
+        return {BEFORE: (f"vs {name}", f"than {self.earlier}")}
+
+
+def drift_in_words(drift: float, whose: str = "Images you did not touch") -> str:
+    """Say how far images moved; `drift` is relative, 0.1 is 10%."""
+    if np.isnan(drift):
+        return "How far images moved was not measured."
+    if drift < 0.05:
+        words = "hardly moved"
+    elif drift < 0.2:
+        words = "moved a little"
+    elif drift < 0.5:
+        words = "moved noticeably"
+    else:
+        words = "moved a lot: the network has rearranged its space"
+    return f"{whose} {words} (drift {drift:.0%})."
+
+
+def accuracy_rows(
+    evidence: Evidence, arms: Mapping[str, tuple[str, str]]
+) -> list[Interval]:
+    """Return the accuracies, each with the title and meaning that `arms` give it."""
+    rows = []
+    for arm, (title, tooltip) in arms.items():
+        if arm in evidence.arms:
+            tone = "plain" if arm == AFTER else "muted"
+            rows.append(accuracy_row(title, evidence.arms[arm], tone, tooltip))
+    return rows
+
+
+def accuracy_row(name: str, score: ArmScore, tone: str, what: str) -> Interval:
+    """Return the row of an accuracy; `what` says in its tooltip whose it is."""
+    low, high = score.interval
+    return Interval(
+        name,
+        score.accuracy,
+        low,
+        high,
+        f"{score.accuracy:.1%}",
+        tone,
+        f"{what}: {score.accuracy:.1%} of held-out images right "
+        f"(95% interval {low:.1%} to {high:.1%}).",
+    )
+
+
+def difference_rows(
+    evidence: Evidence, differences: Mapping[str, tuple[str, str]]
+) -> list[Interval]:
+    """Return how much better "after" is than the arms that `differences` name."""
+    rows = []
+    for arm, (name, than) in differences.items():
+        difference = evidence.gain_over(arm)
+        if difference is not None:
+            if evidence.seeds > 1:
+                than += f", on average over {evidence.seeds} repetitions"
+            tone = "muted"
+            # To stay below what all labels right would give is no loss.
+            if difference.is_clear and arm != CEILING:
+                tone = "gain" if difference.value > 0 else "loss"
+            rows.append(_difference_row(name, difference, than, tone))
+    share = evidence.headroom_share
+    if share is not None:
+        more = f" Of what there was to gain over the control, {share:.0%} was gained."
+        rows[-1] = replace(rows[-1], tooltip=rows[-1].tooltip + more)
+    return rows
+
+
+def _difference_row(
+    name: str, difference: Difference, than: str, tone: str
+) -> Interval:
+    low, value, high = (
+        100 * v for v in (difference.low, difference.value, difference.high)
+    )
+    better = "worse" if value < 0 else "better"
+    noise = "" if difference.is_clear else " It may be noise: the interval holds zero."
+    return Interval(
+        name,
+        difference.value,
+        difference.low,
+        difference.high,
+        f"{value:+.1f}  ({low:+.1f} to {high:+.1f})",
+        tone,
+        f"{abs(value):.1f} points {better} {than} "
+        f"(95% interval {low:+.1f} to {high:+.1f}).{noise}",
+        short=f"{value:+.1f}",
+    )
