@@ -12,7 +12,6 @@ from qtpy.QtCore import QPoint, Qt, Signal
 from qtpy.QtGui import QAction, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFrame,
     QListWidget,
     QMenu,
     QPushButton,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
+    Card,
     Disclosure,
     Gate,
     column,
@@ -240,8 +240,7 @@ class DataPanel(QWidget):
         self.discard_button = QPushButton("Discard")
         self.discard_button.clicked.connect(self.discard_requested)
         self._gate.add(self.discard_button, "Delete that work for good")
-        self._offer = QFrame()
-        self._offer.setObjectName("RecoveryOffer")
+        self._offer = Card()
         layout = column(self._offer, TIGHT)
         layout.setContentsMargins(10, 8, 10, 10)
         layout.addWidget(self._found)
@@ -311,11 +310,7 @@ class DataPanel(QWidget):
         style_label(self._lines, palette.text)
         self._colour_saved()
         style_label(self._found, palette.text)
-        self._offer.setStyleSheet(
-            f"QFrame#RecoveryOffer {{background-color: {palette.foreground};"
-            " border-radius: 6px;}"
-            "QFrame#RecoveryOffer QLabel {background-color: transparent;}"
-        )
+        self._offer.set_theme(palette)
         self.restore_button.setStyleSheet(palette.primary_button)
         self.form.set_theme(palette)
         self._other.set_theme(palette)

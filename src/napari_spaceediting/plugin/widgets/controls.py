@@ -15,8 +15,10 @@ from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
     QComboBox,
+    QFrame,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -163,6 +165,58 @@ def column(parent: QWidget, spacing: int = SPACING) -> QVBoxLayout:
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(spacing)
     return layout
+
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """Return an area in which a widget of any height, but no more width, has room."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area
+
+
+class ThinBar(QProgressBar):
+    """A bar of progress without words.
+
+    Parameters
+    ----------
+    name : str
+        For screen readers.
+    height : int
+        Pixels.
+    """
+
+    def __init__(self, name: str, height: int) -> None:
+        super().__init__()
+        self._height = height
+        self.setTextVisible(False)
+        self.setAccessibleName(name)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        height = self._height
+        corners = f"border-radius: {height // 2}px;"
+        self.setStyleSheet(
+            f"QProgressBar {{background-color: {palette.primary}; border: 0px;"
+            f" min-height: {height}px; max-height: {height}px; padding: 0px;"
+            f" {corners}}}"
+            f"QProgressBar::chunk {{background-color: {palette.accent}; {corners}}}"
+        )
+
+
+class Card(QFrame):
+    """A frame with round corners that stands out from the panel."""
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self.setObjectName("Card")
+        self.setStyleSheet(
+            f"QFrame#Card {{background-color: {palette.foreground};"
+            " border-radius: 6px;}"
+            "QFrame#Card QLabel {background-color: transparent;}"
+        )
 
 
 class HeightFollower(QObject):
