@@ -72,7 +72,7 @@ def test_layers_need_an_image_layer(panel, docked):
 def test_a_stack_of_images_is_the_first_offer(panel, docked, qtbot, told):
     calls = told(panel.layers_requested)
     qtbot.mouseClick(panel.layers_button, LEFT)
-    assert not panel.form["padding"].box.isVisible()
+    assert not panel.form.field("padding").box.isVisible()
     qtbot.mouseClick(panel.open_layers_button, LEFT)
     options = {"padding": 0.2, "mask_outside": False, "channel_axis": None}
     assert calls == [("scan", "", options)]
@@ -83,12 +83,12 @@ def test_objects_come_with_padding_mask_and_channels(panel, docked, qtbot, told)
     calls = told(panel.layers_requested)
     qtbot.mouseClick(panel.layers_button, LEFT)
     form = panel.form
-    qtbot.keyClick(form["image"].native, Qt.Key.Key_Down)
-    qtbot.keyClick(form["labels"].native, Qt.Key.Key_Down)
-    assert form["padding"].box.isVisible()
-    qtbot.keyClick(form["padding"].box, Qt.Key.Key_Up)
-    qtbot.keyClick(form["channel_axis"].box, Qt.Key.Key_Up)
-    mask = form["mask_outside"].native
+    qtbot.keyClick(form.field("image").native, Qt.Key.Key_Down)
+    qtbot.keyClick(form.field("labels").native, Qt.Key.Key_Down)
+    assert form.field("padding").box.isVisible()
+    qtbot.keyClick(form.field("padding").box, Qt.Key.Key_Up)
+    qtbot.keyClick(form.field("channel_axis").box, Qt.Key.Key_Up)
+    mask = form.field("mask_outside").native
     qtbot.mouseClick(mask, LEFT, pos=mask.rect().center())
     qtbot.mouseClick(panel.open_layers_button, LEFT)
     options = {"padding": 0.25, "mask_outside": True, "channel_axis": 0}
@@ -96,7 +96,7 @@ def test_objects_come_with_padding_mask_and_channels(panel, docked, qtbot, told)
 
 
 def test_a_layer_that_goes_away_keeps_the_choice_of_the_other(panel, docked):
-    image, labels = panel.form["image"], panel.form["labels"]
+    image, labels = panel.form.field("image"), panel.form.field("labels")
     labels.value = docked.layers["cells"]
     docked.add_image(np.zeros((3, 8, 8)), name="new")
     docked.layers.remove("scan")

@@ -39,11 +39,11 @@ def test_what_is_shown_is_what_trains_and_the_rest_is_kept(panel, qtbot, told):
 def test_fields_change_what_trains(panel, qtbot, told):
     calls = told(panel.train_requested)
     qtbot.mouseClick(panel.more, LEFT)
-    qtbot.keyClick(panel.form["trainable"].native, Qt.Key.Key_Up)
-    pick(qtbot, panel.more_form["device"], "cpu")
-    qtbot.keyClick(panel.more_form["epochs"].box, Qt.Key.Key_Up)
-    qtbot.keyClick(panel.more_form["latent_dim"].box, Qt.Key.Key_Down)
-    rate = panel.more_form["learning_rate"].box
+    qtbot.keyClick(panel.form.field("trainable").native, Qt.Key.Key_Up)
+    pick(qtbot, panel.more_form.field("device"), "cpu")
+    qtbot.keyClick(panel.more_form.field("epochs").box, Qt.Key.Key_Up)
+    qtbot.keyClick(panel.more_form.field("latent_dim").box, Qt.Key.Key_Down)
+    rate = panel.more_form.field("learning_rate").box
     rate.selectAll()
     qtbot.keyClicks(rate, "0.005")
     qtbot.mouseClick(panel.train_button, LEFT)
@@ -55,14 +55,14 @@ def test_fields_change_what_trains(panel, qtbot, told):
 
 
 def test_a_backbone_brings_sensible_choices(panel, qtbot):
-    pick(qtbot, panel.form["backbone"], "vit_b_16")
+    pick(qtbot, panel.form.field("backbone"), "vit_b_16")
     spec, settings = panel.settings()
     assert (spec.weights, settings.trainable) == ("pretrained", "head")
-    pick(qtbot, panel.form["weights"], "pretrained")
-    qtbot.keyClick(panel.form["weights"].native, Qt.Key.Key_Up)
+    pick(qtbot, panel.form.field("weights"), "pretrained")
+    qtbot.keyClick(panel.form.field("weights").native, Qt.Key.Key_Up)
     spec, settings = panel.settings()
     assert (spec.weights, settings.trainable) == (None, "all")
-    qtbot.keyClick(panel.form["backbone"].native, Qt.Key.Key_Home)
+    qtbot.keyClick(panel.form.field("backbone").native, Qt.Key.Key_Home)
     spec, settings = panel.settings()
     assert (spec.backbone, spec.weights, settings.trainable) == (
         "small_cnn",
@@ -72,41 +72,41 @@ def test_a_backbone_brings_sensible_choices(panel, qtbot):
 
 
 def test_small_cnn_has_no_published_weights_to_choose(panel, qtbot):
-    assert not panel.form["weights"].native.model().item(1).isEnabled()
-    pick(qtbot, panel.form["backbone"], "resnet18")
-    assert panel.form["weights"].native.model().item(1).isEnabled()
+    assert not panel.form.field("weights").native.model().item(1).isEnabled()
+    pick(qtbot, panel.form.field("backbone"), "resnet18")
+    assert panel.form.field("weights").native.model().item(1).isEnabled()
 
 
 def test_weights_of_a_file_train_the_head(panel, qtbot, monkeypatch):
     answer = "/weights/moths.safetensors"
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (answer, ""))
-    qtbot.keyClick(panel.form["weights"].native, Qt.Key.Key_End)
+    qtbot.keyClick(panel.form.field("weights").native, Qt.Key.Key_End)
     spec, settings = panel.settings()
     assert (spec.weights, settings.trainable) == (answer, "head")
-    assert panel.form["weights"].native.currentText() == "File: moths.safetensors"
+    assert panel.form.field("weights").native.currentText() == "File: moths.safetensors"
 
 
 @pytest.mark.parametrize("backbone", ["small_cnn", "resnet18"])
 def test_a_cancelled_file_dialog_changes_nothing(panel, qtbot, monkeypatch, backbone):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     if backbone != "small_cnn":
-        pick(qtbot, panel.form["backbone"], backbone)
-    panel.form["trainable"].value = "last_block"
+        pick(qtbot, panel.form.field("backbone"), backbone)
+    panel.form.field("trainable").value = "last_block"
     before = panel.settings()
-    qtbot.keyClick(panel.form["weights"].native, Qt.Key.Key_End)
+    qtbot.keyClick(panel.form.field("weights").native, Qt.Key.Key_End)
     assert panel.settings() == before
 
 
 def test_settings_with_a_file_show_it(panel):
     panel.set_settings(ClassifierSpec(weights="/weights/a.pth"), TrainSettings())
-    assert panel.form["weights"].native.currentText() == "File: a.pth"
+    assert panel.form.field("weights").native.currentText() == "File: a.pth"
     assert panel.settings()[0].weights == "/weights/a.pth"
 
 
 def test_a_backbone_of_ones_own_is_shown_and_kept(panel):
     spec = ClassifierSpec("moths.nets:wings", None, 32)
     panel.set_settings(spec, TrainSettings())
-    assert panel.form["backbone"].native.currentText() == "moths.nets:wings"
+    assert panel.form.field("backbone").native.currentText() == "moths.nets:wings"
     assert panel.settings()[0] == spec
 
 
@@ -124,6 +124,6 @@ def test_disabled_training_says_why_and_leaves_settings_open(panel):
     panel.set_enabled(False, "Open images first")
     assert not panel.train_button.isEnabled()
     assert panel.train_button.toolTip().startswith("Open images first")
-    assert panel.form["backbone"].native.isEnabled()
+    assert panel.form.field("backbone").native.isEnabled()
     panel.set_enabled(True)
     assert panel.train_button.isEnabled()

@@ -26,14 +26,14 @@ def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told)
 
 def test_weights_are_automatic_until_chosen(panel, qtbot):
     assert panel.settings() == RetrainSettings()
-    assert panel.more_form["anchor_weight"].box.text() == "automatic"
+    assert panel.more_form.field("anchor_weight").box.text() == "automatic"
     qtbot.mouseClick(panel.more, LEFT)
-    qtbot.keyClick(panel.more_form["anchor_weight"].box, Qt.Key.Key_Up)
+    qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Up)
     assert panel.settings().anchor_weight == 0
-    qtbot.keyClick(panel.more_form["anchor_weight"].box, Qt.Key.Key_Up)
+    qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Up)
     assert panel.settings().anchor_weight == pytest.approx(0.05)
     for _ in range(3):
-        qtbot.keyClick(panel.more_form["anchor_weight"].box, Qt.Key.Key_Down)
+        qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Down)
     assert panel.settings().anchor_weight is None
 
 
@@ -70,14 +70,14 @@ def test_all_labels_right_needs_the_truth(panel):
 def test_it_says_how_many_trainings_are_more_than_usual(panel, qtbot):
     assert not panel._length.isVisible()
     qtbot.mouseClick(panel.more, LEFT)
-    qtbot.keyClick(panel.more_form["repeats"].box, Qt.Key.Key_Up)
-    assert panel.more_form["repeats"].box.text() == "2 seeds"
+    qtbot.keyClick(panel.more_form.field("repeats").box, Qt.Key.Key_Up)
+    assert panel.more_form.field("repeats").box.text() == "2 seeds"
     assert panel._length.text().startswith("4 trainings")
     panel.arm_checks["placebo"].click()
     assert panel._length.text().startswith("6 trainings")
     assert (
         "(1 with edits + 2 beside it) × 2 = 6"
-        in panel.more_form["repeats"].box.toolTip()
+        in panel.more_form.field("repeats").box.toolTip()
     )
     # It is told even where the choice itself is folded away.
     qtbot.mouseClick(panel.more, LEFT)

@@ -68,7 +68,7 @@ def labels_of(form):
 
 def test_it_begins_with_the_defaults(form):
     assert form.read(Tea()) == Tea()
-    assert form["grams"].box.text() == "as usual"
+    assert form.field("grams").box.text() == "as usual"
 
 
 def test_it_returns_what_it_was_filled_with_and_the_rest_as_it_was(form):
@@ -82,22 +82,22 @@ def test_it_returns_what_it_was_filled_with_and_the_rest_as_it_was(form):
 def test_only_a_change_by_the_user_is_told(form, qtbot):
     told = []
     for name in form.values(Tea):
-        form[name].changed.connect(told.append)
+        form.field(name).changed.connect(told.append)
     form.fill(Tea("black", 4, 2.5, True, Path("/box")))
     assert told == []
-    qtbot.keyClick(form["minutes"].box, Qt.Key.Key_Up)
-    qtbot.keyClick(form["kind"].native, Qt.Key.Key_Up)
+    qtbot.keyClick(form.field("minutes").box, Qt.Key.Key_Up)
+    qtbot.keyClick(form.field("kind").native, Qt.Key.Key_Up)
     assert told == [5, "green"]
 
 
 def test_settings_check_themselves(form, qtbot):
-    qtbot.keyClick(form["milk"].native, Qt.Key.Key_Space)
+    qtbot.keyClick(form.field("milk").native, Qt.Key.Key_Space)
     with pytest.raises(SpaceEditingError, match="takes no milk"):
         form.read(Tea())
 
 
 def test_below_its_range_a_number_is_none(form, qtbot):
-    grams = form["grams"]
+    grams = form.field("grams")
     qtbot.keyClick(grams.box, Qt.Key.Key_Up)
     assert grams.value == 0
     qtbot.keyClick(grams.box, Qt.Key.Key_Down)
@@ -107,20 +107,20 @@ def test_below_its_range_a_number_is_none(form, qtbot):
 def test_fields_have_labels_tooltips_and_names_for_screen_readers(form):
     labels = labels_of(form)
     assert list(labels) == ["Kind", "Minutes", "Grams", "Tin"]
-    assert labels["Grams"].toolTip() == form["grams"].tooltip == "Of leaves"
-    assert form["milk"].native.text() == "With milk"
-    kind = form["kind"].native
+    assert labels["Grams"].toolTip() == form.field("grams").tooltip == "Of leaves"
+    assert form.field("milk").native.text() == "With milk"
+    kind = form.field("kind").native
     assert kind.itemData(1, Qt.ItemDataRole.ToolTipRole) == "Strong"
-    names = [w.accessibleName() for w in (kind, form["grams"].box)]
+    names = [w.accessibleName() for w in (kind, form.field("grams").box)]
     assert names == ["Kind", "Grams"]
 
 
 def test_a_field_is_hidden_with_its_label(form):
     form.set_shown("grams", False)
-    assert not form["grams"].box.isVisible()
+    assert not form.field("grams").box.isVisible()
     assert not labels_of(form)["Grams"].isVisible()
     form.set_shown("grams", True)
-    assert form["grams"].box.isVisible()
+    assert form.field("grams").box.isVisible()
 
 
 @pytest.mark.parametrize("locale", [QLocale.c(), GERMAN])
@@ -138,28 +138,28 @@ def test_numbers_read_as_elsewhere_in_the_window(qtbot, dark, locale, value, tex
     finally:
         QLocale.setDefault(before)
     qtbot.addWidget(form)
-    form["grams"].value = value
-    assert form["grams"].box.text() == text
-    assert form["grams"].value == value
-    form["minutes"].value = 12345
-    assert form["minutes"].box.text() == "12345"
+    form.field("grams").value = value
+    assert form.field("grams").box.text() == text
+    assert form.field("grams").value == value
+    form.field("minutes").value = 12345
+    assert form.field("minutes").box.text() == "12345"
 
 
 @pytest.mark.parametrize("typed", ["0.25", "0,25"])
 def test_a_comma_counts_as_a_point(form, qtbot, typed):
-    box = form["grams"].box
+    box = form.field("grams").box
     box.selectAll()
     qtbot.keyClicks(box, typed)
-    assert form["grams"].value == 0.25
+    assert form.field("grams").value == 0.25
 
 
 @pytest.mark.parametrize("name", ["minutes", "kind"])
 @pytest.mark.parametrize("delta", [120, -120])
 def test_the_wheel_is_left_to_the_dock_and_changes_no_field(form, name, delta):
-    form["minutes"].value = 7
-    field = form[name].native
-    field = field if isinstance(field, QComboBox) else form[name].box
-    before = form[name].value
+    form.field("minutes").value = 7
+    field = form.field(name).native
+    field = field if isinstance(field, QComboBox) else form.field(name).box
+    before = form.field(name).value
     event = QWheelEvent(
         QPointF(5, 5),
         QPointF(field.mapToGlobal(QPoint(5, 5))),
@@ -171,7 +171,7 @@ def test_the_wheel_is_left_to_the_dock_and_changes_no_field(form, name, delta):
         False,
     )
     QApplication.sendEvent(field, event)
-    assert form[name].value == before
+    assert form.field(name).value == before
     assert not event.isAccepted()
 
 
@@ -183,7 +183,7 @@ def test_a_form_that_is_deleted_is_freed(dark):
         kind={"label": "", "tooltip": "", "choices": [("green", "Green", "")]},
         milk={"label": "", "tooltip": ""},
     )
-    fields = [weakref.ref(form[name]) for name in ("minutes", "kind", "milk")]
+    fields = [weakref.ref(form.field(name)) for name in ("minutes", "kind", "milk")]
     form.deleteLater()
     QApplication.sendPostedEvents(None, 52)
     del form

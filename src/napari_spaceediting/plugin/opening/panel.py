@@ -287,7 +287,7 @@ class DataPanel(QWidget):
     def _build_layers(self, palette: Palette) -> None:
         self.form = Form(palette)
         self.form.add_settings(_Layers, **_LAYERS)
-        self.form["labels"].changed.connect(self._follow_labels)
+        self.form.field("labels").changed.connect(self._follow_labels)
         self.open_layers_button = QPushButton("Open layers")
         self.open_layers_button.clicked.connect(self._request_layers)
         self._gate.add(self.open_layers_button, "Take these layers as the data set")
@@ -333,8 +333,8 @@ class DataPanel(QWidget):
     def reset_choices(self, _event: object = None) -> None:
         """Offer the image and labels layers that the window has now."""
         for name in ("image", "labels"):
-            self.form[name].reset_choices()
-        images = self.form["image"].choices
+            self.form.field(name).reset_choices()
+        images = self.form.field("image").choices
         reason = (
             "" if images else "This window has no image layer: open one in napari first"
         )
@@ -433,7 +433,7 @@ class DataPanel(QWidget):
     def _follow_labels(self, *_: object) -> None:
         """Offer padding and mask for objects only."""
         for name in ("padding", "mask_outside"):
-            self.form.set_shown(name, self.form["labels"].value is not None)
+            self.form.set_shown(name, self.form.field("labels").value is not None)
 
     def _request_layers(self) -> None:
         options = self.form.values(_Layers)

@@ -125,8 +125,8 @@ class NetworkPanel(QWidget):
         self.more_form = Form(palette)
         self.more_form.add_settings(ClassifierSpec, latent_dim=_LATENT_DIM)
         self.more_form.add_settings(TrainSettings, **_TRAINING)
-        self.form["backbone"].native.activated.connect(self._on_backbone)
-        self._weights = self.form["weights"]
+        self.form.field("backbone").native.activated.connect(self._on_backbone)
+        self._weights = self.form.field("weights")
         self._weights.native.activated.connect(self._on_weights)
         self.more = Disclosure(
             "More", palette, self.more_form, "Latent size, epochs, rate, device"
@@ -167,7 +167,7 @@ class NetworkPanel(QWidget):
 
     def set_backbones(self, names: Sequence[str]) -> None:
         """Offer these backbones."""
-        self.form["backbone"].choices = names
+        self.form.field("backbone").choices = names
         self._offer_published()
 
     def set_settings(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
@@ -210,7 +210,7 @@ class NetworkPanel(QWidget):
 
     def _on_backbone(self) -> None:
         self._offer_published()
-        scratch = self.form["backbone"].value == _FROM_SCRATCH
+        scratch = self.form.field("backbone").value == _FROM_SCRATCH
         self._weights.value = None if scratch else PUBLISHED
         self._suggest_trainable()
 
@@ -232,7 +232,7 @@ class NetworkPanel(QWidget):
     def _suggest_trainable(self) -> None:
         """Let random weights train throughout; of known ones only the head."""
         self._before = self._weights.value
-        self.form["trainable"].value = "all" if self._before is None else "head"
+        self.form.field("trainable").value = "all" if self._before is None else "head"
 
     def _offer_file(self, path: str) -> None:
         self._file = path
@@ -242,7 +242,7 @@ class NetworkPanel(QWidget):
         self._weights.native.setItemData(last, path, Qt.ItemDataRole.ToolTipRole)
 
     def _offer_published(self) -> None:
-        exist = self.form["backbone"].value != _FROM_SCRATCH
+        exist = self.form.field("backbone").value != _FROM_SCRATCH
         at = self._weights.choices.index(PUBLISHED)
         item = self._weights.native.model().item(at)
         item.setEnabled(exist)

@@ -138,7 +138,7 @@ class RetrainPanel(QWidget):
         self.form.add_settings(RetrainSettings, trainable=_TRAINABLE)
         self.more_form = Form(palette)
         self.more_form.add_settings(RetrainSettings, **_MORE)
-        self._repeats = self.more_form["repeats"]
+        self._repeats = self.more_form.field("repeats")
         self._repeats.changed.connect(self._show_length)
         self._build_comparisons()
         self._more = QWidget()

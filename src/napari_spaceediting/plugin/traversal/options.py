@@ -111,7 +111,7 @@ class TraversalOptions(QWidget):
             form.setMaximumWidth(32 * self.fontMetrics().height())
             self._side_by_side.addWidget(form)
             self._forms.append(form)
-            self.fields[name] = form[name]
+            self.fields[name] = form.field(name)
         self._text = word_label()
         self._text.setText(_TEXT)
         self._layers_text = word_label()

@@ -212,13 +212,13 @@ class Form(QWidget):
             else:
                 self.add(widget.label, widget.native)
 
-    def __getitem__(self, name: str) -> Any:
+    def field(self, name: str) -> Any:
         """Return the magicgui widget of a setting."""
         return self._fields[name][1]
 
     def set_shown(self, name: str, shown: bool) -> None:
         """Show a field with its label, or hide both."""
-        field = self[name].native
+        field = self.field(name).native
         for part in (field, self._labels.get(field)):
             if part is not None:
                 part.setVisible(shown)
@@ -244,7 +244,7 @@ class Form(QWidget):
     def fill(self, settings: object) -> None:
         """Show settings, even those that are not offered; no field tells of it."""
         for name in self.values(type(settings)):
-            widget, value = self[name], getattr(settings, name)
+            widget, value = self.field(name), getattr(settings, name)
             with widget.changed.blocked():
                 if isinstance(widget, ComboBox) and value not in widget.choices:
                     widget.set_choice(value)
