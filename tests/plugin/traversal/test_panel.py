@@ -116,7 +116,7 @@ def test_a_result_shows_first_where_it_arrives(panel):
     panel.show_strip(strip)
     assert panel.step == 2
     assert "can pass for a real one" in panel.way._step_text.toolTip()
-    panel.set_step(1)
+    panel.way.set_step(1)
     assert not panel.way._step_text.toolTip()
 
 
@@ -135,7 +135,7 @@ def test_classes_that_the_network_does_not_know_have_no_bars(panel):
     assert panel.way.filmstrip.sizeHint().height() < height
     assert panel._title.text().count("●") == 1
     assert "a &lt;new&gt; one" in panel._title.text()
-    panel.set_step(1)
+    panel.way.set_step(1)
     assert panel.way.filmstrip.accessibleDescription().endswith(": Coat 75%")
     panel.show_strip(replace(a_strip(), leaves=None, nears=None))
     assert panel.way.filmstrip.accessibleDescription() == "Step 1, budget 0.1"
@@ -179,23 +179,23 @@ def test_it_plays_there_and_back_until_it_is_hidden(panel, qtbot, told):
     qtbot.waitUntil(lambda: len(calls) > 9)
     assert [step for (step,) in calls[:9]] == [0, 1, 2, 3, 4, 3, 2, 1, 0]
     panel.hide()
-    assert not panel.is_playing
+    assert not panel.way.is_playing
     assert not panel.is_seen
     panel.show()
     assert panel.is_seen
-    assert not panel.is_playing
+    assert not panel.way.is_playing
 
 
 def test_a_step_that_is_chosen_stops_the_play(panel, qtbot):
     qtbot.mouseClick(panel.way.play_button, LEFT)
-    panel.set_step(3)
-    assert not panel.is_playing
+    panel.way.set_step(3)
+    assert not panel.way.is_playing
     assert panel.step == 3
 
 
 def test_real_images_are_named_and_can_be_chosen(panel, told):
     calls = told(panel.real_image_chosen)
-    panel.set_step(2)
+    panel.way.set_step(2)
     real = panel.way.real_images
     assert real.accessibleDescription() == "2a, 2b, 2c, 2d, 2e"
     QTest.mouseClick(real, LEFT, pos=real._tile(1).center())

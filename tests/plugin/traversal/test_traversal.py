@@ -190,7 +190,7 @@ def test_steps_images_and_the_route_on_the_map(window, moved, threes):
     window.wait(lambda: moved.step == 4)
     dock_of(window.bench.gallery).raise_()
     window.wait(lambda: not moved.is_seen)
-    assert not moved.is_playing
+    assert not moved.way.is_playing
     assert not len(routes(window).paths), "only while one looks at it"
     window.key("w")
     window.wait(lambda: moved.is_seen)
@@ -208,7 +208,7 @@ def test_steps_images_and_the_route_on_the_map(window, moved, threes):
 
 def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, messages):
     _, done = outcome
-    moved.set_step(3)
+    moved.way.set_step(3)
     QTest.mouseClick(moved.send_button, LEFT)
     layer = window.viewer.layers[-1]
     np.testing.assert_array_equal(layer.data, done.images[:, :, 0].swapaxes(0, 1))

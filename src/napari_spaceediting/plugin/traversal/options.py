@@ -104,14 +104,14 @@ class TraversalOptions(QWidget):
         self._forms: list[Form] = []
         self.fields: dict[str, Any] = {}
         self._side_by_side = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._side_by_side.setSpacing(TIGHT)
         for name, options in _CHOICES.items():
             form = Form(palette)
             form.add_settings(_Choice, **{name: options})
             form.setMaximumWidth(32 * self.fontMetrics().height())
-            self._side_by_side.addWidget(form)
+            self._side_by_side.addWidget(form, 1)
             self._forms.append(form)
             self.fields[name] = form.field(name)
+        self._side_by_side.addStretch()
         self._text = word_label()
         self._text.setText(_TEXT)
         self._layers_text = word_label()
@@ -136,7 +136,9 @@ class TraversalOptions(QWidget):
 
     def set_direction(self, direction: QBoxLayout.Direction) -> None:
         """Put the fields side by side or below each other."""
+        wide = direction == QBoxLayout.Direction.LeftToRight
         self._side_by_side.setDirection(direction)
+        self._side_by_side.setSpacing(2 * TIGHT if wide else TIGHT)
 
     @property
     def method(self) -> Method:

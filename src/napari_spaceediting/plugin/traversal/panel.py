@@ -383,11 +383,6 @@ class TraversalPanel(QWidget):
         self.way.show_strip(strip)
         self._show_title()
 
-    def set_image(self, image: int) -> None:
-        """Put another image at hand; emits nothing."""
-        self._image = image
-        self.show_result(self._count)
-
     def set_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
         """Set the (N, s, s, 3) uint8 images that indices point to."""
         self.way.real_images.set_thumbnails(thumbnails)
@@ -402,15 +397,6 @@ class TraversalPanel(QWidget):
         """Which step is shown; 0 is the original."""
         return self.way.step
 
-    def set_step(self, step: int) -> None:
-        """Show another step."""
-        self.way.set_step(step)
-
-    @property
-    def is_playing(self) -> bool:
-        """Whether the steps play by themselves."""
-        return self.way.is_playing
-
     # Within
 
     def _show_head(self) -> None:
@@ -422,7 +408,8 @@ class TraversalPanel(QWidget):
         self.cancel_requested.emit()
 
     def _turn(self, by: int) -> None:
-        self.set_image(int(np.clip(self._image + by, 0, self._count - 1)))
+        self._image = int(np.clip(self._image + by, 0, self._count - 1))
+        self.show_result(self._count)
         self.image_changed.emit(self._image)
 
     def _show_title(self) -> None:
