@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
@@ -51,43 +52,58 @@ def test_a_sample_is_asked_for_by_name(panel, qtbot, told):
     assert calls == [("poses",)]
 
 
-def test_layers_need_an_image_layer(panel):
-    panel.set_layers([], ["cells"])
+@pytest.fixture
+def docked(panel, make_napari_viewer):
+    """Return a window with an image and a labels layer, and the panel in its dock."""
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.zeros((3, 8, 8)), name="scan")
+    viewer.add_labels(np.ones((8, 8), int), name="cells")
+    # napari has it follow the layers, as any widget of magicgui.
+    viewer.window.add_dock_widget(panel)
+    return viewer
+
+
+def test_layers_need_an_image_layer(panel, docked):
+    docked.layers.remove("scan")
     assert not panel.layers_button.isEnabled()
     assert "no image layer" in panel.layers_button.toolTip()
 
 
-def test_a_stack_of_images_is_the_first_offer(panel, qtbot, told):
-    panel.set_layers(["scan"], ["cells"])
+def test_a_stack_of_images_is_the_first_offer(panel, docked, qtbot, told):
     calls = told(panel.layers_requested)
     qtbot.mouseClick(panel.layers_button, LEFT)
-    assert not panel.padding_spin.isVisible()
+    assert not panel.form.field("padding").box.isVisible()
     qtbot.mouseClick(panel.open_layers_button, LEFT)
     options = {"padding": 0.2, "mask_outside": False, "channel_axis": None}
     assert calls == [("scan", "", options)]
 
 
-def test_objects_come_with_padding_mask_and_channels(panel, qtbot, told):
-    panel.set_layers(["scan", "other"], ["cells"])
+def test_objects_come_with_padding_mask_and_channels(panel, docked, qtbot, told):
+    docked.add_image(np.zeros((3, 8, 8)), name="other")
     calls = told(panel.layers_requested)
     qtbot.mouseClick(panel.layers_button, LEFT)
-    qtbot.keyClick(panel.image_combo, Qt.Key.Key_Down)
-    qtbot.keyClick(panel.labels_combo, Qt.Key.Key_Down)
-    assert panel.padding_spin.isVisible()
-    qtbot.keyClick(panel.padding_spin, Qt.Key.Key_Up)
-    qtbot.keyClick(panel.channel_spin, Qt.Key.Key_Up)
-    qtbot.mouseClick(panel.mask_check, LEFT, pos=panel.mask_check.rect().center())
+    form = panel.form
+    qtbot.keyClick(form.field("image").native, Qt.Key.Key_Down)
+    qtbot.keyClick(form.field("labels").native, Qt.Key.Key_Down)
+    assert form.field("padding").box.isVisible()
+    qtbot.keyClick(form.field("padding").box, Qt.Key.Key_Up)
+    qtbot.keyClick(form.field("channel_axis").box, Qt.Key.Key_Up)
+    mask = form.field("mask_outside").native
+    qtbot.mouseClick(mask, LEFT, pos=mask.rect().center())
     qtbot.mouseClick(panel.open_layers_button, LEFT)
     options = {"padding": 0.25, "mask_outside": True, "channel_axis": 0}
     assert calls == [("other", "cells", options)]
 
 
-def test_a_layer_that_goes_away_keeps_the_choice_of_the_other(panel):
-    panel.set_layers(["scan"], ["cells"])
-    panel.labels_combo.setCurrentIndex(1)
-    panel.set_layers(["new"], ["cells"])
-    assert panel.image_combo.currentData() == "new"
-    assert panel.labels_combo.currentData() == "cells"
+def test_a_layer_that_goes_away_keeps_the_choice_of_the_other(panel, docked):
+    image, labels = panel.form.field("image"), panel.form.field("labels")
+    labels.value = docked.layers["cells"]
+    docked.add_image(np.zeros((3, 8, 8)), name="new")
+    docked.layers.remove("scan")
+    assert image.value is docked.layers["new"]
+    assert labels.value is docked.layers["cells"]
+    docked.layers["new"].name = "newer"
+    assert image.native.currentText() == "newer"
 
 
 def test_a_data_set_is_summed_up(panel, qtbot):
@@ -135,7 +151,6 @@ def test_saving_says_where_and_whether_there_is_anything_new(panel, qtbot, told)
 
 def test_while_disabled_every_button_says_why(panel, qtbot, told):
     panel.set_samples([("digits", "Digits")])
-    panel.set_layers(["scan"], [])
     calls = told(panel.folder_requested)
     panel.set_enabled(False, "A training is running")
     for button in (panel.folder_button, panel.sample_button, panel.layers_button):

@@ -1,7 +1,7 @@
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
+from napari_spaceediting.editing.settings import ARMS, RetrainSettings
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 
 LEFT = Qt.MouseButton.LeftButton
@@ -17,7 +17,7 @@ def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told)
     settings = RetrainSettings(
         objective="triplet", steps=70, mixup=0.3, anchor_weight=0.0,
         keep_weight=0.125, trainable="all", arms=("placebo", "control"), seed=9,
-        learning_rate=0.02, automatic=True, propagate=True, repeats=7,
+        learning_rate=0.02, repeats=7,
     )  # fmt: skip
     panel.set_settings(settings)
     qtbot.mouseClick(panel.retrain_button, LEFT)
@@ -26,14 +26,14 @@ def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told)
 
 def test_weights_are_automatic_until_chosen(panel, qtbot):
     assert panel.settings() == RetrainSettings()
-    assert panel.anchor_box.text() == "automatic"
+    assert panel.more_form.field("anchor_weight").box.text() == "automatic"
     qtbot.mouseClick(panel.more, LEFT)
-    qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Up)
+    qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Up)
     assert panel.settings().anchor_weight == 0
-    qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Up)
+    qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Up)
     assert panel.settings().anchor_weight == pytest.approx(0.05)
     for _ in range(3):
-        qtbot.keyClick(panel.anchor_box, Qt.Key.Key_Down)
+        qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Down)
     assert panel.settings().anchor_weight is None
 
 
@@ -70,35 +70,18 @@ def test_all_labels_right_needs_the_truth(panel):
 def test_it_says_how_many_trainings_are_more_than_usual(panel, qtbot):
     assert not panel._length.isVisible()
     qtbot.mouseClick(panel.more, LEFT)
-    qtbot.keyClick(panel.repeats_spin, Qt.Key.Key_Up)
-    assert panel.repeats_spin.text() == "2 seeds"
+    qtbot.keyClick(panel.more_form.field("repeats").box, Qt.Key.Key_Up)
+    assert panel.more_form.field("repeats").box.text() == "2 seeds"
     assert panel._length.text().startswith("4 trainings")
     panel.arm_checks["placebo"].click()
     assert panel._length.text().startswith("6 trainings")
-    assert "(1 with edits + 2 beside it) × 2 = 6" in panel.repeats_spin.toolTip()
+    assert (
+        "(1 with edits + 2 beside it) × 2 = 6"
+        in panel.more_form.field("repeats").box.toolTip()
+    )
     # It is told even where the choice itself is folded away.
     qtbot.mouseClick(panel.more, LEFT)
     assert panel._length.isVisible()
-
-
-def test_the_preview_tells_and_shows(panel, qtbot, told):
-    toggled = told(panel.preview_toggled)
-    selected, left_out = told(panel.select_requested), told(panel.leave_out_requested)
-    qtbot.mouseClick(panel.preview_button, LEFT)
-    assert toggled == [(True,)]
-    assert not panel.select_button.isVisible()
-    panel.show_following("2 images would follow: 2 × coat", any_found=True)
-    panel.block_leave_out("Select some first")
-    qtbot.mouseClick(panel.leave_out_button, LEFT)
-    panel.block_leave_out("")
-    qtbot.mouseClick(panel.leave_out_button, LEFT)
-    qtbot.mouseClick(panel.select_button, LEFT)
-    assert (selected, left_out) == ([()], [()])
-    panel.set_preview(False)
-    panel.show_following("")
-    assert not panel._found.isVisible()
-    assert not panel.select_button.isVisible()
-    assert toggled == [(True,)]
 
 
 def test_the_curve_shows_once_there_is_something(panel):
@@ -115,9 +98,3 @@ def test_while_disabled_the_button_says_why(panel, qtbot, told):
     assert panel.retrain_button.toolTip().startswith("There are no edits yet")
     qtbot.mouseClick(panel.retrain_button, LEFT)
     assert calls == []
-
-
-def test_every_objective_is_offered(panel):
-    combo = panel.objective_combo
-    offered = [combo.itemData(row) for row in range(combo.count())]
-    assert offered == list(OBJECTIVES)

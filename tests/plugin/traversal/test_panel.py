@@ -48,7 +48,7 @@ def panel(empty):
 
 def test_without_a_result_it_says_what_to_do(empty):
     assert empty._empty.isVisible()
-    assert not empty._result.isVisible()
+    assert not empty.way.isVisible()
     assert not empty.send_button.isVisible()
     empty.set_selection(0)
     assert empty._selected.text() == "No image selected"
@@ -92,67 +92,72 @@ def test_running_offers_to_cancel_once(empty, qtbot, told):
 
 
 def test_options(empty, qtbot):
-    assert not empty._method.isVisible()
+    options = empty.options
+    assert not options.fields["method"].native.isVisible()
     qtbot.mouseClick(empty.options_button, LEFT)
-    assert empty._method.isVisible()
-    assert (empty.method, empty.whole_kind, empty.features_alone) == (
+    assert options.fields["method"].native.isVisible()
+    assert (options.method, options.whole_kind, options.features_alone) == (
         "dmt",
         False,
         False,
     )
-    empty._method.setCurrentIndex(1)
-    empty._reach.setCurrentIndex(1)
-    empty._making.setCurrentIndex(1)
-    assert (empty.method, empty.whole_kind, empty.features_alone) == ("dfi", True, True)
+    options.fields["method"].native.setCurrentIndex(1)
+    options.fields["reach"].native.setCurrentIndex(1)
+    options.fields["making"].native.setCurrentIndex(1)
+    assert (options.method, options.whole_kind, options.features_alone) == (
+        "dfi",
+        True,
+        True,
+    )
 
 
 def test_a_result_shows_first_where_it_arrives(panel):
     strip = replace(a_strip(steps=4), passes=[True, False, True, True])
     panel.show_strip(strip)
     assert panel.step == 2
-    assert "can pass for a real one" in panel._step_text.toolTip()
-    panel.set_step(1)
-    assert not panel._step_text.toolTip()
+    assert "can pass for a real one" in panel.way._step_text.toolTip()
+    panel.way.set_step(1)
+    assert not panel.way._step_text.toolTip()
 
 
 def test_what_never_arrives_shows_its_last_step_first(panel):
     assert not panel._empty.isVisible()
     assert panel.step == STEPS - 1
-    assert panel._step_text.text() == "Step 4 of 4 · budget 0.4"
+    assert panel.way._step_text.text() == "Step 4 of 4 · budget 0.4"
     assert "1 of 3" in panel._title.text()
     assert "Coat" in panel._title.text()
     assert panel.previous_button.toolTip().startswith("This is the first image")
 
 
 def test_classes_that_the_network_does_not_know_have_no_bars(panel):
-    height = panel.filmstrip.sizeHint().height()
+    height = panel.way.filmstrip.sizeHint().height()
     panel.show_strip(replace(a_strip(), nears=None, goal="a <new> one"))
-    assert panel.filmstrip.sizeHint().height() < height
+    assert panel.way.filmstrip.sizeHint().height() < height
     assert panel._title.text().count("●") == 1
     assert "a &lt;new&gt; one" in panel._title.text()
-    panel.set_step(1)
-    assert panel.filmstrip.accessibleDescription().endswith(": Coat 75%")
+    panel.way.set_step(1)
+    assert panel.way.filmstrip.accessibleDescription().endswith(": Coat 75%")
     panel.show_strip(replace(a_strip(), leaves=None, nears=None))
-    assert panel.filmstrip.accessibleDescription() == "Step 1, budget 0.1"
+    assert panel.way.filmstrip.accessibleDescription() == "Step 1, budget 0.1"
     panel.grab()
 
 
 def test_slider_filmstrip_and_keys_go_through_the_steps(panel, told):
     calls = told(panel.step_changed)
-    panel.slider.setValue(2)
-    film = panel.filmstrip
+    panel.way.slider.setValue(2)
+    film = panel.way.filmstrip
     QTest.mouseClick(film, LEFT, pos=film._tile(1, 0).center())
     QTest.keyClick(film, Qt.Key.Key_Right)
     QTest.keyClick(film, Qt.Key.Key_End)
     QTest.keyClick(film, Qt.Key.Key_Right)
     assert calls == [(2,), (1,), (2,), (4,)]
-    assert panel.slider.value() == 4
+    assert panel.way.slider.value() == 4
     assert "Step 4, budget 0.4: Coat 0%, Shirt 100%" in film.accessibleDescription()
 
 
 def test_another_image_keeps_the_step(panel, qtbot, told):
     calls = told(panel.image_changed)
-    panel.slider.setValue(2)
+    panel.way.slider.setValue(2)
     qtbot.mouseClick(panel.next_button, LEFT)
     assert calls == [(1,)]
     panel.show_strip(a_strip("b.png"))
@@ -168,30 +173,30 @@ def test_another_image_keeps_the_step(panel, qtbot, told):
 
 def test_it_plays_there_and_back_until_it_is_hidden(panel, qtbot, told):
     calls = told(panel.step_changed)
-    panel._timer.setInterval(1)
-    qtbot.mouseClick(panel.play_button, LEFT)
-    assert panel.play_button.text() == "Stop"
+    panel.way._timer.setInterval(1)
+    qtbot.mouseClick(panel.way.play_button, LEFT)
+    assert panel.way.play_button.text() == "Stop"
     qtbot.waitUntil(lambda: len(calls) > 9)
     assert [step for (step,) in calls[:9]] == [0, 1, 2, 3, 4, 3, 2, 1, 0]
     panel.hide()
-    assert not panel.is_playing
+    assert not panel.way.is_playing
     assert not panel.is_seen
     panel.show()
     assert panel.is_seen
-    assert not panel.is_playing
+    assert not panel.way.is_playing
 
 
 def test_a_step_that_is_chosen_stops_the_play(panel, qtbot):
-    qtbot.mouseClick(panel.play_button, LEFT)
-    panel.set_step(3)
-    assert not panel.is_playing
+    qtbot.mouseClick(panel.way.play_button, LEFT)
+    panel.way.set_step(3)
+    assert not panel.way.is_playing
     assert panel.step == 3
 
 
 def test_real_images_are_named_and_can_be_chosen(panel, told):
     calls = told(panel.real_image_chosen)
-    panel.set_step(2)
-    real = panel.real_images
+    panel.way.set_step(2)
+    real = panel.way.real_images
     assert real.accessibleDescription() == "2a, 2b, 2c, 2d, 2e"
     QTest.mouseClick(real, LEFT, pos=real._tile(1).center())
     QTest.mouseClick(real, LEFT, pos=QPoint(real.width() - 1, real.height() - 1))
@@ -199,7 +204,7 @@ def test_real_images_are_named_and_can_be_chosen(panel, told):
 
 
 def test_the_large_picture_shows_the_original_while_pressed(panel):
-    picture = panel.picture
+    picture = panel.way.picture
 
     def shown():
         image = picture.grab().toImage()
@@ -223,7 +228,12 @@ def test_it_fits_a_narrow_dock(panel, qtbot, width, steps):
     panel.set_targets(("Coat", "Shirt"), 0)
     panel.options_button.setChecked(True)
     panel.resize(width, 900)
-    parts = panel.run_button, panel.filmstrip, panel.real_images, panel.slider
+    parts = (
+        panel.run_button,
+        panel.way.filmstrip,
+        panel.way.real_images,
+        panel.way.slider,
+    )
 
     def right_edges():
         return [part.mapTo(panel, QPoint(part.width(), 0)).x() for part in parts]
@@ -231,7 +241,7 @@ def test_it_fits_a_narrow_dock(panel, qtbot, width, steps):
     # The parts within the scroll area are laid out after it.
     qtbot.waitUntil(lambda: max(right_edges()) <= width)
     assert all(part.width() > 0 for part in parts)
-    film = panel.filmstrip
+    film = panel.way.filmstrip
     assert film._tile(steps - 1, 1).right() <= film.width()
     assert film._tile(0, 1).bottom() <= film.height()
 

@@ -9,40 +9,32 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QRectF, QSize, Qt, Signal
-from qtpy.QtGui import (
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QResizeEvent,
-)
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
-    QSizePolicy,
     QWidget,
 )
 
+from napari_spaceediting.plugin.guidance.pictures import Pictures
 from napari_spaceediting.plugin.widgets.controls import (
     SPACING,
     TIGHT,
+    Card,
     Gate,
     KeyButton,
+    ThinBar,
     column,
     row,
     set_text,
     style_label,
     word_label,
 )
-from napari_spaceediting.plugin.widgets.painting import apply_font, rounded_pixmap
-from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+from napari_spaceediting.plugin.widgets.palette import Palette
 
 YES, NO, UNSURE, ELSEWHERE = "yes", "no", "unsure", "elsewhere"
 ANSWER_KEYS = {YES: "Y", NO: "N", UNSURE: "U", ELSEWHERE: "E"}
@@ -186,12 +178,11 @@ class GuidancePanel(QWidget):
         )
         self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.change_button.clicked.connect(self.change_requested)
-        self._pictures = _Pictures(palette)
+        self._pictures = Pictures(palette)
         self._pictures.clicked.connect(self.toggled)
         self._hint = word_label()
         self._hint.setText("Click what does not belong: it is left out.")
-        self._frame = QFrame()
-        self._frame.setObjectName("ProposalCard")
+        self._frame = Card()
         # A single picture stands beside the reason, several above it.
         self._beside = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._beside.setSpacing(SPACING)
@@ -234,9 +225,7 @@ class GuidancePanel(QWidget):
         )
 
     def _build_progress(self) -> None:
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("Decisions")
+        self._bar = ThinBar("Decisions", 4)
         self._done_label, self._rate_label = QLabel(), QLabel()
         self._rate_label.setToolTip(f"Over the last {_RATE_OVER} decisions")
         words = QHBoxLayout()
@@ -250,11 +239,7 @@ class GuidancePanel(QWidget):
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._palette = palette
-        self._frame.setStyleSheet(
-            f"QFrame#ProposalCard {{background-color: {palette.foreground};"
-            " border-radius: 6px;}"
-            "QFrame#ProposalCard QWidget {background-color: transparent;}"
-        )
+        self._frame.set_theme(palette)
         style_label(self._empty, palette.muted)
         style_label(self._title, palette.muted)
         style_label(self._hint, palette.muted)
@@ -273,12 +258,7 @@ class GuidancePanel(QWidget):
         self._pictures.set_theme(palette)
         for button in self.answer_buttons.values():
             button.set_theme(palette)
-        self._bar.setStyleSheet(
-            f"QProgressBar {{background-color: {palette.primary}; border: 0px;"
-            " min-height: 4px; max-height: 4px; border-radius: 2px;}"
-            f"QProgressBar::chunk {{background-color: {palette.accent};"
-            " border-radius: 2px;}"
-        )
+        self._bar.set_theme(palette)
         self._style_buttons()
 
     def show_proposal(
@@ -389,130 +369,3 @@ class GuidancePanel(QWidget):
         self.refresh_button.setStyleSheet(quiet if self._card else primary)
         for button in self.move_buttons.values():
             button.setStyleSheet(quiet)
-
-
-class _Pictures(QWidget):
-    """The images of a proposal in even rows; a single one is shown larger."""
-
-    clicked = Signal(int)
-    """Position of an image of a group."""
-
-    _GAP = 4
-    _IN_ONE_ROW = 5
-    _FAINT = 0.2
-    """Opacity of what is left out."""
-
-    def __init__(self, palette: Palette) -> None:
-        super().__init__()
-        self._thumbnails: NDArray[np.uint8] = np.empty((0, 1, 1, 3), np.uint8)
-        self._left_out: frozenset[int] = frozenset()
-        self.setAccessibleName("Images of the proposal")
-        self.set_theme(palette)
-
-    @property
-    def is_single(self) -> bool:
-        return len(self._thumbnails) == 1
-
-    def set_theme(self, palette: Palette) -> None:
-        self._palette = palette
-        apply_font(self, palette)
-        self._fit()
-
-    @property
-    def numbers(self) -> list[str]:
-        """The keys of the images: 1 for the first, to 9; none for a single image."""
-        count = len(self._thumbnails)
-        return [] if self.is_single else [str(n + 1) for n in range(min(count, 9))]
-
-    def show_pictures(
-        self, thumbnails: NDArray[np.uint8] | None, left_out: frozenset[int]
-    ) -> None:
-        self._thumbnails = self._thumbnails[:0] if thumbnails is None else thumbnails
-        self._left_out = left_out
-        self.setToolTip(
-            ""
-            if self.is_single
-            else f"Leave out by a click, or by the keys 1 to {len(self._thumbnails)}"
-        )
-        self.setVisible(len(self._thumbnails) > 0)
-        self.setSizePolicy(
-            QSizePolicy.Policy.Fixed
-            if self.is_single
-            else QSizePolicy.Policy.Expanding,
-            QSizePolicy.Policy.Fixed,
-        )
-        self._fit()
-
-    def _layout(self) -> tuple[int, int, int]:
-        """Return the number of rows and of pictures in each, and their side."""
-        em = self.fontMetrics().height()
-        count = max(len(self._thumbnails), 1)
-        if count == 1:
-            return 1, 1, round(5.4 * em)
-        rows = 1 if count <= self._IN_ONE_ROW else 2
-        most = max(1, (self.width() + self._GAP) // (round(2.6 * em) + self._GAP))
-        per_row = min(-(-count // rows), most)
-        room = (self.width() + self._GAP) // per_row - self._GAP
-        return rows, per_row, min(room, round(4.2 * em))
-
-    def _fit(self) -> None:
-        rows, _, side = self._layout()
-        self.setFixedHeight(rows * (side + self._GAP) - self._GAP)
-        self.updateGeometry()
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(self._layout()[2], self.height())
-
-    def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _places(self) -> list[QRectF]:
-        """Return where the images go that there is room for."""
-        rows, per_row, side = self._layout()
-        count, room = len(self._thumbnails), rows * per_row
-        shown = count if count <= room else room - 1
-        pitch = side + self._GAP
-        places = (divmod(place, per_row) for place in range(shown))
-        return [QRectF(at * pitch, line * pitch, side, side) for line, at in places]
-
-    def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        if event is None or self.is_single:
-            return
-        for place, rect in enumerate(self._places()):
-            if rect.contains(event.position()):
-                self.clicked.emit(place)
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        places = self._places()
-        for place, rect in enumerate(places):
-            left_out = place in self._left_out
-            painter.setOpacity(self._FAINT if left_out else 1)
-            pixmap = rounded_pixmap(
-                self._thumbnails[place], int(rect.width()), 4, self.devicePixelRatioF()
-            )
-            painter.drawPixmap(rect.topLeft(), pixmap)
-            if left_out:
-                painter.setOpacity(1)
-                painter.setPen(QPen(to_qcolor(self._palette.text), 2))
-                inset = rect.width() / 3
-                cross = rect.adjusted(inset, inset, -inset, -inset)
-                painter.drawLine(cross.topLeft(), cross.bottomRight())
-                painter.drawLine(cross.topRight(), cross.bottomLeft())
-        hidden = len(self._thumbnails) - len(places)
-        if hidden:
-            _, per_row, side = self._layout()
-            line, at = divmod(len(places), per_row)
-            pitch = side + self._GAP
-            painter.setPen(to_qcolor(self._palette.muted))
-            painter.drawText(
-                QRectF(at * pitch, line * pitch, side, side),
-                Qt.AlignmentFlag.AlignCenter,
-                f"+{hidden}",
-            )

@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
 from napari_spaceediting.plugin.map.legend import ClassLegend
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
-    Form,
     Gate,
     choose,
     column,
@@ -30,6 +29,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     style_label,
     word_label,
 )
+from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 MOVE, LASSO, BOX = "move", "lasso", "box"

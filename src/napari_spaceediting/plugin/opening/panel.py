@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from napari.layers import Image, Labels
 from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtGui import QAction
+from qtpy.QtGui import QAction, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
-    QFrame,
     QListWidget,
     QMenu,
     QPushButton,
@@ -21,25 +21,52 @@ from qtpy.QtWidgets import (
 
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
+    Card,
     Disclosure,
-    Form,
     Gate,
     column,
-    combo,
-    refill,
     row,
     set_text,
-    spin_box,
     style_label,
     word_label,
 )
+from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 EMPTY_TEXT = (
     "A folder of images per class, a table of paths, an array, or the objects of a "
     "segmentation. Labels are welcome, not needed."
 )
-NO_LABELS_TEXT = "None: a stack of images"
+_LAYERS: dict[str, Any] = {
+    "image": {"label": "Image", "tooltip": "The layer with the pixels"},
+    "channel_axis": {
+        "label": "Channel axis",
+        "tooltip": "Axis of the image that holds the channels, counted from 0",
+        "min": 0,
+        "max": 9,
+        "step": 1,
+        "none": "none",
+    },
+    "labels": {
+        "label": "Objects",
+        "tooltip": "The segmentation whose objects become the images; none if the "
+        "image layer is itself a stack of images",
+        "none": "None: a stack of images",
+    },
+    "padding": {
+        "label": "Padding",
+        "tooltip": "How much of its surroundings each object is shown with, as a "
+        "share of its size",
+        "min": 0,
+        "max": 200,
+        "step": 5,
+        "suffix": " %",
+    },
+    "mask_outside": {
+        "label": "Blacken what is outside",
+        "tooltip": "So that the network sees the object only, not what lies beside it",
+    },
+}
 _ROWS_IN_VIEW = 5
 """Skipped images that are seen without scrolling."""
 _LISTED = 500
@@ -69,6 +96,17 @@ class DatasetSummary:
     scaling: str = ""
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """What is taken of the window's layers; the padding in per cent."""
+
+    image: Image
+    labels: Labels | None = None
+    channel_axis: int | None = None
+    padding: int = 20
+    mask_outside: bool = False
 
 
 class DataPanel(QWidget):
@@ -122,7 +160,7 @@ class DataPanel(QWidget):
         self._other.setVisible(False)
         self._opener.setVisible(True)
         self.set_samples([])
-        self.set_layers([], [])
+        self.reset_choices()
         self.show_saved(None, False)
         self.offer_recovery("")
         self.set_theme(palette)
@@ -202,8 +240,7 @@ class DataPanel(QWidget):
         self.discard_button = QPushButton("Discard")
         self.discard_button.clicked.connect(self.discard_requested)
         self._gate.add(self.discard_button, "Delete that work for good")
-        self._offer = QFrame()
-        self._offer.setObjectName("RecoveryOffer")
+        self._offer = Card()
         layout = column(self._offer, TIGHT)
         layout.setContentsMargins(10, 8, 10, 10)
         layout.addWidget(self._found)
@@ -248,43 +285,16 @@ class DataPanel(QWidget):
         layout.addLayout(row(self.sample_button, self.session_button))
 
     def _build_layers(self, palette: Palette) -> None:
-        self.image_combo = combo("The layer with the pixels")
-        self.labels_combo = combo(
-            "The segmentation whose objects become the images; none if the image "
-            "layer is itself a stack of images"
-        )
-        self.labels_combo.currentIndexChanged.connect(self._follow_labels)
-        self.padding_spin = spin_box(
-            0,
-            200,
-            "How much of its surroundings each object is shown with, as a share of "
-            "its size",
-            step=5,
-        )
-        self.padding_spin.setSuffix(" %")
-        self.padding_spin.setValue(20)
-        self.mask_check = QCheckBox("Blacken what is outside")
-        self.mask_check.setToolTip(
-            "So that the network sees the object only, not what lies beside it"
-        )
-        self.channel_spin = spin_box(
-            -1, 9, "Axis of the image that holds the channels, counted from 0"
-        )
-        self.channel_spin.setSpecialValueText("none")
-        self.channel_spin.setValue(-1)
+        self.form = Form(palette)
+        self.form.add_settings(_Layers, **_LAYERS)
+        self.form.field("labels").changed.connect(self._follow_labels)
         self.open_layers_button = QPushButton("Open layers")
         self.open_layers_button.clicked.connect(self._request_layers)
         self._gate.add(self.open_layers_button, "Take these layers as the data set")
-        self._form = Form(palette)
-        self._form.add("Image", self.image_combo)
-        self._form.add("Channel axis", self.channel_spin)
-        self._form.add("Objects", self.labels_combo)
-        self._padding_label = self._form.add("Padding", self.padding_spin)
-        self._form.add_field(self.mask_check)
         layout = QVBoxLayout(self._layers)
         layout.setContentsMargins(0, 4, 0, 8)
         layout.setSpacing(TIGHT)
-        layout.addWidget(self._form)
+        layout.addWidget(self.form)
         layout.addWidget(self.open_layers_button)
         self._layers.setVisible(False)
 
@@ -300,13 +310,9 @@ class DataPanel(QWidget):
         style_label(self._lines, palette.text)
         self._colour_saved()
         style_label(self._found, palette.text)
-        self._offer.setStyleSheet(
-            f"QFrame#RecoveryOffer {{background-color: {palette.foreground};"
-            " border-radius: 6px;}"
-            "QFrame#RecoveryOffer QLabel {background-color: transparent;}"
-        )
+        self._offer.set_theme(palette)
         self.restore_button.setStyleSheet(palette.primary_button)
-        self._form.set_theme(palette)
+        self.form.set_theme(palette)
         self._other.set_theme(palette)
         self._skipped_title.set_theme(palette)
         self._skipped.setStyleSheet(
@@ -324,13 +330,11 @@ class DataPanel(QWidget):
             self.sample_button, "" if samples else "There are no samples to open"
         )
 
-    def set_layers(self, images: Sequence[str], labels: Sequence[str]) -> None:
-        """Offer the image and labels layers of the window, by name."""
-        refill(self.image_combo, [(name, name) for name in images])
-        refill(
-            self.labels_combo,
-            [("", NO_LABELS_TEXT), *((name, name) for name in labels)],
-        )
+    def reset_choices(self, _event: object = None) -> None:
+        """Offer the image and labels layers that the window has now."""
+        for name in ("image", "labels"):
+            self.form.field(name).reset_choices()
+        images = self.form.field("image").choices
         reason = (
             "" if images else "This window has no image layer: open one in napari first"
         )
@@ -339,6 +343,11 @@ class DataPanel(QWidget):
         if not images:
             self.layers_button.setChecked(False)
         self._follow_labels()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Find the window that it has come into."""
+        super().showEvent(event)
+        self.reset_choices()
 
     def show_dataset(self, summary: DatasetSummary) -> None:
         """Show what has been opened."""
@@ -421,23 +430,16 @@ class DataPanel(QWidget):
     def _on_sample(self, action: QAction) -> None:
         self.sample_requested.emit(action.data())
 
-    def _follow_labels(self) -> None:
+    def _follow_labels(self, *_: object) -> None:
         """Offer padding and mask for objects only."""
-        objects = bool(self.labels_combo.currentData())
-        for field in (self._padding_label, self.padding_spin, self.mask_check):
-            field.setVisible(objects)
+        for name in ("padding", "mask_outside"):
+            self.form.set_shown(name, self.form.field("labels").value is not None)
 
     def _request_layers(self) -> None:
-        axis = self.channel_spin.value()
-        self.layers_requested.emit(
-            self.image_combo.currentData(),
-            self.labels_combo.currentData(),
-            {
-                "padding": self.padding_spin.value() / 100,
-                "mask_outside": self.mask_check.isChecked(),
-                "channel_axis": None if axis < 0 else axis,
-            },
-        )
+        options = self.form.values(_Layers)
+        image, labels = options.pop("image"), options.pop("labels")
+        options["padding"] /= 100
+        self.layers_requested.emit(image.name, labels.name if labels else "", options)
 
     def _colour_saved(self) -> None:
         colour = self._palette.text if self._unsaved else self._palette.muted

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from napari.layers import Image, Labels
 from napari.settings import get_plugin_settings
 from qtpy.QtWidgets import QFileDialog
 
@@ -120,9 +119,8 @@ class WorkController:
         desk.edits_changed.connect(self._offer_retraining)
         desk.images_changed.connect(self._on_images)
         layers = desk.viewer.layers.events
-        layers.inserted.connect(self._list_layers)
-        layers.removed.connect(self._list_layers)
-        self._list_layers()
+        for event in (layers.inserted, layers.removed, layers.renamed):
+            event.connect(data.reset_choices)
         self._update()
         desk.training.warm_up(WarmUp())
 
@@ -517,13 +515,6 @@ class WorkController:
             f"Trustworthiness of the map: {trust:.2f} of 1. {drawn.note}"
             if trust == trust
             else drawn.note
-        )
-
-    def _list_layers(self, _event: object = None) -> None:
-        layers = self._desk.viewer.layers
-        self._editor.data.set_layers(
-            [layer.name for layer in layers if isinstance(layer, Image)],
-            [layer.name for layer in layers if isinstance(layer, Labels)],
         )
 
     def _update(self, *_: object) -> None:

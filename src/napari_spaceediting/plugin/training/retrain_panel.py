@@ -3,42 +3,89 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
-from superqt import QFlowLayout
 
 from napari_spaceediting.editing.settings import ARMS, RetrainSettings
 from napari_spaceediting.plugin.training.curve import TrainingCurve
+from napari_spaceediting.plugin.training.network_panel import TRAINABLES
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Disclosure,
-    Form,
     Gate,
-    NumberBox,
-    choose,
     column,
-    combo,
-    row,
     set_text,
-    spin_box,
     style_label,
-    trainable_combo,
     word_label,
 )
+from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
 
-_WEIGHT_STEP = 0.05
-_OBJECTIVES = (
-    ("anchor", "Anchor (default)", "Be like the neighbours at the drop; others stay"),
-    ("regression", "Regression", "Be like the neighbours at the drop"),
-    ("triplet", "Triplet", "Be nearer to those at the drop than to those before"),
-    ("inverse_mds", "Inverse MDS", "Be as far from each other as on the map"),
-    ("projective", "Projective", "Be projected to where it was dropped"),
-    ("distill", "Distillation", "The edited space teaches the whole space"),
-)
-"""Key, title and tooltip of the objectives."""
-_MOST_REPEATS = 50
+_TRAINABLE = {
+    "label": "Trains",
+    "tooltip": "How much of the network follows the edits; the more, the longer it "
+    "takes",
+    "choices": TRAINABLES,
+}
+_WEIGHT = {"min": 0.0, "max": 100.0, "step": 0.05, "decimals": 3, "none": "automatic"}
+_MORE: dict[str, Any] = {
+    "objective": {
+        "label": "Objective",
+        "tooltip": "What the places of edited images teach, beside their classes",
+        "choices": [
+            (
+                "anchor",
+                "Anchor (default)",
+                "Be like the neighbours at the drop; others stay",
+            ),
+            (
+                "triplet",
+                "Triplet",
+                "Be nearer to those at the drop than to those before",
+            ),
+            (
+                "inverse_mds",
+                "Inverse MDS",
+                "Be as far from each other as on the map",
+            ),
+        ],
+    },
+    "steps": {
+        "label": "Steps",
+        "tooltip": "Steps of the optimiser",
+        "min": 1,
+        "max": 100_000,
+        "step": 50,
+    },
+    "anchor_weight": {
+        "label": "Anchor weight",
+        "tooltip": "How strongly edited images are drawn to the place where you put "
+        "them; automatic follows from how many images have labels",
+        **_WEIGHT,
+    },
+    "keep_weight": {
+        "label": "Keep weight",
+        "tooltip": "How strongly untouched images are held where they are; automatic "
+        "follows from how many images have labels",
+        **_WEIGHT,
+    },
+    "seed": {
+        "label": "Seed",
+        "tooltip": "The same seed and the same edits give the same result",
+        "min": 0,
+        "max": 2**31 - 1,
+        "step": 1,
+    },
+    "repeats": {
+        "label": "Repeat over",
+        "tooltip": "",
+        "min": 1,
+        "max": 50,
+        "step": 1,
+    },
+}
 _USUAL_TRAININGS = 2
 """With the edits, and the control."""
 _COMPARISONS = (
@@ -69,7 +116,7 @@ _COMPARISONS = (
 
 
 class RetrainPanel(QWidget):
-    """The button that retrains, how it does, and what would follow the edits.
+    """The button that retrains, and how it does.
 
     Parameters
     ----------
@@ -81,33 +128,22 @@ class RetrainPanel(QWidget):
 
     retrain_requested = Signal(object)
     """`RetrainSettings`."""
-    preview_toggled = Signal(bool)
-    """Whether to show the images that edits would speak for."""
-    select_requested = Signal()
-    """The images that would follow are to be selected."""
-    leave_out_requested = Signal()
-    """No edit shall speak for those of them that are selected."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._settings = RetrainSettings()
         self._gate = Gate()
         self._truth = Gate()
-        self._build_fields()
+        self.form = Form(palette)
+        self.form.add_settings(RetrainSettings, trainable=_TRAINABLE)
+        self.more_form = Form(palette)
+        self.more_form.add_settings(RetrainSettings, **_MORE)
+        self._repeats = self.more_form.field("repeats")
+        self._repeats.changed.connect(self._show_length)
         self._build_comparisons()
-        self._build_preview()
-        self._form = Form(palette)
-        self._form.add("Trains", self.trainable_combo)
-        self._more_form = Form(palette)
-        self._more_form.add("Objective", self.objective_combo)
-        self._more_form.add("Steps", self.steps_spin)
-        self._more_form.add("Anchor weight", self.anchor_box)
-        self._more_form.add("Keep weight", self.keep_box)
-        self._more_form.add("Seed", self.seed_spin)
-        self._more_form.add("Repeat over", self.repeats_spin)
         self._more = QWidget()
         more = column(self._more)
-        more.addWidget(self._more_form)
+        more.addWidget(self.more_form)
         more.addWidget(self._comparisons)
         self.more = Disclosure(
             "More",
@@ -127,12 +163,9 @@ class RetrainPanel(QWidget):
         self._length = word_label()
         self._curve = TrainingCurve(palette)
         layout = column(self)
-        layout.addWidget(self._form)
-        layout.addWidget(self.control_check)
-        layout.addWidget(self.automatic_check)
         for widget in (
-            self._propagation,
-            self._following,
+            self.form,
+            self.control_check,
             self.more,
             self._more,
             self.retrain_button,
@@ -141,53 +174,16 @@ class RetrainPanel(QWidget):
         ):
             layout.addWidget(widget)
         self.clear_curve()
-        self.show_following("")
         self.set_truth_known(False)
         self.set_settings(self._settings)
         self.set_theme(palette)
 
-    def _build_fields(self) -> None:
-        self.trainable_combo = trainable_combo(
-            "How much of the network follows the edits; the more, the longer it takes"
-        )
+    def _build_comparisons(self) -> None:
         self.control_check = QCheckBox("Run the control beside it")
         self.control_check.setToolTip(
             "The same training without your edits, so that you see what the edits did "
             "and not just what more training did; takes about as long again"
         )
-        self.automatic_check = QCheckBox("Correct the rest without a human")
-        self.automatic_check.setToolTip(
-            "With few labels, the labels spread to similar images; with many, those "
-            "that the network itself doubts are softened. Images that you have "
-            "reviewed are never changed."
-        )
-        self.propagate_check = QCheckBox("Let edits speak for similar images")
-        self.propagate_check.setToolTip(
-            "Images that nobody has touched, but that the network finds as good as the "
-            "same as edited ones, get their class too, with less weight"
-        )
-        self.objective_combo = combo(
-            "What the places of edited images teach, beside their classes",
-            [(key, title) for key, title, _ in _OBJECTIVES],
-        )
-        for at, (_, _, tip) in enumerate(_OBJECTIVES):
-            self.objective_combo.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)
-        self.steps_spin = spin_box(1, 100_000, "Steps of the optimiser", step=50)
-        self.anchor_box = self._weight_box(
-            "How strongly edited images are drawn to the place where you put them; "
-            "automatic follows from how many images have labels"
-        )
-        self.keep_box = self._weight_box(
-            "How strongly untouched images are held where they are; automatic follows "
-            "from how many images have labels"
-        )
-        self.seed_spin = spin_box(
-            0, 2**31 - 1, "The same seed and the same edits give the same result"
-        )
-        self.repeats_spin = spin_box(1, _MOST_REPEATS, "")
-        self.repeats_spin.valueChanged.connect(self._show_length)
-
-    def _build_comparisons(self) -> None:
         self._heading = QLabel("Compare also with")
         self._comparisons = QWidget()
         layout = column(self._comparisons, TIGHT)
@@ -203,100 +199,29 @@ class RetrainPanel(QWidget):
         for check in self.arm_checks.values():
             check.toggled.connect(self._show_length)
 
-    def _build_preview(self) -> None:
-        self.preview_button = QPushButton("Preview")
-        self.preview_button.setCheckable(True)
-        self.preview_button.clicked.connect(self.preview_toggled)
-        self._gate.add(
-            self.preview_button,
-            "Show on the map which images would follow your edits, in the colour of "
-            "the class that each would get; the fainter, the less it counts",
-        )
-        # Where both do not fit side by side, the button stands below.
-        height = self.preview_button.sizeHint().height()
-        self.propagate_check.setMinimumHeight(height)
-        self._propagation = QWidget()
-        beside = QFlowLayout(self._propagation)
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.setHorizontalSpacing(TIGHT)
-        beside.setVerticalSpacing(TIGHT)
-        beside.addWidget(self.propagate_check)
-        beside.addWidget(self.preview_button)
-        self._found = word_label()
-        self.select_button = QPushButton("Select them")
-        self.select_button.setToolTip(
-            "Select the images that would follow, to look at them in the gallery"
-        )
-        self.select_button.clicked.connect(self.select_requested)
-        self.leave_out_button = QPushButton("Leave out selected")
-        self.leave_out_button.clicked.connect(self.leave_out_requested)
-        self._gate.add(
-            self.leave_out_button,
-            "No edit shall speak for the selected images. This is an edit in the "
-            "list, and can be undone",
-        )
-        self._choices = QWidget()
-        choices = column(self._choices)
-        choices.addLayout(row(self.select_button, self.leave_out_button))
-        self._following = QWidget()
-        layout = column(self._following, TIGHT)
-        layout.addWidget(self._found)
-        layout.addWidget(self._choices)
-
-    @staticmethod
-    def _weight_box(tip: str) -> NumberBox:
-        box = NumberBox(-_WEIGHT_STEP, 100.0, tip, decimals=3, step=_WEIGHT_STEP)
-        box.setSpecialValueText("automatic")
-        return box
-
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._form.set_theme(palette)
-        self._more_form.set_theme(palette)
+        self.form.set_theme(palette)
+        self.more_form.set_theme(palette)
         self.more.set_theme(palette)
         style_label(self._heading, palette.muted, palette.font_size + 1)
-        for label in (self._found, self._length):
-            style_label(label, palette.muted)
+        style_label(self._length, palette.muted)
         self._curve.set_theme(palette)
         self.retrain_button.setStyleSheet(palette.primary_button)
 
     def set_settings(self, settings: RetrainSettings) -> None:
         """Show a choice; what has no field here is kept for the next round."""
         self._settings = settings
-        choose(self.trainable_combo, settings.trainable)
-        choose(self.objective_combo, settings.objective)
-        self.automatic_check.setChecked(settings.automatic)
-        self.propagate_check.setChecked(settings.propagate)
+        self.form.fill(settings)
+        self.more_form.fill(settings)
         for arm, check in self.arm_checks.items():
             check.setChecked(arm in settings.arms)
-        self.repeats_spin.setValue(settings.repeats)
-        self.steps_spin.setValue(settings.steps)
-        for box, weight in (
-            (self.anchor_box, settings.anchor_weight),
-            (self.keep_box, settings.keep_weight),
-        ):
-            box.setValue(box.minimum() if weight is None else weight)
-        self.seed_spin.setValue(settings.seed)
+        self._show_length()
 
     def settings(self) -> RetrainSettings:
         """Return what is chosen."""
-        anchor, keep = (
-            None if box.value() < 0 else box.value()
-            for box in (self.anchor_box, self.keep_box)
-        )
-        return replace(
-            self._settings,
-            trainable=self.trainable_combo.currentData(),
-            objective=self.objective_combo.currentData(),
-            arms=self._arms(),
-            automatic=self.automatic_check.isChecked(),
-            propagate=self.propagate_check.isChecked(),
-            repeats=self.repeats_spin.value(),
-            steps=self.steps_spin.value(),
-            anchor_weight=anchor,
-            keep_weight=keep,
-            seed=self.seed_spin.value(),
-        )
+        chosen = self.more_form.read(self.form.read(self._settings))
+        return replace(chosen, arms=self._arms())
 
     def _arms(self) -> tuple[str, ...]:
         """Return what is ticked; what was chosen before keeps its order."""
@@ -320,10 +245,10 @@ class RetrainPanel(QWidget):
             check.isChecked() and check.isEnabled()
             for check in self.arm_checks.values()
         )
-        repeats = self.repeats_spin.value()
-        self.repeats_spin.setSuffix(" seed" if repeats == 1 else " seeds")
+        repeats = self._repeats.value
+        self._repeats.box.setSuffix(" seed" if repeats == 1 else " seeds")
         count = (1 + beside) * repeats
-        self.repeats_spin.setToolTip(
+        self._repeats.box.setToolTip(
             "All of it again with other random choices, to see whether a difference "
             "lasts; the network of the first seed is taken. This makes (1 with edits + "
             f"{beside} beside it) × {repeats} = {count} trainings"
@@ -332,28 +257,6 @@ class RetrainPanel(QWidget):
         set_text(
             self._length, f"{count} trainings, one after the other" if is_long else ""
         )
-
-    # The preview
-
-    def set_preview(self, on: bool) -> None:
-        """Show whether the preview is switched on, without a signal."""
-        self.preview_button.setChecked(on)
-
-    def show_following(self, text: str, *, any_found: bool = False) -> None:
-        """Say what would follow, as "23 images would follow: 14 × coat, 9 × shirt"."""
-        self._found.setText(text)
-        self._choices.setVisible(any_found)
-        self._following.setVisible(bool(text))
-
-    def block_preview(self, reason: str) -> None:
-        """Say why there can be no preview; "" where there can."""
-        self._gate.block(self.preview_button, reason)
-
-    def block_leave_out(self, reason: str) -> None:
-        """Say why nothing can be left out; "" where it can."""
-        self._gate.block(self.leave_out_button, reason)
-
-    # Retraining
 
     def show_progress(self, step: float, loss: float) -> None:
         """Add the loss of a step to the curve."""

@@ -20,7 +20,8 @@ from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.overlay import Routes
 from napari_spaceediting.plugin.state import BUSY, NOTHING, Desk, complain, tell
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
-from napari_spaceediting.plugin.traversal.panel import METHODS, TraversalPanel
+from napari_spaceediting.plugin.traversal.options import METHODS
+from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.palette import class_colours
 from napari_spaceediting.session.history import describe_kept, stage_of
 from napari_spaceediting.session.traversals import KeptTraversal
@@ -31,7 +32,6 @@ from napari_spaceediting.traversal.layers import Layer
 from napari_spaceediting.traversal.result import Asked, Traversal, join
 from napari_spaceediting.traversal.settings import (
     FITTING,
-    Method,
     TraverseSettings,
 )
 
@@ -143,14 +143,14 @@ class TraversalController:
             panel.show_notice(f"{reason}." if reason else "")
             return
         target = self._group if panel.target is None else panel.target
-        method: Method = "dfi" if panel.method == "dfi" else "dmt"
+        options = panel.options
         settings = TraverseSettings(
-            method=method,
-            neighbours=(None,) if panel.whole_kind else FITTING,
-            layers=panel.layers,
+            method=options.method,
+            neighbours=(None,) if options.whole_kind else FITTING,
+            layers=options.layers,
             batch_size=_BATCH,
         )
-        if panel.features_alone:
+        if options.features_alone:
             settings = settings.from_features_alone()
         try:
             job = session.traversing(self._desk.selected, target, settings)
@@ -177,7 +177,7 @@ class TraversalController:
             return BUSY.rstrip(".")
         if not len(self._desk.selected):
             return NONE_SELECTED
-        if self._panel.layers == ():
+        if self._panel.options.layers == ():
             return NO_LAYER
         target = self._panel.target
         if target is None:
@@ -459,22 +459,22 @@ class TraversalController:
         if spec == self._listed:
             return
         self._listed = None
-        panel.show_layers(())
+        panel.options.show_layers(())
         if spec is None or not panel.shows_options:
             return
         self._listed = spec
-        panel.show_layers((), LOOKING)
+        panel.options.show_layers((), LOOKING)
 
         def take(layers: tuple[Layer, ...]) -> None:
             if self._listed == spec:
-                panel.show_layers(layers)
+                panel.options.show_layers(layers)
                 self._update()
 
         def fail(error: SpaceEditingError) -> None:
             if self._listed == spec:
                 # Looked at again, it is tried again.
                 self._listed = None
-                panel.show_layers((), str(error))
+                panel.options.show_layers((), str(error))
 
         self._desk.training.ask(ListLayers(spec), take, fail)
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import (
     QEnterEvent,
-    QFont,
-    QFontMetrics,
     QPainter,
     QPaintEvent,
     QPolygonF,
@@ -17,19 +15,17 @@ from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
     QComboBox,
-    QDoubleSpinBox,
-    QGridLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSlider,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_spaceediting.network.spec import Trainable
 from napari_spaceediting.plugin.widgets.painting import apply_font, outline, smaller
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
@@ -37,26 +33,6 @@ SPACING = 8
 """Between the parts of a panel, in pixels."""
 TIGHT = 6
 """Between controls that belong together, in pixels."""
-_WIDEST_LABEL = "Anchor weight"
-"""Longest label of any form: all make room for it, so that their fields align."""
-
-TRAINABLES: tuple[tuple[Trainable, str, str], ...] = (
-    (
-        "head",
-        "Head",
-        "Embedding and classes only: seconds, and the backbone stays as it is",
-    ),
-    (
-        "last_block",
-        "Last block too",
-        "The last block of the backbone as well: can learn more, takes longer",
-    ),
-    (
-        "all",
-        "Everything",
-        "The whole network: learns most, takes longest, needs most images",
-    ),
-)
 
 
 class Gate:
@@ -114,14 +90,19 @@ def combo(tip: str, items: Iterable[tuple[str, str]] = ()) -> QComboBox:
     box = QComboBox()
     for key, title in items:
         box.addItem(title, key)
+    box.setToolTip(tip)
+    adapt_combo(box)
+    return box
+
+
+def adapt_combo(box: QComboBox) -> None:
+    """Let a combo box take the width that it gets."""
     box.setSizeAdjustPolicy(
         QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     )
     box.setMinimumContentsLength(6)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    box.setToolTip(tip)
     guard_wheel(box)
-    return box
 
 
 def choose(box: QComboBox, key: str) -> None:
@@ -143,68 +124,6 @@ def refill(box: QComboBox, items: Iterable[tuple[str, str]]) -> None:
     box.blockSignals(False)
     if key is not None:
         choose(box, key)
-
-
-def trainable_combo(tip: str) -> QComboBox:
-    """Return a combo box of what may train."""
-    box = combo(tip, [(key, title) for key, title, _ in TRAINABLES])
-    for row, (_, _, row_tip) in enumerate(TRAINABLES):
-        box.setItemData(row, row_tip, Qt.ItemDataRole.ToolTipRole)
-    return box
-
-
-def spin_box(low: int, high: int, tip: str, step: int = 1) -> QSpinBox:
-    """Return a field for whole numbers."""
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setSingleStep(step)
-    _finish_spin_box(box, tip)
-    return box
-
-
-class NumberBox(QDoubleSpinBox):
-    """A field for real numbers that shows no more digits than there are.
-
-    Parameters
-    ----------
-    low, high : float
-        Range.
-    tip : str
-        Tooltip.
-    decimals : int
-        Most digits behind the point.
-    step : float, optional
-        Of the arrows; by default a tenth of the value's order of magnitude.
-    """
-
-    def __init__(
-        self,
-        low: float,
-        high: float,
-        tip: str,
-        decimals: int = 2,
-        step: float | None = None,
-    ) -> None:
-        super().__init__()
-        self.setDecimals(decimals)
-        self.setRange(low, high)
-        if step is None:
-            self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
-        else:
-            self.setSingleStep(step)
-        _finish_spin_box(self, tip)
-
-    def textFromValue(self, value: float) -> str:
-        """Return the value without trailing zeros."""
-        text = self.locale().toString(value, "f", self.decimals())
-        point = self.locale().decimalPoint()
-        return text.rstrip("0").rstrip(point) if point in text else text
-
-
-def _finish_spin_box(box: QSpinBox | QDoubleSpinBox, tip: str) -> None:
-    box.setToolTip(tip)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    guard_wheel(box)
 
 
 def word_label() -> QLabel:
@@ -247,51 +166,56 @@ def column(parent: QWidget, spacing: int = SPACING) -> QVBoxLayout:
     return layout
 
 
-class Form(QWidget):
-    """Labelled fields whose left edges align with those of every other form."""
+def scrolled(content: QWidget) -> QScrollArea:
+    """Return an area in which a widget of any height, but no more width, has room."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._labels: list[QLabel] = []
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(TIGHT)
-        self._grid.setVerticalSpacing(TIGHT)
-        self._grid.setColumnStretch(1, 1)
-        self.set_theme(palette)
+
+class ThinBar(QProgressBar):
+    """A bar of progress without words.
+
+    Parameters
+    ----------
+    name : str
+        For screen readers.
+    height : int
+        Pixels.
+    """
+
+    def __init__(self, name: str, height: int) -> None:
+        super().__init__()
+        self._height = height
+        self.setTextVisible(False)
+        self.setAccessibleName(name)
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._palette = palette
-        for label in self._labels:
-            self._style(label)
+        height = self._height
+        corners = f"border-radius: {height // 2}px;"
+        self.setStyleSheet(
+            f"QProgressBar {{background-color: {palette.primary}; border: 0px;"
+            f" min-height: {height}px; max-height: {height}px; padding: 0px;"
+            f" {corners}}}"
+            f"QProgressBar::chunk {{background-color: {palette.accent}; {corners}}}"
+        )
 
-    def add(self, title: str, *fields: QWidget, stretch: Sequence[int] = ()) -> QLabel:
-        """Add a row of fields and return its label, with the first one's tooltip."""
-        label = QLabel(title)
-        label.setBuddy(fields[0])
-        label.setToolTip(fields[0].toolTip())
-        self._labels.append(label)
-        self._style(label)
-        at = self._grid.rowCount()
-        self._grid.addWidget(label, at, 0)
-        self._grid.addLayout(row(*fields, stretch=stretch), at, 1)
-        for field in fields:
-            if not field.accessibleName():
-                field.setAccessibleName(title)
-        return label
 
-    def add_field(self, field: QWidget) -> None:
-        """Add a row without a label, aligned with the fields."""
-        self._grid.addWidget(field, self._grid.rowCount(), 1)
+class Card(QFrame):
+    """A frame with round corners that stands out from the panel."""
 
-    def _style(self, label: QLabel) -> None:
-        size = self._palette.font_size + 1
-        style_label(label, self._palette.muted, size)
-        font = QFont(label.font())
-        font.setPointSizeF(size)
-        width = QFontMetrics(font).horizontalAdvance(_WIDEST_LABEL)
-        label.setMinimumWidth(width + TIGHT)
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self.setObjectName("Card")
+        self.setStyleSheet(
+            f"QFrame#Card {{background-color: {palette.foreground};"
+            " border-radius: 6px;}"
+            "QFrame#Card QLabel {background-color: transparent;}"
+        )
 
 
 class Disclosure(QAbstractButton):

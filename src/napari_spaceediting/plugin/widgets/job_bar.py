@@ -7,7 +7,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.plugin.widgets.controls import ThinBar
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 _FINISHED_FOR = 2500
@@ -40,9 +40,7 @@ class JobBar(QFrame):
         self._name = QElidingLabel()
         self._remaining = QLabel()
         self._remaining.setToolTip("Estimated from the progress so far")
-        self._progress = QProgressBar()
-        self._progress.setTextVisible(False)
-        self._progress.setAccessibleName("Progress")
+        self._progress = ThinBar("Progress", 6)
         self._message = QLabel()
         self._message.setWordWrap(True)
         self.cancel_button = QPushButton("Cancel")
@@ -82,12 +80,7 @@ class JobBar(QFrame):
         self._palette = palette
         self._name.setStyleSheet("padding: 0px; font-weight: 600;")
         self._remaining.setStyleSheet(f"padding: 0px; color: {palette.muted};")
-        self._progress.setStyleSheet(
-            f"QProgressBar {{background-color: {palette.primary}; border: 0px;"
-            " min-height: 6px; max-height: 6px; border-radius: 3px; padding: 0px;}"
-            f"QProgressBar::chunk {{background-color: {palette.accent};"
-            " border-radius: 3px;}"
-        )
+        self._progress.set_theme(palette)
         self._colour_message()
 
     @property
