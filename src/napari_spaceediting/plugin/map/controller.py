@@ -18,10 +18,11 @@ from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.following import FollowingController
 from napari_spaceediting.plugin.map.gestures import Tool
-from napari_spaceediting.plugin.map.overlay import Arrows
+from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
-from napari_spaceediting.plugin.map.view import Cloud, Followers, MapView
+from napari_spaceediting.plugin.map.scene import Arrows
+from napari_spaceediting.plugin.map.view import Followers, MapView
 from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.state import Desk, complain, warn
 from napari_spaceediting.plugin.widgets.hover_card import HoverCard
