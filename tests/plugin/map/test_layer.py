@@ -8,6 +8,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.editing.edits import Move
+from napari_spaceediting.plugin.state import Past
 from napari_spaceediting.session.state import RoundStatus
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -201,8 +202,7 @@ def test_while_a_round_waits_everything_goes_back(window, messages):
     assign(layer, window.movable[:3], 0.5)
     np.testing.assert_array_equal(layer.data, before)
     assert "Accept or roll back the last round first" in messages[-1]
-    window.key(Qt.Key.Key_V)
-    assert window.desk.past is not None
+    window.desk.look_at(Past(window.desk.shown, "The map before", window.desk.shown))
     past = layer.data.copy()
     assign(layer, window.movable[:3], 0.5)
     np.testing.assert_array_equal(layer.data, past)
@@ -212,18 +212,17 @@ def test_while_a_round_waits_everything_goes_back(window, messages):
     assert not len(window.map.overlay.scene.dragged.ends)
 
 
-def test_hidden_images_are_out_of_reach_of_the_select_tool(window, layer):
+def test_images_that_the_legend_hides_go_back(window, layer, messages):
     window.bench.map.colour_by("label")
-    image = window.loners(
-        window.movable[window.session.edits.labels[window.movable] >= 0]
-    )[0]
-    group = window.session.edits.labels[image]
+    labels = window.session.edits.labels
+    image = window.movable[labels[window.movable] >= 0][0]
     visible = np.ones(len(window.session.edits.class_names), bool)
-    visible[group] = False
-    legend = window.editor.map.legend
-    legend.set_visible_classes(visible)
+    visible[labels[image]] = False
+    window.editor.map.legend.set_visible_classes(visible)
     window.bench.map._on_legend()
-    assert not layer.shown[image]
-    layer.mode = "select"
-    window.click(window.of_image(image))
-    assert image not in layer.selected_data
+    other = window.movable[labels[window.movable] != labels[image]][0]
+    before = layer.data.copy()
+    data = assign(layer, [image, other], 0.5)
+    assert "legend hides" in messages[-1]
+    np.testing.assert_array_equal(layer.data[image], before[image])
+    answered_move(window, [other], data)

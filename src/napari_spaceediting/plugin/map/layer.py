@@ -221,10 +221,9 @@ class MapLayer(QObject):
         if points is None or cloud is None:
             return
         with self._unheard():
-            if not np.array_equal(points.shown, ~cloud.hidden):
-                points.shown = ~cloud.hidden
             colours = cloud.colours.copy()
             colours[cloud.held_out, 3] *= 0.6
+            colours[cloud.hidden, 3] = 0
             recoloured = not np.array_equal(colours, points.face_color)
             if recoloured:
                 # The layer's colours tell the canvas by themselves, which takes the

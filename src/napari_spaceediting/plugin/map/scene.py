@@ -96,12 +96,6 @@ class Scene:
         What the place under the drag says.
     proposal : Arrows
         What guidance proposes, as one arrow.
-    followers : Marks
-        Images that would follow an edit; the opacity of their colours counts.
-    links : Arrows
-        From selected ones of them to the edited image that each resembles.
-    hovered_link : Arrows
-        The same of the image under the pointer.
     trails : Arrows
         What moved most between two rounds.
     outline : (n, 2) array
@@ -131,9 +125,6 @@ class Scene:
     carried: Sequence[Picture] = ()
     drag_text: str = ""
     proposal: Arrows = field(default_factory=Arrows)
-    followers: Marks = field(default_factory=Marks)
-    links: Arrows = field(default_factory=Arrows)
-    hovered_link: Arrows = field(default_factory=Arrows)
     trails: Arrows = field(default_factory=Arrows)
     outline: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
     hovered: NDArray[np.floating] | None = None
@@ -155,8 +146,5 @@ class Scene:
             edited=nothing,
             pinned=Marks(),
             proposal=nothing,
-            followers=Marks(),
-            links=nothing,
-            hovered_link=nothing,
             route=Routes(),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,30 +40,8 @@ _SETTLED_MS = 40
 """Milliseconds after the last change at which thumbnails are placed anew."""
 _SELECTED_MS = 150
 """Milliseconds after the last selection at which they are, and points step back."""
+_HIDDEN = "Images that the legend hides cannot be moved: show their class first."
 _ONLY_SHOWN = "The map is only shown now: nothing can be moved on it."
-
-
-@dataclass(frozen=True, eq=False)
-class Followers:
-    """Images that would follow an edit of another one.
-
-    Parameters
-    ----------
-    indices, sources : (n,) int64 arrays
-        The images, and the edited image that each resembles.
-    colours : (n, 4) float32 array
-        RGBA of the class that each would get, the more opaque the more it counts.
-    """
-
-    indices: NDArray[np.int64] = field(default_factory=lambda: _NOTHING)
-    sources: NDArray[np.int64] = field(default_factory=lambda: _NOTHING)
-    colours: NDArray[np.float32] = field(
-        default_factory=lambda: np.empty((0, 4), np.float32)
-    )
-
-    def part(self, rows: NDArray[np.bool_]) -> Followers:
-        """Return some of them, by an (n,) mask."""
-        return Followers(self.indices[rows], self.sources[rows], self.colours[rows])
 
 
 class MapView(QObject):
@@ -115,7 +92,6 @@ class MapView(QObject):
         self.selected = _NOTHING
         self._picking: Picking | None = None
         self._dragged = self._carried = _NOTHING
-        self._followers = Followers()
         self._gestures = Gestures(viewer, self)
         self._refresh = once(self, _SETTLED_MS, self._place_thumbnails)
         self._step_back = once(self, _SELECTED_MS, self._place_thumbnails)
@@ -172,7 +148,6 @@ class MapView(QObject):
         self.cloud = cloud
         if others:
             self.selected = _NOTHING
-            self._followers = Followers()
         if moved.any() or others_hidden:
             self._picking = Picking(cloud.places, cloud.hidden)
         self._layer.show(cloud)
@@ -182,7 +157,6 @@ class MapView(QObject):
             self.zoom_to_fit()
             if old is not None and not fresh and self.is_open:
                 self._glide_from(old.places)
-        self._mark_followers()
         if moved.any():
             self._place_thumbnails()
         else:
@@ -201,7 +175,6 @@ class MapView(QObject):
         self.glide.stop()
         self.cloud, self._picking = None, None
         self.selected = self._dragged = self._carried = _NOTHING
-        self._followers = Followers()
         self.overlay.clear()
         self._layer.hide()
 
@@ -223,7 +196,6 @@ class MapView(QObject):
             # After the marks are seen: the canvas is drawn for it.
             self._step_back.start()
         self._mark_selected()
-        self._mark_links()
 
     def show_edits(self, arrows: Arrows, pinned: Marks) -> None:
         """Show the open edits."""
@@ -232,11 +204,6 @@ class MapView(QObject):
     def show_proposal(self, arrow: Arrows) -> None:
         """Show what guidance proposes."""
         self.overlay.change(proposal=arrow)
-
-    def show_followers(self, followers: Followers) -> None:
-        """Show what would follow the edits, until shown otherwise."""
-        self._followers = followers
-        self._mark_followers()
 
     def show_routes(self, routes: Routes) -> None:
         """Show where images travel that are turned into others."""
@@ -359,11 +326,14 @@ class MapView(QObject):
             self.clear_drag()
             self.refused.emit(self._refusal or _ONLY_SHOWN)
             return
-        held_out = self.cloud.held_out[images]
+        held_out, hidden = self.cloud.held_out[images], self.cloud.hidden[images]
         if held_out.any():
-            self._layer.put_back(images[held_out])
             self.refused.emit(_held_out(int(held_out.sum())))
-            images, places = images[~held_out], places[~held_out]
+        if hidden.any():
+            self.refused.emit(_HIDDEN)
+        fixed = held_out | hidden
+        self._layer.put_back(images[fixed])
+        images, places = images[~fixed], places[~fixed]
         if not len(images):
             return
         if not np.array_equal(images, np.sort(self._dragged)):
@@ -415,8 +385,7 @@ class MapView(QObject):
         """Show a ring around an image, or none for -1."""
         place = None if index < 0 or self.cloud is None else self.cloud.places[index]
         if place is not None or self.overlay.scene.hovered is not None:
-            link = self._links(self._followers.indices == index)
-            self.overlay.change(hovered=place, hovered_link=link)
+            self.overlay.change(hovered=place)
 
     # Within
 
@@ -470,26 +439,6 @@ class MapView(QObject):
         marks = Marks(self.cloud.places[self.selected], self._colours_of(self.selected))
         self.overlay.change(selected=marks)
 
-    def _mark_followers(self) -> None:
-        if self.cloud is None:
-            return
-        seen = self._followers.part(~self.cloud.hidden[self._followers.indices])
-        marks = Marks(self.cloud.places[seen.indices], seen.colours)
-        self.overlay.change(followers=marks.thinned())
-        self._mark_links()
-
-    def _mark_links(self) -> None:
-        chosen = np.isin(self._followers.indices, self.selected)
-        self.overlay.change(links=self._links(chosen).thinned())
-
-    def _links(self, rows: NDArray[np.bool_]) -> Arrows:
-        """Return lines from some of what would follow to what each resembles."""
-        if self.cloud is None or not rows.any():
-            return Arrows()
-        some = self._followers.part(rows & ~self.cloud.hidden[self._followers.indices])
-        places = self.cloud.places
-        return Arrows(places[some.sources], places[some.indices], some.colours)
-
     def _place_thumbnails(self) -> None:
         pictures: list[Picture] = []
         side = 0
@@ -519,8 +468,7 @@ class MapView(QObject):
 
     def _restore(self) -> None:
         # A window that closes takes its layers away, too.
-        is_open = self.canvas.window().isVisible()
-        if self.cloud is not None and is_open:
+        if self.cloud is not None and self.canvas.window().isVisible():
             self.show_cloud(self.cloud)
             self.refused.emit(
                 "The map belongs to the open session, so it was put back."
