@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
-_ASKED_WHILE_DRAGGING = 10
+_ASKED, _ASKED_WHILE_DRAGGING = 1000, 10
+"""Images at most whose surroundings are asked for a question, and for each move."""
 _NEIGHBOURS = 10
 _PREVIEW = "A map of the pixels, until the network has learnt from them"
 _VICINITY = 40
@@ -385,7 +386,8 @@ class MapController:
             warn(self._desk.locked)
             return
         edits = session.edits
-        around = session.surroundings.at(question.places)
+        step = -(-len(question.places) // _ASKED)
+        around = session.surroundings.at(question.places[::step])
         votes = around.votes.mean(axis=0)
         kinds = np.unique(session.kinds(question.images))
         own = edits.class_names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else ""
