@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.editing.edits import Move, Pin, Withdraw
+from napari_spaceediting.editing.places import Surroundings
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import save_session
@@ -107,12 +109,40 @@ def test_closing_the_window_while_edits_are_looked_at(with_twins, twins):
     window = with_twins
     name(window, twins[0], "3")
     name(window, twins[1], "7")
-    assert window.bench.edits._checking
+    looks = window.bench.edits._looks
+    assert all(look.is_looking for look in looks)
     window.viewer.close()
     # What is found now has no window to be shown in; pytest-qt would see it fail.
     assert QThreadPool.globalInstance().waitForDone()
     QApplication.processEvents()
-    assert window.bench.edits._checking, "the result is dropped"
+    assert all(look.is_looking for look in looks), "the results are dropped"
+
+
+def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch):
+    asked, whole = [], Surroundings.at
+
+    def at(self, places, *args):
+        here = threading.current_thread() is threading.main_thread()
+        asked.append((here, len(places)))
+        return whole(self, places, *args)
+
+    monkeypatch.setattr(Surroundings, "at", at)
+    monkeypatch.setattr("napari_spaceediting.plugin.map.controller._ASKED", 20)
+    images, panel = window.movable[:120], window.editor.edits
+    void = window.places.max(axis=0) + np.float32([50, 50])
+    ends = np.tile(void, (len(images), 1)).astype(np.float32)
+    window.bench.map.apply(Move(images, window.places[images], ends, tag="3"))
+    window.wait(lambda: "120 with little support" in panel._summary.text())
+    assert panel._summary.text().startswith("1 edit on 120 images")
+    assert (False, 120) in asked
+    assert not any(here for here, _ in asked)
+    window.desk.select(images)
+    window.bench.map.relabel_selected()
+    window.answer(Qt.Key.Key_Escape)
+    assert [count for here, count in asked if here] == [20]
+    window.bench.edits.undo()
+    window.wait(lambda: (False, 0) in asked)
+    assert panel._summary.text() == ""
 
 
 # Replaying

@@ -6,8 +6,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QBoxLayout
 
-from napari_spaceediting.editing.evidence import gather_evidence
 from napari_spaceediting.editing.arms import comparisons
+from napari_spaceediting.editing.evidence import gather_evidence
 from napari_spaceediting.plugin.evidence.panel import (
     EMPTY_TEXT,
     NOTHING_TO_GAIN,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_spaceediting.editing import contradictions
 from napari_spaceediting.editing.contradictions import (
@@ -13,7 +14,6 @@ from napari_spaceediting.editing.contradictions import (
 )
 from napari_spaceediting.editing.edits import (
     Edit,
-    EditState,
     Move,
     Pin,
     Relabel,
@@ -23,13 +23,15 @@ from napari_spaceediting.editing.edits import (
 )
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.edits.list import EditRow
+from napari_spaceediting.plugin.edits.look import Look
 from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY
 from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.display import LOW_SUPPORT
 from napari_spaceediting.plugin.space_editor import EDITS, SpaceEditor
-from napari_spaceediting.plugin.state import NOTHING, Desk, complain, warn
+from napari_spaceediting.plugin.state import NOTHING, Desk, warn
 from napari_spaceediting.plugin.widgets.section import ACTIVE, TODO
+from napari_spaceediting.session.session import Session
 
 _ICONS = {Move: "move", Pin: "pin", Relabel: "relabel"}
 
@@ -52,8 +54,11 @@ class EditsController:
         self._editor = editor
         self._map = on_map
         self._contradiction: Contradiction | None = None
-        self._checked: EditState | None = None
-        self._checking = False
+        self._poor = 0
+        self._looks = (
+            Look(desk, _support, self._take_support),
+            Look(desk, _contradictions, self._warn_of),
+        )
         panel = editor.edits
         self.replay = Replay(desk, panel, on_map)
         panel.undo_requested.connect(self.undo)
@@ -65,7 +70,7 @@ class EditsController:
         panel.jump_requested.connect(self._jump)
         panel.delete_requested.connect(lambda number: on_map.apply(Withdraw(number)))
         panel.contradiction_requested.connect(self._show_contradiction)
-        desk.session_changed.connect(lambda: self._warn_of(()))
+        desk.session_changed.connect(self._forget)
         for signal in (
             desk.session_changed,
             desk.edits_changed,
@@ -116,47 +121,23 @@ class EditsController:
             describe(log.undone[0]) if free and log.undone else "",
         )
         panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
-        edited = session.edits.edited
-        count = int(np.count_nonzero(edited))
-        panel.show_summary(self._summary(len(decided), count))
+        count = int(np.count_nonzero(session.edits.edited))
+        self._summarise()
         self._editor.set_status(
             EDITS, _count(len(decided), "edit"), ACTIVE if count else TODO
         )
         self._show_selection()
-        self._check()
+        for look in self._looks:
+            look.refresh()
 
-    def _check(self) -> None:
-        """Look for edits that contradict each other, unless these were looked at.
+    def _forget(self) -> None:
+        """Know nothing of the edits of another session."""
+        self._poor = 0
+        self._warn_of(())
 
-        In a thread, and one look at a time: at 100,000 images it takes a moment.
-        """
-        session = self._desk.session
-        if self._checking or session is None or not self._desk.has_map:
-            return
-        edits, network, drawn = session.edits, session.shown.network, session.shown.map
-        if edits is self._checked:
-            return
-        assert network is not None
-        assert drawn is not None
-        latents, start = network.predictions.latents, drawn.coordinates
-        held_out = session.dataset.held_out
-        self._checking = True
-        self._desk.in_thread(
-            lambda: find_contradictions(edits, latents, start, held_out),
-            lambda found: self._take(edits, found),
-            complain,
-        )
-
-    def _take(self, edits: EditState, found: Sequence[Contradiction]) -> None:
-        """Warn of contradictions, or look again where the edits are others by now."""
-        self._checking, self._checked = False, edits
-        session = self._desk.session
-        if self._map.view is None or session is None or not self._desk.has_map:
-            return
-        if session.edits is edits:
-            self._warn_of(found)
-        else:
-            self._check()
+    def _take_support(self, support: NDArray[np.float32]) -> None:
+        self._poor = int(np.count_nonzero(support < LOW_SUPPORT))
+        self._summarise()
 
     def _warn_of(self, found: Sequence[Contradiction]) -> None:
         session = self._desk.session
@@ -189,16 +170,15 @@ class EditsController:
             pin_reason="Held-out images can be relabelled, not pinned." if held else "",
         )
 
-    def _summary(self, n_edits: int, n_images: int) -> str:
+    def _summarise(self) -> None:
+        """Say how many edits there are, and of how many little is to be learnt."""
         session = self._desk.session
         assert session is not None
-        if not n_edits:
-            return ""
-        edits = session.edits
-        around = session.surroundings.at(edits.positions[edits.edited])
-        poor = np.count_nonzero(around.support < LOW_SUPPORT)
-        summary = f"{_count(n_edits, 'edit')} on {_count(n_images, 'image')}"
-        return summary + (f"; {poor:,} with little support" if poor else "")
+        done = () if session.state.proposal else session.state.log.done
+        n_images = int(np.count_nonzero(session.edits.edited))
+        summary = f"{_count(len(done), 'edit')} on {_count(n_images, 'image')}"
+        poor = f"; {self._poor:,} with little support" if self._poor else ""
+        self._editor.edits.show_summary(summary + poor if done else "")
 
     def _jump(self, number: int) -> None:
         session = self._desk.session
@@ -227,6 +207,22 @@ class EditsController:
             getattr(self._desk.session, what)()
         except SpaceEditingError as error:
             warn(str(error))
+
+
+def _support(session: Session) -> Callable[[], NDArray[np.float32]]:
+    """Ask how well the places of edited images are supported."""
+    edits, around = session.edits, session.surroundings
+    return lambda: around.at(edits.positions[edits.edited]).support
+
+
+def _contradictions(session: Session) -> Callable[[], list[Contradiction]]:
+    """Look for edits that contradict each other."""
+    edits, network, drawn = session.edits, session.shown.network, session.shown.map
+    assert network is not None
+    assert drawn is not None
+    latents, start = network.predictions.latents, drawn.coordinates
+    held_out = session.dataset.held_out
+    return lambda: find_contradictions(edits, latents, start, held_out)
 
 
 def _row(edit: Edit, *, gone: bool) -> EditRow:

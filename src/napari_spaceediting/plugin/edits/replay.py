@@ -16,7 +16,7 @@ from napari_spaceediting.editing.edits import (
 from napari_spaceediting.plugin.edits.panel import EditsPanel
 from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.map.view import Cloud
+from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.state import NOTHING, Desk
 from napari_spaceediting.session.preparing import folded
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_spaceediting.editing.arms import AFTER, ARMS, CEILING
+from napari_spaceediting.editing.arms import AFTER, ARMS, BEFORE, CEILING
 from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
 from napari_spaceediting.plugin.widgets.charts import Interval
 

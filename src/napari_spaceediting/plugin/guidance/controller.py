@@ -20,7 +20,7 @@ from napari_spaceediting.plugin.guidance.panel import (
     ProposalCard,
 )
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.map.overlay import Arrows
+from napari_spaceediting.plugin.map.scene import Arrows
 from napari_spaceediting.plugin.space_editor import GUIDANCE, MAP, SpaceEditor
 from napari_spaceediting.plugin.state import NOTHING, Desk
 from napari_spaceediting.plugin.widgets.palette import label_colours

@@ -16,12 +16,12 @@ from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map import display
-from napari_spaceediting.plugin.map.following import FollowingController
 from napari_spaceediting.plugin.map.gestures import Tool
-from napari_spaceediting.plugin.map.overlay import Arrows
+from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
-from napari_spaceediting.plugin.map.view import Cloud, Followers, MapView
+from napari_spaceediting.plugin.map.scene import Arrows
+from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.state import Desk, complain, warn
 from napari_spaceediting.plugin.widgets.hover_card import HoverCard
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
-_ASKED_WHILE_DRAGGING = 10
+_ASKED, _ASKED_WHILE_DRAGGING = 1000, 10
+"""Images at most whose surroundings are asked for a question, and for each move."""
 _NEIGHBOURS = 10
 _PREVIEW = "A map of the pixels, until the network has learnt from them"
 _VICINITY = 40
@@ -106,9 +107,6 @@ class MapController:
         self._dwell.setInterval(_DWELL_MS)
         self._dwell.timeout.connect(self._show_card)
         self._card_place = QPoint()
-        self._following = FollowingController(
-            desk, editor.retrain, self._show_followers, self.apply
-        )
         self.picker.confirmed.connect(self._on_choice)
         self.picker.dismissed.connect(self._on_dismissed)
         self.picker.change_requested.connect(self._on_change_requested)
@@ -388,7 +386,8 @@ class MapController:
             warn(self._desk.locked)
             return
         edits = session.edits
-        around = session.surroundings.at(question.places)
+        step = -(-len(question.places) // _ASKED)
+        around = session.surroundings.at(question.places[::step])
         votes = around.votes.mean(axis=0)
         kinds = np.unique(session.kinds(question.images))
         own = edits.class_names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else ""
@@ -487,16 +486,12 @@ class MapController:
         )
         self.card.show_image(
             thumbnails[index],
-            lines + self._following.describe(index),
+            lines,
             self._colouring.colours[index],
             self._card_place,
         )
 
     # Within
-
-    def _show_followers(self, followers: Followers) -> None:
-        if self.view is not None:
-            self.view.show_followers(followers)
 
     def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:

@@ -12,7 +12,7 @@ from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.editing.places import Places
 from napari_spaceediting.plugin.gallery.tile import Caption
-from napari_spaceediting.plugin.map.overlay import Arrows, Marks
+from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.widgets.palette import (
     continuous_colours,
     label_colours,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEasingCurve, QObject, QVariantAnimation, Signal
 
-from napari_spaceediting.plugin.map.overlay import Arrows, Marks
+from napari_spaceediting.plugin.map.scene import Arrows, Marks
 
 _MS = 700
 _MOST = 1000

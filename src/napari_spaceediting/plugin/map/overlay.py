@@ -7,7 +7,7 @@ canvas, which is not drawn again: a drag costs the same whatever the number of p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,14 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.map.fading import Fading
+from napari_spaceediting.plugin.map.scene import (
+    MOST_MARKS,
+    Arrows,
+    Marks,
+    Picture,
+    Routes,
+    Scene,
+)
 from napari_spaceediting.plugin.map.stamps import (
     Frames,
     blank,
@@ -37,14 +45,12 @@ from napari_spaceediting.plugin.map.thumbnails import Boxes
 from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.widgets.palette import readable
 
-_MOST_MARKS = 2000
 _QUICK = {
     "dragged",
     "carried",
     "drag_text",
     "outline",
     "hovered",
-    "hovered_link",
     "route",
     "gliding",
 }
@@ -54,158 +60,7 @@ _GROUND = {"trails", "pictures", "side"}
 _CARRIED_SIDE = 40
 """Least side of pictures that are dragged, in pixels."""
 _MOST_ROUTES = 60
-_HALO = 2.5
-"""Width of the ring around what would follow an edit, and its distance, in pixels."""
 _RGB = np.array([1 << 16, 1 << 8, 1])
-_NO_PLACES = np.empty((0, 2), np.float32)
-_NO_COLOURS = np.empty((0, 4), np.float32)
-
-
-@dataclass(frozen=True)
-class Marks:
-    """Points to mark, with their colours."""
-
-    places: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
-    colours: NDArray[np.float32] = field(default_factory=lambda: _NO_COLOURS)
-
-    def thinned(self) -> Marks:
-        """Return at most 2,000 of them."""
-        step = -(-len(self.places) // _MOST_MARKS) or 1
-        return Marks(self.places[::step], self.colours[::step])
-
-
-@dataclass(frozen=True)
-class Arrows:
-    """Lines from where images were to where they are, in the colour of their class."""
-
-    starts: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
-    ends: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
-    colours: NDArray[np.float32] = field(default_factory=lambda: _NO_COLOURS)
-
-    def thinned(self) -> Arrows:
-        """Return at most 2,000 of them."""
-        step = -(-len(self.starts) // _MOST_MARKS) or 1
-        return Arrows(self.starts[::step], self.ends[::step], self.colours[::step])
-
-
-@dataclass(frozen=True)
-class Routes:
-    """Ways of images over the map, step by step; one of them is looked at.
-
-    Parameters
-    ----------
-    paths : (n, s, 2) array
-        Map coordinates of each step; beyond 60 ways only the one is shown.
-    at : int
-        The way that is looked at.
-    step : int
-        Its step that is looked at.
-    colour : (4,) array
-        RGBA of what they lead to.
-    """
-
-    paths: NDArray[np.floating] = field(
-        default_factory=lambda: np.empty((0, 0, 2), np.float32)
-    )
-    at: int = 0
-    step: int = 0
-    colour: NDArray[np.float32] = field(default_factory=lambda: np.ones(4, np.float32))
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A thumbnail on the map, of an image with a number."""
-
-    image: int
-    place: NDArray[np.floating]
-    pixmap: QPixmap
-    colour: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """All that is painted over the canvas, in map coordinates.
-
-    Parameters
-    ----------
-    selected : Marks
-        What is selected, each with a ring up to 2,000 of them.
-    edited : Arrows
-        Edits that are open.
-    pinned : Marks
-        Images pinned or relabelled where they are.
-    dragged : Arrows
-        A drag that is going on.
-    carried : sequence of Picture
-        Thumbnails of what is dragged, where they are now.
-    drag_text : str
-        What the place under the drag says.
-    proposal : Arrows
-        What guidance proposes, as one arrow.
-    followers : Marks
-        Images that would follow an edit; the opacity of their colours counts.
-    links : Arrows
-        From selected ones of them to the edited image that each resembles.
-    hovered_link : Arrows
-        The same of the image under the pointer.
-    trails : Arrows
-        What moved most between two rounds.
-    outline : (n, 2) array
-        Lasso or box that is being drawn.
-    hovered : (2,) array or None
-        The point under the pointer.
-    route : Routes
-        Where the features of images travel that are turned into others.
-    pictures : sequence of Picture
-        Thumbnails.
-    side : int
-        Their side in pixels.
-    dot : float
-        Radius of marked points in pixels.
-    names : sequence of (str, (2,) array, (4,) array)
-        Class names, where they stand, and their colour.
-    gliding : Marks
-        Images on their way from one map to the next; little else is painted meanwhile.
-    past : str
-        Which earlier map is shown, "" for the present one; edits do not belong on it.
-    """
-
-    selected: Marks = field(default_factory=Marks)
-    edited: Arrows = field(default_factory=Arrows)
-    pinned: Marks = field(default_factory=Marks)
-    dragged: Arrows = field(default_factory=Arrows)
-    carried: Sequence[Picture] = ()
-    drag_text: str = ""
-    proposal: Arrows = field(default_factory=Arrows)
-    followers: Marks = field(default_factory=Marks)
-    links: Arrows = field(default_factory=Arrows)
-    hovered_link: Arrows = field(default_factory=Arrows)
-    trails: Arrows = field(default_factory=Arrows)
-    outline: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
-    hovered: NDArray[np.floating] | None = None
-    route: Routes = field(default_factory=Routes)
-    pictures: Sequence[Picture] = ()
-    side: int = 0
-    dot: float = 4.0
-    names: Sequence[tuple[str, NDArray[np.floating], NDArray[np.float32]]] = ()
-    gliding: Marks = field(default_factory=Marks)
-    past: str = ""
-
-    def painted(self) -> Scene:
-        """Return what there is to paint: edits do not belong on an earlier map."""
-        if not self.past:
-            return self
-        nothing = Arrows()
-        return replace(
-            self,
-            edited=nothing,
-            pinned=Marks(),
-            proposal=nothing,
-            followers=Marks(),
-            links=nothing,
-            hovered_link=nothing,
-            route=Routes(),
-        )
 
 
 class MapOverlay(QWidget):
@@ -299,7 +154,6 @@ class MapOverlay(QWidget):
         painter.drawPixmap(0, 0, self._marks)
         self._routes(painter, scene.route)
         self._outline(painter)
-        self._lines(painter, scene.hovered_link, 2.0, 1.0, dots=False)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
         self._pictures(painter, scene.carried, max(scene.side, _CARRIED_SIDE))
         if scene.hovered is not None:
@@ -320,7 +174,7 @@ class MapOverlay(QWidget):
 
     def _paint_ground(self, painter: QPainter) -> None:
         scene, lifted = self.scene, self._lifted
-        if len(scene.selected.places) > _MOST_MARKS:
+        if len(scene.selected.places) > MOST_MARKS:
             self._paint_crowd(painter, scene.selected, 0.6 * scene.dot)
         self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
         settled = [
@@ -334,11 +188,9 @@ class MapOverlay(QWidget):
     def _paint_marks(self, painter: QPainter) -> None:
         scene = self.scene.painted()
         self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
-        self._lines(painter, scene.links, 1.2, 1.0, dots=False)
         self._rings(painter, scene.pinned, scene.dot)
-        if len(scene.selected.places) <= _MOST_MARKS:
+        if len(scene.selected.places) <= MOST_MARKS:
             self._rings(painter, scene.selected, 1.2 * scene.dot)
-        self._halos(painter, scene.followers, 1.5 * scene.dot + _HALO)
         self._names(painter)
         self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
 
@@ -377,16 +229,6 @@ class MapOverlay(QWidget):
             self._crowd = QPixmap.fromImage(image)
             self._crowd.setDevicePixelRatio(ratio)
         painter.drawPixmap(0, 0, self._crowd)
-
-    def _halos(self, painter: QPainter, marks: Marks, radius: float) -> None:
-        """Paint a ring around each point, as opaque as its colour, on a dark edge."""
-        points = self._points(marks.places)
-        for point, colour in zip(points, marks.colours.tolist(), strict=True):
-            shade, edge = QColor.fromRgbF(*colour), QColor(self.paper)
-            edge.setAlphaF(shade.alphaF())
-            for ink, width in ((edge, _HALO + 2), (shade, _HALO)):
-                painter.setPen(QPen(ink, width))
-                painter.drawEllipse(point, radius, radius)
 
     def _lines(
         self, painter: QPainter, arrows: Arrows, width: float, alpha: float, dots: bool

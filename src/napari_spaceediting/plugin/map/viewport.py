@@ -27,6 +27,12 @@ def find_canvas(main: QMainWindow) -> QWidget:
     return canvas
 
 
+_MARGIN = 1.12
+"""Extent of the canvas over that of what it is made to show."""
+_CLOSEST = 12
+"""Magnification up to which it is made to show a few images."""
+
+
 class Viewport:
     """Converts places, for a two-dimensional view.
 
@@ -44,11 +50,17 @@ class Viewport:
     def __init__(self, viewer: Viewer, canvas: QWidget) -> None:
         self._camera = viewer.scene.camera
         self._canvas = canvas
+        self._whole_zoom = 1.0
 
     @property
     def zoom(self) -> float:
         """Pixels per unit of the map."""
         return float(self._camera.zoom)
+
+    @property
+    def magnification(self) -> float:
+        """Zoom over the zoom at which the whole map is seen."""
+        return self.zoom / self._whole_zoom
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,6 +90,17 @@ class Viewport:
             np.array([[-margin, -margin], [width + margin, height + margin]])
         )
         return corners.min(axis=0), corners.max(axis=0)
+
+    def fit(self, places: NDArray[np.floating], *, whole: bool) -> None:
+        """Show (n, 2) places but for far outliers, all of the map if `whole`."""
+        lowest, highest = np.percentile(places, [0.2, 99.8], axis=0)
+        extent = np.maximum(highest - lowest, 1e-6)
+        width, height = self.size
+        zoom = float(min(height / extent[0], width / extent[1]) / _MARGIN)
+        if whole:
+            self._whole_zoom = zoom
+        self._camera.center = tuple((lowest + highest) / 2)
+        self._camera.zoom = min(zoom, _CLOSEST * self._whole_zoom)
 
     @property
     def _centre(self) -> NDArray[np.float64]:

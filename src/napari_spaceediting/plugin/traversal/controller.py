@@ -17,7 +17,7 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.map.overlay import Routes
+from napari_spaceediting.plugin.map.scene import Routes
 from napari_spaceediting.plugin.state import BUSY, NOTHING, Desk, complain, tell
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
 from napari_spaceediting.plugin.traversal.options import METHODS
