@@ -113,7 +113,8 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
     run_all(wanted, options.work, options.processes)
     runs = finished(options.work)
-    from report import targets, written
+    from aims import targets
+    from report import written
 
     text = written(runs)
     common.publish("editing", text, targets(runs), options, runs=runs)

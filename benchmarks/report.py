@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 import common
-from intervals import Interval, Run, Runs, interval, paired
+from aims import AIMS, remaining
+from arranging import ARRANGEMENTS
+from expert import ACTIONS, BUDGETS, REVIEWS, SECONDS
+from intervals import Run, Runs, paired
 from napari_spaceediting.editing.arms import ARMS
-from trials import ACTIONS, ARRANGEMENTS, BUDGETS, REVIEWS, SECONDS
 
 _HEAD = """# Does editing teach?
 
@@ -34,95 +35,6 @@ actions; after each the network is retrained and the map drawn again.
 {arms} All take the same steps as ours, with mixup, averaged weights and untouched
 images kept in place.
 """
-
-
-@dataclass(frozen=True)
-class Aim:
-    """A figure that the method is to reach."""
-
-    name: str
-    scenario: str
-    of: Callable[[Run], Interval]
-    floor: float
-    goal: float
-    at_most: bool = False
-
-    def reached(self, value: float, wanted: float) -> bool:
-        """Whether a value is at least (or at most) what is wanted."""
-        return value <= wanted if self.at_most else value >= wanted
-
-
-def _difference(one: str, other: str) -> Callable[[Run], Interval]:
-    return lambda runs: paired(runs, one, other)
-
-
-def _arranging(figure: str) -> Callable[[Run], Interval]:
-    title = "100 arranged"
-    return _difference(f"{title}: {figure}", f"{title}, control: {figure}")
-
-
-def _figure(name: str) -> Callable[[Run], Interval]:
-    return lambda runs: interval([run[name] for run in runs])
-
-
-def _remaining(percent: int) -> Callable[[Run], Interval]:
-    def share(runs: Run) -> Interval:
-        # A ratio of means: that of single seeds has no bounds.
-        gain = paired(runs, "0% wrong", "plain control").mean
-        left = paired(runs, f"{percent}% wrong", "plain control")
-        return Interval(100 * left.mean / gain, 100 * left.half / gain, left.n)
-
-    return share
-
-
-AIMS = (
-    Aim("few labels, 100 lasso actions, over the plain control", "few",
-        _difference("lasso 100", "plain control 100"), 6.0, 8.5),
-    Aim("the same over the best without a human", "few",
-        _difference("lasso 100", "automatic 100"), 3.5, 6.0),
-    Aim("the same, lasso over single drags", "few",
-        _difference("lasso 100", "single 100"), 0.8, 3.0),
-    Aim("few labels, 25 lasso actions, over the plain control", "few",
-        _difference("lasso 25", "plain control 25"), 2.5, 4.5),
-    Aim("noisy labels, 200 reviews, over the plain control", "noise",
-        _difference("lasso 200", "plain control 200"), 2.5, 4.0),
-    Aim("noisy labels, the human's part over the automatic correction", "noise",
-        _difference("lasso 200", "automatic 200"), 0.2, 0.8),
-    Aim("noisy labels, whole network, 200 reviews, over the plain control",
-        "noise_deep", _difference("lasso", "plain control"), 0.6, 1.9),
-    Aim("clean labels, harm against the control", "clean",
-        _difference("control", "after"), 0.3, 0.1, at_most=True),
-    Aim("poses, rank correlation over the control", "pose",
-        _arranging("rank correlation"),
-        0.10, 0.18),
-    Aim("poses, the same within a class", "pose",
-        _arranging("within class"), 0.02, 0.08),
-    Aim("poses, accuracy over the control", "pose",
-        _arranging("accuracy"), -0.8, -0.3),
-    Aim("guidance, wrong labels among the first 100, %", "noise",
-        _figure("guidance: wrong among the first 100"), 78, 88),
-    Aim("20% of the moves wrong, share of the gain that remains, %", "careless",
-        _remaining(20), 60, 85),
-    Aim("drift of untouched latents, noisy labels, 50 reviews at once", "noise",
-        _figure("drift"), 0.25, 0.10, at_most=True),
-    Aim("drift of untouched latents, few labels, 100 actions at once", "objectives",
-        _figure("after: drift"), 0.40, 0.20, at_most=True),
-    Aim("retraining of the head, of the time of a cold fit of umap-learn", "quickness",
-        lambda runs: interval([run["retraining"] / run["umap-learn"] for run in runs]),
-        1 / 18, 1 / 30, at_most=True),
-)  # fmt: skip
-
-
-def targets(runs: Runs) -> list[common.Target]:
-    """Return the goals and whether they are met, of the scenarios that were run."""
-    found = []
-    for aim in AIMS:
-        if runs.get(aim.scenario):
-            value = aim.of(runs[aim.scenario]).mean
-            sign = "<=" if aim.at_most else ">="
-            met = aim.reached(value, aim.goal)
-            found.append(common.Target(aim.name, value, f"{sign} {aim.goal:.4g}", met))
-    return found
 
 
 def written(runs: Runs) -> str:
@@ -230,13 +142,12 @@ def _objectives(runs: Run) -> str:
             ("arm", "accuracy", "over the plain control", "over relabel", "drift"), rows
         )
     )
-    from napari_spaceediting.editing.settings import OBJECTIVES
-
     weights = sorted(
         {float(name.split()[1]) for name in runs[0] if name.startswith("anchor ")}
     )
     rows = []
-    for name in OBJECTIVES:
+    told = (name.removesuffix(", places alone") for name in runs[0])
+    for name in [name for name in told if f"{name}, places alone" in runs[0]]:
         cells = [paired(runs, f"{name} {weight:g}", "relabel") for weight in weights]
         alone = paired(runs, f"{name}, places alone", "plain control")
         rows.append((name, *cells, alone))
@@ -419,7 +330,7 @@ def _careless(runs: Run) -> str:
                 _mean(runs, f"{name}: named right", 0),
                 _mean(runs, name),
                 paired(runs, name, "plain control"),
-                f"{_remaining(percent)(runs).mean:.0f}%",
+                f"{remaining(percent)(runs).mean:.0f}%",
             )
         )
     heads = (

@@ -17,30 +17,42 @@ import umap
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from arranging import pose
+from expert import (
+    ACTIONS,
+    BUDGETS,
+    PER_ROUND,
+    REVIEWS,
+    Figures,
+    doubted_groups,
+    drift,
+    guided_groups,
+    in_one_go,
+    in_rounds,
+    named,
+    one_by_one,
+    one_each,
+    plain_control,
+    predictions_of,
+    random_groups,
+    retrained,
+    train_arms,
+    with_some_edit,
+)
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
-from napari_spaceediting.data.poses import render_poses
+from napari_spaceediting.data.fashion_mnist import CLASSES
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.anchors import Anchors
-from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.arms import AFTER, comparisons, lessons, needs_expected
-from napari_spaceediting.editing.edits import ImageEdit, Intent, Move, Pin, Relabel
-from napari_spaceediting.editing.evidence import mean_drift
-from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
-from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS, Proposal
-from napari_spaceediting.editing.ranking import apart, leads
+from napari_spaceediting.editing.arms import AFTER, comparisons, lessons
+from napari_spaceediting.editing.edits import ImageEdit, Move, Pin, Relabel
+from napari_spaceediting.editing.fine_tune import fine_tune
+from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS
+from napari_spaceediting.editing.ranking import leads
 from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
-from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.jobs.job import run_job
-from napari_spaceediting.network.classifier import state_of
-from napari_spaceediting.network.predict import predict
-from napari_spaceediting.network.spec import (
-    ClassifierSpec,
-    Predictions,
-    Trainable,
-    TrainSettings,
-)
+from napari_spaceediting.network.spec import ClassifierSpec, Trainable, TrainSettings
 from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.projection.neighbours import nearest
 from napari_spaceediting.session.session import Session
@@ -49,224 +61,12 @@ from rivals import RIVALS
 
 OBJECTIVES.update(RIVALS)
 
-Figures = dict[str, float]
-Choose = Callable[[Session, int, int], list[Proposal]]
-"""From a session, how many and the number of the round to what the expert looks at."""
-
-ACTIONS = 100
-PER_ROUND = 25
-BUDGETS = 25, 50, 100, 200
-REVIEWS = 200
-PLAIN = {"mixup": 0.0, "keep_weight": 0.0, "anchor_weight": 0.0, "averaging": 0.0}
-"""Settings of a training by cross-entropy alone."""
-SECONDS = {
-    "decide": 1.5,
-    "further thumbnail": 0.4,
-    "drag": 2.0,
-    "lasso": 3.0,
-    "key": 0.5,
-}
-"""What the acts of a simulated expert are taken to cost."""
-
-
-# Training
-
-
-def train_arms(
-    begun: Start, job: Task, wanted: Sequence[str]
-) -> tuple[Figures, dict[str, Predictions]]:
-    """Train some of what a round can take or compare with.
-
-    Returns
-    -------
-    accuracies : dict of str to float
-        By arm, in percent.
-    predictions : dict of str to Predictions
-        By arm, of the session's images.
-    """
-    seed, others = job.settings.seed, [arm for arm in wanted if arm != AFTER]
-    expected = finish(expected_classes(job)) if needs_expected(job, others) else None
-    accuracies, predictions = {}, {}
-    for arm, lesson in lessons(job, others, expected, seed).items():
-        if arm not in wanted:
-            continue
-        classifier = finish(fine_tune(job, lesson, seed))
-        accuracies[arm] = begun.accuracy(classifier.spec, state_of(classifier))
-        predictions[arm] = finish(
-            predict(classifier, job.dataset, cache_dir=job.cache_dir, device="cpu")
-        )
-    return accuracies, predictions
-
-
-def retrained(begun: Start, job: Task, **settings: object) -> float:
-    """Return the accuracy after a round with other settings."""
-    job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
-    return train_arms(begun, job, [AFTER])[0][AFTER]
-
-
-def plain_control(begun: Start, job: Task, **settings: object) -> float:
-    """Return the accuracy after as many steps by cross-entropy alone, without edits."""
-    settings = {**PLAIN, **settings}
-    job = replace(job, settings=replace(job.settings, **settings))  # type: ignore[arg-type]
-    return train_arms(begun, job, ["control"])[0]["control"]
-
-
-def drift(
-    before: Predictions, after: Predictions, untouched: NDArray[np.bool_]
-) -> float:
-    """Return how far the latents of untouched images have moved."""
-    return mean_drift(before.latents[untouched], after.latents[untouched])
-
-
-# What the expert looks at
-
-
-def guided_groups(session: Session, count: int, _round: int) -> list[Proposal]:
-    """Return the groups of the guidance."""
-    proposals = run_job(session.guiding(4 * count))
-    return [p for p in proposals if p.kind is ProposalKind.GROUP][:count]
-
-
-def doubted_groups(session: Session, count: int, _round: int) -> list[Proposal]:
-    """Return the labels that the guidance doubts, those doubted alike together."""
-    proposals = run_job(session.guiding(4 * count))
-    return [p for p in proposals if p.kind is ProposalKind.MISLABELLED][:count]
-
-
-def one_each(choose: Choose) -> Choose:
-    """Look only at the first image of each proposal."""
-
-    def singles(session: Session, count: int, number: int) -> list[Proposal]:
-        return [
-            replace(proposal, indices=proposal.indices[:1])
-            for proposal in choose(session, count, number)
-        ]
-
-    return singles
-
-
-def one_by_one(choose: Choose) -> Choose:
-    """Look at all images of the proposals, each by itself."""
-
-    def singles(session: Session, count: int, number: int) -> list[Proposal]:
-        return [
-            replace(proposal, indices=np.array([index]))
-            for proposal in choose(session, count, number)
-            for index in proposal.indices.tolist()
-        ][:count]
-
-    return singles
-
-
-def random_groups(session: Session, count: int, number: int) -> list[Proposal]:
-    """Return unlabelled images drawn at random, with their nearest unlabelled ones."""
-    edits = session.edits
-    at = np.flatnonzero((edits.labels < 0) & ~edits.edited & ~session.shown.confirmed)
-    near, _ = nearest(_network(session).latents[at], GROUP_SIZE - 1)
-    rng = np.random.default_rng((session.state.seed, number))
-    groups = np.column_stack([np.arange(len(at)), near])
-    return [
-        Proposal(ProposalKind.GROUP, at[groups[row]], "", None, None, 0.0)
-        for row in apart(groups, rng.permutation(len(at)), count)
-    ]
-
-
-def seconds_of(proposals: Sequence[Proposal]) -> float:
-    """Return what deciding proposals costs a simulated expert."""
-    total = 0.0
-    for proposal in proposals:
-        n = len(proposal.indices)
-        total += SECONDS["decide"] + SECONDS["key"]
-        if n > 1:
-            total += SECONDS["lasso"] + (n - 1) * SECONDS["further thumbnail"]
-        else:
-            total += SECONDS["drag"]
-    return total
-
-
-# Rounds
-
-
-def in_rounds(
-    begun: Start,
-    actions: int,
-    choose: Choose,
-    *,
-    per_round: int = PER_ROUND,
-    slips: float = 0.0,
-    **settings: object,
-) -> tuple[dict[int, float], Session, float]:
-    """Let a simulated expert work in rounds, each retrained from, with settings.
-
-    Returns
-    -------
-    accuracies : dict of int to float
-        After so many actions.
-    session : Session
-        As it is in the end.
-    seconds : float
-        What it cost the expert.
-    """
-    session = Session(begun.session.state, begun.session.cache_dir)
-    expert = SimulatedExpert(
-        begun.truth,
-        session.edits.class_names,
-        np.random.default_rng(session.state.seed),
-        slips,
-    )
-    session.set_retrain_settings(
-        replace(session.state.retrain, **settings)  # type: ignore[arg-type]
-    )
-    accuracies, seconds = {}, 0.0
-    for number in range(actions // per_round):
-        edits = session.edits
-        proposals = choose(session, per_round, number)
-        seconds += seconds_of(proposals)
-        homes = session.guiding().homes
-        session.replay(
-            expert.work_through(proposals, per_round, edits.positions, homes)
-        )
-        session.propose(run_job(session.retraining()))
-        session.accept()
-        now = Start(session, begun.test)
-        accuracies[(number + 1) * per_round] = now.now()
-    return accuracies, session, seconds
-
-
-def named(session: Session, truth: NDArray[np.int64]) -> Figures:
-    """Return how many images a session's edits have named, and how well."""
-    at = np.flatnonzero(session.shown.confirmed)
-    right = session.shown.labels[at] == truth[at]
-    return {"images named": float(len(at)), "named right": float(100 * right.mean())}
-
-
-def in_one_go(begun: Start, choose: Choose, actions: int = ACTIONS) -> Session:
-    """Let a simulated expert edit once, without a retraining in between."""
-    session = Session(begun.session.state, begun.session.cache_dir)
-    expert = SimulatedExpert(
-        begun.truth,
-        session.edits.class_names,
-        np.random.default_rng(session.state.seed),
-    )
-    session.replay(
-        expert.work_through(
-            choose(session, actions, 0),
-            actions,
-            session.edits.positions,
-            session.guiding().homes,
-        )
-    )
-    return session
-
-
-# Scenarios
-
 
 def few(seed: int, folder: Path) -> Figures:
     """Start from 20 labels a class and 2,000 unlabelled images; work in rounds."""
     begun = _few_start(seed, folder)
     figures = {"before": begun.now()}
-    session, first = begun.session, _network(begun.session)
+    session, first = begun.session, predictions_of(begun.session)
     for name, choose in {
         "lasso": guided_groups,
         "single": one_each(guided_groups),
@@ -277,10 +77,10 @@ def few(seed: int, folder: Path) -> Figures:
         figures[f"{name}: seconds of the expert"] = seconds
         figures |= {f"{name}: {k}": v for k, v in named(ended, begun.truth).items()}
         figures[f"{name}: drift"] = drift(
-            first, _network(ended), ~ended.shown.confirmed
+            first, predictions_of(ended), ~ended.shown.confirmed
         )
     # The same steps as the rounds had, without the edits.
-    job = _some_edit(session).retraining().retrain
+    job = with_some_edit(session).retraining().retrain
     for budget in BUDGETS:
         steps = job.settings.steps * budget // PER_ROUND
         figures[f"plain control {budget}"] = plain_control(begun, job, steps=steps)
@@ -319,7 +119,7 @@ def careless(seed: int, folder: Path) -> Figures:
         figures[title] = accuracies[ACTIONS]
         figures |= {f"{title}: {k}": v for k, v in named(ended, begun.truth).items()}
     steps = RetrainSettings().steps * ACTIONS // PER_ROUND
-    job = _some_edit(begun.session).retraining().retrain
+    job = with_some_edit(begun.session).retraining().retrain
     figures["plain control"] = plain_control(begun, job, steps=steps)
     return figures
 
@@ -335,7 +135,7 @@ def objectives(seed: int, folder: Path) -> Figures:
     untouched = ~session.edits.edited
     for arm, predictions in after.items():
         figures[f"{arm}: drift"] = drift(
-            _network(begun.session), predictions, untouched
+            predictions_of(begun.session), predictions, untouched
         )
     figures["plain control"] = plain_control(begun, job)
     for name in OBJECTIVES:
@@ -369,7 +169,7 @@ def pins(seed: int, folder: Path) -> Figures:
     figures = {"before": begun.now()}
     spaces = {
         "on the map": begun.session.edits.positions,
-        "in the latents": _network(begun.session).latents,
+        "in the latents": predictions_of(begun.session).latents,
     }
     for title, space in spaces.items():
         session = _with_pins(begun, space)
@@ -434,7 +234,7 @@ def noise(seed: int, folder: Path) -> Figures:
             figures[f"{name} {count}"] = accuracies[count]
         figures[f"{name}: seconds of the expert"] = seconds
         figures |= {f"{name}: {k}": v for k, v in named(ended, truth).items()}
-    job = _some_edit(begun.session).retraining().retrain
+    job = with_some_edit(begun.session).retraining().retrain
     for count in (REVIEWS // 2, REVIEWS):
         steps = job.settings.steps * count // per_round
         figures[f"plain control {count}"] = plain_control(begun, job, steps=steps)
@@ -446,7 +246,7 @@ def noise(seed: int, folder: Path) -> Figures:
     found, said = train_arms(begun, job, [AFTER, "control", "relabel", "placebo"])
     figures |= {f"{arm}, at once": value for arm, value in found.items()}
     figures["drift"] = drift(
-        _network(begun.session), said[AFTER], ~session.edits.edited
+        predictions_of(begun.session), said[AFTER], ~session.edits.edited
     )
     return figures
 
@@ -454,7 +254,7 @@ def noise(seed: int, folder: Path) -> Figures:
 def doubts(seed: int, folder: Path) -> Figures:
     """Look for the same wrong labels by other rules."""
     begun = _noisy_start(seed, folder)
-    given, said = begun.session.dataset.labels, _network(begun.session)
+    given, said = begun.session.dataset.labels, predictions_of(begun.session)
     near, _ = nearest(said.latents, NEIGHBOURS)
     votes = np.zeros_like(said.probabilities)
     np.add.at(votes, (np.arange(len(given))[:, None], given[near]), 1 / NEIGHBOURS)
@@ -484,7 +284,7 @@ def noise_deep(seed: int, folder: Path) -> Figures:
     )
     figures = {"before": begun.now(), "lasso": accuracies[REVIEWS]}
     figures |= named(ended, begun.truth)
-    job = _some_edit(begun.session).retraining().retrain
+    job = with_some_edit(begun.session).retraining().retrain
     settings["steps"] = 2 * 12 * 2500 // 128
     job = replace(job, settings=replace(job.settings, **settings))
     found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
@@ -500,56 +300,6 @@ def clean(seed: int, folder: Path) -> Figures:
     return {"before": begun.now(), "plain control": plain_control(begun, job), **found}
 
 
-def pose(seed: int, folder: Path) -> Figures:
-    """Arrange heads, of three classes, by the angle that they face."""
-    train, test = split_off(finish(render_poses(4000, 80, seed=seed)))
-    begun = start(
-        train,
-        test,
-        ClassifierSpec("small_cnn"),
-        TrainSettings(epochs=12, seed=seed, device="cpu"),
-        seed,
-        folder / "cache",
-    )
-    yaw, rng = train.columns["yaw"], np.random.default_rng(seed)
-    chosen = rng.permutation(len(train))
-    # The expert reads an angle to 5 degrees.
-    read = yaw[chosen] + rng.normal(0, 5, len(chosen))
-    figures = {}
-    for title, (count, trainable, shuffled) in ARRANGEMENTS.items():
-        at, along = chosen[:count], read[:count]
-        session = Session(begun.session.state, begun.session.cache_dir)
-        place = _on_a_line(session, rng.permutation(along) if shuffled else along)
-        session.apply(Move(at, session.edits.positions[at], place, Intent.ARRANGE))
-        job = session.retraining().retrain
-        job = replace(job, settings=replace(job.settings, trainable=trainable))
-        for arm, lesson in lessons(job, ["control"], None, seed).items():
-            classifier = finish(fine_tune(job, lesson, seed))
-            said = finish(predict(classifier, test, cache_dir=folder / "cache"))
-            name = title if arm == AFTER else f"{title}, control"
-            figures |= {f"{name}: {k}": v for k, v in _order_of(test, said).items()}
-    return figures
-
-
-ARRANGEMENTS: dict[str, tuple[int, Trainable, bool]] = {
-    "100 arranged": (100, "head", False),
-    "100 at random": (100, "head", True),
-    "100 arranged, last block": (100, "last_block", False),
-    "100 arranged, whole network": (100, "all", False),
-    "400 arranged": (400, "head", False),
-}
-"""How many images are arranged, what trains, and whether the angles are shuffled."""
-
-
-def _on_a_line(session: Session, along: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return places on a line across the middle of the map, by angle."""
-    positions = session.edits.positions
-    half = np.ptp(positions, axis=0).max() / 2
-    offsets = np.c_[along / 75, np.zeros(len(along))] * half
-    places: NDArray[np.float32] = (positions.mean(axis=0) + offsets).astype(np.float32)
-    return places
-
-
 def quickness(seed: int, folder: Path) -> Figures:
     """Take the time of one core for a retraining of the head, and for a cold UMAP."""
     begun = _few_start(seed, folder, unlabelled=2400)
@@ -558,7 +308,7 @@ def quickness(seed: int, folder: Path) -> Figures:
     begin = time.process_time()
     finish(fine_tune(job, lessons(job, (), None, seed)[AFTER], seed))
     retraining = time.process_time() - begin
-    latents = _network(begun.session).latents
+    latents = predictions_of(begun.session).latents
     begin = time.process_time()
     run_job(MapJob(latents))
     ours = time.process_time() - begin
@@ -603,8 +353,6 @@ def mnist_few(seed: int, folder: Path) -> Figures:
 
 def fashion_ten(seed: int, folder: Path) -> Figures:
     """Work on all ten classes of Fashion-MNIST: 20 labels a class, 100 actions."""
-    from napari_spaceediting.data.fashion_mnist import CLASSES
-
     return _small(*look_alikes(2400, seed, CLASSES), 20, seed, folder, ACTIONS)
 
 
@@ -657,7 +405,7 @@ def _small(
     begun = start(train, test, spec, settings, seed, folder / "cache")
     accuracies, _, _ = in_rounds(begun, actions, guided_groups)
     singles, _, _ = in_rounds(begun, actions, one_each(guided_groups))
-    job = _some_edit(begun.session).retraining().retrain
+    job = with_some_edit(begun.session).retraining().retrain
     steps = job.settings.steps * actions // PER_ROUND
     job = replace(job, settings=replace(job.settings, steps=steps))
     found, _ = train_arms(begun, job, ["control", "automatic", "ceiling"])
@@ -670,21 +418,6 @@ def _small(
         "single": singles[actions],
         "ceiling": found["ceiling"],
     }
-
-
-def _network(session: Session) -> Predictions:
-    network = session.shown.network
-    assert network is not None
-    return network.predictions
-
-
-def _some_edit(session: Session) -> Session:
-    """Return the session with one edit, for arms that do not look at edits."""
-    edited = Session(session.state, session.cache_dir)
-    labels = session.dataset.labels
-    at = np.flatnonzero(labels >= 0)[:1]
-    edited.apply(Relabel(at, session.dataset.class_names[labels[at[0]]]))
-    return edited
 
 
 def _with_pins(begun: Start, space: NDArray[np.float32]) -> Session:
@@ -706,7 +439,7 @@ def _with_pins(begun: Start, space: NDArray[np.float32]) -> Session:
 def _of_all_neighbours(session: Session, job: Task) -> Anchors:
     """Return the anchors as they are if neighbours of every class speak alike."""
     places = session.surroundings.at(session.edits.positions[job.anchors.indices])
-    latents = _network(session).latents[places.neighbours]
+    latents = predictions_of(session).latents[places.neighbours]
     around = np.einsum("mk,mkd->md", places.weights, latents)
     return replace(job.anchors, latents=around, weights=places.support)
 
@@ -738,7 +471,7 @@ def _clusters_named(begun: Start, count: int) -> float:
     from sklearn.cluster import KMeans
 
     session = Session(begun.session.state, begun.session.cache_dir)
-    latents = _network(session).latents
+    latents = predictions_of(session).latents
     clusters = KMeans(count, random_state=session.state.seed, n_init=1).fit(latents)
     names = session.dataset.class_names
     for cluster in range(count):
@@ -757,29 +490,9 @@ def _review_orders(begun: Start) -> dict[str, NDArray[np.int64]]:
     session = begun.session
     n = len(session.dataset)
     shown = doubted_groups(session, REVIEWS, 0)
-    best = np.sort(_network(session).probabilities, axis=1)
+    best = np.sort(predictions_of(session).probabilities, axis=1)
     return {
         "guidance": np.concatenate([proposal.indices for proposal in shown]),
         "margin": np.argsort(best[:, -1] - best[:, -2]),
         "random": np.random.default_rng(session.state.seed).permutation(n),
-    }
-
-
-def _order_of(test: ImageDataset, said: Predictions) -> Figures:
-    """Return how well distances in latent space follow differences of angle."""
-    from scipy.spatial.distance import pdist
-    from scipy.stats import spearmanr
-
-    yaw, labels = test.columns["yaw"], test.labels
-    some = np.arange(len(test))[:1000]
-    within = [
-        spearmanr(pdist(said.latents[at]), pdist(yaw[at, None])).statistic
-        for at in (some[labels[some] == c] for c in range(3))
-    ]
-    whole = spearmanr(pdist(said.latents[some]), pdist(yaw[some, None])).statistic
-    right = said.probabilities.argmax(axis=1) == labels
-    return {
-        "rank correlation": float(whole),
-        "within class": float(np.mean(within)),
-        "accuracy": float(100 * right.mean()),
     }

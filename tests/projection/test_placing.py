@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.projection.layout import MapJob
-from napari_spaceediting.projection.placing import place
+from napari_spaceediting.projection.placing import place, place_among
 from napari_spaceediting.projection.quality import trustworthiness
 from napari_spaceediting.projection.settings import MapSettings
 
@@ -34,6 +34,15 @@ def test_placed_images_are_as_trustworthy_as_drawn_ones(latents: np.ndarray) -> 
 def test_an_image_on_the_map_goes_to_its_own_place(latents: np.ndarray) -> None:
     drawn = np.random.default_rng(0).random((600, 2), np.float32)
     np.testing.assert_allclose(place(latents[:9], latents, drawn), drawn[:9], atol=1e-3)
+
+
+def test_an_image_lies_amid_the_nearest_five_the_nearer_the_more_it_is_like_them():
+    drawn = np.array([[0, 0], [4, 0], [0, 8], [9, 9], [9, 9], [99, 99]], np.float32)
+    order = np.array([[0, 1, 2, 3, 4, 5], [1, 0, 2, 3, 4, 5]], np.int32)
+    away = np.array([[1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 1]], np.float32)
+    middle, same = place_among(order, away, drawn)
+    np.testing.assert_allclose(middle, drawn[:5].mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(same, drawn[1], atol=1e-4)
 
 
 def test_a_linear_map_is_gone_on_with(latents: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from napari_spaceediting.projection.neighbours import nearest
 from napari_spaceediting.projection.pca import compact, pca_map
 from napari_spaceediting.projection.placing import place, place_among
 from napari_spaceediting.projection.quality import (
+    UNKNOWN,
     MapQuality,
     movement,
     neighbourhood_preservation,
@@ -127,10 +128,9 @@ class MapJob:
         )
         method, note = self._method(coordinates)
 
-        def finished(coordinates: NDArray[np.float32], note: str) -> MapResult:
-            if self.previous is not None:
-                coordinates = align(coordinates, self.previous, self.fixed_weight)
-            quality = self._quality(coordinates, neighbours)
+        def result(
+            coordinates: NDArray[np.float32], quality: MapQuality, note: str
+        ) -> MapResult:
             seconds = time.perf_counter() - began
             return MapResult(
                 coordinates, neighbours, distances, method, seconds, quality, note
@@ -138,15 +138,16 @@ class MapJob:
 
         if self.previous is not None and neighbours.shape[1]:
             before = np.asarray(self.previous, np.float32)
-            placed = place_among(neighbours, distances, before)
-            stand_in = StandIn(finished(placed, NOT_DRAWN))
+            placed = self._aligned(place_among(neighbours, distances, before))
+            stand_in = StandIn(result(placed, UNKNOWN, NOT_DRAWN))
             yield Progress(0, epochs, "Placing images", finished=stand_in)
         if method == "umap":
             coordinates = yield from self._umap(
                 coordinates, neighbours, distances, epochs
             )
+        coordinates = self._aligned(coordinates)
         yield Progress(epochs, epochs, "Judging the map")
-        return finished(coordinates, note)
+        return result(coordinates, self._quality(coordinates, neighbours), note)
 
     def _umap(
         self,
@@ -218,6 +219,11 @@ class MapJob:
                     "all equal."
                 )
         return self.settings.method, ""
+
+    def _aligned(self, coordinates: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.previous is None:
+            return coordinates
+        return align(coordinates, self.previous, self.fixed_weight)
 
     def _quality(
         self, coordinates: NDArray[np.float32], neighbours: NDArray[np.int32]

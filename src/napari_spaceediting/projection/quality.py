@@ -34,6 +34,10 @@ class MapQuality:
     movement: float | None
 
 
+UNKNOWN = MapQuality(np.nan, np.nan, None)
+"""Of a map that nobody has judged."""
+
+
 def trustworthiness(
     latents: NDArray[np.floating],
     coordinates: NDArray[np.floating],

@@ -14,7 +14,7 @@ from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
 from napari_spaceediting.projection.layout import MapJob, MapResult
 from napari_spaceediting.projection.pca import pca_map
-from napari_spaceediting.projection.quality import MapQuality
+from napari_spaceediting.projection.quality import UNKNOWN
 from napari_spaceediting.projection.settings import MapSettings, Method
 
 AS_IT_WAS = (
@@ -136,6 +136,6 @@ class RetrainAndMap:
             distances=np.empty((len(positions), 0), np.float32),
             method=self.method,
             seconds=0.0,
-            quality=MapQuality(np.nan, np.nan, 0.0),
+            quality=UNKNOWN,
             note=AS_IT_WAS,
         )
