@@ -233,7 +233,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
-            env=_environment(),
+            env=worker_environment(),
             creationflags=flags,
         )
         self.connection: Connection[Any, Any] | None = None
@@ -308,8 +308,8 @@ class _Child:
         self.accepted.set()
 
 
-def _environment() -> dict[str, str]:
-    """Return this process's environment; one core is left to the window."""
+def worker_environment() -> dict[str, str]:
+    """Return the environment of a worker: this one, with a core left to the window."""
     threads = str(max(1, len(_usable_cores()) - 1))
     return dict.fromkeys(_THREAD_VARIABLES, threads) | _ALLOCATOR | os.environ
 
