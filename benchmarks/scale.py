@@ -36,16 +36,21 @@ PARTS = (
     "again",
     "adding",
     "processes",
+    "photographs",
 )
-"""What is measured on Fashion-MNIST; beside it, a part `size-N` for each size."""
+"""All but the last are measured on Fashion-MNIST; beside them, a part `size-N` each."""
 
 
-def run_part(part: str, work: Path, quick: bool) -> dict[str, object]:
+def run_part(
+    part: str, work: Path, quick: bool, data: Path | None = None
+) -> dict[str, object]:
     """Run a part in a process of its own, unless it is finished; return its figures."""
     path = work / f"{part}.json"
     if not path.exists():
         command = [sys.executable, str(Path(__file__).with_name("scale_parts.py"))]
         command += [part, str(work), *(["--quick"] * quick)]
+        if data is not None:
+            command += ["--data", str(data)]
         threads = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
         if subprocess.run(command, env={**os.environ, **threads}).returncode:
             raise SystemExit(f"The part {part} failed: run the same command again.")
@@ -64,15 +69,27 @@ def main() -> None:
         default=Path(tempfile.gettempdir()) / "spaceediting-scale",
         help="folder of what is finished",
     )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="photographs for the part of that name, brought to 512 x 384 px; "
+        "by default synthetic ones",
+    )
     options = parser.parse_args()
     if options.quick:
-        every = ["retrain", "again", *(f"size-{n}" for n in _QUICK_SIZES)]
+        if options.parts == every:
+            sizes = [f"size-{n}" for n in _QUICK_SIZES]
+            options.parts = ["retrain", "again", "photographs", *sizes]
         with tempfile.TemporaryDirectory() as folder:
-            figures = {part: run_part(part, Path(folder), True) for part in every}
+            figures = {
+                part: run_part(part, Path(folder), True, options.data)
+                for part in options.parts
+            }
     else:
         options.work.mkdir(parents=True, exist_ok=True)
         for part in options.parts:
-            run_part(part, options.work, False)
+            run_part(part, options.work, False, options.data)
         figures = {
             part: json.loads((options.work / f"{part}.json").read_text())
             for part in every

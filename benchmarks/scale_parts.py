@@ -50,6 +50,7 @@ from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import Checkpoint, Network
 from napari_spaceediting.session.storage import load_session, save_session
+from scale_photographs import photographs
 
 SHORT, FEW, MANY = "fashion", "few", "many"
 """Settings of a round: a network trained for 10 epochs on 200 labels a class; one
@@ -561,7 +562,9 @@ def main() -> None:
     """Run the part that is asked for."""
     warnings.simplefilter("ignore")
     part, work = sys.argv[1], Path(sys.argv[2])
-    quick = "--quick" in sys.argv
+    quick, data = "--quick" in sys.argv, None
+    if "--data" in sys.argv:
+        data = sys.argv[sys.argv.index("--data") + 1]
     if part.startswith("make-"):
         synthetic_session(int(part.removeprefix("make-")), work)
         return
@@ -571,6 +574,7 @@ def main() -> None:
     else:
         every = {f.__name__: f for f in _FASHION}
         every |= {f"retrain-{s}": partial(retrain, setting=s) for s in (FEW, MANY)}
+        every["photographs"] = partial(photographs, data=data)
         figures = every[part](work, quick)
     figures["load"] = load
     figures["took"] = time.perf_counter() - begun

@@ -60,6 +60,24 @@ def test_activations_are_those_of_the_body(make_bars, drain, tmp_path, trainable
     assert found.dtype == np.float32
 
 
+def test_batches_are_as_small_as_the_activations_need(
+    make_bars, drain, tmp_path, monkeypatch
+):
+    dataset, classifier = make_bars(20), classifier_from(SPEC)
+    whole, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    sizes = []
+    classifier.backbone.register_forward_hook(lambda *of: sizes.append(len(of[1][0])))
+    # Most is taken by its second normalisation: 32 maps of 6 x 6 px go in and come out.
+    most = 2 * 32 * 6 * 6 * 4
+    monkeypatch.setenv("SPACEEDITING_MEMORY", str(64 * (3 * most)))
+    found, progress = drain(
+        activations(classifier, dataset, cache_dir=tmp_path / "other")
+    )
+    assert sizes == [1, 3, 3, 3, 3, 3, 3, 2]  # the first one to see what it takes
+    assert [p.done for p in progress] == [3, 6, 9, 12, 15, 18, 20]
+    np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
+
+
 def test_finished_images_are_not_read_again(counted, drain, tmp_path):
     dataset, seen = counted
     classifier = classifier_from(SPEC)

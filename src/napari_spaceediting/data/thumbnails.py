@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.cache import default_cache_dir, make_room, mapped
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.pixels import files_of
+from napari_spaceediting.data.prepared import Prepared
 from napari_spaceediting.data.steps import in_threads
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import Progress
@@ -26,15 +28,21 @@ _CACHE_LIMIT = 4 << 30
 """Bytes of thumbnails that are kept; beyond it, those unused for longest go."""
 
 _FEW = 64 << 20
-"""Bytes of thumbnails that are not worth a file: they are drawn in a second or two."""
+"""Bytes of thumbnails that are not worth a file: they are drawn in a second or two,
+unless images must be decoded."""
+
+_Drawn = tuple[NDArray[np.uint8], NDArray[np.float32] | None]
+"""A thumbnail, and the image as a network needs it if that is to be kept."""
 
 
 @dataclass(frozen=True, eq=False)
 class PackThumbnails:
     """Job: draw a thumbnail of every image.
 
-    Many are drawn once and kept in a file, which is found again as long as the images
-    are the same; when others have joined them, only those are drawn.
+    Those of many images, or of image files, are drawn once and kept in a file, which is
+    found again as long as the images are the same; when others have joined them, only
+    those are drawn. What a network needs of image files is kept on the way, see
+    `Prepared`.
 
     Parameters
     ----------
@@ -61,7 +69,7 @@ class PackThumbnails:
         Returns
         -------
         (N, size, size, 3) uint8
-            Memory-mapped and read-only where they are many. An image that cannot be
+            Memory-mapped and read-only where they are kept. An image that cannot be
             read any more is a grey tile.
 
         Raises
@@ -71,7 +79,8 @@ class PackThumbnails:
         """
         total = len(self.dataset)
         shape = total, self.size, self.size, 3
-        if np.prod(shape) <= min(_FEW, array_limit()):
+        few = np.prod(shape) <= min(_FEW, array_limit())
+        if few and not files_of(self.dataset.pixels):
             tiles = np.empty(shape, np.uint8)
             yield from self._fill(tiles, 0)
             return tiles
@@ -105,23 +114,32 @@ class PackThumbnails:
         self, tiles: NDArray[np.uint8], known: int
     ) -> Generator[Progress, None, None]:
         total = len(tiles)
-        for start, block in in_threads(
-            lambda at: self._draw(range(at.start + known, at.stop + known)),
-            total - known,
-        ):
-            done = known + start + len(block)
-            tiles[known + start : done] = block
+        prepared = Prepared(self.dataset, self.cache_dir)
+        with_images = prepared.is_wanted and known <= prepared.n_finished
+
+        def draw(at: range) -> list[_Drawn]:
+            indices = range(at.start + known, at.stop + known)
+            return self._draw(indices, with_images=with_images)
+
+        for start, block in in_threads(draw, total - known):
+            start, done = known + start, known + start + len(block)
+            tiles[start:done] = [tile for tile, _ in block]
+            images = [image for _, image in block if image is not None]
+            if len(images) == len(block):
+                prepared.put(start, np.stack(images))
             yield Progress(done, total, "Drawing thumbnails")
 
-    def _draw(self, indices: range) -> list[NDArray[np.uint8]]:
+    def _draw(self, indices: range, *, with_images: bool) -> list[_Drawn]:
+        dataset, n = self.dataset, len(indices)
         try:
-            return list(self.dataset.thumbnails(indices, self.size))
+            if not with_images:
+                tiles = dataset.thumbnails(indices, self.size)
+                return list(zip(tiles, [None] * n, strict=True))
+            images, tiles = dataset.images_and_thumbnails(indices, self.size)
+            return list(zip(tiles, images, strict=True))
         except DataError:
-            return [self._draw_one(index) for index in indices]
-
-    def _draw_one(self, index: int) -> NDArray[np.uint8]:
-        try:
-            tile: NDArray[np.uint8] = self.dataset.thumbnails([index], self.size)[0]
-        except DataError:
-            tile = np.full((self.size, self.size, 3), _GREY, np.uint8)
-        return tile
+            if n == 1:
+                grey = np.full((self.size, self.size, 3), _GREY, np.uint8)
+                return [(grey, None)]
+        alone = (range(index, index + 1) for index in indices)
+        return [self._draw(one, with_images=with_images)[0] for one in alone]

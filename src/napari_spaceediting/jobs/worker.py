@@ -26,6 +26,13 @@ R = TypeVar("R")
 # Seconds between two looks at what the user and the child are doing.
 _POLL = 0.02
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+# By default glibc gives large blocks back to the system after each step of a network,
+# and page faults fetch them anew. So blocks of up to 32 MB, the most that it can, come
+# from its heap, of which half a gigabyte may lie idle. Other systems ignore this.
+_ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
+}
 
 
 class WorkerProcess:
@@ -228,7 +235,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
-            env=_environment(),
+            env=worker_environment(),
             creationflags=flags,
         )
         self.connection: Connection[Any, Any] | None = None
@@ -303,10 +310,10 @@ class _Child:
         self.accepted.set()
 
 
-def _environment() -> dict[str, str]:
-    """Return this process's environment, with one core left to the window."""
+def worker_environment() -> dict[str, str]:
+    """Return the environment of a worker: this one, with a core left to the window."""
     threads = str(max(1, len(_usable_cores()) - 1))
-    return dict.fromkeys(_THREAD_VARIABLES, threads) | os.environ
+    return dict.fromkeys(_THREAD_VARIABLES, threads) | _ALLOCATOR | os.environ
 
 
 def _usable_cores() -> range | set[int]:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.activations import activations, tail_inputs
 from napari_spaceediting.network.augment import erase, jitter, shift_and_scale
 from napari_spaceediting.network.classifier import LatentClassifier, state_of
 from napari_spaceediting.network.device import (
@@ -89,7 +89,8 @@ def train_without_labels(
     with torch.random.fork_rng(devices=[]), torch_errors_in_words():
         torch.manual_seed(settings.seed)
         backbone = classifier.to(device).backbone.train()
-        inputs = yield from reader(dataset.images, train_at, device)
+        fetch = yield from tail_inputs(classifier, dataset, "all", cache_dir=cache_dir)
+        inputs = yield from reader(fetch, train_at, device)
         projection = nn.Sequential(
             nn.Linear(backbone.n_features, backbone.n_features),
             nn.ReLU(),
