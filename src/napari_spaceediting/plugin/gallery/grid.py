@@ -191,10 +191,11 @@ class GalleryGrid(QAbstractScrollArea):
         top, old = self._first_visible(), (self._side, self._columns)
         bar, height = self.verticalScrollBar(), self.viewport().height()
         # Judged without the bar, so that showing it cannot make it vanish again.
-        self._fit(self.width())
+        room = self.width() - 2 * self.frameWidth()
+        self._fit(room)
         needs_bar = self._total_height() > height
         if needs_bar:
-            self._fit(self.width() - bar.sizeHint().width())
+            self._fit(room - bar.sizeHint().width())
         self.setVerticalScrollBarPolicy(
             Qt.ScrollBarPolicy.ScrollBarAlwaysOn
             if needs_bar

@@ -160,6 +160,7 @@ def to_qcolor(colour: Colour, alpha: float | None = None) -> QColor:
     return result
 
 
+@lru_cache(maxsize=4096)
 def mix(colour: str, other: str, share: float) -> str:
     """Return `colour` blended with the share 0 to 1 of `other`, in sRGB."""
     a, b = QColor(colour), QColor(other)
