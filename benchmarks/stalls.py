@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_spaceediting.plugin.workbench import Workbench
+    from watch import Watch
 
 GOAL_MS, GOAL_OPEN_S, GOAL_DEMO_S = 100, 1, 60
 SIZES = (20_000, 100_000)
@@ -70,16 +71,18 @@ def main() -> None:
         starts = [] if options.quick else _starts(base, 2 * runs - 1)
         demos = [] if options.quick else [_demo(base) for _ in range(runs)]
         points = {size: fresh(__file__, base, "points", size) for size in sizes}
-    targets = _targets(windows, starts, demos)
+        edited = {size: fresh(__file__, base, "edited", size) for size in sizes}
+    targets = _targets(windows, starts, demos, edited)
     common.publish(
         "stalls",
-        _document(windows, starts, demos, points, images, load[0]),
+        _document(windows, starts, demos, points, edited, images, load[0]),
         targets,
         options,
         windows=windows,
         starts=starts,
         demos=demos,
         points=points,
+        edited=edited,
     )
 
 
@@ -278,17 +281,7 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     def time_it(
         name: str, *acts: Callable[[], object], before: Callable[[], object] = int
     ) -> None:
-        taken, drawn = [], []
-        for act in acts:
-            before()
-            spin(0.1)
-            start, drawing = time.thread_time(), watch.drawing.cpu
-            act()
-            spin(0.1)
-            taken.append(1e3 * (time.thread_time() - start))
-            drawn.append(1e3 * (watch.drawing.cpu - drawing))
-        own = [t - d for t, d in zip(taken, drawn, strict=True)]
-        rows.append((name, statistics.median(own), statistics.median(drawn), len(acts)))
+        rows.append((name, *_times(watch, acts, before), len(acts)))
 
     time_it("nothing, for 0.1 s", *[lambda: None] * 5)
     time_it(
@@ -395,6 +388,83 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     return rows
 
 
+def _times(
+    watch: Watch, acts: Sequence[Callable[[], object]], before: Callable[[], object]
+) -> tuple[float, float]:
+    """Return the median ms of the thread for an act, without drawing and for it."""
+    from watch import spin
+
+    own, drawn = [], []
+    for act in acts:
+        before()
+        spin(0.1)
+        start, drawing = time.thread_time(), watch.drawing.cpu
+        act()
+        spin(0.1)
+        drawn.append(1e3 * (watch.drawing.cpu - drawing))
+        own.append(1e3 * (time.thread_time() - start) - drawn[-1])
+    return statistics.median(own), statistics.median(drawn)
+
+
+def _measure_edited(n: int) -> list[tuple[str, float, float, int]]:
+    """Return the same as `_measure_points`, where half of n images are edited."""
+    from napari_spaceediting.editing.edits import Move, Pin
+    from napari_spaceediting.plugin.workbench import workbench_of
+    from watch import spin, wait
+
+    watch, viewer = open_viewer()
+    bench = workbench_of(viewer)
+    bench.show_docks()
+    spin(1.0)
+    wait(lambda: not bench.desk.training.is_running)
+    session, _ = synthetic(n)
+    free = np.random.default_rng(1).permutation(
+        np.flatnonzero(~session.dataset.held_out)
+    )
+    half, names = np.sort(free[: n // 2]), session.edits.class_names
+    start = session.edits.positions[half]
+    session.apply(Move(half, start, start[::-1].copy(), tag=names[1]))
+    bench.desk.take_session(session, None)
+    wait(lambda: not bench.edits._looks[0].is_looking)
+    layer, others = bench.map.view.layer, free[n // 2 :]
+
+    def assign(images: np.ndarray) -> None:
+        data = layer.data.copy()
+        data[images] += 1
+        layer.data = data
+
+    rows = [
+        (name, *_times(watch, acts, before), len(acts))
+        for name, before, acts in (
+            (
+                "pin 1 image",
+                int,
+                [
+                    lambda i=i: bench.map.apply(Pin(others[i : i + 1], names[0]))
+                    for i in range(3)
+                ],
+            ),
+            ("undo", int, [bench.edits.undo] * 3),
+            ("the canvas follows", lambda: spin(0.3), [lambda: spin(0.5)]),
+            (
+                "a script moves 1 image, and the question opens",
+                bench.map.picker.close,
+                [lambda: assign(others[:1])] * 3,
+            ),
+            ("the question is dismissed", int, [bench.map.picker.close]),
+            (
+                "the question for 10,000 selected images",
+                lambda: bench.desk.select(others[:10_000]),
+                [bench.map.relabel_selected],
+            ),
+            ("a retraining is prepared", bench.map.picker.close, [session.retraining]),
+        )
+    ]
+    bench.shutdown()
+    viewer.close()
+    return rows
+
+
 def _zoom(viewer: Viewer) -> None:
     viewer.scene.camera.zoom *= 1.05
 
@@ -403,6 +473,7 @@ _PARTS: dict[str, Callable[[int], Any]] = {
     "start": _measure_start,
     "window": _measure_window,
     "points": _measure_points,
+    "edited": _measure_edited,
 }
 
 
@@ -414,7 +485,10 @@ def _of(windows: list[Any], at: int, figure: str) -> list[float]:
 
 
 def _targets(
-    windows: list[Any], starts: list[Any], demos: list[float]
+    windows: list[Any],
+    starts: list[Any],
+    demos: list[float],
+    edited: dict[int, list[Any]],
 ) -> list[common.Target]:
     targets = []
     for at, phase in enumerate(windows[0]["phases"]):
@@ -422,6 +496,10 @@ def _targets(
             longest = statistics.median(_of(windows, at, "longest_undrawn"))
             name = f"longest stall without drawing, ms, {phase['phase']}"
             targets.append(common.at_most(name, longest, GOAL_MS, "ms"))
+    for size, rows in edited.items():
+        act, longest = max(((row[0], row[1]) for row in rows), key=lambda row: row[1])
+        name = f"longest act, ms, {size:,} images of which half are edited: {act}"
+        targets.append(common.at_most(name, longest, GOAL_MS, "ms"))
     if starts:
         added = statistics.median(_added(starts))
         name = "opening the docks adds to napari's start, s"
@@ -441,6 +519,7 @@ def _document(
     starts: list[Any],
     demos: list[float],
     points: dict[int, Any],
+    edited: dict[int, Any],
     images: int,
     load: float,
 ) -> str:
@@ -512,18 +591,25 @@ opening them takes {spread(docks, 2)} s, {spread(cpu, 2)} s of them processor ti
 `napari-spaceediting demo --headless` takes {spread(demos, 1)} s ({len(demos)} runs).
 """
     for size, rows in points.items():
-        found = [
-            (name, f"{own:,.1f}", f"{drawn:,.1f}" if drawn else "", times)
-            for name, own, drawn, times in rows
-        ]
         document += f"""
 ## {size:,} images
 
 Ten random clusters, nothing trained. Processor time of the window's thread for one act,
 from the event until 0.1 s later, without drawing as above, and of drawing. Medians.
 
-{common.table(("act", "ms", "drawing, ms", "times"), found)}"""
+{_acts(rows)}
+The same where half of the images are edited:
+
+{_acts(edited[size])}"""
     return document
+
+
+def _acts(rows: list[tuple[str, float, float, int]]) -> str:
+    found = [
+        (name, f"{own:,.1f}", f"{drawn:,.1f}" if drawn else "", times)
+        for name, own, drawn, times in rows
+    ]
+    return common.table(("act", "ms", "drawing, ms", "times"), found)
 
 
 if __name__ == "__main__":
