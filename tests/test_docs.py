@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_spaceediting.commands.main import COMMANDS, main, make_parser
+from napari_spaceediting.commands.main import main, make_parser
 from napari_spaceediting.plugin.keys import KEYS
 
 ROOT = Path(__file__).parent.parent
@@ -82,15 +82,16 @@ def test_every_picture_is_shown_and_small():
     "words", [words for _, words in SHOWN], ids=[" ".join(w) for _, w in SHOWN]
 )
 def test_commands_are_understood(words):
-    assert make_parser().parse_args(words).command.name == words[0]
+    assert callable(make_parser().parse_args(words).run)
 
 
 def test_guide_shows_every_command():
+    known = set(make_parser()._subparsers._group_actions[0].choices)
     shown = {words[0] for name, words in SHOWN if name == "guide.md"}
-    assert shown == {command.name for command in COMMANDS}
+    assert shown == known
 
 
-@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+@pytest.mark.parametrize("name", sorted({words[0] for _, words in SHOWN}))
 def test_commands_have_help(name, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([name, "--help"])

@@ -1,4 +1,4 @@
-"""What a command is, and what several of them need."""
+"""What a command of the terminal is, and how one is written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_spaceediting.commands.terminal import tell
+from napari_spaceediting.commands.terminal import tell, tells
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -16,46 +16,97 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """What a command has done.
+    """What a command has done: values for JSON, and lines for people."""
 
-    Parameters
-    ----------
-    values : dict or list
-        For JSON.
-    words : sequence of str
-        For people, line by line.
-    """
-
-    values: dict[str, Any] | list[dict[str, Any]] | None = None
+    values: Any = None
     words: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Command:
-    """One command of the terminal.
+class Commands:
+    """The commands of a parser."""
 
-    Parameters
-    ----------
-    name : str
-        By which it is called.
-    summary : str
-        One sentence for the help.
-    add_arguments : callable
-        Adds its arguments to a parser.
-    run : callable
-        Does its work, from what was parsed.
-    is_shared : bool
-        Whether several processes can work on it together.
-    has_outcome : bool
-        Whether there is something to write as JSON.
-    """
+    def __init__(self, parser: ArgumentParser) -> None:
+        self._parsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    name: str
-    summary: str
-    add_arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], Report]
-    is_shared: bool = False
-    has_outcome: bool = True
+    def add(
+        self,
+        name: str,
+        summary: str,
+        run: Callable[[Namespace], Report],
+        *,
+        is_shared: bool = False,
+        has_outcome: bool = True,
+    ) -> ArgumentParser:
+        """Add a command, and return what takes its arguments.
+
+        Parameters
+        ----------
+        name : str
+            By which it is called.
+        summary : str
+            One sentence for the help.
+        run : callable
+            Does its work, from what was parsed.
+        is_shared : bool
+            Whether several processes can work on it together.
+        has_outcome : bool
+            Whether there is anything to write as JSON.
+        """
+        parser = self._parsers.add_parser(name, help=summary, description=summary)
+        parser.set_defaults(run=run, is_shared=is_shared, json=None, memory=None)
+        if has_outcome:
+            parser.add_argument(
+                "--json",
+                metavar="FILE",
+                help="write the outcome as JSON ('-' prints only it)",
+            )
+            parser.add_argument(
+                "--memory",
+                metavar="SIZE",
+                help="what the images may take of it, such as 2GB (default 4GB)",
+            )
+        return parser
+
+    def add_on_session(
+        self,
+        name: str,
+        summary: str,
+        work: Callable[[Session, Namespace], Report],
+        *,
+        saves: bool = True,
+        is_shared: bool = False,
+    ) -> ArgumentParser:
+        """Add a command that works on a session, and may save what it has changed."""
+
+        def run(options: Namespace) -> Report:
+            from napari_spaceediting.session.session import Session
+            from napari_spaceediting.session.storage import load_session, save_session
+
+            session = Session(load_session(options.session, tell))
+            report = work(session, options)
+            if saves and tells():
+                save_session(session.state, options.session)
+            return report
+
+        parser = self.add(name, summary, run, is_shared=is_shared)
+        parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
+        return parser
+
+
+def chosen(options: Namespace, *names: str) -> dict[str, Any]:
+    """Return the options that were given."""
+    values = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def add_cache(parser: ArgumentParser) -> None:
+    """Ask where frozen activations are kept."""
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder of frozen activations, which all processes must see",
+    )
 
 
 def count(text: str) -> int:
@@ -70,39 +121,3 @@ def at_least_one(text: str) -> int:
     if count(text) < 1:
         raise ArgumentTypeError("it must be at least 1")
     return int(text)
-
-
-def add_session(parser: ArgumentParser) -> None:
-    """Ask for a session."""
-    parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
-
-
-def add_cache(parser: ArgumentParser) -> None:
-    """Ask where frozen activations are kept."""
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="folder of frozen activations, which all processes must see",
-    )
-
-
-def chosen(options: Namespace, *names: str) -> dict[str, Any]:
-    """Return the options that were given."""
-    values = {name: getattr(options, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def load(options: Namespace) -> Session:
-    """Open the session that was named."""
-    from napari_spaceediting.session.session import Session
-    from napari_spaceediting.session.storage import load_session
-
-    return Session(load_session(options.session, tell))
-
-
-def save(session: Session, options: Namespace) -> None:
-    """Write the session back."""
-    from napari_spaceediting.session.storage import save_session
-
-    save_session(session.state, options.session)

@@ -5,29 +5,29 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from napari_spaceediting.commands.command import (
-    Command,
-    Report,
-    add_session,
-    load,
-    save,
-)
+from napari_spaceediting.commands.command import Commands, Report
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
 
 
-def _accept(options: Namespace) -> Report:
-    session = load(options)
+def add_to(commands: Commands) -> None:
+    """Add both."""
+    commands.add_on_session(
+        "accept", "Accept the round that awaits a decision.", _accept
+    )
+    commands.add_on_session(
+        "roll-back", "Go back to before the last round that stands.", _roll_back
+    )
+
+
+def _accept(session: Session, options: Namespace) -> Report:
     session.accept()
-    save(session, options)
     return _report(session, "The round is accepted: the next edits start from it.")
 
 
-def _roll_back(options: Namespace) -> Report:
-    session = load(options)
+def _roll_back(session: Session, options: Namespace) -> Report:
     session.roll_back()
-    save(session, options)
     n_open = len(session.state.log.done)
     again = "1 edit is" if n_open == 1 else f"{n_open} edits are"
     return _report(session, f"Rolled back; {again} open again.")
@@ -39,14 +39,3 @@ def _report(session: Session, words: str) -> Report:
         "open_edits": len(session.state.log.done),
     }
     return Report(values, [words])
-
-
-ACCEPT = Command(
-    "accept", "Accept the round that awaits a decision.", add_session, _accept
-)
-ROLL_BACK = Command(
-    "roll-back",
-    "Go back to before the last round that stands.",
-    add_session,
-    _roll_back,
-)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 
-from napari_spaceediting.commands.command import Command, Report
+from napari_spaceediting.commands.command import Commands, Report
 from napari_spaceediting.commands.evidence import evidence_in_words
-from napari_spaceediting.commands.terminal import Bar
+from napari_spaceediting.commands.terminal import run
 from napari_spaceediting.commands.window import napari_needed
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
+def add_to(commands: Commands) -> None:
+    """Add it."""
+    parser = commands.add("demo", "Show the main job on the embedded sample.", _demo)
     parser.add_argument("--headless", action="store_true", help="without a window")
     parser.add_argument(
         "--picture",
@@ -32,8 +34,7 @@ def _demo(options: Namespace) -> Report:
             from napari_spaceediting.plugin.launch import launch_sample
         launch_sample("digits", LABELS_PER_CLASS)
         return Report()
-    with Bar() as bar:
-        done = run_demo(options.seed, on_progress=bar.show)
+    done = run_demo(options.seed, run)
     values = done.to_dict()
     seconds = ", ".join(f"{name} {value:.1f}" for name, value in done.seconds.items())
     lines = [
@@ -54,8 +55,3 @@ def _demo(options: Namespace) -> Report:
         draw_round(state.rounds[-1], options.picture, state.dataset.held_out)
         words += ["", f"The map before and after: {options.picture}"]
     return Report(values, words)
-
-
-DEMO = Command(
-    "demo", "Show the main job on the embedded sample.", _add_arguments, _demo
-)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +13,7 @@ from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.arms import AFTER, BEFORE, CONTROL
 from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
-from napari_spaceediting.jobs.job import Job, Progress, run_job
+from napari_spaceediting.jobs.job import Job, run_job
 from napari_spaceediting.session.session import Session, new_session
 
 R = TypeVar("R")
@@ -71,32 +70,26 @@ class DemoReport:
         }
 
 
-def run_demo(
-    seed: int = 0,
-    cache_dir: Path | None = None,
-    on_progress: Callable[[str, Progress], None] | None = None,
-) -> DemoReport:
+def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoReport:
     """Train on few labels, let a simulated expert edit the map, retrain and measure.
 
     Parameters
     ----------
     seed : int
         Of the labels that are kept, the training, the map and the expert.
-    cache_dir : Path, optional
-        Where frozen activations are kept.
-    on_progress : callable, optional
-        Called with the name of the stage and its progress.
+    work : callable
+        Runs a job and returns its result.
     """
     seconds: dict[str, float] = {}
 
     def run(stage: str, job: Job[R]) -> R:
         start = time.perf_counter()
-        result = run_job(job, on_progress and (lambda p: on_progress(stage, p)))
+        result: R = work(job)
         seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
         return result
 
     dataset = digits(LABELS_PER_CLASS, seed)
-    session = new_session(dataset, seed=seed, cache_dir=cache_dir)
+    session = new_session(dataset, seed=seed)
     session.take_network(run("train", session.training()))
     session.take_map(run("map", session.mapping()))
     guide, edits = session.guiding(ACTIONS), session.edits

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from napari_spaceediting.commands.command import (
-    Command,
-    Report,
-    add_session,
-    at_least_one,
-    load,
-)
+from napari_spaceediting.commands.command import Commands, Report, at_least_one
 from napari_spaceediting.errors import SessionError
 
 if TYPE_CHECKING:
@@ -20,15 +14,17 @@ if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
-    add_session(parser)
+def add_to(commands: Commands) -> None:
+    """Add it."""
+    parser = commands.add_on_session(
+        "evidence", "Show what a round did.", _evidence, saves=False
+    )
     parser.add_argument(
         "--round", type=at_least_one, help="from 1; the last by default"
     )
 
 
-def _evidence(options: Namespace) -> Report:
-    session = load(options)
+def _evidence(session: Session, options: Namespace) -> Report:
     n_rounds = len(session.state.rounds)
     number = n_rounds if options.round is None else options.round
     if not 1 <= number <= n_rounds:
@@ -92,6 +88,3 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
                 f"  {name:9} {value:+6.1f}   95% interval {low:+.1f} to {high:+.1f}"
             )
     return [*lines, textwrap.fill(evidence.verdict(), 79)]
-
-
-EVIDENCE = Command("evidence", "Show what a round did.", _add_arguments, _evidence)

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_spaceediting.commands.command import (
-    Command,
-    Report,
-    add_session,
-    count,
-    load,
-    save,
-)
+from napari_spaceediting.commands.command import Commands, Report, count
 from napari_spaceediting.commands.terminal import run
 from napari_spaceediting.errors import SessionError
 
 if TYPE_CHECKING:
     from napari_spaceediting.data.dataset import ImageDataset
+    from napari_spaceediting.session.session import Session
 
 
-def _add_arguments_of_new(parser: ArgumentParser) -> None:
+def add_to(commands: Commands) -> None:
+    """Add both."""
+    parser = commands.add(
+        "new", "Start a session on a folder, table or array of images.", _new
+    )
     parser.add_argument("data", help="path, or sample:digits, sample:poses, ...")
-    add_session(parser)
+    parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--labels-per-class", type=count, metavar="N", help="hide all other labels"
     )
+    parser = commands.add_on_session(
+        "add", "Add images to a session, on its map as it is.", _add
+    )
+    parser.add_argument("data", type=Path, help="folder, table or array")
 
 
 def _new(options: Namespace) -> Report:
@@ -35,7 +37,7 @@ def _new(options: Namespace) -> Report:
 
     from napari_spaceediting.data.open import OpenDataset, OpenSample
     from napari_spaceediting.session.session import new_session
-    from napari_spaceediting.session.storage import SUFFIX
+    from napari_spaceediting.session.storage import SUFFIX, save_session
 
     if options.session.suffix != SUFFIX:
         raise SessionError(
@@ -55,7 +57,8 @@ def _new(options: Namespace) -> Report:
         dataset = dataset.keep_labels(
             options.labels_per_class, np.random.default_rng(options.seed)
         )
-    save(new_session(dataset, seed=options.seed), options)
+    session = new_session(dataset, seed=options.seed)
+    save_session(session.state, options.session)
     values = {
         "images": len(dataset),
         "labelled": int(dataset.is_labelled.sum()),
@@ -66,11 +69,9 @@ def _new(options: Namespace) -> Report:
     return Report(values, [dataset.describe()])
 
 
-def _add(options: Namespace) -> Report:
-    session = load(options)
+def _add(session: Session, options: Namespace) -> Report:
     added = run(session.adding(options.data))
     session.take_images(added)
-    save(session, options)
     more, n_images = added.more, len(session.dataset)
     n_labelled = int(more.is_labelled.sum())
     skipped = [[entry.name, entry.reason] for entry in more.skipped]
@@ -86,19 +87,3 @@ def _add(options: Namespace) -> Report:
         *(f"Left out {name}: {reason}" for name, reason in skipped[:5]),
     ]
     return Report(values, words)
-
-
-def _add_arguments_of_add(parser: ArgumentParser) -> None:
-    add_session(parser)
-    parser.add_argument("data", type=Path, help="folder, table or array")
-
-
-NEW = Command(
-    "new",
-    "Start a session on a folder, table or array of images.",
-    _add_arguments_of_new,
-    _new,
-)
-ADD = Command(
-    "add", "Add images to a session, on its map as it is.", _add_arguments_of_add, _add
-)

@@ -1,43 +1,61 @@
-"""The commands `train` and `extract`: a network for a session."""
+"""The commands `train`, `extract` and `map`: a network for a session, and its map."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import replace
 from math import isnan
+from typing import TYPE_CHECKING
 
 from napari_spaceediting.commands.command import (
-    Command,
+    Commands,
     Report,
     add_cache,
-    add_session,
     at_least_one,
     chosen,
-    load,
-    save,
 )
 from napari_spaceediting.commands.terminal import run
 
+if TYPE_CHECKING:
+    from napari_spaceediting.session.session import Session
 
-def _add_arguments_of_train(parser: ArgumentParser) -> None:
-    add_session(parser)
+
+def add_to(commands: Commands) -> None:
+    """Add all three."""
+    parser = commands.add_on_session("train", "Train the network of a session.", _train)
     parser.add_argument("--backbone", default="small_cnn")
     parser.add_argument("--weights", help="'pretrained' or a file")
     parser.add_argument("--epochs", type=at_least_one)
     parser.add_argument("--trainable", choices=["head", "last_block", "all"])
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"])
+    parser = commands.add_on_session(
+        "extract",
+        "Compute what the frozen part of the network gives.",
+        _extract,
+        saves=False,
+        is_shared=True,
+    )
+    parser.add_argument("--backbone", help="where the session has no network yet")
+    parser.add_argument("--weights", help="'pretrained' or a file")
+    parser.add_argument(
+        "--trainable",
+        choices=["head", "last_block"],
+        default="head",
+        help="what is to train later (default head)",
+    )
+    add_cache(parser)
+    parser = commands.add_on_session("map", "Draw the map of a session.", _map)
+    parser.add_argument("--method", choices=["umap", "pca"])
 
 
-def _train(options: Namespace) -> Report:
+def _train(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.network.spec import ClassifierSpec
 
-    session = load(options)
     settings = chosen(options, "epochs", "trainable", "device")
     session.set_train_settings(replace(session.state.train, **settings))
     spec = ClassifierSpec(backbone=options.backbone, weights=options.weights)
     trained = run(session.training(spec))
     session.take_network(trained)
-    save(session, options)
     history = trained.train.history
     measured = [
         e.validation_accuracy for e in history if not isnan(e.validation_accuracy)
@@ -57,24 +75,10 @@ def _train(options: Namespace) -> Report:
     return Report(values, [*trained.notes, words])
 
 
-def _add_arguments_of_extract(parser: ArgumentParser) -> None:
-    add_session(parser)
-    parser.add_argument("--backbone", help="where the session has no network yet")
-    parser.add_argument("--weights", help="'pretrained' or a file")
-    parser.add_argument(
-        "--trainable",
-        choices=["head", "last_block"],
-        default="head",
-        help="what is to train later (default head)",
-    )
-    add_cache(parser)
-
-
-def _extract(options: Namespace) -> Report:
+def _extract(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.network.jobs import ExtractActivations
     from napari_spaceediting.network.processes import launched
 
-    session = load(options)
     device = session.state.train.device
     spec, state = session.network_or(options.backbone, options.weights)
     job = ExtractActivations(
@@ -98,13 +102,21 @@ def _extract(options: Namespace) -> Report:
     return Report(values, [words])
 
 
-TRAIN = Command(
-    "train", "Train the network of a session.", _add_arguments_of_train, _train
-)
-EXTRACT = Command(
-    "extract",
-    "Compute what the frozen part of the network gives.",
-    _add_arguments_of_extract,
-    _extract,
-    is_shared=True,
-)
+def _map(session: Session, options: Namespace) -> Report:
+    settings = chosen(options, "method")
+    session.set_map_settings(replace(session.state.map, **settings))
+    drawn = run(session.mapping())
+    session.take_map(drawn)
+    quality = drawn.quality
+    values = {
+        "method": drawn.method,
+        "seconds": drawn.seconds,
+        "trustworthiness": quality.trustworthiness,
+        "neighbourhood_preservation": quality.neighbourhood_preservation,
+        "note": drawn.note,
+    }
+    words = (
+        f"Drawn with {drawn.method} in {drawn.seconds:.1f} s; trustworthiness "
+        f"{quality.trustworthiness:.3f}. {drawn.note}"
+    )
+    return Report(values, [words.rstrip()])

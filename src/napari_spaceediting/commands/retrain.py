@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_spaceediting.commands.command import (
-    Command,
+    Commands,
     Report,
     add_cache,
-    add_session,
     at_least_one,
     chosen,
-    load,
-    save,
 )
 from napari_spaceediting.commands.evidence import report_on_round
 from napari_spaceediting.commands.terminal import run, tell, tells
@@ -29,10 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_spaceediting.editing.edits import Edit
+    from napari_spaceediting.session.session import Session
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
-    add_session(parser)
+def add_to(commands: Commands) -> None:
+    """Add it."""
+    parser = commands.add_on_session(
+        "retrain", "Retrain with the edits of a session.", _retrain, is_shared=True
+    )
     parser.add_argument(
         "--edits", type=Path, metavar="FILE", help="JSON list of edits to add first"
     )
@@ -55,11 +56,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
     add_cache(parser)
 
 
-def _retrain(options: Namespace) -> Report:
+def _retrain(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.editing.contradictions import describe as in_words
     from napari_spaceediting.network.processes import launched
 
-    session = load(options)
     session.cache_dir = options.cache
     if options.edits is not None:
         session.replay(read_edits(options.edits, session.dataset.ids))
@@ -76,7 +76,6 @@ def _retrain(options: Namespace) -> Report:
     session.propose(mapped)
     if options.accept:
         session.accept()
-    save(session, options)
     done = report_on_round(session, len(session.state.rounds))
     words = [*done.words, *filter(None, [mapped.map.note])]
     if not options.accept:
@@ -116,12 +115,3 @@ def read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
         )
     index_of = {str(name): at for at, name in enumerate(ids)}
     return [edit_from_dict(entry, index_of) for entry in entries]
-
-
-RETRAIN = Command(
-    "retrain",
-    "Retrain with the edits of a session.",
-    _add_arguments,
-    _retrain,
-    is_shared=True,
-)

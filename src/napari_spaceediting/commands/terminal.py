@@ -28,43 +28,22 @@ def tell(text: str) -> None:
 
 
 def run(job: Job[R]) -> R:
-    """Run a job in this process, with a bar, and return its result."""
+    """Run a job in this process, with a bar on the terminal, and return its result."""
     if not tells():
         return run_job(job)
-    with Bar() as bar:
-        return run_job(job, lambda progress: bar.show(job.name, progress))
+    # Quiet where the standard error is no terminal.
+    with tqdm(desc=job.name, file=sys.stderr, dynamic_ncols=True, disable=None) as bar:
 
-
-class Bar:
-    """A progress bar on the terminal, one line for each stage."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._stage = ""
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, stage: str, progress: Progress) -> None:
-        """Show the progress of a stage; `total` may change while it runs."""
-        if self._bar is None or stage != self._stage:
-            self.__exit__()
-            self._stage = stage
-            # Quiet where the standard error is no terminal.
-            self._bar = tqdm(
-                desc=stage, file=sys.stderr, dynamic_ncols=True, disable=None
+        def show(progress: Progress) -> None:
+            bar.total = progress.total or None
+            bar.n = progress.done
+            bar.set_postfix(
+                {name: f"{value:.3f}" for name, value in progress.metrics.items()},
+                refresh=False,
             )
-        self._bar.total = progress.total or None
-        self._bar.n = progress.done
-        self._bar.set_postfix(
-            {name: f"{value:.3f}" for name, value in progress.metrics.items()},
-            refresh=False,
-        )
-        self._bar.update(0)
+            bar.update(0)
+
+        return run_job(job, show)
 
 
 def write_json(target: str, values: Any) -> None:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_spaceediting.commands.command import (
-    Command,
-    Report,
-    add_session,
-    at_least_one,
-    load,
-    save,
-)
+from napari_spaceediting.commands.command import Commands, Report, at_least_one
 from napari_spaceediting.commands.terminal import run
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.traversal.settings import FITTING, NEIGHBOURS
@@ -24,10 +17,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_spaceediting.data.dataset import ImageDataset
+    from napari_spaceediting.session.session import Session
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
-    add_session(parser)
+def add_to(commands: Commands) -> None:
+    """Add it."""
+    parser = commands.add_on_session(
+        "traverse", "Show what would make images those of another kind.", _traverse
+    )
     parser.add_argument(
         "--images", nargs="+", required=True, metavar="ID", help="images to move"
     )
@@ -63,11 +60,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def _traverse(options: Namespace) -> Report:
+def _traverse(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.traversal.export import write_traversal
     from napari_spaceediting.traversal.settings import TraverseSettings
 
-    session = load(options)
     dataset = session.dataset
     images = _indices(dataset, options.images)
     group = options.to_images
@@ -83,7 +79,6 @@ def _traverse(options: Namespace) -> Report:
     traversal = run(job)
     kept = session.keep(job, traversal)
     values = write_traversal(traversal, kept.asked, dataset, options.out)
-    save(session, options)
     words = [f"Beware: {note}" for note in traversal.notes]
     for entry in values["images"]:
         seen = entry["probabilities"]["to"]
@@ -110,11 +105,3 @@ def _indices(dataset: ImageDataset, names: Sequence[str]) -> NDArray[np.int64]:
             "command guide lists them."
         )
     return np.array([index_of[name] for name in wanted], np.int64)
-
-
-TRAVERSE = Command(
-    "traverse",
-    "Show what would make images those of another kind.",
-    _add_arguments,
-    _traverse,
-)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_spaceediting.commands.command import Command, Report
+from napari_spaceediting.commands.command import Commands, Report
 from napari_spaceediting.errors import SpaceEditingError
+
+
+def add_to(commands: Commands) -> None:
+    """Add it."""
+    parser = commands.add(
+        "open", "Open a session or images in napari.", _open, has_outcome=False
+    )
+    parser.add_argument("path", type=Path)
 
 
 @contextmanager
@@ -23,21 +31,8 @@ def napari_needed() -> Iterator[None]:
         ) from error
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("path", type=Path)
-
-
 def _open(options: Namespace) -> Report:
     with napari_needed():
         from napari_spaceediting.plugin.launch import launch
     launch(options.path)
     return Report()
-
-
-OPEN = Command(
-    "open",
-    "Open a session or images in napari.",
-    _add_arguments,
-    _open,
-    has_outcome=False,
-)

@@ -22,22 +22,14 @@ from pathlib import Path
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network.backbones import Backbone, small_cnn
-from napari_spaceediting.network.spec import PUBLISHED_BACKBONES, ClassifierSpec
+from napari_spaceediting.network.spec import (
+    BACKBONES,
+    PUBLISHED_BACKBONES,
+    ClassifierSpec,
+)
 from napari_spaceediting.network.weights import PUBLISHED, load_weights, read_weights
 
 BackboneFactory = Callable[[ClassifierSpec], Backbone]
-
-
-def _published(name: str, spec: ClassifierSpec) -> Backbone:
-    from napari_spaceediting.network.published import build  # torchvision: slow
-
-    return build(name, spec)
-
-
-_KNOWN: dict[str, BackboneFactory] = {
-    "small_cnn": small_cnn,
-    **{name: partial(_published, name) for name in PUBLISHED_BACKBONES},
-}
 
 
 def build_backbone(spec: ClassifierSpec) -> Backbone:
@@ -70,13 +62,17 @@ def build_backbone(spec: ClassifierSpec) -> Backbone:
 
 
 def _factory(name: str) -> BackboneFactory:
-    """Return one that is known, or import one from "package.module:name"."""
-    if name in _KNOWN:
-        return _KNOWN[name]
+    """Return one of those that come with the program, or import one's own."""
+    if name == "small_cnn":
+        return small_cnn
+    if name in PUBLISHED_BACKBONES:
+        from napari_spaceediting.network.published import build  # torchvision: slow
+
+        return partial(build, name)
     module, separator, attribute = name.partition(":")
     if not separator:
         raise SpaceEditingError(
-            f'There is no backbone "{name}": choose one of {", ".join(_KNOWN)}, or '
+            f'There is no backbone "{name}": choose one of {", ".join(BACKBONES)}, or '
             'name a function of your own as "package.module:function".'
         )
     try:

@@ -48,15 +48,11 @@ def _resnet(model: Any) -> Parts:
     return trunk, last_block, model.fc.in_features
 
 
-def _mobilenet(model: Any) -> Parts:
-    # The last inverted residual and the convolution that widens its outputs.
+def _inverted_residuals(model: Any) -> Parts:
+    # The last block and the convolution that widens its outputs.
     last_block = nn.Sequential(model.features[-2:], _GlobalAverage())
-    return model.features[:-2], last_block, model.classifier[0].in_features
-
-
-def _efficientnet(model: Any) -> Parts:
-    last_block = nn.Sequential(model.features[-2:], _GlobalAverage())
-    return model.features[:-2], last_block, model.classifier[-1].in_features
+    linear = next(part for part in model.classifier if isinstance(part, nn.Linear))
+    return model.features[:-2], last_block, linear.in_features
 
 
 def _convnext(model: Any) -> Parts:
@@ -118,9 +114,9 @@ class _Family:
 _FAMILIES = {
     "resnet18": _Family(_resnet, "fc."),
     "resnet50": _Family(_resnet, "fc."),
-    "mobilenet_v3_small": _Family(_mobilenet, "classifier."),
-    "mobilenet_v3_large": _Family(_mobilenet, "classifier."),
-    "efficientnet_b0": _Family(_efficientnet, "classifier."),
+    "mobilenet_v3_small": _Family(_inverted_residuals, "classifier."),
+    "mobilenet_v3_large": _Family(_inverted_residuals, "classifier."),
+    "efficientnet_b0": _Family(_inverted_residuals, "classifier."),
     "convnext_tiny": _Family(_convnext, "classifier.2."),  # 0 is a normalisation
     "vit_b_16": _Family(_vit, "heads.", size=(224, 224)),
     "vgg19": _Family(_vgg, "classifier."),

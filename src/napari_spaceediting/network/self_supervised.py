@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -207,18 +208,14 @@ def embed_by_pca(classifier: LatentClassifier, features: NDArray[np.float32]) ->
         Outputs of the backbone.
     """
     latent_dim = classifier.spec.latent_dim
-    mean = features.mean(axis=0, dtype=np.float64)
-    centred = features - mean
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    axes = vectors[:, ::-1][:, :latent_dim].T  # largest variance first
-    largest = np.abs(axes).argmax(axis=1)
-    axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
-    projected = centred @ axes.T
+    features = features.astype(np.float64)
+    pca = PCA(min(latent_dim, *features.shape), svd_solver="covariance_eigh")
+    projected = pca.fit_transform(features)
     scale = np.sqrt(projected.var(axis=0).sum() / latent_dim) or 1.0
     weight = np.zeros((latent_dim, features.shape[1]))
-    weight[: len(axes)] = axes / scale
-    bias = -weight @ mean
-    bias[: len(axes)] -= projected.min(axis=0) / scale
+    weight[: pca.n_components_] = pca.components_ / scale
+    bias = -weight @ pca.mean_
+    bias[: pca.n_components_] -= projected.min(axis=0) / scale
     embedding = classifier.embedding
     assert isinstance(embedding, nn.Linear)
     with torch.no_grad():

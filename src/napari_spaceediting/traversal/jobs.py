@@ -95,8 +95,8 @@ class Traverse:
                 self.state,
                 self.sets,
                 self.settings,
-                notes=self.notes,
-                cache_dir=self.cache_dir,
+                self.notes,
+                self.cache_dir,
             )
         )
 

@@ -42,9 +42,8 @@ def walk(
     state: State,
     sets: TraversalSets,
     settings: TraverseSettings,
-    *,
-    notes: tuple[str, ...] = (),
-    cache_dir: Path | None = None,
+    notes: tuple[str, ...],
+    cache_dir: Path | None,
 ) -> Generator[Progress, None, Traversal]:
     """Do the work of `Traverse`, whose fields these are; the sets were checked.
 
