@@ -156,7 +156,7 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     verb = "was" if count == 1 else "were"
     says = f"{count} of 4 images {verb} finished when it stopped."
     assert says in panel._notice.text()
-    assert panel._result.isVisible()
+    assert panel.way.isVisible()
     assert panel._count == count
     assert "kept" in window.editor.job_bar._message.text()
     (kept,) = window.session.state.traversals
@@ -299,7 +299,7 @@ def test_earlier_results_are_shown_again_after_the_session_was_opened_anew(
     assert kept_results(moved) == [(newest, False), (oldest, True)]
     assert "Deep Manifold Traversal" in moved._title.toolTip()
     assert "trunk.3" in moved._title.toolTip()
-    assert moved._result.isVisible()
+    assert moved.way.isVisible()
     assert moved._strip.name == window.session.dataset.ids[done.indices[0]]
     np.testing.assert_array_equal(
         moved._strip.nears.values, done.probabilities[0, :, 8]
@@ -328,7 +328,7 @@ def test_a_result_of_an_earlier_network_says_so(window, moved):
     session.shown_changed.emit()
     assert "Made by an earlier network" in moved._notice.text()
     assert "network that is gone" in kept_results(moved)[0][0]
-    assert moved._result.isVisible()
+    assert moved.way.isVisible()
 
 
 def test_a_result_is_removed_after_a_question(window, moved, outcome, monkeypatch):
@@ -343,11 +343,11 @@ def test_a_result_is_removed_after_a_question(window, moved, outcome, monkeypatc
     monkeypatch.setattr(QMessageBox, "question", question)
     choose_kept(window, moved, -1)
     assert len(window.session.state.traversals) == 2
-    assert moved._result.isVisible()
+    assert moved.way.isVisible()
     choose_kept(window, moved, -1)
     assert len(window.session.state.traversals) == 1
     assert "cannot be brought back" in asked[1]
-    assert not moved._result.isVisible()
+    assert not moved.way.isVisible()
     assert not len(routes(window).paths)
     assert moved.kept_button.text() == "Earlier (1) ▾"
 
@@ -381,7 +381,7 @@ def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
     # The arrays are no longer in memory, but seen as before.
     assert kept_results(panel) == [("3 → 8, 4 images, start", True)]
     choose_kept(window, panel, 0)
-    assert panel._result.isVisible()
+    assert panel.way.isVisible()
 
 
 # Which layers
