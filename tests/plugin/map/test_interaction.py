@@ -411,7 +411,7 @@ def test_hidden_classes_cannot_be_picked(window):
     assert len(window.desk.selected)
     assert not (labels[window.desk.selected] == group).any()
     assert len(pixels)
-    QTest.mouseClick(chips, LEFT, Qt.KeyboardModifier.NoModifier, centre)
+    QTest.mouseClick(chips.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, centre)
     assert window.map.layer.face_color[image, 3] > 0
 
 
