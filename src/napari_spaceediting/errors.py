@@ -16,6 +16,11 @@ class DataError(SpaceEditingError):
     """Images, labels or tables cannot be used as they are."""
 
 
+def reason_of(error: Exception) -> str:
+    """Return the first line of what an error of a library says, or else its kind."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 class TrainingFailed(SpaceEditingError):
     """A training could not be finished."""
 

@@ -26,7 +26,10 @@ from napari_spaceediting.errors import (  # noqa: E402
     JobFailed,
 )
 from napari_spaceediting.jobs.job import Job, Progress  # noqa: E402
-from napari_spaceediting.jobs.worker import WorkerProcess  # noqa: E402
+from napari_spaceediting.jobs.worker import (  # noqa: E402
+    WorkerProcess,
+    worker_environment,
+)
 
 
 @pytest.fixture
@@ -253,6 +256,16 @@ def test_a_child_that_cannot_start_is_reported(
         run(worker, jobs.Count(1))
     monkeypatch.delenv("PYTHONHOME")
     assert run(worker, jobs.Count(1))[0]
+
+
+def test_the_environment_of_a_child_is_for_its_work_but_a_user_decides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "MALLOC_TRIM_THRESHOLD_"
+    monkeypatch.delenv(name, raising=False)
+    assert int(worker_environment()[name]) > 1 << 20
+    monkeypatch.setenv(name, "1")
+    assert worker_environment()[name] == "1"
 
 
 def test_the_child_leaves_a_core_but_a_user_decides(

@@ -20,7 +20,7 @@ from napari_spaceediting.data.pixels import (
 )
 from napari_spaceediting.data.splits import Split, split_from_names
 from napari_spaceediting.data.steps import Steps, finish
-from napari_spaceediting.errors import DataError
+from napari_spaceediting.errors import DataError, reason_of
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".zarr"})
 
@@ -177,8 +177,9 @@ def _keys(path: Path) -> tuple[str, ...] | None:
         return tuple(node.array_keys()) if isinstance(node, zarr.Group) else None
     except Exception as error:
         # A broken archive raises anything from BadZipFile to KeyError.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"The array {path} cannot be read ({reason}).") from error
+        raise DataError(
+            f"The array {path} cannot be read ({reason_of(error)})."
+        ) from error
 
 
 def _pick(keys: Sequence[str], wanted: Sequence[str]) -> str | None:

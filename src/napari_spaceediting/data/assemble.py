@@ -155,8 +155,11 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
     if not len(kept):
         raise DataError(_nothing_left(found.name, looks))
 
+    headers = [looks[i].header for i in kept]
+    if len(kept) < total:
+        found = _some_of(found, kept)
     known = () if like is None else like.class_names
-    labels, truth, class_names = _indexed_labels(found, kept, known)
+    labels, truth, class_names = _indexed_labels(found, known)
     if like is None and len(class_names) == 1 and np.all(labels != UNLABELLED):
         raise DataError(
             f"All {len(kept):,} images of {found.name} belong to one class, "
@@ -167,25 +170,20 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
     elif found.split is None:
         split = stratified_split(labels, np.random.default_rng(settings.seed))
     else:
-        split = found.split[kept]
+        split = found.split
 
     pixels = found.pixels
     if isinstance(pixels, FilePixels):
         pixels = replace(pixels, n_channels=n_channels)
-    if len(kept) < total:
-        pixels = select(pixels, kept)
-    headers = [looks[i].header for i in kept]
     sizes = np.array([header.shape[:2] for header in headers])
     scaling, image_size = settings.scaling, settings.image_size
     if like is not None:
         scaling, image_size = like.scaling, like.image_size
     image_size = image_size or _automatic_size(sizes)
-    columns = {name: values[kept] for name, values in found.columns.items()}
-    if truth is not None:
-        columns["truth"] = truth
+    columns = {**found.columns} if truth is None else {**found.columns, "truth": truth}
     return ImageDataset(
         name=found.name,
-        ids=np.asarray(found.ids, dtype=np.str_)[kept],
+        ids=np.asarray(found.ids, dtype=np.str_),
         labels=labels,
         class_names=class_names,
         split=split,
@@ -290,15 +288,13 @@ def _nothing_left(name: str, looks: Sequence[_Look]) -> str:
 
 
 def _indexed_labels(
-    found: Found, kept: NDArray[np.intp], known: tuple[str, ...]
+    found: Found, known: tuple[str, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, tuple[str, ...]]:
     """Return labels and truth as indices, and the classes: known ones, then others.
 
     Those come in natural order, unless the data have an order of their own.
     """
-    labels = [found.labels[i] for i in kept]
-    truth = None if found.truth is None else [found.truth[i] for i in kept]
-    names = found.class_names
+    labels, truth, names = found.labels, found.truth, found.class_names
     if names is None:
         present = {name for name in (*labels, *(truth or ())) if name is not None}
         names = tuple(sorted(present, key=_natural))
@@ -306,7 +302,7 @@ def _indexed_labels(
     index: dict[str | None, int] = {name: i for i, name in enumerate(names)}
     index[None] = UNLABELLED
 
-    def encoded(values: list[str | None]) -> NDArray[np.int64]:
+    def encoded(values: Sequence[str | None]) -> NDArray[np.int64]:
         return np.array([index[value] for value in values], dtype=np.int64)
 
     return encoded(labels), None if truth is None else encoded(truth), names

@@ -103,10 +103,12 @@ class ImageDataset:
                     f"{self.name} has {size} ids but {length} {what}: there must be "
                     f"one for each image."
                 )
-        if len(np.unique(self.ids)) != size:
-            raise DataError(_duplicates_sentence("ids", self.ids))
-        if len(set(self.class_names)) != len(self.class_names):
-            raise DataError(_duplicates_sentence("class names", self.class_names))
+        for what, names in (("ids", self.ids), ("class names", self.class_names)):
+            if len(np.unique(names)) != len(names):
+                raise DataError(
+                    f"The {what} {repeated(names)} occur more than once: each must be "
+                    f"unique."
+                )
         if size and not (
             self.labels.min() >= UNLABELLED and self.labels.max() < self.n_classes
         ):
@@ -414,10 +416,9 @@ def _empty(n_images: int, like: NDArray[Any] | None) -> NDArray[Any]:
     return np.full(n_images, -1 if like.dtype.kind in "iu" else "")
 
 
-def _duplicates_sentence(what: str, names: ArrayLike) -> str:
-    """Say which names occur more than once, naming up to five."""
-    values, counts = np.unique(np.asarray(names), return_counts=True)
-    repeated = values[counts > 1]
-    shown = ", ".join(map(str, repeated[:5]))
-    more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
-    return f"The {what} {shown}{more} occur more than once: each must be unique."
+def repeated(names: ArrayLike) -> str:
+    """Return the names that occur more than once, up to five of them, or nothing."""
+    values, counts = np.unique(np.asarray(names, dtype=np.str_), return_counts=True)
+    found = values[counts > 1]
+    more = f" and {len(found) - 5:,} more" if len(found) > 5 else ""
+    return ", ".join(found[:5]) + more

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.errors import DataError
+from napari_spaceediting.errors import DataError, reason_of
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -109,8 +109,9 @@ def _errors_in_words(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         # Decoders raise anything from OSError to struct.error on a broken file.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"The image {path} cannot be read ({reason}).") from error
+        raise DataError(
+            f"The image {path} cannot be read ({reason_of(error)})."
+        ) from error
 
 
 def over_black(rgba: NDArray[Any]) -> NDArray[Any]:

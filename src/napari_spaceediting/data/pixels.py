@@ -23,7 +23,7 @@ from napari_spaceediting.data.files import (
     read_header,
     read_image,
 )
-from napari_spaceediting.errors import DataError
+from napari_spaceediting.errors import DataError, reason_of
 
 
 class PixelSource(Protocol):
@@ -424,8 +424,9 @@ def open_array(path: Path, key: str | None = None) -> Any:
             f"it is now."
         ) from error
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"The array {path} cannot be read ({reason}).") from error
+        raise DataError(
+            f"The array {path} cannot be read ({reason_of(error)})."
+        ) from error
 
 
 def _location(path: Path, base: Path) -> dict[str, str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
-from napari_spaceediting.data.dataset import Skipped
+from napari_spaceediting.data.dataset import Skipped, repeated
 from napari_spaceediting.data.pixels import FilePixels
 from napari_spaceediting.data.splits import split_from_names
 from napari_spaceediting.data.steps import Steps
-from napari_spaceediting.errors import DataError
+from napari_spaceediting.errors import DataError, reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +69,11 @@ def read_table(path: Path, settings: LoadSettings) -> Steps:
         )
     ids = _texts(table[known["id"]]) if "id" in known else names
     for what, values in (("path", names), ("id", ids)):
-        _refuse_duplicates(path, what, values)
+        if again := repeated(values):
+            raise DataError(
+                f"The table {path.name} lists the {what} {again} more than once: each "
+                f"must be unique."
+            )
 
     files = [path.parent / name for name in names]
     exists = np.array([file.is_file() for file in files])
@@ -122,8 +125,9 @@ def _read(path: Path) -> pd.DataFrame:
             table = pd.read_csv(path, sep=separator, dtype=as_text)
     except Exception as error:
         # pandas and pyarrow raise many kinds on a broken file.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"The table {path} cannot be read ({reason}).") from error
+        raise DataError(
+            f"The table {path} cannot be read ({reason_of(error)})."
+        ) from error
     if table.empty:
         raise DataError(f"The table {path} has no rows: list one image per row.")
     return table
@@ -160,18 +164,6 @@ def _labels(table: pd.DataFrame, name: str | None) -> list[str | None] | None:
     if name is None:
         return None
     return [text or None for text in _texts(table[name])]
-
-
-def _refuse_duplicates(path: Path, what: str, values: Sequence[str]) -> None:
-    """Raise an error that names up to five values that occur more than once."""
-    unique, counts = np.unique(np.asarray(values, dtype=np.str_), return_counts=True)
-    repeated = unique[counts > 1]
-    if len(repeated):
-        more = f" and {len(repeated) - 5:,} more" if len(repeated) > 5 else ""
-        raise DataError(
-            f"The table {path.name} lists the {what} "
-            f"{', '.join(repeated[:5])}{more} more than once: each must be unique."
-        )
 
 
 def _other_columns(
