@@ -341,15 +341,6 @@ def draw_look_alikes(camera: Photographer) -> None:
 
     bench.editor.fold_section(EDITS)
     bench.editor.open_section(RETRAIN)
-    panel = bench.editor.retrain
-    panel.propagate_check.click()
-    panel.more.click()
-    panel.preview_button.click()
-    camera.wait(lambda: not bench.desk.is_busy)
-    camera.rest(500)
-    camera.take("propagation")
-    for button in (panel.preview_button, panel.more, panel.propagate_check):
-        button.click()
     losses.clear()
     bench.editor.retrain.retrain_button.click()
     camera.wait(lambda: steps() > 4)

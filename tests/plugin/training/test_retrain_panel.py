@@ -1,7 +1,7 @@
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from napari_spaceediting.editing.settings import ARMS, OBJECTIVES, RetrainSettings
+from napari_spaceediting.editing.settings import ARMS, RetrainSettings
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 
 LEFT = Qt.MouseButton.LeftButton
@@ -17,7 +17,7 @@ def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told)
     settings = RetrainSettings(
         objective="triplet", steps=70, mixup=0.3, anchor_weight=0.0,
         keep_weight=0.125, trainable="all", arms=("placebo", "control"), seed=9,
-        learning_rate=0.02, automatic=True, propagate=True, repeats=7,
+        learning_rate=0.02, repeats=7,
     )  # fmt: skip
     panel.set_settings(settings)
     qtbot.mouseClick(panel.retrain_button, LEFT)
@@ -81,26 +81,6 @@ def test_it_says_how_many_trainings_are_more_than_usual(panel, qtbot):
     assert panel._length.isVisible()
 
 
-def test_the_preview_tells_and_shows(panel, qtbot, told):
-    toggled = told(panel.preview_toggled)
-    selected, left_out = told(panel.select_requested), told(panel.leave_out_requested)
-    qtbot.mouseClick(panel.preview_button, LEFT)
-    assert toggled == [(True,)]
-    assert not panel.select_button.isVisible()
-    panel.show_following("2 images would follow: 2 × coat", any_found=True)
-    panel.block_leave_out("Select some first")
-    qtbot.mouseClick(panel.leave_out_button, LEFT)
-    panel.block_leave_out("")
-    qtbot.mouseClick(panel.leave_out_button, LEFT)
-    qtbot.mouseClick(panel.select_button, LEFT)
-    assert (selected, left_out) == ([()], [()])
-    panel.set_preview(False)
-    panel.show_following("")
-    assert not panel._found.isVisible()
-    assert not panel.select_button.isVisible()
-    assert toggled == [(True,)]
-
-
 def test_the_curve_shows_once_there_is_something(panel):
     assert not panel._curve.isVisible()
     panel.show_progress(1, 0.7)
@@ -117,7 +97,7 @@ def test_while_disabled_the_button_says_why(panel, qtbot, told):
     assert calls == []
 
 
-def test_every_objective_is_offered(panel):
+def test_the_objectives_that_help_are_offered(panel):
     combo = panel.objective_combo
     offered = [combo.itemData(row) for row in range(combo.count())]
-    assert offered == list(OBJECTIVES)
+    assert offered == ["anchor", "triplet", "inverse_mds"]

@@ -32,7 +32,6 @@ _TITLES = {
     ProposalKind.GROUP: "a group to name",
     ProposalKind.AMBIGUOUS: "between two classes",
     ProposalKind.ISOLATED: "like no other image",
-    ProposalKind.SECOND_LOOK: "worth a second look",
 }
 _SHOWN = 12
 _RECENT = 10

@@ -16,12 +16,11 @@ from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map import display
-from napari_spaceediting.plugin.map.following import FollowingController
 from napari_spaceediting.plugin.map.gestures import Tool
 from napari_spaceediting.plugin.map.overlay import Arrows
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
-from napari_spaceediting.plugin.map.view import Cloud, Followers, MapView
+from napari_spaceediting.plugin.map.view import Cloud, MapView
 from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.state import Desk, complain, warn
 from napari_spaceediting.plugin.widgets.hover_card import HoverCard
@@ -78,8 +77,7 @@ class MapController:
     desk : Desk
         What the controllers share.
     editor : SpaceEditor
-        Its map and edits panels belong to this controller, too; the preview in its
-        retrain panel is shown here.
+        Its map and edits panels belong to this controller, too.
     take_layer : callable
         Is given every layer of napari's that is made for the map.
     """
@@ -106,9 +104,6 @@ class MapController:
         self._dwell.setInterval(_DWELL_MS)
         self._dwell.timeout.connect(self._show_card)
         self._card_place = QPoint()
-        self._following = FollowingController(
-            desk, editor.retrain, self._show_followers, self.apply
-        )
         self.picker.confirmed.connect(self._on_choice)
         self.picker.dismissed.connect(self._on_dismissed)
         self.picker.change_requested.connect(self._on_change_requested)
@@ -487,16 +482,12 @@ class MapController:
         )
         self.card.show_image(
             thumbnails[index],
-            lines + self._following.describe(index),
+            lines,
             self._colouring.colours[index],
             self._card_place,
         )
 
     # Within
-
-    def _show_followers(self, followers: Followers) -> None:
-        if self.view is not None:
-            self.view.show_followers(followers)
 
     def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:

@@ -44,7 +44,6 @@ _QUICK = {
     "drag_text",
     "outline",
     "hovered",
-    "hovered_link",
     "route",
     "gliding",
 }
@@ -54,8 +53,6 @@ _GROUND = {"trails", "pictures", "side"}
 _CARRIED_SIDE = 40
 """Least side of pictures that are dragged, in pixels."""
 _MOST_ROUTES = 60
-_HALO = 2.5
-"""Width of the ring around what would follow an edit, and its distance, in pixels."""
 _RGB = np.array([1 << 16, 1 << 8, 1])
 _NO_PLACES = np.empty((0, 2), np.float32)
 _NO_COLOURS = np.empty((0, 4), np.float32)
@@ -142,12 +139,6 @@ class Scene:
         What the place under the drag says.
     proposal : Arrows
         What guidance proposes, as one arrow.
-    followers : Marks
-        Images that would follow an edit; the opacity of their colours counts.
-    links : Arrows
-        From selected ones of them to the edited image that each resembles.
-    hovered_link : Arrows
-        The same of the image under the pointer.
     trails : Arrows
         What moved most between two rounds.
     outline : (n, 2) array
@@ -177,9 +168,6 @@ class Scene:
     carried: Sequence[Picture] = ()
     drag_text: str = ""
     proposal: Arrows = field(default_factory=Arrows)
-    followers: Marks = field(default_factory=Marks)
-    links: Arrows = field(default_factory=Arrows)
-    hovered_link: Arrows = field(default_factory=Arrows)
     trails: Arrows = field(default_factory=Arrows)
     outline: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
     hovered: NDArray[np.floating] | None = None
@@ -201,9 +189,6 @@ class Scene:
             edited=nothing,
             pinned=Marks(),
             proposal=nothing,
-            followers=Marks(),
-            links=nothing,
-            hovered_link=nothing,
             route=Routes(),
         )
 
@@ -299,7 +284,6 @@ class MapOverlay(QWidget):
         painter.drawPixmap(0, 0, self._marks)
         self._routes(painter, scene.route)
         self._outline(painter)
-        self._lines(painter, scene.hovered_link, 2.0, 1.0, dots=False)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
         self._pictures(painter, scene.carried, max(scene.side, _CARRIED_SIDE))
         if scene.hovered is not None:
@@ -334,11 +318,9 @@ class MapOverlay(QWidget):
     def _paint_marks(self, painter: QPainter) -> None:
         scene = self.scene.painted()
         self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
-        self._lines(painter, scene.links, 1.2, 1.0, dots=False)
         self._rings(painter, scene.pinned, scene.dot)
         if len(scene.selected.places) <= _MOST_MARKS:
             self._rings(painter, scene.selected, 1.2 * scene.dot)
-        self._halos(painter, scene.followers, 1.5 * scene.dot + _HALO)
         self._names(painter)
         self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
 
@@ -377,16 +359,6 @@ class MapOverlay(QWidget):
             self._crowd = QPixmap.fromImage(image)
             self._crowd.setDevicePixelRatio(ratio)
         painter.drawPixmap(0, 0, self._crowd)
-
-    def _halos(self, painter: QPainter, marks: Marks, radius: float) -> None:
-        """Paint a ring around each point, as opaque as its colour, on a dark edge."""
-        points = self._points(marks.places)
-        for point, colour in zip(points, marks.colours.tolist(), strict=True):
-            shade, edge = QColor.fromRgbF(*colour), QColor(self.paper)
-            edge.setAlphaF(shade.alphaF())
-            for ink, width in ((edge, _HALO + 2), (shade, _HALO)):
-                painter.setPen(QPen(ink, width))
-                painter.drawEllipse(point, radius, radius)
 
     def _lines(
         self, painter: QPainter, arrows: Arrows, width: float, alpha: float, dots: bool

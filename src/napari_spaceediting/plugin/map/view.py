@@ -87,29 +87,6 @@ class Cloud:
     hidden: NDArray[np.bool_] = field(repr=False)
 
 
-@dataclass(frozen=True, eq=False)
-class Followers:
-    """Images that would follow an edit of another one.
-
-    Parameters
-    ----------
-    indices, sources : (n,) int64 arrays
-        The images, and the edited image that each resembles.
-    colours : (n, 4) float32 array
-        RGBA of the class that each would get, the more opaque the more it counts.
-    """
-
-    indices: NDArray[np.int64] = field(default_factory=lambda: _NOTHING)
-    sources: NDArray[np.int64] = field(default_factory=lambda: _NOTHING)
-    colours: NDArray[np.float32] = field(
-        default_factory=lambda: np.empty((0, 4), np.float32)
-    )
-
-    def part(self, rows: NDArray[np.bool_]) -> Followers:
-        """Return some of them, by an (n,) mask."""
-        return Followers(self.indices[rows], self.sources[rows], self.colours[rows])
-
-
 class MapView(QObject):
     """Shows images as points and lets the user select and move them.
 
@@ -158,7 +135,6 @@ class MapView(QObject):
         self._show_thumbnails = True
         self._square = 0.0
         self._dragged = self._carried = _NOTHING
-        self._followers = Followers()
         self._whole_zoom = 1.0
         self._gestures = Gestures(viewer, self)
         self._refresh = QTimer(self)
@@ -230,7 +206,6 @@ class MapView(QObject):
         self.cloud = cloud
         if others:
             self.selected = _NOTHING
-            self._followers = Followers()
         if moved.any() or others_hidden:
             self._tree = None
         if fresh:
@@ -244,7 +219,6 @@ class MapView(QObject):
             self.zoom_to_fit()
             if old is not None and not fresh and self.is_open:
                 self._glide_from(old.places)
-        self._mark_followers()
         if moved.any():
             self._place_thumbnails()
         else:
@@ -264,7 +238,6 @@ class MapView(QObject):
         self.cloud, self._tree = None, None
         self._pickable = self.selected = self._dragged = _NOTHING
         self._carried = _NOTHING
-        self._followers = Followers()
         self.overlay.clear()
         if self._layer is not None:
             self._layer.visible = False
@@ -289,7 +262,6 @@ class MapView(QObject):
             # After the marks are seen: the canvas is drawn for it.
             self._step_back.start()
         self._mark_selected()
-        self._mark_links()
 
     def show_edits(self, arrows: Arrows, pinned: Marks) -> None:
         """Show the open edits."""
@@ -298,11 +270,6 @@ class MapView(QObject):
     def show_proposal(self, arrow: Arrows) -> None:
         """Show what guidance proposes."""
         self.overlay.change(proposal=arrow)
-
-    def show_followers(self, followers: Followers) -> None:
-        """Show what would follow the edits, until shown otherwise."""
-        self._followers = followers
-        self._mark_followers()
 
     def show_routes(self, routes: Routes) -> None:
         """Show where images travel that are turned into others."""
@@ -471,8 +438,7 @@ class MapView(QObject):
         """Show a ring around an image, or none for -1."""
         place = None if index < 0 or self.cloud is None else self.cloud.places[index]
         if place is not None or self.overlay.scene.hovered is not None:
-            link = self._links(self._followers.indices == index)
-            self.overlay.change(hovered=place, hovered_link=link)
+            self.overlay.change(hovered=place)
 
     # Within
 
@@ -617,26 +583,6 @@ class MapView(QObject):
             return
         marks = Marks(self.cloud.places[self.selected], self._colours_of(self.selected))
         self.overlay.change(selected=marks)
-
-    def _mark_followers(self) -> None:
-        if self.cloud is None:
-            return
-        seen = self._followers.part(~self.cloud.hidden[self._followers.indices])
-        marks = Marks(self.cloud.places[seen.indices], seen.colours)
-        self.overlay.change(followers=marks.thinned())
-        self._mark_links()
-
-    def _mark_links(self) -> None:
-        chosen = np.isin(self._followers.indices, self.selected)
-        self.overlay.change(links=self._links(chosen).thinned())
-
-    def _links(self, rows: NDArray[np.bool_]) -> Arrows:
-        """Return lines from some of what would follow to what each resembles."""
-        if self.cloud is None or not rows.any():
-            return Arrows()
-        some = self._followers.part(rows & ~self.cloud.hidden[self._followers.indices])
-        places = self.cloud.places
-        return Arrows(places[some.sources], places[some.indices], some.colours)
 
     def _place_thumbnails(self) -> None:
         pictures: list[Picture] = []

@@ -21,7 +21,6 @@ from napari_spaceediting.data.open import (
 )
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
-from napari_spaceediting.editing.propagation import Propagate
 from napari_spaceediting.editing.retrain import Retrain, RetrainResult
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
@@ -127,20 +126,11 @@ class WorkController:
         desk.training.warm_up(WarmUp())
 
     def _listen(self, runner: JobRunner) -> None:
-        """Tell of all jobs of a runner, but for those that a panel tells of itself."""
-
-        def unless_quiet(tell: Callable[..., None]) -> Callable[..., None]:
-            def hear(*said: object) -> None:
-                is_read = runner is self._desk.reading
-                if not (is_read and self._reads == Propagate.name):
-                    tell(*said)
-
-            return hear
-
-        runner.started.connect(unless_quiet(self._editor.job_bar.start))
-        runner.progressed.connect(unless_quiet(self._on_progress))
-        runner.finished.connect(unless_quiet(self._on_finished))
-        runner.cancelled.connect(unless_quiet(self._on_cancelled))
+        """Tell of all jobs of a runner."""
+        runner.started.connect(self._editor.job_bar.start)
+        runner.progressed.connect(self._on_progress)
+        runner.finished.connect(self._on_finished)
+        runner.cancelled.connect(self._on_cancelled)
         runner.failed.connect(self._on_failed)
         for signal in (
             runner.started,
@@ -385,8 +375,8 @@ class WorkController:
     def cancel(self) -> None:
         """Cancel whatever the user waits for."""
         desk = self._desk
-        unasked = PackThumbnails.name, Propagate.name
-        if not (desk.training.is_running and self._reads in unasked):
+        unasked = self._reads == PackThumbnails.name
+        if not (desk.training.is_running and unasked):
             desk.reading.cancel()
         desk.training.cancel()
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
-from superqt import QFlowLayout
 
 from napari_spaceediting.editing.settings import ARMS, RetrainSettings
 from napari_spaceediting.plugin.training.curve import TrainingCurve
@@ -19,7 +18,6 @@ from napari_spaceediting.plugin.widgets.controls import (
     choose,
     column,
     combo,
-    row,
     set_text,
     spin_box,
     style_label,
@@ -31,11 +29,8 @@ from napari_spaceediting.plugin.widgets.palette import Palette
 _WEIGHT_STEP = 0.05
 _OBJECTIVES = (
     ("anchor", "Anchor (default)", "Be like the neighbours at the drop; others stay"),
-    ("regression", "Regression", "Be like the neighbours at the drop"),
     ("triplet", "Triplet", "Be nearer to those at the drop than to those before"),
     ("inverse_mds", "Inverse MDS", "Be as far from each other as on the map"),
-    ("projective", "Projective", "Be projected to where it was dropped"),
-    ("distill", "Distillation", "The edited space teaches the whole space"),
 )
 """Key, title and tooltip of the objectives."""
 _MOST_REPEATS = 50
@@ -69,7 +64,7 @@ _COMPARISONS = (
 
 
 class RetrainPanel(QWidget):
-    """The button that retrains, how it does, and what would follow the edits.
+    """The button that retrains, and how it does.
 
     Parameters
     ----------
@@ -81,12 +76,6 @@ class RetrainPanel(QWidget):
 
     retrain_requested = Signal(object)
     """`RetrainSettings`."""
-    preview_toggled = Signal(bool)
-    """Whether to show the images that edits would speak for."""
-    select_requested = Signal()
-    """The images that would follow are to be selected."""
-    leave_out_requested = Signal()
-    """No edit shall speak for those of them that are selected."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,7 +84,6 @@ class RetrainPanel(QWidget):
         self._truth = Gate()
         self._build_fields()
         self._build_comparisons()
-        self._build_preview()
         self._form = Form(palette)
         self._form.add("Trains", self.trainable_combo)
         self._more_form = Form(palette)
@@ -129,10 +117,7 @@ class RetrainPanel(QWidget):
         layout = column(self)
         layout.addWidget(self._form)
         layout.addWidget(self.control_check)
-        layout.addWidget(self.automatic_check)
         for widget in (
-            self._propagation,
-            self._following,
             self.more,
             self._more,
             self.retrain_button,
@@ -141,7 +126,6 @@ class RetrainPanel(QWidget):
         ):
             layout.addWidget(widget)
         self.clear_curve()
-        self.show_following("")
         self.set_truth_known(False)
         self.set_settings(self._settings)
         self.set_theme(palette)
@@ -154,17 +138,6 @@ class RetrainPanel(QWidget):
         self.control_check.setToolTip(
             "The same training without your edits, so that you see what the edits did "
             "and not just what more training did; takes about as long again"
-        )
-        self.automatic_check = QCheckBox("Correct the rest without a human")
-        self.automatic_check.setToolTip(
-            "With few labels, the labels spread to similar images; with many, those "
-            "that the network itself doubts are softened. Images that you have "
-            "reviewed are never changed."
-        )
-        self.propagate_check = QCheckBox("Let edits speak for similar images")
-        self.propagate_check.setToolTip(
-            "Images that nobody has touched, but that the network finds as good as the "
-            "same as edited ones, get their class too, with less weight"
         )
         self.objective_combo = combo(
             "What the places of edited images teach, beside their classes",
@@ -203,46 +176,6 @@ class RetrainPanel(QWidget):
         for check in self.arm_checks.values():
             check.toggled.connect(self._show_length)
 
-    def _build_preview(self) -> None:
-        self.preview_button = QPushButton("Preview")
-        self.preview_button.setCheckable(True)
-        self.preview_button.clicked.connect(self.preview_toggled)
-        self._gate.add(
-            self.preview_button,
-            "Show on the map which images would follow your edits, in the colour of "
-            "the class that each would get; the fainter, the less it counts",
-        )
-        # Where both do not fit side by side, the button stands below.
-        height = self.preview_button.sizeHint().height()
-        self.propagate_check.setMinimumHeight(height)
-        self._propagation = QWidget()
-        beside = QFlowLayout(self._propagation)
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.setHorizontalSpacing(TIGHT)
-        beside.setVerticalSpacing(TIGHT)
-        beside.addWidget(self.propagate_check)
-        beside.addWidget(self.preview_button)
-        self._found = word_label()
-        self.select_button = QPushButton("Select them")
-        self.select_button.setToolTip(
-            "Select the images that would follow, to look at them in the gallery"
-        )
-        self.select_button.clicked.connect(self.select_requested)
-        self.leave_out_button = QPushButton("Leave out selected")
-        self.leave_out_button.clicked.connect(self.leave_out_requested)
-        self._gate.add(
-            self.leave_out_button,
-            "No edit shall speak for the selected images. This is an edit in the "
-            "list, and can be undone",
-        )
-        self._choices = QWidget()
-        choices = column(self._choices)
-        choices.addLayout(row(self.select_button, self.leave_out_button))
-        self._following = QWidget()
-        layout = column(self._following, TIGHT)
-        layout.addWidget(self._found)
-        layout.addWidget(self._choices)
-
     @staticmethod
     def _weight_box(tip: str) -> NumberBox:
         box = NumberBox(-_WEIGHT_STEP, 100.0, tip, decimals=3, step=_WEIGHT_STEP)
@@ -255,8 +188,7 @@ class RetrainPanel(QWidget):
         self._more_form.set_theme(palette)
         self.more.set_theme(palette)
         style_label(self._heading, palette.muted, palette.font_size + 1)
-        for label in (self._found, self._length):
-            style_label(label, palette.muted)
+        style_label(self._length, palette.muted)
         self._curve.set_theme(palette)
         self.retrain_button.setStyleSheet(palette.primary_button)
 
@@ -265,8 +197,6 @@ class RetrainPanel(QWidget):
         self._settings = settings
         choose(self.trainable_combo, settings.trainable)
         choose(self.objective_combo, settings.objective)
-        self.automatic_check.setChecked(settings.automatic)
-        self.propagate_check.setChecked(settings.propagate)
         for arm, check in self.arm_checks.items():
             check.setChecked(arm in settings.arms)
         self.repeats_spin.setValue(settings.repeats)
@@ -289,8 +219,6 @@ class RetrainPanel(QWidget):
             trainable=self.trainable_combo.currentData(),
             objective=self.objective_combo.currentData(),
             arms=self._arms(),
-            automatic=self.automatic_check.isChecked(),
-            propagate=self.propagate_check.isChecked(),
             repeats=self.repeats_spin.value(),
             steps=self.steps_spin.value(),
             anchor_weight=anchor,
@@ -332,26 +260,6 @@ class RetrainPanel(QWidget):
         set_text(
             self._length, f"{count} trainings, one after the other" if is_long else ""
         )
-
-    # The preview
-
-    def set_preview(self, on: bool) -> None:
-        """Show whether the preview is switched on, without a signal."""
-        self.preview_button.setChecked(on)
-
-    def show_following(self, text: str, *, any_found: bool = False) -> None:
-        """Say what would follow, as "23 images would follow: 14 × coat, 9 × shirt"."""
-        self._found.setText(text)
-        self._choices.setVisible(any_found)
-        self._following.setVisible(bool(text))
-
-    def block_preview(self, reason: str) -> None:
-        """Say why there can be no preview; "" where there can."""
-        self._gate.block(self.preview_button, reason)
-
-    def block_leave_out(self, reason: str) -> None:
-        """Say why nothing can be left out; "" where it can."""
-        self._gate.block(self.leave_out_button, reason)
 
     # Retraining
 
