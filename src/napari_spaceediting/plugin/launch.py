@@ -11,7 +11,7 @@ from napari_spaceediting.plugin.workbench import Workbench, workbench_of
 
 def launch(path: Path) -> None:
     """Open a session or images in a new window, and wait until it is closed."""
-    _start().work.open_path(path)
+    _start().opening.open_path(path)
     napari.run()
 
 
@@ -19,7 +19,7 @@ def launch_demo() -> None:
     """Open the digits with few labels in a new window, and wait until it is closed."""
     from napari_spaceediting.demo import LABELS_PER_CLASS
 
-    _start().work.open_sample("digits", LABELS_PER_CLASS)
+    _start().opening.open_sample("digits", LABELS_PER_CLASS)
     napari.run()
 
 

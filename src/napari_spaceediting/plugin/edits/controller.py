@@ -21,15 +21,20 @@ from napari_spaceediting.editing.edits import (
     Withdraw,
     describe,
 )
+from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.edits.list import EditRow
-from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY
+from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY, EditsPanel
 from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.map.display import LOW_SUPPORT
-from napari_spaceediting.plugin.space_editor import EDITS, SpaceEditor
-from napari_spaceediting.plugin.state import NOTHING, Desk, complain, warn
-from napari_spaceediting.plugin.widgets.section import ACTIVE, TODO
+from napari_spaceediting.plugin.state import (
+    NOTHING,
+    Change,
+    WindowState,
+    complain,
+    warn,
+)
+from napari_spaceediting.plugin.status import counted
 
 _ICONS = {Move: "move", Pin: "pin", Relabel: "relabel"}
 
@@ -39,44 +44,42 @@ class EditsController:
 
     Parameters
     ----------
-    desk : Desk
-        What the controllers share.
-    editor : SpaceEditor
-        Its edits panel belongs here.
+    window : WindowState
+        What the rooms share.
+    panel : EditsPanel
+        The view.
     on_map : MapController
         Asks for classes and applies edits.
     """
 
-    def __init__(self, desk: Desk, editor: SpaceEditor, on_map: MapController) -> None:
-        self._desk = desk
-        self._editor = editor
+    def __init__(
+        self, window: WindowState, panel: EditsPanel, on_map: MapController
+    ) -> None:
+        self._window = window
+        self._panel = panel
         self._map = on_map
         self._contradiction: Contradiction | None = None
         self._checked: EditState | None = None
         self._checking = False
-        panel = editor.edits
-        self.replay = Replay(desk, panel, on_map)
+        self.replay = Replay(window, panel, on_map)
         panel.undo_requested.connect(self.undo)
         panel.redo_requested.connect(self.redo)
         panel.reset_requested.connect(self.reset_all)
         panel.reset_selected_requested.connect(self.reset_selected)
-        panel.pin_requested.connect(on_map.name_selected)
-        panel.relabel_requested.connect(on_map.relabel_selected)
+        panel.pin_requested.connect(on_map.naming.name_selected)
+        panel.relabel_requested.connect(on_map.naming.relabel_selected)
         panel.jump_requested.connect(self._jump)
-        panel.delete_requested.connect(lambda number: on_map.apply(Withdraw(number)))
+        panel.delete_requested.connect(self._delete)
         panel.contradiction_requested.connect(self._show_contradiction)
-        desk.session_changed.connect(lambda: self._warn_of(()))
-        for signal in (
-            desk.session_changed,
-            desk.edits_changed,
-            desk.shown_changed,
-            desk.training.started,
-            desk.training.finished,
-            desk.training.cancelled,
-            desk.training.failed,
-        ):
-            signal.connect(self.refresh)
-        desk.selection_changed.connect(self._show_selection)
+        window.changed.connect(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if Change.SESSION in change:
+            self._warn_of(())
+        if change & (Change.SESSION | Change.EDITS | Change.SHOWN | Change.JOBS):
+            self.refresh()
+        elif Change.SELECTION in change:
+            self._show_selection()
 
     def undo(self) -> None:
         """Take the last edit back."""
@@ -88,17 +91,17 @@ class EditsController:
 
     def reset_all(self) -> None:
         """Put all images back."""
-        if self._desk.session is not None and self._desk.has_map:
-            self._reset(np.flatnonzero(self._desk.session.edits.edited))
+        if self._window.session is not None and self._window.has_map:
+            self._reset(np.flatnonzero(self._window.session.edits.edited))
 
     def reset_selected(self) -> None:
         """Put the selected images back."""
-        self._reset(self._desk.selected)
+        self._reset(self._window.selected)
 
-    def refresh(self, *_: object) -> None:
+    def refresh(self) -> None:
         """Show the edits as they are now."""
-        session, panel = self._desk.session, self._editor.edits
-        if session is None or not self._desk.has_map:
+        session, panel = self._window.session, self._panel
+        if session is None or not self._window.has_map:
             return
         log = session.state.log
         withdrawn = {edit.number for edit in log.done if isinstance(edit, Withdraw)}
@@ -110,7 +113,7 @@ class EditsController:
             ]
             + [_row(edit, gone=True) for edit in log.undone]
         )
-        free = not self._desk.locked
+        free = not self._window.locked
         panel.set_history(
             describe(decided[-1]) if free and decided else "",
             describe(log.undone[0]) if free and log.undone else "",
@@ -119,9 +122,6 @@ class EditsController:
         edited = session.edits.edited
         count = int(np.count_nonzero(edited))
         panel.show_summary(self._summary(len(decided), count))
-        self._editor.set_status(
-            EDITS, _count(len(decided), "edit"), ACTIVE if count else TODO
-        )
         self._show_selection()
         self._check()
 
@@ -130,8 +130,8 @@ class EditsController:
 
         In a thread, and one look at a time: at 100,000 images it takes a moment.
         """
-        session = self._desk.session
-        if self._checking or session is None or not self._desk.has_map:
+        session = self._window.session
+        if self._checking or session is None or not self._window.has_map:
             return
         edits, network, drawn = session.edits, session.shown.network, session.shown.map
         if edits is self._checked:
@@ -141,7 +141,7 @@ class EditsController:
         latents, start = network.predictions.latents, drawn.coordinates
         held_out = session.dataset.held_out
         self._checking = True
-        self._desk.in_thread(
+        self._window.in_thread(
             lambda: find_contradictions(edits, latents, start, held_out),
             lambda found: self._take(edits, found),
             complain,
@@ -150,8 +150,8 @@ class EditsController:
     def _take(self, edits: EditState, found: Sequence[Contradiction]) -> None:
         """Warn of contradictions, or look again where the edits are others by now."""
         self._checking, self._checked = False, edits
-        session = self._desk.session
-        if self._map.view is None or session is None or not self._desk.has_map:
+        session = self._window.session
+        if self._map.view is None or session is None or not self._window.has_map:
             return
         if session.edits is edits:
             self._warn_of(found)
@@ -159,7 +159,7 @@ class EditsController:
             self._check()
 
     def _warn_of(self, found: Sequence[Contradiction]) -> None:
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         self._contradiction = found[0] if found else None
         text = ""
@@ -169,70 +169,68 @@ class EditsController:
             text += " There is one more such pair."
         elif found[2:]:
             text += f" There are {len(found) - 1:,} more such pairs."
-        self._editor.edits.show_contradiction(text)
+        self._panel.show_contradiction(text)
 
     def _show_contradiction(self) -> None:
         pair = self._contradiction
         if pair is not None:
-            self._desk.select(np.array([pair.first, pair.second]))
+            self._window.select(np.array([pair.first, pair.second]))
             self._map.zoom_to_selection()
 
-    def _show_selection(self, *_: object) -> None:
-        session = self._desk.session
-        if session is None or not self._desk.has_map:
+    def _show_selection(self) -> None:
+        session = self._window.session
+        if session is None or not self._window.has_map:
             return
-        chosen = self._desk.selected
+        chosen = self._window.selected
         held = bool(len(chosen)) and bool(session.dataset.held_out[chosen].all())
-        self._editor.edits.set_selection(
+        self._panel.set_selection(
             len(chosen),
-            self._desk.locked,
+            self._window.locked,
             pin_reason="Held-out images can be relabelled, not pinned." if held else "",
         )
 
     def _summary(self, n_edits: int, n_images: int) -> str:
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         if not n_edits:
             return ""
         edits = session.edits
         around = session.surroundings.at(edits.positions[edits.edited])
         poor = np.count_nonzero(around.support < LOW_SUPPORT)
-        summary = f"{_count(n_edits, 'edit')} on {_count(n_images, 'image')}"
+        summary = f"{counted(n_edits, 'edit')} on {counted(n_images, 'image')}"
         return summary + (f"; {poor:,} with little support" if poor else "")
 
     def _jump(self, number: int) -> None:
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         log = session.state.log
         edit = (*log.done, *log.undone)[number]
         at = NOTHING if isinstance(edit, Withdraw) else edit.indices
-        self._desk.select(at)
+        self._window.select(at)
         self._map.zoom_to_selection()
 
+    def _delete(self, number: int) -> None:
+        self._map.naming.apply(Withdraw(number))
+
     def _reset(self, at: np.ndarray) -> None:
-        session = self._desk.session
-        if session is None or not self._desk.has_map:
+        session = self._window.session
+        if session is None or not self._window.has_map:
             return
         at = at[session.edits.edited[at]]
         if len(at):
-            self._map.apply(Reset(at))
+            self._map.naming.apply(Reset(at))
 
     def _change(self, what: str) -> None:
-        if self._desk.session is None or not self._desk.has_map:
+        if self._window.session is None or not self._window.has_map:
             return
-        if self._desk.locked:
-            warn(self._desk.locked)
+        if self._window.locked:
+            warn(self._window.locked)
             return
         try:
-            getattr(self._desk.session, what)()
+            getattr(self._window.session, what)()
         except SpaceEditingError as error:
             warn(str(error))
 
 
 def _row(edit: Edit, *, gone: bool) -> EditRow:
     return EditRow(describe(edit), icon=_ICONS.get(type(edit), "relabel"), undone=gone)
-
-
-def _count(n: int, noun: str) -> str:
-    """Return a number with its noun; nothing for 0."""
-    return f"{n:,} {noun}{'s' if n > 1 else ''}" if n else ""
