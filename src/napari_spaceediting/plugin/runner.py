@@ -65,7 +65,7 @@ class JobRunner:
 
     def warm_up(self, job: Job[Any]) -> None:
         """Run a job that nobody waits for; the next job begins when it is done."""
-        self._start(_Call(job, self._process, self._turn))
+        _start(_Call(job, self._process, self._turn).steps, lambda _: None)
 
     def ask(
         self,
@@ -95,7 +95,7 @@ class JobRunner:
             else:
                 then(outcome)
 
-        self._start(call, lambda _: None, end)
+        _start(call.steps, end)
 
     def run(
         self,
@@ -137,7 +137,7 @@ class JobRunner:
                 self._end(call, outcome, then, rescue or (lambda: ""))
 
         self.started.emit(job)
-        self._start(call, tell, end)
+        _start(call.steps, end, tell)
 
     def cancel(self) -> None:
         """Cancel the job that runs."""
@@ -151,18 +151,6 @@ class JobRunner:
             self._asked.cancel()
         self._current = self._asked = None
         self._process.shutdown()
-
-    def _start(
-        self,
-        call: _Call,
-        report: Callable[[Progress], None] | None = None,
-        end: Callable[[Any], None] | None = None,
-    ) -> None:
-        worker = create_worker(call.steps, _start_thread=False, _ignore_errors=True)
-        if report is not None and end is not None:
-            worker.yielded.connect(report)
-            worker.returned.connect(end)
-        worker.start()
 
     def _end(
         self,
@@ -258,10 +246,11 @@ def in_thread(
     failed : callable
         Takes the error instead, on the main thread.
     """
+    to_do = [work]
 
     def safely() -> R | _Failure:
         try:
-            return work()
+            return to_do.pop()()
         except SpaceEditingError as error:
             return _Failure(error)
 
@@ -271,6 +260,31 @@ def in_thread(
         else:
             then(outcome)
 
-    worker = create_worker(safely, _start_thread=False, _ignore_errors=True)
-    worker.returned.connect(end)
+    _start(safely, end)
+
+
+def _start(
+    work: Callable[[], Any],
+    end: Callable[[Any], None],
+    report: Callable[[Progress], None] | None = None,
+) -> None:
+    """Start one of napari's workers.
+
+    Who waits for it is let go when it ends: a worker may outlive its window.
+    """
+    worker = create_worker(work, _start_thread=False, _ignore_errors=True)
+    waiting = [(end, report)]
+
+    def hear(progress: Progress) -> None:
+        for _, tell in waiting:
+            if tell is not None:
+                tell(progress)
+
+    def take(outcome: Any) -> None:
+        if waiting:
+            waiting.pop()[0](outcome)
+
+    if report is not None:
+        worker.yielded.connect(hear)
+    worker.returned.connect(take)
     worker.start()

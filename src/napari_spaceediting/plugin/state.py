@@ -23,7 +23,8 @@ from napari_spaceediting.plugin import status
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.status import Facts, Turn, Work
 from napari_spaceediting.plugin.widgets.palette import Palette
-from napari_spaceediting.session.session import Session, folded
+from napari_spaceediting.session.preparing import folded
+from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Checkpoint
 from napari_spaceediting.session.training import RetrainAndMap
 from napari_spaceediting.traversal.job import Traverse

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
-from napari_spaceediting.plugin.state import TO_DECIDE
+from napari_spaceediting.plugin.status import TO_DECIDE
 from napari_spaceediting.session.state import RoundStatus
 
 LEFT = Qt.MouseButton.LeftButton

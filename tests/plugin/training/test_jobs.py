@@ -19,7 +19,7 @@ from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.workbench import workbench_of
 
-FOLDER = Path(__file__).parents[1] / "jobs"
+FOLDER = Path(__file__).parents[2] / "jobs"
 sys.path.insert(0, str(FOLDER))
 
 import worker_jobs as jobs  # noqa: E402

@@ -18,7 +18,7 @@ from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.view import Cloud
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
-from napari_spaceediting.session.session import folded
+from napari_spaceediting.session.preparing import folded
 
 _SLOWEST_MS, _FASTEST_MS = 1000, 250
 """Milliseconds between two edits, of few and of many."""

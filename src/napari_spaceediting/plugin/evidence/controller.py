@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_spaceediting.data.dataset import Split
-from napari_spaceediting.editing.evidence import AFTER, BEFORE, ArmScore, Evidence
+from napari_spaceediting.editing.arms import AFTER, BEFORE
+from napari_spaceediting.editing.evidence import ArmScore, Evidence
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.evidence.panel import (
     Comparison,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
+from napari_spaceediting.editing.arms import CONTROL
 from napari_spaceediting.editing.edits import Pin, Withdraw, name_images, withdrawn
-from napari_spaceediting.editing.evidence import CONTROL
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.plugin.gallery.controller import GalleryController
 from napari_spaceediting.plugin.guidance.panel import (
