@@ -93,7 +93,7 @@ class Workbench:
         self.traversal = TraversalPanel(palette)
         self._viewer = viewer
         self._settled = False
-        # Sections are opened before a room turns to them.
+        # Comes first: a section is opened before a room turns to it.
         state.changed.connect(self._on_change)
         self._tell_of_jobs()
         self.saving = SavingController(state, panels.data)
