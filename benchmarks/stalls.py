@@ -183,25 +183,25 @@ def _measure_window(n_images: int) -> dict[str, Any]:
 
     during("the docks are opened (once)", open_docks, lambda: True)
     during("b: the docks are open, idle", lambda: spin(3.0), lambda: True)
-    work, desk, on_map = bench[0].work, bench[0].desk, bench[0].map
-    wait(lambda: not desk.training.is_running)
+    state, on_map = bench[0].state, bench[0].map
+    wait(lambda: not state.training.is_running)
 
     def has_umap() -> bool:
-        drawn = desk.session.shown.map
-        return drawn is not None and drawn.method == "umap" and not desk.is_busy
+        drawn = state.session.shown.map
+        return drawn is not None and drawn.method == "umap" and not state.is_busy
 
     during(
         f"c: {n_images:,} PNG files are loaded and their thumbnails drawn",
-        lambda: work.open_path(folder),
-        lambda: desk.thumbnails is not None,
+        lambda: bench[0].opening.open_path(folder),
+        lambda: state.thumbnails is not None,
     )
-    during("d: the network trains, its first map", nothing, lambda: desk.has_map)
+    during("d: the network trains, its first map", nothing, lambda: state.has_map)
     during("e: the map is computed and shown", nothing, has_umap)
     during("20 edits are made", lambda: _edit(bench[0]), lambda: True)
-    session = desk.session
+    session = state.session
 
     def retrain() -> None:
-        work.retrain(session.state.retrain)
+        bench[0].training.retrain(session.state.retrain)
         wait(lambda: session.state.proposal)
         spin(1.0)
         bench[0].rounds.accept()
@@ -209,18 +209,18 @@ def _measure_window(n_images: int) -> dict[str, Any]:
     during(
         "f: a retraining with control, its result is taken over",
         retrain,
-        lambda: session.state.proposal is None and not desk.is_busy,
+        lambda: session.state.proposal is None and not state.is_busy,
     )
     saved = base / "work.spaceediting"
     during(
         "g: the session is saved",
         lambda: bench[0].saving.save_to(saved),
-        lambda: desk.path == saved,
+        lambda: state.path == saved,
     )
     during(
         "h: the saved session is opened",
-        lambda: work.open_session(saved),
-        lambda: desk.session is not session and desk.thumbnails is not None,
+        lambda: bench[0].opening.open_session(saved),
+        lambda: state.session is not session and state.thumbnails is not None,
     )
     name = renderer(on_map.view.canvas)
     bench[0].shutdown()
@@ -248,33 +248,34 @@ def _edit(bench: Workbench) -> None:
     from napari_spaceediting.editing.edits import Move, Pin
     from watch import spin
 
-    session = bench.desk.session
+    session = bench.state.session
     free = np.random.default_rng(0).permutation(
         np.flatnonzero(~session.dataset.held_out)
     )
     for index in free[:10]:
-        bench.map.apply(Pin(np.array([index]), session.edits.class_names[0]))
+        bench.map.naming.apply(Pin(np.array([index]), session.edits.class_names[0]))
         spin(0.05)
     for index in free[10:20]:
         at = np.array([index])
         start = session.edits.positions[at]
         end = session.edits.positions[free[20:21]]
-        bench.map.apply(Move(at, start, end, tag=session.edits.class_names[1]))
+        bench.map.naming.apply(Move(at, start, end, tag=session.edits.class_names[1]))
         spin(0.05)
 
 
 def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     """Return (act, ms of the thread, ms of them drawing, times) with n images."""
     from napari_spaceediting.editing.edits import Pin
+    from napari_spaceediting.plugin.state import Change
     from napari_spaceediting.plugin.workbench import workbench_of
     from watch import spin, wait
 
     watch, viewer = open_viewer()
     bench = workbench_of(viewer)
     bench.show_docks()
-    desk, on_map = bench.desk, bench.map
+    state, on_map = bench.state, bench.map
     spin(1.0)
-    wait(lambda: not desk.training.is_running)
+    wait(lambda: not state.training.is_running)
     session, tiles = synthetic(n)
     rows = []
 
@@ -286,10 +287,10 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     time_it("nothing, for 0.1 s", *[lambda: None] * 5)
     time_it(
         "the session is shown for the first time",
-        lambda: desk.take_session(session, None),
+        lambda: state.take_session(session, None),
     )
-    desk.thumbnails = tiles
-    time_it("thumbnails arrive", desk.thumbnails_changed.emit)
+    state.thumbnails = tiles
+    time_it("thumbnails arrive", lambda: state.notify(Change.PICTURES))
     view = on_map.view
     viewport = view.viewport
     hand = Hand(view.canvas)
@@ -307,17 +308,17 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     time_it("hover, per move", *map(over, near[:8]))
     time_it(
         "select one image",
-        *(lambda i=i: desk.select(near[i : i + 1]) for i in range(5)),
+        *(lambda i=i: state.select(near[i : i + 1]) for i in range(5)),
     )
     time_it(
         "select none",
-        *[lambda: desk.select(near[:0])] * 5,
-        before=lambda: desk.select(near[:1]),
+        *[lambda: state.select(near[:0])] * 5,
+        before=lambda: state.select(near[:1]),
     )
 
     for count in (1, 100):
         chosen = near[:count]
-        desk.select(chosen)
+        state.select(chosen)
         spin(0.2)
         held = on_screen[chosen[0]]
         name = "1 image" if count == 1 else f"{count} images"
@@ -334,9 +335,9 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
             f"drag {name}: drop, and the question opens",
             lambda at=steps[-1]: hand.release(at),
         )
-        on_map.picker.close()
+        on_map.naming.picker.close()
         spin(0.2)
-    desk.select(near[:0])
+    state.select(near[:0])
 
     on_map.set_tool("lasso")
     half = around_half(on_screen[free], viewport.size[1])
@@ -353,15 +354,15 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
         "lasso around half: release",
         lambda: hand.release(half[-1]),
     )
-    rows.append(("… images selected by it", len(desk.selected), 0, 1))
-    time_it("Select none after it", lambda: desk.select(near[:0]))
+    rows.append(("… images selected by it", len(state.selected), 0, 1))
+    time_it("Select none after it", lambda: state.select(near[:0]))
     on_map.set_tool("move")
     time_it(
         "colour by another value",
         *[lambda: on_map.colour_by("confidence"), lambda: on_map.colour_by("label")]
         * 2,
     )
-    legend = bench.editor.map.legend
+    legend = bench.panels.map.legend
     shown = np.ones(len(session.edits.class_names), bool)
 
     def switch(on: bool) -> None:
@@ -375,7 +376,7 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
     time_it(
         "pin 10 images",
         *(
-            lambda i=i: on_map.apply(
+            lambda i=i: on_map.naming.apply(
                 Pin(near[i : i + 10], session.edits.class_names[0])
             )
             for i in (0, 10, 20)

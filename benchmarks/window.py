@@ -126,6 +126,7 @@ class _Stopwatch:
 
 def _measure_map(rounds: int, *sizes: int) -> dict[str, Any]:
     """Return ms of acts on the map, each by name and size, and what draws it."""
+    from napari_spaceediting.plugin.state import Change
     from napari_spaceediting.plugin.workbench import workbench_of
     from watch import renderer, spin, wait
 
@@ -133,7 +134,7 @@ def _measure_map(rounds: int, *sizes: int) -> dict[str, Any]:
     bench = workbench_of(viewer)
     bench.show_docks()
     spin(1.0)
-    wait(lambda: not bench.desk.training.is_running)
+    wait(lambda: not bench.state.training.is_running)
     sessions = {size: synthetic(size) for size in sizes}
     clock = _Stopwatch(watch)
     figures: Figures = defaultdict(list)
@@ -144,9 +145,9 @@ def _measure_map(rounds: int, *sizes: int) -> dict[str, Any]:
     for _ in range(rounds):
         for size in sizes:
             session, tiles = sessions[size]
-            bench.desk.take_session(session, None)
-            bench.desk.thumbnails = tiles
-            bench.desk.thumbnails_changed.emit()
+            bench.state.take_session(session, None)
+            bench.state.thumbnails = tiles
+            bench.state.notify(Change.PICTURES)
             spin(0.5)
             ours = _Ours(bench, clock, viewer)
             for name, values in ours.measure(full=size == sizes[-1]).items():
@@ -179,7 +180,7 @@ class _Ours:
         self._bench, self._clock, self._viewer = bench, clock, viewer
         self._view = bench.map.view
         self._hand = Hand(self._view.canvas)
-        session = bench.desk.session
+        session = bench.state.session
         self._session = session
         self._places = session.edits.positions
         free = np.random.default_rng(1).permutation(
@@ -205,7 +206,7 @@ class _Ours:
 
     def _drag(self, count: int) -> list[float]:
         hand, chosen = self._hand, self._near[:count]
-        self._bench.desk.select(chosen)
+        self._bench.state.select(chosen)
         held = self._pixels[chosen[0]]
         hand.move(held)
         hand.press(held)
@@ -214,8 +215,8 @@ class _Ours:
             at = held + step * np.array([3, 2])
             taken.append(self._clock.settled(lambda at=at: hand.move(at, held=True)))
         hand.release(at)
-        self._bench.map.picker.close()
-        self._bench.desk.select(chosen[:0])
+        self._bench.map.naming.picker.close()
+        self._bench.state.select(chosen[:0])
         return [statistics.median(taken)]
 
     def _hover(self) -> list[float]:
@@ -286,12 +287,12 @@ class _Ours:
         taken = self._clock(
             lambda: hand.release(corners[-1]), lambda: shown.all_painted, settle=0
         )
-        selected = len(bench.desk.selected)
+        selected = len(bench.state.selected)
         if len(bench.gallery.grid.items) != selected:
             raise RuntimeError("The gallery does not show what was selected.")
         bench.map.set_tool("move")
         view.include_held_out = False
-        bench.desk.select(self._near[:0])
+        bench.state.select(self._near[:0])
         return [taken], [selected]
 
     def _decide(self) -> Figures:
@@ -318,7 +319,7 @@ class _Ours:
         ]
         bench.review._take(queue)
         spin(0.5)
-        card, grid = bench.editor.guidance, bench.gallery.grid.viewport()
+        card, grid = bench.panels.guidance, bench.gallery.grid.viewport()
         clocked, computed = [], []
         for _ in range(_DECISIONS):
             before = bench.review.proposal
@@ -338,7 +339,7 @@ class _Ours:
         for _ in range(_DECISIONS):
             bench.edits.undo()
         bench.review.clear()
-        bench.desk.select(self._near[:0])
+        bench.state.select(self._near[:0])
         spin(0.3)
         return {"decision": computed, "decision on the clock": clocked}
 
@@ -390,7 +391,7 @@ class _Napari:
         return found | {"napari mosaic": mosaic}
 
     def _near(self) -> np.ndarray:
-        free = np.flatnonzero(~self._bench.desk.session.dataset.held_out)
+        free = np.flatnonzero(~self._bench.state.session.dataset.held_out)
         some = np.random.default_rng(1).permutation(free)
         return _lively(self._layer.data, self._bench, some)
 
@@ -459,7 +460,7 @@ class _Napari:
         layer = self._viewer.layers[name]
         layer.visible = True
         self._viewer.layers.selection.active = view.layer
-        whole, tiles = camera.zoom, self._bench.desk.thumbnails
+        whole, tiles = camera.zoom, self._bench.state.thumbnails
         taken = []
 
         def redraw() -> None:
@@ -518,27 +519,27 @@ def _measure_path() -> dict[str, Any]:
     (main,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)]
     mouse = Mouse()
     mouse.choose(main, "File", "Open Sample", "SpaceEditing", "Digits")
-    wait(lambda: workbench_of(viewer).desk.session is not None)
+    wait(lambda: workbench_of(viewer).state.session is not None)
     bench = workbench_of(viewer)
-    desk, editor = bench.desk, bench.editor
+    state, editor = bench.state, bench.editor
 
     def has_map() -> bool:
-        drawn = desk.session.shown.map
-        return drawn is not None and drawn.method == "umap" and not desk.is_busy
+        drawn = state.session.shown.map
+        return drawn is not None and drawn.method == "umap" and not state.is_busy
 
     wait(has_map)
     spin(1.0)
-    mouse.press(editor, "guidance", editor.guidance.refresh_button)
-    mouse.press(editor, "guidance", editor.guidance.answer_buttons["yes"])
-    wait(lambda: len(desk.session.state.log.done) > 0)
+    mouse.press(editor, "guidance", bench.panels.guidance.refresh_button)
+    mouse.press(editor, "guidance", bench.panels.guidance.answer_buttons["yes"])
+    wait(lambda: len(state.session.state.log.done) > 0)
     spin(1.0)
     with watch.phase("idle") as idle:
         spin(5.0)
     with watch.phase("retraining") as retraining:
-        mouse.press(editor, "retrain", editor.retrain.retrain_button)
-        wait(lambda: desk.session.state.proposal)
+        mouse.press(editor, "retrain", bench.panels.retrain.retrain_button)
+        wait(lambda: state.session.state.proposal)
     mouse.push(bench.evidence.accept_button)
-    (past,) = desk.session.state.rounds
+    (past,) = state.session.state.rounds
     if past.status is not RoundStatus.ACCEPTED:
         raise RuntimeError("The round was not accepted.")
     bench.shutdown()

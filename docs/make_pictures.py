@@ -43,12 +43,7 @@ from napari_spaceediting.commands.demonstration import LABELS_PER_CLASS
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.simulated_expert import CLEAR_MAJORITY
 from napari_spaceediting.plugin.map.view import MapView
-from napari_spaceediting.plugin.space_editor import (
-    EDITS,
-    GUIDANCE,
-    NETWORK,
-    RETRAIN,
-)
+from napari_spaceediting.plugin.status import Folding, Step
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
 from napari_spaceediting.session.session import Session
 
@@ -130,8 +125,8 @@ class Photographer:
     @property
     def session(self) -> Session:
         """The open session."""
-        assert self.bench.desk.session is not None
-        return self.bench.desk.session
+        assert self.bench.state.session is not None
+        return self.bench.state.session
 
     @property
     def map(self) -> MapView:
@@ -143,6 +138,14 @@ class Photographer:
         """Return the pixel of the canvas at map coordinates."""
         x, y = self.map.viewport.to_canvas(np.asarray(place, float)[None])[0]
         return QPoint(round(x), round(y))
+
+    def unfold(self, step: Step) -> None:
+        """Unfold a section of the Space Editor, and bring it into view."""
+        self.bench.editor.fold(Folding((step,)))
+
+    def fold(self, step: Step) -> None:
+        """Fold a section of the Space Editor."""
+        self.bench.editor.section(step).set_open(False)
 
     # Waiting
 
@@ -160,12 +163,12 @@ class Photographer:
 
     def wait_mapped(self) -> None:
         """Wait for the map of a data set that is being opened."""
-        desk = self.bench.desk
+        state = self.bench.state
         self.wait(
             lambda: (
-                desk.has_map
-                and not desk.is_busy
-                and desk.thumbnails is not None
+                state.has_map
+                and not state.is_busy
+                and state.thumbnails is not None
                 and self.session.shown.map is not None
                 and self.session.shown.map.method == "umap"
             )
@@ -240,7 +243,7 @@ class Photographer:
 
     def type(self, *keys: Any) -> None:
         """Type into the class picker."""
-        picker = self.bench.map.picker
+        picker = self.bench.map.naming.picker
         self.wait(picker.isVisible)
         for key in keys:
             QTest.keyClick(QApplication.focusWidget() or picker, key)
@@ -265,7 +268,7 @@ def main() -> None:
 def draw_digits(camera: Photographer) -> None:
     """Open what the demonstration opens."""
     camera.take("empty")
-    camera.bench.work.open_sample("digits", LABELS_PER_CLASS)
+    camera.bench.opening.open_sample("digits", LABELS_PER_CLASS)
     camera.wait_mapped()
     camera.take("digits")
 
@@ -274,20 +277,20 @@ def draw_look_alikes(camera: Photographer) -> None:
     """Teach a network five kinds of clothes that look alike."""
     bench = camera.bench
     losses: list[float] = []
-    bench.desk.training.progressed.connect(
+    bench.state.training.progressed.connect(
         lambda progress, _: losses.append(progress.metrics.get("loss", np.nan))
     )
 
     def steps() -> int:
         return int(np.isfinite(losses).sum())
 
-    bench.work.open_sample("fashion_look_alikes", _LABELS)
-    camera.wait(lambda: bench.desk.session is not None)
-    bench.editor.open_section(NETWORK)
+    bench.opening.open_sample("fashion_look_alikes", _LABELS)
+    camera.wait(lambda: bench.state.session is not None)
+    camera.unfold(Step.NETWORK)
     camera.wait(lambda: steps() > 25)
     camera.take("training")
     camera.wait_mapped()
-    bench.editor.fold_section(NETWORK)
+    camera.fold(Step.NETWORK)
     camera.take("map")
 
     group = a_group(camera.session)
@@ -317,16 +320,16 @@ def draw_look_alikes(camera: Photographer) -> None:
     camera.take("selected")
 
     camera.key("m")
-    start = camera.pixel(camera.session.edits.positions[bench.desk.selected[0]])
+    start = camera.pixel(camera.session.edits.positions[bench.state.selected[0]])
     end = camera.pixel(home)
     camera.press(start)
     camera.drag(start + (end - start) * part / 12 for part in range(1, 13))
     camera.take("drag")
     camera.release(end)
-    camera.wait(bench.map.picker.isVisible)
+    camera.wait(bench.map.naming.picker.isVisible)
     camera.take("picker")
     camera.type(*group.name, Qt.Key.Key_Return)
-    bench.desk.select(np.empty(0, np.int64))
+    bench.state.select(np.empty(0, np.int64))
     camera.key("f")
 
     for number in range(REVIEWS):
@@ -334,24 +337,15 @@ def draw_look_alikes(camera: Photographer) -> None:
         if not number:
             camera.take("review")
         decide_all(camera)
-    bench.editor.fold_section(GUIDANCE)
-    bench.editor.open_section(EDITS)
-    bench.desk.select(np.empty(0, np.int64))
+    camera.fold(Step.GUIDANCE)
+    camera.unfold(Step.EDITS)
+    bench.state.select(np.empty(0, np.int64))
     camera.take("edits")
 
-    bench.editor.fold_section(EDITS)
-    bench.editor.open_section(RETRAIN)
-    panel = bench.editor.retrain
-    panel.propagate_check.click()
-    panel.more.click()
-    panel.preview_button.click()
-    camera.wait(lambda: not bench.desk.is_busy)
-    camera.rest(500)
-    camera.take("propagation")
-    for button in (panel.preview_button, panel.more, panel.propagate_check):
-        button.click()
+    camera.fold(Step.EDITS)
+    camera.unfold(Step.RETRAIN)
     losses.clear()
-    bench.editor.retrain.retrain_button.click()
+    bench.panels.retrain.retrain_button.click()
     camera.wait(lambda: steps() > 4)
     camera.take("retraining")
     wait_for_round(camera)
@@ -361,8 +355,8 @@ def draw_look_alikes(camera: Photographer) -> None:
     bench.evidence.accept_button.click()
     find_proposals(camera)
     decide_all(camera)
-    bench.editor.fold_section(GUIDANCE)
-    bench.editor.retrain.retrain_button.click()
+    camera.fold(Step.GUIDANCE)
+    bench.panels.retrain.retrain_button.click()
     wait_for_round(camera)
     QTest.keyClick(bench.evidence.others, Qt.Key.Key_Down)
     camera.rest(1000)
@@ -373,8 +367,8 @@ def draw_look_alikes(camera: Photographer) -> None:
 
 def find_proposals(camera: Photographer) -> None:
     """Have the guidance look for what is worth a decision."""
-    camera.bench.editor.guidance.refresh_button.click()
-    camera.wait(lambda: not camera.bench.desk.is_busy)
+    camera.bench.panels.guidance.refresh_button.click()
+    camera.wait(lambda: not camera.bench.state.is_busy)
 
 
 def decide_all(camera: Photographer) -> None:
@@ -387,7 +381,7 @@ def decide_all(camera: Photographer) -> None:
 def wait_for_round(camera: Photographer) -> None:
     """Wait until a round is there to decide on, and the map at rest."""
     camera.wait(lambda: camera.session.state.proposal is not None)
-    camera.bench.desk.select(np.empty(0, np.int64))
+    camera.bench.state.select(np.empty(0, np.int64))
     camera.wait(lambda: not camera.map.glide.is_running)
     camera.rest(500)
     print(camera.session.state.rounds[-1].evidence.verdict())
@@ -396,7 +390,7 @@ def wait_for_round(camera: Photographer) -> None:
 def draw_traversal(camera: Photographer) -> None:
     """Show what would make T-shirts dresses."""
     bench, panel = camera.bench, camera.bench.traversal
-    bench.work.open_sample("fashion_look_alikes")
+    bench.opening.open_sample("fashion_look_alikes")
     camera.wait_mapped()
     session = camera.session
     own, goal = "T-shirt/top", "Dress"
@@ -404,12 +398,12 @@ def draw_traversal(camera: Photographer) -> None:
     everything = np.arange(len(truth))
     wanted = session.edits.class_names.index(own)
     free = (truth == wanted) & (session.kinds(everything) == wanted)
-    bench.desk.select(np.flatnonzero(free & ~session.dataset.held_out)[:_MOVED])
+    bench.state.select(np.flatnonzero(free & ~session.dataset.held_out)[:_MOVED])
     camera.key("w")
     panel.choose_target(goal)
     panel.target_changed.emit()
     panel.run_button.click()
-    camera.wait(lambda: not bench.desk.is_busy)
+    camera.wait(lambda: not bench.state.is_busy)
     camera.take("traversal")
 
 

@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 HEAVY = ("torch", "umap", "napari", "qtpy")
 # The window makes these, and a process of its own runs them.
 JOBS = (
@@ -55,7 +53,6 @@ def test_discovering_the_plugin_imports_no_torch(tmp_path: Path) -> None:
     assert loaded == ""
 
 
-@pytest.mark.xfail(reason="editing, session and the window still have circles")
 def test_packages_import_what_stands_below_them() -> None:
     # The contracts stand in pyproject.toml.
     linter = shutil.which("lint-imports", path=Path(sys.executable).parent)

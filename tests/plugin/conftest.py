@@ -15,6 +15,7 @@ import pytest
 from napari.qt import get_stylesheet
 from napari.utils.notifications import notification_manager
 from numpy.typing import ArrayLike, NDArray
+from psygnal import SignalInstance
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
@@ -26,6 +27,7 @@ from napari_spaceediting.editing.edits import Pin, Withdraw
 from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.runner import JobRunner
+from napari_spaceediting.plugin.status import Folding, Step
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
 from napari_spaceediting.session.session import Session
@@ -54,15 +56,16 @@ class Window:
         self.viewer = viewer
         self.qtbot = qtbot
         self.bench: Workbench = workbench_of(viewer)
-        self.desk = self.bench.desk
+        self.state = self.bench.state
         self.editor = self.bench.editor
+        self.panels = self.bench.panels
 
     # What is there
 
     @property
     def session(self) -> Session:
-        assert self.desk.session is not None
-        return self.desk.session
+        assert self.state.session is not None
+        return self.state.session
 
     @property
     def map(self) -> MapView:
@@ -124,8 +127,8 @@ class Window:
         """Wait until nothing runs, and the pictures are there."""
         self.wait(
             lambda: (
-                not self.desk.is_busy
-                and (self.desk.session is None or self.desk.thumbnails is not None)
+                not self.state.is_busy
+                and (self.state.session is None or self.state.thumbnails is not None)
             )
         )
         QApplication.processEvents()
@@ -137,20 +140,37 @@ class Window:
         yield
         self.wait(lambda: self.map.overlay.scene.pictures is not before)
 
+    @contextmanager
+    def hears(self, signal: SignalInstance) -> Iterator[None]:
+        """Wait until a signal speaks."""
+        heard: list[object] = []
+        signal.connect(hear := lambda *said: heard.append(said))
+        yield
+        self.wait(lambda: heard)
+        signal.disconnect(hear)
+
     # Opening
+
+    def unfold(self, step: str) -> None:
+        """Unfold a section of the editor, and bring it into view."""
+        self.editor.fold(Folding((Step(step),)))
+
+    def fold(self, step: str) -> None:
+        """Fold a section of the editor."""
+        self.editor.section(step).set_open(False)
 
     def open(self, folder: Path) -> None:
         """Open a saved session, and wait until all of it is there."""
-        before = self.desk.session
-        self.bench.work.open_session(folder)
-        self.wait(lambda: self.desk.session is not before)
+        before = self.state.session
+        self.bench.opening.open_session(folder)
+        self.wait(lambda: self.state.session is not before)
         self.wait_idle()
 
     def take_round(self, status: RoundStatus, gain: Difference = A_GAIN) -> None:
         """Let the session be one with a round, without a folder."""
         state = with_round(self.session.state, gain, status)
-        self.desk.take_session(Session(state, self.session.cache_dir), None)
-        self.bench.work._draw_thumbnails()
+        self.state.take_session(Session(state, self.session.cache_dir), None)
+        self.bench.opening._draw_thumbnails()
         self.wait_idle()
 
     # The mouse
@@ -249,7 +269,7 @@ class Window:
 
     def answer(self, *keys: Qt.Key | str) -> None:
         """Answer the class picker by keyboard."""
-        picker = self.bench.map.picker
+        picker = self.bench.map.naming.picker
         self.wait(picker.isVisible)
         for key in keys:
             QTest.keyClick(QApplication.focusWidget() or picker, key)

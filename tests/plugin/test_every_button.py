@@ -15,26 +15,18 @@ from qtpy.QtWidgets import (
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.editing.guidance import Proposal
-from napari_spaceediting.plugin.space_editor import (
-    DATA,
-    EDITS,
-    GUIDANCE,
-    MAP,
-    NETWORK,
-    RETRAIN,
-)
+from napari_spaceediting.plugin.status import Step
 from napari_spaceediting.session.state import RoundStatus
 
-SECTIONS = DATA, NETWORK, MAP, GUIDANCE, EDITS, RETRAIN
 CONTROLS = QAbstractButton, QComboBox, QAbstractSpinBox
 
 
 def every_control(window) -> list[QWidget]:
     """Return the controls of all docks that can be seen once all is unfolded."""
     bench = window.bench
-    for key in SECTIONS:
-        window.editor.open_section(key)
-    panels = (window.editor.data, window.editor.network, window.editor.retrain)
+    for step in Step:
+        window.unfold(step)
+    panels = (window.panels.data, window.panels.network, window.panels.retrain)
     for fold in ("_other", "more"):
         for panel in panels:
             if hasattr(panel, fold) and not getattr(panel, fold).isHidden():
@@ -80,19 +72,19 @@ def states(make_window, saved):
         from napari_spaceediting.session.storage import load_session
 
         bare = new_session(load_session(saved).dataset)
-        window.desk.take_session(bare, None)
-        window.bench.work._draw_thumbnails()
+        window.state.take_session(bare, None)
+        window.bench.opening._draw_thumbnails()
         window.wait_idle()
 
     def reviewed() -> None:
         images = window.movable[:2]
         proposal = Proposal(ProposalKind.GROUP, images, "Alike.", None, None, 1.0, ())
         window.bench.review._on_found([proposal])
-        window.desk.select(np.empty(0, np.int64))
+        window.state.select(np.empty(0, np.int64))
 
     def edited() -> None:
-        window.desk.select(window.held_out[:2])
-        assert window.bench.map.apply(Pin(window.movable[:2], "3"))
+        window.state.select(window.held_out[:2])
+        assert window.bench.map.naming.apply(Pin(window.movable[:2], "3"))
 
     return window, {
         "opened": opened,

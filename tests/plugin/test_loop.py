@@ -78,7 +78,7 @@ def content(state: SessionState) -> dict:
 
 
 def press_button(window, section, button):
-    window.editor.open_section(section)
+    window.unfold(section)
     QApplication.processEvents()
     assert button.isEnabled(), button.toolTip()
     QTest.mouseClick(button, LEFT)
@@ -88,12 +88,13 @@ def press_button(window, section, button):
 @pytest.mark.skipif(_local_folder() is None, reason="Fashion-MNIST is not here")
 def test_the_whole_loop(make_window, messages, tmp_path: Path):
     window = make_window()
-    desk, bench, editor = window.desk, window.bench, window.editor
+    state, bench, editor = window.state, window.bench, window.editor
+    panels = window.panels
 
     # Open, train, map.
-    bench.work.open_sample("fashion_look_alikes", N_LABELS)
-    window.wait(lambda: desk.has_map, LONGER)
-    window.wait(lambda: not desk.is_busy, LONGER)
+    bench.opening.open_sample("fashion_look_alikes", N_LABELS)
+    window.wait(lambda: state.has_map, LONGER)
+    window.wait(lambda: not state.is_busy, LONGER)
     window.wait_idle()
     session = window.session
     assert session.shown.map.method == "umap"
@@ -106,7 +107,7 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     window.key(Qt.Key.Key_L)
     way = window.around(images, 3)
     window.stroke([*way, way[0]])
-    chosen = desk.selected
+    chosen = state.selected
     assert np.isin(images, chosen).all()
     assert not session.dataset.held_out[chosen].any()
     held = window.of_image(images[0])
@@ -121,14 +122,14 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     assert (group.tag, group.indices.tolist()) == (names[1], chosen.tolist())
     assert (session.edits.labels[chosen] == 1).all()
     assert len(window.map.overlay.scene.edited.ends) == len(chosen)
-    assert editor.edits.edits._list.count() == 1
+    assert panels.edits.edits._list.count() == 1
     window.key(Qt.Key.Key_Escape)
 
     # Click and drag one image.
     window.key(Qt.Key.Key_M)
     one = int(window.loners(np.setdiff1d(window.movable, chosen))[0])
     window.click(window.of_image(one))
-    assert desk.selected.tolist() == [one]
+    assert state.selected.tolist() == [one]
     window.drag(window.of_image(one), home_of(window, names[2]))
     window.answer(Qt.Key.Key_3, Qt.Key.Key_Return)
     assert session.edits.labels[one] == 2
@@ -152,7 +153,7 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     assert [type(edit) for edit in session.state.log.done] == kinds
 
     # Guidance by keys.
-    press_button(window, "guidance", editor.guidance.refresh_button)
+    press_button(window, "guidance", panels.guidance.refresh_button)
     window.wait(lambda: bench.review.proposal is not None)
     window.wait_idle()
     first = bench.review.proposal
@@ -177,18 +178,18 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
 
     # Retrain, and cancel it in the middle.
     before = content(session.state)
-    with window.qtbot.waitSignal(desk.training.progressed, timeout=LONGER):
-        press_button(window, "retrain", editor.retrain.retrain_button)
+    with window.hears(state.training.progressed):
+        press_button(window, "retrain", panels.retrain.retrain_button)
     QTest.mouseClick(editor.job_bar.cancel_button, LEFT)
-    window.wait(lambda: not desk.is_busy)
+    window.wait(lambda: not state.is_busy)
     assert same(content(session.state), before)
     assert not session.state.rounds
 
     # Retrain by its key; the evidence shows itself; roll back.
     window.key(Qt.Key.Key_Return, CONTROL)
-    assert desk.training.is_running
+    assert state.training.is_running
     window.wait(lambda: session.state.proposal is not None, LONGER)
-    window.wait(lambda: not desk.is_busy, LONGER)
+    window.wait(lambda: not state.is_busy, LONGER)
     panel = bench.evidence
     window.wait(panel.isVisible)
     assert panel._verdict.text() == session.state.proposal.evidence.verdict()
@@ -199,9 +200,9 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     assert same(now["edits"], before["edits"])
 
     # Retrain once more, and accept.
-    press_button(window, "retrain", editor.retrain.retrain_button)
+    press_button(window, "retrain", panels.retrain.retrain_button)
     window.wait(lambda: session.state.proposal is not None, LONGER)
-    window.wait(lambda: not desk.is_busy, LONGER)
+    window.wait(lambda: not state.is_busy, LONGER)
     proposal = session.state.proposal
     QTest.mouseClick(panel.accept_button, LEFT)
     assert session.state.rounds[-1].status is RoundStatus.ACCEPTED
@@ -218,14 +219,14 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     window.answer(Qt.Key.Key_2, Qt.Key.Key_Return)
     folder = tmp_path / "loop.spaceediting"
     bench.saving.save_to(folder)
-    window.wait(lambda: desk.path == folder)
+    window.wait(lambda: state.path == folder)
     other = make_window()
     other.open(folder)
     assert same(content(other.session.state), content(session.state))
     assert np.array_equal(other.places, window.places)
     assert np.array_equal(other.map.layer.data, window.map.layer.data)
     assert other.session.edits.class_names == session.edits.class_names
-    assert other.editor.edits.edits._list.count() == 1
+    assert other.panels.edits.edits._list.count() == 1
     other.key(Qt.Key.Key_Z, CONTROL)
     assert not other.session.state.log.done
     assert len(session.state.log.done) == 1

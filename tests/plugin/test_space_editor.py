@@ -3,20 +3,30 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QScrollArea
 
 from napari_spaceediting.plugin.space_editor import SpaceEditor
+from napari_spaceediting.plugin.status import Folding, SectionState, Step
+from napari_spaceediting.plugin.workbench import Panels
 
 LEFT = Qt.MouseButton.LeftButton
-KEYS = ("data", "network", "map", "guidance", "edits", "retrain")
 
 
 @pytest.fixture
-def editor(shown):
-    return shown(SpaceEditor)
+def panels(dark):
+    return Panels(dark)
+
+
+@pytest.fixture
+def editor(shown, panels):
+    return shown(SpaceEditor, panels=panels.by_step())
+
+
+def unfold(editor, *steps):
+    editor.fold(Folding(steps))
 
 
 def test_the_steps_come_in_the_order_of_work(editor):
-    tops = [editor.section(key).y() for key in KEYS]
+    tops = [editor.section(key).y() for key in Step]
     assert tops == sorted(tops)
-    assert len(set(tops)) == len(KEYS)
+    assert len(set(tops)) == len(Step)
 
 
 def test_the_job_bar_is_there_only_while_something_runs(editor):
@@ -25,27 +35,31 @@ def test_the_job_bar_is_there_only_while_something_runs(editor):
     assert editor.job_bar.isVisible()
 
 
-def test_a_step_that_waits_is_folded_and_says_for_what(editor):
-    editor.set_status("map", "UMAP", "done")
-    editor.set_available("map", False, "Train a network first")
+def test_a_step_that_waits_is_folded_and_says_for_what(editor, panels):
+    closed = SectionState("UMAP", "done", closed="Train a network first")
+    editor.show_states({Step.MAP: closed})
     header = editor.section("map")._header
     assert not editor.section("map").is_open
-    assert header.status == "Train a network first"
-    assert not editor.map.redraw_button.isEnabled()
-    editor.set_status("map", "PCA", "done")
-    assert header.status == "Train a network first"
-    editor.set_available("map", True)
+    assert (header.status, header.state) == ("Train a network first", "todo")
+    assert not panels.map.redraw_button.isEnabled()
+    assert "Train a network first" in panels.map.redraw_button.toolTip()
+    editor.show_states({Step.MAP: SectionState("PCA", "done")})
     assert (header.status, header.state) == ("PCA", "done")
-    assert editor.map.redraw_button.isEnabled()
+    assert panels.map.redraw_button.isEnabled()
 
 
-@pytest.mark.parametrize("key", KEYS)
+def test_a_step_that_is_blocked_stays_open_and_says_why(editor, panels):
+    editor.show_states({Step.RETRAIN: SectionState("running", blocked="Wait")})
+    assert editor.section("retrain").is_open
+    assert editor.section("retrain")._header.status == "running"
+    assert panels.retrain.retrain_button.toolTip().startswith("Wait")
+
+
+@pytest.mark.parametrize("key", list(Step))
 def test_an_opened_step_comes_into_view(editor, qtbot, key):
     editor.resize(340, 300)
-    for other in KEYS:
-        editor.fold_section(other)
-    editor.open_section("data")
-    editor.open_section(key)
+    editor.fold(Folding((Step.DATA,), tuple(Step)))
+    unfold(editor, key)
     area = editor.findChild(QScrollArea)
     section = editor.section(key)
     assert section.is_open
@@ -61,14 +75,13 @@ def test_a_fold_by_hand_stays(editor, qtbot):
     section = editor.section("data")
     qtbot.mouseClick(section._header, LEFT)
     assert not section.is_open
-    editor.set_status("data", "2,000 images")
+    editor.show_states({Step.DATA: SectionState("2,000 images", "done")})
     assert not section.is_open
 
 
-def test_the_dock_can_be_as_narrow_as_340_pixels(editor, qtbot):
-    for key in KEYS:
-        editor.open_section(key)
-    for panel in (editor.network, editor.retrain):
+def test_the_dock_can_be_as_narrow_as_340_pixels(editor, panels):
+    unfold(editor, *Step)
+    for panel in (panels.network, panels.retrain):
         panel.more.click()
     editor.resize(340, 500)
     area = editor.findChild(QScrollArea)
@@ -76,7 +89,7 @@ def test_the_dock_can_be_as_narrow_as_340_pixels(editor, qtbot):
 
 
 def test_everything_that_can_be_used_says_what_it_does(editor):
-    for key in KEYS:
+    for key in Step:
         section = editor.section(key)
         for kind in (QAbstractButton, QComboBox):
             for widget in section.findChildren(kind):
@@ -88,10 +101,9 @@ def test_everything_that_can_be_used_says_what_it_does(editor):
                 assert inner or widget.toolTip(), (key, widget)
 
 
-def test_a_change_of_theme_reaches_every_panel(editor, light, qtbot):
+def test_a_change_of_theme_reaches_every_panel(editor, panels, light):
     editor.set_theme(light)
-    for key in KEYS:
-        editor.open_section(key)
-    assert light.text in editor.data._heading.styleSheet()
-    assert light.current in editor.retrain.retrain_button.styleSheet()
+    unfold(editor, *Step)
+    assert light.text in panels.data._heading.styleSheet()
+    assert light.current in panels.retrain.retrain_button.styleSheet()
     assert not editor.grab().isNull()

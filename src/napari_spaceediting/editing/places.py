@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.editing.targets import widened
 
+LOW_SUPPORT = 0.3
+"""Support below which an edit is said to weigh little."""
 NEIGHBOURS = 15
 
 

@@ -11,13 +11,13 @@ from napari_spaceediting.plugin.workbench import Workbench, workbench_of
 
 def launch(path: Path) -> None:
     """Open a session or images in a new window, and wait until it is closed."""
-    _start().work.open_path(path)
+    _start().opening.open_path(path)
     napari.run()
 
 
 def launch_sample(name: str, labels_per_class: int) -> None:
     """Open a sample with few labels in a new window, and wait until it is closed."""
-    _start().work.open_sample(name, labels_per_class)
+    _start().opening.open_sample(name, labels_per_class)
     napari.run()
 
 

@@ -22,9 +22,9 @@ def get_reader(path: Paths) -> Callable[[Paths], Nothing] | None:
     """Return a reader for a session folder or a sample, or None for anything else."""
     first = Path(path[0] if isinstance(path, list) else path)
     if first.suffix == SAMPLE_SUFFIX and first.stem in SAMPLES:
-        return lambda _: _open(lambda bench: bench.work.open_sample(first.stem))
+        return lambda _: _open(lambda bench: bench.opening.open_sample(first.stem))
     if (first / "session.json").is_file():
-        return lambda _: _open(lambda bench: bench.work.open_session(first))
+        return lambda _: _open(lambda bench: bench.opening.open_session(first))
     return None
 
 

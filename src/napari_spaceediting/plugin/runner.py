@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, Signal
+from psygnal import Signal
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Estimate, Job, Progress
@@ -20,7 +20,7 @@ _POLL = 0.02
 """Seconds between two looks at whether the process is free."""
 
 
-class JobRunner(QObject):
+class JobRunner:
     """Runs one job at a time in a worker process.
 
     A thread of napari's waits for the process, so that napari knows that something is
@@ -29,24 +29,25 @@ class JobRunner(QObject):
 
     Signals
     -------
-    started(str)
-        A job began: its name.
+    started(Job)
+        A job began.
     progressed(Progress, float or None)
         How far it is, and the seconds that it will still take.
-    finished(str), cancelled(str)
-        It ended: its name.
-    failed(str)
-        It failed: one sentence.
+    finished(Job, str)
+        It is done, and what there is to say of it; "" for nothing.
+    cancelled(Job, str)
+        It was cancelled, and what was kept of it in a sentence; "" for nothing.
+    failed(Job, str)
+        It failed: why, and what was kept of it.
     """
 
-    started = Signal(str)
+    started = Signal(object)
     progressed = Signal(object, object)
-    finished = Signal(str)
-    cancelled = Signal(str)
-    failed = Signal(str)
+    finished = Signal(object, str)
+    cancelled = Signal(object, str)
+    failed = Signal(object, str)
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
         self._process = WorkerProcess()
         self._turn = threading.Lock()  # held by the thread whose job the process runs
         self._current: _Call | None = None
@@ -58,13 +59,13 @@ class JobRunner(QObject):
         return self._current is not None
 
     @property
-    def running(self) -> str:
-        """Name of the job that runs, "" for none."""
-        return "" if self._current is None else self._current.name
+    def running(self) -> Job[Any] | None:
+        """The job that runs, if there is one."""
+        return None if self._current is None else self._current.job
 
     def warm_up(self, job: Job[Any]) -> None:
         """Run a job that nobody waits for; the next job begins when it is done."""
-        self._start(_Call(job, self._process, self._turn))
+        _start(_Call(job, self._process, self._turn).steps, lambda _: None)
 
     def ask(
         self,
@@ -94,29 +95,49 @@ class JobRunner(QObject):
             else:
                 then(outcome)
 
-        self._start(call, lambda _: None, end)
+        _start(call.steps, end)
 
-    def run(self, job: Job[R], then: Callable[[R], None]) -> None:
-        """Run a job and hand its result over; a job that still runs is dropped."""
+    def run(
+        self,
+        job: Job[R],
+        then: Callable[[R], str | None],
+        *,
+        report: Callable[[Progress, float | None], None] | None = None,
+        rescue: Callable[[], str] | None = None,
+    ) -> None:
+        """Run a job and hand its result over; a job that still runs is dropped.
+
+        Parameters
+        ----------
+        job : Job
+            What to do.
+        then : callable
+            Takes the result, on the main thread, and returns what there is to say.
+        report : callable, optional
+            Is told of this job's progress, as `progressed` is.
+        rescue : callable, optional
+            Keeps what was finished of it when it is cancelled or fails, and says so in
+            a sentence; "" for nothing.
+        """
         self.cancel()
         call = _Call(job, self._process, self._turn)
         self._current = call
         estimate = Estimate()
 
-        def report(progress: Progress) -> None:
+        def tell(progress: Progress) -> None:
             if call is self._current:
-                self.progressed.emit(progress, estimate.update(progress))
+                remaining = estimate.update(progress)
+                self.progressed.emit(progress, remaining)
+                if report is not None:
+                    report(progress, remaining)
 
         def end(outcome: Any) -> None:
             if call is self._current:
                 self._current = None
-                if call.is_cancelled and isinstance(outcome, _Failure | None):
-                    self.cancelled.emit(job.name)
-                else:
-                    self._end(job.name, then, outcome)
+                self._end(call, outcome, then, rescue or (lambda: ""))
 
-        self.started.emit(job.name)
-        self._start(call, report, end)
+        self.started.emit(job)
+        _start(call.steps, end, tell)
 
     def cancel(self) -> None:
         """Cancel the job that runs."""
@@ -131,32 +152,30 @@ class JobRunner(QObject):
         self._current = self._asked = None
         self._process.shutdown()
 
-    def _start(
+    def _end(
         self,
         call: _Call,
-        report: Callable[[Progress], None] | None = None,
-        end: Callable[[Any], None] | None = None,
+        outcome: Any,
+        then: Callable[[Any], str | None],
+        rescue: Callable[[], str],
     ) -> None:
-        worker = create_worker(call.steps, _start_thread=False, _ignore_errors=True)
-        if report is not None and end is not None:
-            worker.yielded.connect(report)
-            worker.returned.connect(end)
-        worker.start()
-
-    def _end(self, name: str, then: Callable[[Any], None], outcome: Any) -> None:
+        job = call.job
         try:
-            if isinstance(outcome, _Failure):
-                raise outcome.error
-            then(outcome)
+            if call.is_cancelled and isinstance(outcome, _Failure | None):
+                self.cancelled.emit(job, rescue())
+            elif isinstance(outcome, _Failure):
+                self.failed.emit(job, f"{outcome.error} {rescue()}".rstrip())
+            else:
+                said = then(outcome)
+                if not self.is_running:
+                    self.finished.emit(job, said or "")
         except SpaceEditingError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(job, str(error))
         except Exception:
             # A fault of ours, which napari reports; the work has ended nonetheless.
-            self.failed.emit(f"{name} is done, but its result could not be shown.")
+            sentence = f"{job.name} is done, but its result could not be shown."
+            self.failed.emit(job, sentence)
             raise
-        else:
-            if not self.is_running:
-                self.finished.emit(name)
 
 
 @dataclass(frozen=True)
@@ -176,16 +195,11 @@ class _Call:
     def __init__(
         self, job: Job[Any], process: WorkerProcess, turn: threading.Lock
     ) -> None:
-        self._job = job
+        self.job = job
         self._process = process
         self._turn = turn
         self._cancelled = threading.Event()
         self._begun = False
-
-    @property
-    def name(self) -> str:
-        """Name of the job."""
-        return self._job.name
 
     @property
     def is_cancelled(self) -> bool:
@@ -204,7 +218,7 @@ class _Call:
             if self.is_cancelled:
                 return None
         try:
-            steps = self._process.run(self._job)
+            steps = self._process.run(self.job)
             self._begun = True
             if self.is_cancelled:
                 return None
@@ -232,10 +246,11 @@ def in_thread(
     failed : callable
         Takes the error instead, on the main thread.
     """
+    to_do = [work]
 
     def safely() -> R | _Failure:
         try:
-            return work()
+            return to_do.pop()()
         except SpaceEditingError as error:
             return _Failure(error)
 
@@ -245,6 +260,31 @@ def in_thread(
         else:
             then(outcome)
 
-    worker = create_worker(safely, _start_thread=False, _ignore_errors=True)
-    worker.returned.connect(end)
+    _start(safely, end)
+
+
+def _start(
+    work: Callable[[], Any],
+    end: Callable[[Any], None],
+    report: Callable[[Progress], None] | None = None,
+) -> None:
+    """Start one of napari's workers.
+
+    Who waits for it is let go when it ends: a worker may outlive its window.
+    """
+    worker = create_worker(work, _start_thread=False, _ignore_errors=True)
+    waiting = [(end, report)]
+
+    def hear(progress: Progress) -> None:
+        for _, tell in waiting:
+            if tell is not None:
+                tell(progress)
+
+    def take(outcome: Any) -> None:
+        if waiting:
+            waiting.pop()[0](outcome)
+
+    if report is not None:
+        worker.yielded.connect(hear)
+    worker.returned.connect(take)
     worker.start()

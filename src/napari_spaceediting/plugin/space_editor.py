@@ -2,156 +2,116 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Protocol
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_spaceediting.plugin.edits.panel import EditsPanel
-from napari_spaceediting.plugin.guidance.panel import GuidancePanel
-from napari_spaceediting.plugin.map.panel import MapPanel
-from napari_spaceediting.plugin.opening.panel import DataPanel
-from napari_spaceediting.plugin.training.network_panel import NetworkPanel
-from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
+from napari_spaceediting.plugin.status import Folding, SectionState, Step
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.widgets.section import TODO, Section
 
-DATA, NETWORK, MAP = "data", "network", "map"
-GUIDANCE, EDITS, RETRAIN = "guidance", "edits", "retrain"
 
-Panel = DataPanel | NetworkPanel | MapPanel | GuidancePanel | EditsPanel | RetrainPanel
+class Panel(Protocol):
+    """What stands in a section: a widget that can be closed and says why."""
 
+    def set_enabled(self, enabled: bool, reason: str = "") -> None:
+        """Allow its use, or say why not."""
 
-@dataclass
-class _Step:
-    section: Section
-    panel: Panel
-    status: str = ""
-    state: str = TODO
-    reason: str = ""
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
 
 
 class SpaceEditor(QWidget):
-    """The six panels in numbered sections, under the bar of the running job.
+    """The panels of all steps in numbered sections, under the bar of the running job.
 
     Parameters
     ----------
     palette : Palette
         Colours of the theme.
+    panels : mapping of Step to Panel
+        The widget of each step, in the order of the work.
     parent : QWidget, optional
         Qt parent.
     """
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        palette: Palette,
+        panels: Mapping[Step, Panel],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.job_bar = JobBar(palette)
-        self.data = DataPanel(palette)
-        self.network = NetworkPanel(palette)
-        self.map = MapPanel(palette)
-        self.guidance = GuidancePanel(palette)
-        self.edits = EditsPanel(palette)
-        self.retrain = RetrainPanel(palette)
-        panels: dict[str, tuple[str, Panel]] = {
-            DATA: ("Data", self.data),
-            NETWORK: ("Network", self.network),
-            MAP: ("Map", self.map),
-            GUIDANCE: ("Guidance", self.guidance),
-            EDITS: ("Edits", self.edits),
-            RETRAIN: ("Retrain", self.retrain),
-        }
+        self._panels = panels
+        self._sections: dict[Step, Section] = {}
+        self._shown: dict[Step, SectionState] = {}
         body = QWidget()
-        sections = QVBoxLayout(body)
-        sections.setContentsMargins(0, 0, 0, 0)
-        sections.setSpacing(0)
-        self._steps: dict[str, _Step] = {}
-        for number, (key, (title, panel)) in enumerate(panels.items(), 1):
-            section = Section(number, title, palette)
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for number, (step, panel) in enumerate(panels.items(), 1):
+            section = Section(number, step.capitalize(), palette)
+            assert isinstance(panel, QWidget)
             section.add(panel)
-            sections.addWidget(section)
-            self._steps[key] = _Step(section, panel)
-        sections.addStretch(1)
+            layout.addWidget(section)
+            self._sections[step] = section
+        layout.addStretch(1)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(body)
-        self._to_reveal = self._steps[DATA].section
+        self._to_reveal = next(iter(self._sections.values()))
         # The layout gives a section its height only after it has been unfolded.
         self._reveal_later = QTimer(self)
         self._reveal_later.setSingleShot(True)
         self._reveal_later.timeout.connect(self._reveal)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.job_bar)
-        layout.addWidget(self._scroll, 1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self.job_bar)
+        outer.addWidget(self._scroll, 1)
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self.job_bar.set_theme(palette)
-        for step in self._steps.values():
-            step.section.set_theme(palette)
-            step.panel.set_theme(palette)
+        for step, section in self._sections.items():
+            section.set_theme(palette)
+            self._panels[step].set_theme(palette)
 
-    def section(self, key: str) -> Section:
-        """Return the section of a step: "data", "network", "map", ..."""
-        return self._steps[key].section
+    def section(self, step: str) -> Section:
+        """Return the section of a step."""
+        return self._sections[Step(step)]
 
-    def open_section(self, key: str) -> None:
-        """Unfold a step and scroll to it."""
-        self._to_reveal = self._steps[key].section
-        self._to_reveal.set_open(True)
-        self._reveal_later.start()
+    def show_states(self, states: Mapping[Step, SectionState]) -> None:
+        """Show how the steps stand; those that are as they were are left alone."""
+        for step, state in states.items():
+            if state != self._shown.get(step):
+                self._shown[step] = state
+                self._show(self._sections[step], self._panels[step], state)
 
-    def unfold_section(self, key: str) -> None:
-        """Unfold a step and leave what the user looks at in view."""
-        self.section(key).set_open(True)
+    def fold(self, folding: Folding) -> None:
+        """Fold and unfold sections, and bring the last one into view if it says so."""
+        for step in folding.folded:
+            self._sections[step].set_open(False)
+        for step in folding.opened:
+            self._sections[step].set_open(True)
+        if folding.scrolls:
+            self._to_reveal = self._sections[folding.opened[-1]]
+            self._reveal_later.start()
 
-    def fold_section(self, key: str) -> None:
-        """Fold a step."""
-        self._steps[key].section.set_open(False)
-
-    def set_status(self, key: str, text: str, state: str = TODO) -> None:
-        """Say in a few words how a step stands.
-
-        Parameters
-        ----------
-        key : str
-            The step.
-        text : str
-            Such as "2,000 images"; not seen while the step is not available.
-        state : str
-            "todo", "active" (the step to do now) or "done".
-        """
-        step = self._steps[key]
-        step.status, step.state = text, state
-        self._show_status(step)
-
-    def set_available(self, key: str, available: bool, reason: str = "") -> None:
-        """Allow a step, or fold it and say what it waits for.
-
-        Parameters
-        ----------
-        key : str
-            The step.
-        available : bool
-            Whether it can be used.
-        reason : str
-            What it waits for, in a few words, such as "Train a network first".
-        """
-        step = self._steps[key]
-        step.reason = "" if available else reason
-        step.panel.set_enabled(available, reason)
-        if not available:
-            step.section.set_open(False)
-        self._show_status(step)
-
-    def _show_status(self, step: _Step) -> None:
-        if step.reason:
-            step.section.set_status(step.reason, TODO)
+    @staticmethod
+    def _show(section: Section, panel: Panel, state: SectionState) -> None:
+        reason = state.closed or state.blocked
+        panel.set_enabled(not reason, reason)
+        if state.closed:
+            section.set_open(False)
+            section.set_status(state.closed, TODO)
         else:
-            step.section.set_status(step.status, step.state)
+            section.set_status(state.text, state.mark)
 
     def _reveal(self) -> None:
         section = self._to_reveal

@@ -1,25 +1,32 @@
-"""What the controllers of one viewer share."""
+"""What the rooms of one window share: its state, and one notice of what changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from enum import Flag, auto
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from napari.settings import get_plugin_settings
 from napari.utils.notifications import show_error, show_info, show_warning
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
+from psygnal import Signal
 
+from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin import status
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
+from napari_spaceediting.plugin.status import Facts, Turn, Work
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.session.preparing import folded
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Checkpoint
+from napari_spaceediting.session.training import RetrainAndMap
 from napari_spaceediting.traversal.jobs import Traverse
 
 if TYPE_CHECKING:
@@ -28,8 +35,49 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 NOTHING = np.empty(0, np.int64)
-BUSY = "Wait until the running work is done, or cancel it."
-TO_DECIDE = "Accept or roll back the last round first (Evidence)."
+
+
+class Change(Flag):
+    """What is other than it was."""
+
+    SESSION = auto()
+    """Another session is open; all else may be other, too."""
+    IMAGES = auto()
+    EDITS = auto()
+    ANSWERS = auto()
+    SHOWN = auto()
+    ROUNDS = auto()
+    TRAVERSALS = auto()
+    """These six as the session's own signals."""
+    PAST = auto()
+    """The user looks back at what was, or at the present again."""
+    SELECTION = auto()
+    PICTURES = auto()
+    JOBS = auto()
+    """A job began or ended."""
+    SAVED = auto()
+    """How much of the session is saved, or where."""
+    REVIEW = auto()
+    """Which proposal is at hand."""
+    PUT_OFF = auto()
+    """A question was put off, or waits no more."""
+    TURN = auto()
+    """The work turns to something."""
+    THEME = auto()
+
+
+STATUS = (
+    Change.SESSION
+    | Change.IMAGES
+    | Change.EDITS
+    | Change.SHOWN
+    | Change.ROUNDS
+    | Change.PAST
+    | Change.JOBS
+    | Change.SAVED
+    | Change.REVIEW
+)
+"""Changes of what `WindowState.facts` says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,58 +112,71 @@ class Past:
         return folded((), self.checkpoint)
 
 
-class Desk(QObject):
+class WindowState:
     """The open session, the selection, the pictures and the background work.
+
+    A room that changes it tells so by `notify`; every other one hears `changed`, and
+    asks for what it needs.
 
     Signals
     -------
-    opening
-        Images or a session are being opened.
-    session_changed
-        Another session is open, or it was replaced.
-    images_changed, edits_changed, answers_changed, shown_changed, rounds_changed,
-    traversals_changed
-        As the session's own, of whichever session is open.
-    past_changed
-        The user looks back at what was, or at the present again.
-    selection_changed(object)
-        Who selected: the view that asked, or None.
-    thumbnails_changed
-        There are other pictures.
-    theme_changed(Palette)
-        napari has another theme.
-    change_wanted(int64 array, str)
-        Somebody wants to see what would make images those of a class.
-    question_waits(str)
-        What waits for a decision that was put off; "" for nothing any more.
+    changed(Change)
+        What is other than it was.
+
+    Attributes
+    ----------
+    session : Session or None
+        What is open.
+    path : Path or None
+        Where it is saved.
+    selected : (n,) int64 array
+        Selected images.
+    selected_by : object
+        The view in which they were selected, which shows them already; else None.
+    thumbnails : (N, s, s, 3) uint8 array or None
+        Pictures of all images, as soon as there are any.
+    past : Past or None
+        What the user looks back at; None for the present.
+    at_risk : bool
+        Whether there is work that is not saved and does not save itself.
+    map_note : str
+        How good the map is that was drawn last.
+    review : (int, int)
+        The proposal at hand, from 1, and how many there are; (0, 0) for none.
+    put_off : str
+        The question that waits for a decision; "" for none.
+    turn : Turn
+        What the work turned to last.
     """
 
-    opening = Signal()
-    session_changed = Signal()
-    images_changed = Signal()
-    edits_changed = Signal()
-    answers_changed = Signal()
-    shown_changed = Signal()
-    rounds_changed = Signal()
-    traversals_changed = Signal()
-    past_changed = Signal()
-    selection_changed = Signal(object)
-    thumbnails_changed = Signal()
-    theme_changed = Signal(object)
-    change_wanted = Signal(object, str)
-    question_waits = Signal(str)
+    changed = Signal(object)
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__()
         self.viewer = viewer
-        self.reading = JobRunner(self)
-        self.training = JobRunner(self)
+        self.reading = JobRunner()
+        self.training = JobRunner()
         self.session: Session | None = None
         self.path: Path | None = None
         self.selected = NOTHING
+        self.selected_by: object = None
         self.thumbnails: NDArray[np.uint8] | None = None
-        self._past: Past | None = None
+        self.past: Past | None = None
+        self.at_risk = False
+        self.map_note = ""
+        self.review = (0, 0)
+        self.put_off = ""
+        self.turn = Turn.TRAINING
         self._is_shut = False
+        for runner in (self.reading, self.training):
+            for signal in (
+                runner.started,
+                runner.finished,
+                runner.cancelled,
+                runner.failed,
+            ):
+                signal.connect(self._on_job)
+
+    # What follows from it
 
     @property
     def palette(self) -> Palette:
@@ -123,21 +184,16 @@ class Desk(QObject):
         return Palette.from_theme_id(self.viewer.theme)
 
     @property
-    def past(self) -> Past | None:
-        """What the user looks back at; None for the present."""
-        return self._past
-
-    @property
     def shown(self) -> Checkpoint:
         """What the map and the gallery show."""
         assert self.session is not None
-        return self._past.checkpoint if self._past else self.session.shown
+        return self.past.checkpoint if self.past else self.session.shown
 
     @property
     def edits(self) -> EditState:
         """What the edits add up to on what is shown; in the past, none are open."""
         assert self.session is not None
-        return self._past.edits if self._past else self.session.edits
+        return self.past.edits if self.past else self.session.edits
 
     @property
     def has_map(self) -> bool:
@@ -150,49 +206,90 @@ class Desk(QObject):
         return self.training.is_running or self.reading.is_running
 
     @property
+    def facts(self) -> Facts:
+        """What the sections of the Space Editor depend on."""
+        is_reading, work = self.reading.is_running, _work(self.training)
+        session = self.session
+        if session is None:
+            return Facts(is_reading=is_reading, work=work)
+        shown, awaits = session.shown, session.state.proposal is not None
+        return Facts(
+            n_images=len(session.dataset),
+            at_risk=self.at_risk,
+            backbone=shown.network.spec.backbone if shown.network else "",
+            method=shown.map.method if shown.map else "",
+            n_edits=0 if awaits else len(session.state.log.done),
+            n_edited=int(np.count_nonzero(session.edits.edited)) if shown.map else 0,
+            awaits=awaits,
+            past=self.past.refusal if self.past else "",
+            is_reading=is_reading,
+            work=work,
+            review=self.review,
+        )
+
+    @property
     def locked(self) -> str:
         """Why nothing can be edited now; "" where it can."""
-        if self.training.running not in ("", Traverse.name):
-            return BUSY
-        if self._past is not None:
-            return self._past.refusal
-        awaits = self.session is not None and self.session.state.proposal is not None
-        return TO_DECIDE if awaits else ""
+        return status.locked(self.facts)
+
+    # Changing it
+
+    def notify(self, change: Change) -> None:
+        """Tell what is other than it was."""
+        self.changed.emit(change)
 
     def take_session(self, session: Session, path: Path | None) -> None:
         """Work on a session from now on."""
         self.training.cancel()
-        self.session, self.path = session, path
-        self.selected, self.thumbnails, self._past = NOTHING, None, None
+        for signal, change in (
+            (session.edits_changed, Change.EDITS),
+            (session.answers_changed, Change.ANSWERS),
+            (session.rounds_changed, Change.ROUNDS),
+            (session.traversals_changed, Change.TRAVERSALS),
+        ):
+            signal.connect(partial(self.notify, change))
         session.images_changed.connect(self._on_images)
-        session.edits_changed.connect(self.edits_changed.emit)
-        session.answers_changed.connect(self.answers_changed.emit)
         session.shown_changed.connect(self._on_shown)
-        session.rounds_changed.connect(self.rounds_changed.emit)
-        session.traversals_changed.connect(self.traversals_changed.emit)
-        self.session_changed.emit()
-        self.thumbnails_changed.emit()
-        self.selection_changed.emit(None)
+        self.session, self.path = session, path
+        self.selected, self.selected_by = NOTHING, None
+        self.thumbnails, self.past, self.map_note = None, None, ""
+        self.notify(Change.SESSION | Change.PICTURES | Change.SELECTION)
 
-    def select(self, indices: NDArray[np.int64], source: object = None) -> None:
+    def select(self, indices: NDArray[np.int64], by: object = None) -> None:
         """Select images, everywhere."""
-        self.selected = np.asarray(indices, np.int64)
-        self.selection_changed.emit(source)
+        self.selected, self.selected_by = np.asarray(indices, np.int64), by
+        self.notify(Change.SELECTION)
 
     def look_at(self, past: Past | None) -> None:
         """Show what was, or the present again for None; nothing is changed by it."""
-        self._past = past
-        self.past_changed.emit()
+        self.past = past
+        self.notify(Change.PAST)
+
+    def turn_to(self, turn: Turn) -> None:
+        """Turn to another step of the work."""
+        self.turn = turn
+        self.notify(Change.TURN)
 
     def _on_shown(self) -> None:
-        self._past = None
-        self.shown_changed.emit()
+        self.past = None
+        self.notify(Change.SHOWN)
 
     def _on_images(self) -> None:
         """Have no pictures of fewer images than there are."""
-        self.thumbnails, self._past = None, None
-        self.thumbnails_changed.emit()
-        self.images_changed.emit()
+        self.thumbnails, self.past = None, None
+        self.notify(Change.IMAGES | Change.PICTURES)
+
+    def _on_job(self, *_: object) -> None:
+        self.notify(Change.JOBS)
+
+    # Work beside the window
+
+    def cancel(self) -> None:
+        """Cancel what the user waits for; pictures are drawn unasked."""
+        unasked = isinstance(self.reading.running, PackThumbnails)
+        if not (unasked and self.training.is_running):
+            self.reading.cancel()
+        self.training.cancel()
 
     def in_thread(
         self,
@@ -220,6 +317,26 @@ class Desk(QObject):
         self._is_shut = True
         self.reading.shutdown()
         self.training.shutdown()
+
+
+def _work(training: JobRunner) -> Work:
+    job = training.running
+    if job is None:
+        return Work.NOTHING
+    if isinstance(job, Traverse):
+        return Work.TRAVERSAL
+    return Work.RETRAINING if isinstance(job, RetrainAndMap) else Work.OTHER
+
+
+def preferences() -> Any:
+    """Return what the user chose in napari's preferences."""
+    return get_plugin_settings("napari-spaceediting")
+
+
+def cache_dir() -> Path:
+    """Return the folder of caches that the user chose, or the usual one."""
+    folder = preferences().storage.cache_folder
+    return Path(folder).expanduser() if folder else default_cache_dir()
 
 
 def tell(text: str) -> None:

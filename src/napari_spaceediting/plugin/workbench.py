@@ -5,27 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.plugins import menu_item_template
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
+from napari_spaceediting.jobs.job import Job
 from napari_spaceediting.plugin.edits.controller import EditsController
+from napari_spaceediting.plugin.edits.panel import EditsPanel
 from napari_spaceediting.plugin.evidence.controller import EvidenceController
 from napari_spaceediting.plugin.evidence.panel import EvidencePanel
 from napari_spaceediting.plugin.gallery.controller import GalleryController
 from napari_spaceediting.plugin.gallery.panel import ImageGallery
-from napari_spaceediting.plugin.guidance.controller import ReviewController
+from napari_spaceediting.plugin.guidance.controller import GuidanceController
+from napari_spaceediting.plugin.guidance.panel import GuidancePanel
 from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.map.controller import MapController
+from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.viewport import find_canvas
+from napari_spaceediting.plugin.opening.controller import OpeningController
+from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.runner import in_thread
-from napari_spaceediting.plugin.space_editor import SpaceEditor
-from napari_spaceediting.plugin.state import Desk, complain
-from napari_spaceediting.plugin.training.controller import WorkController
+from napari_spaceediting.plugin.space_editor import Panel, SpaceEditor
+from napari_spaceediting.plugin.state import STATUS, Change, WindowState, complain
+from napari_spaceediting.plugin.status import FOLDINGS, Step, sections
+from napari_spaceediting.plugin.training.controller import TrainingController
+from napari_spaceediting.plugin.training.network_panel import NetworkPanel
+from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 from napari_spaceediting.plugin.traversal.controller import TraversalController
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
+from napari_spaceediting.plugin.widgets.palette import Palette
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -40,6 +52,28 @@ _WIDTH, _HEIGHT = 380, 300
 """Of the docks at first, in pixels."""
 
 
+class Panels:
+    """The panels of the Space Editor.
+
+    Parameters
+    ----------
+    palette : Palette
+        Colours of the theme.
+    """
+
+    def __init__(self, palette: Palette) -> None:
+        self.data = DataPanel(palette)
+        self.network = NetworkPanel(palette)
+        self.map = MapPanel(palette)
+        self.guidance = GuidancePanel(palette)
+        self.edits = EditsPanel(palette)
+        self.retrain = RetrainPanel(palette)
+
+    def by_step(self) -> dict[Step, Panel]:
+        """Return the panel of each step."""
+        return {step: getattr(self, step) for step in Step}
+
+
 class Workbench:
     """The views and controllers of one viewer; they live as long as it does.
 
@@ -50,26 +84,81 @@ class Workbench:
     """
 
     def __init__(self, viewer: Viewer) -> None:
-        self.desk = Desk(viewer)
-        palette = self.desk.palette
-        self.editor = SpaceEditor(palette)
+        self.state = state = WindowState(viewer)
+        palette = state.palette
+        self.panels = panels = Panels(palette)
+        self.editor = SpaceEditor(palette, panels.by_step())
         self.gallery = ImageGallery(palette)
         self.evidence = EvidencePanel(palette)
         self.traversal = TraversalPanel(palette)
-        self.map = MapController(self.desk, self.editor, self._bind_keys)
-        self.galleries = GalleryController(self.desk, self.gallery, self.map)
-        self.edits = EditsController(self.desk, self.editor, self.map)
-        self.review = ReviewController(self.desk, self.editor, self.map, self.galleries)
-        self.rounds = EvidenceController(self.desk, self.evidence, self.galleries)
-        self.saving = SavingController(self.desk, self.editor)
-        self.work = WorkController(self.desk, self.editor, self.saving)
-        self.traversals = TraversalController(self.desk, self.traversal, self.map)
         self._viewer = viewer
         self._settled = False
+        # Comes first: a section is opened before a room turns to it.
+        state.changed.connect(self._on_change)
+        self._tell_of_jobs()
+        self.saving = SavingController(state, panels.data)
+        self.training = TrainingController(state, panels.network, panels.retrain)
+        self.opening = OpeningController(
+            state, panels.data, self.saving, self._prepare, self.training.begin
+        )
+        self.map = MapController(state, panels.map, self.show_change, self._bind_keys)
+        panels.map.redraw_requested.connect(self.training.draw_map)
+        self.galleries = GalleryController(
+            state, self.gallery, self.map, self.show_change
+        )
+        self.edits = EditsController(state, panels.edits, self.map)
+        self.review = GuidanceController(
+            state, panels.guidance, self.map, self.galleries, self.show_change
+        )
+        self.rounds = EvidenceController(state, self.evidence, self.galleries)
+        self.traversals = TraversalController(state, self.traversal, self.map)
         viewer.events.theme.connect(self._on_theme)
-        self.desk.session_changed.connect(self._reveal_evidence)
-        self.desk.rounds_changed.connect(self._reveal_evidence)
-        self.desk.change_wanted.connect(self.show_traversal)
+        self._on_change(STATUS)
+
+    # What is shown
+
+    def _on_change(self, change: Change) -> None:
+        """Show in all sections how their steps stand, and fold them at a turn."""
+        if change & STATUS:
+            self.editor.show_states(sections(self.state.facts))
+        if Change.TURN in change:
+            self.editor.fold(FOLDINGS[self.state.turn])
+        if change & (Change.SESSION | Change.ROUNDS):
+            session = self.state.session
+            if session is not None and session.state.proposal:
+                _raise(self.evidence)
+
+    def _tell_of_jobs(self) -> None:
+        bar = self.editor.job_bar
+        bar.cancel_requested.connect(self.state.cancel)
+        for runner in (self.state.reading, self.state.training):
+            runner.started.connect(self._on_started)
+            runner.progressed.connect(bar.report)
+            runner.finished.connect(self._on_finished)
+            runner.cancelled.connect(self._on_cancelled)
+            runner.failed.connect(self._on_failed)
+
+    def _on_started(self, job: Job[object]) -> None:
+        self.editor.job_bar.start(job.name)
+
+    def _on_finished(self, _job: Job[object], said: str) -> None:
+        if not self.state.is_busy:
+            self.editor.job_bar.finish(said or "Done")
+
+    def _on_cancelled(self, _job: Job[object], kept: str) -> None:
+        self.editor.job_bar.finish(kept or "Cancelled; nothing was changed")
+
+    def _on_failed(self, _job: Job[object], sentence: str) -> None:
+        self.editor.job_bar.fail(sentence)
+        complain(sentence)
+
+    def _prepare(self) -> None:
+        self.map.prepare()
+
+    def show_change(self, images: NDArray[np.int64], name: str) -> None:
+        """Show what would make images those of a class."""
+        self.traversals.show_change(images, name)
+        self.show_traversal()
 
     @property
     def _views(self) -> tuple[View, ...]:
@@ -83,8 +172,8 @@ class Workbench:
             "tool_box": lambda: self.map.set_tool("box"),
             "select_none": lambda: self.map.select_like("none"),
             "select_neighbours": lambda: self.map.select_like("neighbours"),
-            "name_selected": self.map.name_selected,
-            "relabel_selected": self.map.relabel_selected,
+            "name_selected": self.map.naming.name_selected,
+            "relabel_selected": self.map.naming.relabel_selected,
             "toggle_thumbnails": self.map.toggle_thumbnails,
             "zoom_to_selection": self.map.zoom_to_selection,
             "flip_maps": self.rounds.flip,
@@ -95,7 +184,7 @@ class Workbench:
             "answer_elsewhere": lambda: self.review.answer("elsewhere"),
             "undo": self.edits.undo,
             "redo": self.edits.redo,
-            "retrain": self._retrain,
+            "retrain": self.training.retrain_as_chosen,
         }
 
     def show_docks(self) -> None:
@@ -113,7 +202,7 @@ class Workbench:
         if is_new:
             self._arrange()
 
-    def show_traversal(self, *_: object) -> None:
+    def show_traversal(self) -> None:
         """Bring the traversal to the front, with the other docks below the map."""
         if self._open(TRAVERSAL, self.traversal, "bottom"):
             dock, other = _dock_of(self.traversal), _dock_of(self.gallery)
@@ -151,7 +240,7 @@ class Workbench:
     def _end(self) -> None:
         """End all background work; the window may be gone already."""
         self.saving.finish()
-        self.desk.shutdown()
+        self.state.shutdown()
         self.map.forget()
         _WORKBENCHES.pop(id(self._viewer), None)
 
@@ -193,20 +282,11 @@ class Workbench:
         for entry in KEYS:
             layer.bind_key(entry.key, _calls(commands[entry.command]), overwrite=True)
 
-    def _retrain(self) -> None:
-        if self.editor.retrain.isEnabled():
-            self.work.retrain(self.editor.retrain.settings())
-
-    def _reveal_evidence(self) -> None:
-        session = self.desk.session
-        if session is not None and session.state.proposal:
-            _raise(self.evidence)
-
     def _on_theme(self) -> None:
-        palette = self.desk.palette
+        palette = self.state.palette
         for view in self._views:
             view.set_theme(palette)
-        self.desk.theme_changed.emit(palette)
+        self.state.notify(Change.THEME)
 
 
 _WORKBENCHES: dict[int, Workbench] = {}

@@ -44,16 +44,16 @@ def with_twins(make_window, trained_state: SessionState, twins, tmp_path: Path):
     )
     window = make_window()
     window.open(folder)
-    window.editor.open_section("edits")
+    window.unfold("edits")
     return window
 
 
 def name(window, image: int, tag: str) -> None:
-    assert window.bench.map.apply(Pin(np.array([image]), tag))
+    assert window.bench.map.naming.apply(Pin(np.array([image]), tag))
 
 
 def warning(window) -> str:
-    panel = window.editor.edits
+    panel = window.panels.edits
     seen = panel._contradiction.isVisible()
     assert seen == panel.contradiction_button.isVisible()
     return panel._contradiction.text() if seen else ""
@@ -69,11 +69,11 @@ def test_contradictions_are_shown_until_they_are_resolved(with_twins, twins):
         f"Image {ids[twins[0]]} and image {ids[twins[1]]} look the same to the "
         "network, but were called 3 and 7. There are 2 more such pairs."
     )
-    QTest.mouseClick(window.editor.edits.contradiction_button, LEFT)
-    assert window.desk.selected.tolist() == twins[:2].tolist()
+    QTest.mouseClick(window.panels.edits.contradiction_button, LEFT)
+    assert window.state.selected.tolist() == twins[:2].tolist()
     assert window.bench.gallery.grid.items.tolist() == twins[:2].tolist()
 
-    window.bench.map.apply(Withdraw(1))
+    window.bench.map.naming.apply(Withdraw(1))
     window.wait(lambda: "one more" in warning(window))
     assert str(ids[twins[2]]) in warning(window)
     name(window, twins[3], "3")
@@ -154,12 +154,12 @@ def with_edits(window):
     images = window.movable[:4]
     places = window.places[images]
     end = places + np.float32([2, 1])
-    window.bench.map.apply(Move(images, places, end, tag="5"))
-    window.bench.map.apply(Pin(window.movable[5:6], "3"))
-    window.bench.map.apply(Withdraw(1))
-    window.bench.map.apply(Pin(window.movable[6:8], "a new class"))
-    window.editor.open_section("edits")
-    window.editor.fold_section("map")
+    window.bench.map.naming.apply(Move(images, places, end, tag="5"))
+    window.bench.map.naming.apply(Pin(window.movable[5:6], "3"))
+    window.bench.map.naming.apply(Withdraw(1))
+    window.bench.map.naming.apply(Pin(window.movable[6:8], "a new class"))
+    window.unfold("edits")
+    window.fold("map")
     QApplication.processEvents()
     return window
 
@@ -170,10 +170,10 @@ def shown_places(window) -> np.ndarray:
 
 def test_the_edits_are_played_one_after_the_other(with_edits):
     window = with_edits
-    replay, button = window.bench.edits.replay, window.editor.edits.edits.replay_button
+    replay, button = window.bench.edits.replay, window.panels.edits.edits.replay_button
     session, state = window.session, window.session.state
     start, end = session.shown.map.coordinates, window.places.copy()
-    window.desk.select(window.movable[10:12])
+    window.state.select(window.movable[10:12])
     camera = window.viewer.scene.camera
     camera.zoom *= 2
     before = tuple(camera.center), camera.zoom
@@ -183,7 +183,7 @@ def test_the_edits_are_played_one_after_the_other(with_edits):
     np.testing.assert_array_equal(shown_places(window), start)
     assert not len(window.map.overlay.scene.edited.starts)
     assert not window.map.is_active, "nothing can be taken hold of"
-    rows = window.editor.edits.edits._list
+    rows = window.panels.edits.edits._list
 
     replay._step()
     np.testing.assert_array_equal(shown_places(window), end)
@@ -207,17 +207,17 @@ def test_the_edits_are_played_one_after_the_other(with_edits):
 @pytest.mark.parametrize("by", ["button", "edit", "undo", "selection", "session"])
 def test_a_replay_ends_with_whatever_the_user_does(with_edits, saved, by):
     window = with_edits
-    button = window.editor.edits.edits.replay_button
+    button = window.panels.edits.edits.replay_button
     QTest.mouseClick(button, LEFT)
     assert window.bench.edits.replay.is_running
     if by == "button":
         QTest.mouseClick(button, LEFT)
     elif by == "edit":
-        window.bench.map.apply(Pin(window.movable[9:10], "1"))
+        window.bench.map.naming.apply(Pin(window.movable[9:10], "1"))
     elif by == "undo":
         window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     elif by == "selection":
-        window.desk.select(window.movable[:1])
+        window.state.select(window.movable[:1])
     else:
         window.bench.saving._saved = window.session.state
         window.open(saved)
@@ -229,7 +229,7 @@ def test_a_replay_ends_with_whatever_the_user_does(with_edits, saved, by):
 
 def test_a_replay_plays_by_itself_to_its_end(with_edits):
     window = with_edits
-    QTest.mouseClick(window.editor.edits.edits.replay_button, LEFT)
+    QTest.mouseClick(window.panels.edits.edits.replay_button, LEFT)
     window.bench.edits.replay._timer.setInterval(1)
     window.wait(lambda: not window.bench.edits.replay.is_running)
     np.testing.assert_array_equal(shown_places(window), window.places)
@@ -237,22 +237,22 @@ def test_a_replay_plays_by_itself_to_its_end(with_edits):
 
 def test_a_click_on_an_entry_leads_to_its_images(with_edits):
     window = with_edits
-    rows = window.editor.edits.edits._list
+    rows = window.panels.edits.edits._list
     at = rows.visualItemRect(rows.item(3)).center()
     QTest.mouseClick(rows.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, at)
-    assert window.desk.selected.tolist() == window.movable[6:8].tolist()
+    assert window.state.selected.tolist() == window.movable[6:8].tolist()
     QTest.keyClick(rows, Qt.Key.Key_Delete)
     assert not window.session.edits.edited[window.movable[6:8]].any()
 
 
 def test_without_edits_there_is_nothing_to_play(window):
-    window.editor.open_section("edits")
-    button = window.editor.edits.edits.replay_button
+    window.unfold("edits")
+    button = window.panels.edits.edits.replay_button
     assert not button.isEnabled()
     assert "no edits" in button.toolTip()
-    window.bench.map.apply(Pin(window.movable[:1], "3"))
+    window.bench.map.naming.apply(Pin(window.movable[:1], "3"))
     assert button.isEnabled()
-    window.bench.map.apply(Withdraw(0))
+    window.bench.map.naming.apply(Withdraw(0))
     assert not button.isEnabled()
 
 
@@ -264,6 +264,6 @@ def test_the_first_edit_unfolds_the_retraining_and_no_other_does(window):
     name(window, one, window.session.edits.class_names[0])
     assert retrain.is_open
     assert guidance.is_open == was_open
-    window.editor.fold_section("retrain")
+    window.fold("retrain")
     name(window, other, window.session.edits.class_names[0])
     assert not retrain.is_open

@@ -80,7 +80,7 @@ def rounds(window):
     """Return a window after three rounds, the second rolled back, the third open."""
     session = window.session
     # What is saved stays as it is for other tests.
-    window.desk.path = None
+    window.state.path = None
     for share, decide in zip(RIGHT, ("accept", "roll_back", None), strict=True):
         propose(session, share)
         if decide:
@@ -150,18 +150,18 @@ def test_nothing_can_be_edited_on_an_earlier_map(rounds, messages):
     press(rounds, "Before")
     state = session.state
     image = int(rounds.loners(rounds.movable)[0])
-    places = rounds.desk.shown.map.coordinates
+    places = rounds.state.shown.map.coordinates
     start = rounds.pixel(places[image])
     rounds.drag(start, start + QPoint(60, 40))
     assert messages == [
         "The map before round 3 is only to look at: go back to the present one first "
         "(key V)."
     ]
-    assert rounds.desk.selected.tolist() == [image]
+    assert rounds.state.selected.tolist() == [image]
     rounds.key(Qt.Key.Key_C)
     rounds.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert messages == 3 * messages[:1]
-    assert not rounds.bench.map.picker.isVisible()
+    assert not rounds.bench.map.naming.picker.isVisible()
     assert session.state is state
     press(rounds, "After")
     rounds.key(Qt.Key.Key_C)
@@ -186,9 +186,9 @@ def test_edits_do_not_stand_on_an_earlier_map(rounds):
 
 def test_a_decision_leads_back_to_the_present(rounds):
     press(rounds, "Before")
-    assert rounds.desk.past is not None
+    assert rounds.state.past is not None
     QTest.mouseClick(rounds.evidence.roll_back_button, LEFT)
-    assert rounds.desk.past is None
+    assert rounds.state.past is None
     session = rounds.session
     assert session.state.rounds[-1].status is RoundStatus.ROLLED_BACK
     assert np.array_equal(rounds.map.layer.data, rounds.places)
@@ -203,7 +203,7 @@ def test_an_older_round_is_looked_at_beside_the_present(rounds):
     press(rounds, "After")
     assert np.array_equal(rounds.map.layer.data, places_of(first.after))
     press(rounds, "Now")
-    assert rounds.desk.past is None
+    assert rounds.state.past is None
 
 
 def test_any_two_are_compared(rounds):

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
-from napari_spaceediting.plugin.state import TO_DECIDE
+from napari_spaceediting.plugin.status import TO_DECIDE
 from napari_spaceediting.session.state import RoundStatus
 
 LEFT = Qt.MouseButton.LeftButton
@@ -18,17 +18,17 @@ NONE = Qt.KeyboardModifier.NoModifier
 
 def select(window, key: str) -> np.ndarray:
     """Choose from the menu *Select*, and return what is selected."""
-    panel = window.editor.map
+    panel = window.panels.map
     QTest.mouseClick(panel.select_button, LEFT)
     menu = panel.select_menu
     (action,) = (action for action in menu.actions() if action.data() == key)
     QTest.mouseClick(menu, LEFT, NONE, menu.actionGeometry(action).center())
-    return window.desk.selected
+    return window.state.selected
 
 
 def menu_on(window, indices) -> QMenu:
     """Open the menu of the gallery on some images."""
-    window.desk.select(np.array(indices))
+    window.state.select(np.array(indices))
     grid = window.bench.gallery.grid
     grid.context_requested.emit(np.array(indices), grid.mapToGlobal(QPoint(9, 9)))
     menu = QApplication.activePopupWidget()
@@ -70,14 +70,14 @@ def test_images_are_selected_by_their_state(window):
     assert len(unsure) == LEAST_SURE
     assert sure[unsure].max() <= sure[others].min()
 
-    window.bench.map.apply(Pin(movable[:2], "3"))
+    window.bench.map.naming.apply(Pin(movable[:2], "3"))
     assert select(window, "edited").tolist() == movable[:2].tolist()
 
 
 def test_what_the_legend_hides_is_not_selected(window):
     window.bench.map.colour_by("label")
-    chips = window.editor.map.legend._chips
-    window.editor.open_section("map")
+    chips = window.panels.map.legend._chips
+    window.unfold("map")
     QApplication.processEvents()
     place = chips.visualItemRect(chips.item(3)).center()
     QTest.mouseClick(chips.viewport(), LEFT, NONE, place)
@@ -89,9 +89,9 @@ def test_what_the_legend_hides_is_not_selected(window):
 
 def test_the_legend_selects_its_classes(window):
     window.bench.map.colour_by("prediction")
-    window.editor.map.legend.select_requested.emit(4)
+    window.panels.map.legend.select_requested.emit(4)
     taken_for = guesses(window).argmax(axis=1)
-    assert window.desk.selected.tolist() == [
+    assert window.state.selected.tolist() == [
         at for at in window.movable.tolist() if taken_for[at] == 4
     ]
 
@@ -110,7 +110,7 @@ def test_images_are_sorted_by_how_much_label_and_network_disagree(window):
 
 def test_what_was_lassoed_stays_while_some_of_it_is_worked_on(window):
     group = window.movable[:6]
-    window.desk.select(group)
+    window.state.select(group)
     grid = window.bench.gallery.grid
     window.click(grid._tile(1).center(), widget=grid.viewport())
     window.key("c")
@@ -119,7 +119,7 @@ def test_what_was_lassoed_stays_while_some_of_it_is_worked_on(window):
     assert grid.items.tolist() == group.tolist()
     assert grid.selected.tolist() == [group[1]]
     QTest.keyClick(grid, Qt.Key.Key_Escape)
-    assert not len(window.desk.selected)
+    assert not len(window.state.selected)
     assert grid.items.tolist() == group.tolist()
     choose_in(window.bench.gallery._source, "selection")
     window.bench.gallery.source_changed.emit("selection")
@@ -127,7 +127,7 @@ def test_what_was_lassoed_stays_while_some_of_it_is_worked_on(window):
 
 
 def test_the_nearest_stay_while_one_of_them_is_chosen(window):
-    window.desk.select(window.movable[:1])
+    window.state.select(window.movable[:1])
     grid = window.bench.gallery.grid
     grid.setFocus()
     QTest.keyClick(grid, Qt.Key.Key_Home)
@@ -136,7 +136,7 @@ def test_the_nearest_stay_while_one_of_them_is_chosen(window):
     held_out = window.session.dataset.held_out[near]
     at = int(np.flatnonzero(~held_out)[0])
     window.click(grid._tile(at).center(), widget=grid.viewport())
-    window.bench.map.apply(Pin(window.desk.selected, "3"))
+    window.bench.map.naming.apply(Pin(window.state.selected, "3"))
     assert grid.items.tolist() == near
 
 
@@ -187,6 +187,6 @@ def test_a_single_image_is_shown_with_those_around_it(window):
     place = window.of_image(image)
     assert 0 < place.x() < width
     assert 0 < place.y() < height
-    window.desk.select(np.empty(0, np.int64))
+    window.state.select(np.empty(0, np.int64))
     window.key("f")
     assert camera.zoom == whole

@@ -26,21 +26,21 @@ GROUP, MISLABELLED = ProposalKind.GROUP, ProposalKind.MISLABELLED
 
 
 def learnt(window) -> str:
-    label = window.editor.guidance._learnt
+    label = window.panels.guidance._learnt
     assert label.isVisible() == bool(label.text())
     return label.text()
 
 
 def find(window) -> None:
-    window.editor.open_section("guidance")
-    QTest.mouseClick(window.editor.guidance.refresh_button, LEFT)
+    window.unfold("guidance")
+    QTest.mouseClick(window.panels.guidance.refresh_button, LEFT)
     window.wait(lambda: window.bench.review.proposal is not None)
     window.wait_idle()
 
 
 def propose(window, kind, images, tag, signs=()) -> None:
     """Put a single proposal before the user."""
-    window.editor.open_section("guidance")
+    window.unfold("guidance")
     proposal = Proposal(kind, np.array(images), "Why not?", tag, None, 1.0, signs)
     window.bench.review._take([proposal])
 
@@ -137,11 +137,11 @@ def test_what_could_not_be_applied_was_not_answered(window, unlabelled):
 
 def test_what_does_not_belong_is_left_out(window, unlabelled):
     propose(window, GROUP, unlabelled[:4], "2")
-    panel = window.editor.guidance
+    panel = window.panels.guidance
     QTest.mouseClick(panel._pictures, LEFT, pos=picture(panel, 1))
     QTest.keyClick(panel, "3")
     assert panel._action.text() == "Name 2 of these 4 2"
-    assert window.desk.selected.tolist() == [unlabelled[0], unlabelled[3]]
+    assert window.state.selected.tolist() == [unlabelled[0], unlabelled[3]]
     QTest.keyClick(panel, "3")
     window.key("y")
     (edit,) = window.session.state.log.done
@@ -152,7 +152,7 @@ def test_what_does_not_belong_is_left_out(window, unlabelled):
 def test_one_image_of_a_group_has_to_stay(window, unlabelled):
     propose(window, GROUP, unlabelled[:2], "2")
     for number in "12":
-        QTest.keyClick(window.editor.guidance, number)
+        QTest.keyClick(window.panels.guidance, number)
     window.key("y")
     (edit,) = window.session.state.log.done
     assert edit.indices.tolist() == [unlabelled[1]]
@@ -162,7 +162,7 @@ def test_no_to_labels_doubted_together_confirms_those_that_stay(window):
     labels = window.session.edits.labels
     same = window.movable[labels[window.movable] == 4][:3]
     propose(window, MISLABELLED, same, "2", (0.9, 0.8, 0.7))
-    QTest.keyClick(window.editor.guidance, "2")
+    QTest.keyClick(window.panels.guidance, "2")
     window.key("n")
     (edit,) = window.session.state.log.done
     assert isinstance(edit, Pin)
@@ -174,7 +174,7 @@ def test_no_to_labels_doubted_together_confirms_those_that_stay(window):
 
 
 def expected(window) -> str:
-    label = window.editor.guidance._expected
+    label = window.panels.guidance._expected
     assert label.isVisible() == bool(label.text())
     return label.text()
 
@@ -208,7 +208,7 @@ def test_the_panel_says_what_the_last_answers_changed(window, unlabelled):
 )
 def test_the_panel_says_what_the_last_round_gained(window, gain, words):
     window.take_round(RoundStatus.ACCEPTED, gain)
-    window.editor.open_section("guidance")
+    window.unfold("guidance")
     text = expected(window)
     assert text.startswith(f"Your last round, of 1 edit, {words}")
     assert f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}" in text
@@ -216,13 +216,13 @@ def test_the_panel_says_what_the_last_round_gained(window, gain, words):
 
 def test_a_round_that_awaits_a_decision_is_not_told_of(window):
     window.take_round(RoundStatus.PROPOSED)
-    window.editor.open_section("guidance")
+    window.unfold("guidance")
     assert expected(window) == ""
 
 
 def test_the_end_of_the_list_and_an_empty_one_say_how_to_go_on(window, unlabelled):
-    panel = window.editor.guidance
-    window.editor.open_section("guidance")
+    panel = window.panels.guidance
+    window.unfold("guidance")
     alone = Proposal(GROUP, np.array(unlabelled[:2]), "Why?", "2", None, 1.0)
     window.bench.review._on_found([alone])
     window.key("y")
@@ -234,15 +234,15 @@ def test_the_end_of_the_list_and_an_empty_one_say_how_to_go_on(window, unlabelle
 
 
 def test_the_next_proposal_is_there_with_the_answer(window, unlabelled):
-    window.editor.open_section("guidance")
+    window.unfold("guidance")
     queue = [
         Proposal(GROUP, np.array(unlabelled[at : at + 2]), f"Reason {at}", "2", None, 1)
         for at in range(0, 12, 2)
     ]
     window.bench.review._on_found(queue)
     for number in range(6):
-        assert window.editor.guidance._reason.text() == f"Reason {2 * number}"
+        assert window.panels.guidance._reason.text() == f"Reason {2 * number}"
         # No event is processed between the key and the next proposal.
-        QTest.keyClick(window.editor.guidance, "y")
-    assert window.editor.guidance._done_label.text() == "6 of 6 decided"
-    assert window.editor.guidance.decisions_per_minute > 0
+        QTest.keyClick(window.panels.guidance, "y")
+    assert window.panels.guidance._done_label.text() == "6 of 6 decided"
+    assert window.panels.guidance.decisions_per_minute > 0

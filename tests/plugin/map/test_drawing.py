@@ -44,10 +44,10 @@ def still(window):
 def test_what_is_not_selected_steps_back_on_the_canvas(window):
     one, other = window.loners(window.movable)[:2]
     before = colour_at(window, one)
-    window.desk.select(np.array([other]))
+    window.state.select(np.array([other]))
     dim = colour_at(window, one)
     assert np.abs(dim - before).max() > 20
-    window.desk.select(np.array([], np.int64))
+    window.state.select(np.array([], np.int64))
     assert np.abs(colour_at(window, one) - before).max() < 5
 
 
@@ -58,7 +58,7 @@ def test_the_overlay_follows_selection_and_camera_and_forgets_the_pointer(window
     assert not np.array_equal(still(window), plain)
     window.map.show_hovered(-1)
     assert np.array_equal(still(window), plain)
-    window.desk.select(np.array([image]))
+    window.state.select(np.array([image]))
     selected = still(window)
     assert not np.array_equal(selected, plain)
     window.viewer.scene.camera.zoom *= 1.5
@@ -145,7 +145,7 @@ def test_the_thumbnail_of_a_dragged_image_goes_with_the_pointer(window):
 
 def test_a_group_takes_some_thumbnails_along_that_do_not_overlap(window):
     chosen = window.loners(window.movable)[:60]
-    window.desk.select(chosen)
+    window.state.select(chosen)
     start = window.of_image(chosen[0])
     window.drag(start, start + QPoint(40, 30), let_go=False)
     scene = window.map.overlay.scene
@@ -219,7 +219,7 @@ def test_a_large_selection_is_seen_whole(window, monkeypatch):
     monkeypatch.setattr("napari_spaceediting.plugin.map.overlay.MOST_MARKS", 20)
     window.key(Qt.Key.Key_T)
     chosen = window.loners(window.movable)[:40]
-    window.desk.select(chosen)
+    window.state.select(chosen)
     QApplication.processEvents()
     image = window.map.overlay.grab().toImage()
     for index in chosen:

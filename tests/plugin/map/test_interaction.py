@@ -76,13 +76,13 @@ def test_no_card_pops_up_while_dragging(window):
 def test_click_selects_and_fills_the_gallery(window):
     one, other = window.loners(window.movable)[:2]
     window.click(window.of_image(one))
-    assert window.desk.selected.tolist() == [one]
+    assert window.state.selected.tolist() == [one]
     assert window.bench.gallery.grid.items.tolist() == [one]
     assert window.bench.gallery.source == SELECTION
     window.click(window.of_image(other))
-    assert window.desk.selected.tolist() == [other]
+    assert window.state.selected.tolist() == [other]
     window.click(window.empty_ground())
-    assert not len(window.desk.selected)
+    assert not len(window.state.selected)
     assert not len(window.bench.gallery.grid.items)
 
 
@@ -90,35 +90,35 @@ def test_shift_and_control_add_and_take(window):
     one, other = window.loners(window.movable)[:2]
     window.click(window.of_image(one))
     window.click(window.of_image(other), SHIFT)
-    assert window.desk.selected.tolist() == sorted([one, other])
+    assert window.state.selected.tolist() == sorted([one, other])
     window.click(window.of_image(one), CONTROL)
-    assert window.desk.selected.tolist() == [other]
+    assert window.state.selected.tolist() == [other]
     window.click(window.of_image(one), CONTROL)
-    assert window.desk.selected.tolist() == sorted([one, other])
+    assert window.state.selected.tolist() == sorted([one, other])
     # A click that adds nothing takes nothing.
     window.click(window.empty_ground(), SHIFT)
-    assert len(window.desk.selected) == 2
+    assert len(window.state.selected) == 2
 
 
 def test_lasso_adds_with_shift_and_takes_with_control(window):
     first, _ = cluster(window, window.movable)
     window.key(Qt.Key.Key_L)
-    assert window.editor.map.tool_buttons["lasso"].isChecked()
+    assert window.panels.map.tool_buttons["lasso"].isChecked()
     way = window.around(first)
     window.stroke([*way, way[0]])
     inside = np.setdiff1d(within(window, way), window.held_out)
     assert len(inside) >= 6
-    assert window.desk.selected.tolist() == inside.tolist()
+    assert window.state.selected.tolist() == inside.tolist()
 
     other = np.setdiff1d(window.loners(window.movable)[:1], inside)
     more = window.around(other)
     window.stroke([*more, more[0]], SHIFT)
     added = np.setdiff1d(within(window, more), window.held_out)
-    assert window.desk.selected.tolist() == np.union1d(inside, added).tolist()
+    assert window.state.selected.tolist() == np.union1d(inside, added).tolist()
 
     window.stroke([*way, way[0]], CONTROL)
     left = np.setdiff1d(added, inside)
-    assert window.desk.selected.tolist() == left.tolist()
+    assert window.state.selected.tolist() == left.tolist()
     assert not len(window.map.overlay.scene.outline)
 
 
@@ -131,7 +131,7 @@ def test_an_outline_can_begin_on_an_image(window):
     box = [start - QPoint(2, 2), corner]
     expected = np.setdiff1d(within(window, box), window.held_out)
     assert middle in expected
-    assert window.desk.selected.tolist() == expected.tolist()
+    assert window.state.selected.tolist() == expected.tolist()
     assert not window.session.state.log.done
     # What is selected is moved with any tool.
     window.drag(start, start + QPoint(50, 0))
@@ -140,17 +140,17 @@ def test_an_outline_can_begin_on_an_image(window):
 
 def test_box_tool_selects_what_is_inside(window):
     images, _ = cluster(window, window.movable, 12)
-    window.editor.open_section("map")
-    QTest.mouseClick(window.editor.map.tool_buttons["box"], LEFT)
+    window.unfold("map")
+    QTest.mouseClick(window.panels.map.tool_buttons["box"], LEFT)
     assert window.map.tool == "box"
     way = window.around(images, 14)
     window.stroke([way[0], way[1], way[2]])
     expected = np.setdiff1d(within(window, way), window.held_out)
-    assert window.desk.selected.tolist() == expected.tolist()
+    assert window.state.selected.tolist() == expected.tolist()
     window.key(Qt.Key.Key_M)
-    assert window.editor.map.tool_buttons["move"].isChecked()
+    assert window.panels.map.tool_buttons["move"].isChecked()
     window.key(Qt.Key.Key_Escape)
-    assert not len(window.desk.selected)
+    assert not len(window.state.selected)
 
 
 def test_shift_draws_a_lasso_with_the_move_tool(window):
@@ -158,7 +158,7 @@ def test_shift_draws_a_lasso_with_the_move_tool(window):
     way = window.around(images)
     window.stroke([*way, way[0]], SHIFT)
     expected = np.setdiff1d(within(window, way), window.held_out)
-    assert window.desk.selected.tolist() == expected.tolist()
+    assert window.state.selected.tolist() == expected.tolist()
 
 
 def test_held_out_images_join_a_lasso_only_when_asked(window):
@@ -169,11 +169,11 @@ def test_held_out_images_join_a_lasso_only_when_asked(window):
     assert len(held_out)
     window.key(Qt.Key.Key_L)
     window.stroke([*way, way[0]])
-    assert not np.isin(window.desk.selected, held_out).any()
-    window.editor.open_section("map")
-    window.editor.map.held_out_check.click()
+    assert not np.isin(window.state.selected, held_out).any()
+    window.unfold("map")
+    window.panels.map.held_out_check.click()
     window.stroke([*way, way[0]], SHIFT)
-    assert np.isin(held_out, window.desk.selected).all()
+    assert np.isin(held_out, window.state.selected).all()
 
 
 def test_alt_drag_stays_with_napari(window):
@@ -181,7 +181,7 @@ def test_alt_drag_stays_with_napari(window):
     way = window.around(images)
     window.key(Qt.Key.Key_L)
     window.stroke([*way, way[0]], ALT)
-    assert not len(window.desk.selected)
+    assert not len(window.state.selected)
     assert not window.session.state.log.done
 
 
@@ -229,7 +229,7 @@ def test_arrange_by_keyboard(window):
     image = window.loners(window.movable)[0]
     start = window.of_image(image)
     window.drag(start, start + QPoint(80, 50))
-    picker = window.bench.map.picker
+    picker = window.bench.map.naming.picker
     window.wait(picker.isVisible)
     QTest.keyClick(QApplication.focusWidget() or picker, Qt.Key.Key_A, ALT)
     window.answer(Qt.Key.Key_Return)
@@ -241,13 +241,13 @@ def test_held_out_images_are_not_moved(window, messages):
     image = window.loners(window.held_out)[0]
     start, before = window.of_image(image), window.session.state
     window.click(start)
-    assert window.desk.selected.tolist() == [image]
+    assert window.state.selected.tolist() == [image]
     assert not messages
     window.drag(start, start + QPoint(80, 50))
     assert len(messages) == 1
     assert "held out" in messages[0]
     assert window.session.state is before
-    assert not window.bench.map.picker.isVisible()
+    assert not window.bench.map.naming.picker.isVisible()
     window.key(Qt.Key.Key_C)
     assert len(messages) == 2
     window.key(Qt.Key.Key_R)
@@ -265,7 +265,7 @@ def test_a_new_class_is_named_by_typing(window):
     (edit,) = window.session.state.log.done
     assert isinstance(edit, Pin)
     assert window.session.edits.class_names[-1] == "scrawl"
-    assert "scrawl" in window.editor.map.legend._chips.names
+    assert "scrawl" in window.panels.map.legend._chips.names
     assert len(window.map.overlay.scene.pinned.places) == 1
 
 
@@ -332,7 +332,7 @@ def test_another_active_layer_is_left_alone(window):
     window.drag(middle, middle + QPoint(60, 40))
     assert (np.asarray(labels.data) == 3).any()
     assert window.session.state is before
-    assert not len(window.desk.selected)
+    assert not len(window.state.selected)
     window.key(Qt.Key.Key_L)
     assert window.map.tool == "move"
     window.key(Qt.Key.Key_Z, CONTROL)
@@ -354,7 +354,7 @@ def test_points_cannot_be_added_or_deleted(window, messages):
     assert len(layer.face_color) == len(layer.size) == len(before)
     image = window.loners(window.movable)[0]
     window.click(window.of_image(image))
-    assert window.desk.selected.tolist() == [image]
+    assert window.state.selected.tolist() == [image]
 
 
 def test_a_deleted_map_comes_back_as_it_was(window, messages):
@@ -378,7 +378,7 @@ def test_a_renamed_or_copied_map_works_on(window):
     window.map.layer.name = "elsewhere"
     image = window.loners(window.movable)[0]
     window.click(window.of_image(image))
-    assert window.desk.selected.tolist() == [image]
+    assert window.state.selected.tolist() == [image]
     _duplicate_layer(window.viewer.layers)
     assert len(window.viewer.layers) == 2
     assert len(window.viewer.layers[1].data) == len(window.places)
@@ -393,14 +393,14 @@ def test_hidden_classes_cannot_be_picked(window):
     labelled = window.movable[labels[window.movable] >= 0]
     image = window.loners(labelled)[0]
     group = int(labels[image])
-    window.editor.open_section("map")
+    window.unfold("map")
     QApplication.processEvents()
-    chips = window.editor.map.legend._chips
+    chips = window.panels.map.legend._chips
     centre = chips.visualItemRect(chips.item(group)).center()
     QTest.mouseClick(chips.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, centre)
     assert window.map.layer.face_color[image, 3] == 0
     window.click(window.of_image(image))
-    assert image not in window.desk.selected
+    assert image not in window.state.selected
     # Everything, but for what is hidden.
     pixels = window.map.viewport.to_canvas(window.places)
     window.bench.map.set_tool("box")
@@ -408,15 +408,15 @@ def test_hidden_classes_cannot_be_picked(window):
     window.stroke(
         [QPoint(1, 1), QPoint(50, 50), QPoint(size.width() - 2, size.height() - 2)]
     )
-    assert len(window.desk.selected)
-    assert not (labels[window.desk.selected] == group).any()
+    assert len(window.state.selected)
+    assert not (labels[window.state.selected] == group).any()
     assert len(pixels)
     QTest.mouseClick(chips.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, centre)
     assert window.map.layer.face_color[image, 3] > 0
 
 
 def test_images_are_coloured_by_every_key(window):
-    combo = window.editor.map.colour_combo
+    combo = window.panels.map.colour_combo
     keys = [combo.itemData(row) for row in range(combo.count())]
     assert {"label", "prediction", "confidence", "column:truth"} <= set(keys)
     seen = set()
@@ -445,7 +445,7 @@ def test_thumbnails_never_overlap_and_can_be_switched_off(window):
         assert offsets.min() >= scene.side
     window.key(Qt.Key.Key_T)
     assert not window.map.overlay.scene.pictures
-    assert not window.editor.map.thumbnails_check.isChecked()
+    assert not window.panels.map.thumbnails_check.isChecked()
     window.key(Qt.Key.Key_T)
     assert window.map.overlay.scene.pictures
 
@@ -463,11 +463,11 @@ def test_gallery_and_map_select_for_each_other(window):
     way = window.around(images)
     window.stroke([*way, way[0]])
     grid = window.bench.gallery.grid
-    chosen = window.desk.selected
+    chosen = window.state.selected
     assert grid.items.tolist() == chosen.tolist()
     assert sorted(grid.selected.tolist()) == chosen.tolist()
     window.click(tile(window, 1), widget=grid.viewport())
-    assert window.desk.selected.tolist() == [chosen[1]]
+    assert window.state.selected.tolist() == [chosen[1]]
     assert window.map.selected.tolist() == [chosen[1]]
     assert np.allclose(
         window.map.overlay.scene.selected.places, window.places[[chosen[1]]]
@@ -498,7 +498,7 @@ def context(window):
     def choose(text):
         grid = window.bench.gallery.grid
         grid.context_requested.emit(
-            window.desk.selected, grid.mapToGlobal(QPoint(9, 9))
+            window.state.selected, grid.mapToGlobal(QPoint(9, 9))
         )
         menu = QApplication.activePopupWidget()
         assert isinstance(menu, QMenu)
@@ -549,7 +549,7 @@ def test_a_smaller_session_replaces_the_one_that_is_open(
     small.take_network(run_job(small.training()))
     small.take_map(run_job(small.mapping()))
     save_session(small.state, tmp_path / "small.spaceediting")
-    window.desk.select(np.array([299]))
+    window.state.select(np.array([299]))
     window.open(tmp_path / "small.spaceediting")
     assert len(window.map.layer.data) == 80
     assert not len(window.map.selected)

@@ -3,7 +3,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
+from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker, Question
 from napari_spaceediting.plugin.widgets.palette import class_colours
 
 NAMES = ("shirt", "coat", "bag")
@@ -24,9 +24,11 @@ def ask(picker, qtbot):
 
     def _ask(names=NAMES, votes=None, support=0.8, suggested=1, **more):
         if votes is None:
-            votes = np.full(len(names), 1 / len(names))
-        colours = [tuple(c) for c in class_colours(len(names))]
-        picker.ask("Move 2 images", names, colours, votes, support, suggested, **more)
+            votes = np.zeros(len(names))
+        if suggested is not None:
+            votes[suggested] += 0.5
+        colours = tuple(tuple(c) for c in class_colours(len(names)))
+        picker.ask(Question("Move 2 images", names, colours, votes, support, **more))
         picker.open_at(QPoint(50, 50))
         qtbot.waitExposed(picker)
         return answers
@@ -135,7 +137,8 @@ def test_intent_is_switched_by_keyboard_and_arranging_names_no_class(picker, ask
     assert not picker._options.isEnabled()
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice(None, "arrange")]
-    ask(intent="arrange")
+    ask()
+    press(picker, Qt.Key.Key_A, ALT)
     press(picker, Qt.Key.Key_B, ALT)
     press(picker, Qt.Key.Key_Return)
     assert answers[-1] == ClassChoice("coat", "belongs")

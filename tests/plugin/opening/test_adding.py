@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.edits import Pin
-from napari_spaceediting.plugin.state import BUSY
+from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.session.storage import load_session
 
 LEFT = Qt.MouseButton.LeftButton
@@ -40,14 +40,14 @@ def later(tmp_path: Path, small_digits) -> Path:
 def add(window, path: Path, monkeypatch) -> None:
     """Add images by the menu of the Data section."""
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    panel = window.editor.data
-    window.editor.open_section("data")
+    panel = window.panels.data
+    window.unfold("data")
     QApplication.processEvents()
     QTest.mouseClick(panel.add_button, LEFT)
     menu = panel.add_menu
     entry = menu.actions()[1]
     QTest.mouseClick(menu, LEFT, NONE, menu.actionGeometry(entry).center())
-    window.wait(lambda: window.desk.training.is_running)
+    window.wait(lambda: window.state.training.is_running)
 
 
 def test_new_images_are_added_and_selected_on_the_map(
@@ -56,15 +56,15 @@ def test_new_images_are_added_and_selected_on_the_map(
     before = window.session
     n = len(before.dataset)
     places = window.places.copy()
-    window.bench.map.apply(Pin(window.movable[:2], "3"))
+    window.bench.map.naming.apply(Pin(window.movable[:2], "3"))
     window.bench.map.colour_by("label")
-    assert window.editor.map.legend.visible_classes.all()
-    window.editor.map.legend._toggle(2)
+    assert window.panels.map.legend.visible_classes.all()
+    window.panels.map.legend._toggle(2)
     add(window, later, monkeypatch)
     assert window.editor.job_bar.is_running
-    assert window.desk.locked == BUSY
-    assert not window.editor.data.add_button.isEnabled()
-    assert BUSY in window.editor.data.add_button.toolTip()
+    assert window.state.locked == BUSY
+    assert not window.panels.data.add_button.isEnabled()
+    assert BUSY in window.panels.data.add_button.toolTip()
     window.wait_idle()
 
     assert window.session is before
@@ -72,7 +72,7 @@ def test_new_images_are_added_and_selected_on_the_map(
     np.testing.assert_array_equal(window.places[:n], places)
     assert len(window.map.layer.data) == n + N_NEW
     new = np.arange(n, n + N_NEW)
-    assert window.desk.selected.tolist() == new.tolist()
+    assert window.state.selected.tolist() == new.tolist()
     assert window.map.selected.tolist() == new.tolist()
     assert window.bench.gallery.grid.items.tolist() == new.tolist()
     assert messages == [
@@ -80,20 +80,20 @@ def test_new_images_are_added_and_selected_on_the_map(
         "where on the map they belong."
     ]
     # Everything that knows each image has followed.
-    assert len(window.desk.thumbnails) == n + N_NEW
-    legend = window.editor.map.legend
+    assert len(window.state.thumbnails) == n + N_NEW
+    legend = window.panels.map.legend
     assert legend._chips.names[-1] == "odd"
     assert legend._chips.counts[-1] == 5
     assert legend.visible_classes.all()
     assert f"{n + N_NEW:,} images" in window.editor.section("data")._header.status
-    assert f"{n + N_NEW:,} images" in window.editor.data._lines.text()
+    assert f"{n + N_NEW:,} images" in window.panels.data._lines.text()
     grid = window.bench.gallery.grid
     window.move(grid._tile(3).center(), widget=grid.viewport())
     ring = window.map.overlay.scene.hovered
     assert np.array_equal(ring, window.places[new[3]])
 
     # What was done before can be undone, what is new can be worked on.
-    window.bench.map.apply(Pin(new[:2], "odd"))
+    window.bench.map.naming.apply(Pin(new[:2], "odd"))
     window.key(Qt.Key.Key_Z, CONTROL)
     window.key(Qt.Key.Key_Z, CONTROL)
     assert not window.session.state.log.done
@@ -110,8 +110,8 @@ def test_images_that_cannot_be_added_change_nothing(
     window.wait(lambda: messages)
     assert len(messages) == 1
     assert window.session.state is before
-    assert window.desk.thumbnails is not None
-    assert window.editor.data.add_button.isEnabled()
+    assert window.state.thumbnails is not None
+    assert window.panels.data.add_button.isEnabled()
 
 
 def test_adding_can_be_cancelled(window, later, monkeypatch, messages):
@@ -127,11 +127,11 @@ def test_adding_can_be_cancelled(window, later, monkeypatch, messages):
 def test_images_can_be_added_before_there_is_a_map(window, later, small_digits):
     from napari_spaceediting.session.session import new_session
 
-    window.desk.take_session(new_session(small_digits), None)
-    window.bench.work._draw_thumbnails()
+    window.state.take_session(new_session(small_digits), None)
+    window.bench.opening._draw_thumbnails()
     window.wait_idle()
-    window.bench.work.add_images(later)
-    window.wait(lambda: window.desk.training.is_running)
+    window.bench.opening.add_images(later)
+    window.wait(lambda: window.state.training.is_running)
     window.wait_idle()
     n = len(window.session.dataset)
     assert n == len(small_digits) + N_NEW

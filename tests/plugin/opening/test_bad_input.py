@@ -65,18 +65,18 @@ def no_image(root: Path) -> Path:
 )
 def test_one_message_and_nothing_is_lost(window, messages, tmp_path, make, says):
     window.click(window.of_image(window.loners(window.movable)[0]))
-    session, state = window.desk.session, window.session.state
-    window.bench.work.open_path(make(tmp_path))
+    session, state = window.state.session, window.session.state
+    window.bench.opening.open_path(make(tmp_path))
     window.wait(lambda: messages)
     window.wait_idle()
     (message,) = messages
     assert says in message
     assert "\n" not in message
-    assert window.desk.session is session
+    assert window.state.session is session
     assert window.session.state is state
-    assert len(window.desk.selected) == 1
+    assert len(window.state.selected) == 1
     assert message in window.editor.job_bar._message.text()
-    assert window.editor.data.folder_button.isEnabled()
+    assert window.panels.data.folder_button.isEnabled()
 
 
 def newer(folder: Path) -> None:
@@ -99,30 +99,30 @@ def no_session(folder: Path) -> None:
     [(newer, "newer version"), (damaged, "damaged"), (no_session, "not a saved")],
 )
 def test_a_session_that_cannot_be_read(window, messages, tmp_path, saved, spoil, says):
-    session, path = window.desk.session, window.desk.path
+    session, path = window.state.session, window.state.path
     copy = tmp_path / "copy.spaceediting"
     shutil.copytree(saved, copy)
     spoil(copy)
-    window.bench.work.open_session(copy)
+    window.bench.opening.open_session(copy)
     window.wait(lambda: messages)
     (message,) = messages
     assert says in message
-    assert window.desk.session is session
-    assert window.desk.path == path
+    assert window.state.session is session
+    assert window.state.path == path
     window.click(window.of_image(window.loners(window.movable)[0]))
-    assert len(window.desk.selected) == 1
+    assert len(window.state.selected) == 1
 
 
 def test_a_session_cannot_be_saved_there(window, messages, tmp_path):
     (tmp_path / "file").write_text("")
-    path = window.desk.path
+    path = window.state.path
     window.bench.saving.save_to(tmp_path / "file" / "x.spaceediting")
     window.wait(lambda: messages)
     assert len(messages) == 1
-    assert window.desk.path == path
+    assert window.state.path == path
     # The next wish to save is heard.
     window.bench.saving.save_to(tmp_path / "good.spaceediting")
-    window.wait(lambda: window.desk.path == tmp_path / "good.spaceediting")
+    window.wait(lambda: window.state.path == tmp_path / "good.spaceediting")
 
 
 def test_a_corrupt_image_among_good_ones_is_counted(make_window, messages, tmp_path):
@@ -130,12 +130,12 @@ def test_a_corrupt_image_among_good_ones_is_counted(make_window, messages, tmp_p
     for number, name in enumerate("ab"):
         write_images(tmp_path / "images" / name, 8, seed=number)
     (tmp_path / "images" / "a" / "3.png").write_bytes(b"no picture")
-    window.bench.work.open_path(tmp_path / "images")
-    window.wait(lambda: window.desk.session is not None)
-    window.bench.work.cancel()
+    window.bench.opening.open_path(tmp_path / "images")
+    window.wait(lambda: window.state.session is not None)
+    window.bench.state.cancel()
     window.wait_idle()
     assert len(window.session.dataset) == 15
-    panel = window.editor.data
+    panel = window.panels.data
     assert panel._skipped_title.text().startswith("1 image skipped")
     assert "3.png" in panel._skipped.item(0).text()
     assert not messages
@@ -148,7 +148,7 @@ def test_saves_come_one_after_the_other(window, tmp_path):
 
     folder = tmp_path / "here.spaceediting"
     for number in range(4):
-        window.bench.map.apply(Pin(window.movable[number : number + 1], "3"))
+        window.bench.map.naming.apply(Pin(window.movable[number : number + 1], "3"))
         window.bench.saving.save_to(folder)
     window.wait(lambda: window.bench.saving._saved is window.session.state)
     assert len(load_session(folder).log.done) == 4

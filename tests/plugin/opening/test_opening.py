@@ -7,7 +7,7 @@ import pytest
 @pytest.mark.trains
 def test_pixels_are_mapped_until_the_network_has_learnt(make_window, saved):
     window = make_window()
-    window.bench.work.open_sample("digits")
+    window.bench.opening.open_sample("digits")
     window.wait(lambda: window.bench.map.view is not None)
     window.wait(lambda: window.map.cloud is not None)
     places = window.map.cloud.places

@@ -16,6 +16,7 @@ from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.plugin.opening import recovery
+from napari_spaceediting.plugin.state import preferences
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.storage import load_session
 
@@ -29,14 +30,14 @@ def status(window) -> str:
 
 
 def pin(window, image: int = 0, tag: str = "3") -> None:
-    assert window.bench.map.apply(Pin(window.movable[image : image + 1], tag))
+    assert window.bench.map.naming.apply(Pin(window.movable[image : image + 1], tag))
 
 
 def never_saved(window) -> None:
     """Let the session that is open be one without a folder."""
     session = Session(window.session.state, window.session.cache_dir)
-    window.desk.take_session(session, None)
-    window.bench.work._draw_thumbnails()
+    window.state.take_session(session, None)
+    window.bench.opening._draw_thumbnails()
     window.wait_idle()
 
 
@@ -45,7 +46,7 @@ def copies() -> list[Path]:
 
 
 def offer_of(window) -> str:
-    panel = window.editor.data
+    panel = window.panels.data
     seen = panel._offer.isVisible()
     return panel._found.text() if seen else ""
 
@@ -84,8 +85,7 @@ def test_the_last_edits_are_saved_when_the_window_closes(window, saved):
 
 
 def test_autosave_can_be_switched_off(window, saved, monkeypatch):
-    preferences = window.bench.work._preferences().storage
-    monkeypatch.setattr(preferences, "autosave", False)
+    monkeypatch.setattr(preferences().storage, "autosave", False)
     pin(window)
     assert NOT_SAVED in status(window)
     window.bench.saving.autosave()
@@ -94,7 +94,7 @@ def test_autosave_can_be_switched_off(window, saved, monkeypatch):
 
 
 def test_what_cannot_be_saved_is_told_once_and_stays_marked(window, messages):
-    blocked = window.desk.path / "session.json"
+    blocked = window.state.path / "session.json"
     blocked.unlink()
     blocked.mkdir()
     for image in range(2):
@@ -130,14 +130,14 @@ def test_a_copy_of_what_was_never_saved_is_offered_and_restored(
 
     next_one = make_window()
     assert "was not saved" in offer_of(next_one)
-    QTest.mouseClick(next_one.editor.data.restore_button, LEFT)
-    next_one.wait(lambda: next_one.desk.session is not None)
+    QTest.mouseClick(next_one.panels.data.restore_button, LEFT)
+    next_one.wait(lambda: next_one.state.session is not None)
     next_one.wait_idle()
     assert len(next_one.session.state.log.done) == 2, "all of it, not what was copied"
     np.testing.assert_array_equal(next_one.places, places)
-    assert next_one.desk.path is None
+    assert next_one.state.path is None
     assert NOT_SAVED in status(next_one)
-    next_one.editor.open_section("data")
+    next_one.unfold("data")
     assert offer_of(next_one) == ""
 
     # It goes on in the same copy, until it is saved.
@@ -146,7 +146,7 @@ def test_a_copy_of_what_was_never_saved_is_offered_and_restored(
     next_one.wait(lambda: len(load_session(copy.parent).log.done) == 3)
     folder = tmp_path / "kept.spaceediting"
     next_one.bench.saving.save_to(folder)
-    next_one.wait(lambda: next_one.desk.path == folder)
+    next_one.wait(lambda: next_one.state.path == folder)
     assert NOT_SAVED not in status(next_one)
     next_one.session.dataset.original(5)
     next_one.bench.shutdown()
@@ -161,7 +161,7 @@ def test_what_is_offered_can_be_discarded(window, make_window):
     window.bench.shutdown()
     assert len(copies()) == 1
     other = make_window()
-    QTest.mouseClick(other.editor.data.discard_button, LEFT)
+    QTest.mouseClick(other.panels.data.discard_button, LEFT)
     assert offer_of(other) == ""
     assert not copies()
 

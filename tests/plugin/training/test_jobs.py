@@ -16,7 +16,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_spaceediting.editing.edits import Pin
-from napari_spaceediting.plugin.state import BUSY
+from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.workbench import workbench_of
 
 FOLDER = Path(__file__).parents[2] / "jobs"
@@ -38,8 +38,8 @@ def _jobs_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 def endless(window, tmp_path: Path) -> Path:
     """Run a job that does not end by itself; return the trace that it leaves."""
     trace = tmp_path / "trace"
-    with window.qtbot.waitSignal(window.desk.training.progressed, timeout=30_000):
-        window.desk.training.run(jobs.CountForever(trace), fail_if_called)
+    with window.hears(window.state.training.progressed):
+        window.state.training.run(jobs.CountForever(trace), fail_if_called)
     return trace
 
 
@@ -56,7 +56,7 @@ def picks(window):
     image = int(window.loners(window.movable)[0])
     window.click(window.empty_ground())
     window.click(window.of_image(image))
-    return window.desk.selected.tolist() == [image]
+    return window.state.selected.tolist() == [image]
 
 
 # Failing
@@ -73,7 +73,7 @@ def picks(window):
 )
 def test_a_failure_is_told_and_changes_nothing(window, messages, job, says):
     before = window.session.state
-    window.desk.training.run(job, fail_if_called)
+    window.state.training.run(job, fail_if_called)
     window.wait(lambda: messages)
     assert len(messages) == 1
     assert says in messages[0]
@@ -85,13 +85,13 @@ def test_a_failure_is_told_and_changes_nothing(window, messages, job, says):
     assert picks(window)
     # The next job runs as if nothing had been.
     done = []
-    window.desk.training.run(jobs.Count(3), done.append)
+    window.state.training.run(jobs.Count(3), done.append)
     window.wait(lambda: done)
 
 
 def test_a_killed_process_is_told(window, messages, endless):
     before = window.session.state
-    psutil.Process(pid_of(window.desk.training)).kill()
+    psutil.Process(pid_of(window.state.training)).kill()
     window.wait(lambda: messages)
     assert len(messages) == 1
     assert "stopped" in messages[0]
@@ -104,7 +104,7 @@ def test_a_result_that_cannot_be_taken_ends_the_work_all_the_same(window, messag
         raise ZeroDivisionError
 
     with window.qtbot.captureExceptions() as raised:
-        window.desk.training.run(jobs.Count(1), stumble)
+        window.state.training.run(jobs.Count(1), stumble)
         window.wait(lambda: raised)
     assert [kind for kind, *_ in raised] == [ZeroDivisionError]
     assert len(messages) == 1
@@ -120,7 +120,7 @@ def test_cancel_by_the_button(window, messages, endless):
     bar = window.editor.job_bar
     window.wait(lambda: bar.is_running)
     QTest.mouseClick(bar.cancel_button, LEFT)
-    window.wait(lambda: not window.desk.training.is_running)
+    window.wait(lambda: not window.state.training.is_running)
     window.wait(endless.exists)
     assert not messages
     assert "Cancelled" in bar._message.text()
@@ -130,23 +130,23 @@ def test_cancel_by_the_button(window, messages, endless):
 
 def test_a_cancelled_job_hands_nothing_over_however_late_it_is(window):
     # Its result may be on its way already.
-    window.desk.training.run(jobs.Count(1), fail_if_called)
-    window.wait(lambda: pid_of(window.desk.training))
-    window.desk.training.cancel()
-    window.wait(lambda: not window.desk.training.is_running)
+    window.state.training.run(jobs.Count(1), fail_if_called)
+    window.wait(lambda: pid_of(window.state.training))
+    window.state.training.cancel()
+    window.wait(lambda: not window.state.training.is_running)
 
 
 def test_a_job_that_is_replaced_hands_nothing_over(window):
     done = []
     for _ in range(3):
-        window.desk.training.run(jobs.Count(50), fail_if_called)
-    window.desk.training.run(jobs.Count(2), done.append)
+        window.state.training.run(jobs.Count(50), fail_if_called)
+    window.state.training.run(jobs.Count(2), done.append)
     window.wait(lambda: done)
     assert done[0][0] == 2
 
 
 def test_what_is_asked_quietly_waits_for_the_work_and_does_not_show(window, endless):
-    runner, heard = window.desk.training, []
+    runner, heard = window.state.training, []
     runner.ask(jobs.Double(20), fail_if_called, fail_if_called)
     runner.ask(jobs.Double(21), heard.append, fail_if_called)
     assert runner.running == jobs.CountForever.name
@@ -164,10 +164,10 @@ def test_what_is_asked_quietly_waits_for_the_work_and_does_not_show(window, endl
 
 def test_cancel_while_opening_keeps_the_open_session(window, messages):
     before = window.session.state
-    window.bench.work.open_sample("poses")
-    window.wait(lambda: pid_of(window.desk.reading))
-    window.bench.work.cancel()
-    window.wait(lambda: not window.desk.reading.is_running)
+    window.bench.opening.open_sample("poses")
+    window.wait(lambda: pid_of(window.state.reading))
+    window.bench.state.cancel()
+    window.wait(lambda: not window.state.reading.is_running)
     assert window.session.state is before
     assert not messages
     assert picks(window)
@@ -175,36 +175,36 @@ def test_cancel_while_opening_keeps_the_open_session(window, messages):
 
 def test_other_work_does_not_cost_the_pictures(make_window, saved, tmp_path, messages):
     window = make_window()
-    window.bench.work.open_session(saved)
-    window.wait(lambda: window.desk.session is not None)
+    window.bench.opening.open_session(saved)
+    window.wait(lambda: window.state.session is not None)
     # The pictures are being drawn; something else is wanted meanwhile.
-    window.bench.work.open_path(tmp_path / "nothing-here.csv")
+    window.bench.opening.open_path(tmp_path / "nothing-here.csv")
     window.wait(lambda: messages)
-    window.wait(lambda: window.desk.thumbnails is not None)
-    assert len(window.desk.thumbnails) == len(window.session.dataset)
+    window.wait(lambda: window.state.thumbnails is not None)
+    assert len(window.state.thumbnails) == len(window.session.dataset)
 
 
 @pytest.mark.trains
 def test_cancel_while_training_and_while_mapping(make_window, messages):
     window = make_window()
-    bench, desk = window.bench, window.desk
-    bench.work.open_sample("digits", 5)
-    window.wait(lambda: desk.training.is_running)
+    bench, state = window.bench, window.state
+    bench.opening.open_sample("digits", 5)
+    window.wait(lambda: state.training.is_running)
     opened = window.session.state
-    bench.work.cancel()
-    window.wait(lambda: not desk.is_busy)
+    bench.state.cancel()
+    window.wait(lambda: not state.is_busy)
     assert window.session.state is opened
     window.wait_idle()
-    assert window.editor.network.train_button.isEnabled()
+    assert window.panels.network.train_button.isEnabled()
 
-    bench.work.train(*window.editor.network.settings())
-    window.wait(lambda: desk.has_map)
+    bench.training.train(*window.panels.network.settings())
+    window.wait(lambda: state.has_map)
     mapped = window.session.state
     assert mapped.checkpoint.map.method == "pca"
-    bench.work.cancel()
-    window.wait(lambda: not desk.is_busy)
+    bench.state.cancel()
+    window.wait(lambda: not state.is_busy)
     assert window.session.state.checkpoint is mapped.checkpoint
-    assert window.editor.map.redraw_button.isEnabled()
+    assert window.panels.map.redraw_button.isEnabled()
     assert picks(window)
     assert not [text for text in messages if "fail" in text.lower()]
 
@@ -225,14 +225,14 @@ def test_nothing_can_be_edited_while_the_session_is_waited_for(
         window.key(key)
     window.key(Qt.Key.Key_Z, CONTROL)
     assert messages == [BUSY] * 4
-    assert not window.bench.map.picker.isVisible()
-    panel = window.editor.edits
+    assert not window.bench.map.naming.picker.isVisible()
+    panel = window.panels.edits
     assert not panel.pin_button.isEnabled()
-    assert not window.bench.map.apply(Pin(np.array([image]), "3"))
+    assert not window.bench.map.naming.apply(Pin(np.array([image]), "3"))
     assert window.session.state is before
     assert picks(window)
-    window.bench.work.cancel()
-    window.wait(lambda: not window.desk.is_busy)
+    window.bench.state.cancel()
+    window.wait(lambda: not window.state.is_busy)
     assert panel.pin_button.isEnabled()
     window.key(Qt.Key.Key_C)
     window.answer(Qt.Key.Key_3, Qt.Key.Key_Return)
@@ -262,19 +262,19 @@ bench.show_docks()
 main = bench.editor.window()
 
 def close(*_):
-    bench.desk.training.progressed.disconnect(close)
-    for runner in (bench.desk.reading, bench.desk.training):
+    bench.state.training.progressed.disconnect(close)
+    for runner in (bench.state.reading, bench.state.training):
         print(runner._process.pid)
     if {docks_first}:
         for view in (bench.editor, bench.gallery, bench.evidence):
             view.parent().titleBarWidget().close_button.click()
     QTimer.singleShot(0, main.close)
 
-bench.desk.reading.progressed.connect(
-    lambda *_: bench.desk.training.run(jobs.CountForever({trace!r}), print)
+bench.state.reading.progressed.connect(
+    lambda *_: bench.state.training.run(jobs.CountForever({trace!r}), print)
 )
-bench.desk.training.progressed.connect(close)
-bench.desk.reading.run(jobs.NeverYieldAgain(), print)
+bench.state.training.progressed.connect(close)
+bench.state.reading.run(jobs.NeverYieldAgain(), print)
 napari.run()
 """
 
@@ -298,7 +298,7 @@ def test_closing_the_window_ends_its_processes(qapp, tmp_path: Path, docks_first
 
 
 def test_closing_the_viewer_in_the_middle_of_work(window, endless):
-    process = psutil.Process(pid_of(window.desk.training))
+    process = psutil.Process(pid_of(window.state.training))
     window.viewer.close()
     window.wait(lambda: not process.is_running())
 
@@ -307,7 +307,7 @@ def test_closing_the_window_while_a_class_is_asked_for(window):
     image = window.loners(window.movable)[0]
     window.click(window.of_image(image))
     window.key(Qt.Key.Key_C)
-    window.wait(window.bench.map.picker.isVisible)
+    window.wait(window.bench.map.naming.picker.isVisible)
     window.viewer.close()
     QApplication.processEvents()
 
@@ -345,7 +345,7 @@ def test_docks_can_be_closed_and_opened_again(window):
         assert not view.isVisible()
     # The map goes on without them.
     window.click(window.of_image(image))
-    assert window.desk.selected.tolist() == [image]
+    assert window.state.selected.tolist() == [image]
     name = "Space Editor"
     _, widget = window.viewer.window.add_plugin_dock_widget("napari-spaceediting", name)
     assert widget is window.editor
@@ -389,9 +389,9 @@ def test_two_windows_share_nothing(make_window, saved):
     assert one.bench is not other.bench
     image = int(one.loners(one.movable)[0])
     one.click(one.of_image(image))
-    assert one.desk.selected.tolist() == [image]
-    assert not len(other.desk.selected)
-    one.bench.map.apply(Pin(np.array([image]), "7"))
+    assert one.state.selected.tolist() == [image]
+    assert not len(other.state.selected)
+    one.bench.map.naming.apply(Pin(np.array([image]), "7"))
     assert len(one.session.state.log.done) == 1
     assert not other.session.state.log.done
     assert len(one.map.overlay.scene.pinned.places) == 1
@@ -404,12 +404,12 @@ def test_the_theme_can_be_switched_while_open(window):
     for theme in ("light", "dark"):
         window.viewer.theme = theme
         QApplication.processEvents()
-        palette = window.desk.palette
+        palette = window.state.palette
         assert window.editor.job_bar._palette == palette
         assert window.bench.evidence._palette == palette
-        assert window.bench.map.picker._palette == palette
+        assert window.bench.map.naming.picker._palette == palette
         assert window.map.overlay.ink.name() == palette.text
-    assert window.desk.selected.tolist() == [image]
+    assert window.state.selected.tolist() == [image]
 
 
 @pytest.fixture
@@ -435,17 +435,17 @@ def test_widgets_by_their_commands(commands, make_window):
 def test_the_sample_opens_in_the_editor(commands, make_window):
     window = make_window()
     window.viewer.open_sample("napari-spaceediting", "poses")
-    window.wait(lambda: window.desk.session is not None)
+    window.wait(lambda: window.state.session is not None)
     assert window.session.dataset.name
-    window.wait(lambda: window.desk.training.is_running)
-    window.bench.work.cancel()
-    window.wait(lambda: not window.desk.is_busy)
+    window.wait(lambda: window.state.training.is_running)
+    window.bench.state.cancel()
+    window.wait(lambda: not window.state.is_busy)
 
 
 def test_a_session_is_read_by_napari(npe2pm, commands, make_window, saved):
     window = make_window()
     window.viewer.open(str(saved), plugin="napari-spaceediting")
-    window.wait(lambda: window.desk.session is not None)
+    window.wait(lambda: window.state.session is not None)
     window.wait_idle()
     assert [layer.name for layer in window.viewer.layers] == ["Map"]
     assert picks(window)

@@ -44,7 +44,7 @@ def test_the_control_can_be_left_out(panel, qtbot):
 
 
 def test_every_arm_can_be_chosen_and_left_out(panel):
-    panel.set_truth_known(True)
+    panel.set_columns(["truth"])
     panel.set_settings(RetrainSettings(arms=()))
     for check in panel.arm_checks.values():
         check.click()
@@ -61,7 +61,7 @@ def test_all_labels_right_needs_the_truth(panel):
     assert not ceiling.isEnabled()
     assert "truth" in ceiling.toolTip()
     assert not panel._length.isVisible()
-    panel.set_truth_known(True)
+    panel.set_columns(["truth"])
     assert ceiling.isEnabled()
     assert ceiling.toolTip().startswith("The true class")
     assert panel.settings().arms == ("ceiling",)
@@ -98,3 +98,8 @@ def test_while_disabled_the_button_says_why(panel, qtbot, told):
     assert panel.retrain_button.toolTip().startswith("There are no edits yet")
     qtbot.mouseClick(panel.retrain_button, LEFT)
     assert calls == []
+
+
+def test_the_objectives_that_help_are_offered(panel):
+    offered = list(panel.more_form.field("objective").choices)
+    assert offered == ["anchor", "triplet", "inverse_mds"]

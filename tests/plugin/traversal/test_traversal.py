@@ -15,6 +15,7 @@ from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.plugin.state import Change
 from napari_spaceediting.plugin.traversal import controller
 from napari_spaceediting.plugin.workbench import _dock_of as dock_of
 from napari_spaceediting.session.history import describe_kept
@@ -72,7 +73,7 @@ def moved(window, panel, outcome):
 
 def ask(window, images, target: str) -> None:
     """Ask by the mouse what would make images those of a class."""
-    window.desk.select(images)
+    window.state.select(images)
     panel = window.bench.traversal
     panel.choose_target(target)
     panel.target_changed.emit()
@@ -80,13 +81,13 @@ def ask(window, images, target: str) -> None:
 
 
 def wait_done(window) -> None:
-    window.wait(lambda: not window.desk.training.is_running)
+    window.wait(lambda: not window.state.training.is_running)
 
 
 def asked(window) -> Traverse:
     """Return the job that runs, and stop it."""
     job = window.bench.traversals._running
-    assert window.desk.training.running == Traverse.name
+    assert isinstance(window.state.training.running, Traverse)
     window.bench.traversals.cancel()
     wait_done(window)
     return job
@@ -133,7 +134,7 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     assert replace(window.session.state, traversals=()).log is before.log
     assert window.session.state.checkpoint is before.checkpoint
     # It is saved by itself.
-    window.wait(lambda: load_session(window.desk.path).traversals)
+    window.wait(lambda: load_session(window.state.path).traversals)
 
 
 def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
@@ -142,13 +143,13 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     monkeypatch.setattr(controller, "_BATCH", 1)
     ask(window, threes, "8")
     other = window.movable[~np.isin(window.movable, threes)][:1]
-    assert window.bench.map.apply(Pin(other, "5"))
-    assert not window.editor.retrain.retrain_button.isEnabled()
-    assert "running" in window.editor.retrain.retrain_button.toolTip()
+    assert window.bench.map.naming.apply(Pin(other, "5"))
+    assert not window.panels.retrain.retrain_button.isEnabled()
+    assert "running" in window.panels.retrain.retrain_button.toolTip()
     window.wait(lambda: window.bench.traversals._parts)
     QTest.mouseClick(panel.cancel_button, LEFT)
     wait_done(window)
-    assert window.editor.retrain.retrain_button.isEnabled()
+    assert window.panels.retrain.retrain_button.isEnabled()
     done = window.bench.traversals.traversal
     count = len(done.indices)
     assert 1 <= count < 4
@@ -184,7 +185,7 @@ def test_steps_images_and_the_route_on_the_map(window, moved, threes):
     assert (routes(window).at, moved.step) == (1, 2)
     # The images lie elsewhere after an edit.
     place = window.places[threes[:1]]
-    window.bench.map.apply(Move(threes[:1], place, place + 1, tag="8"))
+    window.bench.map.naming.apply(Move(threes[:1], place, place + 1, tag="8"))
     np.testing.assert_allclose(routes(window).paths[0, 0], place[0] + 1, atol=1e-3)
 
     QTest.mouseClick(moved.way.play_button, LEFT)
@@ -223,7 +224,7 @@ def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, mes
     window.qtbot.wait(50)
     image = int(window.loners(window.movable)[0])
     window.click(window.of_image(image))
-    assert window.desk.selected.tolist() == [image]
+    assert window.state.selected.tolist() == [image]
 
     window.bench.traversals.save_to(tmp_path / "out")
     window.wait(lambda: any(str(tmp_path) in text for text in messages))
@@ -235,7 +236,7 @@ def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, mes
     window.wait(lambda: "could not be written" in messages[-1])
 
     # Another session.
-    window.desk.session_changed.emit()
+    window.state.notify(Change.SESSION)
     assert moved._empty.isVisible()
     assert window.bench.traversals.traversal is None
 
@@ -367,8 +368,8 @@ def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
 
 
 def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
-    window.desk.take_session(Session(window.session.state), None)
-    window.bench.work._draw_thumbnails()
+    window.state.take_session(Session(window.session.state), None)
+    window.bench.opening._draw_thumbnails()
     window.wait_idle()
     show(window, outcome)
     assert window.bench.saving.is_unsaved
@@ -399,7 +400,7 @@ def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, three
     assert ticked == ["trunk.0", "trunk.3", "trunk.6", "last_block.2"]
     assert panel.options.layers is None, "these are used anyway"
 
-    window.desk.select(threes[:1])
+    window.state.select(threes[:1])
     panel.choose_target("8")
     panel.target_changed.emit()
     for name in ticked:
@@ -418,7 +419,7 @@ def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, three
 def test_dropping_on_another_class_offers_what_would_change(window, panel, threes):
     image = int(window.loners(threes)[0])
     start = window.of_image(image)
-    picker = window.bench.map.picker
+    picker = window.bench.map.naming.picker
 
     def put_off() -> None:
         window.drag(start, start + QPoint(60, 30))
@@ -462,13 +463,13 @@ def test_dropping_on_another_class_offers_what_would_change(window, panel, three
     asked(window)
     assert panel._waiting.isVisible()
     place = window.places[[image]]
-    window.bench.map.apply(Move(np.array([image]), place, place + 1, tag="5"))
+    window.bench.map.naming.apply(Move(np.array([image]), place, place + 1, tag="5"))
     assert not panel._waiting.isVisible()
 
 
 def test_guidance_and_the_gallery_lead_to_it(window, panel, threes):
-    guidance = window.editor.guidance
-    window.editor.open_section("guidance")
+    guidance = window.panels.guidance
+    window.unfold("guidance")
     kind = ProposalKind.MISLABELLED
     same = Proposal(kind, threes[:1], "Why?", "3", None, 1.0)
     other = Proposal(kind, threes[:1], "Why?", "8", None, 1.0)
@@ -495,7 +496,7 @@ def test_guidance_and_the_gallery_lead_to_it(window, panel, threes):
     assert offer.title() == "Show what would make them"
     next(a for a in offer.actions() if a.text() == "8").trigger()
     menu.close()
-    assert window.desk.selected.tolist() == threes.tolist(), "not the eight itself"
+    assert window.state.selected.tolist() == threes.tolist(), "not the eight itself"
     assert asked(window).sets.images.tolist() == threes.tolist()
 
 
@@ -508,21 +509,21 @@ def test_groups_as_targets_and_bad_input_in_words(window, panel, threes):
     # One of them is: told when it is asked for.
     ask(window, np.concatenate([threes[:1], eights[:1]]), "8")
     assert "1 of the images are of the target's class" in panel._notice.text()
-    window.desk.select(eights[:2])
+    window.state.select(eights[:2])
     QTest.mouseClick(panel.group_button, LEFT)
-    window.desk.select(threes[:1])
+    window.state.select(threes[:1])
     QTest.mouseClick(panel.run_button, LEFT)
     assert "The target has 2 images" in panel._notice.text()
-    assert not window.desk.training.is_running
+    assert not window.state.training.is_running
     assert panel._empty.isVisible()
 
-    window.desk.select(eights)
+    window.state.select(eights)
     QTest.mouseClick(panel.group_button, LEFT)
     assert panel.target is None
-    assert not len(window.desk.selected)
-    window.desk.select(eights[:2])
+    assert not len(window.state.selected)
+    window.state.select(eights[:2])
     assert "in the target" in panel.run_button.toolTip()
-    window.desk.select(threes[:2])
+    window.state.select(threes[:2])
     QTest.mouseClick(panel.run_button, LEFT)
     job = asked(window)
     assert job.asked.goal == "group of 8 (mostly 8)"

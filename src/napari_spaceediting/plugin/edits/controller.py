@@ -21,16 +21,15 @@ from napari_spaceediting.editing.edits import (
     Withdraw,
     describe,
 )
+from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.edits.list import EditRow
 from napari_spaceediting.plugin.edits.look import Look
-from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY
+from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY, EditsPanel
 from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.map.display import LOW_SUPPORT
-from napari_spaceediting.plugin.space_editor import EDITS, SpaceEditor
-from napari_spaceediting.plugin.state import NOTHING, Desk, warn
-from napari_spaceediting.plugin.widgets.section import ACTIVE, TODO
+from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, warn
+from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.session.session import Session
 
 _ICONS = {Move: "move", Pin: "pin", Relabel: "relabel"}
@@ -41,47 +40,45 @@ class EditsController:
 
     Parameters
     ----------
-    desk : Desk
-        What the controllers share.
-    editor : SpaceEditor
-        Its edits panel belongs here.
+    window : WindowState
+        What the rooms share.
+    panel : EditsPanel
+        The view.
     on_map : MapController
         Asks for classes and applies edits.
     """
 
-    def __init__(self, desk: Desk, editor: SpaceEditor, on_map: MapController) -> None:
-        self._desk = desk
-        self._editor = editor
+    def __init__(
+        self, window: WindowState, panel: EditsPanel, on_map: MapController
+    ) -> None:
+        self._window = window
+        self._panel = panel
         self._map = on_map
         self._contradiction: Contradiction | None = None
         self._poor = 0
         self._looks = (
-            Look(desk, _support, self._take_support),
-            Look(desk, _contradictions, self._warn_of),
+            Look(window, _support, self._take_support),
+            Look(window, _contradictions, self._warn_of),
         )
-        panel = editor.edits
-        self.replay = Replay(desk, panel, on_map)
+        self.replay = Replay(window, panel, on_map)
         panel.undo_requested.connect(self.undo)
         panel.redo_requested.connect(self.redo)
         panel.reset_requested.connect(self.reset_all)
         panel.reset_selected_requested.connect(self.reset_selected)
-        panel.pin_requested.connect(on_map.name_selected)
-        panel.relabel_requested.connect(on_map.relabel_selected)
+        panel.pin_requested.connect(on_map.naming.name_selected)
+        panel.relabel_requested.connect(on_map.naming.relabel_selected)
         panel.jump_requested.connect(self._jump)
-        panel.delete_requested.connect(lambda number: on_map.apply(Withdraw(number)))
+        panel.delete_requested.connect(self._delete)
         panel.contradiction_requested.connect(self._show_contradiction)
-        desk.session_changed.connect(self._forget)
-        for signal in (
-            desk.session_changed,
-            desk.edits_changed,
-            desk.shown_changed,
-            desk.training.started,
-            desk.training.finished,
-            desk.training.cancelled,
-            desk.training.failed,
-        ):
-            signal.connect(self.refresh)
-        desk.selection_changed.connect(self._show_selection)
+        window.changed.connect(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if Change.SESSION in change:
+            self._forget()
+        if change & (Change.SESSION | Change.EDITS | Change.SHOWN | Change.JOBS):
+            self.refresh()
+        elif Change.SELECTION in change:
+            self._show_selection()
 
     def undo(self) -> None:
         """Take the last edit back."""
@@ -93,17 +90,17 @@ class EditsController:
 
     def reset_all(self) -> None:
         """Put all images back."""
-        if self._desk.session is not None and self._desk.has_map:
-            self._reset(np.flatnonzero(self._desk.session.edits.edited))
+        if self._window.session is not None and self._window.has_map:
+            self._reset(np.flatnonzero(self._window.session.edits.edited))
 
     def reset_selected(self) -> None:
         """Put the selected images back."""
-        self._reset(self._desk.selected)
+        self._reset(self._window.selected)
 
-    def refresh(self, *_: object) -> None:
+    def refresh(self) -> None:
         """Show the edits as they are now."""
-        session, panel = self._desk.session, self._editor.edits
-        if session is None or not self._desk.has_map:
+        session, panel = self._window.session, self._panel
+        if session is None or not self._window.has_map:
             return
         log = session.state.log
         withdrawn = {edit.number for edit in log.done if isinstance(edit, Withdraw)}
@@ -115,17 +112,13 @@ class EditsController:
             ]
             + [_row(edit, gone=True) for edit in log.undone]
         )
-        free = not self._desk.locked
+        free = not self._window.locked
         panel.set_history(
             describe(decided[-1]) if free and decided else "",
             describe(log.undone[0]) if free and log.undone else "",
         )
         panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
-        count = int(np.count_nonzero(session.edits.edited))
         self._summarise()
-        self._editor.set_status(
-            EDITS, _count(len(decided), "edit"), ACTIVE if count else TODO
-        )
         self._show_selection()
         for look in self._looks:
             look.refresh()
@@ -140,7 +133,7 @@ class EditsController:
         self._summarise()
 
     def _warn_of(self, found: Sequence[Contradiction]) -> None:
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         self._contradiction = found[0] if found else None
         text = ""
@@ -150,61 +143,64 @@ class EditsController:
             text += " There is one more such pair."
         elif found[2:]:
             text += f" There are {len(found) - 1:,} more such pairs."
-        self._editor.edits.show_contradiction(text)
+        self._panel.show_contradiction(text)
 
     def _show_contradiction(self) -> None:
         pair = self._contradiction
         if pair is not None:
-            self._desk.select(np.array([pair.first, pair.second]))
+            self._window.select(np.array([pair.first, pair.second]))
             self._map.zoom_to_selection()
 
-    def _show_selection(self, *_: object) -> None:
-        session = self._desk.session
-        if session is None or not self._desk.has_map:
+    def _show_selection(self) -> None:
+        session = self._window.session
+        if session is None or not self._window.has_map:
             return
-        chosen = self._desk.selected
+        chosen = self._window.selected
         held = bool(len(chosen)) and bool(session.dataset.held_out[chosen].all())
-        self._editor.edits.set_selection(
+        self._panel.set_selection(
             len(chosen),
-            self._desk.locked,
+            self._window.locked,
             pin_reason="Held-out images can be relabelled, not pinned." if held else "",
         )
 
     def _summarise(self) -> None:
         """Say how many edits there are, and of how many little is to be learnt."""
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         done = () if session.state.proposal else session.state.log.done
         n_images = int(np.count_nonzero(session.edits.edited))
-        summary = f"{_count(len(done), 'edit')} on {_count(n_images, 'image')}"
+        summary = f"{counted(len(done), 'edit')} on {counted(n_images, 'image')}"
         poor = f"; {self._poor:,} with little support" if self._poor else ""
-        self._editor.edits.show_summary(summary + poor if done else "")
+        self._panel.show_summary(summary + poor if done else "")
 
     def _jump(self, number: int) -> None:
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         log = session.state.log
         edit = (*log.done, *log.undone)[number]
         at = NOTHING if isinstance(edit, Withdraw) else edit.indices
-        self._desk.select(at)
+        self._window.select(at)
         self._map.zoom_to_selection()
 
+    def _delete(self, number: int) -> None:
+        self._map.naming.apply(Withdraw(number))
+
     def _reset(self, at: np.ndarray) -> None:
-        session = self._desk.session
-        if session is None or not self._desk.has_map:
+        session = self._window.session
+        if session is None or not self._window.has_map:
             return
         at = at[session.edits.edited[at]]
         if len(at):
-            self._map.apply(Reset(at))
+            self._map.naming.apply(Reset(at))
 
     def _change(self, what: str) -> None:
-        if self._desk.session is None or not self._desk.has_map:
+        if self._window.session is None or not self._window.has_map:
             return
-        if self._desk.locked:
-            warn(self._desk.locked)
+        if self._window.locked:
+            warn(self._window.locked)
             return
         try:
-            getattr(self._desk.session, what)()
+            getattr(self._window.session, what)()
         except SpaceEditingError as error:
             warn(str(error))
 
@@ -227,8 +223,3 @@ def _contradictions(session: Session) -> Callable[[], list[Contradiction]]:
 
 def _row(edit: Edit, *, gone: bool) -> EditRow:
     return EditRow(describe(edit), icon=_ICONS.get(type(edit), "relabel"), undone=gone)
-
-
-def _count(n: int, noun: str) -> str:
-    """Return a number with its noun; nothing for 0."""
-    return f"{n:,} {noun}{'s' if n > 1 else ''}" if n else ""

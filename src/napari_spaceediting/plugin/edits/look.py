@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from napari_spaceediting.editing.edits import EditState
-from napari_spaceediting.plugin.state import Desk, complain
+from napari_spaceediting.plugin.state import WindowState, complain
 from napari_spaceediting.session.session import Session
 
 R = TypeVar("R")
@@ -17,7 +17,7 @@ class Look(Generic[R]):
 
     Parameters
     ----------
-    desk : Desk
+    window : WindowState
         Has the session, and the thread.
     prepare : callable
         Takes the session and returns what to do in the thread.
@@ -27,11 +27,11 @@ class Look(Generic[R]):
 
     def __init__(
         self,
-        desk: Desk,
+        window: WindowState,
         prepare: Callable[[Session], Callable[[], R]],
         show: Callable[[R], None],
     ) -> None:
-        self._desk = desk
+        self._window = window
         self._prepare = prepare
         self._show = show
         self._seen: EditState | None = None
@@ -39,21 +39,21 @@ class Look(Generic[R]):
 
     def refresh(self) -> None:
         """Look, unless these edits were looked at or a look goes on."""
-        session = self._desk.session
-        if self.is_looking or session is None or not self._desk.has_map:
+        session = self._window.session
+        if self.is_looking or session is None or not self._window.has_map:
             return
         edits = session.edits
         if edits is not self._seen:
             self.is_looking = True
-            self._desk.in_thread(
+            self._window.in_thread(
                 self._prepare(session), lambda found: self._take(edits, found), complain
             )
 
     def _take(self, edits: EditState, found: R) -> None:
         """Show what was found, or look again where the edits are others by now."""
         self.is_looking, self._seen = False, edits
-        session = self._desk.session
-        if session is not None and self._desk.has_map and session.edits is edits:
+        session = self._window.session
+        if session is not None and self._window.has_map and session.edits is edits:
             self._show(found)
         else:
             self.refresh()

@@ -17,13 +17,15 @@ from napari_spaceediting.plugin.edits.panel import EditsPanel
 from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.layer import Cloud
-from napari_spaceediting.plugin.state import NOTHING, Desk
+from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
 from napari_spaceediting.session.preparing import folded
 
 _SLOWEST_MS, _FASTEST_MS = 1000, 250
 """Milliseconds between two edits, of few and of many."""
 _LONGEST_MS = 60_000
 """Milliseconds that all of them take at most, if `_FASTEST_MS` allows it."""
+_ENDS = Change.SESSION | Change.EDITS | Change.SHOWN | Change.PAST | Change.SELECTION
+"""Changes that end a replay."""
 
 
 class Replay:
@@ -34,16 +36,18 @@ class Replay:
 
     Parameters
     ----------
-    desk : Desk
-        What the controllers share.
+    window : WindowState
+        What the rooms share.
     panel : EditsPanel
         It has the button and the list.
     on_map : MapController
         Its view shows the replay.
     """
 
-    def __init__(self, desk: Desk, panel: EditsPanel, on_map: MapController) -> None:
-        self._desk = desk
+    def __init__(
+        self, window: WindowState, panel: EditsPanel, on_map: MapController
+    ) -> None:
+        self._window = window
         self._panel = panel
         self._map = on_map
         self._numbers: list[int] = []
@@ -53,15 +57,12 @@ class Replay:
         self._timer = QTimer(panel)
         self._timer.timeout.connect(self._step)
         panel.replay_toggled.connect(self.toggle)
-        for signal in (
-            desk.session_changed,
-            desk.edits_changed,
-            desk.shown_changed,
-            desk.past_changed,
-            desk.selection_changed,
-            desk.training.started,
-        ):
-            signal.connect(self.stop)
+        window.changed.connect(self._on_change)
+        window.training.started.connect(self.stop)
+
+    def _on_change(self, change: Change) -> None:
+        if change & _ENDS:
+            self.stop()
 
     @property
     def is_running(self) -> bool:
@@ -92,20 +93,20 @@ class Replay:
         (center, zoom), self._camera = self._camera, None
         self._timer.stop()
         self._panel.set_replaying(False)
-        camera = self._desk.viewer.scene.camera
+        camera = self._window.viewer.scene.camera
         camera.center, camera.zoom = center, zoom
         self._map.refresh()
 
     def _start(self) -> None:
-        session, view = self._desk.session, self._map.view
-        if session is None or view is None or not self._desk.has_map:
+        session, view = self._window.session, self._map.view
+        if session is None or view is None or not self._window.has_map:
             return
-        if self._desk.past is not None:
-            self._desk.look_at(None)
+        if self._window.past is not None:
+            self._window.look_at(None)
         self._edits = session.state.log.done
         self._numbers = self.steps(self._edits)
         self._shown = 0
-        camera = self._desk.viewer.scene.camera
+        camera = self._window.viewer.scene.camera
         self._camera = tuple(camera.center), float(camera.zoom)
         self._panel.set_replaying(True)
         view.zoom_to_fit(None)
@@ -128,7 +129,7 @@ class Replay:
 
     def _show(self, images: np.ndarray) -> None:
         """Show what the edits so far add up to, with the images of the last one."""
-        session, view = self._desk.session, self._map.view
+        session, view = self._window.session, self._map.view
         if session is None or view is None or view.cloud is None:
             self.stop()
             return
@@ -152,7 +153,7 @@ class Replay:
         view.select(images)
 
     def _state(self) -> EditState:
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         so_far = [self._edits[number] for number in self._numbers[: self._shown]]
         return folded(so_far, session.shown)

@@ -16,7 +16,14 @@ from napari_spaceediting.plugin.gallery.controller import (
     FIXED,
     GalleryController,
 )
-from napari_spaceediting.plugin.state import BUSY, Desk, Past, complain, warn
+from napari_spaceediting.plugin.state import (
+    Change,
+    Past,
+    WindowState,
+    complain,
+    warn,
+)
+from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.widgets.charts import Interval
 from napari_spaceediting.session.history import (
     NOW,
@@ -37,8 +44,8 @@ class EvidenceController:
 
     Parameters
     ----------
-    desk : Desk
-        What the controllers share.
+    window : WindowState
+        What the rooms share.
     panel : EvidencePanel
         The view.
     gallery : GalleryController
@@ -46,9 +53,9 @@ class EvidenceController:
     """
 
     def __init__(
-        self, desk: Desk, panel: EvidencePanel, gallery: GalleryController
+        self, window: WindowState, panel: EvidencePanel, gallery: GalleryController
     ) -> None:
-        self._desk = desk
+        self._window = window
         self._panel = panel
         self._gallery = gallery
         self._round = -1
@@ -63,9 +70,13 @@ class EvidenceController:
         panel.side_selected.connect(self._show_side)
         panel.show_images.connect(self._show_images)
         panel.confusion_cell_clicked.connect(self._show_cell)
-        desk.session_changed.connect(self.refresh)
-        desk.rounds_changed.connect(self.refresh)
-        desk.past_changed.connect(self._offer_sides)
+        window.changed.connect(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if change & (Change.SESSION | Change.ROUNDS):
+            self.refresh()
+        elif Change.PAST in change:
+            self._offer_sides()
 
     def accept(self) -> None:
         """Go on from the last round."""
@@ -83,7 +94,7 @@ class EvidenceController:
 
     def refresh(self) -> None:
         """Show the last round."""
-        session = self._desk.session
+        session = self._window.session
         rounds = self._rounds()
         self._stages = stages(session.state) if session and rounds else ()
         self._panel.set_rounds([_row(n, past) for n, past in enumerate(rounds, 1)])
@@ -100,7 +111,7 @@ class EvidenceController:
     # What is shown
 
     def _rounds(self) -> tuple[Round, ...]:
-        session = self._desk.session
+        session = self._window.session
         return session.state.rounds if session else ()
 
     def _show_round(self, number: int) -> None:
@@ -120,7 +131,7 @@ class EvidenceController:
 
     def _compare_with(self, row: int) -> None:
         """Compare the round with another stage, or with its own control for -1."""
-        session, later = self._desk.session, self._stage()
+        session, later = self._window.session, self._stage()
         if session is None or later is None or row < 0:
             self._show_round(self._round)
             return
@@ -129,7 +140,7 @@ class EvidenceController:
         asked = self._round, row
 
         def take(evidence: Evidence) -> None:
-            if session is self._desk.session and asked == (self._round, self._other):
+            if session is self._window.session and asked == (self._round, self._other):
                 self._evidence = evidence
                 words = verdict(evidence, earlier, later)
                 comparison = Comparison(earlier.name, later.name, words)
@@ -137,12 +148,12 @@ class EvidenceController:
                 self._offer_sides()
 
         # In a thread: latents of many images are read from disk.
-        self._desk.in_thread(
+        self._window.in_thread(
             lambda: compare(session.dataset, earlier, later), take, complain
         )
 
     def _show_history(self) -> None:
-        session = self._desk.session
+        session = self._window.session
         rows: list[Interval] = []
         if session is not None and len(self._stages) > 2:
             every = scores(session.dataset, self._stages)
@@ -170,7 +181,7 @@ class EvidenceController:
 
     def _sides(self) -> list[tuple[str, str, Checkpoint]]:
         """Return the maps to choose from: name, title and what is on it."""
-        session, past = self._desk.session, self._shown_round()
+        session, past = self._window.session, self._shown_round()
         if session is None or past is None:
             return []
         if self._other >= 0:
@@ -194,7 +205,7 @@ class EvidenceController:
 
     def _shown_side(self, sides: list[tuple[str, str, Checkpoint]]) -> int:
         shown = [side[2] for side in sides]
-        return shown.index(self._desk.shown) if self._desk.shown in shown else -1
+        return shown.index(self._window.shown) if self._window.shown in shown else -1
 
     def _offer_sides(self) -> None:
         sides = self._sides()
@@ -202,14 +213,14 @@ class EvidenceController:
         self._panel.set_sides(names, self._shown_side(sides) if names else -1)
 
     def _show_side(self, number: int) -> None:
-        session, sides = self._desk.session, self._sides()
+        session, sides = self._window.session, self._sides()
         assert session is not None
         _, title, checkpoint = sides[number]
         if checkpoint is session.shown:
-            self._desk.look_at(None)
+            self._window.look_at(None)
         else:
             compared = sides[1 - number][2] if number < 2 else checkpoint
-            self._desk.look_at(Past(checkpoint, title, compared))
+            self._window.look_at(Past(checkpoint, title, compared))
 
     # What is clicked
 
@@ -229,7 +240,7 @@ class EvidenceController:
     def _show_cell(self, arm: str, true: int, predicted: int) -> None:
         past, session, evidence = (
             self._shown_round(),
-            self._desk.session,
+            self._window.session,
             self._evidence,
         )
         if past is None or session is None or evidence is None:
@@ -248,13 +259,13 @@ class EvidenceController:
         return rounds[self._round] if 0 <= self._round < len(rounds) else None
 
     def _decide(self, what: str) -> None:
-        if self._desk.session is None:
+        if self._window.session is None:
             return
-        if self._desk.training.is_running:
+        if self._window.training.is_running:
             warn(BUSY)
             return
         try:
-            getattr(self._desk.session, what)()
+            getattr(self._window.session, what)()
         except SpaceEditingError as error:
             warn(str(error))
 

@@ -17,14 +17,15 @@ from napari_spaceediting.plugin.guidance.panel import (
     EMPTY_TEXT,
     FINISHED_TEXT,
     NOTHING_FOUND_TEXT,
+    GuidancePanel,
     ProposalCard,
 )
 from napari_spaceediting.plugin.map.controller import MapController
+from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.map.scene import Arrows
-from napari_spaceediting.plugin.space_editor import GUIDANCE, MAP, SpaceEditor
-from napari_spaceediting.plugin.state import NOTHING, Desk
+from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
+from napari_spaceediting.plugin.status import Turn
 from napari_spaceediting.plugin.widgets.palette import label_colours
-from napari_spaceediting.plugin.widgets.section import ACTIVE, TODO
 from napari_spaceediting.session.state import Round
 
 _TITLES = {
@@ -32,7 +33,6 @@ _TITLES = {
     ProposalKind.GROUP: "a group to name",
     ProposalKind.AMBIGUOUS: "between two classes",
     ProposalKind.ISOLATED: "like no other image",
-    ProposalKind.SECOND_LOOK: "worth a second look",
 }
 _SHOWN = 12
 _RECENT = 10
@@ -41,49 +41,55 @@ _FEWEST = 3
 """Answers that tell something of the next ones."""
 
 
-class ReviewController:
+class GuidanceController:
     """Connects guidance with the map and the session.
 
     Parameters
     ----------
-    desk : Desk
-        What the controllers share.
-    editor : SpaceEditor
-        Its guidance panel belongs here.
+    window : WindowState
+        What the rooms share.
+    panel : GuidancePanel
+        The view.
     on_map : MapController
         Shows proposals and applies edits.
     gallery : GalleryController
         Shows all that is proposed.
+    show_change : callable
+        Shows what would make images those of a class.
     """
 
     def __init__(
         self,
-        desk: Desk,
-        editor: SpaceEditor,
+        window: WindowState,
+        panel: GuidancePanel,
         on_map: MapController,
         gallery: GalleryController,
+        show_change: ShowChange,
     ) -> None:
-        self._desk = desk
-        self._editor = editor
+        self._window = window
+        self._panel = panel
         self._map = on_map
         self._gallery = gallery
+        self._show_change = show_change
         self._queue: list[Proposal] = []
         self._at = 0
         self._decided: set[int] = set()
         self._left_out: frozenset[int] = frozenset()
         self._recent: deque[NDArray[np.int64]] = deque(maxlen=_RECENT)
         self._empty_text = EMPTY_TEXT
-        panel = editor.guidance
         panel.refresh_requested.connect(self.find)
         panel.answered.connect(self.answer)
         panel.moved.connect(self._step)
         panel.toggled.connect(self._toggle)
         panel.change_requested.connect(self.show_change)
-        desk.session_changed.connect(self.clear)
-        desk.rounds_changed.connect(self.clear)
-        for signal in (desk.session_changed, desk.edits_changed, desk.shown_changed):
-            signal.connect(self._show_learnt)
-            signal.connect(self._show_expected)
+        window.changed.connect(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if change & (Change.SESSION | Change.ROUNDS):
+            self.clear()
+        if change & (Change.SESSION | Change.EDITS | Change.SHOWN):
+            self._show_learnt()
+            self._show_expected()
 
     @property
     def proposal(self) -> Proposal | None:
@@ -92,8 +98,8 @@ class ReviewController:
 
     def find(self) -> None:
         """Look for what is worth a decision."""
-        if self._desk.session is not None and self._desk.has_map:
-            self._desk.reading.run(self._desk.session.guiding(), self._on_found)
+        if self._window.session is not None and self._window.has_map:
+            self._window.reading.run(self._window.session.guiding(), self._on_found)
 
     def clear(self) -> None:
         """Forget all proposals."""
@@ -127,7 +133,7 @@ class ReviewController:
         proposal = self.proposal
         if proposal is not None and (ways := self._separates(proposal)) is not None:
             images, _, target = ways
-            self._desk.change_wanted.emit(images, target)
+            self._show_change(images, target)
 
     def _separates(
         self, proposal: Proposal
@@ -136,7 +142,7 @@ class ReviewController:
 
         An image between two classes is taken for the first and might be the second.
         """
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         names, at = session.edits.class_names, proposal.indices
         network = session.shown.network
@@ -153,7 +159,7 @@ class ReviewController:
 
     def _settle(self, proposal: Proposal, *, accepted: bool) -> None:
         """Remember the decision on the proposal at hand, and go on."""
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         at = self._meant(proposal)
         session.answer(Answer(proposal.kind, at, accepted, proposal.signs))
@@ -169,7 +175,7 @@ class ReviewController:
         That is agreement where none was proposed, and where the label that was doubted
         turns out to be another.
         """
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         at = self._meant(proposal)
 
@@ -180,15 +186,15 @@ class ReviewController:
                 agrees = not np.array_equal(before, now)
             self._settle(proposal, accepted=agrees)
 
-        self._desk.select(at)
-        self._map.name(at, then=settle)
+        self._window.select(at)
+        self._map.naming.name(at, then=settle)
 
     def _accept(self, proposal: Proposal) -> bool:
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         if proposal.tag is None:
             return False
-        return self._map.apply(
+        return self._map.naming.apply(
             name_images(
                 self._meant(proposal),
                 proposal.tag,
@@ -199,11 +205,11 @@ class ReviewController:
 
     def _keep(self, proposal: Proposal) -> bool:
         """Confirm the label that was doubted; other proposals are only put aside."""
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         label = int(session.edits.labels[proposal.indices[0]])
         if proposal.kind is ProposalKind.MISLABELLED and label >= 0:
-            return self._map.apply(
+            return self._map.naming.apply(
                 Pin(self._meant(proposal), session.edits.class_names[label])
             )
         return True
@@ -230,8 +236,7 @@ class ReviewController:
         self._gallery.proposed = np.concatenate([*images, np.empty(0, np.int64)])
         self._show(select=show)
         if show:
-            self._editor.fold_section(MAP)
-            self._editor.open_section(GUIDANCE)
+            self._window.turn_to(Turn.REVIEW)
 
     def _step(self, by: int) -> None:
         self._at = int(np.clip(self._at + by, 0, len(self._queue)))
@@ -239,10 +244,10 @@ class ReviewController:
         self._show()
 
     def _show(self, select: bool = True) -> None:
-        panel, proposal = self._editor.guidance, self.proposal
+        panel, proposal = self._panel, self.proposal
         panel.show_counts(len(self._decided), len(self._queue))
-        count = f"{self._at + 1} of {len(self._queue)}" if proposal else ""
-        self._editor.set_status(GUIDANCE, count, ACTIVE if proposal else TODO)
+        self._window.review = (self._at + 1, len(self._queue)) if proposal else (0, 0)
+        self._window.notify(Change.REVIEW)
         self._show_arrow(proposal)
         if proposal is None:
             panel.show_proposal(None, self._empty_text)
@@ -250,29 +255,29 @@ class ReviewController:
             self._show_at_hand(proposal, select)
 
     def _show_at_hand(self, proposal: Proposal, select: bool = True) -> None:
-        self._editor.guidance.show_proposal(self._card(proposal))
+        self._panel.show_proposal(self._card(proposal))
         if select:
-            self._desk.select(self._meant(proposal))
+            self._window.select(self._meant(proposal))
 
     def _show_learnt(self) -> None:
         """Say how often the user agreed so far."""
-        session = self._desk.session
-        if session is None or not self._desk.has_map:
-            self._editor.guidance.show_learnt("")
+        session = self._window.session
+        if session is None or not self._window.has_map:
+            self._panel.show_learnt("")
         else:
-            self._editor.guidance.show_learnt(summarise(session.answers))
+            self._panel.show_learnt(summarise(session.answers))
 
     def _show_expected(self) -> None:
         """Say what going on may bring, as far as the user's own answers tell."""
-        session = self._desk.session
-        if session is None or not self._desk.has_map:
-            self._editor.guidance.show_expected("")
+        session = self._window.session
+        if session is None or not self._window.has_map:
+            self._panel.show_expected("")
             return
         changed = session.edits.labels != session.shown.labels
         counts = [int(np.count_nonzero(changed[at])) for at in self._recent]
         rounds = session.state.rounds
         last = rounds[-1] if rounds and not session.state.proposal else None
-        self._editor.guidance.show_expected(
+        self._panel.show_expected(
             " ".join(filter(None, [describe_recent(counts), describe_round(last)]))
         )
 
@@ -287,7 +292,7 @@ class ReviewController:
             action = f"Name {these} {proposal.tag}"
         else:
             action = f"Move {these} to {proposal.tag}"
-        thumbnails = self._desk.thumbnails
+        thumbnails = self._window.thumbnails
         ways = self._separates(proposal)
         return ProposalCard(
             position=self._at + 1,
@@ -306,7 +311,7 @@ class ReviewController:
         )
 
     def _show_arrow(self, proposal: Proposal | None) -> None:
-        view, session = self._map.view, self._desk.session
+        view, session = self._map.view, self._window.session
         if view is None or session is None:
             return
         if proposal is None or proposal.place is None or proposal.tag is None:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.editing.edits import EditKind, EditState
-from napari_spaceediting.editing.places import Places
-from napari_spaceediting.plugin.gallery.tile import Caption
+from napari_spaceediting.editing.places import LOW_SUPPORT, Places
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.widgets.palette import (
     continuous_colours,
@@ -20,7 +19,6 @@ from napari_spaceediting.plugin.widgets.palette import (
 from napari_spaceediting.session.state import Checkpoint
 
 LABEL, PREDICTION, CONFIDENCE = "label", "prediction", "confidence"
-LOW_SUPPORT = 0.3
 _MOST_TRAILS = 80
 _MOST_NAMES = 40
 _MOST_ASKED = 1000
@@ -185,27 +183,6 @@ def describe_image(
     return lines
 
 
-def caption(index: int, checkpoint: Checkpoint, edits: EditState) -> Caption:
-    """Return what is written under a tile of the gallery.
-
-    The label, or what the network guesses for want of one; then how sure the network
-    is, and of what if that is another class.
-    """
-    label = int(edits.labels[index])
-    own = edits.class_names[label] if label >= 0 else "?"
-    network = checkpoint.network
-    if network is None or not network.predictions.probabilities.shape[1]:
-        return Caption(own)
-    probabilities = network.predictions.probabilities[index]
-    best = int(probabilities.argmax())
-    guess, sure = edits.class_names[best], f"{probabilities[best]:.0%}"
-    if label < 0:
-        return Caption(f"{guess}?", figure=sure)
-    if best == label:
-        return Caption(own, figure=sure)
-    return Caption(own, detail=f"→ {guess}", figure=sure, is_odd=True)
-
-
 def disagree(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.bool_]:
     """Return which labelled images the network takes for another class, (N,)."""
     labels, network = edits.labels, checkpoint.network
@@ -213,20 +190,6 @@ def disagree(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.bool_]:
         return np.zeros(len(labels), bool)
     guesses = network.predictions.probabilities.argmax(axis=1)
     return (labels >= 0) & (guesses != labels)
-
-
-def disagreement(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.float32]:
-    """Return what the network leaves for other classes than the label, (N,) 0 to 1.
-
-    Less than 0 for an image without a label, and where the network knows no class.
-    """
-    labels, network = edits.labels, checkpoint.network
-    left = np.full(len(labels), -1, np.float32)
-    if network is not None:
-        probabilities = network.predictions.probabilities
-        known = np.flatnonzero((labels >= 0) & (labels < probabilities.shape[1]))
-        left[known] = 1 - probabilities[known, labels[known]]
-    return left
 
 
 def describe_place(places: Places, class_names: Sequence[str]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from qtpy.QtCore import (
     QEvent,
     QObject,
@@ -32,12 +31,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.plugin.map.options import Option, OptionList
 from napari_spaceediting.plugin.widgets.palette import Colour, Palette
 
 BELONGS, ARRANGE = "belongs", "arrange"
-LOW_SUPPORT = 0.25
-"""Support below which an edit is said to weigh little."""
 _GOOD_SUPPORT = 0.6
 _CHANGE_TIP = (
     "See step by step what would make them of this class to the network; nothing is "
@@ -45,6 +43,45 @@ _CHANGE_TIP = (
 )
 _ROWS_IN_VIEW = 10
 _STABLE_UP_TO = 9
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What the picker asks: which of the classes images at a place are.
+
+    Parameters
+    ----------
+    title : str
+        Such as "Move 12 images: these are …".
+    classes : tuple of str
+        C names.
+    colours : tuple of colour
+        Of the C classes.
+    votes : (C,) float array
+        Share of each class among the images around the place, 0 to 1; the class with
+        most of them is suggested.
+    support : float
+        How well real images surround the place, 0 to 1.
+    allow_none : bool
+        Whether "no class" is an answer.
+    own : str
+        The class that all of the images have, or seem to have, now; "" if there is no
+        such class.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    colours: tuple[Colour, ...] = field(repr=False)
+    votes: NDArray[np.floating] = field(repr=False)
+    support: float
+    allow_none: bool = True
+    own: str = ""
+
+    @property
+    def suggested(self) -> str | None:
+        """The class to be chosen beforehand; None where none is voted for."""
+        votes = self.votes
+        return self.classes[int(votes.argmax())] if votes.any() else None
 
 
 @dataclass(frozen=True)
@@ -89,11 +126,7 @@ class ClassPicker(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("ClassPicker")
         self.setAccessibleName("Class of the moved images")
-        self._classes: tuple[str, ...] = ()
-        self._colours: tuple[Colour, ...] = ()
-        self._votes = np.empty(0)
-        self._allow_none = False
-        self._own = ""
+        self._question = Question("", (), (), np.empty(0), 0.0)
         self._answered = True
         self._title = QLabel()
         self._title.setWordWrap(True)
@@ -173,56 +206,18 @@ class ClassPicker(QFrame):
         self.change_button.setStyleSheet(palette.link_button)
         self.setFixedWidth(21 * self._options.fontMetrics().height())
 
-    def ask(
-        self,
-        title: str,
-        classes: Sequence[str],
-        colours: Sequence[Colour],
-        votes: ArrayLike,
-        support: float,
-        suggested: int | None,
-        intent: str = BELONGS,
-        allow_none: bool = True,
-        own: str = "",
-    ) -> None:
-        """Put the question; `open_at` shows it.
-
-        Parameters
-        ----------
-        title : str
-            Such as "Move 12 images: these are ...".
-        classes : sequence of str
-            C names.
-        colours : sequence of colour
-            Of the C classes.
-        votes : (C,) array_like
-            Share of each class among the images around the place, 0 to 1.
-        support : float
-            How well real images surround the place, 0 to 1.
-        suggested : int or None
-            Class to be chosen beforehand.
-        intent : str
-            "belongs" or "arrange".
-        allow_none : bool
-            Whether the images may be moved without a class.
-        own : str
-            The class that all of the images have, or seem to have, now; "" if there
-            is no such class.
-        """
-        self._own = own
-        self._classes, self._colours = tuple(classes), tuple(colours)
-        self._votes = np.asarray(votes, np.float64)
-        self._allow_none = allow_none
+    def ask(self, question: Question) -> None:
+        """Put a question; `open_at` shows it."""
+        self._question = question
         self._answered = False
-        self._title.setText(title)
-        self._show_support(support)
+        self._title.setText(question.title)
+        self._show_support(question.support)
         self._text.clear()
         self._fill("")
-        wanted = self._classes[suggested] if suggested is not None else None
+        wanted = question.suggested
         tags = [option.tag for option in self._options.rows]
         self._options.setCurrentRow(tags.index(wanted) if wanted in tags else -1)
-        self.arrange_button.setChecked(intent == ARRANGE)
-        self.belongs_button.setChecked(intent != ARRANGE)
+        self.belongs_button.setChecked(True)
         self._update()
 
     def open_at(self, place: QPoint) -> None:
@@ -255,17 +250,19 @@ class ClassPicker(QFrame):
     def _keys(self) -> dict[int, str]:
         """Return the key of each class: its own name if classes are named 0 to 9."""
         order = self._order()
-        digits = {i: n for i, n in enumerate(self._classes) if n in set("0123456789")}
+        digits = {
+            i: n for i, n in enumerate(self._question.classes) if n in set("0123456789")
+        }
         if digits:
             return digits
         return {index: str(n + 1) for n, index in enumerate(order[:9])}
 
     def _order(self) -> list[int]:
         """Return classes as listed: few ones keep their places, so do their keys."""
-        indices = range(len(self._classes))
-        if len(self._classes) <= _STABLE_UP_TO:
+        indices = range(len(self._question.classes))
+        if len(self._question.classes) <= _STABLE_UP_TO:
             return list(indices)
-        return sorted(indices, key=lambda i: -self._votes[i])
+        return sorted(indices, key=lambda i: -self._question.votes[i])
 
     def _fill(self, text: str) -> None:
         """List the classes that hold the text, and a new one of that name."""
@@ -274,19 +271,19 @@ class ClassPicker(QFrame):
         keys = self._keys() if not name else {}
         rows = [
             Option(
-                self._classes[i],
-                self._classes[i],
+                self._question.classes[i],
+                self._question.classes[i],
                 keys.get(i, ""),
-                float(self._votes[i]),
-                self._colours[i],
+                float(self._question.votes[i]),
+                self._question.colours[i],
             )
             for i in self._order()
-            if wanted in self._classes[i].casefold()
+            if wanted in self._question.classes[i].casefold()
         ]
         exact = [i for i, row in enumerate(rows) if row.text.casefold() == wanted]
         if name and not exact:
             rows.append(Option(f"New class “{name}”", name))
-        if not name and self._allow_none:
+        if not name and self._question.allow_none:
             free = "" if "0" in keys.values() else "0"
             rows.append(Option("No class, only move", None, free))
         self._options.set_rows(rows)
@@ -335,10 +332,10 @@ class ClassPicker(QFrame):
 
     def _why_no_change(self, choice: ClassChoice | None) -> str:
         """Say why it cannot be shown what would change; "" if it can."""
-        if choice is None or choice.tag not in self._classes:
+        if choice is None or choice.tag not in self._question.classes:
             return "Choose one of the classes first"
-        if choice.tag == self._own:
-            return f"They are {self._own} already"
+        if choice.tag == self._question.own:
+            return f"They are {self._question.own} already"
         return ""
 
     # Keys and answers

@@ -6,19 +6,21 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from napari.settings import get_plugin_settings
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.opening import recovery
+from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.recovery import RecoveryCopy
-from napari_spaceediting.plugin.space_editor import DATA, SpaceEditor
-from napari_spaceediting.plugin.state import Desk, complain
-from napari_spaceediting.plugin.widgets.section import DONE
+from napari_spaceediting.plugin.state import (
+    Change,
+    WindowState,
+    cache_dir,
+    complain,
+    preferences,
+)
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import SUFFIX, save_session
@@ -27,6 +29,9 @@ _SOON_MS = 2000
 """Milliseconds from a change until it is saved by itself."""
 _REST = 10
 """Times as long as saving took that it then rests at least."""
+_SAVED_SOON = (
+    Change.IMAGES | Change.EDITS | Change.ANSWERS | Change.SHOWN | Change.TRAVERSALS
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +65,15 @@ class SavingController:
 
     Parameters
     ----------
-    desk : Desk
-        What the controllers share.
-    editor : SpaceEditor
-        Its data panel belongs here, as far as it speaks of saving.
+    window : WindowState
+        What the rooms share.
+    panel : DataPanel
+        The view, as far as it speaks of saving.
     """
 
-    def __init__(self, desk: Desk, editor: SpaceEditor) -> None:
-        self._desk = desk
-        self._editor = editor
+    def __init__(self, window: WindowState, panel: DataPanel) -> None:
+        self._window = window
+        self._panel = panel
         self._saved: SessionState | None = None
         self._copied: SessionState | None = None
         self._copy: RecoveryCopy | None = None
@@ -84,28 +89,29 @@ class SavingController:
         self._later.setSingleShot(True)
         self._later.setInterval(_SOON_MS)
         self._later.timeout.connect(self.autosave)
-        panel = editor.data
         panel.save_requested.connect(self.save)
         panel.save_as_requested.connect(self.save_as)
         panel.discard_requested.connect(self.discard)
-        desk.session_changed.connect(self._on_session)
-        for signal in (
-            desk.images_changed,
-            desk.edits_changed,
-            desk.answers_changed,
-            desk.shown_changed,
-            desk.traversals_changed,
-        ):
-            signal.connect(self._on_change)
-        # A round took long: it does not wait.
-        desk.rounds_changed.connect(self.autosave)
+        window.changed.connect(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if Change.SESSION in change:
+            self._on_session()
+        if Change.ROUNDS in change:
+            # A round took long: it does not wait.
+            self.autosave()
+        elif change & _SAVED_SOON:
+            self._update()
+            # Not put off by more changes, or steady work would never be saved.
+            if not self._later.isActive():
+                self._later.start()
 
     # What is not saved
 
     @property
     def is_unsaved(self) -> bool:
         """Whether there is work of the user that is not in the session's folder."""
-        session = self._desk.session
+        session = self._window.session
         return (
             session is not None
             and session.state is not self._saved
@@ -114,14 +120,14 @@ class SavingController:
 
     def may_leave(self) -> bool:
         """Save what saves itself; ask before other unsaved work is left behind."""
-        session = self._desk.session
-        if self._desk.path is not None and _preferences().autosave:
+        session = self._window.session
+        if self._window.path is not None and preferences().storage.autosave:
             self.autosave()
             return True
         if session is None or not self.is_unsaved:
             return True
         answer = QMessageBox.question(
-            self._editor,
+            self._panel,
             "Unsaved work",
             f"The session on {session.dataset.name} has edits, answers, rounds or "
             "traversals that are not saved. Leave them?",
@@ -136,27 +142,27 @@ class SavingController:
 
     def save(self) -> None:
         """Save the session where it was saved before, or ask where."""
-        if self._desk.path is None:
+        if self._window.path is None:
             self.save_as()
         else:
-            self.save_to(self._desk.path)
+            self.save_to(self._window.path)
 
     def save_as(self) -> None:
         """Ask where to save the session."""
-        session = self._desk.session
+        session = self._window.session
         if session is None:
             return
-        start = str(self._desk.path or f"{session.dataset.name}{SUFFIX}")
+        start = str(self._window.path or f"{session.dataset.name}{SUFFIX}")
         chosen, _ = QFileDialog.getSaveFileName(
-            self._editor, "Save the session", start, f"Session (*{SUFFIX})"
+            self._panel, "Save the session", start, f"Session (*{SUFFIX})"
         )
         if chosen:
             self.save_to(Path(chosen).with_suffix(SUFFIX))
 
     def save_to(self, path: Path) -> None:
         """Save the session in a folder, beside the window."""
-        if self._desk.session is not None:
-            self._want(_Wish(self._desk.session, path, is_asked=True))
+        if self._window.session is not None:
+            self._want(_Wish(self._window.session, path, is_asked=True))
 
     # By itself
 
@@ -186,8 +192,8 @@ class SavingController:
 
     def _due(self) -> _Wish | None:
         """Return what is to be saved unasked."""
-        session, path = self._desk.session, self._desk.path
-        if session is None or not _preferences().autosave:
+        session, path = self._window.session, self._window.path
+        if session is None or not preferences().storage.autosave:
             return None
         if path is not None:
             return None if session.state is self._saved else _Wish(session, path)
@@ -203,12 +209,6 @@ class SavingController:
             except OSError as error:
                 self._complain_once(f"No copy of unsaved work can be kept: {error}.")
         return self._copy
-
-    def _on_change(self) -> None:
-        self._update()
-        # Not put off by further changes, or hours of steady work would never be saved.
-        if not self._later.isActive():
-            self._later.start()
 
     # Copies of what was never saved
 
@@ -230,19 +230,19 @@ class SavingController:
 
     def adopt(self, copy: RecoveryCopy) -> None:
         """Go on with a copy as that of the session that was just opened from it."""
-        assert self._desk.session is not None
+        assert self._window.session is not None
         if copy in self._offers:
             self._offers.remove(copy)
-        self._copy, self._copied = copy, self._desk.session.state
+        self._copy, self._copied = copy, self._window.session.state
         self._show_offer()
 
     def _show_offer(self) -> None:
         copy = self.offered
         if copy is None:
-            self._editor.data.offer_recovery("")
+            self._panel.offer_recovery("")
         else:
             when = copy.written.strftime("%d %B, %H:%M")
-            self._editor.data.offer_recovery(
+            self._panel.offer_recovery(
                 f"Work on {copy.name} of {when} was not saved when its window ended."
             )
 
@@ -251,9 +251,9 @@ class SavingController:
     def _on_session(self) -> None:
         """Have another session; a copy of the last one was left, or saved."""
         self._need_no_copy()
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
-        self._saved = session.state if self._desk.path is not None else None
+        self._saved = session.state if self._window.path is not None else None
         self._update()
 
     def _want(self, wish: _Wish) -> None:
@@ -280,7 +280,7 @@ class SavingController:
 
         def done(_: None) -> None:
             self._complained = ""
-            if wish.session is self._desk.session:
+            if wish.session is self._window.session:
                 self._take(wish, state)
             took = 1000 * (time.monotonic() - started)
             self._later.setInterval(max(_SOON_MS, round(_REST * took)))
@@ -294,7 +294,7 @@ class SavingController:
             self._update()
             self._next()
 
-        self._desk.in_thread(write, done, failed)
+        self._window.in_thread(write, done, failed)
 
     def _write(self, state: SessionState, path: Path) -> None:
         with self._one_writes:
@@ -304,7 +304,7 @@ class SavingController:
         if wish.is_copy:
             self._copied = state
         else:
-            self._saved, self._desk.path = state, wish.path
+            self._saved, self._window.path = state, wish.path
             self._need_no_copy()
         self._update()
 
@@ -321,26 +321,15 @@ class SavingController:
             complain(text)
 
     def _update(self) -> None:
-        session, desk = self._desk.session, self._desk
+        window, session = self._window, self._window.session
         if session is None:
             return
-        self._editor.data.show_saved(desk.path, session.state is not self._saved)
-        saves_itself = desk.path is not None and _preferences().autosave
-        at_risk = self.is_unsaved and (not saves_itself or bool(self._complained))
-        count = f"{len(session.dataset):,} images"
-        self._editor.set_status(
-            DATA, f"● not saved · {count}" if at_risk else count, DONE
+        self._panel.show_saved(window.path, session.state is not self._saved)
+        saves_itself = window.path is not None and preferences().storage.autosave
+        window.at_risk = self.is_unsaved and (
+            not saves_itself or bool(self._complained)
         )
-
-
-def cache_dir() -> Path:
-    """Return the folder of caches that the user chose, or the usual one."""
-    folder = _preferences().cache_folder
-    return Path(folder).expanduser() if folder else default_cache_dir()
-
-
-def _preferences() -> Any:
-    return get_plugin_settings("napari-spaceediting").storage
+        window.notify(Change.SAVED)
 
 
 def _has_work(state: SessionState) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
 
-from napari_spaceediting.editing.settings import ARMS, RetrainSettings
+from napari_spaceediting.editing.arms import ARMS, CONTROL, comparisons
+from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.training.network_panel import TRAINABLES
 from napari_spaceediting.plugin.widgets.controls import (
@@ -34,23 +36,7 @@ _MORE: dict[str, Any] = {
     "objective": {
         "label": "Objective",
         "tooltip": "What the places of edited images teach, beside their classes",
-        "choices": [
-            (
-                "anchor",
-                "Anchor (default)",
-                "Be like the neighbours at the drop; others stay",
-            ),
-            (
-                "triplet",
-                "Triplet",
-                "Be nearer to those at the drop than to those before",
-            ),
-            (
-                "inverse_mds",
-                "Inverse MDS",
-                "Be as far from each other as on the map",
-            ),
-        ],
+        "choices": [(k, one.title, one.meaning) for k, one in OBJECTIVES.items()],
     },
     "steps": {
         "label": "Steps",
@@ -88,31 +74,6 @@ _MORE: dict[str, Any] = {
 }
 _USUAL_TRAININGS = 2
 """With the edits, and the control."""
-_COMPARISONS = (
-    (
-        "relabel",
-        "Same classes without places",
-        "The classes that you gave, but not the places: whether the map taught "
-        "anything beside them",
-    ),
-    (
-        "automatic",
-        "Correction without a human",
-        "No edits, but labels spread or softened by rule: whether you were needed",
-    ),
-    (
-        "placebo",
-        "Random edits",
-        "What your edits say, dealt out at random among the edited images: whether "
-        "any edits would have done",
-    ),
-    (
-        "ceiling",
-        "All labels right",
-        "The true class of every training image: how much there was to be gained",
-    ),
-)
-"""Arm, title and tooltip of what a round can be compared with beside the control."""
 
 
 class RetrainPanel(QWidget):
@@ -133,7 +94,7 @@ class RetrainPanel(QWidget):
         super().__init__(parent)
         self._settings = RetrainSettings()
         self._gate = Gate()
-        self._truth = Gate()
+        self._columns = Gate()
         self.form = Form(palette)
         self.form.add_settings(RetrainSettings, trainable=_TRAINABLE)
         self.more_form = Form(palette)
@@ -174,7 +135,7 @@ class RetrainPanel(QWidget):
         ):
             layout.addWidget(widget)
         self.clear_curve()
-        self.set_truth_known(False)
+        self.set_columns(())
         self.set_settings(self._settings)
         self.set_theme(palette)
 
@@ -188,14 +149,15 @@ class RetrainPanel(QWidget):
         self._comparisons = QWidget()
         layout = column(self._comparisons, TIGHT)
         layout.addWidget(self._heading)
-        self.arm_checks = {"control": self.control_check}
-        for arm, title, tip in _COMPARISONS:
-            check = QCheckBox(title)
-            check.setToolTip(f"{tip}; takes about as long again")
-            layout.addWidget(check)
-            self.arm_checks[arm] = check
-        ceiling = self.arm_checks["ceiling"]
-        self._truth.add(ceiling, ceiling.toolTip())
+        self.arm_checks = {CONTROL: self.control_check}
+        for name in comparisons():
+            if name != CONTROL:
+                arm, check = ARMS[name], QCheckBox(ARMS[name].title)
+                tip = f"{arm.meaning}: {arm.shows}; takes about as long again"
+                check.setToolTip(tip)
+                self._columns.add(check, tip)
+                layout.addWidget(check)
+                self.arm_checks[name] = check
         for check in self.arm_checks.values():
             check.toggled.connect(self._show_length)
 
@@ -225,18 +187,18 @@ class RetrainPanel(QWidget):
 
     def _arms(self) -> tuple[str, ...]:
         """Return what is ticked; what was chosen before keeps its order."""
-        chosen = [arm for arm in ARMS if self.arm_checks[arm].isChecked()]
+        chosen = [arm for arm, check in self.arm_checks.items() if check.isChecked()]
         before = [arm for arm in self._settings.arms if arm in chosen]
         return (*before, *(arm for arm in chosen if arm not in before))
 
-    def set_truth_known(self, known: bool) -> None:
-        """Offer to compare with all labels right, or say what that needs."""
-        self._truth.block(
-            self.arm_checks["ceiling"],
-            ""
-            if known
-            else "The true classes are not known: the data have no column “truth”",
-        )
+    def set_columns(self, columns: Collection[str]) -> None:
+        """Offer comparisons that columns of the data allow; say what others need."""
+        for name, check in self.arm_checks.items():
+            needs = ARMS[name].needs
+            if needs:
+                known = needs in columns
+                reason = "" if known else f"The data have no column “{needs}”"
+                self._columns.block(check, reason)
         self._show_length()
 
     def _show_length(self, *_: object) -> None:

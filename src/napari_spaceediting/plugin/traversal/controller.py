@@ -5,26 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.scene import Routes
-from napari_spaceediting.plugin.state import BUSY, NOTHING, Desk, complain, tell
+from napari_spaceediting.plugin.state import (
+    NOTHING,
+    Change,
+    WindowState,
+    complain,
+    tell,
+)
+from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
-from napari_spaceediting.plugin.traversal.options import METHODS
+from napari_spaceediting.plugin.traversal.kept import KeptResults
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.palette import class_colours
-from napari_spaceediting.session.history import describe_kept, stage_of
-from napari_spaceediting.session.traversals import KeptTraversal
 from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
 from napari_spaceediting.traversal.jobs import ListLayers, Traverse
@@ -45,6 +49,14 @@ _THUMBS = 4
 """Selected images of which a small picture is shown."""
 _BATCH = 8
 """Images that are finished together: what a cancelled run keeps."""
+_AFFECTS_RUN = (
+    Change.SESSION
+    | Change.EDITS
+    | Change.SHOWN
+    | Change.SELECTION
+    | Change.PICTURES
+    | Change.JOBS
+)
 _GREY = np.full(4, 0.7, np.float32)
 
 
@@ -53,8 +65,8 @@ class TraversalController:
 
     Parameters
     ----------
-    desk : Desk
-        What the controllers share.
+    window : WindowState
+        What the rooms share.
     panel : TraversalPanel
         The view.
     on_map : MapController
@@ -62,9 +74,9 @@ class TraversalController:
     """
 
     def __init__(
-        self, desk: Desk, panel: TraversalPanel, on_map: MapController
+        self, window: WindowState, panel: TraversalPanel, on_map: MapController
     ) -> None:
-        self._desk = desk
+        self._window = window
         self._panel = panel
         self._map = on_map
         self._group = NOTHING
@@ -73,9 +85,9 @@ class TraversalController:
         self._parts: list[Traversal] = []
         self._began = 0.0
         self._asked: Asked | None = None
-        self._kept: KeptTraversal | None = None
         self._listed: object = None
         self.traversal: Traversal | None = None
+        self.kept = KeptResults(window, panel, self._show_kept)
         panel.run_requested.connect(self.run)
         panel.cancel_requested.connect(self.cancel)
         panel.group_requested.connect(self.use_selection_as_target)
@@ -84,60 +96,53 @@ class TraversalController:
         panel.step_changed.connect(self._show_route)
         panel.send_requested.connect(self.send_to_napari)
         panel.save_requested.connect(self._ask_folder)
-        panel.real_image_chosen.connect(lambda at: desk.select(np.array([at])))
-        panel.decide_requested.connect(on_map.ask_again)
-        panel.put_back_requested.connect(on_map.put_back)
+        panel.real_image_chosen.connect(self._select_one)
+        panel.decide_requested.connect(on_map.naming.ask_again)
+        panel.put_back_requested.connect(on_map.naming.put_back)
         panel.seen_changed.connect(self._show_route)
-        panel.kept_chosen.connect(self._show_kept)
-        panel.remove_requested.connect(self._ask_to_remove)
         panel.options_shown.connect(self._list_layers)
         panel.layers_changed.connect(self._update)
-        desk.change_wanted.connect(self.show_change)
-        desk.question_waits.connect(panel.show_waiting)
-        desk.selection_changed.connect(self._update)
-        desk.thumbnails_changed.connect(self._on_pictures)
-        desk.session_changed.connect(self._forget)
-        desk.edits_changed.connect(self._on_edits)
-        desk.shown_changed.connect(self._on_shown)
-        desk.rounds_changed.connect(self._list_kept)
-        desk.traversals_changed.connect(self._list_kept)
-        desk.training.progressed.connect(self._on_progress)
-        for runner in (desk.training, desk.reading):
-            runner.started.connect(self._update)
-        for ended in (desk.training.cancelled, desk.training.failed):
-            ended.connect(self._on_stopped)
-        for ended in (
-            desk.training.finished,
-            desk.training.cancelled,
-            desk.training.failed,
-        ):
-            ended.connect(self._update)
+        window.changed.connect(self._on_change)
         self._update()
+
+    def _on_change(self, change: Change) -> None:
+        if Change.SESSION in change:
+            self._forget()
+        if Change.PICTURES in change:
+            self._panel.set_thumbnails(self._window.thumbnails)
+        if Change.SHOWN in change:
+            self._list_layers()
+        if Change.PUT_OFF in change:
+            self._panel.show_waiting(self._window.put_off)
+        if change & _AFFECTS_RUN:
+            self._update()
+        if change & (Change.EDITS | Change.SHOWN):
+            self._show_route()
 
     # Asking
 
     def show_change(self, images: NDArray[np.int64], name: str) -> None:
         """Show what would make images those of a class, but for those that are."""
-        session = self._desk.session
-        if session is None or not self._desk.has_map:
+        session = self._window.session
+        if session is None or not self._window.has_map:
             return
         kind = session.edits.class_names.index(name)
         others = images[session.kinds(images) != kind]
-        self._desk.select(others if len(others) else images)
+        self._window.select(others if len(others) else images)
         self._panel.choose_target(name)
         self._update()
         self.run()
 
     def use_selection_as_target(self) -> None:
         """Let the selected images be what others shall become."""
-        self._group = self._desk.selected
+        self._group = self._window.selected
         self._update()
         self._panel.choose_target(None)
-        self._desk.select(NOTHING)
+        self._window.select(NOTHING)
 
     def run(self) -> None:
         """Move the selected images to the target that is chosen."""
-        session, panel = self._desk.session, self._panel
+        session, panel = self._window.session, self._panel
         reason = self._why_not()
         if session is None or reason:
             panel.show_notice(f"{reason}." if reason else "")
@@ -153,7 +158,7 @@ class TraversalController:
         if options.features_alone:
             settings = settings.from_features_alone()
         try:
-            job = session.traversing(self._desk.selected, target, settings)
+            job = session.traversing(self._window.selected, target, settings)
         except SpaceEditingError as error:
             panel.show_notice(str(error))
             return
@@ -161,32 +166,34 @@ class TraversalController:
         self._previews, self._parts = [], []
         self._running, self._began = job, time.monotonic()
         panel.set_running(True)
-        self._desk.training.run(job, self._take)
+        self._window.training.run(
+            job, self._take, report=self._on_progress, rescue=self._rescue
+        )
 
     def cancel(self) -> None:
         """Stop, and keep the images that are finished."""
         if self._running is not None:
-            self._desk.training.cancel()
+            self._window.training.cancel()
 
     def _why_not(self) -> str:
         """Say why it cannot run now; "" if it can."""
-        session = self._desk.session
-        if session is None or not self._desk.has_map:
+        session = self._window.session
+        if session is None or not self._window.has_map:
             return NO_MAP
-        if self._desk.training.is_running:
+        if self._window.training.is_running:
             return BUSY.rstrip(".")
-        if not len(self._desk.selected):
+        if not len(self._window.selected):
             return NONE_SELECTED
         if self._panel.options.layers == ():
             return NO_LAYER
         target = self._panel.target
         if target is None:
-            inside = np.isin(self._desk.selected, self._group).any()
+            inside = np.isin(self._window.selected, self._group).any()
             return "Some of the selected images are in the target" if inside else ""
         names = session.edits.class_names
         if target not in names:
             return NO_TARGET
-        same = session.kinds(self._desk.selected) == names.index(target)
+        same = session.kinds(self._window.selected) == names.index(target)
         return f"All of these are {target} already" if same.all() else ""
 
     # What comes of it
@@ -212,50 +219,53 @@ class TraversalController:
         self._panel.set_running(False)
         self._keep(job, traversal)
 
-    def _on_stopped(self, _what: str) -> None:
+    def _rescue(self) -> str:
         """Keep what was finished when it was cancelled or failed."""
         job, self._running = self._running, None
         if job is None:
-            return
+            return ""
         self._panel.set_running(False)
         done, total = sum(len(p.indices) for p in self._parts), len(job.sets.images)
         if not done:
             notice = "No image was finished when it stopped."
             shown = f" {PREVIEW}" if self._previews else ""
             self._panel.show_notice(f"{notice}{shown}")
-            return
+            return ""
         verb = "was" if done == 1 else "were"
+        finished = f"{done} of {total} images {verb} finished when it stopped."
         traversal = join(self._parts)
-        notes = (
-            f"{done} of {total} images {verb} finished when it stopped.",
-            *traversal.notes,
-        )
+        notes = (finished, *traversal.notes)
         seconds = time.monotonic() - self._began
         self._keep(job, replace(traversal, notes=notes, seconds=seconds))
+        return "What was finished is kept."
 
     def _keep(self, job: Traverse, traversal: Traversal) -> None:
         """Show what came of a job, as what the session keeps from now on."""
-        session = self._desk.session
+        session = self._window.session
         assert session is not None
         assert job.asked is not None
         self._show(job.asked, traversal)
-        self._kept = session.keep(job, traversal)
-        self._list_kept()
-        self._tell_notes()
+        self.kept.choose(session.keep(job, traversal), traversal)
+
+    def _show_kept(self, asked: Asked | None, traversal: Traversal | None) -> None:
+        """Show a result that was kept, or none."""
+        self._panel.show_result(0)
+        self.traversal = self._asked = None
+        if asked is not None and traversal is not None:
+            self._show(asked, traversal)
+        self._show_route()
 
     def _show(self, asked: Asked, traversal: Traversal) -> None:
         """Show a traversal; more of the one that is shown leaves image and step."""
         if asked is not self._asked:
             self._panel.show_result(0)
-            self._panel.show_details("")
-            self._kept = None
-            self._list_kept()
+            self.kept.choose(None)
         self._asked, self.traversal = asked, traversal
         self._panel.show_result(len(traversal.indices))
         self._show_image(self._panel.image)
 
     def _show_image(self, image: int) -> None:
-        traversal, asked, session = self.traversal, self._asked, self._desk.session
+        traversal, asked, session = self.traversal, self._asked, self._window.session
         if traversal is None or asked is None or session is None:
             return
         images, ids = np.asarray(traversal.images[image]), session.dataset.ids
@@ -283,7 +293,7 @@ class TraversalController:
 
     def _show_route(self, *_: object) -> None:
         """Show on the map where the images travel, while the dock is seen."""
-        view, session = self._map.view, self._desk.session
+        view, session = self._map.view, self._window.session
         traversal, asked = self.traversal, self._asked
         if view is None:
             return
@@ -291,7 +301,7 @@ class TraversalController:
             traversal is None
             or asked is None
             or session is None
-            or not self._desk.has_map
+            or not self._window.has_map
             or not self._panel.is_seen
         ):
             view.show_routes(Routes())
@@ -314,7 +324,7 @@ class TraversalController:
         Beside it, because the map is where one works: the layer covers nothing, and the
         view is widened so that both are seen. The map stays the active layer.
         """
-        traversal, asked, session = self.traversal, self._asked, self._desk.session
+        traversal, asked, session = self.traversal, self._asked, self._window.session
         if traversal is None or asked is None or session is None:
             return
         dataset = session.dataset
@@ -328,7 +338,7 @@ class TraversalController:
             float(lowest[0] + (extent[0] - dataset.image_size[0] * scale) / 2),
             float(highest[1] + 0.08 * extent[1]),
         )
-        viewer = self._desk.viewer
+        viewer = self._window.viewer
         active = viewer.layers.selection.active
         count = len(traversal.indices)
         what = (
@@ -351,11 +361,11 @@ class TraversalController:
 
     def save_to(self, folder: Path) -> None:
         """Write the images into a folder, beside the window."""
-        traversal, asked, session = self.traversal, self._asked, self._desk.session
+        traversal, asked, session = self.traversal, self._asked, self._window.session
         if traversal is None or asked is None or session is None:
             return
         dataset = session.dataset
-        self._desk.in_thread(
+        self._window.in_thread(
             lambda: write_traversal(traversal, asked, dataset, folder),
             lambda _: tell(f"The images are in {folder}."),
             complain,
@@ -366,90 +376,11 @@ class TraversalController:
         if chosen:
             self.save_to(Path(chosen))
 
-    # What was found before
-
-    def _list_kept(self) -> None:
-        """Offer what the session keeps, the newest first."""
-        session = self._desk.session
-        kept = self._kept_traversals()
-        if session is None or self._kept not in kept:
-            self._kept = None
-        words = [
-            describe_kept(one, session.state) for one in kept if session is not None
-        ]
-        # What sounds alike is told apart by the time.
-        results = [
-            (f"{text}, {_made(one):%X}" if words.count(text) > 1 else text, _when(one))
-            for text, one in zip(words, kept, strict=True)
-        ]
-        chosen = -1 if self._kept is None else kept.index(self._kept)
-        self._panel.show_kept(results, chosen)
-
-    def _kept_traversals(self) -> list[KeptTraversal]:
-        session = self._desk.session
-        return [] if session is None else list(session.state.traversals[::-1])
-
-    def _show_kept(self, number: int) -> None:
-        """Show a result that was kept."""
-        kept = self._kept_traversals()[number]
-        self._panel.show_notice("")
-        self._panel.show_result(0)
-        self.traversal = self._asked = None
-        try:
-            traversal = kept.outcome.read()
-        except SpaceEditingError as error:
-            self._panel.show_notice(str(error))
-        else:
-            self._show(kept.asked, traversal)
-        self._kept = kept
-        self._list_kept()
-        self._show_route()
-        if self.traversal is not None:
-            self._tell_notes()
-
-    def _ask_to_remove(self) -> None:
-        session, kept = self._desk.session, self._kept
-        if session is None or kept is None:
-            return
-        answer = QMessageBox.question(
-            self._panel,
-            "Remove a result",
-            f"Remove “{describe_kept(kept, session.state)}”? "
-            "It cannot be brought back.",
-        )
-        if answer == QMessageBox.StandardButton.Yes:
-            self.traversal = self._asked = self._kept = None
-            self._panel.show_notice("")
-            self._panel.show_result(0)
-            self._show_route()
-            session.remove(kept)
-
-    def _tell_notes(self) -> None:
-        """Say what the user should know of what is shown."""
-        session, kept, traversal = self._desk.session, self._kept, self.traversal
-        if session is None or kept is None or traversal is None:
-            return
-        notes = list(traversal.notes)
-        network = session.shown.network
-        if network is None or network.state is not kept.weights:
-            notes.append(
-                f"Made by an earlier network ({stage_of(kept, session.state)}): to the "
-                "present one it may be otherwise."
-            )
-        self._panel.show_notice(" ".join(notes))
-        titles = {key: title for key, title, _ in METHODS}
-        self._panel.show_details(
-            f"{_when(kept)} in {traversal.seconds:.0f} s by "
-            f"{titles[traversal.settings.method]}.\n"
-            f"Network: {stage_of(kept, session.state)}. Layers: "
-            f"{', '.join(traversal.layers)}."
-        )
-
     # What the network has
 
     def _list_layers(self) -> None:
         """Have the layers of the network listed as soon as the user asks for them."""
-        session, panel = self._desk.session, self._panel
+        session, panel = self._window.session, self._panel
         network = None if session is None else session.shown.network
         spec = (
             None
@@ -476,7 +407,7 @@ class TraversalController:
                 self._listed = None
                 panel.options.show_layers((), str(error))
 
-        self._desk.training.ask(ListLayers(spec), take, fail)
+        self._window.training.ask(ListLayers(spec), take, fail)
 
     # What the panel says
 
@@ -484,37 +415,23 @@ class TraversalController:
         """Show nothing of another session."""
         self._running, self._asked, self.traversal = None, None, None
         self._previews, self._parts, self._group = [], [], NOTHING
-        self._kept = None
         self._panel.set_running(False)
         self._panel.show_notice("")
         self._panel.show_result(0)
-        self._list_kept()
         self._list_layers()
         self._show_route()
-        self._update()
 
-    def _on_edits(self) -> None:
-        self._update()
-        self._show_route()
-
-    def _on_shown(self) -> None:
-        self._list_kept()
-        self._list_layers()
-        self._tell_notes()
-        self._on_edits()
-
-    def _on_pictures(self) -> None:
-        self._panel.set_thumbnails(self._desk.thumbnails)
-        self._update()
+    def _select_one(self, index: int) -> None:
+        self._window.select(np.array([index]))
 
     def _update(self, *_: object) -> None:
         """Say what is selected and offered, and whether it can run."""
-        desk, panel, session = self._desk, self._panel, self._desk.session
-        selected, pictures = desk.selected, desk.thumbnails
+        window, panel, session = self._window, self._panel, self._window.session
+        selected, pictures = window.selected, window.thumbnails
         panel.set_selection(
             len(selected), None if pictures is None else pictures[selected[:_THUMBS]]
         )
-        if session is not None and desk.has_map:
+        if session is not None and window.has_map:
             panel.set_targets(session.edits.class_names, len(self._group))
             panel.show_hint("")
         else:
@@ -562,16 +479,6 @@ def _stack(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str],
         stack = stack[:, 0]
         axes.remove("image")
     return stack, axes, is_rgb
-
-
-def _made(kept: KeptTraversal) -> datetime:
-    """Return when a result was made, in local time."""
-    return datetime.fromisoformat(kept.created).astimezone()
-
-
-def _when(kept: KeptTraversal) -> str:
-    made = _made(kept)
-    return f"Made on {made.day} {made:%B %Y, %H:%M}"
 
 
 def _metadata(

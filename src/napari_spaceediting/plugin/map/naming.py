@@ -1,0 +1,282 @@
+"""Which class images are of: the question, its answer, and the edit that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPoint
+
+from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
+from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker, Question
+from napari_spaceediting.plugin.map.view import MapView
+from napari_spaceediting.plugin.state import Change, WindowState, warn
+from napari_spaceediting.plugin.widgets.palette import class_colours
+
+ShowChange = Callable[[NDArray[np.int64], str], None]
+"""Shows what would make images those of a class."""
+_ASKED = 1000
+"""Images at most whose surroundings are asked for a question."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """Images about which the user is asked, and what becomes of the answer.
+
+    Parameters
+    ----------
+    title : str
+        Such as "Move 12 images: these are …".
+    images : (n,) int64 array
+        The images.
+    start, places : (n, 2) float32 arrays
+        Where they lie on the map, and where they would.
+    pointer : QPoint
+        Where on the screen it is asked.
+    edit : callable
+        Returns the edit that an answer makes, None for none.
+    allow_none : bool
+        Whether "no class" is an answer.
+    then : callable
+        Called when the edit was made.
+    """
+
+    title: str
+    images: NDArray[np.int64]
+    start: NDArray[np.float32]
+    places: NDArray[np.float32]
+    pointer: QPoint
+    edit: Callable[[ClassChoice], Edit | None]
+    allow_none: bool = True
+    then: Callable[[], None] = lambda: None
+
+
+class Naming:
+    """Asks which class images have, and makes the edit.
+
+    Parameters
+    ----------
+    window : WindowState
+        What the rooms share.
+    view : callable
+        Returns the map, None while there is none.
+    show_change : callable
+        Shows what would make images those of a class.
+    """
+
+    def __init__(
+        self,
+        window: WindowState,
+        view: Callable[[], MapView | None],
+        show_change: ShowChange,
+    ) -> None:
+        self._window = window
+        self._view = view
+        self._show_change = show_change
+        self._asked: Ask | None = None
+        self._put_off: Ask | None = None
+        self.picker = ClassPicker(window.palette)
+        self.picker.confirmed.connect(self._on_choice)
+        self.picker.dismissed.connect(self._on_dismissed)
+        self.picker.change_requested.connect(self._on_change_requested)
+        window.changed.connect(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if change & (Change.SESSION | Change.SHOWN | Change.PAST):
+            self.put_back()
+        elif Change.EDITS in change:
+            self._check_put_off()
+        if change & (Change.SESSION | Change.IMAGES):
+            self.picker.close()
+        if Change.THEME in change:
+            self.picker.set_theme(self._window.palette)
+
+    def apply(self, edit: Edit) -> bool:
+        """Apply an edit, or say why it cannot be; return whether it was."""
+        assert self._window.session is not None
+        if self._window.locked:
+            warn(self._window.locked)
+            return False
+        try:
+            self._window.session.apply(edit)
+        except SpaceEditingError as error:
+            warn(str(error))
+            return False
+        return True
+
+    # What is asked
+
+    def name_selected(self) -> None:
+        """Ask which class the selected images have, where they lie, and pin them."""
+        self.name(self._window.selected)
+
+    def name(
+        self, images: NDArray[np.int64], then: Callable[[], None] = lambda: None
+    ) -> None:
+        """Ask which class images have, where they lie, and pin them.
+
+        Parameters
+        ----------
+        images : (n,) int64 array
+            The images.
+        then : callable, optional
+            Called when they have been pinned.
+        """
+        at = self._movable(images)
+        if len(at):
+            start = self._positions(at)
+            self._put(
+                Ask(
+                    f"{_images(at)} right here: these are …",
+                    at,
+                    start,
+                    start,
+                    self._on_screen(start),
+                    lambda choice: Pin(at, choice.tag) if choice.tag else None,
+                    allow_none=False,
+                    then=then,
+                )
+            )
+
+    def relabel_selected(self) -> None:
+        """Ask which class the selected images have, whatever their place."""
+        at = self._window.selected
+        if len(at):
+            start = self._positions(at)
+            self._put(
+                Ask(
+                    f"{_images(at)}: these are …",
+                    at,
+                    start,
+                    start,
+                    self._on_screen(start),
+                    lambda choice: Relabel(at, choice.tag),
+                )
+            )
+
+    def move(
+        self, at: NDArray[np.int64], places: NDArray[np.floating], pointer: QPoint
+    ) -> None:
+        """Ask what images are that were moved to other (n, 2) places on the map."""
+        start, end = self._positions(at), places.astype(np.float32)
+        self._put(
+            Ask(
+                f"Move {_images(at)}: these are …",
+                at,
+                start,
+                end,
+                pointer,
+                lambda choice: Move(at, start, end, Intent(choice.intent), choice.tag),
+            )
+        )
+
+    def _put(self, asked: Ask) -> None:
+        """Put a question, in place of one that was put off."""
+        session = self._window.session
+        assert session is not None
+        self._set_put_off(None)
+        if self._window.locked:
+            self._clear_drag()
+            warn(self._window.locked)
+            return
+        names = session.edits.class_names
+        step = -(-len(asked.places) // _ASKED)
+        around = session.surroundings.at(asked.places[::step])
+        kinds = np.unique(session.kinds(asked.images))
+        self._asked = asked
+        self.picker.ask(
+            Question(
+                title=asked.title,
+                classes=names,
+                colours=tuple(class_colours(len(names)).tolist()),
+                votes=around.votes.mean(axis=0),
+                support=float(around.support.mean()),
+                allow_none=asked.allow_none,
+                own=names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else "",
+            )
+        )
+        self.picker.open_at(asked.pointer)
+
+    # What is answered
+
+    def _on_choice(self, choice: ClassChoice) -> None:
+        asked, self._asked = self._asked, None
+        self._clear_drag()
+        edit = asked.edit(choice) if asked is not None else None
+        if asked is not None and edit is not None and self.apply(edit):
+            asked.then()
+
+    def _on_dismissed(self) -> None:
+        self._asked = None
+        self._clear_drag()
+
+    def _on_change_requested(self, choice: ClassChoice) -> None:
+        """Put the question off, with the drag as it is, and have the change shown."""
+        asked, self._asked = self._asked, None
+        if asked is not None and choice.tag is not None:
+            self._set_put_off(asked)
+            self._show_change(asked.images, choice.tag)
+
+    # What is put off
+
+    def ask_again(self) -> None:
+        """Put the question that was put off."""
+        if self._window.locked:
+            warn(self._window.locked)
+        elif self._put_off is not None:
+            self._put(self._put_off)
+
+    def put_back(self) -> None:
+        """Forget the question that was put off; what was dragged goes back."""
+        if self._put_off is not None:
+            self._set_put_off(None)
+            self._clear_drag()
+
+    def _set_put_off(self, asked: Ask | None) -> None:
+        if asked is not self._put_off:
+            self._put_off = asked
+            self._window.put_off = asked.title if asked else ""
+            self._window.notify(Change.PUT_OFF)
+
+    def _check_put_off(self) -> None:
+        """Forget a question about images that have been moved otherwise since."""
+        asked = self._put_off
+        if asked is not None and not np.array_equal(
+            self._positions(asked.images), asked.start
+        ):
+            self.put_back()
+
+    # Within
+
+    def _clear_drag(self) -> None:
+        view = self._view()
+        if view is not None:
+            view.clear_drag()
+
+    def _positions(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self._window.edits.positions[at]
+
+    def _movable(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        session = self._window.session
+        if session is None:
+            return chosen[:0]
+        movable = chosen[~session.dataset.held_out[chosen]]
+        if len(chosen) and not len(movable):
+            warn("These images are held out to measure accuracy: relabel them instead.")
+        return movable
+
+    def _on_screen(self, places: NDArray[np.float32]) -> QPoint:
+        """Return where the middle of some places is, within the canvas."""
+        view = self._view()
+        assert view is not None
+        middle = view.viewport.to_canvas(places.mean(axis=0)[None])[0]
+        width, height = view.viewport.size
+        x, y = np.clip(middle, 20, [width - 20, height - 20]).astype(int).tolist()
+        return view.canvas.mapToGlobal(QPoint(x, y))
+
+
+def _images(at: NDArray[np.int64]) -> str:
+    return "1 image" if len(at) == 1 else f"{len(at):,} images"

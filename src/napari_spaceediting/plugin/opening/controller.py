@@ -1,0 +1,288 @@
+"""Opening images and sessions, adding images, and the pictures of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QFileDialog
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.open import (
+    OpenDataset,
+    OpenObjects,
+    OpenSample,
+    OpenStack,
+)
+from napari_spaceediting.data.samples import SAMPLES
+from napari_spaceediting.data.thumbnails import PackThumbnails
+from napari_spaceediting.jobs.job import Job
+from napari_spaceediting.plugin.opening.panel import DataPanel, DatasetSummary
+from napari_spaceediting.plugin.opening.saving import SavingController
+from napari_spaceediting.plugin.state import (
+    Change,
+    WindowState,
+    cache_dir,
+    complain,
+    preferences,
+    tell,
+)
+from napari_spaceediting.plugin.status import why_no_adding
+from napari_spaceediting.session.adding import Added
+from napari_spaceediting.session.session import Session, new_session
+from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.session.storage import SUFFIX, load_session
+
+_FILES = "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)"
+_FEW = 20_000
+"""Images up to which thumbnails have their full size."""
+
+
+class OpeningController:
+    """Opens what the data panel asks for, and hands it to the window.
+
+    Parameters
+    ----------
+    window : WindowState
+        What the rooms share.
+    panel : DataPanel
+        The view.
+    saving : SavingController
+        Is asked before a session is left.
+    prepare : callable
+        Called when something is about to be opened.
+    begin : callable
+        Called when images are open that no network has seen.
+    """
+
+    def __init__(
+        self,
+        window: WindowState,
+        panel: DataPanel,
+        saving: SavingController,
+        prepare: Callable[[], None],
+        begin: Callable[[], None],
+    ) -> None:
+        self._window = window
+        self._panel = panel
+        self._saving = saving
+        self._prepare = prepare
+        self._begin = begin
+        panel.set_samples([(key, sample.title) for key, sample in SAMPLES.items()])
+        panel.sample_requested.connect(self.open_sample)
+        panel.folder_requested.connect(self._ask_folder)
+        panel.file_requested.connect(self._ask_file)
+        panel.session_requested.connect(self._ask_session)
+        panel.layers_requested.connect(self.open_layers)
+        panel.add_folder_requested.connect(self._ask_folder_to_add)
+        panel.add_file_requested.connect(self._ask_file_to_add)
+        panel.restore_requested.connect(self.restore)
+        window.changed.connect(self._on_change)
+        reading = window.reading
+        for ended in (reading.finished, reading.cancelled, reading.failed):
+            ended.connect(self._resume_thumbnails)
+        layers = window.viewer.layers.events
+        for event in (layers.inserted, layers.removed, layers.renamed):
+            event.connect(panel.reset_choices)
+
+    def _on_change(self, change: Change) -> None:
+        if change & (Change.SESSION | Change.IMAGES):
+            self._show_dataset()
+        if Change.IMAGES in change:
+            self._draw_thumbnails()
+        if change & (Change.SESSION | Change.JOBS):
+            self._panel.block_add(why_no_adding(self._window.facts))
+
+    # Opening
+
+    def open_sample(self, name: str, labels_per_class: int | None = None) -> None:
+        """Open one of the samples, with all labels or only some of each class."""
+        self._open(OpenSample(name, _seed(), labels_per_class))
+
+    def open_path(self, path: Path) -> None:
+        """Open a saved session, or images."""
+        if path.suffix == SUFFIX:
+            self.open_session(path)
+        else:
+            self._open(OpenDataset(path, seed=_seed()))
+
+    def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
+        """Open a stack of images, or the objects of a segmentation."""
+        layers = self._window.viewer.layers
+        if labels:
+            job: Job[ImageDataset] = OpenObjects(
+                layers[image].data,
+                layers[labels].data,
+                title=f"Objects of {labels}",
+                seed=_seed(),
+                **options,
+            )
+        else:
+            job = OpenStack(
+                layers[image].data,
+                title=image,
+                channel_axis=options.get("channel_axis"),
+                seed=_seed(),
+            )
+        self._open(job)
+
+    def open_session(self, path: Path) -> None:
+        """Open a saved session and go on where one was."""
+        if self._saving.may_leave():
+            self._load(path, lambda state: self._take_state(state, path))
+
+    def restore(self) -> None:
+        """Open the copy that is offered of a session that was never saved."""
+        copy = self._saving.offered
+        if copy is None or not self._saving.may_leave():
+            return
+
+        def take(state: SessionState) -> None:
+            self._take_state(state, None)
+            self._saving.adopt(copy)
+
+        self._load(copy.session, take)
+
+    def _open(self, job: Job[ImageDataset]) -> None:
+        if self._saving.may_leave():
+            self._prepare()
+            self._window.reading.run(job, self._on_dataset)
+
+    def _load(self, path: Path, take: Callable[[SessionState], None]) -> None:
+        notes: list[str] = []
+
+        def load() -> SessionState:
+            # It may be the session that is just being saved.
+            self._saving.wait()
+            return load_session(path, notes.append)
+
+        def take_and_tell(state: SessionState) -> None:
+            take(state)
+            if notes:
+                tell("\n".join(notes))
+
+        self._prepare()
+        self._window.reading.cancel()
+        self._window.in_thread(load, take_and_tell, complain)
+
+    def _on_dataset(self, dataset: ImageDataset) -> None:
+        session = new_session(dataset, seed=_seed(), cache_dir=cache_dir())
+        self._window.take_session(session, None)
+        self._draw_thumbnails()
+        self._begin()
+
+    def _take_state(self, state: SessionState, path: Path | None) -> None:
+        self._window.take_session(Session(state, cache_dir()), path)
+        self._draw_thumbnails()
+
+    # Images that come later
+
+    def add_images(self, path: Path) -> None:
+        """Add images to the session, where they belong on the map as it is."""
+        window, session = self._window, self._window.session
+        assert session is not None
+        n_before = len(session.dataset)
+
+        def take(added: Added) -> None:
+            session.take_images(added)
+            window.select(np.arange(n_before, len(session.dataset)))
+            tell(_describe_added(added, has_map=window.has_map))
+
+        window.training.run(session.adding(path), take)
+
+    # Pictures
+
+    def _draw_thumbnails(self) -> None:
+        window, session = self._window, self._window.session
+        assert session is not None
+        full = preferences().display.thumbnail_size
+        size = full if len(session.dataset) <= _FEW else min(full, 32)
+
+        def take(thumbnails: NDArray[np.uint8]) -> None:
+            if session is window.session:
+                window.thumbnails = thumbnails
+                window.notify(Change.PICTURES)
+
+        job = PackThumbnails(session.dataset, size, session.cache_dir)
+        window.reading.run(job, take)
+
+    def _resume_thumbnails(self, ended: object, *_: object) -> None:
+        """Draw the thumbnails after all, if other work has taken their turn."""
+        window = self._window
+        missing = window.session is not None and window.thumbnails is None
+        own = isinstance(ended, PackThumbnails)
+        if missing and not own and not window.reading.is_running:
+            self._draw_thumbnails()
+
+    # Asking
+
+    def _ask_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self._panel, "Folder of images")
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def _ask_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self._panel, "Table or array of images", "", _FILES
+        )
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def _ask_session(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(
+            self._panel, f"Session folder (*{SUFFIX})"
+        )
+        if chosen:
+            self.open_session(Path(chosen))
+
+    def _ask_folder_to_add(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self._panel, "Folder of new images")
+        if chosen:
+            self.add_images(Path(chosen))
+
+    def _ask_file_to_add(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self._panel, "Table or array of new images", "", _FILES
+        )
+        if chosen:
+            self.add_images(Path(chosen))
+
+    # What the panel says
+
+    def _show_dataset(self) -> None:
+        session = self._window.session
+        assert session is not None
+        dataset = session.dataset
+        self._panel.show_dataset(
+            DatasetSummary(
+                name=dataset.name,
+                # The name stands above them.
+                lines=tuple(
+                    line.removeprefix(f"{dataset.name}: ") for line in dataset.summary()
+                ),
+                scaling=dataset.scaling.describe(),
+                skipped=tuple((entry.name, entry.reason) for entry in dataset.skipped),
+                notes=dataset.notes,
+            )
+        )
+
+
+def _seed() -> int:
+    return int(preferences().training.seed)
+
+
+def _describe_added(added: Added, *, has_map: bool) -> str:
+    """Return such as "Added 12 images, 3 of them labelled. They are selected."."""
+    more = added.more
+    labelled = int(more.is_labelled.sum())
+    which = {0: "none of them", len(more): "all of them"}.get(labelled)
+    images = "1 image" if len(more) == 1 else f"{len(more):,} images"
+    text = f"Added {images}, {which or f'{labelled:,} of them'} labelled."
+    if has_map:
+        text += " They are selected, so that you see where on the map they belong."
+    if more.skipped:
+        text += f" {len(more.skipped):,} were left out; Data says why."
+    return text
