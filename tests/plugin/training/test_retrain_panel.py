@@ -1,7 +1,8 @@
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from napari_spaceediting.editing.settings import ARMS, RetrainSettings
+from napari_spaceediting.editing.arms import comparisons
+from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 
 LEFT = Qt.MouseButton.LeftButton
@@ -48,11 +49,11 @@ def test_every_arm_can_be_chosen_and_left_out(panel):
     panel.set_settings(RetrainSettings(arms=()))
     for check in panel.arm_checks.values():
         check.click()
-    assert panel.settings().arms == ARMS
+    assert panel.settings().arms == comparisons()
     panel.arm_checks["relabel"].click()
     assert "relabel" not in panel.settings().arms
     panel.arm_checks["relabel"].click()
-    assert panel.settings().arms == ARMS
+    assert panel.settings().arms == comparisons()
 
 
 def test_all_labels_right_needs_the_truth(panel):
@@ -63,7 +64,7 @@ def test_all_labels_right_needs_the_truth(panel):
     assert not panel._length.isVisible()
     panel.set_columns(["truth"])
     assert ceiling.isEnabled()
-    assert ceiling.toolTip().startswith("The true class")
+    assert ceiling.toolTip().startswith("The same training with the true class")
     assert panel.settings().arms == ("ceiling",)
 
 
