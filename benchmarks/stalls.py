@@ -417,7 +417,7 @@ def _measure_edited(n: int) -> list[tuple[str, float, float, int]]:
     bench = workbench_of(viewer)
     bench.show_docks()
     spin(1.0)
-    wait(lambda: not bench.desk.training.is_running)
+    wait(lambda: not bench.state.training.is_running)
     session, _ = synthetic(n)
     free = np.random.default_rng(1).permutation(
         np.flatnonzero(~session.dataset.held_out)
@@ -425,7 +425,7 @@ def _measure_edited(n: int) -> list[tuple[str, float, float, int]]:
     half, names = np.sort(free[: n // 2]), session.edits.class_names
     start = session.edits.positions[half]
     session.apply(Move(half, start, start[::-1].copy(), tag=names[1]))
-    bench.desk.take_session(session, None)
+    bench.state.take_session(session, None)
     wait(lambda: not bench.edits._looks[0].is_looking)
     layer, others = bench.map.view.layer, free[n // 2 :]
 
@@ -441,7 +441,7 @@ def _measure_edited(n: int) -> list[tuple[str, float, float, int]]:
                 "pin 1 image",
                 int,
                 [
-                    lambda i=i: bench.map.apply(Pin(others[i : i + 1], names[0]))
+                    lambda i=i: bench.map.naming.apply(Pin(others[i : i + 1], names[0]))
                     for i in range(3)
                 ],
             ),
@@ -449,16 +449,20 @@ def _measure_edited(n: int) -> list[tuple[str, float, float, int]]:
             ("the canvas follows", lambda: spin(0.3), [lambda: spin(0.5)]),
             (
                 "a script moves 1 image, and the question opens",
-                bench.map.picker.close,
+                bench.map.naming.picker.close,
                 [lambda: assign(others[:1])] * 3,
             ),
-            ("the question is dismissed", int, [bench.map.picker.close]),
+            ("the question is dismissed", int, [bench.map.naming.picker.close]),
             (
                 "the question for 10,000 selected images",
-                lambda: bench.desk.select(others[:10_000]),
-                [bench.map.relabel_selected],
+                lambda: bench.state.select(others[:10_000]),
+                [bench.map.naming.relabel_selected],
             ),
-            ("a retraining is prepared", bench.map.picker.close, [session.retraining]),
+            (
+                "a retraining is prepared",
+                bench.map.naming.picker.close,
+                [session.retraining],
+            ),
         )
     ]
     bench.shutdown()

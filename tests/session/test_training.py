@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from napari_spaceediting.editing.evidence import evidence_to_dict
+from napari_spaceediting.editing.places import Surroundings
 from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.jobs.job import Progress, StandIn, run_job
 from napari_spaceediting.network import processes
@@ -158,6 +158,20 @@ def test_of_several_processes_the_first_draws(edited, monkeypatch):
             return slice(0, n)
 
     job = edited.retraining()
-    job = replace(job, retrain=replace(job.retrain, cache_dir=edited.cache_dir))
     monkeypatch.setattr(processes, "_here", Second())
     assert run_job(job).map.note == AS_IT_WAS
+
+
+def test_preparing_a_retraining_asks_nothing_of_the_edits(edited, monkeypatch):
+    asked, whole = [], Surroundings.at
+
+    def at(self, places, *args):
+        asked.append(len(places))
+        return whole(self, places, *args)
+
+    monkeypatch.setattr(Surroundings, "at", at)
+    job = edited.retraining()
+    assert not asked
+    count = np.count_nonzero(edited.edits.edited & ~edited.dataset.held_out)
+    assert len(job.retrain.anchors) == count
+    assert asked == [count, count]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.editing.anchors import find_anchors, surroundings
+from napari_spaceediting.editing.anchors import surroundings
 from napari_spaceediting.editing.answers import Answer, standing
 from napari_spaceediting.editing.contradictions import (
     Contradiction,
@@ -20,7 +20,6 @@ from napari_spaceediting.editing.contradictions import (
 from napari_spaceediting.editing.edits import Edit, EditState, fold
 from napari_spaceediting.editing.guidance import Guide
 from napari_spaceediting.editing.places import Surroundings
-from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.network.spec import ClassifierSpec, State
 from napari_spaceediting.projection.layout import MapJob
@@ -217,29 +216,15 @@ class Preparing:
             raise EditError(
                 "There is no edit to learn from: move, pin or relabel images first."
             )
-        checkpoint, network = self._state.checkpoint, self._network()
-        edits, drawn = self.edits, checkpoint.map
-        assert drawn is not None
-        retrain = Retrain(
+        checkpoint = self._state.checkpoint
+        return RetrainAndMap(
             dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
-            class_names=edits.class_names,
-            labels=edits.labels,
-            positions=edits.positions,
-            anchors=find_anchors(
-                edits,
-                network.predictions.latents,
-                network.predictions.probabilities,
-                self.dataset.held_out,
-                drawn.coordinates,
-            ),
-            confirmed=checkpoint.confirmed,
-            spec=network.spec,
-            state=network.state,
-            predictions=network.predictions,
+            edits=self.edits,
+            before=checkpoint,
             settings=self._state.retrain,
+            map=self._state.map,
             cache_dir=self.cache_dir,
         )
-        return RetrainAndMap(retrain, self._state.map, edits.edited, drawn.method)
 
     def kinds(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the class that images would move away from, -1 where none is known.

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.editing.anchors import find_anchors
+from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.editing.retrain import Retrain
+from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.editing.task import RetrainResult
 from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
 from napari_spaceediting.projection.layout import MapJob, MapResult
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.projection.quality import UNKNOWN
-from napari_spaceediting.projection.settings import MapSettings, Method
+from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.state import Checkpoint
+
+if TYPE_CHECKING:
+    from napari_spaceediting.data.dataset import ImageDataset
 
 AS_IT_WAS = (
     "The map was not drawn: every image lies where it was. Accept the round, and draw "
@@ -70,22 +80,58 @@ class RetrainAndMap:
 
     Parameters
     ----------
-    retrain : Retrain
-        The retraining; its `positions` are where the images lie.
-    settings : MapSettings
+    dataset : ImageDataset
+        The images, with the classes that they had before the edits.
+    edits : EditState
+        What the edits add up to; the new map is laid over the images that none of them
+        touches.
+    before : Checkpoint
+        What they were made on; it has a network and a map.
+    settings : RetrainSettings
+        How to train.
+    map : MapSettings
         How to draw.
-    edited : (N,) bool array
-        Images that may move; the new map is laid over the others.
-    method : {"umap", "pca"}
-        What the map was drawn with on which they lie.
+    cache_dir : Path or None
+        Where frozen activations are kept; None for the user's cache.
     """
 
-    retrain: Retrain
-    settings: MapSettings
-    edited: NDArray[np.bool_] = field(repr=False)
-    method: Method
+    dataset: ImageDataset = field(repr=False)
+    edits: EditState = field(repr=False)
+    before: Checkpoint = field(repr=False)
+    settings: RetrainSettings
+    map: MapSettings
+    cache_dir: Path | None = None
 
     name = Retrain.name
+
+    @cached_property
+    def retrain(self) -> Retrain:
+        """The retraining; what the edits ask of it is found when it is first asked for.
+
+        With many edits that takes a second, which belongs into the job.
+        """
+        edits, network, drawn = self.edits, self.before.network, self.before.map
+        assert network is not None
+        assert drawn is not None
+        return Retrain(
+            dataset=self.dataset,
+            class_names=edits.class_names,
+            labels=edits.labels,
+            positions=edits.positions,
+            anchors=find_anchors(
+                edits,
+                network.predictions.latents,
+                network.predictions.probabilities,
+                self.dataset.held_out,
+                drawn.coordinates,
+            ),
+            confirmed=self.before.confirmed,
+            spec=network.spec,
+            state=network.state,
+            predictions=network.predictions,
+            settings=self.settings,
+            cache_dir=self.cache_dir,
+        )
 
     def run(self) -> Generator[Progress, None, MappedRound]:
         """Retrain and draw.
@@ -117,9 +163,9 @@ class RetrainAndMap:
 
         drawing = MapJob(
             result.predictions.latents,
-            self.settings,
-            previous=self.retrain.positions,
-            fixed_weight=(~self.edited).astype(np.float32),
+            self.map,
+            previous=self.edits.positions,
+            fixed_weight=(~self.edits.edited).astype(np.float32),
         )
         try:
             drawn = yield from relayed(drawing.run(), hand_on)
@@ -129,12 +175,13 @@ class RetrainAndMap:
         return MappedRound(result, drawn)
 
     def _as_it_was(self) -> MapResult:
-        positions = self.retrain.positions
+        drawn, positions = self.before.map, self.edits.positions
+        assert drawn is not None
         return MapResult(
             coordinates=positions,
             neighbours=np.empty((len(positions), 0), np.int32),
             distances=np.empty((len(positions), 0), np.float32),
-            method=self.method,
+            method=drawn.method,
             seconds=0.0,
             quality=UNKNOWN,
             note=AS_IT_WAS,

@@ -127,17 +127,17 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
         return whole(self, places, *args)
 
     monkeypatch.setattr(Surroundings, "at", at)
-    monkeypatch.setattr("napari_spaceediting.plugin.map.controller._ASKED", 20)
-    images, panel = window.movable[:120], window.editor.edits
+    monkeypatch.setattr("napari_spaceediting.plugin.map.naming._ASKED", 20)
+    images, panel = window.movable[:120], window.panels.edits
     void = window.places.max(axis=0) + np.float32([50, 50])
     ends = np.tile(void, (len(images), 1)).astype(np.float32)
-    window.bench.map.apply(Move(images, window.places[images], ends, tag="3"))
+    window.bench.map.naming.apply(Move(images, window.places[images], ends, tag="3"))
     window.wait(lambda: "120 with little support" in panel._summary.text())
     assert panel._summary.text().startswith("1 edit on 120 images")
     assert (False, 120) in asked
     assert not any(here for here, _ in asked)
-    window.desk.select(images)
-    window.bench.map.relabel_selected()
+    window.state.select(images)
+    window.bench.map.naming.relabel_selected()
     window.answer(Qt.Key.Key_Escape)
     assert [count for here, count in asked if here] == [20]
     window.bench.edits.undo()

@@ -30,7 +30,7 @@ def assign(layer, images, by):
 
 def asked(window):
     """Return the title of the question that is put, None if there is none."""
-    picker = window.bench.map.picker
+    picker = window.bench.map.naming.picker
     QApplication.processEvents()
     return picker._title.text() if picker.isVisible() else None
 
@@ -202,7 +202,7 @@ def test_while_a_round_waits_everything_goes_back(window, messages):
     assign(layer, window.movable[:3], 0.5)
     np.testing.assert_array_equal(layer.data, before)
     assert "Accept or roll back the last round first" in messages[-1]
-    window.desk.look_at(Past(window.desk.shown, "The map before", window.desk.shown))
+    window.state.look_at(Past(window.state.shown, "The map before", window.state.shown))
     past = layer.data.copy()
     assign(layer, window.movable[:3], 0.5)
     np.testing.assert_array_equal(layer.data, past)
@@ -218,7 +218,7 @@ def test_images_that_the_legend_hides_go_back(window, layer, messages):
     image = window.movable[labels[window.movable] >= 0][0]
     visible = np.ones(len(window.session.edits.class_names), bool)
     visible[labels[image]] = False
-    window.editor.map.legend.set_visible_classes(visible)
+    window.panels.map.legend.set_visible_classes(visible)
     window.bench.map._on_legend()
     other = window.movable[labels[window.movable] != labels[image]][0]
     before = layer.data.copy()

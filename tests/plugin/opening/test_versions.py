@@ -14,7 +14,7 @@ def test_what_is_left_out_of_an_older_session_is_told_once(
     window = make_window()
     window.open(folder)
     assert len(window.session.state.log.done) == 8
-    assert window.desk.has_map
+    assert window.state.has_map
     (message,) = messages
     assert "Edits that spared images are left out" in message
     assert "“regression”" in message
