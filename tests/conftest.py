@@ -8,7 +8,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from functools import wraps
+from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # The second is platformdirs' name for the same on Windows.
     for name in "XDG_CACHE_HOME", "WIN_PD_OVERRIDE_LOCAL_APPDATA":
         environment.setenv(name, str(folder / "cache"))
-    environment.setenv("NAPARI_CONFIG", str(folder / "napari" / "settings.yaml"))
+    # None is read or saved: napari would save all at every change of one.
+    environment.setenv("NAPARI_CONFIG", "")
 
 
 def pytest_report_header() -> str:
@@ -58,6 +59,17 @@ def _one_torch_thread() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plugins_are_read_once() -> Iterator[None]:
+    """Have each napari window find the manifests that the first one has read."""
+    from npe2 import PluginManifest
+
+    read = PluginManifest._from_entrypoint
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "_from_entrypoint", staticmethod(cache(read)))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,9 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.editing.edits import Pin, Withdraw
 from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
+from napari_spaceediting.jobs.worker import WorkerProcess
+from napari_spaceediting.plugin import runner
 from napari_spaceediting.plugin.map.view import MapView
-from napari_spaceediting.plugin.runner import JobRunner
 from napari_spaceediting.plugin.status import Folding, Step
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
@@ -46,7 +47,8 @@ _PACE = 15
 
 def pytest_configure(config: pytest.Config) -> None:
     """Say what the marks of these tests mean."""
-    config.addinivalue_line("markers", "trains: trains a network, in its own process")
+    config.addinivalue_line("markers", "trains: trains a network")
+    config.addinivalue_line("markers", "own_process: shares no worker process")
 
 
 class Window:
@@ -289,7 +291,7 @@ def _no_warm_up(
 ) -> None:
     """Keep processes from importing torch for tests that do not train."""
     if request.node.get_closest_marker("trains") is None:
-        monkeypatch.setattr(JobRunner, "warm_up", lambda self, job: None)
+        monkeypatch.setattr(runner.JobRunner, "warm_up", lambda self, job: None)
 
 
 @pytest.fixture(autouse=True)
@@ -299,12 +301,49 @@ def _nothing_to_recover() -> Iterator[None]:
     shutil.rmtree(default_cache_dir() / "recovery", ignore_errors=True)
 
 
+class SharedProcess(WorkerProcess):
+    """A worker process that serves one window after the other."""
+
+    is_free = True
+
+    def shutdown(self) -> None:
+        """Cancel what runs, and wait for the next window."""
+        self.cancel()
+        self.is_free = True
+
+
+@pytest.fixture(scope="session")
+def _shared_processes() -> Iterator[list[SharedProcess]]:
+    processes: list[SharedProcess] = []
+    yield processes
+    for process in processes:
+        WorkerProcess.shutdown(process)
+
+
 @pytest.fixture(autouse=True)
-def _no_process_is_left() -> Iterator[None]:
-    """Check that a test ends every process that it starts."""
+def _no_process_is_left(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    _shared_processes: list[SharedProcess],
+) -> Iterator[None]:
+    """Share worker processes, and check that a test ends all others that it starts."""
+
+    def take() -> SharedProcess:
+        free = (one for one in _shared_processes if one.is_free and not one.is_running)
+        process = next(free, None)
+        if process is None:
+            process = SharedProcess()
+            _shared_processes.append(process)
+        process.is_free = False
+        return process
+
+    if request.node.get_closest_marker("own_process") is None:
+        monkeypatch.setattr(runner, "WorkerProcess", take)
     before = set(_workers())
     yield
-    _, left = psutil.wait_procs(set(_workers()) - before, timeout=10)
+    shared = {process.pid for process in _shared_processes}
+    begun = {one for one in set(_workers()) - before if one.pid not in shared}
+    _, left = psutil.wait_procs(begun, timeout=10)
     for process in left:
         process.kill()
     assert not left

@@ -19,6 +19,7 @@ from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.workbench import workbench_of
 
+pytestmark = pytest.mark.own_process
 FOLDER = Path(__file__).parents[2] / "jobs"
 sys.path.insert(0, str(FOLDER))
 
