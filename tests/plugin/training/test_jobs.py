@@ -92,6 +92,21 @@ def test_a_failure_is_told_and_changes_nothing(window, messages, job, says):
     window.wait(lambda: done)
 
 
+def test_what_is_kept_of_work_that_ends_early_is_said(window, messages, tmp_path):
+    training, bar = window.state.training, window.editor.job_bar
+    kept = "Three are kept."
+    training.run(jobs.FailForUser(), fail_if_called, rescue=lambda: kept)
+    window.wait(lambda: messages)
+    assert "The folder is empty" in bar._message.text()
+    assert bar._message.text().endswith(kept)
+    with window.hears(training.progressed):
+        endless = jobs.CountForever(tmp_path / "trace")
+        training.run(endless, fail_if_called, rescue=lambda: kept)
+    window.state.cancel()
+    window.wait(lambda: not training.is_running)
+    assert bar._message.text() == kept
+
+
 def test_a_killed_process_is_told(window, messages, endless):
     before = window.session.state
     psutil.Process(pid_of(window.state.training)).kill()
@@ -215,7 +230,7 @@ def test_cancel_while_training_and_while_mapping(make_window, messages):
 @pytest.mark.trains
 def test_a_round_whose_map_is_cancelled_is_kept_and_says_so(window):
     session, training = window.session, window.state.training
-    session.set_map_settings(MapSettings(method="umap"))
+    session.set_map_settings(MapSettings(method="umap", epochs=100_000))
     window.bench.map.naming.apply(Pin(window.movable[:4], "3"))
     parts = []
     training.progressed.connect(lambda progress, _: parts.append(progress.finished))
