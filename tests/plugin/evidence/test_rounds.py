@@ -15,6 +15,7 @@ from napari_spaceediting.editing.retrain import RetrainResult
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.quality import MapQuality
 from napari_spaceediting.session.state import RoundStatus
+from napari_spaceediting.session.training import MappedRound
 
 LEFT = Qt.MouseButton.LeftButton
 RIGHT = 0.6, 0.7, 0.9
@@ -72,7 +73,7 @@ def propose(session, share):
         seconds=1.0,
         quality=MapQuality(0.9, 0.9, None),
     )
-    session.propose(result, drawn)
+    session.propose(MappedRound(result, drawn))
 
 
 @pytest.fixture

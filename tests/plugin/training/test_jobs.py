@@ -16,8 +16,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.jobs.job import StandIn
 from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.workbench import workbench_of
+from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.state import RoundStatus
 
 pytestmark = pytest.mark.own_process
 FOLDER = Path(__file__).parents[2] / "jobs"
@@ -90,6 +93,21 @@ def test_a_failure_is_told_and_changes_nothing(window, messages, job, says):
     window.wait(lambda: done)
 
 
+def test_what_is_kept_of_work_that_ends_early_is_said(window, messages, tmp_path):
+    training, bar = window.state.training, window.editor.job_bar
+    kept = "Three are kept."
+    training.run(jobs.FailForUser(), fail_if_called, rescue=lambda: kept)
+    window.wait(lambda: messages)
+    assert "The folder is empty" in bar._message.text()
+    assert bar._message.text().endswith(kept)
+    with window.hears(training.progressed):
+        endless = jobs.CountForever(tmp_path / "trace")
+        training.run(endless, fail_if_called, rescue=lambda: kept)
+    window.state.cancel()
+    window.wait(lambda: not training.is_running)
+    assert bar._message.text() == kept
+
+
 def test_a_killed_process_is_told(window, messages, endless):
     before = window.session.state
     psutil.Process(pid_of(window.state.training)).kill()
@@ -150,7 +168,7 @@ def test_what_is_asked_quietly_waits_for_the_work_and_does_not_show(window, endl
     runner, heard = window.state.training, []
     runner.ask(jobs.Double(20), fail_if_called, fail_if_called)
     runner.ask(jobs.Double(21), heard.append, fail_if_called)
-    assert runner.running == jobs.CountForever.name
+    assert isinstance(runner.running, jobs.CountForever)
     assert not heard
     runner.cancel()
     window.wait(lambda: heard)
@@ -210,6 +228,26 @@ def test_cancel_while_training_and_while_mapping(make_window, messages):
     assert not [text for text in messages if "fail" in text.lower()]
 
 
+@pytest.mark.trains
+def test_a_round_whose_map_is_cancelled_is_kept_and_says_so(window):
+    session, training = window.session, window.state.training
+    session.set_map_settings(MapSettings(method="umap", epochs=100_000))
+    window.bench.map.naming.apply(Pin(window.movable[:4], "3"))
+    parts = []
+    training.progressed.connect(lambda progress, _: parts.append(progress.finished))
+    window.bench.training.retrain()
+    window.wait(lambda: any(isinstance(part, StandIn) for part in parts))
+    window.state.cancel()
+    window.wait(lambda: not training.is_running)
+    assert session.state.proposal is not None
+    said = window.editor.job_bar._message.text()
+    assert said.startswith("The round is kept. The map was not drawn")
+    assert "not drawn" in window.panels.map._quality.text()
+    window.bench.evidence.accept_button.click()
+    assert session.state.rounds[0].status is RoundStatus.ACCEPTED
+    assert window.panels.map.redraw_button.isEnabled()
+
+
 # While it runs
 
 
@@ -256,6 +294,8 @@ import worker_jobs as jobs
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 from napari_spaceediting.plugin.workbench import workbench_of
+from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.state import RoundStatus
 
 viewer = napari.Viewer()
 bench = workbench_of(viewer)
