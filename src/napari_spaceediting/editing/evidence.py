@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -381,67 +380,6 @@ def gather_evidence(
         edited=edited,
         followed=followed,
     )
-
-
-def evidence_to_dict(evidence: Evidence) -> dict[str, Any]:
-    """Return the evidence as JSON-ready types."""
-    return {
-        "measured_on": evidence.measured_on,
-        "n_images": evidence.n_images,
-        "class_names": list(evidence.class_names),
-        "arms": {
-            name: {
-                "accuracy": arm.accuracy,
-                "interval": list(arm.interval),
-                "recall": [None if np.isnan(r) else float(r) for r in arm.recall],
-                "confusion": arm.confusion.tolist(),
-            }
-            for name, arm in evidence.arms.items()
-        },
-        "over": _to_lists(evidence.over),
-        "seeds": evidence.seeds,
-        "over_seeds": _to_lists(evidence.over_seeds),
-        "fixed": evidence.fixed.tolist(),
-        "broken": evidence.broken.tolist(),
-        "drift": evidence.drift,
-        "edited": evidence.edited.tolist(),
-        "followed": evidence.followed.tolist(),
-    }
-
-
-def evidence_from_dict(values: Mapping[str, Any]) -> Evidence:
-    """Build from what `evidence_to_dict` returned."""
-    arms = {
-        name: ArmScore(
-            arm["accuracy"],
-            (arm["interval"][0], arm["interval"][1]),
-            np.array([np.nan if r is None else r for r in arm["recall"]], np.float64),
-            np.array(arm["confusion"], np.int64),
-        )
-        for name, arm in values["arms"].items()
-    }
-    return Evidence(
-        measured_on=values["measured_on"],
-        n_images=values["n_images"],
-        class_names=tuple(values["class_names"]),
-        arms=arms,
-        over=_from_lists(values["over"]),
-        seeds=values["seeds"],
-        over_seeds=_from_lists(values["over_seeds"]),
-        fixed=np.array(values["fixed"], np.int64),
-        broken=np.array(values["broken"], np.int64),
-        drift=values["drift"],
-        edited=np.array(values["edited"], np.int64),
-        followed=np.array(values["followed"], np.bool_),
-    )
-
-
-def _to_lists(differences: Mapping[str, Difference]) -> dict[str, list[float]]:
-    return {name: [d.value, d.low, d.high] for name, d in differences.items()}
-
-
-def _from_lists(values: Mapping[str, list[float]]) -> dict[str, Difference]:
-    return {name: Difference(*each) for name, each in values.items()}
 
 
 def _wilson(right: int, n: int) -> tuple[float, float]:
