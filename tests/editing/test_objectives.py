@@ -12,9 +12,9 @@ from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, fold
 from napari_spaceediting.editing.objectives import (
     Objective,
     Space,
-    Stay,
-    Triplet,
     objectives_of,
+    stay,
+    triplet,
 )
 from napari_spaceediting.editing.settings import (
     OBJECTIVES,
@@ -144,8 +144,8 @@ def test_without_edits_nothing_is_asked_but_to_stay(name):
     space = replace(world.space(), anchors=None)
     assert objectives_of(name, space) == []
     weights = replace(space.weights, keep=0.5)
-    (stay,) = objectives_of(name, replace(space, weights=weights))
-    assert float(stay(np.random.default_rng(0)).detach()) == 0
+    (held,) = objectives_of(name, replace(space, weights=weights))
+    assert float(held(np.random.default_rng(0)).detach()) == 0
 
 
 def test_untouched_images_stay_with_ours_and_drift_with_a_triplet():
@@ -191,14 +191,21 @@ def test_the_recipe_keeps_untouched_images_only_in_our_objective():
 
 def test_an_objective_of_ones_own_is_an_entry_in_the_table(monkeypatch):
     own = ObjectiveKind(
-        "Own", "Be like those at the drop", f"{Triplet.__module__}:Triplet", 0.7, True
+        "Own", "Be like those at the drop", f"{triplet.__module__}:triplet", 0.7, True
     )
     monkeypatch.setitem(OBJECTIVES, "own", own)
     weights = weights_for(RetrainSettings(objective="own"), labelled_share=1.0)
     assert (weights.anchor, weights.keep) == (0.7, 1.0)
     world = World()
     space = world.space(world.move(0, tag="right"), weights=weights)
-    assert [type(part) for part in objectives_of("own", space)] == [Stay, Triplet]
+    losses = [
+        [float(part(np.random.default_rng(0)).detach()) for part in parts]
+        for parts in (
+            objectives_of("own", space),
+            [stay(space), triplet(space, space.anchors)],
+        )
+    ]
+    assert losses[0] == losses[1]
 
 
 def test_anchors_can_be_empty():

@@ -18,7 +18,7 @@ from napari_spaceediting.editing.edits import (
 )
 from napari_spaceediting.editing.evidence import Evidence, gather_evidence
 from napari_spaceediting.errors import EditError
-from napari_spaceediting.session.codec import Codec, edits_from, evidence_values
+from napari_spaceediting.session.codec import Codec, edits_from
 
 IDS = np.array([f"image-{n}" for n in range(6)])
 PLACES = np.arange(12, dtype=np.float32).reshape(6, 2)
@@ -128,7 +128,7 @@ def evidence(again=(), n: int = 10, **predicted) -> Evidence:
     ids=["control", "repeated", "no control", "from scratch", "nothing measured"],
 )  # fmt: skip
 def test_evidence_survives_json(assert_equal, found):
-    text = json.dumps(evidence_values(found), allow_nan=False)
+    text = json.dumps(Codec().unstructure(found), allow_nan=False)
     back = Codec().structure(json.loads(text), Evidence)
     assert back.verdict() == found.verdict()
     assert_equal(back, found)

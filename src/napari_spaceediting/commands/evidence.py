@@ -42,11 +42,11 @@ def _evidence(options: Namespace) -> Report:
 
 def report_on_round(session: Session, number: int) -> Report:
     """Report what a round did, counted from 1."""
-    from napari_spaceediting.session.codec import evidence_values
+    from napari_spaceediting.session.codec import Codec
 
     past = session.state.rounds[number - 1]
     ids = session.dataset.ids
-    values = evidence_values(past.evidence)
+    values = Codec().unstructure(past.evidence)
     for name in ("fixed", "broken", "edited"):
         values[name] = ids[getattr(past.evidence, name)].tolist()
     values = {

@@ -209,12 +209,9 @@ def fold(
                 tagged[at] = True
             elif not arranged:
                 labels[at[~tagged[at]]] = UNLABELLED
-        elif isinstance(edit, Pin):
-            kinds[at] = EditKind.PINNED
-            labels[at] = class_of(edit.tag)
-            tagged[at] = True
-        elif isinstance(edit, Relabel):
-            kinds[at] = EditKind.RELABELLED
+        elif isinstance(edit, Pin | Relabel):
+            is_pin = isinstance(edit, Pin)
+            kinds[at] = EditKind.PINNED if is_pin else EditKind.RELABELLED
             labels[at] = class_of(edit.tag)
             tagged[at] = True
         else:

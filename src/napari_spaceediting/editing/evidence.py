@@ -35,6 +35,12 @@ class Difference:
         return self.low > 0 or self.high < 0
 
     @property
+    def change(self) -> str:
+        """The difference in words, such as "1.5 points better"."""
+        better = "better" if self.value > 0 else "worse"
+        return f"{abs(self.value) * 100:.1f} points {better}"
+
+    @property
     def interval(self) -> str:
         """The interval in words, in points."""
         return f"95% interval {self.low * 100:+.1f} to {self.high * 100:+.1f}"
@@ -146,7 +152,6 @@ class Evidence:
                 "is nothing to compare with."
             )
         than = "the same training without them" if reference == CONTROL else "before"
-        points = f"{abs(gain.value) * 100:.1f} points"
         interval = gain.interval
         if reference in self.over_seeds:
             interval += f" over {self.seeds} repetitions"
@@ -156,8 +161,7 @@ class Evidence:
                 f"({gain.value * 100:+.1f} points, {interval})."
             )
         else:
-            better = "better" if gain.value > 0 else "worse"
-            sentence = f"The edits did {points} {better} than {than} ({interval})."
+            sentence = f"The edits did {gain.change} than {than} ({interval})."
         if reference == BEFORE:
             sentence += " Run the control to see how much the extra training did."
         return " ".join([sentence, *self._remarks()])
@@ -176,9 +180,7 @@ class Evidence:
             if gain is None or name in (BEFORE, CONTROL, CEILING):
                 continue
             if gain.is_clear:
-                by = f"{abs(gain.value) * 100:.1f} points"
-                better = "better" if gain.value > 0 else "worse"
-                remarks.append(f"They did {by} {better} than {arm.compared}.")
+                remarks.append(f"They did {gain.change} than {arm.compared}.")
             else:
                 remarks.append(f"They cannot be told from {arm.compared}.")
         missing = [
@@ -338,23 +340,16 @@ def gather_evidence(
         Dataset indices of the images that were given a class, and the class.
     """
     followed = predicted[AFTER][edited] == tags
-    if not len(held_out):
-        nothing = np.empty(0, np.int64)
-        return Evidence(
-            measured_on, 0, class_names, {}, {}, 1 + len(again), {}, nothing, nothing,
-            drift, edited, followed,
-        )  # fmt: skip
     arms = {}
     right = {}
     for name, classes in predicted.items():
         known = classes[held_out]
-        if (known >= 0).all():
+        if len(known) and (known >= 0).all():
             arms[name] = score(known, truth, len(class_names))
             right[name] = known == truth
-    after, before = right[AFTER], right.get(BEFORE)
-    nothing = np.zeros(len(held_out), bool)
-    fixed = nothing if before is None else after & ~before
-    broken = nothing if before is None else ~after & before
+    # Without a "before" nothing was fixed or broken.
+    after = right.get(AFTER, np.empty(0, bool))
+    before = right.get(BEFORE, after)
     others = [name for name in right if name != AFTER]
     # The network before is the same for all seeds.
     rounds = [{**predicted, **more} for more in ({}, *again)]
@@ -374,8 +369,8 @@ def gather_evidence(
         over={name: compare(after, right[name]) for name in others},
         seeds=1 + len(again),
         over_seeds=over_seeds,
-        fixed=held_out[fixed],
-        broken=held_out[broken],
+        fixed=held_out[after & ~before],
+        broken=held_out[before & ~after],
         drift=drift,
         edited=edited,
         followed=followed,

@@ -19,7 +19,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.edits import Edit, Move
-from napari_spaceediting.editing.evidence import Difference, Evidence
+from napari_spaceediting.editing.evidence import Difference
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SpaceEditingError
 from napari_spaceediting.network.spec import TrainSettings
@@ -181,12 +181,6 @@ def edits_from(entries: list[Any], ids: NDArray[np.str_]) -> list[Edit]:
             f"An edit cannot be read ({error}): it needs 'kind', 'images' and, by "
             "kind, 'end' or 'tag'."
         ) from error
-
-
-def evidence_values(evidence: Evidence) -> dict[str, Any]:
-    """Return evidence as values for JSON."""
-    values: dict[str, Any] = Codec().unstructure(evidence)
-    return values
 
 
 def _is_literal(kind: Any) -> bool:
