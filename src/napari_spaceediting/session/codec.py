@@ -24,7 +24,6 @@ from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SpaceEditingError
 from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.settings import MapSettings
-from napari_spaceediting.session.leftovers import Leftovers
 from napari_spaceediting.session.store import Store
 from napari_spaceediting.traversal.settings import TraverseSettings
 
@@ -35,6 +34,30 @@ Writer = Callable[[Any], dict[str, Any]]
 EDITS = {kind.__name__.lower(): kind for kind in get_args(Edit)}
 SETTINGS = TrainSettings, MapSettings, RetrainSettings, TraverseSettings
 _PLAIN = {bool: "truth", int: "whole number", float: "number", str: "text"}
+
+
+class Leftovers:
+    """Remembers what is left out of a file, each thing once."""
+
+    def __init__(self) -> None:
+        self._unknown: dict[str, None] = {}
+        self._said: dict[str, None] = {}
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the user should know of it."""
+        if not self._unknown:
+            return tuple(self._said)
+        rest = ", ".join(self._unknown)
+        return *self._said, f"Left out, as this version does not know it: {rest}."
+
+    def say(self, sentence: str) -> None:
+        """Remember a sentence for the user."""
+        self._said[sentence] = None
+
+    def unknown(self, name: str, where: str) -> None:
+        """Remember a key that is not known, and what it belongs to, as "the map"."""
+        self._unknown[f"“{name}” of {where}"] = None
 
 
 class Codec(Converter):

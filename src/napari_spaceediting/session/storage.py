@@ -51,12 +51,12 @@ from napari_spaceediting.session.codec import (
     EDITS,
     SETTINGS,
     Codec,
+    Leftovers,
     Reader,
     Values,
     Writer,
     names_of,
 )
-from napari_spaceediting.session.leftovers import Leftovers
 from napari_spaceediting.session.state import (
     Checkpoint,
     Network,
@@ -241,8 +241,7 @@ class _SessionCodec(Codec):
     def _writer(self, kind: type) -> Writer:
         write = super()._writer(kind)
         if kind in _FLAT:
-            name, _ = _FLAT[kind]
-            return lambda value: _flat(write(value), name)
+            return lambda value: _flat(write(value), _FLAT[kind][0])
         if kind is ImageDataset:
             return lambda dataset: {
                 **write(dataset),
