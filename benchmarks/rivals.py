@@ -23,9 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_spaceediting.editing.anchors import Anchors
-from napari_spaceediting.editing.objectives import Space
+from napari_spaceediting.editing.objectives import Space, regression
 from napari_spaceediting.editing.settings import ObjectiveKind
-from napari_spaceediting.editing.terms import regression
 
 _PROJECTOR_STEPS = 400
 _PROJECTOR_WIDTH = 64

@@ -6,6 +6,7 @@ import pytest
 from napari_spaceediting.editing.edits import (
     Edit,
     EditKind,
+    EditLog,
     EditState,
     Intent,
     Move,
@@ -171,3 +172,25 @@ def test_edits_are_described_in_a_few_words():
         "Reset 1 image",
         "Took back edit 2",
     ]
+
+
+# The list of edits
+
+
+A, B, C = Withdraw(0), Withdraw(1), Withdraw(2)
+
+
+def test_undo_and_redo_walk_the_same_way():
+    log = EditLog().append(A).append(B)
+    assert log.undo().undo() == EditLog((), (A, B))
+    assert log.undo().undo().redo().redo() == log
+
+
+def test_a_new_edit_ends_what_could_be_redone():
+    assert EditLog((A, B)).undo().append(C) == EditLog((A, C))
+
+
+def test_at_the_ends_nothing_happens():
+    log = EditLog((A,))
+    assert log.redo() is log
+    assert EditLog().undo() == EditLog()

@@ -13,8 +13,7 @@ from psygnal import Signal
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.answers import Answer
-from napari_spaceediting.editing.edits import Edit, check_edit
-from napari_spaceediting.editing.log import EditLog
+from napari_spaceediting.editing.edits import Edit, EditLog, check_edit
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import TrainSettings

@@ -36,9 +36,8 @@ from napari_spaceediting.data.pixels import (
     pixels_from_spec,
 )
 from napari_spaceediting.editing.answers import Answer, ProposalKind
-from napari_spaceediting.editing.edits import Edit
+from napari_spaceediting.editing.edits import Edit, EditLog
 from napari_spaceediting.editing.evidence import Evidence
-from napari_spaceediting.editing.log import EditLog
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import DataError, EditError, SessionError
 from napari_spaceediting.network.spec import (
