@@ -116,13 +116,15 @@ class Codec(Converter):
         """Return for fields of a dataclass what its types do not say."""
         if self.store is not None or "indices" not in names_of(kind):
             return {}
-        return {
-            "indices": override(
-                rename="images",
-                unstruct_hook=lambda indices: self.ids[indices].tolist(),
-                struct_hook=lambda images, _: self._indices(images),
-            )
-        }
+        images = override(
+            rename="images",
+            unstruct_hook=lambda indices: self.ids[indices].tolist(),
+            struct_hook=lambda images, _: self._indices(images),
+        )
+        special = {"indices": images}
+        if kind is Move:
+            special |= dict.fromkeys(("start", "end"), override(struct_hook=_places))
+        return special
 
     def _reader(self, kind: type) -> Reader:
         special = self.overrides(kind)
@@ -149,8 +151,6 @@ class Codec(Converter):
                 "or withdraw."
             )
         if kind is Move:
-            for name in {"start", "end"} & rest.keys():
-                rest[name] = np.reshape(rest[name], (-1, 2))
             rest = {"start": rest["end"], **rest}
         edit: Edit = self.structure(rest, kind)
         return edit
@@ -219,6 +219,11 @@ def _array(values: Any, kind: Any) -> NDArray[Any]:
     """Build an array of the type of a field, None for NaN."""
     (dtype,) = get_args(get_args(kind)[1])
     return np.array(values, dtype)
+
+
+def _places(values: Any, _: Any) -> NDArray[np.float32]:
+    """Build (n, 2) places, of which a single one may be written without brackets."""
+    return np.array(values, np.float32).reshape(-1, 2)
 
 
 def _listed(array: NDArray[Any]) -> list[Any]:
