@@ -203,9 +203,8 @@ def in_rounds(
         proposals = choose(session, per_round, number)
         seconds += seconds_of(proposals)
         homes = session.guiding().homes
-        session.replay(
-            expert.work_through(proposals, per_round, edits.positions, homes)
-        )
+        first = proposals[:per_round]
+        session.replay([expert.decide(p, edits.positions, homes) for p in first])
         session.propose(run_job(session.retraining()))
         session.accept()
         now = Start(session, begun.test)
@@ -228,14 +227,9 @@ def in_one_go(begun: Start, choose: Choose, actions: int = ACTIONS) -> Session:
         session.edits.class_names,
         np.random.default_rng(session.state.seed),
     )
-    session.replay(
-        expert.work_through(
-            choose(session, actions, 0),
-            actions,
-            session.edits.positions,
-            session.guiding().homes,
-        )
-    )
+    places, homes = session.edits.positions, session.guiding().homes
+    first = choose(session, actions, 0)[:actions]
+    session.replay([expert.decide(p, places, homes) for p in first])
     return session
 
 

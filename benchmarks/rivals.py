@@ -23,15 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_spaceediting.editing.anchors import Anchors
-from napari_spaceediting.editing.objectives import Placed, Space
+from napari_spaceediting.editing.objectives import Space, regression
 from napari_spaceediting.editing.settings import ObjectiveKind
-from napari_spaceediting.editing.terms import regression
 
 _PROJECTOR_STEPS = 400
 _PROJECTOR_WIDTH = 64
 
 
-class Projective(Placed):
+class Projective:
     """``a * |P(f) - place|^2 / v_map`` through a frozen parametric projector P.
 
     P is a network with one hidden layer of 64 units, fitted to the map of the
@@ -39,7 +38,8 @@ class Projective(Placed):
     """
 
     def __init__(self, space: Space, anchors: Anchors) -> None:
-        super().__init__(space, anchors)
+        self.space = space
+        self.anchors = anchors
         places = space.positions[space.untouched]
         self._middle = places.mean(axis=0)
         self._spread = max(float(places.std()), 1e-12)
@@ -47,11 +47,12 @@ class Projective(Placed):
 
     def __call__(self, rng: np.random.Generator) -> Tensor:
         """Return the loss of one step."""
-        rows = self.draw(rng)
+        rows = rng.choice(len(self.anchors), self.space.batch_size)
         at = self.anchors.indices[rows]
         shown = self._projector(self.space.latents_of(at))
         away: Tensor = (shown - self._places(at)).square().sum(dim=1)
-        return self.space.weights.anchor * (self.weights(rows) * away).mean()
+        weights = self.space.tensor(self.anchors.weights[rows])
+        return self.space.weights.anchor * (weights * away).mean()
 
     def _places(self, at: NDArray[np.int64]) -> Tensor:
         scaled = (self.space.positions[at] - self._middle) / self._spread
@@ -75,7 +76,7 @@ class Projective(Placed):
         return projector.requires_grad_(False)
 
 
-class Distill(Placed):
+class Distill:
     """``a * |f - teacher|^2 / v`` over all training images alike.
 
     The teacher is the old space with the edited images moved towards their anchors,
@@ -83,7 +84,7 @@ class Distill(Placed):
     """
 
     def __init__(self, space: Space, anchors: Anchors) -> None:
-        super().__init__(space, anchors)
+        self.space = space
         self._teacher = space.old.copy()
         way = anchors.latents - space.old[anchors.indices]
         self._teacher[anchors.indices] += anchors.weights[:, None] * way
@@ -101,7 +102,7 @@ RIVALS = {
     "regression": ObjectiveKind(
         "Regression",
         "Be like the neighbours at the drop",
-        "napari_spaceediting.editing.objectives:Regression",
+        "napari_spaceediting.editing.objectives:anchor",
     ),
     "projective": ObjectiveKind(
         "Projective",

@@ -59,14 +59,6 @@ def test_a_constant_image_is_no_error():
     assert np.isfinite(scaling.apply(np.full((4, 4), 7, np.uint16))).all()
 
 
-def test_it_survives_a_dictionary():
-    for scaling in (
-        IntensityScaling(),
-        IntensityScaling("percentile", (0.5, 1.0), (2.0, 3.0)),
-    ):
-        assert IntensityScaling.from_dict(scaling.to_dict()) == scaling
-
-
 @pytest.mark.parametrize(
     "arguments",
     [("gamma",), ("range",), ("range", (1.0,), (1.0,)), ("range", (0.0,), (1.0, 2.0))],

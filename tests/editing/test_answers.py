@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,8 +10,6 @@ from napari_spaceediting.editing.answers import (
     Answer,
     ProposalKind,
     agreement,
-    answer_from_dict,
-    answer_to_dict,
     standing,
     summarise,
     suspicion,
@@ -107,21 +103,3 @@ def test_what_was_learnt_in_one_line():
     assert summarise([*labels, *groups]) == (
         "You agreed with 12 of 15: 9 of 10 groups, 3 of 5 labels."
     )
-
-
-def test_an_answer_survives_json():
-    ids = np.array(["a", "b", "c"])
-    answer = said(MISLABELLED, 2, yes=False, signs=(0.1, 1 / 3, 1))
-    values = json.loads(json.dumps(answer_to_dict(answer, ids)))
-    assert values["images"] == ["c"]
-    # In a data set with another order.
-    back = answer_from_dict(values, {"c": 0, "b": 1, "a": 2})
-    assert_array_equal(back.indices, [0])
-    assert back.indices.dtype == np.int64
-    assert (back.kind, back.accepted, back.signs) == (
-        MISLABELLED,
-        False,
-        answer.signs,
-    )
-    with pytest.raises(KeyError):
-        answer_from_dict(values, {"a": 0})

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from napari_spaceediting.editing.edits import (
     Edit,
     EditKind,
+    EditLog,
     EditState,
     Intent,
     Move,
@@ -17,8 +16,6 @@ from napari_spaceediting.editing.edits import (
     Withdraw,
     check_edit,
     describe,
-    edit_from_dict,
-    edit_to_dict,
     fold,
 )
 from napari_spaceediting.errors import EditError
@@ -27,8 +24,6 @@ NAMES = ("cat", "dog")
 LABELS = np.array([0, 1, -1, -1, 0, 1])
 PLACES = np.arange(12, dtype=np.float32).reshape(6, 2)
 HELD_OUT = np.array([False] * 5 + [True])
-IDS = np.array([f"image-{n}" for n in range(6)])
-INDEX_OF = {name: at for at, name in enumerate(IDS.tolist())}
 
 
 def move(
@@ -166,46 +161,6 @@ EVERY_KIND = (
 )
 
 
-@pytest.mark.parametrize("edit", EVERY_KIND, ids=describe)
-def test_an_edit_survives_json_by_the_ids_of_its_images(edit):
-    text = json.dumps(edit_to_dict(edit, IDS))
-    back = edit_from_dict(json.loads(text), INDEX_OF)
-    assert type(back) is type(edit)
-    for name, value in vars(edit).items():
-        found = getattr(back, name)
-        if isinstance(value, np.ndarray):
-            np.testing.assert_array_equal(found, value)
-            assert found.dtype == value.dtype
-        else:
-            assert found == value
-
-
-def test_ids_hold_where_the_images_stand_in_another_order():
-    values = edit_to_dict(Pin(np.array([1, 4]), "cat"), IDS)
-    reversed_index = {name: 5 - at for at, name in enumerate(IDS.tolist())}
-    assert edit_from_dict(values, reversed_index).indices.tolist() == [4, 1]
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"kind": "pin", "images": ["image-1", "who"], "tag": "cat"}, "'who'"),
-        ({"kind": "pin", "images": ["image-1"], "tag": None}, "cannot be read"),
-        ({"kind": "pin", "images": ["image-1"], "tag": 3}, "no text"),
-        ({"kind": "relabel", "images": ["image-1"], "tag": 3}, "no text"),
-        ({"kind": "pin", "images": ["image-1"]}, "'tag'"),
-        ({"kind": "move", "images": ["image-1"], "end": "far"}, "cannot be read"),
-        ({"kind": "move", "images": ["image-1"], "end": [1, 2, 3]}, "cannot be read"),
-        ({"kind": "push", "images": ["image-1"]}, "no kind of edit"),
-        ({"images": ["image-1"]}, "'kind'"),
-        ("move it", "cannot be read"),
-    ],
-)
-def test_what_is_no_edit_is_refused(values, words):
-    with pytest.raises(EditError, match=words):
-        edit_from_dict(values, INDEX_OF)
-
-
 def test_edits_are_described_in_a_few_words():
     assert [describe(edit) for edit in EVERY_KIND] == [
         "Moved 2 images to dog",
@@ -217,3 +172,25 @@ def test_edits_are_described_in_a_few_words():
         "Reset 1 image",
         "Took back edit 2",
     ]
+
+
+# The list of edits
+
+
+A, B, C = Withdraw(0), Withdraw(1), Withdraw(2)
+
+
+def test_undo_and_redo_walk_the_same_way():
+    log = EditLog().append(A).append(B)
+    assert log.undo().undo() == EditLog((), (A, B))
+    assert log.undo().undo().redo().redo() == log
+
+
+def test_a_new_edit_ends_what_could_be_redone():
+    assert EditLog((A, B)).undo().append(C) == EditLog((A, C))
+
+
+def test_at_the_ends_nothing_happens():
+    log = EditLog((A,))
+    assert log.redo() is log
+    assert EditLog().undo() == EditLog()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 
 import numpy as np
@@ -12,8 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_spaceediting.editing.evidence import (
     Evidence,
     compare,
-    evidence_from_dict,
-    evidence_to_dict,
     gather_evidence,
     score,
 )
@@ -291,43 +288,3 @@ def test_the_verdict_names_classes_of_which_nothing_is_known():
     assert "Nothing is measured of owl" in evidence(TRUTH, TRUTH, TRUTH).verdict()
     two = evidence(TRUTH, TRUTH, TRUTH, n_classes=2)
     assert "Nothing is measured" not in two.verdict()
-
-
-def same(one: Evidence, other: Evidence) -> None:
-    for name in ("measured_on", "n_images", "class_names", "drift", "seeds"):
-        assert getattr(one, name) == getattr(other, name)
-    for name in ("over", "over_seeds"):
-        assert getattr(one, name) == getattr(other, name)
-    for name in ("fixed", "broken", "edited", "followed"):
-        assert_array_equal(getattr(one, name), getattr(other, name))
-        assert getattr(one, name).dtype == getattr(other, name).dtype
-    assert set(one.arms) == set(other.arms)
-    for name, arm in one.arms.items():
-        assert arm.accuracy == other.arms[name].accuracy
-        assert arm.interval == other.arms[name].interval
-        assert_array_equal(arm.recall, other.arms[name].recall)
-        assert_array_equal(arm.confusion, other.arms[name].confusion)
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        evidence(flip(TRUTH, 0), TRUTH, flip(TRUTH, 3)),
-        evidence(
-            TRUTH,
-            flip(TRUTH, 2),
-            flip(TRUTH, 3),
-            ceiling=TRUTH,
-            again=[{"after": TRUTH, "control": flip(TRUTH, 3), "ceiling": TRUTH}],
-        ),
-        evidence(TRUTH, TRUTH),
-        evidence(np.full(10, -1), TRUTH),
-        evidence(*[np.empty(0, int)] * 2, truth=np.empty(0, int)),
-    ],
-    ids=["control", "repeated", "no control", "from scratch", "nothing measured"],
-)
-def test_evidence_survives_json(found):
-    text = json.dumps(evidence_to_dict(found), allow_nan=False)
-    back = evidence_from_dict(json.loads(text))
-    same(found, back)
-    assert back.verdict() == found.verdict()

@@ -12,9 +12,13 @@ from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, fold
 from napari_spaceediting.editing.objectives import (
     Objective,
     Space,
-    Stay,
-    Triplet,
     objectives_of,
+    regression,
+    sammon_stress,
+    scale_of,
+    stay,
+    total_variance,
+    triplet,
 )
 from napari_spaceediting.editing.settings import (
     OBJECTIVES,
@@ -23,7 +27,6 @@ from napari_spaceediting.editing.settings import (
     Weights,
     weights_for,
 )
-from napari_spaceediting.editing.terms import total_variance
 from napari_spaceediting.errors import TrainingFailed
 
 N = 80
@@ -144,8 +147,8 @@ def test_without_edits_nothing_is_asked_but_to_stay(name):
     space = replace(world.space(), anchors=None)
     assert objectives_of(name, space) == []
     weights = replace(space.weights, keep=0.5)
-    (stay,) = objectives_of(name, replace(space, weights=weights))
-    assert float(stay(np.random.default_rng(0)).detach()) == 0
+    (held,) = objectives_of(name, replace(space, weights=weights))
+    assert float(held(np.random.default_rng(0)).detach()) == 0
 
 
 def test_untouched_images_stay_with_ours_and_drift_with_a_triplet():
@@ -191,14 +194,21 @@ def test_the_recipe_keeps_untouched_images_only_in_our_objective():
 
 def test_an_objective_of_ones_own_is_an_entry_in_the_table(monkeypatch):
     own = ObjectiveKind(
-        "Own", "Be like those at the drop", f"{Triplet.__module__}:Triplet", 0.7, True
+        "Own", "Be like those at the drop", f"{triplet.__module__}:triplet", 0.7, True
     )
     monkeypatch.setitem(OBJECTIVES, "own", own)
     weights = weights_for(RetrainSettings(objective="own"), labelled_share=1.0)
     assert (weights.anchor, weights.keep) == (0.7, 1.0)
     world = World()
     space = world.space(world.move(0, tag="right"), weights=weights)
-    assert [type(part) for part in objectives_of("own", space)] == [Stay, Triplet]
+    losses = [
+        [float(part(np.random.default_rng(0)).detach()) for part in parts]
+        for parts in (
+            objectives_of("own", space),
+            [stay(space), triplet(space, space.anchors)],
+        )
+    ]
+    assert losses[0] == losses[1]
 
 
 def test_anchors_can_be_empty():
@@ -206,3 +216,110 @@ def test_anchors_can_be_empty():
     space = world.space()
     assert isinstance(space.anchors, Anchors)
     assert objectives_of("anchor", space) == []
+
+
+# The formulas
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+def some(*shape: int, grad: bool = True) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=grad)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.0, 0.3, 1.0, 0.5]).double()])
+def test_the_gradient_of_the_regression(weights):
+    latents, targets = some(4, 3), some(4, 3, grad=False)
+    variance = torch.tensor(2.5, dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda f: regression(f, targets, variance, weights), latents
+    )
+
+
+def test_the_gradient_of_the_stress():
+    places = some(6, 2, grad=False)
+    scale = torch.tensor(1.7, dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda f: sammon_stress(f, places, scale), some(6, 5)
+    )
+
+
+def test_at_the_target_there_is_nothing_to_do():
+    latents = some(4, 3)
+    loss = regression(latents, latents.detach(), total_variance(latents.detach()))
+    loss.backward()
+    assert loss.item() == 0
+    assert not latents.grad.any()
+
+
+def test_an_image_of_weight_zero_is_left_alone():
+    latents = some(2, 3)
+    weights = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    regression(latents, some(2, 3, grad=False), torch.tensor(1.0), weights).backward()
+    assert not latents.grad[0].any()
+    assert latents.grad[1].any()
+
+
+def test_the_regression_does_not_depend_on_the_scale_of_the_network():
+    old, new, targets = some(9, 3), some(9, 3), some(9, 3)
+    one = regression(new, targets, total_variance(old))
+    other = regression(100 * new, 100 * targets, total_variance(100 * old))
+    torch.testing.assert_close(one, other)
+
+
+def test_an_isometric_arrangement_has_no_stress():
+    places = some(8, 2, grad=False)
+    turn, _ = torch.linalg.qr(some(5, 5, grad=False))
+    latents = (3 * places @ turn[:2] + 7).requires_grad_()
+    loss = sammon_stress(latents, places, torch.tensor(3.0, dtype=torch.float64))
+    loss.backward()
+    assert loss.item() < 1e-20
+    assert latents.grad.abs().max() < 1e-9
+
+
+def test_another_arrangement_has_stress():
+    places = some(8, 2, grad=False)
+    assert sammon_stress(some(8, 5), places, torch.tensor(1.0)).item() > 0.01
+
+
+def test_the_scale_keeps_the_mean_distance():
+    latents, places = some(8, 5), some(8, 2)
+    mean = torch.nn.functional.pdist(places).mean() * scale_of(latents, places)
+    torch.testing.assert_close(mean, torch.nn.functional.pdist(latents).mean())
+
+
+@pytest.mark.parametrize("latents", [torch.zeros(4, 3), torch.randn(4, 3)])
+@pytest.mark.parametrize("places", [torch.zeros(4, 2), torch.zeros(4, 2) + 5])
+def test_an_arrangement_in_one_place_says_nothing(latents, places):
+    latents = latents.clone().requires_grad_()
+    loss = sammon_stress(latents, places, scale_of(latents.detach(), places))
+    loss.backward()
+    assert loss.item() == 0
+    assert not latents.grad.any()
+
+
+def test_some_images_in_one_place_are_no_trouble():
+    places = torch.tensor([[0.0, 0], [0, 0], [1, 1], [1, 1], [2, 0]])
+    latents = torch.randn(5, 3, requires_grad=True)
+    loss = sammon_stress(latents, places, scale_of(latents.detach(), places))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(latents.grad).all()
+
+
+def test_equal_latents_give_a_finite_gradient():
+    latents = torch.ones(4, 3, requires_grad=True)
+    sammon_stress(latents, torch.randn(4, 2), torch.tensor(1.0)).backward()
+    assert torch.isfinite(latents.grad).all()
+
+
+def test_the_variance_is_never_nothing():
+    assert total_variance(torch.ones(5, 3)) > 0
+    latents = some(50, 3)
+    expected = (latents - latents.mean(dim=0)).square().sum(dim=1).mean()
+    torch.testing.assert_close(total_variance(latents), expected)

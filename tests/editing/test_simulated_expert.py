@@ -101,12 +101,3 @@ def test_some_that_differ_are_left_out_and_some_overlooked(world):
     assert 8.5 < np.mean(sizes) < 9.5
     for seed in range(5):
         assert world.decide(*range(8), 45, 46, seed=seed).tag == "left"
-
-
-def test_the_budget_is_kept_and_the_order_of_guidance_too(world):
-    proposals = [
-        Proposal(ProposalKind.MISLABELLED, np.array([at]), "", None, None, 1.0)
-        for at in (7, 50, 3)
-    ]
-    edits = world.expert().work_through(proposals, 2, world.positions, world.homes)
-    assert [edit.indices.tolist() for edit in edits] == [[7], [50]]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.editing.evidence import evidence_to_dict
 from napari_spaceediting.editing.places import Surroundings
 from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.jobs.job import Progress, StandIn, run_job
@@ -16,6 +15,7 @@ from napari_spaceediting.projection.layout import NOT_DRAWN, MapJob
 from napari_spaceediting.projection.neighbours import nearest
 from napari_spaceediting.projection.quality import trustworthiness
 from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.codec import Codec
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import load_session, save_session
@@ -104,14 +104,14 @@ def test_a_round_without_its_map_is_a_round_like_others(
     whole = run_job(edited.retraining())
     kept = stop(edited.retraining(), monkeypatch)
     monkeypatch.undo()
-    evidence = evidence_to_dict(kept.result.evidence)
-    assert evidence == evidence_to_dict(whole.result.evidence)
+    evidence = Codec().unstructure(kept.result.evidence)
+    assert evidence == Codec().unstructure(whole.result.evidence)
     before = edited.state.checkpoint
     edited.propose(kept)
     save_session(edited.state, tmp_path / "one.spaceediting")
     again = Session(load_session(tmp_path / "one.spaceediting"), edited.cache_dir)
     assert_array_equal(again.shown.map.coordinates, kept.map.coordinates)
-    assert evidence_to_dict(again.state.proposal.evidence) == evidence
+    assert Codec().unstructure(again.state.proposal.evidence) == evidence
     again.accept()
     again.take_map(run_job(again.mapping()))
     assert edited.state.checkpoint is before

@@ -97,9 +97,8 @@ def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoRe
     expert = SimulatedExpert(
         dataset.columns["truth"], edits.class_names, np.random.default_rng(seed)
     )
-    session.replay(
-        expert.work_through(proposals, ACTIONS, edits.positions, guide.homes)
-    )
+    places, homes = edits.positions, guide.homes
+    session.replay([expert.decide(p, places, homes) for p in proposals[:ACTIONS]])
     edited = int(np.count_nonzero(session.edits.edited))
     session.propose(run("retrain", session.retraining()))
     return DemoReport(session, min(ACTIONS, len(proposals)), edited, seconds)

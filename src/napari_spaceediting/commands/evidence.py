@@ -38,11 +38,11 @@ def _evidence(session: Session, options: Namespace) -> Report:
 
 def report_on_round(session: Session, number: int) -> Report:
     """Report what a round did, counted from 1."""
-    from napari_spaceediting.editing.evidence import evidence_to_dict
+    from napari_spaceediting.session.codec import Codec
 
     past = session.state.rounds[number - 1]
     ids = session.dataset.ids
-    values = evidence_to_dict(past.evidence)
+    values = Codec().unstructure(past.evidence)
     for name in ("fixed", "broken", "edited"):
         values[name] = ids[getattr(past.evidence, name)].tolist()
     values = {

@@ -100,7 +100,7 @@ def read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
     EditError
         If it cannot be read, or an edit is none or names no such image.
     """
-    from napari_spaceediting.editing.edits import edit_from_dict
+    from napari_spaceediting.session.codec import edits_from
 
     try:
         entries = json.loads(path.read_bytes())
@@ -113,5 +113,4 @@ def read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
             f"{path} holds no list of edits: write [{{'kind': 'pin', 'images': [...], "
             "'tag': ...}, ...] as JSON."
         )
-    index_of = {str(name): at for at, name in enumerate(ids)}
-    return [edit_from_dict(entry, index_of) for entry in entries]
+    return edits_from(entries, ids)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -308,7 +308,7 @@ class ImageDataset:
 
         Files are judged by path, size and time of change, so it is cheap for them.
         """
-        content = [self.pixels.key(), self.scaling.to_dict(), list(self.image_size)]
+        content = [self.pixels.key(), asdict(self.scaling), list(self.image_size)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
     def raw_stack(self) -> NDArray[Any]:

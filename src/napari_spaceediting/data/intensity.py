@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -102,19 +102,6 @@ class IntensityScaling:
         return (
             f"Intensities are stretched from percentile {lower:g} to {upper:g} of the "
             f"training images ({ranges})."
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-ready values."""
-        return {"mode": self.mode, "low": list(self.low), "high": list(self.high)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> IntensityScaling:
-        """Rebuild from what `to_dict` returned."""
-        return cls(
-            mode=values["mode"],
-            low=tuple(map(float, values["low"])),
-            high=tuple(map(float, values["high"])),
         )
 
     @classmethod

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,44 +150,3 @@ def summarise(answers: Sequence[Answer]) -> str:
         return f"You agreed with {parts[0]}." if parts else ""
     agreed = sum(answer.accepted for answer in answers)
     return f"You agreed with {agreed} of {len(answers)}: {', '.join(parts)}."
-
-
-def answer_to_dict(answer: Answer, ids: NDArray[np.str_]) -> dict[str, Any]:
-    """Return an answer as JSON-ready types, with images named by their id.
-
-    Parameters
-    ----------
-    answer : Answer
-        The answer.
-    ids : (N,) str array
-        Ids of the data set's images.
-    """
-    return {
-        "kind": answer.kind.value,
-        "images": ids[answer.indices].tolist(),
-        "accepted": answer.accepted,
-        "signs": list(answer.signs),
-    }
-
-
-def answer_from_dict(values: Mapping[str, Any], index_of: Mapping[str, int]) -> Answer:
-    """Build from what `answer_to_dict` returned.
-
-    Parameters
-    ----------
-    values : mapping
-        The answer.
-    index_of : mapping of str to int
-        Position of every id in the data set.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If it cannot be read, or an image is not in the data set.
-    """
-    return Answer(
-        kind=ProposalKind(values["kind"]),
-        indices=np.array([index_of[image] for image in values["images"]], np.int64),
-        accepted=bool(values["accepted"]),
-        signs=tuple(float(sign) for sign in values["signs"]),
-    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.targets import Targets
+from napari_spaceediting.editing.targets import Targets, known
 from napari_spaceediting.projection.neighbours import nearest
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def spread_labels(
     at = np.flatnonzero(among)
     is_labelled = labels[at] >= 0
     if len(np.unique(labels[at][is_labelled])) < 2 or is_labelled.all():
-        return _nothing(n_classes)
+        return known(labels, np.zeros_like(among), n_classes)
     graph = _graph(latents[at])
     model = LabelSpreading(
         kernel=lambda _rows, _others=None: graph, alpha=_CLAMPING, max_iter=100
@@ -122,11 +122,3 @@ def _doubt(classes: NDArray[np.float32]) -> NDArray[np.float32]:
     share = np.minimum(entropy / np.log(classes.shape[1]), 1)
     doubt: NDArray[np.float32] = share.astype(np.float32)
     return doubt
-
-
-def _nothing(n_classes: int) -> Targets:
-    return Targets(
-        np.empty(0, np.int64),
-        np.empty((0, n_classes), np.float32),
-        np.empty(0, np.float32),
-    )

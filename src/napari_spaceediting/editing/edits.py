@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +93,33 @@ class Withdraw:
 
 ImageEdit = Move | Pin | Relabel | Reset
 Edit = ImageEdit | Withdraw
+
+
+@dataclass(frozen=True)
+class EditLog:
+    """Edits since the last accepted round, and those undone that can be redone.
+
+    A log is a value: every change returns a new one.
+    """
+
+    done: tuple[Edit, ...] = ()
+    undone: tuple[Edit, ...] = ()
+
+    def append(self, edit: Edit) -> EditLog:
+        """Add an edit; what was undone can no longer be redone."""
+        return EditLog((*self.done, edit))
+
+    def undo(self) -> EditLog:
+        """Take the last edit back; the same log where there is none."""
+        if not self.done:
+            return self
+        return EditLog(self.done[:-1], (self.done[-1], *self.undone))
+
+    def redo(self) -> EditLog:
+        """Do the last undone edit again; the same log where there is none."""
+        if not self.undone:
+            return self
+        return EditLog((*self.done, self.undone[0]), self.undone[1:])
 
 
 def name_images(
@@ -210,12 +236,9 @@ def fold(
                 tagged[at] = True
             elif not arranged:
                 labels[at[~tagged[at]]] = UNLABELLED
-        elif isinstance(edit, Pin):
-            kinds[at] = EditKind.PINNED
-            labels[at] = class_of(edit.tag)
-            tagged[at] = True
-        elif isinstance(edit, Relabel):
-            kinds[at] = EditKind.RELABELLED
+        elif isinstance(edit, Pin | Relabel):
+            is_pin = isinstance(edit, Pin)
+            kinds[at] = EditKind.PINNED if is_pin else EditKind.RELABELLED
             labels[at] = class_of(edit.tag)
             tagged[at] = True
         else:
@@ -311,88 +334,3 @@ def describe(edit: Edit) -> str:
     if isinstance(edit, Relabel):
         return f"Labelled {images} {edit.tag}" if edit.tag else f"Unlabelled {images}"
     return f"Reset {images}"
-
-
-def edit_to_dict(edit: Edit, ids: NDArray[np.str_]) -> dict[str, Any]:
-    """Return an edit as JSON-ready types, with images named by their id.
-
-    Parameters
-    ----------
-    edit : Edit
-        The edit.
-    ids : (N,) str array
-        Ids of the data set's images.
-    """
-    if isinstance(edit, Withdraw):
-        return {"kind": "withdraw", "number": edit.number}
-    values: dict[str, Any] = {
-        "kind": type(edit).__name__.lower(),
-        "images": ids[edit.indices].tolist(),
-    }
-    if isinstance(edit, Move):
-        values |= {
-            "start": edit.start.tolist(),
-            "end": edit.end.tolist(),
-            "intent": edit.intent.value,
-        }
-    if not isinstance(edit, Reset):
-        values["tag"] = edit.tag
-    return values
-
-
-def edit_from_dict(values: Mapping[str, Any], index_of: Mapping[str, int]) -> Edit:
-    """Build from what `edit_to_dict` returned.
-
-    Parameters
-    ----------
-    values : mapping
-        The edit.
-    index_of : mapping of str to int
-        Position of every id in the data set.
-
-    Raises
-    ------
-    EditError
-        If an image is not in the data set, or the edit cannot be read.
-    """
-    try:
-        kind = values["kind"]
-        if kind == "withdraw":
-            return Withdraw(int(values["number"]))
-        images = [str(image) for image in values["images"]]
-        absent = [image for image in images if image not in index_of]
-        if absent:
-            raise EditError(
-                f"{len(absent)} of the edited images are not in the data set "
-                f"(the first is '{absent[0]}'): check that the edits belong to it."
-            )
-        at = np.array([index_of[image] for image in images], np.int64)
-        if kind == "move":
-            end = np.array(values["end"], np.float32).reshape(-1, 2)
-            start = np.array(values.get("start", values["end"]), np.float32)
-            intent = Intent(values.get("intent", Intent.BELONGS))
-            tag = _tag(values.get("tag"))
-            return Move(at, start.reshape(-1, 2), end, intent, tag)
-        if kind == "pin":
-            tag = _tag(values["tag"])
-            if tag is None:
-                raise ValueError("a pin names no class")
-            return Pin(at, tag)
-        if kind == "relabel":
-            return Relabel(at, _tag(values["tag"]))
-        if kind == "reset":
-            return Reset(at)
-    except (KeyError, TypeError, ValueError) as error:
-        raise EditError(
-            f"An edit cannot be read ({error}): it needs 'kind', 'images' and, by "
-            "kind, 'end' or 'tag'."
-        ) from error
-    raise EditError(
-        f"'{kind}' is no kind of edit: use move, pin, relabel, reset or withdraw."
-    )
-
-
-def _tag(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise TypeError(f"the class {value!r} is no text")

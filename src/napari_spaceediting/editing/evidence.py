@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,12 @@ class Difference:
     def is_clear(self) -> bool:
         """Whether the interval leaves out zero."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def change(self) -> str:
+        """The difference in words, such as "1.5 points better"."""
+        better = "better" if self.value > 0 else "worse"
+        return f"{abs(self.value) * 100:.1f} points {better}"
 
     @property
     def interval(self) -> str:
@@ -147,7 +152,6 @@ class Evidence:
                 "is nothing to compare with."
             )
         than = "the same training without them" if reference == CONTROL else "before"
-        points = f"{abs(gain.value) * 100:.1f} points"
         interval = gain.interval
         if reference in self.over_seeds:
             interval += f" over {self.seeds} repetitions"
@@ -157,8 +161,7 @@ class Evidence:
                 f"({gain.value * 100:+.1f} points, {interval})."
             )
         else:
-            better = "better" if gain.value > 0 else "worse"
-            sentence = f"The edits did {points} {better} than {than} ({interval})."
+            sentence = f"The edits did {gain.change} than {than} ({interval})."
         if reference == BEFORE:
             sentence += " Run the control to see how much the extra training did."
         return " ".join([sentence, *self._remarks()])
@@ -177,9 +180,7 @@ class Evidence:
             if gain is None or name in (BEFORE, CONTROL, CEILING):
                 continue
             if gain.is_clear:
-                by = f"{abs(gain.value) * 100:.1f} points"
-                better = "better" if gain.value > 0 else "worse"
-                remarks.append(f"They did {by} {better} than {arm.compared}.")
+                remarks.append(f"They did {gain.change} than {arm.compared}.")
             else:
                 remarks.append(f"They cannot be told from {arm.compared}.")
         missing = [
@@ -339,23 +340,16 @@ def gather_evidence(
         Dataset indices of the images that were given a class, and the class.
     """
     followed = predicted[AFTER][edited] == tags
-    if not len(held_out):
-        nothing = np.empty(0, np.int64)
-        return Evidence(
-            measured_on, 0, class_names, {}, {}, 1 + len(again), {}, nothing, nothing,
-            drift, edited, followed,
-        )  # fmt: skip
     arms = {}
     right = {}
     for name, classes in predicted.items():
         known = classes[held_out]
-        if (known >= 0).all():
+        if len(known) and (known >= 0).all():
             arms[name] = score(known, truth, len(class_names))
             right[name] = known == truth
-    after, before = right[AFTER], right.get(BEFORE)
-    nothing = np.zeros(len(held_out), bool)
-    fixed = nothing if before is None else after & ~before
-    broken = nothing if before is None else ~after & before
+    # Without a "before" nothing was fixed or broken.
+    after = right.get(AFTER, np.empty(0, bool))
+    before = right.get(BEFORE, after)
     others = [name for name in right if name != AFTER]
     # The network before is the same for all seeds.
     rounds = [{**predicted, **more} for more in ({}, *again)]
@@ -375,73 +369,12 @@ def gather_evidence(
         over={name: compare(after, right[name]) for name in others},
         seeds=1 + len(again),
         over_seeds=over_seeds,
-        fixed=held_out[fixed],
-        broken=held_out[broken],
+        fixed=held_out[after & ~before],
+        broken=held_out[before & ~after],
         drift=drift,
         edited=edited,
         followed=followed,
     )
-
-
-def evidence_to_dict(evidence: Evidence) -> dict[str, Any]:
-    """Return the evidence as JSON-ready types."""
-    return {
-        "measured_on": evidence.measured_on,
-        "n_images": evidence.n_images,
-        "class_names": list(evidence.class_names),
-        "arms": {
-            name: {
-                "accuracy": arm.accuracy,
-                "interval": list(arm.interval),
-                "recall": [None if np.isnan(r) else float(r) for r in arm.recall],
-                "confusion": arm.confusion.tolist(),
-            }
-            for name, arm in evidence.arms.items()
-        },
-        "over": _to_lists(evidence.over),
-        "seeds": evidence.seeds,
-        "over_seeds": _to_lists(evidence.over_seeds),
-        "fixed": evidence.fixed.tolist(),
-        "broken": evidence.broken.tolist(),
-        "drift": evidence.drift,
-        "edited": evidence.edited.tolist(),
-        "followed": evidence.followed.tolist(),
-    }
-
-
-def evidence_from_dict(values: Mapping[str, Any]) -> Evidence:
-    """Build from what `evidence_to_dict` returned."""
-    arms = {
-        name: ArmScore(
-            arm["accuracy"],
-            (arm["interval"][0], arm["interval"][1]),
-            np.array([np.nan if r is None else r for r in arm["recall"]], np.float64),
-            np.array(arm["confusion"], np.int64),
-        )
-        for name, arm in values["arms"].items()
-    }
-    return Evidence(
-        measured_on=values["measured_on"],
-        n_images=values["n_images"],
-        class_names=tuple(values["class_names"]),
-        arms=arms,
-        over=_from_lists(values["over"]),
-        seeds=values["seeds"],
-        over_seeds=_from_lists(values["over_seeds"]),
-        fixed=np.array(values["fixed"], np.int64),
-        broken=np.array(values["broken"], np.int64),
-        drift=values["drift"],
-        edited=np.array(values["edited"], np.int64),
-        followed=np.array(values["followed"], np.bool_),
-    )
-
-
-def _to_lists(differences: Mapping[str, Difference]) -> dict[str, list[float]]:
-    return {name: [d.value, d.low, d.high] for name, d in differences.items()}
-
-
-def _from_lists(values: Mapping[str, list[float]]) -> dict[str, Difference]:
-    return {name: Difference(*each) for name, each in values.items()}
 
 
 def _wilson(right: int, n: int) -> tuple[float, float]:

@@ -15,11 +15,15 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_spaceediting.editing.arms import Lesson
-from napari_spaceediting.editing.objectives import Objective, Space, objectives_of
+from napari_spaceediting.editing.objectives import (
+    Objective,
+    Space,
+    objectives_of,
+    total_variance,
+)
 from napari_spaceediting.editing.settings import Weights, weights_for
 from napari_spaceediting.editing.targets import Targets, known
 from napari_spaceediting.editing.task import Task
-from napari_spaceediting.editing.terms import total_variance
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress, relayed
 from napari_spaceediting.network.activations import Fetch, tail_inputs

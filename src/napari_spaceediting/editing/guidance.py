@@ -327,16 +327,12 @@ class Guide:
         return Proposal(kind, np.array([index]), reason, tag, None, 1 - 1 / times)
 
     def _open(self, kind: ProposalKind, among: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return the images that may be proposed for a reason."""
-        return np.flatnonzero(among & ~self.settled & ~self._answered(kind))
-
-    def _answered(self, kind: ProposalKind) -> NDArray[np.bool_]:
-        """Return the images that the user has answered a proposal of a kind about."""
-        answered = np.zeros(len(self.labels), bool)
+        """Return the images that may be proposed for a reason, each only once."""
+        may = among & ~self.settled
         for answer in self.answers:
             if answer.kind is kind:
-                answered[answer.indices] = True
-        return answered
+                may[answer.indices] = False
+        return np.flatnonzero(may)
 
     def _votes(
         self, at: NDArray[np.int64], trained: NDArray[np.int64]
@@ -375,15 +371,11 @@ class Guide:
         reason: str,
         signs: tuple[float, ...] = (),
     ) -> Proposal:
-        name = None if tag is None else self.class_names[tag]
-        place = None if tag is None else self._place_of(tag, indices)
+        name = place = None
+        if tag is not None:
+            name = self.class_names[tag]
+            place = place_for(tag, self.positions[indices].mean(axis=0), self.homes)
         return Proposal(kind, indices, reason, name, place, score, signs)
-
-    def _place_of(
-        self, tag: int, indices: NDArray[np.int64]
-    ) -> NDArray[np.float32] | None:
-        """Nearest place where the class is at home, None if the images lie there."""
-        return place_for(tag, self.positions[indices].mean(axis=0), self.homes)
 
     @cached_property
     def homes(self) -> Homes:

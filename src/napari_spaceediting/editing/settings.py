@@ -21,8 +21,8 @@ class ObjectiveKind:
     meaning : str
         What moved images are asked for, in a few words.
     on_places : str
-        The class that asks for it, as ``module:name``: of a `Space` and `Anchors` it
-        makes a term of the loss (see `objectives`). Only imported where it is used.
+        What asks for it, as ``module:name``: of a `Space` and `Anchors` it makes a
+        term of the loss (see `objectives`). Only imported where it is used.
     anchor_weight : float or None
         Its weight whatever the labels; None where that follows from their share.
     keeps : bool
@@ -42,19 +42,19 @@ OBJECTIVES = {
     "anchor": ObjectiveKind(
         "Anchor (default)",
         "Be like the neighbours at the drop; others stay",
-        f"{_HERE}:Regression",
+        f"{_HERE}:anchor",
         keeps=True,
     ),
     "triplet": ObjectiveKind(
         "Triplet",
         "Be nearer to those at the drop than to those before",
-        f"{_HERE}:Triplet",
+        f"{_HERE}:triplet",
         anchor_weight=0.3,
     ),
     "inverse_mds": ObjectiveKind(
         "Inverse MDS",
         "Be as far from each other as on the map",
-        f"{_HERE}:InverseMds",
+        f"{_HERE}:inverse_mds",
         anchor_weight=1.0,
     ),
 }

@@ -8,7 +8,6 @@ that plainly differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,25 +80,3 @@ class SimulatedExpert:
             tag = int(self.rng.choice(others))
         place = place_for(tag, positions[at].mean(axis=0), homes)
         return name_images(at, self.class_names[tag], positions, place)
-
-    def work_through(
-        self,
-        proposals: Sequence[Proposal],
-        budget: int,
-        positions: NDArray[np.float32],
-        homes: Homes,
-    ) -> list[ImageEdit]:
-        """Decide the first proposals, one action each.
-
-        Parameters
-        ----------
-        proposals : sequence of Proposal
-            In the order of guidance.
-        budget : int
-            Actions at most.
-        positions, homes
-            As for `decide`.
-        """
-        return [
-            self.decide(proposal, positions, homes) for proposal in proposals[:budget]
-        ]

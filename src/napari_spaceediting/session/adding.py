@@ -17,7 +17,7 @@ from napari_spaceediting.network.jobs import ExtractPredictions
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.projection.neighbours import extended
 from napari_spaceediting.projection.placing import place
-from napari_spaceediting.session.state import Checkpoint, Map, Network, SessionState
+from napari_spaceediting.session.state import Checkpoint, Map, SessionState
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +27,13 @@ class Placed:
     Parameters
     ----------
     predictions : Predictions or None
-        By its network, if it has one.
-    coordinates : (M, 2) float32 array or None
-        Places on its map, if it has one.
-    neighbours : (N + M, k) int32 array or None
-        Of old and new images.
+        Of the M new images by its network, if it has one.
+    map : Map or None
+        Of the N old and M new images, if it has one.
     """
 
     predictions: Predictions | None = field(default=None, repr=False)
-    coordinates: NDArray[np.float32] | None = field(default=None, repr=False)
-    neighbours: NDArray[np.int32] | None = field(default=None, repr=False)
+    map: Map | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +113,13 @@ class AddImages:
             return Placed(predictions)
         yield Progress(0, 1, "Placing them on the map")
         old, new = network.predictions.latents, predictions.latents
-        return Placed(
-            predictions,
-            place(new, old, drawn.coordinates, drawn.method),
+        places = place(new, old, drawn.coordinates, drawn.method)
+        both = Map(
+            np.concatenate([drawn.coordinates, places]),
             extended(old, drawn.neighbours, new),
+            drawn.method,
         )
+        return Placed(predictions, both)
 
 
 def checkpoints_of(state: SessionState) -> tuple[Checkpoint, ...]:
@@ -149,20 +148,12 @@ def with_images(state: SessionState, added: Added) -> SessionState:
         id(checkpoint): _checkpoint_with(checkpoint, more, placed)
         for checkpoint, placed in zip(checkpoints, added.placed, strict=True)
     }
-
-    def extended_one(checkpoint: Checkpoint) -> Checkpoint:
-        return now[id(checkpoint)]
-
     return replace(
         state,
         dataset=_dataset_with(state.dataset, more, checkpoints),
-        checkpoint=extended_one(state.checkpoint),
+        checkpoint=now[id(state.checkpoint)],
         rounds=tuple(
-            replace(
-                past,
-                before=extended_one(past.before),
-                after=extended_one(past.after),
-            )
+            replace(past, before=now[id(past.before)], after=now[id(past.after)])
             for past in state.rounds
         ),
     )
@@ -173,34 +164,24 @@ def _checkpoint_with(
 ) -> Checkpoint:
     class_names = _with_classes(checkpoint.class_names, more)
     labels = _renamed(more.labels, more.class_names, class_names)
-    network, drawn = checkpoint.network, checkpoint.map
+    network = checkpoint.network
     if network is not None and placed.predictions is not None:
+        old, new = network.predictions, placed.predictions
         nothing = np.full(len(more), np.nan, np.float32)
-        network = Network(
-            network.spec,
-            network.state,
-            Predictions(
-                _joined(network.predictions.latents, placed.predictions.latents),
-                _joined(
-                    network.predictions.probabilities, placed.predictions.probabilities
-                ),
+        network = replace(
+            network,
+            predictions=Predictions(
+                _joined(old.latents, new.latents),
+                _joined(old.probabilities, new.probabilities),
             ),
-            np.concatenate([network.margins, nothing]),
-        )
-    if drawn is not None:
-        assert placed.coordinates is not None
-        assert placed.neighbours is not None
-        drawn = Map(
-            np.concatenate([drawn.coordinates, placed.coordinates]),
-            placed.neighbours,
-            drawn.method,
+            margins=np.concatenate([network.margins, nothing]),
         )
     return Checkpoint(
         class_names=class_names,
         labels=np.concatenate([checkpoint.labels, labels]),
         confirmed=np.concatenate([checkpoint.confirmed, np.zeros(len(more), bool)]),
         network=network,
-        map=drawn,
+        map=placed.map,
     )
 
 

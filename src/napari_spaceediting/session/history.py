@@ -136,9 +136,7 @@ def verdict(evidence: Evidence, earlier: Stage, later: Stage) -> str:
         return f"{earlier.name} knew no class, so there is nothing to compare with."
     interval = difference.interval
     if difference.is_clear:
-        better = "better" if difference.value > 0 else "worse"
-        points = f"{abs(difference.value) * 100:.1f} points"
-        told = f"{later.name} is {points} {better} than {earlier.name} ({interval})."
+        told = f"{later.name} is {difference.change} than {earlier.name} ({interval})."
     else:
         points = f"{difference.value * 100:+.1f} points"
         told = (

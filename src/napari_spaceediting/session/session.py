@@ -13,8 +13,7 @@ from psygnal import Signal
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.answers import Answer
-from napari_spaceediting.editing.edits import Edit, check_edit
-from napari_spaceediting.editing.log import EditLog
+from napari_spaceediting.editing.edits import Edit, EditLog, check_edit
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import TrainSettings
@@ -145,9 +144,7 @@ class Session(Preparing):
         EditError
             If it cannot be applied, or a round awaits a decision.
         """
-        self._check_open()
-        check_edit(edit, self._state.log.done, self.dataset.held_out)
-        self._set_log(self._state.log.append(edit))
+        self.replay([edit])
 
     def undo(self) -> None:
         """Take the last edit back, if there is one."""
@@ -263,19 +260,10 @@ class Session(Preparing):
         SessionError
             If no round awaits a decision.
         """
-        proposal = self._proposal()
-        self._change(
-            replace(
-                self._state,
-                checkpoint=proposal.after,
-                log=EditLog(),
-                rounds=(
-                    *self._state.rounds[:-1],
-                    replace(proposal, status=RoundStatus.ACCEPTED),
-                ),
-            )
-        )
-        self._tell_of_round()
+        proposal = self._state.proposal
+        if proposal is None:
+            raise SessionError("No round awaits a decision: retrain first.")
+        self._decide(proposal, RoundStatus.ACCEPTED, proposal.after, EditLog())
 
     def roll_back(self) -> None:
         """Go back to before the last round that stands; its edits are open again.
@@ -290,35 +278,28 @@ class Session(Preparing):
             If edits were made since the round was accepted, on a map that goes
             with it.
         """
-        standing = [
-            number
-            for number, past in enumerate(self._state.rounds)
-            if past.status is not RoundStatus.ROLLED_BACK
-        ]
+        gone = RoundStatus.ROLLED_BACK
+        standing = [past for past in self._state.rounds if past.status is not gone]
         if not standing:
             raise SessionError("There is no round to roll back.")
-        last = standing[-1]
-        past = self._state.rounds[last]
-        log = self._state.log
+        last, log = standing[-1], self._state.log
         if not self._state.proposal:
             self._check_no_edits()
-            log = EditLog(past.edits)
-        rounds = list(self._state.rounds)
-        rounds[last] = replace(past, status=RoundStatus.ROLLED_BACK)
+            log = EditLog(last.edits)
+        self._decide(last, gone, last.before, log)
+
+    def _decide(
+        self, past: Round, status: RoundStatus, checkpoint: Checkpoint, log: EditLog
+    ) -> None:
+        """Go on from a checkpoint of a round, whose status becomes another one."""
+        rounds = tuple(
+            replace(one, status=status) if one is past else one
+            for one in self._state.rounds
+        )
         self._change(
-            replace(
-                self._state,
-                checkpoint=past.before,
-                log=log,
-                rounds=tuple(rounds),
-            )
+            replace(self._state, checkpoint=checkpoint, log=log, rounds=rounds)
         )
         self._tell_of_round()
-
-    def _proposal(self) -> Round:
-        if self._state.proposal is None:
-            raise SessionError("No round awaits a decision: retrain first.")
-        return self._state.proposal
 
     def _set_log(self, log: EditLog) -> None:
         if log != self._state.log:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.answers import Answer
-from napari_spaceediting.editing.edits import Edit
+from napari_spaceediting.editing.edits import Edit, EditLog
 from napari_spaceediting.editing.evidence import Evidence
-from napari_spaceediting.editing.log import EditLog
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.network.spec import (
     ClassifierSpec,

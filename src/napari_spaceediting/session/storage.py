@@ -7,8 +7,8 @@ in one step after everything that it names is on disk, so that a crash at any mo
 leaves the last good state, and saving again writes only what is new. Nothing is ever
 unpickled.
 
-``session.json`` has a version; see `versions` for what takes a new one, and
-`leftovers` for what becomes of keys that are not known.
+``session.json`` has a version; see `versions` for what takes a new one, and `codec`
+for what becomes of keys that are not known.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from __future__ import annotations
 import errno
 import json
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_type_hints
 
 import numpy as np
+from cattrs.gen import override
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
@@ -35,19 +35,9 @@ from napari_spaceediting.data.pixels import (
     join,
     pixels_from_spec,
 )
-from napari_spaceediting.editing.answers import (
-    Answer,
-    ProposalKind,
-    answer_from_dict,
-    answer_to_dict,
-)
-from napari_spaceediting.editing.edits import Edit, edit_from_dict, edit_to_dict
-from napari_spaceediting.editing.evidence import (
-    Evidence,
-    evidence_from_dict,
-    evidence_to_dict,
-)
-from napari_spaceediting.editing.log import EditLog
+from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.edits import Edit, EditLog
+from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import DataError, EditError, SessionError
 from napari_spaceediting.network.spec import (
@@ -55,29 +45,32 @@ from napari_spaceediting.network.spec import (
     Predictions,
     TrainSettings,
 )
-from napari_spaceediting.projection.settings import MapSettings, Method
-from napari_spaceediting.session.leftovers import Leftovers, names_of
+from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.codec import (
+    EDITS,
+    SETTINGS,
+    Codec,
+    Leftovers,
+    Reader,
+    Values,
+    Writer,
+    names_of,
+)
 from napari_spaceediting.session.state import (
     Checkpoint,
-    Map,
     Network,
     Round,
-    RoundStatus,
     SessionState,
 )
-from napari_spaceediting.session.store import (
-    DAMAGE,
-    Store,
-    array_path,
-    replace_file,
-    settle,
-)
+from napari_spaceediting.session.store import DAMAGE, Store, replace_file, settle
 from napari_spaceediting.session.traversals import (
+    KeptTraversal,
+    Outcome,
     StoredTraversal,
-    kept_from_dict,
-    kept_to_dict,
+    outcome_values,
 )
 from napari_spaceediting.session.versions import VERSION, brought_up
+from napari_spaceediting.traversal.result import Asked
 
 SUFFIX = ".spaceediting"
 _INDEX = "session.json"
@@ -100,35 +93,19 @@ def save_session(state: SessionState, folder: Path) -> None:
         If it cannot be written, such as on a full disk; the last saved state is
         then as it was.
     """
-    ids = state.dataset.ids
     try:
         store = Store(folder)
-        values = {
-            "version": VERSION,
-            "dataset": _dataset_to_dict(state.dataset, store),
-            "checkpoint": _checkpoint_to_dict(state.checkpoint, store),
-            "log": {
-                "done": [edit_to_dict(edit, ids) for edit in state.log.done],
-                "undone": [edit_to_dict(edit, ids) for edit in state.log.undone],
-            },
-            "rounds": [_round_to_dict(past, ids, store) for past in state.rounds],
-            "answers": [answer_to_dict(answer, ids) for answer in state.answers],
-            "train": asdict(state.train),
-            "map": asdict(state.map),
-            "retrain": asdict(state.retrain),
-            "seed": state.seed,
-        }
-        # After the checkpoints, whose networks they name.
-        traversals = [kept_to_dict(kept, store) for kept in state.traversals]
-        index = json.dumps({**values, "traversals": traversals}, indent=1).encode()
+        codec = _SessionCodec(store, ids=state.dataset.ids)
+        values = {"version": VERSION, **codec.unstructure(state)}
+        index = json.dumps(values, indent=1).encode()
         store.settle()
         replace_file(folder / _INDEX, lambda file: file.write(index))
         settle(folder)
     except OSError as error:
         raise SessionError(_cannot_save(folder, error)) from error
     store.forget_the_rest()
-    for kept, entry in zip(state.traversals, traversals, strict=True):
-        kept.outcome.source = StoredTraversal(store.arrays, entry["outcome"])
+    for kept, entry in zip(state.traversals, values["traversals"], strict=True):
+        kept.outcome.source = StoredTraversal(folder, entry["outcome"])
 
 
 def load_session(
@@ -163,7 +140,11 @@ def load_session(
                 f"{folder} was saved by a newer version of napari-spaceediting: "
                 "update it to open this session."
             )
-        state = _Reader(Store(folder), left).state(brought_up(values, left.say))
+        values = _without_unknown_answers(brought_up(values, left.say), left)
+        del values["version"]
+        state: SessionState = _SessionCodec(Store(folder), left).structure(
+            values, SessionState
+        )
     except (*DAMAGE, DataError, EditError) as error:
         raise SessionError(
             f"{folder} is damaged ({type(error).__name__}: {error}): restore it from "
@@ -186,27 +167,153 @@ def _cannot_save(folder: Path, error: OSError) -> str:
     )
 
 
-def _dataset_to_dict(dataset: ImageDataset, store: Store) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "ids": store.put(dataset.ids),
-        "labels": store.put(dataset.labels),
-        "class_names": list(dataset.class_names),
-        "split": store.put(dataset.split),
-        "pixels": _pixels_to_dict(dataset, store),
-        "scaling": dataset.scaling.to_dict(),
-        "image_size": list(dataset.image_size),
-        "columns": {
-            name: store.put(_plain(values)) for name, values in dataset.columns.items()
-        },
-        "skipped": [[entry.name, entry.reason] for entry in dataset.skipped],
-        "notes": list(dataset.notes),
-    }
+class _SessionCodec(Codec):
+    """Turns a whole session into values and back, its arrays and weights into files.
+
+    Edits, answers and evidence stay readable for people: their arrays are lists.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        left: Leftovers | None = None,
+        ids: NDArray[np.str_] | None = None,
+    ) -> None:
+        super().__init__(left=left, store=store)
+        self._files = store
+        self.called |= _CALLED
+        self.plain = Codec(ids, self.left)
+        self.plain.called = self.called
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._n_rounds = 0
+        read, write = self.register_structure_hook, self.register_unstructure_hook
+        for kind in (Edit, *EDITS.values(), Answer, Evidence, Asked):
+            read(kind, self.plain.structure)
+            write(kind, self.plain.unstructure)
+        read(Skipped, lambda entry, _: Skipped(*entry))
+        write(Skipped, lambda skipped: [skipped.name, skipped.reason])
+        read(PixelSource, lambda values, _: _pixels_from_dict(values, store))
+        read(Outcome, lambda values, _: Outcome(StoredTraversal(store.folder, values)))
+        write(Outcome, lambda outcome: outcome_values(outcome, store))
+
+    def known(self, values: Values, kind: type, names: set[str]) -> dict[str, Any]:
+        """Return the values that are known; but for settings, all must be there."""
+        if kind not in SETTINGS and not names <= values.keys():
+            raise KeyError(*names - values.keys())
+        return super().known(values, kind, names)
+
+    def overrides(self, kind: type) -> dict[str, Any]:
+        """Name weights by their digest."""
+        store = self._files
+        if kind is ImageDataset:
+            return {"pixels": override(unstruct_hook=lambda _: None)}
+        if kind is Network:
+            return {
+                "state": override(
+                    rename="weights",
+                    unstruct_hook=store.put_weights,
+                    struct_hook=lambda key, _: store.get_weights(key),
+                )
+            }
+        if kind is KeptTraversal:
+            return {
+                "weights": override(
+                    rename="network",
+                    unstruct_hook=store.key_of,
+                    struct_hook=lambda key, _: store.weights_of(key),
+                )
+            }
+        return super().overrides(kind)
+
+    def _reader(self, kind: type) -> Reader:
+        read = super()._reader(kind)
+        if kind in _FLAT:
+            return lambda values, _: read(_nested(values, *_FLAT[kind]), kind)
+        if kind is SessionState:
+            return lambda values, _: self._state(values)
+        if kind is Checkpoint:
+            return lambda values, _: self._checkpoint(values, read)
+        if kind is Round:
+            return lambda values, _: self._round(values, read)
+        return read
+
+    def _writer(self, kind: type) -> Writer:
+        write = super()._writer(kind)
+        if kind in _FLAT:
+            return lambda value: _flat(write(value), _FLAT[kind][0])
+        if kind is ImageDataset:
+            return lambda dataset: {
+                **write(dataset),
+                "pixels": _pixels_to_dict(dataset, self._files),
+            }
+        return write
+
+    def _state(self, values: Values) -> SessionState:
+        types = get_type_hints(SessionState)
+        values = self.known(values, SessionState, set(types))
+        fields = {}
+        # In this order: ids name images, and networks of checkpoints made traversals.
+        for name in names_of(SessionState):
+            fields[name] = self.structure(values[name], types[name])
+            if name == "dataset":
+                self.plain.ids = fields[name].ids
+        return SessionState(**fields)
+
+    def _checkpoint(self, values: Values, read: Reader) -> Checkpoint:
+        """Return a checkpoint; the same object for the same values."""
+        key = json.dumps(values)
+        if key not in self._checkpoints:
+            self._checkpoints[key] = read(values, Checkpoint)
+        return self._checkpoints[key]
+
+    def _round(self, values: Values, read: Reader) -> Round:
+        self._n_rounds += 1
+        name = f"round {self._n_rounds}"
+        its_own = {Evidence: f"the evidence of {name}", RetrainSettings: name}
+        self.called |= {Round: name, **its_own}
+        found: Round = read(values, Round)
+        self.called |= _CALLED
+        return found
 
 
-def _plain(values: NDArray[Any]) -> NDArray[Any]:
-    """Return values without Python objects, so that nothing needs pickling."""
-    return values.astype(str) if values.dtype.hasobject else values
+_CALLED = {
+    SessionState: "the session",
+    ImageDataset: "the data set",
+    IntensityScaling: "the intensity scaling",
+    ClassifierSpec: "a network",
+    EditLog: "the list of edits",
+    KeptTraversal: "a traversal",
+    **dict.fromkeys(EDITS.values(), "an edit"),
+    Answer: "an answer",
+    TrainSettings: "the training",
+    MapSettings: "the map",
+    RetrainSettings: "the next round",
+}
+
+_FLAT = {Network: ("predictions", Predictions), KeptTraversal: ("asked", Asked)}
+"""Fields whose own fields are written in their place."""
+
+
+def _nested(values: Values, name: str, inner: type) -> Values:
+    rest = dict(values)
+    return {name: {each: rest.pop(each) for each in names_of(inner)}, **rest}
+
+
+def _flat(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**values.pop(name), **values}
+
+
+def _without_unknown_answers(values: Values, left: Leftovers) -> dict[str, Any]:
+    """Leave out answers to what can no longer be proposed."""
+    kinds = {kind.value for kind in ProposalKind}
+    answers = values["answers"]
+    for kind in {answer["kind"] for answer in answers} - kinds:
+        left.say(
+            f"Answers to proposals of the kind “{kind}” are left out, as this "
+            "version has none."
+        )
+    known = [answer for answer in answers if answer["kind"] in kinds]
+    return {**values, "answers": known}
 
 
 def _pixels_to_dict(dataset: ImageDataset, store: Store) -> dict[str, Any]:
@@ -227,13 +334,13 @@ def _pixels_to_dict(dataset: ImageDataset, store: Store) -> dict[str, Any]:
     return {"stored": key, "length": len(pixels), "n_channels": pixels.n_channels}
 
 
-def _pixels_from_dict(values: Mapping[str, Any], store: Store) -> PixelSource:
+def _pixels_from_dict(values: Values, store: Store) -> PixelSource:
     """Find pixels again."""
     if "joined" in values:
         return join(*(_pixels_from_dict(part, store) for part in values["joined"]))
     if "stored" not in values:
         return pixels_from_spec(values, store.folder)
-    path = array_path(store.arrays, values["stored"])
+    path = store.path(values["stored"])
     axes: Axes = "NYX" if store.get(values["stored"]).ndim == 3 else "NYXC"
     return StoredPixels(path, None, axes, values["length"], values["n_channels"])
 
@@ -248,179 +355,3 @@ def _is_ours(pixels: PixelSource) -> bool:
         return False
     folder = pixels.path.parent
     return folder.name == "arrays" and folder.parent.suffix == SUFFIX
-
-
-def _checkpoint_to_dict(checkpoint: Checkpoint, store: Store) -> dict[str, Any]:
-    network, drawn = checkpoint.network, checkpoint.map
-    return {
-        "class_names": list(checkpoint.class_names),
-        "labels": store.put(checkpoint.labels),
-        "confirmed": store.put(checkpoint.confirmed),
-        "network": network
-        and {
-            "spec": asdict(network.spec),
-            "weights": store.put_weights(network.state),
-            "latents": store.put(network.predictions.latents),
-            "probabilities": store.put(network.predictions.probabilities),
-            "margins": store.put(network.margins),
-        },
-        "map": drawn
-        and {
-            "coordinates": store.put(drawn.coordinates),
-            "neighbours": store.put(drawn.neighbours),
-            "method": drawn.method,
-        },
-    }
-
-
-def _round_to_dict(past: Round, ids: NDArray[np.str_], store: Store) -> dict[str, Any]:
-    return {
-        "edits": [edit_to_dict(edit, ids) for edit in past.edits],
-        "settings": asdict(past.settings),
-        "before": _checkpoint_to_dict(past.before, store),
-        "after": _checkpoint_to_dict(past.after, store),
-        "evidence": evidence_to_dict(past.evidence),
-        "losses": store.put(past.losses),
-        "seconds": past.seconds,
-        "created": past.created,
-        "status": past.status.value,
-    }
-
-
-class _Reader:
-    """Builds a session of the present version from its values."""
-
-    def __init__(self, store: Store, left: Leftovers) -> None:
-        self._store = store
-        self._left = left
-        self._index_of: dict[str, int] = {}
-        self._checkpoints: dict[str, Checkpoint] = {}
-
-    def state(self, values: Mapping[str, Any]) -> SessionState:
-        """Return the whole of it."""
-        values = self._left.known(
-            values, ["version", *names_of(SessionState)], "the session"
-        )
-        dataset = self._dataset(values["dataset"])
-        self._index_of = {str(name): at for at, name in enumerate(dataset.ids)}
-        log = self._left.known(values["log"], names_of(EditLog), "the list of edits")
-        return SessionState(
-            dataset=dataset,
-            checkpoint=self._checkpoint(values["checkpoint"]),
-            log=EditLog(*(self._edits(log[name]) for name in names_of(EditLog))),
-            rounds=tuple(
-                self._round(past, f"round {number}")
-                for number, past in enumerate(values["rounds"], 1)
-            ),
-            answers=self._answers(values["answers"]),
-            # After the checkpoints, whose networks they name.
-            traversals=tuple(
-                kept_from_dict(entry, self._store, self._left)
-                for entry in values["traversals"]
-            ),
-            train=self._left.settings(TrainSettings, values["train"], "the training"),
-            map=self._left.settings(MapSettings, values["map"], "the map"),
-            retrain=self._left.settings(
-                RetrainSettings, values["retrain"], "the next round"
-            ),
-            seed=int(values["seed"]),
-        )
-
-    def _dataset(self, values: Mapping[str, Any]) -> ImageDataset:
-        get = self._store.get
-        values = self._left.known(values, names_of(ImageDataset), "the data set")
-        scaling = self._left.known(
-            values["scaling"], names_of(IntensityScaling), "the intensity scaling"
-        )
-        height, width = values["image_size"]
-        return ImageDataset(
-            name=values["name"],
-            ids=get(values["ids"]),
-            labels=get(values["labels"]),
-            class_names=tuple(values["class_names"]),
-            split=get(values["split"]),
-            pixels=_pixels_from_dict(values["pixels"], self._store),
-            scaling=IntensityScaling.from_dict(scaling),
-            image_size=(height, width),
-            columns={name: get(key) for name, key in values["columns"].items()},
-            skipped=tuple(Skipped(name, reason) for name, reason in values["skipped"]),
-            notes=tuple(values["notes"]),
-        )
-
-    def _checkpoint(self, values: Mapping[str, Any]) -> Checkpoint:
-        """Return a checkpoint; the same object for the same values."""
-        key = json.dumps(values)
-        if key not in self._checkpoints:
-            values = self._left.known(values, names_of(Checkpoint), "a checkpoint")
-            self._checkpoints[key] = Checkpoint(
-                class_names=tuple(values["class_names"]),
-                labels=self._store.get(values["labels"]),
-                confirmed=self._store.get(values["confirmed"]),
-                network=values["network"] and self._network(values["network"]),
-                map=values["map"] and self._map(values["map"]),
-            )
-        return self._checkpoints[key]
-
-    def _network(self, values: Mapping[str, Any]) -> Network:
-        names = "spec", "weights", "latents", "probabilities", "margins"
-        values = self._left.known(values, names, "a network")
-        spec = self._left.known(values["spec"], names_of(ClassifierSpec), "a network")
-        height, width = spec["image_size"]
-        get = self._store.get
-        return Network(
-            spec=ClassifierSpec(**{**spec, "image_size": (int(height), int(width))}),
-            state=self._store.get_weights(values["weights"]),
-            predictions=Predictions(
-                get(values["latents"]), get(values["probabilities"])
-            ),
-            margins=get(values["margins"]),
-        )
-
-    def _map(self, values: Mapping[str, Any]) -> Map:
-        values = self._left.known(values, names_of(Map), "a map")
-        coordinates, neighbours, method = (values[name] for name in names_of(Map))
-        if method not in get_args(Method):
-            raise ValueError(f"{method!r} draws no map")
-        get = self._store.get
-        return Map(get(coordinates), get(neighbours), method)
-
-    def _edits(self, entries: list[dict[str, Any]]) -> tuple[Edit, ...]:
-        names = "kind", "images", "start", "end", "intent", "tag", "number"
-        return tuple(
-            edit_from_dict(self._left.known(entry, names, "an edit"), self._index_of)
-            for entry in entries
-        )
-
-    def _answers(self, entries: list[dict[str, Any]]) -> tuple[Answer, ...]:
-        """Return the answers to what can be proposed."""
-        names = "kind", "images", "accepted", "signs"
-        kinds = {kind.value for kind in ProposalKind}
-        for kind in {entry["kind"] for entry in entries} - kinds:
-            self._left.say(
-                f"Answers to proposals of the kind “{kind}” are left out, as this "
-                "version has none."
-            )
-        return tuple(
-            answer_from_dict(
-                self._left.known(entry, names, "an answer"), self._index_of
-            )
-            for entry in entries
-            if entry["kind"] in kinds
-        )
-
-    def _round(self, values: Mapping[str, Any], name: str) -> Round:
-        values = self._left.known(values, names_of(Round), name)
-        evidence = self._left.known(
-            values["evidence"], names_of(Evidence), f"the evidence of {name}"
-        )
-        return Round(
-            edits=self._edits(values["edits"]),
-            settings=self._left.settings(RetrainSettings, values["settings"], name),
-            before=self._checkpoint(values["before"]),
-            after=self._checkpoint(values["after"]),
-            evidence=evidence_from_dict(evidence),
-            losses=self._store.get(values["losses"]),
-            seconds=values["seconds"],
-            created=values["created"],
-            status=RoundStatus(values["status"]),
-        )

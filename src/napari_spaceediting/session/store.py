@@ -58,13 +58,15 @@ class Store:
         """Write an array, unless it is there; return its digest."""
 
         def write() -> str:
-            contiguous = np.ascontiguousarray(array)
+            # Python objects would need pickling.
+            plain = array.astype(str) if array.dtype.hasobject else array
+            contiguous = np.ascontiguousarray(plain)
             head = f"{contiguous.dtype.str}{contiguous.shape}".encode()
             digest = hashlib.blake2b(head, digest_size=16)
             digest.update(contiguous.reshape(-1).view(np.uint8).data)
             key = digest.hexdigest()
             self._write_once(
-                array_path(self.arrays, key),
+                self.path(key),
                 lambda file: np.save(file, contiguous, allow_pickle=False),
             )
             return key
@@ -73,7 +75,14 @@ class Store:
 
     def get(self, key: str) -> NDArray[Any]:
         """Return an array, memory-mapped where it is large."""
-        return read_array(array_path(self.arrays, key))
+        path = self.path(key)
+        mode: Literal["r"] | None = "r" if path.stat().st_size > _MAPPED else None
+        found: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
+        return found
+
+    def path(self, key: str) -> Path:
+        """Return the file of an array."""
+        return self.arrays / f"{key}.npy"
 
     def keep(self, path: Path) -> None:
         """Take over the file of an array, of this session or another one."""
@@ -140,18 +149,6 @@ class Store:
         self._used.add(path)
         if not path.exists():
             replace_file(path, write)
-
-
-def array_path(folder: Path, key: str) -> Path:
-    """Return the file of an array in the folder of a session's arrays."""
-    return folder / f"{key}.npy"
-
-
-def read_array(path: Path) -> NDArray[Any]:
-    """Read an array, memory-mapped where it is large."""
-    mode: Literal["r"] | None = "r" if path.stat().st_size > _MAPPED else None
-    found: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
-    return found
 
 
 def replace_file(path: Path, write: Callable[[Any], object]) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import State
-from napari_spaceediting.session.leftovers import Leftovers, names_of
-from napari_spaceediting.session.store import DAMAGE, Store, array_path, read_array
+from napari_spaceediting.session.codec import Codec
+from napari_spaceediting.session.store import DAMAGE, Store
 from napari_spaceediting.traversal.result import BY_IMAGE, Asked, Traversal
 from napari_spaceediting.traversal.settings import TraverseSettings
 
@@ -25,7 +23,7 @@ class StoredTraversal:
     Parameters
     ----------
     folder : Path
-        Of its arrays.
+        Of the session.
     values : mapping
         As in ``session.json``.
     """
@@ -36,8 +34,8 @@ class StoredTraversal:
     @property
     def paths(self) -> tuple[Path, ...]:
         """Its files."""
-        keys = self.values["arrays"].values()
-        return tuple(array_path(self.folder, key) for key in keys)
+        store = Store(self.folder)
+        return tuple(map(store.path, self.values["arrays"].values()))
 
     def read(self) -> Traversal:
         """Read it; large arrays are memory-mapped.
@@ -48,7 +46,7 @@ class StoredTraversal:
             If it cannot be read.
         """
         try:
-            return _traversal_from_dict(self.values, self.folder)
+            return _traversal(self.values, self.folder)
         except DAMAGE as error:
             raise SessionError(
                 f"The images of this result cannot be read ({error}): remove it and "
@@ -105,77 +103,26 @@ class KeptTraversal:
     created: str
 
 
-def kept_to_dict(kept: KeptTraversal, store: Store) -> dict[str, Any]:
-    """Return a traversal as values for JSON; write what came of it.
-
-    Parameters
-    ----------
-    kept : KeptTraversal
-        To be stored, after the networks of the session.
-    store : Store
-        Takes its arrays.
-    """
-    asked, source = kept.asked, kept.outcome.source
-    if isinstance(source, Traversal):
-        outcome = {
-            "arrays": {name: store.put(getattr(source, name)) for name in BY_IMAGE},
-            "layers": list(source.layers),
-            "settings": asdict(source.settings),
-            "notes": list(source.notes),
-            "seconds": source.seconds,
-        }
-    else:
-        outcome = dict(source.values)
+def outcome_values(outcome: Outcome, store: Store) -> dict[str, Any]:
+    """Return what came of a traversal as values for JSON; its arrays are stored."""
+    source = outcome.source
+    if isinstance(source, StoredTraversal):
         for path in source.paths:
             # One that is gone is not missed before somebody wants to see it.
             with suppress(FileNotFoundError):
                 store.keep(path)
-    return {
-        "sources": asked.sources.tolist(),
-        "target": asked.target,
-        "goal": asked.goal,
-        "class_names": list(asked.class_names),
-        "group": None if asked.group is None else asked.group.tolist(),
-        "network": store.key_of(kept.weights),
-        "created": kept.created,
-        "outcome": outcome,
-    }
+        return dict(source.values)
+    values = Codec(store=store).unstructure(replace(source, is_preview=False))
+    del values["is_preview"]
+    return {"arrays": {name: values.pop(name) for name in BY_IMAGE}, **values}
 
 
-def kept_from_dict(
-    values: Mapping[str, Any], store: Store, left: Leftovers
-) -> KeptTraversal:
-    """Build from what `kept_to_dict` returned; what came of it is not read yet."""
-    names = [*names_of(Asked), "network", "created", "outcome"]
-    values = left.known(values, names, "a traversal")
-    group = values["group"]
-    return KeptTraversal(
-        asked=Asked(
-            sources=np.array(values["sources"], np.int64),
-            target=values["target"],
-            goal=values["goal"],
-            class_names=tuple(values["class_names"]),
-            group=None if group is None else np.array(group, np.int64),
-        ),
-        outcome=Outcome(StoredTraversal(store.arrays, values["outcome"])),
-        weights=store.weights_of(values["network"]),
-        created=values["created"],
-    )
-
-
-def _traversal_from_dict(values: Mapping[str, Any], folder: Path) -> Traversal:
-    arrays: dict[str, Any] = {
-        name: read_array(array_path(folder, values["arrays"][name]))
-        for name in BY_IMAGE
-    }
-    if len({len(array) for array in arrays.values()}) != 1:
+def _traversal(values: Mapping[str, Any], folder: Path) -> Traversal:
+    """Build from what `outcome_values` returned."""
+    codec = Codec(store=Store(folder))
+    codec.called[TraverseSettings] = "its settings"
+    rest = {name: value for name, value in values.items() if name != "arrays"}
+    found = codec.structure({**values["arrays"], **rest}, Traversal)
+    if len({len(getattr(found, name)) for name in BY_IMAGE}) != 1:
         raise ValueError("its arrays are of different lengths")
-    left = Leftovers()
-    settings = left.settings(TraverseSettings, values["settings"], "its settings")
-    return Traversal(
-        **arrays,
-        layers=tuple(values["layers"]),
-        settings=settings,
-        notes=(*values["notes"], *left.sentences),
-        seconds=values["seconds"],
-    )
+    return replace(found, notes=(*found.notes, *codec.left.sentences))
