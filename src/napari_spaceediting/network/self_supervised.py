@@ -217,7 +217,6 @@ def embed_by_pca(classifier: LatentClassifier, features: NDArray[np.float32]) ->
     bias = -weight @ pca.mean_
     bias[: pca.n_components_] -= projected.min(axis=0) / scale
     embedding = classifier.embedding
-    assert isinstance(embedding, nn.Linear)
     with torch.no_grad():
         embedding.weight.copy_(torch.from_numpy(weight.astype(np.float32)))
         embedding.bias.copy_(torch.from_numpy(bias.astype(np.float32)))
