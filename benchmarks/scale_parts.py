@@ -42,7 +42,6 @@ from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.projection.placing import place
 from napari_spaceediting.projection.quality import (
-    movement,
     neighbourhood_preservation,
     trustworthiness,
 )
@@ -301,12 +300,21 @@ def maps(work: Path, quick: bool) -> Figures:
     return {**timer.figures(), "quality": quality, "shape": latents.shape}
 
 
+def _movement(
+    coordinates: NDArray[Any], previous: NDArray[Any], stays: NDArray[np.bool_]
+) -> float:
+    """Return how far images that were to stay moved, in radii of the previous map."""
+    moved = np.median(np.linalg.norm(coordinates - previous, axis=1)[stays])
+    return float(moved / np.sqrt(previous.var(axis=0).sum()))
+
+
 def again(work: Path, quick: bool) -> Figures:
     """Draw the map after a retraining, from the one before, and cold, in turn."""
     before = np.load(work / "latents.npy")
     after = np.load(work / "latents-after.npy")
     session = with_edits(work, 0, quick)
-    untouched = (~session.edits.edited).astype(np.float32)
+    stays = ~session.edits.edited
+    untouched = stays.astype(np.float32)
     _compiled(before)
     timer = Timer()
     old = _ours(before)
@@ -317,15 +325,14 @@ def again(work: Path, quick: bool) -> Figures:
         job = MapJob(after, previous=old, fixed_weight=untouched)
         with timer.of("ours"):
             drawn = run_job(job)
-        assert drawn.quality.movement is not None
-        moved.append(drawn.quality.movement)
+        moved.append(_movement(drawn.coordinates, old, stays))
         quality["ours"].append(_quality(after, drawn.coordinates))
         with timer.of("umap"):
             cold.append(_umap(after))
         quality["umap"].append(_quality(after, cold[-1]))
 
     def apart(one: NDArray[Any], other: NDArray[Any]) -> float:
-        return movement(align(other, one, untouched), one, untouched)
+        return _movement(align(other, one, untouched), one, stays)
 
     return {
         **timer.figures(),

@@ -1,4 +1,4 @@
-"""Colours of classes, values and channels, for any surface and every eye."""
+"""Colours of classes and channels, for any surface and every eye."""
 
 from __future__ import annotations
 
@@ -48,23 +48,6 @@ _LMS_TO_LAB = np.array(
     ]
 )
 
-# Cividis (Nunez, Anderton and Renslow 2018) from a fifth of its range to its end, in
-# even steps. Linear between them, it is within 8/255 of the published map.
-_SHADES = 1024
-_CIVIDIS = np.array(
-    [
-        [53, 69, 108],
-        [79, 87, 108],
-        [102, 105, 112],
-        [124, 123, 120],
-        [148, 142, 119],
-        [174, 162, 113],
-        [200, 184, 102],
-        [228, 206, 82],
-        [254, 232, 56],
-    ]
-)
-
 
 def class_colours(n: int) -> NDArray[np.float32]:
     """Return distinct colours that suit dark and light surfaces.
@@ -105,42 +88,6 @@ def label_colours(labels: ArrayLike, n_classes: int) -> NDArray[np.float32]:
     """
     table = np.vstack([class_colours(n_classes), UNLABELLED_COLOUR])
     return table.astype(np.float32)[np.asarray(labels, np.int64)]
-
-
-def continuous_colours(values: ArrayLike) -> NDArray[np.float32]:
-    """Return colours of cividis, stretched from the lowest to the highest value.
-
-    Cividis (Nunez, Anderton and Renslow 2018) reads the same to all kinds of
-    colour vision. Its darkest fifth is left out so as to show on a black canvas.
-
-    Parameters
-    ----------
-    values : (N,) array_like
-        Any real values; what is not finite becomes grey.
-
-    Returns
-    -------
-    (N, 4) float32 array
-        RGBA, 0 to 1.
-    """
-    numbers = np.asarray(values, np.float64)
-    colours = np.tile(np.array(UNLABELLED_COLOUR, np.float32), (len(numbers), 1))
-    finite = np.isfinite(numbers)
-    if finite.any():
-        known = numbers[finite]
-        span = known.max() - known.min()
-        level = (known - known.min()) / span if span else np.full(len(known), 0.5)
-        colours[finite] = _cividis()[np.round(level * (_SHADES - 1)).astype(np.intp)]
-    return colours
-
-
-@lru_cache(maxsize=1)
-def _cividis() -> NDArray[np.float32]:
-    """Return (1024, 4) shades: more than can be told apart."""
-    at = np.linspace(0, 1, len(_CIVIDIS))
-    level = np.linspace(0, 1, _SHADES)
-    rgb = [np.interp(level, at, channel) for channel in _CIVIDIS.T / 255]
-    return np.column_stack([*rgb, np.ones(_SHADES)]).astype(np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -19,10 +19,11 @@ def deliver(value: object) -> Any:
     """Send a value through a pipe, as a job or a result is."""
     here, there = Pipe()
     parcel = Parcel.pack(value)
-    thread = threading.Thread(target=parcel.send, args=(here,))
+    thread = threading.Thread(target=parcel.send, args=(here, "result", 7))
     thread.start()
-    received = Parcel.receive(there)
+    kind, number, received = Parcel.receive(there)
     thread.join()
+    assert (kind, number) == ("result", 7)
     assert not there.poll()
     return received.unpack()
 

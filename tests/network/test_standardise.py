@@ -106,8 +106,9 @@ def test_the_embedding_sees_features_of_one_scale(classifier):
     varied = scale > scale.mean()
     seen = []
     with standardised(classifier, features):
-        linear = classifier.embedding.linear
-        linear.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        classifier.embedding.register_forward_pre_hook(
+            lambda _, given: seen.append(given[0])
+        )
         classifier.classify(features)
     assert varied.sum() > 1
     assert seen[0].mean(dim=0).abs().max() < 1e-3

@@ -89,7 +89,7 @@ def test_stops_early_when_nothing_gets_better(make_bars, drain, tmp_path):
             cache_dir=tmp_path,
         )
     )
-    assert result.stopped_early
+    assert len(result.history) < 30
     assert len(result.history) == result.best_epoch + 1 + 3
 
 
@@ -106,7 +106,6 @@ def test_runs_all_epochs_without_validation_images(make_bars, drain, tmp_path):
     )
     assert len(result.history) == 4
     assert result.best_epoch == 3
-    assert not result.stopped_early
     assert all(math.isnan(epoch.validation_accuracy) for epoch in result.history)
     assert progress[-1].done == progress[-1].total
     assert progress[-1].metrics.keys() == {"loss"}

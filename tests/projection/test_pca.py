@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from napari_spaceediting.errors import MapFailed
-from napari_spaceediting.projection.pca import EXACT_DIMENSIONS, pca_map
+from napari_spaceediting.projection.pca import pca_map
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("dimensions", [2, 64, EXACT_DIMENSIONS + 100])
+@pytest.mark.parametrize("dimensions", [2, 64, 612])
 def test_it_agrees_with_the_singular_vectors(dimensions: int) -> None:
     spread = 0.9 ** np.arange(dimensions)
     latents = 7 + RNG.standard_normal((200, dimensions)) * spread

@@ -8,7 +8,6 @@ import pytest
 from napari_spaceediting.projection.neighbours import nearest
 from napari_spaceediting.projection.quality import (
     SAMPLE,
-    movement,
     neighbourhood_preservation,
     trustworthiness,
 )
@@ -34,15 +33,3 @@ def test_few_images_are_no_reason_to_fail() -> None:
         kept = neighbourhood_preservation(neighbours, PLANE[:n])
         assert trust == 1 if n >= 4 else np.isnan(trust)
         assert kept == 1 if n >= 2 else np.isnan(kept)
-
-
-def test_movement_is_told_in_radii_of_what_was_to_stay() -> None:
-    old = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]], np.float32)
-    new = old + np.array([[0.5, 0], [0.5, 0], [0.5, 0], [9, 0]], np.float32)
-    assert movement(new, old) == pytest.approx(0.5)
-    assert movement(new, old, np.array([0, 0, 0, 1])) == pytest.approx(9)
-    assert movement(new, old, np.zeros(4)) == pytest.approx(0.5)
-    assert movement(3 * new, 3 * old) == pytest.approx(0.5)
-    assert movement(old * 0, old * 0) == 0
-    assert movement(old, old * 0) == np.inf
-    assert movement(old[:0], old[:0]) == 0

@@ -82,7 +82,7 @@ def _extract(session: Session, options: Namespace) -> Report:
     device = session.state.train.device
     spec, state = session.network_or(options.backbone, options.weights)
     job = ExtractActivations(
-        session.dataset, spec, state, options.trainable, device, options.cache
+        session.dataset, spec, state, device, options.cache, options.trainable
     )
     with launched(device) as crew:
         found = run(job)

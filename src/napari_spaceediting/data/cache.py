@@ -25,7 +25,7 @@ def make_room(path: Path, needed: int, limit: int, what: str) -> None:
     Parameters
     ----------
     path : Path
-        The file that is to be written; what else has its name goes with the others.
+        The file that is to be written.
     needed : int
         Its bytes.
     limit : int
@@ -46,8 +46,6 @@ def make_room(path: Path, needed: int, limit: int, what: str) -> None:
         in_use -= other.stat().st_size
         with suppress(OSError):  # Windows keeps a file that someone has open
             other.unlink()
-            for entry in other.parent.glob(f"{other.stem}*.json"):
-                entry.unlink()
     # Writing to a memory map on a full disk would end the process.
     if shutil.disk_usage(path.parent).free < needed:
         name, _, advice = what.partition(", ")

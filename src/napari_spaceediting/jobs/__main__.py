@@ -44,9 +44,9 @@ class Server:
         """Take messages; end the process, whatever it does, when the parent is gone."""
         try:
             while True:
-                kind, number = self._connection.recv()
+                kind, number, parcel = Parcel.receive(self._connection)
                 if kind == "run":
-                    self._jobs.put((number, Parcel.receive(self._connection)))
+                    self._jobs.put((number, parcel))
                 else:
                     self._cancelled = number
         except (EOFError, OSError):
@@ -55,7 +55,7 @@ class Server:
     def _run(self, number: int, packed: Parcel) -> None:
         try:
             steps = packed.unpack().run()
-            sent: Progress | None = None
+            words: str | None = None
             waiting: Progress | None = None
             next_time = 0.0
             while self._cancelled < number:
@@ -64,36 +64,28 @@ class Server:
                 except StopIteration as end:
                     if waiting is not None:
                         self._send("progress", number, waiting)
-                    result = Parcel.pack(end.value)
-                    self._send("result", number)
-                    result.send(self._connection)
+                    self._send("result", number, end.value)
                     return
-                if progress.finished is not None:
-                    # Too large to be pickled in one go, and never left out.
-                    part, waiting = Parcel.pack(progress), None
-                    self._send("part", number)
-                    part.send(self._connection)
-                    continue
                 now = time.monotonic()
-                new_words = sent is None or progress.message != sent.message
-                if new_words or now >= next_time:
+                is_part = progress.finished is not None  # which is never left out
+                if is_part or progress.message != words or now >= next_time:
                     self._send("progress", number, progress)
-                    sent, waiting = progress, None
+                    words, waiting = progress.message, None
                     next_time = now + _SECONDS_PER_PROGRESS
                 else:
                     waiting = progress
             steps.close()
             self._send("cancelled", number)
         except SpaceEditingError as error:
-            self._send("failed", number, type(error), str(error), "")
+            self._send("failed", number, (type(error), str(error), ""))
         except Exception as error:
             words = (str(error).strip().splitlines() or [""])[0].rstrip(".")
             name = type(error).__name__
             message = f"{name}: {words}" if words else name
-            self._send("failed", number, None, message, traceback.format_exc())
+            self._send("failed", number, (None, message, traceback.format_exc()))
 
-    def _send(self, *message: object) -> None:
-        self._connection.send(message)
+    def _send(self, kind: str, number: int, value: object = None) -> None:
+        Parcel.pack(value).send(self._connection, kind, number)
 
 
 def main() -> None:

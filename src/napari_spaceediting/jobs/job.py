@@ -96,19 +96,19 @@ def or_stand_in(steps: Generator[Progress, None, R]) -> Generator[Progress, None
         What stopped it, if there is none yet.
     """
     kept: StandIn[R] | None = None
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as end:
-            result: R = end.value
-            return result
-        except (SpaceEditingError, KeyboardInterrupt):
-            if kept is None:
-                raise
-            return kept.result
+
+    def keep(progress: Progress) -> Progress:
+        nonlocal kept
         if isinstance(progress.finished, StandIn):
             kept = progress.finished
-        yield progress
+        return progress
+
+    try:
+        return (yield from relayed(steps, keep))
+    except (SpaceEditingError, KeyboardInterrupt):
+        if kept is None:
+            raise
+        return kept.result
 
 
 def relayed(

@@ -54,27 +54,28 @@ class Parcel:
         """Return the value; it shares the memory of this parcel."""
         return pickle.loads(self.pickled, buffers=self.contents)
 
-    def send(self, connection: Connection[Any, Any]) -> None:
-        """Send it to where `receive` is called."""
-        connection.send((self.pickled, [content.nbytes for content in self.contents]))
+    def send(self, connection: Connection[Any, Any], kind: str, number: int) -> None:
+        """Send it as a message of a kind, on the job of a number, to `receive`."""
+        sizes = [content.nbytes for content in self.contents]
+        connection.send((kind, number, self.pickled, sizes))
         for content in self.contents:
             for start in range(0, content.nbytes, _BLOCK):
                 connection.send_bytes(content[start : start + _BLOCK])
 
     @classmethod
-    def receive(cls, connection: Connection[Any, Any]) -> Parcel:
-        """Wait for a parcel.
+    def receive(cls, connection: Connection[Any, Any]) -> tuple[str, int, Parcel]:
+        """Wait for a message: its kind, the number of its job, and a parcel.
 
         Raises
         ------
         EOFError, OSError
             The connection broke.
         """
-        pickled, sizes = connection.recv()
+        kind, number, pickled, sizes = connection.recv()
         contents = []
         for size in sizes:
             content = np.empty(size, np.uint8).data  # unlike a bytearray, not cleared
             for start in range(0, size, _BLOCK):
                 connection.recv_bytes_into(content[start : start + _BLOCK])
             contents.append(content)
-        return cls(pickled, contents)
+        return kind, number, cls(pickled, contents)

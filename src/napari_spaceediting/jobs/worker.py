@@ -169,22 +169,19 @@ class WorkerProcess:
     ) -> Generator[Progress, None, R]:
         finished = False
         try:
-            child.send("run", number)
-            child.send_parcel(packed)
+            child.send("run", number, packed)
             while not cancel.is_set():
                 message = child.receive(_POLL)
                 if message is None or message[1] != number:
                     continue  # a late word of an earlier job is not for this one
-                if message[0] == "progress":
-                    yield message[2]
-                    continue
-                if message[0] == "part":
-                    yield message[2].unpack()
+                kind, _, parcel = message
+                if kind == "progress":
+                    yield parcel.unpack()
                     continue
                 finished = True
-                if message[0] == "failed":
-                    raise _error(job, *message[2:])
-                result: R = message[2].unpack()
+                if kind == "failed":
+                    raise _error(job, *parcel.unpack())
+                result: R = parcel.unpack()
                 return result
             raise JobCancelled(f"{job.name} was cancelled.")
         except (EOFError, OSError):
@@ -198,10 +195,10 @@ class WorkerProcess:
         """Wait until the job has stopped, or kill its process after the grace."""
         deadline = time.monotonic() + self._grace
         with suppress(EOFError, OSError):
-            child.send("cancel", number)
+            child.send("cancel", number, Parcel.pack(None))
             while (left := deadline - time.monotonic()) > 0:
                 message = child.receive(min(_POLL, left))
-                if message is None or message[0] in ("progress", "part"):
+                if message is None or message[0] == "progress":
                     continue
                 if message[1] == number:
                     return
@@ -250,22 +247,15 @@ class _Child:
     def is_alive(self) -> bool:
         return self.process.poll() is None
 
-    def send(self, *message: object) -> None:
+    def send(self, kind: str, number: int, parcel: Parcel) -> None:
         assert self.connection is not None
-        self.connection.send(message)
+        parcel.send(self.connection, kind, number)
 
-    def send_parcel(self, parcel: Parcel) -> None:
-        assert self.connection is not None
-        parcel.send(self.connection)
-
-    def receive(self, timeout: float) -> tuple[Any, ...] | None:
+    def receive(self, timeout: float) -> tuple[str, int, Parcel] | None:
         """Return the next message, None if there is none within `timeout` seconds."""
         assert self.connection is not None
         if self.connection.poll(timeout):
-            message: tuple[Any, ...] = self.connection.recv()
-            if message[0] in ("part", "result"):
-                return (*message, Parcel.receive(self.connection))
-            return message
+            return Parcel.receive(self.connection)
         if not self.is_alive and not self.connection.poll():
             raise EOFError
         return None

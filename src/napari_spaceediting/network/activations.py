@@ -6,10 +6,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from napari_spaceediting.network.device import (
     pick_device,
     torch_errors_in_words,
 )
-from napari_spaceediting.network.processes import Processes, processes
+from napari_spaceediting.network.processes import processes
 from napari_spaceediting.network.spec import Trainable
 
 Fetch = Callable[[NDArray[np.intp]], NDArray[np.float32]]
@@ -104,8 +104,7 @@ def activations(
     path.parent.mkdir(parents=True, exist_ok=True)
     crew = processes()
     crew.wait()
-    ledger = _Ledger(path, len(dataset))
-    if ledger.unfinished():
+    if not _finished(path, len(dataset)).all():
         target = pick_device(device)
         classifier.to(target)
         row_shape, taken = _probe(body, classifier, dataset, target)
@@ -113,32 +112,31 @@ def activations(
         if is_large:
             batch_size = rows_at_once(taken)
         if crew.rank == 0:
-            _begin(path, ledger, row_shape, body, classifier, dataset, trainable)
+            _begin(path, row_shape, body, classifier, dataset, trainable)
         crew.wait()
-        ledger = _Ledger(path, len(dataset))
-        todo = _shared_out(ledger.unfinished(), crew)
+        todo = np.flatnonzero(~_finished(path, len(dataset)))
+        n_before = len(dataset) - len(todo)
+        mine = todo[crew.share(len(todo))]
         crew.wait()
-        n_before, n_here = ledger.n_finished, 0
         prepared = Prepared(dataset, cache_dir)
+        file = _RowFile(path)
         try:
-            for start, stop in _batches(todo, batch_size):
-                images = torch.from_numpy(prepared.images(np.arange(start, stop)))
+            for start in range(0, len(mine), batch_size):
+                at = mine[start : start + batch_size]
+                images = torch.from_numpy(prepared.images(at))
                 if is_large:  # saves processors a tenth
                     images = images.contiguous(memory_format=torch.channels_last)
                 with torch_errors_in_words(), torch.inference_mode():
                     with mixed_precision(target):
                         rows = body(images.to(target))
                     batch = rows.float().cpu().numpy()
-                ledger.write(start, batch)
-                n_here += len(batch)
+                file.write(at, batch)
                 # The others are about as far.
-                done = min(n_before + n_here * crew.size, len(dataset))
-                yield Progress(done, len(dataset), "Read the images")
+                done = n_before + (start + len(at)) * crew.size
+                yield Progress(min(done, len(dataset)), len(dataset), "Read the images")
         finally:
-            ledger.settle()
+            file.close()
         crew.wait()
-        if crew.rank == 0:
-            _Ledger(path, len(dataset)).gather()
     if crew.rank == 0:
         path.touch()
     found: NDArray[np.float32] = np.load(path, mmap_mode="r")
@@ -154,7 +152,7 @@ def n_unfinished(
 ) -> int:
     """Return how many images `activations` would have to compute."""
     path = _path(classifier, dataset, trainable, cache_dir)
-    return len(dataset) - _Ledger(path, len(dataset)).n_finished
+    return int(np.sum(~_finished(path, len(dataset))))
 
 
 def _path(
@@ -168,129 +166,53 @@ def _path(
     return (cache_dir or default_cache_dir()) / "activations" / f"{key}.npy"
 
 
-class _Ledger:
-    """Which rows of a file of activations are finished.
+def _finished(path: Path, n_rows: int) -> NDArray[np.bool_]:
+    """Return which rows of a file of activations are finished.
 
-    Each process writes down its own in a file beside it, so that any number of them can
-    go on with what others have begun.
+    The file ends in a byte for each row that says so, which `np.load` does not see.
+    """
+    with suppress(OSError, ValueError, EOFError):
+        rows = np.load(path, mmap_mode="r")
+        marks = np.fromfile(path, bool, offset=rows.offset + rows.nbytes)
+        if len(marks) == n_rows:
+            return marks
+    return np.zeros(n_rows, bool)
 
-    Parameters
-    ----------
-    path : Path
-        The file of rows; it need not be there.
-    n_rows : int
-        Rows that it must have.
+
+class _RowFile:
+    """A file of activations that several processes may write to at once.
+
+    Not by memory maps: on several machines they would overwrite each other's pages.
     """
 
-    def __init__(self, path: Path, n_rows: int) -> None:
-        rank = processes().rank
-        self._path = path
-        self._own = path.with_suffix(f".{rank}.json" if rank else ".json")
-        self._n_rows = n_rows
-        self._finished = np.zeros(n_rows, bool)
-        self._unsafe = 0
-        self._file: BinaryIO | None = None
-        self._offset = 0
-        with suppress(OSError, ValueError, KeyError, TypeError, EOFError):
-            rows = np.load(path, mmap_mode="r")
-            if len(rows) == n_rows:
-                self._offset = rows.offset
-                for entry in self._entries():
-                    for start, stop in json.loads(entry.read_text())["finished"]:
-                        self._finished[start:stop] = True
+    def __init__(self, path: Path) -> None:
+        rows = np.load(path, mmap_mode="r")
+        self._start, self._end = rows.offset, rows.offset + rows.nbytes
+        self._file = path.open("r+b")
+        self._unsafe: list[int] = []
 
-    @property
-    def n_finished(self) -> int:
-        """How many rows are finished."""
-        return int(self._finished.sum())
+    def write(self, at: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
+        """Write rows; now and then, make them safe and mark them as finished."""
+        for index, row in zip(at.tolist(), rows, strict=True):
+            self._file.seek(self._start + index * row.nbytes)
+            self._file.write(row.tobytes())
+        self._unsafe += at.tolist()
+        if len(self._unsafe) >= _SAVE_EVERY:
+            self._mark()
 
-    def unfinished(self) -> list[tuple[int, int]]:
-        """Return first row and end of each stretch that is not finished."""
-        return _stretches(~self._finished)
+    def close(self) -> None:
+        """Mark what is left, and close the file."""
+        self._mark()
+        self._file.close()
 
-    def write(self, start: int, batch: NDArray[np.float32]) -> None:
-        """Write rows; now and then, make them safe and say so."""
-        if self._file is None:
-            self._file = self._path.open("r+b")
-        # Not by a memory map: processes on several machines would overwrite each
-        # other's pages.
-        self._file.seek(self._offset + start * batch[0].nbytes)
-        self._file.write(np.ascontiguousarray(batch, np.float32).tobytes())
-        self._finished[start : start + len(batch)] = True
-        self._unsafe += len(batch)
-        if self._unsafe >= _SAVE_EVERY:
-            self._write_down()
-
-    def settle(self) -> None:
-        """Write down what is left, and close the file."""
-        if self._unsafe:
-            self._write_down()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def gather(self) -> None:
-        """Put what all processes have written down into one entry."""
-        others = [entry for entry in self._entries() if entry != self._own]
-        self._note()
-        for entry in others:
-            entry.unlink()
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self._finished[:] = False
-        for entry in self._entries():
-            entry.unlink()
-
-    def finish(self, n_rows: int) -> None:
-        """Say that the first rows are finished."""
-        self._finished[:n_rows] = True
-        self._note()
-
-    def _write_down(self) -> None:
-        """Make the rows safe, then say so, in that order."""
-        assert self._file is not None
+    def _mark(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._note()
-        self._unsafe = 0
-
-    def _note(self) -> None:
-        unfinished = self._own.with_suffix(".tmp")
-        unfinished.write_text(json.dumps({"finished": _stretches(self._finished)}))
-        os.replace(unfinished, self._own)  # noqa: PTH105
-
-    def _entries(self) -> list[Path]:
-        return sorted(self._path.parent.glob(f"{self._path.stem}*.json"))
-
-
-def _stretches(rows: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return first row and end of each stretch of rows that are True."""
-    edges = np.flatnonzero(np.diff(rows, prepend=False, append=False))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
-
-
-def _shared_out(
-    stretches: list[tuple[int, int]], crew: Processes
-) -> list[tuple[int, int]]:
-    """Return those of the stretches that are for this process."""
-    share = crew.share(sum(stop - start for start, stop in stretches))
-    mine, passed = [], 0
-    for start, stop in stretches:
-        first = max(start, start + share.start - passed)
-        last = min(stop, start + share.stop - passed)
-        if first < last:
-            mine.append((first, last))
-        passed += stop - start
-    return mine
-
-
-def _batches(
-    stretches: list[tuple[int, int]], batch_size: int
-) -> Iterator[tuple[int, int]]:
-    for first, last in stretches:
-        for start in range(first, last, batch_size):
-            yield start, min(start + batch_size, last)
+        for index in self._unsafe:
+            self._file.seek(self._end + index)
+            self._file.write(b"\1")
+        self._file.flush()
+        self._unsafe.clear()
 
 
 def _probe(
@@ -323,7 +245,6 @@ def _probe(
 
 def _begin(
     path: Path,
-    ledger: _Ledger,
     row_shape: tuple[int, ...],
     body: nn.Module,
     classifier: LatentClassifier,
@@ -331,26 +252,18 @@ def _begin(
     trainable: str,
 ) -> None:
     """Make the file of rows unless it is there, with what is known of them already."""
-    if ledger.n_finished:
-        ledger.gather()
+    if _finished(path, len(dataset)).any():
         return
-    ledger.forget()
-    rows = _new_file(path, (len(dataset), *row_shape))
-    earlier = _earlier(body, classifier, dataset, trainable, path.parent)
-    if earlier is not None:
-        for part in blocks(len(earlier), earlier[:1].nbytes):
-            rows[part] = earlier[part]
-        rows.flush()
-        ledger.finish(len(earlier))
-
-
-def _new_file(
-    path: Path, shape: tuple[int, ...]
-) -> np.memmap[tuple[int, ...], np.dtype[np.float32]]:
-    """Make room and a file for activations."""
+    shape = len(dataset), *row_shape
     needed = 4 * math.prod(shape)
     make_room(path, needed, _CACHE_LIMIT, "activations, train only the head")
-    return open_memmap(path, "w+", np.float32, shape)
+    rows = open_memmap(path, "w+", np.float32, shape)
+    earlier = _earlier(body, classifier, dataset, trainable, path.parent)
+    for part in blocks(len(earlier), rows[:1].nbytes):
+        rows[part] = earlier[part]
+    rows.flush()
+    with path.open("ab") as file:
+        file.write((np.arange(len(rows)) < len(earlier)).tobytes())
 
 
 def tail_inputs(
@@ -401,13 +314,13 @@ def _earlier(
     dataset: ImageDataset,
     trainable: str,
     folder: Path,
-) -> NDArray[np.float32] | None:
+) -> NDArray[np.float32]:
     """Return what is known of the images that were there before others joined them."""
     before = dataset.before_joined()
     while before is not None:
         path = folder / f"{_key(body, classifier, before, trainable)}.npy"
-        if path.exists() and not _Ledger(path, len(before)).unfinished():
+        if _finished(path, len(before)).all():
             found: NDArray[np.float32] = np.load(path, mmap_mode="r")
             return found
         before = before.before_joined()
-    return None
+    return np.empty(0, np.float32)

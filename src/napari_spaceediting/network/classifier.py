@@ -36,7 +36,7 @@ class LatentClassifier(nn.Module):
         super().__init__()
         self.spec = spec
         self.backbone = backbone
-        self.embedding: nn.Module = nn.Linear(backbone.n_features, spec.latent_dim)
+        self.embedding = nn.Linear(backbone.n_features, spec.latent_dim)
         self.head = _linear(spec.latent_dim, spec.n_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

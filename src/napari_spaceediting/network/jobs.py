@@ -123,8 +123,8 @@ class TrainNetwork:
 
 
 @dataclass(frozen=True, eq=False)
-class ExtractPredictions:
-    """Compute latents and probabilities of all images.
+class _Extract:
+    """What a network as it is makes of all images.
 
     Parameters
     ----------
@@ -132,24 +132,25 @@ class ExtractPredictions:
         All images.
     spec : ClassifierSpec
         The network.
-    state : mapping of str to array
-        Its weights.
+    state : mapping of str to array or None
+        Its weights; None where it starts as the spec says.
     device : str
         "auto", "cpu", "cuda" or "mps".
-    batch_size : int
-        Images per step.
     cache_dir : Path, optional
         Where activations are kept, see `activations`.
     """
 
-    name: ClassVar[str] = "Predict all images"
-
     dataset: ImageDataset
     spec: ClassifierSpec
-    state: State = field(repr=False)
+    state: State | None = field(repr=False)
     device: str = "auto"
-    batch_size: int = 256
     cache_dir: Path | None = None
+
+
+class ExtractPredictions(_Extract):
+    """Compute latents and probabilities of all images."""
+
+    name: ClassVar[str] = "Predict all images"
 
     def run(self) -> Generator[Progress, None, Predictions]:
         """Predict all images."""
@@ -162,7 +163,6 @@ class ExtractPredictions:
                 self.dataset,
                 cache_dir=self.cache_dir,
                 device=self.device,
-                batch_size=self.batch_size,
             )
         )
 
@@ -187,33 +187,18 @@ class Extracted:
 
 
 @dataclass(frozen=True, eq=False)
-class ExtractActivations:
+class ExtractActivations(_Extract):
     """Compute what the frozen part of a network gives, or go on with it.
 
     Parameters
     ----------
-    dataset : ImageDataset
-        All images.
-    spec : ClassifierSpec
-        The network.
-    state : mapping of str to array or None
-        Its weights; None where it starts as the spec says.
     trainable : {"head", "last_block"}
         What is to train later; the rest is frozen.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
-    cache_dir : Path, optional
-        Where activations are kept, see `activations`.
     """
 
     name: ClassVar[str] = "Read the images"
 
-    dataset: ImageDataset
-    spec: ClassifierSpec
-    state: State | None = field(repr=False)
     trainable: Literal["head", "last_block"] = "head"
-    device: str = "auto"
-    cache_dir: Path | None = None
 
     def run(self) -> Generator[Progress, None, Extracted]:
         """Compute them."""

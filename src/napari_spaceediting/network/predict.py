@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
@@ -64,35 +63,6 @@ def predict(
         device=device,
         batch_size=batch_size,
     )
-    return (
-        yield from predict_from(
-            classifier, inputs, frozen_up_to, device=device, batch_size=batch_size
-        )
-    )
-
-
-def predict_from(
-    classifier: LatentClassifier,
-    inputs: NDArray[np.float32],
-    frozen_up_to: FrozenUpTo = "head",
-    *,
-    device: str = "auto",
-    batch_size: int = 256,
-) -> Generator[Progress, None, Predictions]:
-    """Compute latents and probabilities from activations.
-
-    Parameters
-    ----------
-    classifier : LatentClassifier
-        Moved to the device and put into evaluation mode.
-    inputs : (N, ...) float32 array
-        What `activations` gave for `frozen_up_to`.
-
-    Yields
-    ------
-    Progress
-        In images.
-    """
     target = pick_device(device)
     tail = classifier.to(target).tail(frozen_up_to).eval()
     spec = classifier.spec

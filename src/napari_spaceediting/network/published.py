@@ -9,10 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import (
-    get_model,
-    get_model_weights,
-)
+from torchvision.models import get_model, get_model_weights
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network.backbones import Backbone, Prepare
@@ -35,17 +32,9 @@ class _GlobalAverage(nn.Module):
 
 
 def _resnet(model: Any) -> Parts:
-    trunk = nn.Sequential(
-        model.conv1,
-        model.bn1,
-        model.relu,
-        model.maxpool,
-        model.layer1,
-        model.layer2,
-        model.layer3,
-    )
-    last_block = nn.Sequential(model.layer4, _GlobalAverage())
-    return trunk, last_block, model.fc.in_features
+    parts = list(model.children())  # the last two average and classify
+    last_block = nn.Sequential(parts[-3], _GlobalAverage())
+    return nn.Sequential(*parts[:-3]), last_block, model.fc.in_features
 
 
 def _inverted_residuals(model: Any) -> Parts:

@@ -28,8 +28,8 @@ from napari_spaceediting.network.device import (
 )
 from napari_spaceediting.network.spec import EpochLog, TrainResult, TrainSettings
 from napari_spaceediting.network.training import (
+    descent,
     epoch_plan,
-    finite,
     reader,
     shuffled_batches,
 )
@@ -97,12 +97,8 @@ def train_without_labels(
             nn.ReLU(),
             nn.Linear(backbone.n_features, _PROJECTION),
         ).to(device)
-        optimiser = torch.optim.AdamW(
-            [*backbone.parameters(), *projection.parameters()],
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
+        parameters = [*backbone.parameters(), *projection.parameters()]
+        step = descent(parameters, settings, total)
         for epoch in range(settings.epochs):
             losses: list[float] = []
             for at in shuffled_batches(n, batch_size, n_steps, rng):
@@ -110,12 +106,7 @@ def train_without_labels(
                 views = [_view(images, generator) for _ in range(2)]
                 with mixed_precision(device):
                     features = [backbone(view).float() for view in views]
-                loss = nt_xent(*map(projection, features))
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                schedule.step()
-                losses.append(finite(loss))
+                losses.append(step(nt_xent(*map(projection, features))))
                 yield Progress(
                     epoch * n_steps + len(losses),
                     total,
@@ -186,7 +177,6 @@ def project_features(
         state=state_of(classifier),
         history=(),
         best_epoch=0,
-        stopped_early=False,
         margins=np.full(len(dataset), np.nan, np.float32),
         device=describe_device(pick_device(device)),
         seconds=time.perf_counter() - started,
@@ -217,7 +207,6 @@ def embed_by_pca(classifier: LatentClassifier, features: NDArray[np.float32]) ->
     bias = -weight @ pca.mean_
     bias[: pca.n_components_] -= projected.min(axis=0) / scale
     embedding = classifier.embedding
-    assert isinstance(embedding, nn.Linear)
     with torch.no_grad():
         embedding.weight.copy_(torch.from_numpy(weight.astype(np.float32)))
         embedding.bias.copy_(torch.from_numpy(bias.astype(np.float32)))

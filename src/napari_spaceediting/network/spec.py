@@ -117,11 +117,9 @@ class TrainResult:
     state : mapping
         Weights of the best epoch.
     history : tuple of EpochLog
-        One entry an epoch.
+        One entry an epoch; fewer than asked for if the validation score ended it.
     best_epoch : int
         Epoch whose weights were kept.
-    stopped_early : bool
-        Whether the validation score ended the training.
     margins : (N,) float32 array
         Area under the margin of every labelled training image (after Pleiss et al.
         2020: the mean over epochs of the given class's probability less the largest
@@ -135,7 +133,6 @@ class TrainResult:
     state: State
     history: tuple[EpochLog, ...]
     best_epoch: int
-    stopped_early: bool
     margins: NDArray[np.float32] = field(repr=False)
     device: str
     seconds: float

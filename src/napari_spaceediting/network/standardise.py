@@ -21,23 +21,6 @@ _LEAST = 0.01
 """Deviation that a feature counts as having at least, in mean deviations of all."""
 
 
-class _Standardised(nn.Module):
-    """A linear layer that takes ``(features - mean) / scale``."""
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, linear: nn.Linear, mean: Tensor, scale: Tensor) -> None:
-        super().__init__()
-        self.linear = linear
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
-
-    def forward(self, features: Tensor) -> Tensor:
-        outputs: Tensor = self.linear((features - self.mean) / self.scale)
-        return outputs
-
-
 @contextmanager
 def standardised(classifier: LatentClassifier, features: Tensor) -> Iterator[None]:
     """Let the embedding of a network train on standardised features.
@@ -52,12 +35,11 @@ def standardised(classifier: LatentClassifier, features: Tensor) -> Iterator[Non
     Parameters
     ----------
     classifier : LatentClassifier
-        Its tail must be asked for inside the context.
+        Its embedding is given standardised features inside the context.
     features : (n, F) tensor
         Of images like those that it is trained on.
     """
     linear = classifier.embedding
-    assert isinstance(linear, nn.Linear)
     mean = features.mean(dim=0)
     scale = features.std(dim=0, correction=0)
     scale = scale + _LEAST * scale.mean()
@@ -66,14 +48,16 @@ def standardised(classifier: LatentClassifier, features: Tensor) -> Iterator[Non
     with torch.no_grad():
         linear.bias.add_(linear.weight @ mean)
         linear.weight.mul_(scale)
-    classifier.embedding = _Standardised(linear, mean, scale)
+    hook = linear.register_forward_pre_hook(
+        lambda _, given: ((given[0] - mean) / scale,)
+    )
     try:
         yield
     finally:
+        hook.remove()
         with torch.no_grad():
             linear.weight.div_(scale)
             linear.bias.sub_(linear.weight @ mean)
-        classifier.embedding = linear
 
 
 def feature_sample(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -104,21 +104,21 @@ def train(
             classifier.to(device)
             inputs = yield from reader(fetch, train_at, device)
             valid_inputs = yield from reader(fetch, valid_at, device)
-            fitting = _Fitting(classifier, settings)
             with _conditioned(classifier, fetch, dataset, settings, device):
-                yield from fitting.run(
+                history, best_epoch, seen = yield from _fit(
+                    classifier,
+                    settings,
                     inputs,
                     torch.from_numpy(dataset.labels[train_at]).to(device),
                     valid_inputs,
                     torch.from_numpy(dataset.labels[valid_at]).to(device),
                 )
     margins = np.full(len(dataset), np.nan, np.float32)
-    margins[train_at] = fitting.margins
+    margins[train_at] = seen
     return TrainResult(
         state=state_of(classifier),
-        history=tuple(fitting.history),
-        best_epoch=fitting.best_epoch,
-        stopped_early=len(fitting.history) < settings.epochs,
+        history=tuple(history),
+        best_epoch=best_epoch,
         margins=margins,
         device=describe_device(device),
         seconds=time.perf_counter() - started,
@@ -140,91 +140,104 @@ def _conditioned(
     return standardised(classifier, features)
 
 
-class _Fitting:
-    """The loop over epochs and what it remembers."""
-
-    def __init__(self, classifier: LatentClassifier, settings: TrainSettings) -> None:
-        self.classifier = classifier
-        self.settings = settings
-        self.history: list[EpochLog] = []
-        self.best_epoch = 0
-        self.margins = np.empty(0, np.float32)
-
-    def run(
-        self, inputs: Reader, labels: Tensor, valid_inputs: Reader, valid_labels: Tensor
-    ) -> Iterator[Progress]:
-        """Train; afterwards the classifier has the best weights."""
-        settings = self.settings
-        tail = self.classifier.tail(settings.trainable)
-        n = len(labels)
-        batch_size, n_steps = epoch_plan(n, settings.batch_size)
-        total = settings.epochs * n_steps
-        optimiser = torch.optim.AdamW(
-            tail.parameters(),
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
-        weights = self._class_weights(labels)
-        rng = np.random.default_rng(settings.seed)
-        generator = torch.Generator().manual_seed(settings.seed)
-        margin_sum, times_seen = np.zeros(n), np.zeros(n)
-        metrics: dict[str, float] = {}
-        accuracy = valid_loss = math.nan
-        best: tuple[float, float] = (-math.inf, -math.inf)
-        best_weights: dict[str, Tensor] = {}
-        for epoch in range(settings.epochs):
-            message = f"Epoch {epoch + 1} of {settings.epochs}"
-            losses: list[float] = []
-            self.classifier.eval()
-            tail.train()
-            for at in shuffled_batches(n, batch_size, n_steps, rng):
-                given = labels[torch.from_numpy(at).to(labels.device)]
-                batch = inputs(at)
-                if settings.augment and settings.trainable == "all":
-                    batch = shift_and_scale(batch, generator)
-                _, logits = tail(batch)
-                loss = F.cross_entropy(logits, given, weights)
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                schedule.step()
-                losses.append(finite(loss))
-                # An image may be in a small batch more than once.
-                np.add.at(margin_sum, at, _margins(logits.detach(), given))
-                np.add.at(times_seen, at, 1)
-                metrics["loss"] = float(np.mean(losses))
-                done = epoch * n_steps + len(losses)
-                yield Progress(done, total, message, dict(metrics))
-            tail.eval()
-            sums = np.zeros(2)
-            for block in _blocks(len(valid_labels), settings.batch_size):
-                its_labels = valid_labels[block[0] : block[-1] + 1]
-                sums += _judge(tail, valid_inputs(block), its_labels)
-                yield Progress(done, total, message, dict(metrics))
-            if len(valid_labels):
-                accuracy, valid_loss = (sums / len(valid_labels)).tolist()
-                metrics["validation_accuracy"] = accuracy
-                yield Progress(done, total, message, dict(metrics))
-            self.history.append(EpochLog(epoch, metrics["loss"], accuracy))
-            if math.isnan(accuracy):
-                self.best_epoch = epoch
-            elif (accuracy, -valid_loss) > best:
-                best, self.best_epoch = (accuracy, -valid_loss), epoch
-                best_weights = {k: v.clone() for k, v in tail.state_dict().items()}
-            elif epoch - self.best_epoch >= settings.patience:
-                break
-        if best_weights:
-            tail.load_state_dict(best_weights)
-        self.classifier.eval()
-        self.margins = (margin_sum / np.maximum(times_seen, 1)).astype(np.float32)
-
-    def _class_weights(self, labels: Tensor) -> Tensor | None:
-        if not self.settings.class_weights:
-            return None
-        counts = torch.bincount(labels, minlength=self.classifier.spec.n_classes)
+def _fit(
+    classifier: LatentClassifier,
+    settings: TrainSettings,
+    inputs: Reader,
+    labels: Tensor,
+    valid_inputs: Reader,
+    valid_labels: Tensor,
+) -> Generator[Progress, None, tuple[list[EpochLog], int, NDArray[np.float32]]]:
+    """Train; leave the best weights, and return epochs, the best of them, margins."""
+    tail = classifier.tail(settings.trainable)
+    n = len(labels)
+    batch_size, n_steps = epoch_plan(n, settings.batch_size)
+    total = settings.epochs * n_steps
+    step = descent(tail.parameters(), settings, total)
+    weights = None
+    if settings.class_weights:
+        counts = torch.bincount(labels, minlength=classifier.spec.n_classes)
         # A class without images has no term in the loss, whatever its weight.
-        return len(labels) / ((counts > 0).sum() * counts.clamp(min=1))
+        weights = n / ((counts > 0).sum() * counts.clamp(min=1))
+    rng = np.random.default_rng(settings.seed)
+    generator = torch.Generator().manual_seed(settings.seed)
+    margin_sum, times_seen = np.zeros(n), np.zeros(n)
+    metrics: dict[str, float] = {}
+    accuracy = valid_loss = math.nan
+    history: list[EpochLog] = []
+    best_epoch, best = 0, (-math.inf, -math.inf)
+    best_weights: dict[str, Tensor] = {}
+    for epoch in range(settings.epochs):
+        message = f"Epoch {epoch + 1} of {settings.epochs}"
+        losses: list[float] = []
+        classifier.eval()
+        tail.train()
+        for at in shuffled_batches(n, batch_size, n_steps, rng):
+            given = labels[torch.from_numpy(at).to(labels.device)]
+            batch = inputs(at)
+            if settings.augment and settings.trainable == "all":
+                batch = shift_and_scale(batch, generator)
+            _, logits = tail(batch)
+            loss = F.cross_entropy(logits, given, weights)
+            losses.append(step(loss))
+            # An image may be in a small batch more than once.
+            np.add.at(margin_sum, at, _margins(logits.detach(), given))
+            np.add.at(times_seen, at, 1)
+            metrics["loss"] = float(np.mean(losses))
+            done = epoch * n_steps + len(losses)
+            yield Progress(done, total, message, dict(metrics))
+        tail.eval()
+        sums = np.zeros(2)
+        for block in _blocks(len(valid_labels), settings.batch_size):
+            its_labels = valid_labels[block[0] : block[-1] + 1]
+            sums += _judge(tail, valid_inputs(block), its_labels)
+            yield Progress(done, total, message, dict(metrics))
+        if len(valid_labels):
+            accuracy, valid_loss = (sums / len(valid_labels)).tolist()
+            metrics["validation_accuracy"] = accuracy
+            yield Progress(done, total, message, dict(metrics))
+        history.append(EpochLog(epoch, metrics["loss"], accuracy))
+        if math.isnan(accuracy):
+            best_epoch = epoch
+        elif (accuracy, -valid_loss) > best:
+            best, best_epoch = (accuracy, -valid_loss), epoch
+            best_weights = {k: v.clone() for k, v in tail.state_dict().items()}
+        elif epoch - best_epoch >= settings.patience:
+            break
+    if best_weights:
+        tail.load_state_dict(best_weights)
+    classifier.eval()
+    margins = (margin_sum / np.maximum(times_seen, 1)).astype(np.float32)
+    return history, best_epoch, margins
+
+
+def descent(
+    parameters: Iterable[nn.Parameter], settings: TrainSettings, n_steps: int
+) -> Callable[[Tensor], float]:
+    """Return what makes a step of AdamW down a loss, whose value it returns.
+
+    The learning rate falls as half a cosine, over `n_steps`. A loss that is no number
+    raises `TrainingFailed`.
+    """
+    optimiser = torch.optim.AdamW(
+        parameters, settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, n_steps)
+
+    def step(loss: Tensor) -> float:
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingFailed(
+                "The loss is not a number any more: lower the learning rate, or check "
+                "the images for values that are not finite."
+            )
+        return value
+
+    return step
 
 
 def epoch_plan(n: int, batch_size: int) -> tuple[int, int]:
@@ -265,17 +278,6 @@ def reader(
 def _blocks(n: int, size: int) -> Iterator[NDArray[np.intp]]:
     for start in range(0, n, size):
         yield np.arange(start, min(start + size, n))
-
-
-def finite(loss: Tensor) -> float:
-    """Return the loss as a number, or raise `TrainingFailed` if it is none."""
-    value = loss.item()
-    if not math.isfinite(value):
-        raise TrainingFailed(
-            "The loss is not a number any more: lower the learning rate, or check the "
-            "images for values that are not finite."
-        )
-    return value
 
 
 @torch.no_grad()

@@ -103,23 +103,23 @@ def load_weights(
     given = {name: value for name, value in weights.items() if not ignore(name)}
     # Files older than torch 1.0 lack this counter, which only momentum=None reads.
     counters = {name for name in own if name.endswith("num_batches_tracked")}
-    problems = []
-    for what, names in (
-        ("missing", sorted(own.keys() - given.keys() - counters)),
-        ("unknown", sorted(given.keys() - own.keys())),
-        (
-            "of another shape",
-            sorted(
-                n for n in own.keys() & given.keys() if own[n].shape != given[n].shape
-            ),
-        ),
-    ):
+    problems = {
+        "missing": own.keys() - given.keys() - counters,
+        "unknown": given.keys() - own.keys(),
+        "of another shape": {
+            name
+            for name in own.keys() & given.keys()
+            if own[name].shape != given[name].shape
+        },
+    }
+    words = []
+    for what, names in problems.items():
         if names:
-            first = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-            problems.append(f"{len(names)} {what} ({first})")
-    if problems:
+            first = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
+            words.append(f"{len(names)} {what} ({first})")
+    if words:
         raise SpaceEditingError(
-            f"The weights of {source} do not fit this network: {'; '.join(problems)}; "
+            f"The weights of {source} do not fit this network: {'; '.join(words)}; "
             "choose the backbone that they were trained with."
         )
     module.load_state_dict(given, strict=False)

@@ -18,7 +18,6 @@ from napari_spaceediting.projection.placing import place, place_among
 from napari_spaceediting.projection.quality import (
     UNKNOWN,
     MapQuality,
-    movement,
     neighbourhood_preservation,
     trustworthiness,
 )
@@ -232,9 +231,6 @@ class MapJob:
         return MapQuality(
             trustworthiness(self.latents, coordinates, k, seed),
             neighbourhood_preservation(neighbours, coordinates, seed),
-            None
-            if self.previous is None
-            else movement(coordinates, self.previous, self.fixed_weight),
         )
 
     def _check(self) -> None:

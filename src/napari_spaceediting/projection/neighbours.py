@@ -77,9 +77,9 @@ def among(
     Parameters
     ----------
     latents : ndarray of float, shape (N, D)
-        Those that ask; they are read in blocks.
+        Those that ask.
     others : ndarray of float, shape (M, D)
-        Those that are found; at least 1, and few enough for memory.
+        Those that are found; at least 1. Both are read in blocks.
     k : int
         Neighbours of each.
 
@@ -91,14 +91,19 @@ def among(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    k = min(k, len(others))
-    finder = NearestNeighbors(n_neighbors=k, algorithm="brute")
-    finder.fit(np.ascontiguousarray(others, np.float32))
-    indices = np.empty((len(latents), k), np.int32)
-    distances = np.empty((len(latents), k), np.float32)
-    for rows in blocks(len(latents), 4 * latents.shape[1]):
-        block = np.ascontiguousarray(latents[rows], np.float32)
-        distances[rows], indices[rows] = finder.kneighbors(block)
+    shape = len(latents), min(k, len(others))
+    indices, distances = np.full(shape, -1, np.int32), np.full(shape, np.inf, "f4")
+    bytes_per_row = 4 * latents.shape[1]
+    for part in blocks(len(others), bytes_per_row):
+        some = np.ascontiguousarray(others[part], np.float32)
+        finder = NearestNeighbors(n_neighbors=min(k, len(some)), algorithm="brute")
+        finder.fit(some)
+        for rows in blocks(len(latents), bytes_per_row):
+            block = np.ascontiguousarray(latents[rows], np.float32)
+            away, at = finder.kneighbors(block)
+            indices[rows], distances[rows] = _nearer(
+                (indices[rows], distances[rows]), (at + part.start, away)
+            )
     return indices, distances
 
 
@@ -129,13 +134,10 @@ def extended(
         return np.empty((n + len(more), 0), np.int32)
     fresh = np.ascontiguousarray(more, np.float32)
     found = np.empty((n + len(more), k), np.int32)
-    # What is nearest to a new image is looked for among new and old ones, in blocks.
-    near, far = _padded(*nearest(fresh, k), k)
-    near = np.where(near >= 0, near + n, -1)
+    at, away = nearest(fresh, k)
+    found[n:], _ = _nearer(among(fresh, latents, k), (at + n, away))
     for rows in blocks(n, 4 * latents.shape[1]):
         block = np.ascontiguousarray(latents[rows], np.float32)
-        at, away = among(fresh, block, k)
-        near, far = nearer((near, far), (at + rows.start, away))
         theirs = np.stack(
             [
                 np.linalg.norm(
@@ -147,37 +149,17 @@ def extended(
             axis=1,
         )
         at, away = among(block, fresh, k)
-        found[rows], _ = nearer((neighbours[rows], theirs), (at + n, away))
-    found[n:] = near
+        found[rows], _ = _nearer((neighbours[rows], theirs), (at + n, away))
     return found
 
 
-def _padded(
-    indices: NDArray[np.int32], distances: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Fill rows with -1 at an infinite distance until they have k neighbours."""
-    missing = ((0, 0), (0, k - indices.shape[1]))
-    return (
-        np.pad(indices, missing, constant_values=-1),
-        np.pad(distances, missing, constant_values=np.inf),
-    )
-
-
-def nearer(
+def _nearer(
     first: tuple[NDArray[np.int32], NDArray[np.float32]],
     second: tuple[NDArray[np.int32], NDArray[np.float32]],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Merge two lists of neighbours and keep as many as the first one has.
+    """Merge two lists of neighbours, shapes (n, k) and (n, m), and keep the nearest k.
 
-    Parameters
-    ----------
-    first, second : pairs of (n, k) and (n, m) arrays
-        Indices and distances; what is not there has an infinite distance.
-
-    Returns
-    -------
-    indices, distances : (n, k) arrays
-        Nearest first; of equally near ones those of the first list come before.
+    Of equally near ones those of the first list come before.
     """
     indices = np.hstack([first[0], second[0]])
     distances = np.hstack([first[1], second[1]])

@@ -10,10 +10,6 @@ from numpy.typing import NDArray
 from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.memory import array_limit, blocks
 
-# Up to this many dimensions the whole covariance is cheap to decompose.
-EXACT_DIMENSIONS = 512
-# Subspace iteration beyond it: spare directions and passes over the data.
-_SPARE, _PASSES = 8, 6
 # What neighbours of many images are looked for in, as PaCMAP does with 100.
 COMPACT_DIMENSIONS = 128
 # The components of as many images stand for those of all (docs/results/scale.md).
@@ -42,21 +38,16 @@ def pca_map(latents: NDArray[np.floating]) -> NDArray[np.float32]:
 
     Notes
     -----
-    The components of more than 20,000 images are those of 20,000 of them. Up to 512
-    dimensions the covariance is decomposed exactly; beyond, by subspace iteration from
-    a fixed start (Halko, Martinsson & Tropp, SIAM Review 2011).
+    The components of more than 20,000 images are those of 20,000 of them.
     """
     check_latents(latents)
     n, dimensions = latents.shape
     coordinates = np.zeros((n, 2), np.float32)
     if n < 2 or dimensions == 0:
         return coordinates
-    some = _Centred(_some(latents))
-    if some.scale == 0:
-        return coordinates
-    axes = _leading_axes(some, 2)
+    mean, axes = _leading_axes(latents, 2)
     for rows in blocks(n, 4 * dimensions):
-        block = np.asarray(latents[rows], np.float32) - some.mean
+        block = np.asarray(latents[rows], np.float32) - mean
         coordinates[rows, : axes.shape[1]] = block @ axes
     return coordinates
 
@@ -81,7 +72,7 @@ def compact(latents: NDArray[np.floating]) -> NDArray[np.float32]:
     wanted = min(COMPACT_DIMENSIONS, room)
     if dimensions <= wanted:
         return np.ascontiguousarray(latents, np.float32)
-    axes = _leading_axes(_Centred(_some(latents)), wanted)
+    _, axes = _leading_axes(latents, wanted)
     found = np.empty((n, axes.shape[1]), np.float32)
     for rows in blocks(n, 4 * dimensions):
         found[rows] = np.asarray(latents[rows], np.float32) @ axes
@@ -117,70 +108,33 @@ def _some(latents: NDArray[np.floating]) -> NDArray[np.floating]:
     return some
 
 
-class _Centred:
-    """Latents about their mean, of unit scale, which keeps squares within float32.
+def _leading_axes(
+    latents: NDArray[np.floating], n_axes: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean (D,) and the (D, m) directions of largest variance, m <= n_axes.
 
-    Parameters
-    ----------
-    latents : ndarray of float, shape (N, D)
-        At least one.
-
-    Attributes
-    ----------
-    dimensions : int
-        D.
-    mean : (D,) float32 array
-    scale : float
-        Largest distance from the mean along any dimension; 0 where all are equal.
+    The directions are orthonormal; each points to where its largest loading is
+    positive.
     """
+    some = _some(latents)
+    dimensions = some.shape[1]
+    parts = list(blocks(len(some), 4 * dimensions))
+    total = np.zeros(dimensions)
+    for rows in parts:
+        total += some[rows].sum(axis=0, dtype=np.float64)
+    mean = (total / len(some)).astype(np.float32)
 
-    def __init__(self, latents: NDArray[np.floating]) -> None:
-        self._latents = latents
-        self.dimensions = latents.shape[1]
-        self.scale = np.float32(1)
-        total = np.zeros(self.dimensions)
-        for rows in blocks(len(latents), 4 * self.dimensions):
-            total += latents[rows].sum(axis=0, dtype=np.float64)
-        self.mean = (total / len(latents)).astype(np.float32)
-        self.scale = max(np.abs(block).max() for _, block in self.blocks())
+    def centred() -> Iterator[NDArray[np.float32]]:
+        return (np.asarray(some[rows], np.float32) - mean for rows in parts)
 
-    def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Yield the rows, and what they hold."""
-        for rows in blocks(len(self._latents), 4 * self.dimensions):
-            block = np.asarray(self._latents[rows], np.float32) - self.mean
-            yield rows, block / self.scale if self.scale != 1 else block
-
-    def covariance_times(self, basis: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ``X^T X basis``, shape (D, m)."""
-        total = np.zeros((self.dimensions, basis.shape[1]), np.float32)
-        for _, block in self.blocks():
-            total += block.T @ (block @ basis)
-        return total
-
-    def covariance(self) -> NDArray[np.float32]:
-        """Return ``X^T X``, shape (D, D)."""
-        total = np.zeros((self.dimensions, self.dimensions), np.float32)
-        for _, block in self.blocks():
-            total += block.T @ block
-        return total
-
-
-def _leading_axes(centred: _Centred, n_axes: int) -> NDArray[np.float32]:
-    """Return the (D, m) orthonormal directions of largest variance, m <= n_axes.
-
-    Each points to where its largest loading is positive.
-    """
-    if centred.dimensions <= EXACT_DIMENSIONS:
-        _, vectors = np.linalg.eigh(centred.covariance())
-        axes = vectors[:, ::-1][:, :n_axes].astype(np.float32)
-    else:
-        shape = centred.dimensions, n_axes + _SPARE
-        start = np.random.default_rng(0).standard_normal(shape)
-        basis = start.astype(np.float32)
-        for _ in range(_PASSES):
-            basis, _ = np.linalg.qr(centred.covariance_times(basis))
-        _, rotation = np.linalg.eigh(basis.T @ centred.covariance_times(basis))
-        axes = np.asarray(basis @ rotation[:, ::-1][:, :n_axes], np.float32)
+    # About unit scale, squares stay within float32.
+    scale = max(np.abs(block).max() for block in centred()) or np.float32(1)
+    covariance = np.zeros((dimensions, dimensions), np.float32)
+    for block in centred():
+        block /= scale
+        covariance += block.T @ block
+    _, vectors = np.linalg.eigh(covariance)
+    axes = vectors[:, ::-1][:, :n_axes].astype(np.float32)
     largest = np.abs(axes).argmax(axis=0)
     axes *= np.sign(axes[largest, np.arange(axes.shape[1])])
-    return axes
+    return mean, axes

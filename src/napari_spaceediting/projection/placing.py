@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.memory import blocks
-from napari_spaceediting.projection.neighbours import among, nearer
+from napari_spaceediting.projection.neighbours import among
 from napari_spaceediting.projection.settings import Method
 
 _NEAREST = 5
@@ -44,7 +43,7 @@ def place(
         return np.zeros((len(more), 2), np.float32)
     if method == "pca":
         return _linear(more, latents, coordinates)
-    return place_among(*_nearest(more, latents), coordinates)
+    return place_among(*among(more, latents, _NEAREST), coordinates)
 
 
 def place_among(
@@ -74,19 +73,6 @@ def place_among(
     weights = 1 / np.maximum(away, np.float32(least))
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray((coordinates[near] * weights[..., None]).sum(axis=1), np.float32)
-
-
-def _nearest(
-    more: NDArray[np.floating], latents: NDArray[np.floating]
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Find the nearest images that are on the map, which is read in blocks."""
-    k = min(_NEAREST, len(latents))
-    indices = np.full((len(more), k), -1, np.int32)
-    distances = np.full((len(more), k), np.inf, np.float32)
-    for rows in blocks(len(latents), 4 * latents.shape[1]):
-        at, away = among(more, latents[rows], k)
-        indices, distances = nearer((indices, distances), (at + rows.start, away))
-    return indices, distances
 
 
 def _linear(

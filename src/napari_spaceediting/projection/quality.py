@@ -13,7 +13,7 @@ SAMPLE = 1_500
 
 @dataclass(frozen=True)
 class MapQuality:
-    """What the map keeps of the latents, and how much it moved.
+    """What the map keeps of the latents.
 
     Parameters
     ----------
@@ -23,18 +23,13 @@ class MapQuality:
     neighbourhood_preservation : float
         0 to 1: the share of an image's nearest neighbours in the latents that are
         also its nearest on the map. nan below 2 images.
-    movement : float or None
-        Median distance that the images which were to stay moved since the previous
-        map, in units of that map's radius (root mean square distance from its
-        centre). None without a previous map.
     """
 
     trustworthiness: float
     neighbourhood_preservation: float
-    movement: float | None
 
 
-UNKNOWN = MapQuality(np.nan, np.nan, None)
+UNKNOWN = MapQuality(np.nan, np.nan)
 """Of a map that nobody has judged."""
 
 
@@ -107,38 +102,6 @@ def neighbourhood_preservation(
         (found == neighbours[rows, column][:, None]).any(axis=1) for column in range(k)
     ]
     return float(np.mean(kept))
-
-
-def movement(
-    coordinates: NDArray[np.floating],
-    previous: NDArray[np.floating],
-    weights: NDArray[np.floating] | None = None,
-) -> float:
-    """Return how far the images moved, in units of the previous map's radius.
-
-    Parameters
-    ----------
-    coordinates, previous : ndarray of float, shape (N, 2)
-        Two aligned maps.
-    weights : ndarray of float, shape (N,), optional
-        Images of weight 0 were to move and are left out, unless all are.
-
-    Returns
-    -------
-    float
-        The median; 0 without images, inf if the previous map had no extent and
-        this one has.
-    """
-    if len(coordinates) == 0:
-        return 0.0
-    stayed = np.ones(len(previous), bool) if weights is None else weights > 0
-    if not stayed.any():
-        stayed[:] = True
-    moved = float(np.median(np.linalg.norm(coordinates - previous, axis=1)[stayed]))
-    radius = float(np.sqrt(np.square(previous - previous.mean(axis=0)).sum(1).mean()))
-    if radius == 0:
-        return 0.0 if moved == 0 else float("inf")
-    return moved / radius
 
 
 def _sample(n: int, seed: int) -> NDArray[np.intp]:

@@ -71,7 +71,7 @@ def propose(session, share):
         distances=np.zeros(neighbours.shape, np.float32),
         method="pca",
         seconds=1.0,
-        quality=MapQuality(0.9, 0.9, None),
+        quality=MapQuality(0.9, 0.9),
     )
     session.propose(MappedRound(result, drawn))
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from qtpy.QtGui import QColor
 
 from napari_spaceediting.colours import (
     UNLABELLED_COLOUR,
     class_colours,
-    continuous_colours,
     label_colours,
     to_linear,
 )
@@ -147,6 +147,37 @@ class Palette:
             f"QPushButton:hover {{color: {self.text};}}"
             f"QPushButton:disabled {{color: {self.muted};}}"
         )
+
+
+def continuous_colours(values: ArrayLike) -> NDArray[np.float32]:
+    """Return colours of cividis, stretched from the lowest to the highest value.
+
+    Cividis (Nunez, Anderton and Renslow 2018) reads the same to all kinds of
+    colour vision. Its darkest fifth is left out so as to show on a black canvas.
+
+    Parameters
+    ----------
+    values : (N,) array_like
+        Any real values; what is not finite becomes grey.
+
+    Returns
+    -------
+    (N, 4) float32 array
+        RGBA, 0 to 1.
+    """
+    from napari.utils.colormaps import ensure_colormap
+
+    numbers = np.asarray(values, np.float64)
+    colours = np.tile(np.array(UNLABELLED_COLOUR, np.float32), (len(numbers), 1))
+    finite = np.isfinite(numbers)
+    if finite.any():
+        known = numbers[finite]
+        span = np.ptp(known)
+        level = (known - known.min()) / span if span else np.full(len(known), 0.5)
+        # More shades than can be told apart; to map every value takes longer.
+        shades = ensure_colormap("cividis").map(np.linspace(0.2, 1, 1024))
+        colours[finite] = shades[np.round(1023 * level).astype(np.intp)]
+    return colours
 
 
 def to_qcolor(colour: Colour, alpha: float | None = None) -> QColor:
