@@ -30,7 +30,11 @@ from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.preview import preview_images
-from napari_spaceediting.traversal.reconstruction import reconstruct, total_variation
+from napari_spaceediting.traversal.reconstruction import (
+    TV_WEIGHT,
+    reconstruct,
+    total_variation,
+)
 from napari_spaceediting.traversal.sets import TraversalSets
 from napari_spaceediting.traversal.settings import NEIGHBOURS, TraverseSettings
 from napari_spaceediting.traversal.solver import traverse_path
@@ -121,7 +125,6 @@ class _Bench:
                 wanted,
                 torch.from_numpy(start),
                 self.spread,
-                tv_weight=settings.tv_weight,
                 start_weight=self.near,
                 iterations=settings.iterations,
             )
@@ -179,7 +182,7 @@ class _Bench:
     def _besides(self, images: torch.Tensor, previews: torch.Tensor) -> torch.Tensor:
         """Return the terms of the losses that need no features, (n,)."""
         away = (images - previews).square().mean(dim=(1, 2, 3))
-        rough = TraverseSettings().tv_weight * total_variation(images)
+        rough = TV_WEIGHT * total_variation(images)
         return self.near * away + rough
 
     def _one_by_one(

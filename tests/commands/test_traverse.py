@@ -1,24 +1,20 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.storage import load_session
 
 
-@pytest.mark.parametrize("method", ["dmt", "dfi"])
-def test_images_are_moved_to_another_class(command, folder, tmp_path, method):
+def test_images_are_moved_to_another_class(command, folder, tmp_path):
     state = load_session(folder)
     dataset = state.dataset
     threes = np.flatnonzero((dataset.columns["truth"] == 3) & dataset.held_out)[:2]
     ids = dataset.ids[threes].tolist()
     out = tmp_path / "out"
     done = command(
-        "traverse", folder, "--images", *ids, ids[0], "--to", "8", "--out", out,
-        "--method", method,
-    )  # fmt: skip
-    assert done["method"] == method
+        "traverse", folder, "--images", *ids, ids[0], "--to", "8", "--out", out
+    )
     assert [entry["id"] for entry in done["images"]] == ids
     stack = np.load(out / done["stack"])
     assert stack.shape == (2, 1 + len(done["images"][0]["budgets"]), 1, 28, 28)

@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from napari_spaceediting.traversal.solver import (
-    interpolate_path,
-    minimise,
-    traverse_path,
-)
+from napari_spaceediting.traversal.solver import minimise, traverse_path
 from napari_spaceediting.traversal.witness import WitnessProblem, make_problem
 
 
@@ -78,10 +74,6 @@ def test_with_a_wide_kernel_it_is_the_difference_of_the_means(features, problem)
     expected = features[8:16].mean(axis=0) - features[:8].mean(axis=0)
     moved = found @ features - features[16:]
     np.testing.assert_allclose(moved, np.broadcast_to(expected, (3, 5)), atol=0.05)
-
-    (interpolated,) = interpolate_path(wide, [1.0])
-    moved = interpolated @ features - features[16:]
-    np.testing.assert_allclose(moved, np.broadcast_to(expected, (3, 5)), atol=1e-9)
 
 
 def test_along_the_path_the_witness_falls_and_the_change_grows(problem):

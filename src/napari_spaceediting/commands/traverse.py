@@ -37,12 +37,6 @@ def add_to(commands: Commands) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="folder for the images"
     )
     parser.add_argument(
-        "--method",
-        choices=["dmt", "dfi"],
-        default="dmt",
-        help="manifold traversal (default) or feature interpolation, which is simpler",
-    )
-    parser.add_argument(
         "--neighbours",
         type=lambda text: (None if text == "all" else at_least_one(text),),
         default=FITTING,
@@ -68,7 +62,6 @@ def _traverse(session: Session, options: Namespace) -> Report:
     images = _indices(dataset, options.images)
     group = options.to_images
     settings = TraverseSettings(
-        method=options.method,
         neighbours=options.neighbours,
         layers=None if options.layers is None else tuple(options.layers),
     )

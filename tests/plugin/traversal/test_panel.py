@@ -93,22 +93,13 @@ def test_running_offers_to_cancel_once(empty, qtbot, told):
 
 def test_options(empty, qtbot):
     options = empty.options
-    assert not options.fields["method"].native.isVisible()
+    assert not options.fields["reach"].native.isVisible()
     qtbot.mouseClick(empty.options_button, LEFT)
-    assert options.fields["method"].native.isVisible()
-    assert (options.method, options.whole_kind, options.features_alone) == (
-        "dmt",
-        False,
-        False,
-    )
-    options.fields["method"].native.setCurrentIndex(1)
+    assert options.fields["reach"].native.isVisible()
+    assert (options.whole_kind, options.features_alone) == (False, False)
     options.fields["reach"].native.setCurrentIndex(1)
     options.fields["making"].native.setCurrentIndex(1)
-    assert (options.method, options.whole_kind, options.features_alone) == (
-        "dfi",
-        True,
-        True,
-    )
+    assert (options.whole_kind, options.features_alone) == (True, True)
 
 
 def test_a_result_shows_first_where_it_arrives(panel):

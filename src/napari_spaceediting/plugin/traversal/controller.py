@@ -20,7 +20,6 @@ from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.scene import Routes
 from napari_spaceediting.plugin.state import BUSY, NOTHING, Desk, complain, tell
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
-from napari_spaceediting.plugin.traversal.options import METHODS
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.palette import class_colours
 from napari_spaceediting.session.history import describe_kept, stage_of
@@ -145,7 +144,6 @@ class TraversalController:
         target = self._group if panel.target is None else panel.target
         options = panel.options
         settings = TraverseSettings(
-            method=options.method,
             neighbours=(None,) if options.whole_kind else FITTING,
             layers=options.layers,
             batch_size=_BATCH,
@@ -437,10 +435,8 @@ class TraversalController:
                 "present one it may be otherwise."
             )
         self._panel.show_notice(" ".join(notes))
-        titles = {key: title for key, title, _ in METHODS}
         self._panel.show_details(
-            f"{_when(kept)} in {traversal.seconds:.0f} s by "
-            f"{titles[traversal.settings.method]}.\n"
+            f"{_when(kept)} in {traversal.seconds:.0f} s.\n"
             f"Network: {stage_of(kept, session.state)}. Layers: "
             f"{', '.join(traversal.layers)}."
         )
@@ -580,7 +576,6 @@ def _metadata(
     """Return what a layer tells of how it was made."""
     return {
         "what": "Images moved in the features of a network; step 0 is the original",
-        "method": traversal.settings.method,
         "budgets": traversal.budgets.tolist(),
         "layers": list(traversal.layers),
         "images": dataset.ids[traversal.indices].tolist(),

@@ -20,17 +20,8 @@ from napari_spaceediting.plugin.widgets.controls import (
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.traversal.layers import Layer, in_words
-from napari_spaceediting.traversal.settings import NEIGHBOURS, Method
+from napari_spaceediting.traversal.settings import NEIGHBOURS
 
-METHODS = (
-    ("dmt", "Deep Manifold Traversal", "Looks for the way that least change takes"),
-    (
-        "dfi",
-        "Quick interpolation",
-        "Adds the mean difference of the two kinds; simpler, and a little quicker",
-    ),
-)
-"""Key, title and tooltip of each method."""
 _REACHES = (
     (
         "fitting",
@@ -60,7 +51,6 @@ _TEXT = (
     "Moved by the whole kind, as published, some images change more than they need to."
 )
 _CHOICES: dict[str, Any] = {
-    "method": {"label": "Method", "tooltip": "How it is done", "choices": METHODS},
     "reach": {
         "label": "Moved by",
         "tooltip": "Which images pull",
@@ -78,13 +68,12 @@ _CHOICES: dict[str, Any] = {
 class _Choice:
     """What the user chooses of `TraverseSettings`."""
 
-    method: Method = "dmt"
     reach: Literal["fitting", "all"] = "fitting"
     making: Literal["near", "features"] = "near"
 
 
 class TraversalOptions(QWidget):
-    """Method, what pulls, what the images are made from, and the layers.
+    """What pulls, what the images are made from, and the layers.
 
     Parameters
     ----------
@@ -139,12 +128,6 @@ class TraversalOptions(QWidget):
         wide = direction == QBoxLayout.Direction.LeftToRight
         self._side_by_side.setDirection(direction)
         self._side_by_side.setSpacing(2 * TIGHT if wide else TIGHT)
-
-    @property
-    def method(self) -> Method:
-        """Key of the method."""
-        method: Method = self.fields["method"].value
-        return method
 
     @property
     def whole_kind(self) -> bool:
