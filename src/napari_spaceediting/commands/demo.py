@@ -35,8 +35,8 @@ def _demo(options: Namespace) -> Report:
         launch_sample("digits", LABELS_PER_CLASS)
         return Report()
     done = run_demo(options.seed, run)
-    values = done.to_dict()
-    seconds = ", ".join(f"{name} {value:.1f}" for name, value in done.seconds.items())
+    values = done.values
+    seconds = ", ".join(f"{name} {s:.1f}" for name, s in values["seconds"].items())
     lines = [
         f"{values['dataset']}: {values['images']:,} images; the training images keep "
         f"{LABELS_PER_CLASS} labels per class.",

@@ -30,44 +30,17 @@ class DemoReport:
     ----------
     session : Session
         With the round still proposed.
-    actions : int
-        Lassoes and drags that the expert spent.
-    edited : int
-        Images that they gave a class.
-    seconds : mapping of str to float
-        Wall time of each stage.
+    values : mapping
+        In figures, for JSON.
     """
 
     session: Session
-    actions: int
-    edited: int
-    seconds: dict[str, float]
+    values: dict[str, Any]
 
     @property
     def evidence(self) -> Evidence:
         """On held-out images."""
         return self.session.state.rounds[-1].evidence
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON-ready types."""
-        state, evidence = self.session.state, self.evidence
-        return {
-            "dataset": state.dataset.name,
-            "images": len(state.dataset),
-            "labels_per_class": LABELS_PER_CLASS,
-            "expert": SimulatedExpert.knowledge,
-            "actions": self.actions,
-            "edits": len(state.rounds[-1].edits),
-            "edited_images": self.edited,
-            "seed": state.seed,
-            "seconds": {stage: round(s, 2) for stage, s in self.seconds.items()},
-            "measured_on": evidence.measured_on,
-            "measured_images": evidence.n_images,
-            "before": evidence.arms[BEFORE].accuracy,
-            "after": evidence.arms[AFTER].accuracy,
-            "control": evidence.arms[CONTROL].accuracy,
-            "verdict": evidence.verdict(),
-        }
 
 
 def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoReport:
@@ -102,4 +75,23 @@ def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoRe
     )
     edited = int(np.count_nonzero(session.edits.edited))
     session.propose(run("retrain", session.retraining()))
-    return DemoReport(session, min(ACTIONS, len(proposals)), edited, seconds)
+    state = session.state
+    evidence = state.rounds[-1].evidence
+    values = {
+        "dataset": dataset.name,
+        "images": len(dataset),
+        "labels_per_class": LABELS_PER_CLASS,
+        "expert": expert.knowledge,
+        "actions": min(ACTIONS, len(proposals)),
+        "edits": len(state.rounds[-1].edits),
+        "edited_images": edited,
+        "seed": seed,
+        "seconds": {stage: round(s, 2) for stage, s in seconds.items()},
+        "measured_on": evidence.measured_on,
+        "measured_images": evidence.n_images,
+        "before": evidence.arms[BEFORE].accuracy,
+        "after": evidence.arms[AFTER].accuracy,
+        "control": evidence.arms[CONTROL].accuracy,
+        "verdict": evidence.verdict(),
+    }
+    return DemoReport(session, values)
