@@ -26,7 +26,7 @@ from napari_spaceediting.traversal.pace import Trial, find_pace
 from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct
 from napari_spaceediting.traversal.result import Traversal
-from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
+from napari_spaceediting.traversal.sets import TraversalSets, choose_sets
 from napari_spaceediting.traversal.settings import (
     FITTING,
     NEIGHBOURS,
@@ -80,7 +80,7 @@ class Trip:
         self.originals = arena.pixels[moved]
         self.dataset = _joined(arena.learn, arena.test, moved)
         learnt = len(arena.learn)
-        self.sets, _ = sets_of_classes(
+        self.sets, _ = choose_sets(
             np.arange(learnt, learnt + count),
             self.target,
             labels=self.dataset.labels,

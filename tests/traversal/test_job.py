@@ -16,7 +16,7 @@ from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.result import Asked, join
-from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
+from napari_spaceediting.traversal.sets import TraversalSets, choose_sets
 from napari_spaceediting.traversal.settings import (
     BUDGETS,
     NEIGHBOURS,
@@ -40,7 +40,7 @@ def digits(trained_state):
 @pytest.fixture(scope="module")
 def threes_to_eights(digits):
     threes = np.flatnonzero((digits.labels == 3) & digits.held_out)[:3]
-    sets, _ = sets_of_classes(
+    sets, _ = choose_sets(
         threes,
         8,
         labels=digits.labels,
@@ -171,7 +171,7 @@ def test_too_many_images_for_the_memory_are_refused(job, monkeypatch):
 def test_images_of_several_classes_move_at_once(job, digits):
     sevens = np.flatnonzero((digits.labels == 7) & digits.held_out)[:1]
     both = np.concatenate([job.sets.images[:1], sevens])
-    sets, classes = sets_of_classes(
+    sets, classes = choose_sets(
         both,
         8,
         labels=digits.labels,
