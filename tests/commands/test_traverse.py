@@ -33,17 +33,16 @@ def test_images_are_moved_to_another_class(command, folder, tmp_path):
     assert after.log == state.log
 
 
-def test_images_are_moved_to_a_group_by_their_nearest(command, folder, tmp_path):
+def test_images_are_moved_to_a_group(command, folder, tmp_path):
     dataset = load_session(folder).dataset
     three = dataset.ids[(dataset.columns["truth"] == 3) & dataset.held_out][:1]
     eights = dataset.ids[(dataset.labels == 8) & ~dataset.held_out]
     done = command(
         "traverse", folder, "--images", *three, "--to-images", *eights,
-        "--neighbours", 6, "--layers", "trunk", "--features-alone",
+        "--layers", "trunk", "--features-alone",
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert done["layers"] == ["trunk"]
-    assert done["images"][0]["neighbours"] == 6
     kept = load_session(folder).traversals[-1].outcome.read()
     assert kept.settings.preview_weight == 0
     assert done["images"][0]["to"] == "group of 8 (mostly 8)"

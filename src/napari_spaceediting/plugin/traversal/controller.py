@@ -29,10 +29,7 @@ from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
 from napari_spaceediting.traversal.jobs import ListLayers, Traverse
 from napari_spaceediting.traversal.layers import Layer
 from napari_spaceediting.traversal.result import Asked, Traversal, join
-from napari_spaceediting.traversal.settings import (
-    FITTING,
-    TraverseSettings,
-)
+from napari_spaceediting.traversal.settings import TraverseSettings
 
 NO_MAP = "Open images and train a network first"
 NONE_SELECTED = "Select images first, on the map or in the gallery"
@@ -144,7 +141,6 @@ class TraversalController:
         target = self._group if panel.target is None else panel.target
         options = panel.options
         settings = TraverseSettings(
-            neighbours=(None,) if options.whole_kind else FITTING,
             layers=options.layers,
             batch_size=_BATCH,
         )
