@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.arms import AFTER, BEFORE, CONTROL
-from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import Job, run_job
 from napari_spaceediting.session.session import Session, new_session
@@ -22,28 +20,9 @@ LABELS_PER_CLASS = 5
 ACTIONS = 30
 
 
-@dataclass(frozen=True, eq=False)
-class DemoReport:
-    """What the demonstration did.
-
-    Parameters
-    ----------
-    session : Session
-        With the round still proposed.
-    values : mapping
-        In figures, for JSON.
-    """
-
-    session: Session
-    values: dict[str, Any]
-
-    @property
-    def evidence(self) -> Evidence:
-        """On held-out images."""
-        return self.session.state.rounds[-1].evidence
-
-
-def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoReport:
+def run_demo(
+    seed: int = 0, work: Callable[[Job[Any]], Any] = run_job
+) -> tuple[Session, dict[str, Any]]:
     """Train on few labels, let a simulated expert edit the map, retrain and measure.
 
     Parameters
@@ -52,6 +31,13 @@ def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoRe
         Of the labels that are kept, the training, the map and the expert.
     work : callable
         Runs a job and returns its result.
+
+    Returns
+    -------
+    session : Session
+        With the round still proposed.
+    figures : dict
+        What was done and measured, for JSON.
     """
     seconds: dict[str, float] = {}
 
@@ -77,7 +63,7 @@ def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoRe
     session.propose(run("retrain", session.retraining()))
     state = session.state
     evidence = state.rounds[-1].evidence
-    values = {
+    figures = {
         "dataset": dataset.name,
         "images": len(dataset),
         "labels_per_class": LABELS_PER_CLASS,
@@ -94,4 +80,4 @@ def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoRe
         "control": evidence.arms[CONTROL].accuracy,
         "verdict": evidence.verdict(),
     }
-    return DemoReport(session, values)
+    return session, figures

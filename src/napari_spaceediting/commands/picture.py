@@ -1,4 +1,4 @@
-"""A picture of a round: the map before and after it, and its evidence."""
+"""A picture of a round: the map before and after it, and the verdict."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_spaceediting.colours import label_colours
-from napari_spaceediting.editing.arms import AFTER, BEFORE, CONTROL
 from napari_spaceediting.editing.edits import EditKind, EditState, fold
-from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.session.state import Checkpoint, Round
 
@@ -36,7 +34,7 @@ _MOVED = EditKind.MOVED, EditKind.ARRANGED
 
 
 def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
-    """Draw the map before a round with its edits, the map after it, and its evidence.
+    """Draw the map before a round with its edits, the map after it, and the verdict.
 
     Images show the colour of their class; those without one, dimmed, that of the
     class that the network sees in them; those that are held out are grey. Arrows are
@@ -89,8 +87,7 @@ def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
     page.legend(past.after.class_names)
     page.write(_SIGNS, _SMALL, _MUTED)
     page.y += _GAP // 2
-    page.write(evidence_line(past.evidence), _PLAIN)
-    page.write(past.evidence.verdict(), _SMALL, _MUTED)
+    page.write(past.evidence.verdict(), _PLAIN)
     try:
         page.finished().save(path, format="PNG")
     except OSError as error:
@@ -98,22 +95,6 @@ def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
             f"The picture could not be written to {path} ({error.strerror or error}): "
             "choose another place."
         ) from error
-
-
-def evidence_line(evidence: Evidence) -> str:
-    """Return the accuracies of all arms, with their intervals, in one line."""
-    if not evidence.arms:
-        return "Nothing was measured."
-    arms = []
-    for name in (BEFORE, CONTROL, AFTER):
-        if name in evidence.arms:
-            arm = evidence.arms[name]
-            low, high = arm.interval
-            arms.append(f"{name} {arm.accuracy:.1%} ({low:.1%} to {high:.1%})")
-    return (
-        f"Right among {evidence.n_images:,} {evidence.measured_on} images, with 95% "
-        f"intervals:   {'   |   '.join(arms)}"
-    )
 
 
 def _draw_map(
