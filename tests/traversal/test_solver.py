@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import minimize
 
 from napari_spaceediting.traversal.solver import minimise, traverse_path
@@ -57,12 +58,24 @@ def test_the_optimum_is_that_of_a_generic_optimiser(features, problem):
         np.testing.assert_allclose(found[at] @ features, best.x, atol=5e-3)
 
 
-def test_the_gradient_is_zero_at_the_optimum(problem):
+def slopes(features, problem, coefficients, budget):
+    """Return the gradient of the loss by the places, (3, 5)."""
+    rows, variances = torch.tensor(features), torch.tensor(problem.variances)
+    places = torch.tensor(coefficients @ features, requires_grad=True)
+    squared = (places[:, None] - rows).square().sum(dim=2)
+    kernels = torch.exp(-squared / (2 * variances[:, None]))
+    change = (places - rows[problem.rows]).square().sum(dim=1)
+    loss = (torch.tensor(problem.weights) * kernels).sum(dim=1) + budget * change
+    loss.sum().backward()
+    return places.grad
+
+
+def test_the_gradient_is_zero_at_the_optimum(features, problem):
     for budget, coefficients in zip(
         (0.1, 0.03), traverse_path(problem, (0.1, 0.03)), strict=True
     ):
-        there = np.abs(problem.gradient(coefficients, budget)).max()
-        here = np.abs(problem.gradient(problem.start(), budget)).max()
+        there = slopes(features, problem, coefficients, budget).abs().max()
+        here = slopes(features, problem, problem.start(), budget).abs().max()
         assert there < 1e-3 * here
 
 

@@ -110,18 +110,6 @@ class WitnessProblem:
         change = distances[np.arange(len(self.rows)), self.rows]
         return WitnessValue(pulls, witness, change, witness + budget * change)
 
-    def gradient(self, coefficients: Array, budget: float | Array) -> Array:
-        """Return the gradient (B, K) of the loss by the coefficients."""
-        products = coefficients @ self.gram
-        value = self.value(coefficients, products, budget)
-        towards = value.pulls - value.witness[:, None] * coefficients
-        back = coefficients - self.start()
-        slope = (
-            towards / self.variances[:, None] + 2 * np.reshape(budget, (-1, 1)) * back
-        )
-        gradient: Array = slope @ self.gram
-        return gradient
-
 
 def choose_problems(
     problems: Sequence[WitnessProblem], which: NDArray[np.intp]
