@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from interpolation import arriving_path, interpolate_path
 from judges import Arena, Images
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.fashion_mnist import CLASSES
@@ -21,17 +22,17 @@ from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.jobs import Traverse
-from napari_spaceediting.traversal.pace import find_pace
+from napari_spaceediting.traversal.pace import Trial, find_pace
 from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import reconstruct
 from napari_spaceediting.traversal.result import Traversal
-from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
+from napari_spaceediting.traversal.sets import TraversalSets, choose_sets
 from napari_spaceediting.traversal.settings import (
+    FITTING,
     NEIGHBOURS,
-    Method,
     TraverseSettings,
 )
-from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
+from napari_spaceediting.traversal.solver import traverse_path
 from napari_spaceediting.traversal.table import FeatureTable
 from napari_spaceediting.traversal.witness import (
     Array,
@@ -56,6 +57,9 @@ _CPU = torch.device("cpu")
 Path = dict[float, Images]
 """Images (n, C, H, W) by strength."""
 
+Seek = Callable[[Sequence[WitnessProblem], Trial], list[Array]]
+"""From problems, one for each of `FITTING`, to the places of originals and steps."""
+
 
 class Trip:
     """Images of one class on their way to another, and what may be known of both.
@@ -76,7 +80,7 @@ class Trip:
         self.originals = arena.pixels[moved]
         self.dataset = _joined(arena.learn, arena.test, moved)
         learnt = len(arena.learn)
-        self.sets, _ = sets_of_classes(
+        self.sets, _ = choose_sets(
             np.arange(learnt, learnt + count),
             self.target,
             labels=self.dataset.labels,
@@ -112,30 +116,44 @@ class Trip:
         short = _first(done[0].images, done[0].arrived, short=1)
         return {SHORT: short, **dict(zip(typical, found, strict=True))}
 
-    def arrive_in_pixels(self, typical: Sequence[float], method: Method) -> Path:
+    def arrive_in_pixels(self, typical: Sequence[float], seek: Seek) -> Path:
         """Do the same with pixels in place of features, as mixtures."""
-        wanted = TraverseSettings(method)
-        problems = [self.problem(self.pixel_gram, k) for k in wanted.neighbours]
         found = {}
         for share in typical:
-            arrival = Arrival(*self.real, share)
-
-            def trial(
-                places: Array, arrival: Arrival = arrival
-            ) -> tuple[NDArray[np.bool_], Array]:
-                images = preview_images(places, self.dataset, self.rows)
-                change = np.square(images - self.originals).sum(axis=(1, 2, 3))
-                looks = look_at(self.arena.network, images, _CPU)
-                return arrival.of(looks), np.float64(change)
-
-            pace = finish(find_pace(problems, wanted, trial))
-            steps = [
-                preview_images(places, self.dataset, self.rows)
-                for places in pace.path(method)
-            ]
-            arrived = [arrival.of(look_at(self.arena.network, s, _CPU)) for s in steps]
-            found[share] = _first(np.stack(steps, axis=1), np.stack(arrived, axis=1))
+            steps = self._seek(self.pixel_gram, seek, share)
+            mixed = [preview_images(step, self.dataset, self.rows) for step in steps]
+            found[share] = self._first_arrived(mixed, share)
         return found
+
+    def arrive_by_interpolation(self, typical: Sequence[float]) -> Path:
+        """Do the same by feature interpolation."""
+        done = {}
+        for share in typical:
+            steps = self._seek(self.gram, arriving_path, share)
+            made = self.make(iter(steps[1:]), range(1, len(steps)), TraverseSettings())
+            done[share] = [self.originals, *made.values()]
+        short = self._first_arrived(done[typical[0]], typical[0], short=1)
+        found = {share: self._first_arrived(done[share], share) for share in typical}
+        return {SHORT: short, **found}
+
+    def _seek(self, gram: Array, seek: Seek, typical: float) -> list[Array]:
+        """Return the steps to where mixtures of real images arrive."""
+        arrival = Arrival(*self.real, typical)
+
+        def trial(places: Array) -> tuple[NDArray[np.bool_], Array]:
+            images = preview_images(places, self.dataset, self.rows)
+            change = np.square(images - self.originals).sum(axis=(1, 2, 3))
+            looks = look_at(self.arena.network, images, _CPU)
+            return arrival.of(looks), np.float64(change)
+
+        return seek([self.problem(gram, k) for k in FITTING], trial)
+
+    def _first_arrived(
+        self, steps: Sequence[Images], typical: float, short: int = 0
+    ) -> Images:
+        arrival = Arrival(*self.real, typical)
+        arrived = [arrival.of(look_at(self.arena.network, s, _CPU)) for s in steps]
+        return _first(np.stack(steps, axis=1), np.stack(arrived, axis=1), short)
 
     @cached_property
     def drawn(self) -> TraversalSets:
@@ -212,9 +230,14 @@ class Trip:
         mixed = (preview_images(step, self.dataset, self.rows) for step in steps)
         return dict(zip(strengths, mixed, strict=True))
 
-    def make(self, steps: Iterator[Array], strengths: Sequence[float]) -> Path:
-        """Return images made from features alone, as published."""
-        table, settings = self.table, TraverseSettings().from_features_alone()
+    def make(
+        self,
+        steps: Iterator[Array],
+        strengths: Sequence[float],
+        settings: TraverseSettings,
+    ) -> Path:
+        """Return images made from features, each near to a mixture of real ones."""
+        table, arrival = self.table, Arrival(*self.real, settings.typical)
         spread = table.spread(self.features.sizes)
         path = {}
         for strength, step in zip(strengths, steps, strict=True):
@@ -224,8 +247,7 @@ class Trip:
                 table.combine(step),
                 torch.from_numpy(start),
                 spread,
-                tv_weight=settings.tv_weight,
-                start_weight=settings.preview_weight,
+                start_weight=settings.preview_weight / arrival.variance,
                 iterations=settings.iterations,
             )
             path[strength] = images.numpy()
@@ -271,7 +293,20 @@ def as_published(trip: Trip) -> Path:
     shared = bandwidth(distances[:, trip.members[1]].ravel(), 0.5)
     problem = replace(problem, variances=np.full(len(problem.rows), shared))
     strengths = (0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
-    return trip.make(traverse_path(problem, strengths), strengths)
+    settings = TraverseSettings().from_features_alone()
+    return trip.make(traverse_path(problem, strengths), strengths, settings)
+
+
+def our_path(problems: Sequence[WitnessProblem], trial: Trial) -> list[Array]:
+    """Return the steps of the plugin, as mixtures arrive."""
+    return list(finish(find_pace(problems, TraverseSettings(), trial)).path())
+
+
+def feature_interpolation(trip: Trip) -> Path:
+    """Go along the difference of the means of the nearest images of both sets."""
+    problem = trip.problem(trip.gram, _INTERPOLATED_NEIGHBOURS)
+    steps = interpolate_path(problem, LENGTHS)
+    return trip.make(steps, LENGTHS, TraverseSettings())
 
 
 def in_pixels(trip: Trip) -> Path:
@@ -382,25 +417,21 @@ METHODS = (
     ),
     Way(OURS, "typical", lambda trip: trip.arrive(TYPICAL)),
     Way(PREVIEW, "typical", lambda trip: trip.arrive(FEWER_TYPICAL, iterations=0)),
-    Way(
-        "feature interpolation",
-        "length",
-        lambda trip: trip.walk(
-            method="dfi", budgets=LENGTHS, neighbours=(_INTERPOLATED_NEIGHBOURS,)
-        ),
-    ),
+    Way("feature interpolation", "length", feature_interpolation),
     Way(
         "feature interpolation, until it arrives",
         "typical",
-        lambda trip: trip.arrive(FEWER_TYPICAL, method="dfi"),
+        lambda trip: trip.arrive_by_interpolation(FEWER_TYPICAL),
     ),
     Way("DMT in pixels", "budget", in_pixels),
-    Way(OURS_IN_PIXELS, "typical", lambda trip: trip.arrive_in_pixels(TYPICAL, "dmt")),
+    Way(
+        OURS_IN_PIXELS, "typical", lambda trip: trip.arrive_in_pixels(TYPICAL, our_path)
+    ),
     Way(PIXELS, "length", pixel_interpolation),
     Way(
         PIXELS_ARRIVED,
         "typical",
-        lambda trip: trip.arrive_in_pixels(FEWER_TYPICAL, "dfi"),
+        lambda trip: trip.arrive_in_pixels(FEWER_TYPICAL, arriving_path),
     ),
     Way("mean difference", "length", mean_difference),
     Way("nearest real image", "share", nearest_real),

@@ -30,12 +30,21 @@ from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.preview import preview_images
-from napari_spaceediting.traversal.reconstruction import reconstruct, total_variation
+from napari_spaceediting.traversal.reconstruction import (
+    TV_WEIGHT,
+    reconstruct,
+    total_variation,
+)
 from napari_spaceediting.traversal.sets import TraversalSets
 from napari_spaceediting.traversal.settings import NEIGHBOURS, TraverseSettings
 from napari_spaceediting.traversal.solver import traverse_path
 from napari_spaceediting.traversal.table import FeatureTable
-from napari_spaceediting.traversal.witness import Array, WitnessProblem, make_problem
+from napari_spaceediting.traversal.witness import (
+    Array,
+    WitnessProblem,
+    WitnessValue,
+    make_problem,
+)
 
 _MOVED, _IN_SETS = 60, 600
 _BUDGETS = 0.3, 0.2, 0.14, 0.1, 0.07
@@ -121,7 +130,6 @@ class _Bench:
                 wanted,
                 torch.from_numpy(start),
                 self.spread,
-                tv_weight=settings.tv_weight,
                 start_weight=self.near,
                 iterations=settings.iterations,
             )
@@ -179,7 +187,7 @@ class _Bench:
     def _besides(self, images: torch.Tensor, previews: torch.Tensor) -> torch.Tensor:
         """Return the terms of the losses that need no features, (n,)."""
         away = (images - previews).square().mean(dim=(1, 2, 3))
-        rough = TraverseSettings().tv_weight * total_variation(images)
+        rough = TV_WEIGHT * total_variation(images)
         return self.near * away + rough
 
     def _one_by_one(
@@ -261,10 +269,8 @@ def _published(problem: WitnessProblem, goals: Array) -> list[float]:
             value = problem.value(coefficients, products, budget)
             if value.loss[0] < lowest[0]:
                 lowest[:] = [value.loss[0], coefficients]
-            towards = value.pulls - value.witness[:, None] * coefficients
-            back = coefficients - problem.start()
-            slope = towards / problem.variances[:, None] + 2 * budget * back
-            return float(value.loss[0]), (slope @ problem.gram)[0]
+            slope = _slope(problem, value, coefficients, budget)
+            return float(value.loss[0]), slope[0]
 
         def stop(_: Array, goal: float = goal, lowest: list = lowest) -> None:
             if lowest[0] <= goal + _TOLERANCE:
@@ -275,6 +281,15 @@ def _published(problem: WitnessProblem, goals: Array) -> list[float]:
         found = lowest[1]
         reached.append(float(lowest[0]))
     return reached
+
+
+def _slope(
+    problem: WitnessProblem, value: WitnessValue, coefficients: Array, budget: float
+) -> Array:
+    """Return the gradient (B, K) of the loss by the coefficients."""
+    towards = value.pulls - value.witness[:, None] * coefficients
+    back = coefficients - problem.start()
+    return (towards / problem.variances[:, None] + 2 * budget * back) @ problem.gram
 
 
 def _published_in_a_batch(problem: WitnessProblem, goals: Array) -> Array:
@@ -288,7 +303,7 @@ def _published_in_a_batch(problem: WitnessProblem, goals: Array) -> Array:
     for budget, goal in zip(_BUDGETS, goals, strict=True):
         products = coefficients @ problem.gram
         value = problem.value(coefficients, products, budget)
-        slope = problem.gradient(coefficients, budget)
+        slope = _slope(problem, value, coefficients, budget)
         direction, lengths = -slope, np.full(len(slope), 1.0)
         for _ in range(300):
             if (value.loss <= goal + _TOLERANCE).all():
@@ -312,7 +327,7 @@ def _published_in_a_batch(problem: WitnessProblem, goals: Array) -> Array:
             coefficients = coefficients + step * direction
             products = products + step * along
             value = problem.value(coefficients, products, budget)
-            old, slope = slope, problem.gradient(coefficients, budget)
+            old, slope = slope, _slope(problem, value, coefficients, budget)
             turn = np.einsum("bk,bk->b", slope, slope - old)
             share = turn / np.maximum(np.einsum("bk,bk->b", old, old), 1e-30)
             direction = np.maximum(share, 0)[:, None] * direction - slope

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from napari_spaceediting.colours import class_colours
-from napari_spaceediting.commands.picture import draw_round, evidence_line
+from napari_spaceediting.commands.picture import draw_round
 from napari_spaceediting.editing.edits import Intent, Move, Pin
 from napari_spaceediting.editing.evidence import gather_evidence
 from napari_spaceediting.editing.settings import RetrainSettings
@@ -103,14 +103,6 @@ def test_before_and_after_are_drawn_at_one_scale(tmp_path):
 )
 def test_unusual_rounds_are_drawn_too(past, tmp_path):
     assert draw(past, tmp_path / "round.png").std() > 1
-
-
-def test_the_evidence_fits_one_line():
-    words = evidence_line(make_round().evidence)
-    assert "10 test images" in words
-    assert words.index("before 100.0% (") < words.index("after 100.0% (")
-    assert "\n" not in words
-    assert "Nothing" in evidence_line(make_round(measured=0).evidence)
 
 
 def test_without_a_map_there_is_nothing_to_draw(tmp_path):

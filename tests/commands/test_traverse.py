@@ -1,24 +1,20 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.storage import load_session
 
 
-@pytest.mark.parametrize("method", ["dmt", "dfi"])
-def test_images_are_moved_to_another_class(command, folder, tmp_path, method):
+def test_images_are_moved_to_another_class(command, folder, tmp_path):
     state = load_session(folder)
     dataset = state.dataset
     threes = np.flatnonzero((dataset.columns["truth"] == 3) & dataset.held_out)[:2]
     ids = dataset.ids[threes].tolist()
     out = tmp_path / "out"
     done = command(
-        "traverse", folder, "--images", *ids, ids[0], "--to", "8", "--out", out,
-        "--method", method,
-    )  # fmt: skip
-    assert done["method"] == method
+        "traverse", folder, "--images", *ids, ids[0], "--to", "8", "--out", out
+    )
     assert [entry["id"] for entry in done["images"]] == ids
     stack = np.load(out / done["stack"])
     assert stack.shape == (2, 1 + len(done["images"][0]["budgets"]), 1, 28, 28)
@@ -37,17 +33,16 @@ def test_images_are_moved_to_another_class(command, folder, tmp_path, method):
     assert after.log == state.log
 
 
-def test_images_are_moved_to_a_group_by_their_nearest(command, folder, tmp_path):
+def test_images_are_moved_to_a_group(command, folder, tmp_path):
     dataset = load_session(folder).dataset
     three = dataset.ids[(dataset.columns["truth"] == 3) & dataset.held_out][:1]
     eights = dataset.ids[(dataset.labels == 8) & ~dataset.held_out]
     done = command(
         "traverse", folder, "--images", *three, "--to-images", *eights,
-        "--neighbours", 6, "--layers", "trunk", "--features-alone",
+        "--layers", "trunk", "--features-alone",
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert done["layers"] == ["trunk"]
-    assert done["images"][0]["neighbours"] == 6
     kept = load_session(folder).traversals[-1].outcome.read()
     assert kept.settings.preview_weight == 0
     assert done["images"][0]["to"] == "group of 8 (mostly 8)"

@@ -16,7 +16,7 @@ from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.result import Asked, join
-from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
+from napari_spaceediting.traversal.sets import TraversalSets, choose_sets
 from napari_spaceediting.traversal.settings import (
     BUDGETS,
     NEIGHBOURS,
@@ -40,7 +40,7 @@ def digits(trained_state):
 @pytest.fixture(scope="module")
 def threes_to_eights(digits):
     threes = np.flatnonzero((digits.labels == 3) & digits.held_out)[:3]
-    sets, _ = sets_of_classes(
+    sets, _ = choose_sets(
         threes,
         8,
         labels=digits.labels,
@@ -63,9 +63,8 @@ def job(trained_state, digits, threes_to_eights, tmp_path) -> Traverse:
     [
         QUICK,
         replace(QUICK, neighbours=(6,)),
-        replace(QUICK, method="dfi", budgets=(1.0, 2.0)),
     ],
-    ids=["dmt", "nearest", "dfi"],
+    ids=["all", "nearest"],
 )
 def test_threes_become_eights(job, settings):
     seen = []
@@ -102,7 +101,7 @@ def test_each_image_has_a_path_of_its_own(job):
     assert set(done.neighbours.tolist()) <= {0, NEIGHBOURS}
     lands = done.arrived[:, TO_ARRIVAL]
     # Where it did not land, it went as far as is tried.
-    ends = np.isclose(done.budgets[:, -1], BUDGETS["dmt"][-1])
+    ends = np.isclose(done.budgets[:, -1], BUDGETS[-1])
     np.testing.assert_array_equal(lands, ~ends)
 
 
@@ -113,16 +112,16 @@ def test_the_arrival_is_the_first_step_that_passes(job):
 
 
 def test_without_iterations_the_images_are_mixtures_of_real_ones(job):
-    settings = replace(
-        QUICK, method="dfi", budgets=(1.0,), neighbours=(None,), iterations=0
-    )
-    done = run_job(replace(job, settings=settings))
-    source, target = (
-        job.dataset.images(some).mean(axis=0)
-        for some in (job.sets.sources[0], job.sets.target)
-    )
-    expected = (done.images[:, 0] + target - source).clip(0, 1)
-    np.testing.assert_allclose(done.images[:, 1], expected, atol=1e-4)
+    done = run_job(replace(job, settings=replace(QUICK, iterations=0)))
+    rows = [job.sets.images, *job.sets.sources, job.sets.target]
+    real = job.dataset.images(np.unique(np.concatenate(rows)))
+    mixed = done.images[0, -1].ravel()
+    inside = (mixed > 0) & (mixed < 1)
+    assert inside.sum() > 2 * len(real)
+    pixels = real.reshape(len(real), -1).T[inside]
+    shares = np.linalg.lstsq(pixels, mixed[inside], rcond=None)[0]
+    np.testing.assert_allclose(pixels @ shares, mixed[inside], atol=1e-4)
+    assert np.abs(mixed - done.images[0, 0].ravel()).max() > 0.1
 
 
 def test_batches_of_one_give_the_same_and_are_handed_over_as_they_are_done(job):
@@ -172,7 +171,7 @@ def test_too_many_images_for_the_memory_are_refused(job, monkeypatch):
 def test_images_of_several_classes_move_at_once(job, digits):
     sevens = np.flatnonzero((digits.labels == 7) & digits.held_out)[:1]
     both = np.concatenate([job.sets.images[:1], sevens])
-    sets, classes = sets_of_classes(
+    sets, classes = choose_sets(
         both,
         8,
         labels=digits.labels,

@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.traversal.pace import find_pace, shared_pace
@@ -44,14 +43,13 @@ def beyond(limits):
     return trial, places
 
 
-@pytest.mark.parametrize("method", ["dmt", "dfi"])
-def test_every_image_arrives_at_the_same_step_and_not_before(method):
-    settings = TraverseSettings(method, neighbours=(None,))
+def test_every_image_arrives_at_the_same_step_and_not_before():
+    settings = TraverseSettings(neighbours=(None,))
     limits = FEATURES[60:, 0] + [1.0, 2.0, 3.0]
     trial, _ = beyond(limits)
     pace = finish(find_pace([problem(None)], settings, trial))
     assert pace.budgets.shape == (STEPS, 3)
-    path = list(pace.path(method))
+    path = list(pace.path())
     assert len(path) == 1 + STEPS
     arrived = np.stack([trial(places)[0] for places in path], axis=1)
     assert not arrived[:, :TO_ARRIVAL].any()
@@ -73,7 +71,7 @@ def test_an_image_takes_the_neighbours_by_which_it_changes_least():
     ]
 
     def change(pace):
-        return trial(list(pace.path("dmt"))[TO_ARRIVAL])[1]
+        return trial(list(pace.path())[TO_ARRIVAL])[1]
 
     changes = np.stack([change(one) for one in alone])
     np.testing.assert_array_equal(pace.which, changes.argmin(axis=0))
@@ -85,10 +83,10 @@ def test_what_arrives_nowhere_goes_as_far_as_is_tried():
     trial, places = beyond(np.full(3, np.inf))
     pace = finish(find_pace([problem(5), problem(None)], settings, trial))
     assert pace.which.tolist() == [0, 0, 0]
-    np.testing.assert_allclose(pace.budgets[-1], BUDGETS["dmt"][-1])
+    np.testing.assert_allclose(pace.budgets[-1], BUDGETS[-1])
     assert (np.diff(pace.budgets, axis=0) < 0).all()
-    last = list(pace.path("dmt"))[-1] @ FEATURES
-    np.testing.assert_allclose(last, places[len(BUDGETS["dmt"]) - 1], atol=0.01)
+    last = list(pace.path())[-1] @ FEATURES
+    np.testing.assert_allclose(last, places[len(BUDGETS) - 1], atol=0.01)
 
 
 def test_budgets_that_were_asked_for_are_kept():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_spaceediting.traversal.sets import TraversalSets, sets_of_classes
+from napari_spaceediting.traversal.sets import TraversalSets, choose_sets
 from napari_spaceediting.traversal.settings import TraversalError
 
 IDS = np.array([f"im{at}" for at in range(100)])
@@ -61,7 +61,7 @@ def test_each_image_moves_away_from_its_own_class():
     labels = np.array([0, 0, 1, 1, 2, 2, -1, 0])
     held_out = np.array([0, 0, 0, 0, 0, 1, 0, 1], bool)
     probabilities = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2, 2, 1, 0]]
-    sets, classes = sets_of_classes(
+    sets, classes = choose_sets(
         [0, 6], 2, labels=labels, held_out=held_out, probabilities=probabilities
     )
     assert classes.tolist() == [0, 1]
@@ -70,11 +70,11 @@ def test_each_image_moves_away_from_its_own_class():
     assert labels[6] == -1
 
     with pytest.raises(TraversalError, match="already"):
-        sets_of_classes(
+        choose_sets(
             [6], 1, labels=labels, held_out=held_out, probabilities=probabilities
         )
     with pytest.raises(TraversalError, match="no class to move away from"):
-        sets_of_classes(
+        choose_sets(
             [6], 1, labels=labels, held_out=held_out, probabilities=np.ones((8, 0))
         )
 
@@ -83,7 +83,7 @@ def test_what_is_not_the_target_is_all_other_classes():
     labels = np.array([0] * 5 + [1] * 5 + [2] * 5 + [-1] * 2)
     held_out = np.zeros(17, bool)
     held_out[[5, 14]] = True
-    sets, _ = sets_of_classes(
+    sets, _ = choose_sets(
         [0],
         1,
         labels=labels,

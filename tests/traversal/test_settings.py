@@ -7,7 +7,6 @@ from napari_spaceediting.traversal.settings import TraversalError, TraverseSetti
 
 def test_the_change_grows_along_the_path_whatever_the_order_given():
     assert TraverseSettings(budgets=(0.1, 0.3, 0.2)).path == (0.3, 0.2, 0.1)
-    assert TraverseSettings("dfi", budgets=(1.5, 0.5)).path == (0.5, 1.5)
 
 
 def test_images_have_as_many_steps_as_budgets_were_given():
@@ -24,17 +23,15 @@ def test_from_features_alone_nothing_holds_images_to_a_preview():
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"method": "pgd"}, "dmt, dfi"),
-        ({"budgets": ()}, "at least one"),
-        ({"budgets": (0.3, 0.0)}, "budget 0.0"),
-        ({"budgets": (-1.0,)}, "budget -1.0"),
-        ({"budgets": (float("nan"),)}, "budget nan"),
-        ({"budgets": (float("inf"),)}, "budget inf"),
-        ({"kernel_mean": 1.0}, "between 0"),
-        ({"tv_weight": float("nan")}, "total variation"),
+        ({"budgets": ()}, "budgets.*one positive number"),
+        ({"budgets": (0.3, 0.0)}, "budgets.*0.0.*positive"),
+        ({"budgets": (-1.0,)}, "budgets.*-1.0.*positive"),
+        ({"budgets": (float("nan"),)}, "budgets.*nan.*positive"),
+        ({"budgets": (float("inf"),)}, "budgets.*inf.*positive"),
+        ({"preview_weight": float("nan")}, "preview_weight.*0 or more"),
         ({"iterations": -1}, '"iterations" is -1'),
-        ({"preview_weight": -0.5}, "preview"),
-        ({"neighbours": (50, 0)}, '"neighbours" is 0'),
+        ({"preview_weight": -0.5}, "preview_weight.*0 or more"),
+        ({"neighbours": (50, 0)}, '"neighbours" is .*0.*at least 1'),
         ({"neighbours": ()}, "neighbours"),
         ({"typical": 1.0}, "between 0 and 1"),
     ],

@@ -4,13 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import minimize
 
-from napari_spaceediting.traversal.solver import (
-    interpolate_path,
-    minimise,
-    traverse_path,
-)
+from napari_spaceediting.traversal.solver import minimise, traverse_path
 from napari_spaceediting.traversal.witness import WitnessProblem, make_problem
 
 
@@ -61,12 +58,24 @@ def test_the_optimum_is_that_of_a_generic_optimiser(features, problem):
         np.testing.assert_allclose(found[at] @ features, best.x, atol=5e-3)
 
 
-def test_the_gradient_is_zero_at_the_optimum(problem):
+def slopes(features, problem, coefficients, budget):
+    """Return the gradient of the loss by the places, (3, 5)."""
+    rows, variances = torch.tensor(features), torch.tensor(problem.variances)
+    places = torch.tensor(coefficients @ features, requires_grad=True)
+    squared = (places[:, None] - rows).square().sum(dim=2)
+    kernels = torch.exp(-squared / (2 * variances[:, None]))
+    change = (places - rows[problem.rows]).square().sum(dim=1)
+    loss = (torch.tensor(problem.weights) * kernels).sum(dim=1) + budget * change
+    loss.sum().backward()
+    return places.grad
+
+
+def test_the_gradient_is_zero_at_the_optimum(features, problem):
     for budget, coefficients in zip(
         (0.1, 0.03), traverse_path(problem, (0.1, 0.03)), strict=True
     ):
-        there = np.abs(problem.gradient(coefficients, budget)).max()
-        here = np.abs(problem.gradient(problem.start(), budget)).max()
+        there = slopes(features, problem, coefficients, budget).abs().max()
+        here = slopes(features, problem, problem.start(), budget).abs().max()
         assert there < 1e-3 * here
 
 
@@ -78,10 +87,6 @@ def test_with_a_wide_kernel_it_is_the_difference_of_the_means(features, problem)
     expected = features[8:16].mean(axis=0) - features[:8].mean(axis=0)
     moved = found @ features - features[16:]
     np.testing.assert_allclose(moved, np.broadcast_to(expected, (3, 5)), atol=0.05)
-
-    (interpolated,) = interpolate_path(wide, [1.0])
-    moved = interpolated @ features - features[16:]
-    np.testing.assert_allclose(moved, np.broadcast_to(expected, (3, 5)), atol=1e-9)
 
 
 def test_along_the_path_the_witness_falls_and_the_change_grows(problem):

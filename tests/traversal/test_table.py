@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import VARIABLE
 from napari_spaceediting.network.classifier import classifier_from
 from napari_spaceediting.network.spec import ClassifierSpec
-from napari_spaceediting.traversal import table as module
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.settings import TraversalError
 from napari_spaceediting.traversal.table import FeatureTable, read_features
@@ -32,7 +32,7 @@ def rows():
 
 
 def test_the_blocked_gram_matrix_is_the_direct_one(rows, monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 4 * 6 * 7)
+    monkeypatch.setenv(VARIABLE, str(64 * 4 * 6 * 7))
     gram, seen = result_of(FeatureTable(rows, CPU).gram())
     standard = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     np.testing.assert_allclose(gram, standard @ standard.T / 50, atol=1e-5)
@@ -40,7 +40,7 @@ def test_the_blocked_gram_matrix_is_the_direct_one(rows, monkeypatch):
 
 
 def test_combinations_are_those_of_the_features_themselves(rows, monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 4 * 6 * 7)
+    monkeypatch.setenv(VARIABLE, str(64 * 4 * 6 * 7))
     coefficients = np.array([[0, 1, 0, 0, 0, 0], [0.5, 0.75, 0, 0, -0.25, 0]])
     found = FeatureTable(rows, CPU).combine(coefficients)
     np.testing.assert_allclose(found, coefficients @ rows, rtol=1e-4)

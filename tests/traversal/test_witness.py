@@ -42,51 +42,41 @@ def test_the_test_vector_of_the_authors_code():
     start = problem.start()
     value = problem.value(start, start @ problem.gram, 0.1)
     np.testing.assert_allclose(value.loss, -0.44223791352358049, rtol=1e-12)
-    np.testing.assert_allclose(
-        problem.gradient(start, 0.1)[0],
-        [
-            -0.01181949294952045,
-            -0.02757881688221442,
-            -0.04333814081490828,
-            -0.059097464747602246,
-            -0.074856788680296,
-        ],
-        rtol=1e-9,
-    )
 
 
-def test_loss_and_gradient_agree_with_automatic_differentiation():
+def test_the_loss_from_the_gram_matrix_is_that_of_the_features():
     features, source, target = two_clouds()
     problem = problem_of(features, source, target)
     coefficients = problem.start() + 0.2 * cloud(*problem.weights.shape, 0, 3)
     budget = 0.07
 
-    free = torch.tensor(coefficients, requires_grad=True)
     rows = torch.tensor(features)
-    places = free @ rows
+    places = torch.tensor(coefficients) @ rows
     variances = torch.tensor(problem.variances)[:, None]
     kernels = torch.exp(-torch.cdist(places, rows).square() / (2 * variances))
     witness = kernels[:, source].mean(dim=1) - kernels[:, target].mean(dim=1)
     change = (places - rows[problem.rows]).square().sum(dim=1)
     loss = witness + budget * change
-    loss.sum().backward()
 
     value = problem.value(coefficients, coefficients @ problem.gram, budget)
-    np.testing.assert_allclose(value.witness, witness.detach(), atol=1e-10)
-    np.testing.assert_allclose(value.change, change.detach(), rtol=1e-9)
-    np.testing.assert_allclose(value.loss, loss.detach(), rtol=1e-9)
-    np.testing.assert_allclose(
-        problem.gradient(coefficients, budget), free.grad, rtol=1e-8, atol=1e-10
-    )
+    np.testing.assert_allclose(value.witness, witness, atol=1e-10)
+    np.testing.assert_allclose(value.change, change, rtol=1e-9)
+    np.testing.assert_allclose(value.loss, loss, rtol=1e-9)
 
 
 @pytest.mark.parametrize("mean", [0.1, 0.5, 0.9])
-def test_the_bandwidth_gives_each_image_the_mean_kernel(mean):
+def test_the_bandwidth_gives_the_mean_kernel(mean):
+    distances = np.random.default_rng(0).random(9)
+    kernels = np.exp(-distances / (2 * bandwidth(distances, mean)))
+    np.testing.assert_allclose(kernels.mean(), mean, rtol=1e-6)
+
+
+def test_each_image_has_a_bandwidth_of_its_own():
     features, source, target = two_clouds()
-    problem = problem_of(features, source, target, kernel_mean=mean)
+    problem = problem_of(features, source, target)
     start = problem.start()
     pulls = problem.value(start, start @ problem.gram, 1.0).pulls
-    np.testing.assert_allclose(-pulls[:, target].sum(axis=1), mean, rtol=1e-6)
+    np.testing.assert_allclose(-pulls[:, target].sum(axis=1), 0.5, rtol=1e-6)
     assert len(np.unique(problem.variances)) == len(problem.rows)
 
 

@@ -34,9 +34,9 @@ def _demo(options: Namespace) -> Report:
             from napari_spaceediting.plugin.launch import launch_sample
         launch_sample("digits", LABELS_PER_CLASS)
         return Report()
-    done = run_demo(options.seed, run)
-    values = done.to_dict()
-    seconds = ", ".join(f"{name} {value:.1f}" for name, value in done.seconds.items())
+    session, values = run_demo(options.seed, run)
+    last = session.state.rounds[-1]
+    seconds = ", ".join(f"{name} {s:.1f}" for name, s in values["seconds"].items())
     lines = [
         f"{values['dataset']}: {values['images']:,} images; the training images keep "
         f"{LABELS_PER_CLASS} labels per class.",
@@ -48,10 +48,9 @@ def _demo(options: Namespace) -> Report:
     words = [
         *(textwrap.fill(line, 79) for line in lines),
         "",
-        *evidence_in_words(done.evidence),
+        *evidence_in_words(last.evidence),
     ]
     if options.picture is not None:
-        state = done.session.state
-        draw_round(state.rounds[-1], options.picture, state.dataset.held_out)
+        draw_round(last, options.picture, session.dataset.held_out)
         words += ["", f"The map before and after: {options.picture}"]
     return Report(values, words)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.arms import AFTER, BEFORE, CONTROL
-from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import Job, run_job
 from napari_spaceediting.session.session import Session, new_session
@@ -22,55 +20,9 @@ LABELS_PER_CLASS = 5
 ACTIONS = 30
 
 
-@dataclass(frozen=True, eq=False)
-class DemoReport:
-    """What the demonstration did.
-
-    Parameters
-    ----------
-    session : Session
-        With the round still proposed.
-    actions : int
-        Lassoes and drags that the expert spent.
-    edited : int
-        Images that they gave a class.
-    seconds : mapping of str to float
-        Wall time of each stage.
-    """
-
-    session: Session
-    actions: int
-    edited: int
-    seconds: dict[str, float]
-
-    @property
-    def evidence(self) -> Evidence:
-        """On held-out images."""
-        return self.session.state.rounds[-1].evidence
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON-ready types."""
-        state, evidence = self.session.state, self.evidence
-        return {
-            "dataset": state.dataset.name,
-            "images": len(state.dataset),
-            "labels_per_class": LABELS_PER_CLASS,
-            "expert": SimulatedExpert.knowledge,
-            "actions": self.actions,
-            "edits": len(state.rounds[-1].edits),
-            "edited_images": self.edited,
-            "seed": state.seed,
-            "seconds": {stage: round(s, 2) for stage, s in self.seconds.items()},
-            "measured_on": evidence.measured_on,
-            "measured_images": evidence.n_images,
-            "before": evidence.arms[BEFORE].accuracy,
-            "after": evidence.arms[AFTER].accuracy,
-            "control": evidence.arms[CONTROL].accuracy,
-            "verdict": evidence.verdict(),
-        }
-
-
-def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoReport:
+def run_demo(
+    seed: int = 0, work: Callable[[Job[Any]], Any] = run_job
+) -> tuple[Session, dict[str, Any]]:
     """Train on few labels, let a simulated expert edit the map, retrain and measure.
 
     Parameters
@@ -79,6 +31,13 @@ def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoRe
         Of the labels that are kept, the training, the map and the expert.
     work : callable
         Runs a job and returns its result.
+
+    Returns
+    -------
+    session : Session
+        With the round still proposed.
+    figures : dict
+        What was done and measured, for JSON.
     """
     seconds: dict[str, float] = {}
 
@@ -101,4 +60,23 @@ def run_demo(seed: int = 0, work: Callable[[Job[Any]], Any] = run_job) -> DemoRe
     session.replay([expert.decide(p, places, homes) for p in proposals[:ACTIONS]])
     edited = int(np.count_nonzero(session.edits.edited))
     session.propose(run("retrain", session.retraining()))
-    return DemoReport(session, min(ACTIONS, len(proposals)), edited, seconds)
+    state = session.state
+    evidence = state.rounds[-1].evidence
+    figures = {
+        "dataset": dataset.name,
+        "images": len(dataset),
+        "labels_per_class": LABELS_PER_CLASS,
+        "expert": expert.knowledge,
+        "actions": min(ACTIONS, len(proposals)),
+        "edits": len(state.rounds[-1].edits),
+        "edited_images": edited,
+        "seed": seed,
+        "seconds": {stage: round(s, 2) for stage, s in seconds.items()},
+        "measured_on": evidence.measured_on,
+        "measured_images": evidence.n_images,
+        "before": evidence.arms[BEFORE].accuracy,
+        "after": evidence.arms[AFTER].accuracy,
+        "control": evidence.arms[CONTROL].accuracy,
+        "verdict": evidence.verdict(),
+    }
+    return session, figures

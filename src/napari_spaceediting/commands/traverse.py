@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_spaceediting.commands.command import Commands, Report, at_least_one
+from napari_spaceediting.commands.command import Commands, Report
 from napari_spaceediting.commands.terminal import run
 from napari_spaceediting.errors import SessionError
-from napari_spaceediting.traversal.settings import FITTING, NEIGHBOURS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,20 +36,6 @@ def add_to(commands: Commands) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="folder for the images"
     )
     parser.add_argument(
-        "--method",
-        choices=["dmt", "dfi"],
-        default="dmt",
-        help="manifold traversal (default) or feature interpolation, which is simpler",
-    )
-    parser.add_argument(
-        "--neighbours",
-        type=lambda text: (None if text == "all" else at_least_one(text),),
-        default=FITTING,
-        metavar="N",
-        help="only the N nearest images of each kind pull it, or 'all' (default: "
-        f"{NEIGHBOURS} or all, whichever takes it there with less change)",
-    )
-    parser.add_argument(
         "--features-alone",
         action="store_true",
         help="hold them to no mixture of real ones: for objects that do not lie alike",
@@ -68,8 +53,6 @@ def _traverse(session: Session, options: Namespace) -> Report:
     images = _indices(dataset, options.images)
     group = options.to_images
     settings = TraverseSettings(
-        method=options.method,
-        neighbours=options.neighbours,
         layers=None if options.layers is None else tuple(options.layers),
     )
     if options.features_alone:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +27,7 @@ from napari_spaceediting.session.state import Checkpoint, Network, SessionState
 from napari_spaceediting.session.training import RetrainAndMap, TrainAndMap
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.result import Asked
-from napari_spaceediting.traversal.sets import (
-    classes_of,
-    sets_of_classes,
-    sets_of_group,
-)
+from napari_spaceediting.traversal.sets import choose_sets, classes_of
 from napari_spaceediting.traversal.settings import TraverseSettings
 
 
@@ -259,20 +254,20 @@ class Preparing:
             If the sets cannot be used.
         """
         edits, network = self.edits, self._network()
-        known: dict[str, Any] = {
-            "labels": edits.labels,
-            "held_out": self.dataset.held_out,
-            "probabilities": network.predictions.probabilities,
-        }
         group = None if isinstance(target, str) else target
         if isinstance(target, str):
             kind, name = self._class(target), target
-            sets, classes = sets_of_classes(images, kind, **known)
         else:
             kind = _usual(self.kinds(target))
             most = f" (mostly {edits.class_names[kind]})" if kind >= 0 else ""
             name = f"group of {len(target):,}{most}"
-            sets, classes = sets_of_group(images, target, **known)
+        sets, classes = choose_sets(
+            images,
+            kind if group is None else group,
+            labels=edits.labels,
+            held_out=self.dataset.held_out,
+            probabilities=network.predictions.probabilities,
+        )
         return Traverse(
             dataset=self.dataset,
             spec=network.spec,

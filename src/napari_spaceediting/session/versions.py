@@ -41,8 +41,9 @@ def _to_2(values: Values, say: Say) -> Values:
     """Leave out what did not help, and say so.
 
     That is the edit "spare" with the propagation that it kept from an image, the
-    corrections without a human that were no mere comparison, three objectives, and the
-    answers to second looks. Answers and traversals came while this was the version.
+    corrections without a human that were no mere comparison, three objectives, the
+    answers to second looks, and the quick way of a traversal with two of its weights.
+    Answers and traversals came while this was the version.
     """
     rounds, log = values["rounds"], values["log"]
     done = _without_spares(log["done"], say)
@@ -76,7 +77,9 @@ def _to_2(values: Values, say: Say) -> Values:
         ],
         "retrain": _settings_of_2(values["retrain"]),
         "answers": asked_once,
-        "traversals": values.get("traversals", []),
+        "traversals": [
+            _traversal_of_2(one, say) for one in values.get("traversals", [])
+        ],
     }
 
 
@@ -121,6 +124,19 @@ def _settings_of_2(settings: Values) -> Values:
     if settings.get("objective") in _GONE_OBJECTIVES:
         gone.add("objective")
     return {name: value for name, value in settings.items() if name not in gone}
+
+
+def _traversal_of_2(kept: Values, say: Say) -> Values:
+    outcome = kept["outcome"]
+    settings = dict(outcome["settings"])
+    if settings.pop("method", "dmt") == "dfi":
+        say(
+            "A traversal was made by the quick interpolation, which this version does "
+            "without: what came of it is as it was."
+        )
+    for name in ("kernel_mean", "tv_weight"):
+        settings.pop(name, None)
+    return {**kept, "outcome": {**outcome, "settings": settings}}
 
 
 _GONE_OBJECTIVES = "regression", "projective", "distill"

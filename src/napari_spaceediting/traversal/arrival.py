@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,8 +25,7 @@ _MOST_SIDE = 32
 """Pixels: that images look alike can be told from less than all of them."""
 
 
-@dataclass(frozen=True, eq=False)
-class Looks:
+class Looks(NamedTuple):
     """How images look to a network, and to the eye in small.
 
     Parameters
@@ -91,7 +90,7 @@ class Arrival:
         self._pixels = _neighbours(target.pixels / self._scale)
         self._latents = _neighbours(target.latents)
         self._far_pixels, self._far_latents = (
-            float(np.quantile(_to_each_other(known), typical))
+            float(np.quantile(_to_nearest(known), typical))
             for known in (self._pixels, self._latents)
         )
 
@@ -162,12 +161,7 @@ def read_looks(
         batch = indices[start : start + batch_size]
         found.append(look_at(classifier, dataset.images(batch), device, batch_size))
         yield Progress(start + len(batch), len(indices), "Look at the images")
-    return Looks(
-        *(
-            np.concatenate([getattr(looks, name) for looks in found])
-            for name in ("latents", "probabilities", "pixels")
-        )
-    )
+    return Looks(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _neighbours(places: NDArray[np.float32]) -> NearestNeighbors:
@@ -175,14 +169,9 @@ def _neighbours(places: NDArray[np.float32]) -> NearestNeighbors:
     return NearestNeighbors(algorithm="brute").fit(places.astype(np.float64))
 
 
-def _to_each_other(known: NearestNeighbors) -> NDArray[np.float64]:
-    """Return the distance of each image to the nearest of the others."""
-    distances: NDArray[np.float64] = known.kneighbors(n_neighbors=1)[0][:, 0]
-    return distances
-
-
 def _to_nearest(
-    known: NearestNeighbors, places: NDArray[np.float32]
+    known: NearestNeighbors, places: NDArray[np.float32] | None = None
 ) -> NDArray[np.float64]:
+    """Return how far the nearest known place is; of a known one, the nearest other."""
     distances: NDArray[np.float64] = known.kneighbors(places, 1)[0][:, 0]
     return distances

@@ -94,7 +94,6 @@ def write_traversal(
                 }
             )
         values = {
-            "method": traversal.settings.method,
             "layers": list(traversal.layers),
             "stack": STACK,
             "images": entries,

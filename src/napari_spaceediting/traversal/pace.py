@@ -9,12 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.traversal.settings import (
-    TO_ARRIVAL,
-    Method,
-    TraverseSettings,
-)
-from napari_spaceediting.traversal.solver import interpolate_path, traverse_path
+from napari_spaceediting.traversal.settings import TO_ARRIVAL, TraverseSettings
+from napari_spaceediting.traversal.solver import traverse_path
 from napari_spaceediting.traversal.witness import (
     Array,
     WitnessProblem,
@@ -47,18 +43,10 @@ class Pace:
     which: NDArray[np.intp]
     budgets: Array
 
-    def path(self, method: Method) -> Iterator[Array]:
+    def path(self) -> Iterator[Array]:
         """Yield the coefficients (B, K) of the originals, then those of each step."""
         yield self.problem.start()
-        yield from _follow(self.problem, method, self.budgets)
-
-
-@dataclass(frozen=True, eq=False)
-class _Landing:
-    """Where images arrive, (B,) each; the change is infinite where one does not."""
-
-    budgets: Array
-    change: Array
+        yield from traverse_path(self.problem, self.budgets)
 
 
 def find_pace(
@@ -97,26 +85,22 @@ def find_pace(
     own = settings.budgets is None
     if not own and len(problems) == 1:
         return shared_pace(problems[0], settings)
-    landings: list[_Landing] = []
+    found: list[Array] = []
     each = len(settings.path) + _HALVINGS
     total = each * len(problems) * turn[1]
     for at, problem in enumerate(problems, start=turn[0] * len(problems)):
         begin = Progress(at * each, total, "Find where they arrive")
-        landings.append((yield from _land(problem, settings, trial, begin)))
-    which = np.stack([landing.change for landing in landings]).argmin(axis=0)
+        found.append((yield from _land(problem, settings, trial, begin)))
+    landings = np.stack(found)
+    which = landings[:, 1].argmin(axis=0)
     chosen = choose_problems(problems, which)
     if not own:
         return replace(shared_pace(chosen, settings), which=which)
-    images = np.arange(len(which))
-    goal, change = (
-        np.stack([getattr(landing, name) for landing in landings])[which, images]
-        for name in ("budgets", "change")
-    )
+    goal, change = landings[which, :, np.arange(len(which))].T
     # Nothing is known beyond the end of what was tried.
     until = np.where(np.isfinite(change), TO_ARRIVAL, settings.steps)
     shares = np.arange(1, settings.steps + 1)[:, None] / until
-    way = shares * _way(settings.method, goal)
-    return Pace(chosen, which, _at_way(settings.method, way))
+    return Pace(chosen, which, np.exp(shares * goal))
 
 
 def shared_pace(problem: WitnessProblem, settings: TraverseSettings) -> Pace:
@@ -131,25 +115,28 @@ def _land(
     settings: TraverseSettings,
     trial: Trial,
     begin: Progress,
-) -> Generator[Progress, None, _Landing]:
-    """Go along the path until all have arrived, then narrow down where each has."""
-    method = settings.method
+) -> Generator[Progress, None, Array]:
+    """Go along the path until all have arrived, then narrow down where each has.
+
+    Returns (2, B): the logarithm of the budget, which is 0 at the image itself and in
+    which all steps are even, and the change, infinite where an image does not arrive.
+    """
     change = np.full(len(problem.rows), np.inf)
     before = goal = np.zeros(len(change))
-    steps = zip(settings.path, _follow(problem, method, settings.path), strict=True)
+    steps = zip(settings.path, traverse_path(problem, settings.path), strict=True)
     for number, (budget, places) in enumerate(steps):
         going = np.isinf(change)
         if not going.any():
             break
         arrived, far = trial(places)
         before = np.where(going, goal, before)
-        goal = np.where(going, _way(method, np.array(budget)), goal)
+        goal = np.where(going, np.log(budget), goal)
         change = np.where(going & arrived, far, change)
         yield replace(begin, done=begin.done + number)
     if settings.budgets is None:
         for number in range(_HALVINGS):
             middle = (before + goal) / 2
-            (places,) = _follow(problem, method, _at_way(method, middle)[None])
+            (places,) = traverse_path(problem, np.exp(middle)[None])
             arrived, far = trial(places)
             arrived &= np.isfinite(change)
             change = np.where(arrived, far, change)
@@ -158,20 +145,4 @@ def _land(
                 np.where(arrived, middle, goal),
             )
             yield replace(begin, done=begin.done + len(settings.path) + number)
-    return _Landing(_at_way(method, goal), change)
-
-
-def _follow(
-    problem: WitnessProblem, method: Method, budgets: Sequence[float] | Array
-) -> Iterator[Array]:
-    solve = {"dmt": traverse_path, "dfi": interpolate_path}[method]
-    yield from solve(problem, budgets)
-
-
-def _way(method: Method, budgets: Array) -> Array:
-    """Return how far budgets let an image go, from 0, in even steps."""
-    return -np.log(budgets) if method == "dmt" else budgets
-
-
-def _at_way(method: Method, way: Array) -> Array:
-    return np.exp(-way) if method == "dmt" else way
+    return np.stack([goal, change])

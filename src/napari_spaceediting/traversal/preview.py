@@ -24,7 +24,7 @@ def preview_images(
     Parameters
     ----------
     coefficients : (n, K) float64 array
-        Each row sums to 1, as from `traverse_path` or `interpolate_path`.
+        Each row sums to 1, as from `traverse_path`.
     dataset : ImageDataset
         Of the real images.
     rows : (K,) int64 array

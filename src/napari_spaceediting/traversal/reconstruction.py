@@ -11,6 +11,8 @@ from napari_spaceediting.network.device import torch_errors_in_words
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.lbfgs import minimise_in_box
 
+TV_WEIGHT = 0.05
+
 
 def reconstruct(
     features: LayerFeatures,
@@ -18,9 +20,9 @@ def reconstruct(
     start: Tensor,
     spread: Tensor,
     *,
-    tv_weight: float,
     start_weight: float,
     iterations: int,
+    tv_weight: float = TV_WEIGHT,
 ) -> Iterator[tuple[Tensor, float]]:
     """Change images until their features are those that are wanted.
 
@@ -45,12 +47,12 @@ def reconstruct(
         The previews, in [0, 1], from which it starts.
     spread : (L,) float32 tensor
         Sum of the variances of the features of each layer.
-    tv_weight : float
-        Weight of the total variation.
     start_weight : float
         Weight of the mean squared distance from the previews.
     iterations : int
         How many.
+    tv_weight : float
+        Weight of the total variation.
 
     Yields
     ------

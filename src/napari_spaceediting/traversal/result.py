@@ -57,7 +57,7 @@ class Traversal:
         How many of the nearest images of source and target moved each; 0 for all.
     witness : (n, 1 + steps) float64 array
         Mean kernel to the source less that to the target, at the place in feature
-        space: falls from step to step with "dmt".
+        space: falls from step to step.
     probabilities : (n, 1 + steps, classes) float32 array
         What the classifier says of each image.
     arrived : (n, 1 + steps) bool array

@@ -53,8 +53,8 @@ class TraversalSets:
             return np.sort(rng.choice(members, most, replace=False))
 
         sources = tuple(
-            _without(draw(source), image)
-            for image, source in zip(self.images, self.sources, strict=True)
+            drawn[drawn != image]
+            for image, drawn in zip(self.images, map(draw, self.sources), strict=True)
         )
         others = tuple(map(draw, self.others))
         return TraversalSets(self.images, sources, draw(self.target), others)
@@ -83,13 +83,8 @@ class TraversalSets:
             raise TraversalError(
                 "No image was chosen to be moved: choose at least one."
             )
-        if len(self.sources) != len(self.images):
-            raise TraversalError(
-                f"{len(self.images)} images were chosen but {len(self.sources)} "
-                "sources: give one for each."
-            )
         # Images of one kind share their source.
-        sources = list({id(source): source for source in self.sources}.values())
+        sources = {id(source): source for source in self.sources}.values()
         everything = np.concatenate([self.images, *sources, self.target, *self.others])
         if everything.min() < 0 or everything.max() >= len(ids):
             raise TraversalError(
@@ -101,17 +96,19 @@ class TraversalSets:
                 f"The image {ids[inside[0]]} is in the target already: choose other "
                 "images or another target."
             )
-        shared = np.intersect1d(np.concatenate(sources), self.target)
+        shared = np.intersect1d(np.concatenate([*sources]), self.target)
         if len(shared):
             count = "1 image is" if len(shared) == 1 else f"{len(shared)} images are"
             raise TraversalError(
                 f"{count} in both source and target, such as {ids[shared[0]]}: choose "
                 "sets without common images."
             )
-        sizes = {
-            "source": self._smallest_source(),
-            "target": len(np.unique(self.target)),
-        }
+        n_source = {id(source): len(np.unique(source)) for source in sources}
+        smallest = min(
+            n_source[id(source)] - bool((source == image).any())
+            for image, source in zip(self.images, self.sources, strict=True)
+        )
+        sizes = {"source": smallest, "target": len(np.unique(self.target))}
         for name, size in sizes.items():
             if size < FEWEST:
                 raise TraversalError(
@@ -125,39 +122,29 @@ class TraversalSets:
             if size < FEW
         )
 
-    def _smallest_source(self) -> int:
-        sizes = {id(source): len(np.unique(source)) for source in self.sources}
-        return min(
-            sizes[id(source)] - bool((source == image).any())
-            for image, source in zip(self.images, self.sources, strict=True)
-        )
 
-
-def _without(members: Indices, image: np.int64) -> Indices:
-    others: Indices = members[members != image]
-    return others
-
-
-def sets_of_classes(
+def choose_sets(
     images: Sequence[int] | Indices,
-    target: int,
+    target: int | Sequence[int] | Indices,
     *,
     labels: Indices,
     held_out: NDArray[np.bool_],
     probabilities: NDArray[np.float32],
 ) -> tuple[TraversalSets, Indices]:
-    """Choose the sets for moving images to a class.
+    """Choose the sets for moving images to a class, or to a group of images.
 
-    Each image moves away from its own class: its label or, where it has none, what
-    the network sees in it. Source and target are labelled images that are not held
-    out.
+    Each image moves away from the labelled images of its own class that are neither
+    held out nor in the target. Its class is its label or, where it has none, what the
+    network sees in it. On the way to a group, an image of which no class is known moves
+    away from those that are moved with it.
 
     Parameters
     ----------
     images : (n,) int
         Dataset indices.
-    target : int
-        Class to move to.
+    target : int, or (M,) int
+        Class to move to, by its labelled images that are not held out; or dataset
+        indices of the images to move to.
     labels : (N,) int64 array
         Class of every image, -1 where it is not known.
     held_out : (N,) bool array
@@ -170,75 +157,39 @@ def sets_of_classes(
     sets : TraversalSets
         To be checked.
     classes : (n,) int64 array
-        The class that each image moves away from.
+        The class that each image moves away from, -1 where it is not known.
 
     Raises
     ------
     TraversalError
-        If the class of an image is not known, or is the target's already.
+        If images move to a class, and one is of it already or of none.
     """
     moved = np.asarray(images, np.int64)
     classes = classes_of(moved, labels, probabilities)
-    if (classes < 0).any():
-        raise TraversalError(
-            f"{int((classes < 0).sum())} of the images have no class to move away "
-            "from: label them, or train the network with labels first."
-        )
-    if (classes == target).any():
-        raise TraversalError(
-            f"{int((classes == target).sum())} of the images are of the target's class "
-            "already: choose other images or another class."
-        )
-    members = {
-        kind: np.flatnonzero((labels == kind) & ~held_out).astype(np.int64)
-        for kind in {*labels[labels >= 0].tolist(), *classes.tolist(), target}
-    }
-    sources = tuple(members[kind] for kind in classes.tolist())
-    others = tuple(members[kind] for kind in sorted(members) if kind != target)
-    return TraversalSets(moved, sources, members[target], others), classes
-
-
-def sets_of_group(
-    images: Sequence[int] | Indices,
-    group: Sequence[int] | Indices,
-    *,
-    labels: Indices,
-    held_out: NDArray[np.bool_],
-    probabilities: NDArray[np.float32],
-) -> tuple[TraversalSets, Indices]:
-    """Choose the sets for moving images to a group of images.
-
-    Each image moves away from the labelled images of its class that are neither held
-    out nor in the group; where no class is known, from those that are moved with it.
-
-    Parameters
-    ----------
-    images : (n,) int
-        Dataset indices.
-    group : (M,) int
-        Dataset indices of the images to move to.
-    labels, held_out, probabilities : arrays
-        As for `sets_of_classes`.
-
-    Returns
-    -------
-    sets : TraversalSets
-        To be checked.
-    classes : (n,) int64 array
-        The class that each image moves away from, -1 where it is not known.
-    """
-    moved, target = np.asarray(images, np.int64), np.unique(group).astype(np.int64)
-    classes = classes_of(moved, labels, probabilities)
     free = ~held_out
-    free[target] = False
+    if isinstance(target, int):
+        if (classes < 0).any():
+            raise TraversalError(
+                f"{int((classes < 0).sum())} of the images have no class to move away "
+                "from: label them, or train the network with labels first."
+            )
+        if (classes == target).any():
+            raise TraversalError(
+                f"{int((classes == target).sum())} of the images are of the target's "
+                "class already: choose other images or another class."
+            )
+        goal = np.flatnonzero((labels == target) & free)
+    else:
+        goal = np.unique(target).astype(np.int64)
+    free[goal] = False
     members = {
-        kind: np.flatnonzero((labels == kind) & free).astype(np.int64)
+        kind: np.flatnonzero((labels == kind) & free)
         for kind in {*labels[labels >= 0].tolist(), *classes.tolist()}
     }
     others = tuple(members[kind] for kind in sorted(members) if kind >= 0)
-    members[-1] = moved[~np.isin(moved, target)]
+    members[-1] = moved[~np.isin(moved, goal)]
     sources = tuple(members[kind] for kind in classes.tolist())
-    return TraversalSets(moved, sources, target, others), classes
+    return TraversalSets(moved, sources, goal, others), classes
 
 
 def classes_of(

@@ -99,28 +99,3 @@ def minimise(
             better, np.minimum(1.1 * relaxation, _MOST_RELAXATION), relaxation / 2
         )
     return coefficients
-
-
-def interpolate_path(
-    problem: WitnessProblem, lengths: Sequence[float] | Array
-) -> Iterator[Array]:
-    """Go along the difference of the means of target and source.
-
-    ``z = x + length (mean of the nearest targets - mean of the nearest sources)``:
-    Deep Feature Interpolation (Upchurch et al. 2017, arXiv 1611.05507).
-
-    Parameters
-    ----------
-    problem : WitnessProblem
-        Its weights say which images are the nearest.
-    lengths : sequence of float, or (steps, B) float64 array
-        Of each step from the image, in differences of the means; for all images or for
-        each.
-
-    Yields
-    ------
-    (B, K) float64 array
-        Coefficients, for each length; each row sums to 1.
-    """
-    for length in lengths:
-        yield problem.start() - np.reshape(length, (-1, 1)) * problem.weights

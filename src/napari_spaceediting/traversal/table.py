@@ -13,13 +13,10 @@ from torch import Tensor
 from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.memory import room
+from napari_spaceediting.memory import blocks, room
 from napari_spaceediting.network.device import torch_errors_in_words
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.settings import TraversalError
-
-_BLOCK = 64 << 20
-"""Bytes of features that are worked on at once."""
 
 _FLOOR = 0.05
 """Least deviation of a feature, in mean deviations: dead ones must not count."""
@@ -109,22 +106,14 @@ class FeatureTable:
             )
 
     def spread(self, sizes: Sequence[int]) -> Tensor:
-        """Return the sum of the squared scales of each layer, (L,), on the device.
-
-        Parameters
-        ----------
-        sizes : sequence of int
-            Features of each layer; D is their sum.
-        """
+        """Return the sum of the squared scales of layers of D features in all, (L,)."""
         layers = np.split(self.scale.astype(np.float64) ** 2, np.cumsum(sizes)[:-1])
         sums = [layer.sum() for layer in layers]
         return torch.tensor(sums, dtype=torch.float32, device=self.device)
 
     def _parts(self) -> Iterator[slice]:
         n_rows, n_features = self.rows.shape
-        width = max(_BLOCK // (4 * n_rows), 1)
-        for start in range(0, n_features, width):
-            yield slice(start, min(start + width, n_features))
+        return blocks(n_features, 4 * n_rows)
 
 
 def read_features(

@@ -146,7 +146,6 @@ class _Walk:
                 moved,
                 sources,
                 self.of_target,
-                kernel_mean=self.settings.kernel_mean,
                 neighbours=neighbours,
             )
             for neighbours in self.settings.neighbours
@@ -196,7 +195,6 @@ class _Walk:
                     self.table.combine(places),
                     current,
                     spread,
-                    tv_weight=settings.tv_weight,
                     start_weight=near,
                     iterations=settings.iterations,
                 ):
@@ -208,7 +206,7 @@ class _Walk:
 
     def _mix_path(self, part: Traversal, pace: Pace) -> list[Array]:
         """Fill in a path, with its images mixed from real ones; return its places."""
-        path = list(pace.path(self.settings.method))
+        path = list(pace.path())
         mixed = preview_images(np.concatenate(path[1:]), self.dataset, self.rows)
         by_step = mixed.reshape(len(path) - 1, -1, *mixed.shape[1:])
         part.images[:, 1:] = by_step.swapaxes(0, 1)

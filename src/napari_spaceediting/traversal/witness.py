@@ -110,18 +110,6 @@ class WitnessProblem:
         change = distances[np.arange(len(self.rows)), self.rows]
         return WitnessValue(pulls, witness, change, witness + budget * change)
 
-    def gradient(self, coefficients: Array, budget: float | Array) -> Array:
-        """Return the gradient (B, K) of the loss by the coefficients."""
-        products = coefficients @ self.gram
-        value = self.value(coefficients, products, budget)
-        towards = value.pulls - value.witness[:, None] * coefficients
-        back = coefficients - self.start()
-        slope = (
-            towards / self.variances[:, None] + 2 * np.reshape(budget, (-1, 1)) * back
-        )
-        gradient: Array = slope @ self.gram
-        return gradient
-
 
 def choose_problems(
     problems: Sequence[WitnessProblem], which: NDArray[np.intp]
@@ -148,8 +136,6 @@ def make_problem(
     rows: NDArray[np.intp],
     sources: NDArray[np.bool_],
     target: NDArray[np.bool_],
-    *,
-    kernel_mean: float = 0.5,
     neighbours: int | None = None,
 ) -> WitnessProblem:
     """Weigh source and target, and choose a bandwidth for each image.
@@ -164,8 +150,6 @@ def make_problem(
         Which rows are the source of each image.
     target : (K,) bool array
         Which rows are the target.
-    kernel_mean : float
-        As for `bandwidths`.
     neighbours : int, optional
         Only so many of the nearest of each set count for an image.
     """
@@ -181,11 +165,11 @@ def make_problem(
             chosen = np.flatnonzero(members)
             chosen = chosen[np.argsort(far[chosen], kind="stable")[:neighbours]]
             weights[at, chosen] = sign / len(chosen)
-        variances[at] = bandwidth(far[weights[at] < 0], kernel_mean)
+        variances[at] = bandwidth(far[weights[at] < 0])
     return replace(problem, variances=variances)
 
 
-def bandwidth(distances: Array, kernel_mean: float) -> float:
+def bandwidth(distances: Array, kernel_mean: float = 0.5) -> float:
     """Return the squared bandwidth at which the mean kernel has a given value.
 
     The rule of the authors' code (`initialize_KQ`: mean kernel between image and

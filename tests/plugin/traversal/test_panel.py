@@ -93,22 +93,12 @@ def test_running_offers_to_cancel_once(empty, qtbot, told):
 
 def test_options(empty, qtbot):
     options = empty.options
-    assert not options.fields["method"].native.isVisible()
+    assert not options.making.native.isVisible()
     qtbot.mouseClick(empty.options_button, LEFT)
-    assert options.fields["method"].native.isVisible()
-    assert (options.method, options.whole_kind, options.features_alone) == (
-        "dmt",
-        False,
-        False,
-    )
-    options.fields["method"].native.setCurrentIndex(1)
-    options.fields["reach"].native.setCurrentIndex(1)
-    options.fields["making"].native.setCurrentIndex(1)
-    assert (options.method, options.whole_kind, options.features_alone) == (
-        "dfi",
-        True,
-        True,
-    )
+    assert options.making.native.isVisible()
+    assert not options.features_alone
+    options.making.native.setCurrentIndex(1)
+    assert options.features_alone
 
 
 def test_a_result_shows_first_where_it_arrives(panel):

@@ -34,10 +34,7 @@ from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
 from napari_spaceediting.traversal.jobs import ListLayers, Traverse
 from napari_spaceediting.traversal.layers import Layer
 from napari_spaceediting.traversal.result import Asked, Traversal, join
-from napari_spaceediting.traversal.settings import (
-    FITTING,
-    TraverseSettings,
-)
+from napari_spaceediting.traversal.settings import TraverseSettings
 
 NO_MAP = "Open images and train a network first"
 NONE_SELECTED = "Select images first, on the map or in the gallery"
@@ -150,8 +147,6 @@ class TraversalController:
         target = self._group if panel.target is None else panel.target
         options = panel.options
         settings = TraverseSettings(
-            method=options.method,
-            neighbours=(None,) if options.whole_kind else FITTING,
             layers=options.layers,
             batch_size=_BATCH,
         )
@@ -487,7 +482,6 @@ def _metadata(
     """Return what a layer tells of how it was made."""
     return {
         "what": "Images moved in the features of a network; step 0 is the original",
-        "method": traversal.settings.method,
         "budgets": traversal.budgets.tolist(),
         "layers": list(traversal.layers),
         "images": dataset.ids[traversal.indices].tolist(),

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.state import Change, WindowState
-from napari_spaceediting.plugin.traversal.options import METHODS
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.session.history import describe_kept, stage_of
 from napari_spaceediting.session.traversals import KeptTraversal
@@ -118,10 +117,8 @@ class KeptResults:
                 "present one it may be otherwise."
             )
         self._panel.show_notice(" ".join(notes))
-        titles = {key: title for key, title, _ in METHODS}
         self._panel.show_details(
-            f"{_when(kept)} in {traversal.seconds:.0f} s by "
-            f"{titles[traversal.settings.method]}.\n"
+            f"{_when(kept)} in {traversal.seconds:.0f} s.\n"
             f"Network: {stage_of(kept, session.state)}. Layers: "
             f"{', '.join(traversal.layers)}."
         )

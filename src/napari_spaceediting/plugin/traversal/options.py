@@ -1,13 +1,13 @@
-"""How a traversal is done: what pulls, what images are made from, which layers."""
+"""How a traversal is done: what images are made from, and by which layers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QBoxLayout, QCheckBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 from superqt import QFlowLayout
 
 from napari_spaceediting.plugin.widgets.controls import (
@@ -20,26 +20,7 @@ from napari_spaceediting.plugin.widgets.controls import (
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.traversal.layers import Layer, in_words
-from napari_spaceediting.traversal.settings import NEIGHBOURS, Method
 
-METHODS = (
-    ("dmt", "Deep Manifold Traversal", "Looks for the way that least change takes"),
-    (
-        "dfi",
-        "Quick interpolation",
-        "Adds the mean difference of the two kinds; simpler, and a little quicker",
-    ),
-)
-"""Key, title and tooltip of each method."""
-_REACHES = (
-    (
-        "fitting",
-        "What fits",
-        f"Its {NEIGHBOURS} nearest images of each kind pull, or all of them: whichever "
-        "takes it there with less change",
-    ),
-    ("all", "Whole kind", "All images of the two kinds pull, as published"),
-)
 _MAKINGS = (
     (
         "near",
@@ -56,35 +37,17 @@ _LAYERS_TEXT = (
     "Layers that compare the images, from fine (details) to coarse (shapes and kinds):"
 )
 _LAYER_TIP = "A layer of the network: so many maps of the image, of that size"
-_TEXT = (
-    "Moved by the whole kind, as published, some images change more than they need to."
-)
-_CHOICES: dict[str, Any] = {
-    "method": {"label": "Method", "tooltip": "How it is done", "choices": METHODS},
-    "reach": {
-        "label": "Moved by",
-        "tooltip": "Which images pull",
-        "choices": _REACHES,
-    },
-    "making": {
-        "label": "Made from",
-        "tooltip": "What the images are made from",
-        "choices": _MAKINGS,
-    },
-}
 
 
 @dataclass(frozen=True)
 class _Choice:
     """What the user chooses of `TraverseSettings`."""
 
-    method: Method = "dmt"
-    reach: Literal["fitting", "all"] = "fitting"
     making: Literal["near", "features"] = "near"
 
 
 class TraversalOptions(QWidget):
-    """Method, what pulls, what the images are made from, and the layers.
+    """What the images are made from, and the layers.
 
     Parameters
     ----------
@@ -101,19 +64,17 @@ class TraversalOptions(QWidget):
         super().__init__(parent)
         self._defaults: tuple[str, ...] = ()
         self.layer_checks: dict[str, QCheckBox] = {}
-        self._forms: list[Form] = []
-        self.fields: dict[str, Any] = {}
-        self._side_by_side = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        for name, options in _CHOICES.items():
-            form = Form(palette)
-            form.add_settings(_Choice, **{name: options})
-            form.setMaximumWidth(32 * self.fontMetrics().height())
-            self._side_by_side.addWidget(form, 1)
-            self._forms.append(form)
-            self.fields[name] = form.field(name)
-        self._side_by_side.addStretch()
-        self._text = word_label()
-        self._text.setText(_TEXT)
+        self._form = Form(palette)
+        self._form.add_settings(
+            _Choice,
+            making={
+                "label": "Made from",
+                "tooltip": "What the images are made from",
+                "choices": _MAKINGS,
+            },
+        )
+        self._form.setMaximumWidth(32 * self.fontMetrics().height())
+        self.making = self._form.field("making")
         self._layers_text = word_label()
         self._layers = QWidget()
         self._flow = QFlowLayout(self._layers)
@@ -121,40 +82,20 @@ class TraversalOptions(QWidget):
         self._flow.setHorizontalSpacing(2 * TIGHT)
         self._flow.setVerticalSpacing(0)
         layout = column(self, 4)
-        layout.addLayout(self._side_by_side)
-        for part in (self._text, self._layers_text, self._layers):
+        for part in (self._form, self._layers_text, self._layers):
             layout.addWidget(part)
         self.show_layers(())
         self.set_theme(palette)
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        for form in self._forms:
-            form.set_theme(palette)
-        for label in (self._text, self._layers_text):
-            style_label(label, palette.muted)
-
-    def set_direction(self, direction: QBoxLayout.Direction) -> None:
-        """Put the fields side by side or below each other."""
-        wide = direction == QBoxLayout.Direction.LeftToRight
-        self._side_by_side.setDirection(direction)
-        self._side_by_side.setSpacing(2 * TIGHT if wide else TIGHT)
-
-    @property
-    def method(self) -> Method:
-        """Key of the method."""
-        method: Method = self.fields["method"].value
-        return method
-
-    @property
-    def whole_kind(self) -> bool:
-        """Whether all images of the two kinds move an image."""
-        return bool(self.fields["reach"].value == "all")
+        self._form.set_theme(palette)
+        style_label(self._layers_text, palette.muted)
 
     @property
     def features_alone(self) -> bool:
         """Whether nothing holds images to a mixture of real ones."""
-        return bool(self.fields["making"].value == "features")
+        return bool(self.making.value == "features")
 
     @property
     def layers(self) -> tuple[str, ...] | None:

@@ -435,7 +435,6 @@ class TraversalPanel(QWidget):
         )
         for layout in (self._question_layout, self._head_layout):
             layout.setDirection(direction)
-        self.options.set_direction(direction)
         self.way.set_direction(direction)
         self._thumbs.set_few(not wide)
 
