@@ -9,11 +9,12 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.state import Change, WindowState
-from napari_spaceediting.plugin.traversal.options import METHODS
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.session.history import describe_kept, stage_of
 from napari_spaceediting.session.traversals import KeptTraversal
 from napari_spaceediting.traversal.result import Asked, Traversal
+
+_METHODS = {"dmt": "Deep Manifold Traversal", "dfi": "Deep Feature Interpolation"}
 
 
 class KeptResults:
@@ -118,10 +119,9 @@ class KeptResults:
                 "present one it may be otherwise."
             )
         self._panel.show_notice(" ".join(notes))
-        titles = {key: title for key, title, _ in METHODS}
         self._panel.show_details(
             f"{_when(kept)} in {traversal.seconds:.0f} s by "
-            f"{titles[traversal.settings.method]}.\n"
+            f"{_METHODS[traversal.settings.method]}.\n"
             f"Network: {stage_of(kept, session.state)}. Layers: "
             f"{', '.join(traversal.layers)}."
         )
