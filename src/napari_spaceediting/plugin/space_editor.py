@@ -31,17 +31,10 @@ class SpaceEditor(QWidget):
         Colours of the theme.
     panels : mapping of Step to Panel
         The widget of each step, in the order of the work.
-    parent : QWidget, optional
-        Qt parent.
     """
 
-    def __init__(
-        self,
-        palette: Palette,
-        panels: Mapping[Step, Panel],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette, panels: Mapping[Step, Panel]) -> None:
+        super().__init__()
         self.job_bar = JobBar("Stop this job and leave everything as it was before")
         self._panels = panels
         self._sections: dict[Step, Section] = {}

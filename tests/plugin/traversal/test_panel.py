@@ -53,7 +53,7 @@ def test_without_a_result_it_says_what_to_do(empty):
     empty.set_selection(0)
     assert empty._selected.text() == "No image selected"
     assert "Select images first" in empty.group_button.toolTip()
-    empty.set_selection(1200, np.zeros((4, 8, 8, 3), np.uint8))
+    empty.set_selection(1200)
     assert empty._selected.text() == "1,200 images"
     assert empty.group_button.isEnabled()
 
@@ -189,7 +189,7 @@ def test_the_large_picture_shows_the_original_while_pressed(panel):
 @pytest.mark.parametrize(("width", "steps"), [(350, 7), (350, 9), (900, 9)])
 def test_it_fits_a_narrow_dock(panel, qtbot, width, steps):
     panel.show_strip(a_strip(steps=steps))
-    panel.set_selection(3, np.zeros((3, 8, 8, 3), np.uint8))
+    panel.set_selection(3)
     panel.set_targets(("Coat", "Shirt"), 0)
     panel.layers_button.setChecked(True)
     panel.resize(width, 900)

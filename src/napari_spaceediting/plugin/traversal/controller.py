@@ -42,17 +42,10 @@ NO_TARGET = "Choose what they shall become first"
 NO_LAYER = "Tick at least one layer"
 LOOKING = "Looking at the network…"
 PREVIEW = "A preview: mixtures of real images."
-_THUMBS = 3
-"""Selected images of which a small picture is shown."""
 _BATCH = 8
 """Images that are finished together: what a cancelled run keeps."""
 _AFFECTS_RUN = (
-    Change.SESSION
-    | Change.EDITS
-    | Change.SHOWN
-    | Change.SELECTION
-    | Change.PICTURES
-    | Change.JOBS
+    Change.SESSION | Change.EDITS | Change.SHOWN | Change.SELECTION | Change.JOBS
 )
 _GREY = np.full(4, 0.7, np.float32)
 
@@ -416,10 +409,7 @@ class TraversalController:
     def _update(self, *_: object) -> None:
         """Say what is selected and offered, and whether it can run."""
         window, panel, session = self._window, self._panel, self._window.session
-        selected, pictures = window.selected, window.thumbnails
-        panel.set_selection(
-            len(selected), None if pictures is None else pictures[selected[:_THUMBS]]
-        )
+        panel.set_selection(len(window.selected))
         if session is not None and window.has_map:
             panel.set_targets(session.edits.class_names, len(self._group))
             panel.show_hint("")
@@ -432,17 +422,7 @@ class TraversalController:
 def _chance(
     kind: int, names: Sequence[str], said: NDArray[np.float32]
 ) -> Chance | None:
-    """Return what the network says of a class, None where it does not know it.
-
-    Parameters
-    ----------
-    kind : int
-        The class, -1 for none.
-    names : sequence of str
-        Names of all classes.
-    said : (s, C) float32 array
-        What it says of the classes that it knows.
-    """
+    """Return what the network says of a class, None where it does not know it."""
     if not 0 <= kind < min(said.shape[1], len(names)):
         return None
     colour = class_colours(len(names))[kind].tolist()

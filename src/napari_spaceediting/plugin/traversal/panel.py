@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
 
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
 from napari_spaceediting.plugin.traversal.layers import LayerChoice
-from napari_spaceediting.plugin.traversal.pictures import Thumbs
 from napari_spaceediting.plugin.traversal.way import Way
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
@@ -139,7 +138,6 @@ class TraversalPanel(QWidget):
     # Built once
 
     def _build_question(self) -> None:
-        self._thumbs = Thumbs()
         self._selected = QLabel()
         self._target = combo("What the selected images shall become")
         self._target.setAccessibleName("Target")
@@ -166,8 +164,7 @@ class TraversalPanel(QWidget):
         self.run_button.setMinimumWidth(5 * self.fontMetrics().height())
         self._question = QWidget()
         self._question_layout = _turning(self._question)
-        asked = self._thumbs, self._selected, QLabel("→"), self._target
-        what = row(*asked, stretch=(0, 0, 0, 10))
+        what = row(self._selected, QLabel("→"), self._target, stretch=(0, 0, 10))
         what.addStretch(1)
         how = row(self.group_button, self.layers_button, stretch=(0, 0))
         how.addStretch(1)
@@ -243,19 +240,8 @@ class TraversalPanel(QWidget):
         dress(self, palette)
         self._show_title()
 
-    def set_selection(
-        self, count: int, thumbnails: NDArray[np.uint8] | None = None
-    ) -> None:
-        """Say how many images are selected, and show some of them.
-
-        Parameters
-        ----------
-        count : int
-            Of all of them.
-        thumbnails : (n, h, w, 3) uint8 array, optional
-            Of the first few.
-        """
-        self._thumbs.show_pictures(thumbnails)
+    def set_selection(self, count: int) -> None:
+        """Say how many images are selected."""
         noun = "image" if count == 1 else "images"
         self._selected.setText(f"{count:,} {noun}" if count else "No image selected")
         self._gate.block(

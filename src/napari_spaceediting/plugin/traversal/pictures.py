@@ -1,4 +1,4 @@
-"""The pictures of a traversal: a step, large; real images; what is selected."""
+"""The pictures of a traversal: a step, large, and real images."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QMouseEvent, QPainter, QPaintEvent, QPixmap
+from qtpy.QtGui import QIcon, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import (
     QFrame,
-    QLabel,
     QListView,
     QListWidget,
     QListWidgetItem,
@@ -21,8 +20,8 @@ from qtpy.QtWidgets import (
 from napari_spaceediting.plugin.traversal.filmstrip import Strip
 from napari_spaceediting.plugin.widgets.painting import rounded_pixmap
 
-_REAL, _SMALL = 44, 24
-"""Sides of real and of selected images, in logical pixels."""
+_REAL = 44
+"""Side of a real image, in logical pixels."""
 
 
 class LargePicture(QWidget):
@@ -119,25 +118,3 @@ class RealImages(QListWidget):
     def sizeHint(self) -> QSize:
         """Ask for little: they take the room that there is."""
         return self.minimumSize()
-
-
-class Thumbs(QLabel):
-    """A few small pictures in a row."""
-
-    def show_pictures(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        """Show (N, s, s, 3) uint8 images, or nothing."""
-        count = 0 if thumbnails is None else len(thumbnails)
-        self.setVisible(count > 0)
-        if thumbnails is None or not count:
-            return
-        ratio = self.devicePixelRatioF()
-        size = QSize(count * (_SMALL + 2) - 2, _SMALL)
-        pixmap = QPixmap(size * ratio)
-        pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        for number, thumbnail in enumerate(thumbnails):
-            small = rounded_pixmap(thumbnail, _SMALL, 2, ratio)
-            painter.drawPixmap(number * (_SMALL + 2), 0, small)
-        painter.end()
-        self.setPixmap(pixmap)
