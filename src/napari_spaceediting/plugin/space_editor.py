@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.status import Folding, SectionState, Step
+from napari_spaceediting.plugin.widgets.controls import column, dress, scrolled
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.widgets.section import TODO, Section
@@ -20,9 +21,6 @@ class Panel(Protocol):
     def set_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow its use, or say why not."""
 
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-
 
 class SpaceEditor(QWidget):
     """The panels of all steps in numbered sections, under the bar of the running job.
@@ -33,25 +31,16 @@ class SpaceEditor(QWidget):
         Colours of the theme.
     panels : mapping of Step to Panel
         The widget of each step, in the order of the work.
-    parent : QWidget, optional
-        Qt parent.
     """
 
-    def __init__(
-        self,
-        palette: Palette,
-        panels: Mapping[Step, Panel],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self.job_bar = JobBar(palette)
+    def __init__(self, palette: Palette, panels: Mapping[Step, Panel]) -> None:
+        super().__init__()
+        self.job_bar = JobBar("Stop this job and leave everything as it was before")
         self._panels = panels
         self._sections: dict[Step, Section] = {}
         self._shown: dict[Step, SectionState] = {}
         body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
+        layout = column(body, 0)
         for number, (step, panel) in enumerate(panels.items(), 1):
             section = Section(number, step.capitalize(), palette)
             assert isinstance(panel, QWidget)
@@ -59,28 +48,20 @@ class SpaceEditor(QWidget):
             layout.addWidget(section)
             self._sections[step] = section
         layout.addStretch(1)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(body)
+        self._scroll = scrolled(body)
         self._to_reveal = next(iter(self._sections.values()))
         # The layout gives a section its height only after it has been unfolded.
         self._reveal_later = QTimer(self)
         self._reveal_later.setSingleShot(True)
         self._reveal_later.timeout.connect(self._reveal)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
+        outer = column(self, 0)
         outer.addWidget(self.job_bar)
         outer.addWidget(self._scroll, 1)
+        dress(self, palette)
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self.job_bar.set_theme(palette)
-        for step, section in self._sections.items():
-            section.set_theme(palette)
-            self._panels[step].set_theme(palette)
+        dress(self, palette)
 
     def section(self, step: str) -> Section:
         """Return the section of a step."""

@@ -339,14 +339,10 @@ def cache_dir() -> Path:
     return Path(folder).expanduser() if folder else default_cache_dir()
 
 
-def tell(text: str) -> None:
-    """Show a message that needs nothing to be done."""
-    show_info(text)
-
-
-def warn(text: str) -> None:
-    """Show a message about something that was not done."""
-    show_warning(text)
+tell = show_info
+"""Shows a message that needs nothing to be done."""
+warn = show_warning
+"""Shows a message about something that was not done."""
 
 
 def complain(error: SpaceEditingError | str) -> None:

@@ -53,13 +53,7 @@ _WIDTH, _HEIGHT = 380, 300
 
 
 class Panels:
-    """The panels of the Space Editor.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+    """The panels of the Space Editor."""
 
     def __init__(self, palette: Palette) -> None:
         self.data = DataPanel(palette)

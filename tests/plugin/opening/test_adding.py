@@ -61,7 +61,7 @@ def test_new_images_are_added_and_selected_on_the_map(
     assert window.panels.map.legend.visible_classes.all()
     window.panels.map.legend._toggle(2)
     add(window, later, monkeypatch)
-    assert window.editor.job_bar.is_running
+    assert window.editor.job_bar.cancel_button.isVisible()
     assert window.state.locked == BUSY
     assert not window.panels.data.add_button.isEnabled()
     assert BUSY in window.panels.data.add_button.toolTip()

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_spaceediting.plugin.opening.panel import DataPanel, DatasetSummary
+from napari_spaceediting.plugin.opening.panel import DataPanel
 
 LEFT = Qt.MouseButton.LeftButton
-SUMMARY = DatasetSummary(
+SUMMARY = (
     "Moths",
     ("2,000 images", "10 classes"),
     "Intensities are as they were.",
@@ -29,7 +29,7 @@ def panel(shown):
     ],
 )
 def test_buttons_ask(panel, qtbot, told, button, signal):
-    panel.show_dataset(SUMMARY)
+    panel.show_dataset(*SUMMARY)
     panel._other.click()
     calls = told(getattr(panel, signal))
     qtbot.mouseClick(getattr(panel, button), LEFT)
@@ -107,7 +107,7 @@ def test_a_layer_that_goes_away_keeps_the_choice_of_the_other(panel, docked):
 
 
 def test_a_data_set_is_summed_up(panel, qtbot):
-    panel.show_dataset(SUMMARY)
+    panel.show_dataset(*SUMMARY)
     assert panel._heading.text() == "Moths"
     assert panel._lines.text() == "2,000 images\n10 classes"
     assert not panel.folder_button.isVisible()
@@ -120,9 +120,9 @@ def test_a_data_set_is_summed_up(panel, qtbot):
 
 
 def test_the_next_data_set_leaves_nothing_of_the_last(panel):
-    panel.show_dataset(SUMMARY)
+    panel.show_dataset(*SUMMARY)
     panel._skipped_title.click()
-    panel.show_dataset(DatasetSummary("Ants"))
+    panel.show_dataset("Ants")
     assert panel._heading.text() == "Ants"
     for gone in (panel._lines, panel._notes, panel._skipped_title, panel._skipped):
         assert not gone.isVisible()
@@ -130,14 +130,14 @@ def test_the_next_data_set_leaves_nothing_of_the_last(panel):
 
 def test_ten_thousand_skipped_images_are_counted_and_some_are_listed(panel):
     skipped = tuple((f"{number}.png", "cannot be read") for number in range(10_000))
-    panel.show_dataset(DatasetSummary("Moths", skipped=skipped))
+    panel.show_dataset("Moths", skipped=skipped)
     assert panel._skipped_title.text() == "10,000 images skipped"
     assert panel._skipped.count() == 501
     assert panel._skipped.item(500).text() == "and 9,500 more"
 
 
 def test_saving_says_where_and_whether_there_is_anything_new(panel, qtbot, told):
-    panel.show_dataset(SUMMARY)
+    panel.show_dataset(*SUMMARY)
     calls = told(panel.save_requested)
     panel.show_saved("/data/moths.spaceediting", unsaved=False)
     assert panel._saved.text() == "Saved in moths.spaceediting"

@@ -83,7 +83,7 @@ def test_a_failure_is_told_and_changes_nothing(window, messages, job, says):
     assert says in messages[0]
     bar = window.editor.job_bar
     assert bar.isVisible()
-    assert not bar.is_running
+    assert not bar.cancel_button.isVisible()
     assert says in bar._message.text()
     assert window.session.state is before
     assert picks(window)
@@ -127,7 +127,7 @@ def test_a_result_that_cannot_be_taken_ends_the_work_all_the_same(window, messag
         window.wait(lambda: raised)
     assert [kind for kind, *_ in raised] == [ZeroDivisionError]
     assert len(messages) == 1
-    assert not window.editor.job_bar.is_running
+    assert not window.editor.job_bar.cancel_button.isVisible()
     assert picks(window)
 
 
@@ -137,7 +137,7 @@ def test_a_result_that_cannot_be_taken_ends_the_work_all_the_same(window, messag
 def test_cancel_by_the_button(window, messages, endless):
     before = window.session.state
     bar = window.editor.job_bar
-    window.wait(lambda: bar.is_running)
+    window.wait(bar.cancel_button.isVisible)
     QTest.mouseClick(bar.cancel_button, LEFT)
     window.wait(lambda: not window.state.training.is_running)
     window.wait(endless.exists)
@@ -446,7 +446,7 @@ def test_the_theme_can_be_switched_while_open(window):
         window.viewer.theme = theme
         QApplication.processEvents()
         palette = window.state.palette
-        assert window.editor.job_bar._palette == palette
+        assert palette.text in window.editor.styleSheet()
         assert window.bench.evidence._palette == palette
         assert window.bench.map.naming.picker._palette == palette
         assert window.map.overlay.ink.name() == palette.text

@@ -111,13 +111,13 @@ def test_a_backbone_of_ones_own_is_shown_and_kept(panel):
 
 
 def test_the_curve_shows_once_there_is_something(panel):
-    assert not panel._curve.isVisible()
-    panel.show_progress(1, 0.7)
-    panel.show_progress(2, 0.6, 0.9)
-    assert panel._curve.isVisible()
-    assert "90" in panel._curve.words()
-    panel.clear_curve()
-    assert not panel._curve.isVisible()
+    assert not panel.curve.isVisible()
+    panel.curve.append(1, 0.7)
+    panel.curve.append(2, 0.6, 0.9)
+    assert panel.curve.isVisible()
+    assert "90" in panel.curve.words()
+    panel.curve.clear()
+    assert not panel.curve.isVisible()
 
 
 def test_disabled_training_says_why_and_leaves_settings_open(panel):

@@ -86,11 +86,11 @@ def test_it_says_how_many_trainings_are_more_than_usual(panel, qtbot):
 
 
 def test_the_curve_shows_once_there_is_something(panel):
-    assert not panel._curve.isVisible()
-    panel.show_progress(1, 0.7)
-    assert panel._curve.isVisible()
-    panel.clear_curve()
-    assert not panel._curve.isVisible()
+    assert not panel.curve.isVisible()
+    panel.curve.append(1, 0.7)
+    assert panel.curve.isVisible()
+    panel.curve.clear()
+    assert not panel.curve.isVisible()
 
 
 def test_while_disabled_the_button_says_why(panel, qtbot, told):

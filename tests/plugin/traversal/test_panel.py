@@ -53,7 +53,7 @@ def test_without_a_result_it_says_what_to_do(empty):
     empty.set_selection(0)
     assert empty._selected.text() == "No image selected"
     assert "Select images first" in empty.group_button.toolTip()
-    empty.set_selection(1200, np.zeros((4, 8, 8, 3), np.uint8))
+    empty.set_selection(1200)
     assert empty._selected.text() == "1,200 images"
     assert empty.group_button.isEnabled()
 
@@ -79,26 +79,12 @@ def test_the_target_that_was_chosen_stays_when_others_come(empty, told):
 def test_running_offers_to_cancel_once(empty, qtbot, told):
     calls = told(empty.cancel_requested)
     empty.set_running(True)
-    assert not empty.run_button.isVisible()
-    empty.report(Progress(30, 120, "Make the images"), 12.4)
-    assert (empty._bar.value(), empty._bar.maximum()) == (30, 120)
-    assert empty._bar_text.text() == "Make the images · about 12 s left"
-    qtbot.mouseClick(empty.cancel_button, LEFT)
-    qtbot.mouseClick(empty.cancel_button, LEFT)
+    empty.progress.report(Progress(30, 120, "Make the images"), 12.4)
+    qtbot.mouseClick(empty.progress.cancel_button, LEFT)
+    qtbot.mouseClick(empty.progress.cancel_button, LEFT)
     assert calls == [()]
     empty.set_running(False)
-    assert empty.run_button.isVisible()
-    assert not empty._progress.isVisible()
-
-
-def test_options(empty, qtbot):
-    options = empty.options
-    assert not options.making.native.isVisible()
-    qtbot.mouseClick(empty.options_button, LEFT)
-    assert options.making.native.isVisible()
-    assert not options.features_alone
-    options.making.native.setCurrentIndex(1)
-    assert options.features_alone
+    assert not empty.progress.isVisible()
 
 
 def test_a_result_shows_first_where_it_arrives(panel):
@@ -106,7 +92,7 @@ def test_a_result_shows_first_where_it_arrives(panel):
     panel.show_strip(strip)
     assert panel.step == 2
     assert "can pass for a real one" in panel.way._step_text.toolTip()
-    panel.way.set_step(1)
+    panel.way.slider.setValue(1)
     assert not panel.way._step_text.toolTip()
 
 
@@ -125,7 +111,7 @@ def test_classes_that_the_network_does_not_know_have_no_bars(panel):
     assert panel.way.filmstrip.sizeHint().height() < height
     assert panel._title.text().count("●") == 1
     assert "a &lt;new&gt; one" in panel._title.text()
-    panel.way.set_step(1)
+    panel.way.slider.setValue(1)
     assert panel.way.filmstrip.accessibleDescription().endswith(": Coat 75%")
     panel.show_strip(replace(a_strip(), leaves=None, nears=None))
     assert panel.way.filmstrip.accessibleDescription() == "Step 1, budget 0.1"
@@ -136,7 +122,8 @@ def test_slider_filmstrip_and_keys_go_through_the_steps(panel, told):
     calls = told(panel.step_changed)
     panel.way.slider.setValue(2)
     film = panel.way.filmstrip
-    QTest.mouseClick(film, LEFT, pos=film._tile(1, 0).center())
+    place = film.visualItemRect(film.item(1)).center()
+    QTest.mouseClick(film.viewport(), LEFT, pos=place)
     QTest.keyClick(film, Qt.Key.Key_Right)
     QTest.keyClick(film, Qt.Key.Key_End)
     QTest.keyClick(film, Qt.Key.Key_Right)
@@ -161,35 +148,23 @@ def test_another_image_keeps_the_step(panel, qtbot, told):
     assert not panel.next_button.isVisible()
 
 
-def test_it_plays_there_and_back_until_it_is_hidden(panel, qtbot, told):
-    calls = told(panel.step_changed)
-    panel.way._timer.setInterval(1)
-    qtbot.mouseClick(panel.way.play_button, LEFT)
-    assert panel.way.play_button.text() == "Stop"
-    qtbot.waitUntil(lambda: len(calls) > 9)
-    assert [step for (step,) in calls[:9]] == [0, 1, 2, 3, 4, 3, 2, 1, 0]
+def test_it_tells_when_it_is_seen_and_when_not(panel, told):
+    calls = told(panel.seen_changed)
     panel.hide()
-    assert not panel.way.is_playing
     assert not panel.is_seen
     panel.show()
     assert panel.is_seen
-    assert not panel.way.is_playing
-
-
-def test_a_step_that_is_chosen_stops_the_play(panel, qtbot):
-    qtbot.mouseClick(panel.way.play_button, LEFT)
-    panel.way.set_step(3)
-    assert not panel.way.is_playing
-    assert panel.step == 3
+    assert calls == [(False,), (True,)]
 
 
 def test_real_images_are_named_and_can_be_chosen(panel, told):
     calls = told(panel.real_image_chosen)
-    panel.way.set_step(2)
+    panel.way.slider.setValue(2)
     real = panel.way.real_images
     assert real.accessibleDescription() == "2a, 2b, 2c, 2d, 2e"
-    QTest.mouseClick(real, LEFT, pos=real._tile(1).center())
-    QTest.mouseClick(real, LEFT, pos=QPoint(real.width() - 1, real.height() - 1))
+    second = real.visualItemRect(real.item(1))
+    QTest.mouseClick(real.viewport(), LEFT, pos=second.center())
+    QTest.mouseClick(real.viewport(), LEFT, pos=real.viewport().rect().bottomRight())
     assert calls == [(3,)]
 
 
@@ -214,9 +189,9 @@ def test_the_large_picture_shows_the_original_while_pressed(panel):
 @pytest.mark.parametrize(("width", "steps"), [(350, 7), (350, 9), (900, 9)])
 def test_it_fits_a_narrow_dock(panel, qtbot, width, steps):
     panel.show_strip(a_strip(steps=steps))
-    panel.set_selection(3, np.zeros((3, 8, 8, 3), np.uint8))
+    panel.set_selection(3)
     panel.set_targets(("Coat", "Shirt"), 0)
-    panel.options_button.setChecked(True)
+    panel.layers_button.setChecked(True)
     panel.resize(width, 900)
     parts = (
         panel.run_button,
@@ -232,8 +207,8 @@ def test_it_fits_a_narrow_dock(panel, qtbot, width, steps):
     qtbot.waitUntil(lambda: max(right_edges()) <= width)
     assert all(part.width() > 0 for part in parts)
     film = panel.way.filmstrip
-    assert film._tile(steps - 1, 1).right() <= film.width()
-    assert film._tile(0, 1).bottom() <= film.height()
+    last = film.visualItemRect(film.item(steps - 1))
+    assert film.viewport().rect().contains(last)
 
 
 def test_what_waits_is_told(empty, qtbot, told):

@@ -114,10 +114,11 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     assert "Select images first" in panel.run_button.toolTip()
     assert panel._empty.isVisible()
     ask(window, threes, "8")
-    window.wait(lambda: panel._bar.maximum() > 0)
-    assert panel.cancel_button.isVisible()
+    window.wait(lambda: panel.progress._progress.maximum() > 0)
+    assert panel.progress.cancel_button.isVisible()
+    assert not panel.run_button.isEnabled()
     wait_done(window)
-    assert panel.run_button.isVisible()
+    assert not panel.progress.isVisible()
     assert "only 8 images" in panel._notice.text(), "the fixture has eight labels each"
     done = window.bench.traversals.traversal
     assert done.indices.tolist() == threes.tolist()
@@ -147,7 +148,7 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert not window.panels.retrain.retrain_button.isEnabled()
     assert "running" in window.panels.retrain.retrain_button.toolTip()
     window.wait(lambda: window.bench.traversals._parts)
-    QTest.mouseClick(panel.cancel_button, LEFT)
+    QTest.mouseClick(panel.progress.cancel_button, LEFT)
     wait_done(window)
     assert window.panels.retrain.retrain_button.isEnabled()
     done = window.bench.traversals.traversal
@@ -188,11 +189,8 @@ def test_steps_images_and_the_route_on_the_map(window, moved, threes):
     window.bench.map.naming.apply(Move(threes[:1], place, place + 1, tag="8"))
     np.testing.assert_allclose(routes(window).paths[0, 0], place[0] + 1, atol=1e-3)
 
-    QTest.mouseClick(moved.way.play_button, LEFT)
-    window.wait(lambda: moved.step == 4)
     dock_of(window.bench.gallery).raise_()
     window.wait(lambda: not moved.is_seen)
-    assert not moved.way.is_playing
     assert not len(routes(window).paths), "only while one looks at it"
     window.key("w")
     window.wait(lambda: moved.is_seen)
@@ -210,7 +208,7 @@ def test_steps_images_and_the_route_on_the_map(window, moved, threes):
 
 def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, messages):
     _, done = outcome
-    moved.way.set_step(3)
+    moved.way.slider.setValue(3)
     QTest.mouseClick(moved.send_button, LEFT)
     layer = window.viewer.layers[-1]
     np.testing.assert_array_equal(layer.data, done.images[:, :, 0].swapaxes(0, 1))
@@ -266,14 +264,14 @@ def test_the_axes_of_a_stack(shape, rgb, axes):
 
 def kept_results(panel) -> list[tuple[str, bool]]:
     """Return the results that the menu offers, and whether each is the one shown."""
-    actions = panel.kept_button.choices.actions()
+    actions = panel.kept_menu.actions()
     return [(a.text(), a.isChecked()) for a in actions if a.isCheckable()]
 
 
 def choose_kept(window, panel, number: int) -> None:
     """Choose one of the results that were kept, by the mouse."""
     QTest.mouseClick(panel.kept_button, LEFT)
-    menu = panel.kept_button.choices
+    menu = panel.kept_menu
     window.wait(menu.isVisible)
     action = menu.actions()[number]
     QTest.mouseClick(menu, LEFT, pos=menu.actionGeometry(action).center())
@@ -294,7 +292,7 @@ def test_earlier_results_are_shown_again_after_the_session_was_opened_anew(
     assert not moved.send_button.isVisible()
     assert moved.kept_button.text() == "Earlier (2) ▾"
     assert kept_results(moved) == [(newest, False), (oldest, False)]
-    assert len(moved.kept_button.choices.actions()) == 2, "nothing to remove"
+    assert len(moved.kept_menu.actions()) == 2, "nothing to remove"
 
     choose_kept(window, moved, 1)
     assert kept_results(moved) == [(newest, False), (oldest, True)]
@@ -364,7 +362,7 @@ def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
     assert "cannot be read" in moved._notice.text()
     assert moved._empty.isVisible()
     assert not len(routes(window).paths)
-    assert "Remove" in moved.kept_button.choices.actions()[-1].text()
+    assert "Remove" in moved.kept_menu.actions()[-1].text()
 
 
 def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
@@ -389,26 +387,26 @@ def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
 
 
 def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, threes):
-    assert panel.options.layers is None
-    assert not panel.options.layer_checks
-    QTest.mouseClick(panel.options_button, LEFT)
-    window.wait(lambda: panel.options.layer_checks)
-    words = {name: check.text() for name, check in panel.options.layer_checks.items()}
+    assert panel.layers.chosen is None
+    assert not panel.layers.checks
+    QTest.mouseClick(panel.layers_button, LEFT)
+    window.wait(lambda: panel.layers.checks)
+    words = {name: check.text() for name, check in panel.layers.checks.items()}
     assert words["trunk.0"] == "The image, 28 × 28 px"
     assert words["trunk.3"] == "16 maps of 14 × 14 px"
-    ticked = [n for n, check in panel.options.layer_checks.items() if check.isChecked()]
+    ticked = [n for n, check in panel.layers.checks.items() if check.isChecked()]
     assert ticked == ["trunk.0", "trunk.3", "trunk.6", "last_block.2"]
-    assert panel.options.layers is None, "these are used anyway"
+    assert panel.layers.chosen is None, "these are used anyway"
 
     window.state.select(threes[:1])
     panel.choose_target("8")
     panel.target_changed.emit()
     for name in ticked:
-        window.click(QPoint(8, 8), widget=panel.options.layer_checks[name])
-    assert panel.options.layers == ()
+        window.click(QPoint(8, 8), widget=panel.layers.checks[name])
+    assert panel.layers.chosen == ()
     assert not panel.run_button.isEnabled()
     assert "Tick at least one layer" in panel.run_button.toolTip()
-    window.click(QPoint(8, 8), widget=panel.options.layer_checks["trunk.6"])
+    window.click(QPoint(8, 8), widget=panel.layers.checks["trunk.6"])
     QTest.mouseClick(panel.run_button, LEFT)
     assert asked(window).settings.layers == ("trunk.6",)
 

@@ -2,12 +2,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
 from napari_spaceediting.plugin.widgets.controls import (
-    Disclosure,
     Gate,
     choose,
     combo,
     refill,
 )
+from napari_spaceediting.plugin.widgets.section import Disclosure
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -18,10 +18,6 @@ def test_every_writing_of_a_theme_reads_on_its_background(palette):
     assert contrast(palette.accent, palette.background) >= 3
 
 
-def test_themes_know_whether_they_are_dark(palette):
-    assert palette.is_dark == (palette.canvas == "#000000")
-
-
 def test_readable_leaves_alone_what_reads_already():
     assert readable("#ffffff", "#000000") == "#ffffff"
     assert contrast(readable("#888888", "#777777"), "#777777") >= 4.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from napari_spaceediting.data.open import (
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.jobs.job import Job
-from napari_spaceediting.plugin.opening.panel import DataPanel, DatasetSummary
+from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.state import (
     Change,
@@ -36,6 +37,7 @@ from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import SUFFIX, load_session
 
+_SESSIONS = f"Session folder (*{SUFFIX})"
 _FILES = "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)"
 _FEW = 20_000
 """Images up to which thumbnails have their full size."""
@@ -73,12 +75,17 @@ class OpeningController:
         self._begin = begin
         panel.set_samples([(key, sample.title) for key, sample in SAMPLES.items()])
         panel.sample_requested.connect(self.open_sample)
-        panel.folder_requested.connect(self._ask_folder)
-        panel.file_requested.connect(self._ask_file)
-        panel.session_requested.connect(self._ask_session)
+        folder, file = self._ask_folder, self._ask_file
+        new, add, files = self.open_path, self.add_images, "Table or array of images"
+        for signal, ask, title, take in (
+            (panel.folder_requested, folder, "Folder of images", new),
+            (panel.file_requested, file, files, new),
+            (panel.session_requested, folder, _SESSIONS, self.open_session),
+            (panel.add_folder_requested, folder, "Folder of new images", add),
+            (panel.add_file_requested, file, files, add),
+        ):
+            signal.connect(partial(ask, title, take))
         panel.layers_requested.connect(self.open_layers)
-        panel.add_folder_requested.connect(self._ask_folder_to_add)
-        panel.add_file_requested.connect(self._ask_file_to_add)
         panel.restore_requested.connect(self.restore)
         window.changed.connect(self._on_change)
         reading = window.reading
@@ -219,36 +226,15 @@ class OpeningController:
 
     # Asking
 
-    def _ask_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self._panel, "Folder of images")
+    def _ask_folder(self, title: str, take: Callable[[Path], None]) -> None:
+        chosen = QFileDialog.getExistingDirectory(self._panel, title)
         if chosen:
-            self.open_path(Path(chosen))
+            take(Path(chosen))
 
-    def _ask_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(
-            self._panel, "Table or array of images", "", _FILES
-        )
+    def _ask_file(self, title: str, take: Callable[[Path], None]) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self._panel, title, "", _FILES)
         if chosen:
-            self.open_path(Path(chosen))
-
-    def _ask_session(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(
-            self._panel, f"Session folder (*{SUFFIX})"
-        )
-        if chosen:
-            self.open_session(Path(chosen))
-
-    def _ask_folder_to_add(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self._panel, "Folder of new images")
-        if chosen:
-            self.add_images(Path(chosen))
-
-    def _ask_file_to_add(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(
-            self._panel, "Table or array of new images", "", _FILES
-        )
-        if chosen:
-            self.add_images(Path(chosen))
+            take(Path(chosen))
 
     # What the panel says
 
@@ -257,16 +243,12 @@ class OpeningController:
         assert session is not None
         dataset = session.dataset
         self._panel.show_dataset(
-            DatasetSummary(
-                name=dataset.name,
-                # The name stands above them.
-                lines=tuple(
-                    line.removeprefix(f"{dataset.name}: ") for line in dataset.summary()
-                ),
-                scaling=dataset.scaling.describe(),
-                skipped=tuple((entry.name, entry.reason) for entry in dataset.skipped),
-                notes=dataset.notes,
-            )
+            dataset.name,
+            # The name stands above them.
+            [line.removeprefix(f"{dataset.name}: ") for line in dataset.summary()],
+            dataset.scaling.describe(),
+            [(entry.name, entry.reason) for entry in dataset.skipped],
+            dataset.notes,
         )
 
 

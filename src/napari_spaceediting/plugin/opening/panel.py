@@ -4,34 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari.layers import Image, Labels
-from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtGui import QAction, QShowEvent
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QListWidget,
-    QMenu,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu, QWidget
 
+from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Card,
-    Disclosure,
     Gate,
     column,
+    pop_up,
     row,
+    set_role,
     set_text,
-    style_label,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.plugin.widgets.section import Disclosure
 
 EMPTY_TEXT = (
     "A folder of images per class, a table of paths, an array, or the objects of a "
@@ -74,31 +70,6 @@ _LISTED = 500
 
 
 @dataclass(frozen=True)
-class DatasetSummary:
-    """What is told about an opened data set.
-
-    Parameters
-    ----------
-    name : str
-        Of the data set.
-    lines : tuple of str
-        Its description, such as "2,000 images of 28 × 28 px, 1 channel".
-    scaling : str
-        How intensities are scaled, in one sentence.
-    skipped : tuple of (str, str)
-        Name of every image that was left out, and why.
-    notes : tuple of str
-        What the loader decided or warns of, each one sentence.
-    """
-
-    name: str
-    lines: tuple[str, ...] = ()
-    scaling: str = ""
-    skipped: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class _Layers:
     """What is taken of the window's layers; the padding in per cent."""
 
@@ -116,8 +87,6 @@ class DataPanel(QWidget):
     ----------
     palette : Palette
         Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     folder_requested = Signal()
@@ -137,78 +106,65 @@ class DataPanel(QWidget):
     save_requested = Signal()
     save_as_requested = Signal()
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._palette = palette
-        self._unsaved = False
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
         self._gate = Gate()
-        self._build_summary(palette)
-        self._opener = QWidget()
+        self._heading = word_label("heading", "Open images to begin")
+        self._empty = word_label("muted", EMPTY_TEXT)
         self._build_offer()
-        self._build_opener()
         self._build_layers(palette)
+        self._build_opener()
+        self._build_summary(palette)
         self._other = Disclosure(
             "Open other images", palette, self._opener, "Start anew with other images"
         )
+        self._opener.show()
         layout = column(self)
-        layout.addWidget(self._heading)
-        layout.addWidget(self._empty)
-        layout.addWidget(self._summary)
-        layout.addWidget(self._other)
-        layout.addWidget(self._opener)
-        self._summary.setVisible(False)
-        self._other.setVisible(False)
-        self._opener.setVisible(True)
+        for part in (
+            self._heading,
+            self._empty,
+            self._summary,
+            self._other,
+            self._opener,
+        ):
+            layout.addWidget(part)
+        self._summary.hide()
+        self._other.hide()
         self.set_samples([])
         self.reset_choices()
         self.show_saved(None, False)
         self.offer_recovery("")
-        self.set_theme(palette)
 
     def _build_summary(self, palette: Palette) -> None:
-        self._heading = word_label()
-        self._heading.setText("Open images to begin")
-        self._empty = word_label()
-        self._empty.setText(EMPTY_TEXT)
-        self._lines, self._scaling, self._notes, self._saved = (
-            word_label() for _ in range(4)
-        )
+        self._lines = word_label("text")
+        self._scaling, self._notes = word_label("muted"), word_label("muted")
         self._scaling.setToolTip("Every image is brought to this range of intensities")
-        self._saved.setToolTip("Where the session lies on disk")
-        self._skipped = QListWidget()
-        self._skipped.setHorizontalScrollBarPolicy(
-            Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-        )
-        self._skipped.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self._skipped.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        # Of a long name and its reason, both ends tell most.
-        self._skipped.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self._skipped.setUniformItemSizes(True)
-        self._skipped.setAccessibleName("Skipped images")
+        self._saved = word_label()
+        self._skipped = _Skipped()
         self._skipped_title = Disclosure(
             "",
             palette,
             self._skipped,
             "Images that were left out, each with its reason",
         )
-        self.save_button = QPushButton("Save")
-        self.save_button.clicked.connect(self.save_requested)
-        self._gate.add(self.save_button, "Save the session where it was saved last")
-        self.save_as_button = QPushButton("Save as…")
-        self.save_as_button.clicked.connect(self.save_as_requested)
-        self._gate.add(
-            self.save_as_button, "Save images, network, map and edits as one session"
+        self.save_button = self._gate.button(
+            "Save", "Save the session where it was saved last", self.save_requested
         )
-        self.add_button = QPushButton("Add images…")
-        self.add_button.clicked.connect(self._show_add_menu)
-        self._gate.add(
-            self.add_button,
-            "Put new images on the map as it is: nothing is trained anew, and edits "
-            "and rounds stay",
+        self.save_as_button = self._gate.button(
+            "Save as…",
+            "Save images, network, map and edits as one session",
+            self.save_as_requested,
         )
         self.add_menu = QMenu(self)
         self.add_menu.addAction("Folder…", self.add_folder_requested.emit)
         self.add_menu.addAction("Table or array…", self.add_file_requested.emit)
+        self.add_button = self._gate.button(
+            "Add images…",
+            "Put new images on the map as it is: nothing is trained anew, and edits "
+            "and rounds stay",
+            lambda: pop_up(self.add_menu, self.add_button),
+        )
+        buttons = self.add_button, self.save_button, self.save_as_button
         self._summary = QWidget()
         layout = column(self._summary, TIGHT)
         for widget in (
@@ -220,26 +176,20 @@ class DataPanel(QWidget):
         ):
             layout.addWidget(widget)
         layout.addSpacing(2)
-        layout.addLayout(
-            row(
-                self.add_button,
-                self.save_button,
-                self.save_as_button,
-                stretch=(4, 2, 3),
-            )
-        )
+        layout.addLayout(row(*buttons, stretch=(4, 2, 3)))
         layout.addWidget(self._saved)
 
     def _build_offer(self) -> None:
-        self._found = word_label()
-        self.restore_button = QPushButton("Restore")
-        self.restore_button.clicked.connect(self.restore_requested)
-        self._gate.add(
-            self.restore_button, "Go on where that window ended; then save it"
+        self._found = word_label("text")
+        self.restore_button = self._gate.button(
+            "Restore",
+            "Go on where that window ended; then save it",
+            self.restore_requested,
         )
-        self.discard_button = QPushButton("Discard")
-        self.discard_button.clicked.connect(self.discard_requested)
-        self._gate.add(self.discard_button, "Delete that work for good")
+        set_role(self.restore_button, "primary")
+        self.discard_button = self._gate.button(
+            "Discard", "Delete that work for good", self.discard_requested
+        )
         self._offer = Card()
         layout = column(self._offer, TIGHT)
         layout.setContentsMargins(10, 8, 10, 10)
@@ -247,36 +197,35 @@ class DataPanel(QWidget):
         layout.addLayout(row(self.restore_button, self.discard_button))
 
     def _build_opener(self) -> None:
-        self.folder_button = QPushButton("Folder…")
-        self.folder_button.clicked.connect(self.folder_requested)
-        self.file_button = QPushButton("Table or array…")
-        self.file_button.clicked.connect(self.file_requested)
-        self.session_button = QPushButton("Session…")
-        self.session_button.clicked.connect(self.session_requested)
-        self.layers_button = QPushButton("Layers of this window…")
-        self.layers_button.setCheckable(True)
-        self.sample_button = QPushButton("Sample…")
-        self.sample_button.clicked.connect(self._show_samples)
-        self.sample_menu = QMenu(self)
-        self.sample_menu.triggered.connect(self._on_sample)
-        self._gate.add(
-            self.folder_button,
+        self.folder_button = self._gate.button(
+            "Folder…",
             "A folder with one folder of images per class, perhaps split into train, "
             "val and test",
+            self.folder_requested,
         )
-        self._gate.add(
-            self.file_button,
+        self.file_button = self._gate.button(
+            "Table or array…",
             "A table of image paths and labels (CSV, TSV, Parquet), or an array of "
             "images (.npy, .npz, zarr)",
+            self.file_requested,
         )
-        self._gate.add(
-            self.layers_button,
+        self.session_button = self._gate.button(
+            "Session…", "Go on with a saved session", self.session_requested
+        )
+        self.layers_button = self._gate.button(
+            "Layers of this window…",
             "The objects of a segmentation, or a stack of images, open in this window",
+            lambda: None,
         )
-        self._gate.add(self.sample_button, "A data set to try the Space Editor with")
-        self._gate.add(self.session_button, "Go on with a saved session")
-        self._layers = QWidget()
+        self.layers_button.setCheckable(True)
         self.layers_button.toggled.connect(self._layers.setVisible)
+        self.sample_menu = QMenu(self)
+        self.sample_button = self._gate.button(
+            "Sample…",
+            "A data set to try the Space Editor with",
+            lambda: pop_up(self.sample_menu, self.sample_button),
+        )
+        self._opener = QWidget()
         layout = column(self._opener, TIGHT)
         layout.addWidget(self._offer)
         layout.addLayout(row(self.folder_button, self.file_button))
@@ -288,44 +237,22 @@ class DataPanel(QWidget):
         self.form = Form(palette)
         self.form.add_settings(_Layers, **_LAYERS)
         self.form.field("labels").changed.connect(self._follow_labels)
-        self.open_layers_button = QPushButton("Open layers")
-        self.open_layers_button.clicked.connect(self._request_layers)
-        self._gate.add(self.open_layers_button, "Take these layers as the data set")
-        layout = QVBoxLayout(self._layers)
+        self.open_layers_button = self._gate.button(
+            "Open layers", "Take these layers as the data set", self._request_layers
+        )
+        self._layers = QWidget()
+        layout = column(self._layers, TIGHT)
         layout.setContentsMargins(0, 4, 0, 8)
-        layout.setSpacing(TIGHT)
         layout.addWidget(self.form)
         layout.addWidget(self.open_layers_button)
-        self._layers.setVisible(False)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self._palette = palette
-        self._heading.setStyleSheet(
-            f"padding: 0px; color: {palette.text}; font-weight: 600;"
-            f" font-size: {palette.font_size + 2}pt;"
-        )
-        for label in (self._empty, self._scaling, self._notes):
-            style_label(label, palette.muted)
-        style_label(self._lines, palette.text)
-        self._colour_saved()
-        style_label(self._found, palette.text)
-        self._offer.set_theme(palette)
-        self.restore_button.setStyleSheet(palette.primary_button)
-        self.form.set_theme(palette)
-        self._other.set_theme(palette)
-        self._skipped_title.set_theme(palette)
-        self._skipped.setStyleSheet(
-            f"QListWidget {{background-color: {palette.foreground};"
-            f" border-radius: 4px; padding: 4px; font-size: {palette.font_size}pt;}}"
-            "QListWidget::item {padding: 2px 0px;}"
-        )
+        self._layers.hide()
 
     def set_samples(self, samples: Sequence[tuple[str, str]]) -> None:
         """Offer samples, each with its name and its title."""
         self.sample_menu.clear()
         for name, title in samples:
-            self.sample_menu.addAction(title).setData(name)
+            chosen = partial(self._choose_sample, name)
+            self.sample_menu.addAction(title).triggered.connect(chosen)
         self._gate.block(
             self.sample_button, "" if samples else "There are no samples to open"
         )
@@ -349,24 +276,43 @@ class DataPanel(QWidget):
         super().showEvent(event)
         self.reset_choices()
 
-    def show_dataset(self, summary: DatasetSummary) -> None:
-        """Show what has been opened."""
-        self._heading.setText(summary.name)
-        set_text(self._empty, "")
-        set_text(self._lines, "\n".join(summary.lines))
-        set_text(self._scaling, summary.scaling)
-        set_text(self._notes, "\n".join(summary.notes))
-        count = len(summary.skipped)
-        self._skipped_title.setText(
-            "1 image skipped" if count == 1 else f"{count:,} images skipped"
-        )
+    def show_dataset(
+        self,
+        name: str,
+        lines: Sequence[str] = (),
+        scaling: str = "",
+        skipped: Sequence[tuple[str, str]] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Tell of what has been opened.
+
+        Parameters
+        ----------
+        name : str
+            Of the data set.
+        lines : sequence of str
+            Its description, such as "2,000 images of 28 × 28 px, 1 channel".
+        scaling : str
+            How intensities are scaled, in one sentence.
+        skipped : sequence of (str, str)
+            Name of every image that was left out, and why.
+        notes : sequence of str
+            What the loader decided or warns of, each one sentence.
+        """
+        self._heading.setText(name)
+        self._empty.hide()
+        set_text(self._lines, "\n".join(lines))
+        set_text(self._scaling, scaling)
+        set_text(self._notes, "\n".join(notes))
+        count = len(skipped)
+        self._skipped_title.setText(f"{counted(count, 'image')} skipped")
         self._skipped_title.setVisible(count > 0)
         self._skipped_title.setChecked(False)
-        self._list_skipped(summary.skipped)
-        self._summary.setVisible(True)
-        self._other.setVisible(True)
+        self._skipped.show_images(skipped)
+        self._summary.show()
+        self._other.show()
         self._other.setChecked(False)
-        self._opener.setVisible(False)
+        self._opener.hide()
         self.layers_button.setChecked(False)
 
     def show_saved(self, path: str | Path | None, unsaved: bool) -> None:
@@ -379,7 +325,6 @@ class DataPanel(QWidget):
         unsaved : bool
             Whether there are changes to save.
         """
-        self._unsaved = unsaved
         if path is None:
             text = "● Not saved yet" if unsaved else ""
             where = "The session has not been saved yet"
@@ -389,7 +334,7 @@ class DataPanel(QWidget):
             where = str(path)
         set_text(self._saved, text)
         self._saved.setToolTip(where)
-        self._colour_saved()
+        set_role(self._saved, "text" if unsaved else "muted")
         self._gate.block(
             self.save_button, "" if unsaved else "There is nothing new to save"
         )
@@ -407,28 +352,8 @@ class DataPanel(QWidget):
         """Allow opening and saving, or say why not."""
         self._gate.set_enabled(enabled, reason)
 
-    def _list_skipped(self, skipped: Sequence[tuple[str, str]]) -> None:
-        self._skipped.clear()
-        for name, reason in skipped[:_LISTED]:
-            self._skipped.addItem(f"{name}: {reason}")
-            item = self._skipped.item(self._skipped.count() - 1)
-            item.setToolTip(f"{name}\n{reason}")
-        if len(skipped) > _LISTED:
-            self._skipped.addItem(f"and {len(skipped) - _LISTED:,} more")
-        line = max(self._skipped.sizeHintForRow(0), self.fontMetrics().height())
-        rows = min(max(self._skipped.count(), 1), _ROWS_IN_VIEW)
-        self._skipped.setFixedHeight(rows * line + 12)
-
-    def _show_samples(self) -> None:
-        below = self.sample_button.mapToGlobal(QPoint(0, self.sample_button.height()))
-        self.sample_menu.popup(below)
-
-    def _show_add_menu(self) -> None:
-        below = self.add_button.mapToGlobal(QPoint(0, self.add_button.height()))
-        self.add_menu.popup(below)
-
-    def _on_sample(self, action: QAction) -> None:
-        self.sample_requested.emit(action.data())
+    def _choose_sample(self, name: str, *_: object) -> None:
+        self.sample_requested.emit(name)
 
     def _follow_labels(self, *_: object) -> None:
         """Offer padding and mask for objects only."""
@@ -441,6 +366,28 @@ class DataPanel(QWidget):
         options["padding"] /= 100
         self.layers_requested.emit(image.name, labels.name if labels else "", options)
 
-    def _colour_saved(self) -> None:
-        colour = self._palette.text if self._unsaved else self._palette.muted
-        style_label(self._saved, colour)
+
+class _Skipped(QListWidget):
+    """Images that were left out, each with its reason."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        # Of a long name and its reason, both ends tell most.
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setUniformItemSizes(True)
+        self.setAccessibleName("Skipped images")
+        set_role(self, "inset")
+
+    def show_images(self, skipped: Sequence[tuple[str, str]]) -> None:
+        """List names and reasons."""
+        self.clear()
+        for name, reason in skipped[:_LISTED]:
+            item = QListWidgetItem(f"{name}: {reason}", self)
+            item.setToolTip(f"{name}\n{reason}")
+        if len(skipped) > _LISTED:
+            self.addItem(f"and {len(skipped) - _LISTED:,} more")
+        line = max(self.sizeHintForRow(0), self.fontMetrics().height())
+        self.setFixedHeight(min(max(self.count(), 1), _ROWS_IN_VIEW) * line + 12)

@@ -36,24 +36,13 @@ _SAVED_SOON = (
 
 @dataclass(frozen=True, eq=False)
 class _Wish:
-    """What is to be written, and where.
-
-    Parameters
-    ----------
-    session : Session
-        Its state is taken when its turn comes.
-    path : Path
-        The folder.
-    is_copy : bool
-        Whether it is the recovery copy.
-    is_asked : bool
-        Whether the user waits for it.
-    """
+    """What is to be written, and where; the state is taken when its turn comes."""
 
     session: Session = field(repr=False)
     path: Path
     is_copy: bool = False
     is_asked: bool = False
+    """Whether the user waits for it."""
 
 
 class SavingController:
@@ -82,7 +71,6 @@ class SavingController:
         self._wish: _Wish | None = None
         self._is_saving = False
         self._complained = ""
-        self._one_writes = threading.Lock()
         self._written = threading.Event()
         self._written.set()
         self._later = QTimer()
@@ -135,7 +123,7 @@ class SavingController:
         return answer == QMessageBox.StandardButton.Yes
 
     def wait(self) -> None:
-        """Wait, in a thread, until what is being written has been written."""
+        """Wait until what is being written has been written."""
         self._written.wait()
 
     # By hand
@@ -176,15 +164,15 @@ class SavingController:
     def finish(self) -> None:
         """Save at once what waits, and leave the copy to the next window."""
         self._later.stop()
+        self.wait()
         for wish in (self._wish, self._due()):
             if wish is not None:
                 try:
-                    self._write(wish.session.state, wish.path)
+                    save_session(wish.session.state, wish.path)
                 except SpaceEditingError as error:
                     complain(error)
-        with self._one_writes:
-            for copy in self._spent:
-                copy.delete()
+        for copy in self._spent:
+            copy.delete()
         held = [*self._offers, *([self._copy] if self._copy else [])]
         for copy in held:
             copy.release()
@@ -274,7 +262,7 @@ class SavingController:
 
         def write() -> None:
             try:
-                self._write(state, wish.path)
+                save_session(state, wish.path)
             finally:
                 self._written.set()
 
@@ -295,10 +283,6 @@ class SavingController:
             self._next()
 
         self._window.in_thread(write, done, failed)
-
-    def _write(self, state: SessionState, path: Path) -> None:
-        with self._one_writes:
-            save_session(state, path)
 
     def _take(self, wish: _Wish, state: SessionState) -> None:
         if wish.is_copy:

@@ -73,9 +73,9 @@ class TrainingController:
         network = session.state.checkpoint.network
         spec = network.spec if network else ClassifierSpec()
         self._network_panel.set_settings(spec, session.state.train)
-        self._network_panel.clear_curve()
+        self._network_panel.curve.clear()
         self._retrain_panel.set_settings(session.state.retrain)
-        self._retrain_panel.clear_curve()
+        self._retrain_panel.curve.clear()
         self._window.turn_to(Turn.EDITING if self._window.has_map else Turn.TRAINING)
 
     # The network and its map
@@ -111,13 +111,13 @@ class TrainingController:
             complain(error)
             return
         session.set_train_settings(settings)
-        panel.clear_curve()
+        panel.curve.clear()
         self._window.turn_to(Turn.TRAINING)
 
         def report(progress: Progress, _remaining: float | None) -> None:
             if "loss" in progress.metrics:
                 accuracy = progress.metrics.get("validation_accuracy")
-                panel.show_progress(progress.done, progress.metrics["loss"], accuracy)
+                panel.curve.append(progress.done, progress.metrics["loss"], accuracy)
 
         def take(trained: MappedNetwork) -> None:
             session.take_network(trained)
@@ -180,12 +180,12 @@ class TrainingController:
         except SpaceEditingError as error:
             complain(error)
             return
-        panel.clear_curve()
+        panel.curve.clear()
         window.turn_to(Turn.RETRAINING)
 
         def report(progress: Progress, _remaining: float | None) -> None:
             if "loss" in progress.metrics:
-                panel.show_progress(progress.done, progress.metrics["loss"])
+                panel.curve.append(progress.done, progress.metrics["loss"])
 
         def take(mapped: MappedRound) -> str:
             self._note(mapped.map)

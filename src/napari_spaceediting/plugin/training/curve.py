@@ -8,23 +8,28 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QPainter, QPaintEvent, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_spaceediting.plugin.widgets.painting import apply_font, outline
+from napari_spaceediting.plugin.widgets.painting import (
+    apply_font,
+    outline,
+    paint_plate,
+    write,
+)
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
 
 class TrainingCurve(QWidget):
     """Loss and validation accuracy, each on a scale of its own, and in words.
 
+    It is seen once there is something to see.
+
     Parameters
     ----------
     palette : Palette
         Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Training")
         self.setToolTip(
@@ -34,12 +39,12 @@ class TrainingCurve(QWidget):
         self._losses: list[tuple[float, float]] = []
         self._accuracies: list[tuple[float, float]] = []
         self.set_theme(palette)
+        self.clear()
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._palette = palette
         apply_font(self, palette)
-        self.updateGeometry()
         self.update()
 
     def append(self, step: float, loss: float, accuracy: float | None = None) -> None:
@@ -59,19 +64,17 @@ class TrainingCurve(QWidget):
         if accuracy is not None and np.isfinite(accuracy):
             self._accuracies.append((float(step), float(accuracy)))
         self.setAccessibleDescription(self.words())
+        self.setVisible(bool(self._losses or self._accuracies))
         self.update()
 
     def clear(self) -> None:
         """Forget all figures."""
         self._losses.clear()
         self._accuracies.clear()
-        self.setAccessibleDescription(self.words())
-        self.update()
+        self.hide()
 
     def words(self) -> str:
         """Return the last figures in words."""
-        if not self._losses and not self._accuracies:
-            return "No training yet."
         return " · ".join(text for text, _ in self._legend())
 
     def _legend(self) -> list[tuple[str, str]]:
@@ -89,12 +92,7 @@ class TrainingCurve(QWidget):
 
     def sizeHint(self) -> QSize:
         """Ask for a line of text and three lines of curve."""
-        em = self.fontMetrics().height()
-        return QSize(20 * em, round(4.6 * em))
-
-    def minimumSizeHint(self) -> QSize:
-        """Allow a narrow dock."""
-        return QSize(10 * self.fontMetrics().height(), self.sizeHint().height())
+        return QSize(200, round(4.6 * self.fontMetrics().height()))
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint the curves and the legend."""
@@ -104,54 +102,49 @@ class TrainingCurve(QWidget):
         area = QRectF(self.rect()).adjusted(2, em * 1.4, -em * 0.4, -3)
         painter.setPen(outline(to_qcolor(self._palette.line), 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
-        if not self._losses and not self._accuracies:
-            painter.setPen(to_qcolor(self._palette.muted))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.words())
-            return
-        left = 2.0
+        line = QRectF(2, 0, self.width() - 2, em * 1.1)
         for text, colour in self._legend():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(to_qcolor(colour))
-            painter.drawEllipse(
-                QPointF(left + em * 0.22, em * 0.55), em * 0.22, em * 0.22
+            dot = QRectF(
+                line.left(), line.center().y() - em * 0.22, em * 0.44, em * 0.44
             )
-            left += em * 0.7
-            painter.setPen(to_qcolor(self._palette.text))
-            room = max(0, round(self.width() - left))
-            shown = self.fontMetrics().elidedText(
-                text, Qt.TextElideMode.ElideRight, room
-            )
-            painter.drawText(
-                QRectF(left, 0, room, em * 1.1), Qt.AlignmentFlag.AlignVCenter, shown
-            )
-            left += self.fontMetrics().horizontalAdvance(text) + em
-        ends = [s[i][0] for s in (self._losses, self._accuracies) if s for i in (0, -1)]
-        span = (min(ends), max(ends))
-        self._paint_curve(painter, self._losses, area, span, self._palette.muted)
-        self._paint_curve(painter, self._accuracies, area, span, self._palette.gain)
+            paint_plate(painter, dot, colour, em * 0.22)
+            line.setLeft(line.left() + em * 0.7)
+            write(painter, line, text, self._palette.text)
+            width = self.fontMetrics().horizontalAdvance(text)
+            line.setLeft(line.left() + width + em)
+        steps = [step for step, _ in (*self._losses, *self._accuracies)]
+        for series, colour in (
+            (self._losses, self._palette.muted),
+            (self._accuracies, self._palette.gain),
+        ):
+            if series:
+                points = np.array(series)
+                x = _scaled(points[:, 0], min(steps), max(steps))
+                y = _scaled(points[:, 1], points[:, 1].min(), points[:, 1].max())
+                x, y = thin_out(np.column_stack([x, y]), round(area.width()))
+                self._paint_curve(painter, area, x, y, colour)
 
+    @staticmethod
     def _paint_curve(
-        self,
         painter: QPainter,
-        series: list[tuple[float, float]],
         area: QRectF,
-        span: tuple[float, float],
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
         colour: str,
     ) -> None:
-        if not series:
-            return
-        steps, values = thin_out(np.array(series), round(area.width()))
-        low, high = float(values.min()), float(values.max())
-        x = area.left() + area.width() * (steps - span[0]) / max(
-            span[1] - span[0], 1e-12
-        )
-        y = area.bottom() - area.height() * (values - low) / max(high - low, 1e-12)
-        points = [QPointF(float(a), float(b)) for a, b in zip(x, y, strict=True)]
+        x, y = area.left() + area.width() * x, area.bottom() - area.height() * y
+        points = [QPointF(*at) for at in zip(x.tolist(), y.tolist(), strict=True)]
         painter.setPen(outline(to_qcolor(colour), 1.6))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF(points))
         painter.setBrush(to_qcolor(colour))
         painter.drawEllipse(points[-1], 2.5, 2.5)
+
+
+def _scaled(
+    values: NDArray[np.float64], low: float, high: float
+) -> NDArray[np.float64]:
+    return (values - low) / max(high - low, 1e-12)
 
 
 def thin_out(

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.widgets.controls import (
-    Disclosure,
     Gate,
     column,
+    set_role,
     set_text,
-    style_label,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.plugin.widgets.section import Disclosure
 
 PUBLISHED, FILE = "pretrained", "file"
 _PUBLISHED_TITLE = "Published (ImageNet)"
@@ -106,15 +106,13 @@ class NetworkPanel(QWidget):
     ----------
     palette : Palette
         Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     train_requested = Signal(object, object)
     """`ClassifierSpec` and `TrainSettings`."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
         self._spec = ClassifierSpec()
         self._settings = TrainSettings()
         self._file = ""
@@ -131,15 +129,14 @@ class NetworkPanel(QWidget):
         self.more = Disclosure(
             "More", palette, self.more_form, "Latent size, epochs, rate, device"
         )
-        self.train_button = QPushButton("Train")
-        self.train_button.clicked.connect(
-            lambda: self.train_requested.emit(*self.settings())
+        self.train_button = self._gate.button(
+            "Train",
+            "Train this network on the images and draw their map",
+            lambda: self.train_requested.emit(*self.settings()),
         )
-        self._gate.add(
-            self.train_button, "Train this network on the images and draw their map"
-        )
-        self._status = word_label()
-        self._curve = TrainingCurve(palette)
+        set_role(self.train_button, "primary")
+        self._status = word_label("text")
+        self.curve = TrainingCurve(palette)
         layout = column(self)
         for widget in (
             self.form,
@@ -147,23 +144,12 @@ class NetworkPanel(QWidget):
             self.more_form,
             self.train_button,
             self._status,
-            self._curve,
+            self.curve,
         ):
             layout.addWidget(widget)
         self.show_status("")
-        self.clear_curve()
         self.set_backbones([self._spec.backbone])
         self.set_settings(self._spec, self._settings)
-        self.set_theme(palette)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self.form.set_theme(palette)
-        self.more_form.set_theme(palette)
-        self.more.set_theme(palette)
-        self._curve.set_theme(palette)
-        style_label(self._status, palette.text)
-        self.train_button.setStyleSheet(palette.primary_button)
 
     def set_backbones(self, names: Sequence[str]) -> None:
         """Offer these backbones."""
@@ -187,18 +173,6 @@ class NetworkPanel(QWidget):
         for form in (self.form, self.more_form):
             spec, settings = form.read(spec), form.read(settings)
         return spec, settings
-
-    def show_progress(
-        self, step: float, loss: float, accuracy: float | None = None
-    ) -> None:
-        """Add the figures of a step to the curve."""
-        self._curve.append(step, loss, accuracy)
-        self._curve.setVisible(True)
-
-    def clear_curve(self) -> None:
-        """Forget the curve."""
-        self._curve.clear()
-        self._curve.setVisible(False)
 
     def show_status(self, text: str) -> None:
         """Say what is trained, such as "small_cnn on cpu: accuracy 0.91"."""

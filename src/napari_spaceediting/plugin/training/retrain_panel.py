@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 
 from napari_spaceediting.editing.arms import ARMS, CONTROL, comparisons
 from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
@@ -15,15 +15,15 @@ from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.training.network_panel import TRAINABLES
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
-    Disclosure,
     Gate,
     column,
+    set_role,
     set_text,
-    style_label,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.plugin.widgets.section import Disclosure
 
 _TRAINABLE = {
     "label": "Trains",
@@ -83,15 +83,13 @@ class RetrainPanel(QWidget):
     ----------
     palette : Palette
         Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     retrain_requested = Signal(object)
     """`RetrainSettings`."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
         self._settings = RetrainSettings()
         self._gate = Gate()
         self._columns = Gate()
@@ -112,17 +110,15 @@ class RetrainPanel(QWidget):
             self._more,
             "Objective, its weights, steps, seeds, further comparisons",
         )
-        self.retrain_button = QPushButton("Retrain with edits")
-        self.retrain_button.clicked.connect(
-            lambda: self.retrain_requested.emit(self.settings())
-        )
-        self._gate.add(
-            self.retrain_button,
+        self.retrain_button = self._gate.button(
+            "Retrain with edits",
             "Train the network on from here so that it follows your edits; then see "
             "the evidence, and accept it or roll it back",
+            lambda: self.retrain_requested.emit(self.settings()),
         )
-        self._length = word_label()
-        self._curve = TrainingCurve(palette)
+        set_role(self.retrain_button, "primary")
+        self._length = word_label("muted")
+        self.curve = TrainingCurve(palette)
         layout = column(self)
         for widget in (
             self.form,
@@ -131,13 +127,11 @@ class RetrainPanel(QWidget):
             self._more,
             self.retrain_button,
             self._length,
-            self._curve,
+            self.curve,
         ):
             layout.addWidget(widget)
-        self.clear_curve()
         self.set_columns(())
         self.set_settings(self._settings)
-        self.set_theme(palette)
 
     def _build_comparisons(self) -> None:
         self.control_check = QCheckBox("Run the control beside it")
@@ -145,10 +139,11 @@ class RetrainPanel(QWidget):
             "The same training without your edits, so that you see what the edits did "
             "and not just what more training did; takes about as long again"
         )
-        self._heading = QLabel("Compare also with")
+        heading = QLabel("Compare also with")
+        set_role(heading, "caption")
         self._comparisons = QWidget()
         layout = column(self._comparisons, TIGHT)
-        layout.addWidget(self._heading)
+        layout.addWidget(heading)
         self.arm_checks = {CONTROL: self.control_check}
         for name in comparisons():
             if name != CONTROL:
@@ -160,16 +155,6 @@ class RetrainPanel(QWidget):
                 self.arm_checks[name] = check
         for check in self.arm_checks.values():
             check.toggled.connect(self._show_length)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self.form.set_theme(palette)
-        self.more_form.set_theme(palette)
-        self.more.set_theme(palette)
-        style_label(self._heading, palette.muted, palette.font_size + 1)
-        style_label(self._length, palette.muted)
-        self._curve.set_theme(palette)
-        self.retrain_button.setStyleSheet(palette.primary_button)
 
     def set_settings(self, settings: RetrainSettings) -> None:
         """Show a choice; what has no field here is kept for the next round."""
@@ -219,16 +204,6 @@ class RetrainPanel(QWidget):
         set_text(
             self._length, f"{count} trainings, one after the other" if is_long else ""
         )
-
-    def show_progress(self, step: float, loss: float) -> None:
-        """Add the loss of a step to the curve."""
-        self._curve.append(step, loss)
-        self._curve.setVisible(True)
-
-    def clear_curve(self) -> None:
-        """Forget the curve."""
-        self._curve.clear()
-        self._curve.setVisible(False)
 
     def set_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow retraining, or say why not."""

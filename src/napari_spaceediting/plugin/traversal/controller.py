@@ -39,20 +39,13 @@ from napari_spaceediting.traversal.settings import TraverseSettings
 NO_MAP = "Open images and train a network first"
 NONE_SELECTED = "Select images first, on the map or in the gallery"
 NO_TARGET = "Choose what they shall become first"
-NO_LAYER = "Tick at least one layer in the options"
+NO_LAYER = "Tick at least one layer"
 LOOKING = "Looking at the network…"
 PREVIEW = "A preview: mixtures of real images."
-_THUMBS = 4
-"""Selected images of which a small picture is shown."""
 _BATCH = 8
 """Images that are finished together: what a cancelled run keeps."""
 _AFFECTS_RUN = (
-    Change.SESSION
-    | Change.EDITS
-    | Change.SHOWN
-    | Change.SELECTION
-    | Change.PICTURES
-    | Change.JOBS
+    Change.SESSION | Change.EDITS | Change.SHOWN | Change.SELECTION | Change.JOBS
 )
 _GREY = np.full(4, 0.7, np.float32)
 
@@ -97,7 +90,7 @@ class TraversalController:
         panel.decide_requested.connect(on_map.naming.ask_again)
         panel.put_back_requested.connect(on_map.naming.put_back)
         panel.seen_changed.connect(self._show_route)
-        panel.options_shown.connect(self._list_layers)
+        panel.layers_shown.connect(self._list_layers)
         panel.layers_changed.connect(self._update)
         window.changed.connect(self._on_change)
         self._update()
@@ -145,13 +138,7 @@ class TraversalController:
             panel.show_notice(f"{reason}." if reason else "")
             return
         target = self._group if panel.target is None else panel.target
-        options = panel.options
-        settings = TraverseSettings(
-            layers=options.layers,
-            batch_size=_BATCH,
-        )
-        if options.features_alone:
-            settings = settings.from_features_alone()
+        settings = TraverseSettings(layers=panel.layers.chosen, batch_size=_BATCH)
         try:
             job = session.traversing(self._window.selected, target, settings)
         except SpaceEditingError as error:
@@ -179,7 +166,7 @@ class TraversalController:
             return BUSY.rstrip(".")
         if not len(self._window.selected):
             return NONE_SELECTED
-        if self._panel.options.layers == ():
+        if self._panel.layers.chosen == ():
             return NO_LAYER
         target = self._panel.target
         if target is None:
@@ -196,7 +183,7 @@ class TraversalController:
     def _on_progress(self, progress: Progress, remaining: float | None) -> None:
         if self._running is None:
             return
-        self._panel.report(progress, remaining)
+        self._panel.progress.report(progress, remaining)
         part, asked = progress.finished, self._running.asked
         if isinstance(part, Traversal) and asked is not None:
             parts = self._previews if part.is_preview else self._parts
@@ -385,22 +372,22 @@ class TraversalController:
         if spec == self._listed:
             return
         self._listed = None
-        panel.options.show_layers(())
-        if spec is None or not panel.shows_options:
+        panel.layers.offer(())
+        if spec is None or panel.layers.isHidden():
             return
         self._listed = spec
-        panel.options.show_layers((), LOOKING)
+        panel.layers.offer((), LOOKING)
 
         def take(layers: tuple[Layer, ...]) -> None:
             if self._listed == spec:
-                panel.options.show_layers(layers)
+                panel.layers.offer(layers)
                 self._update()
 
         def fail(error: SpaceEditingError) -> None:
             if self._listed == spec:
                 # Looked at again, it is tried again.
                 self._listed = None
-                panel.options.show_layers((), str(error))
+                panel.layers.offer((), str(error))
 
         self._window.training.ask(ListLayers(spec), take, fail)
 
@@ -422,10 +409,7 @@ class TraversalController:
     def _update(self, *_: object) -> None:
         """Say what is selected and offered, and whether it can run."""
         window, panel, session = self._window, self._panel, self._window.session
-        selected, pictures = window.selected, window.thumbnails
-        panel.set_selection(
-            len(selected), None if pictures is None else pictures[selected[:_THUMBS]]
-        )
+        panel.set_selection(len(window.selected))
         if session is not None and window.has_map:
             panel.set_targets(session.edits.class_names, len(self._group))
             panel.show_hint("")
@@ -438,17 +422,7 @@ class TraversalController:
 def _chance(
     kind: int, names: Sequence[str], said: NDArray[np.float32]
 ) -> Chance | None:
-    """Return what the network says of a class, None where it does not know it.
-
-    Parameters
-    ----------
-    kind : int
-        The class, -1 for none.
-    names : sequence of str
-        Names of all classes.
-    said : (s, C) float32 array
-        What it says of the classes that it knows.
-    """
+    """Return what the network says of a class, None where it does not know it."""
     if not 0 <= kind < min(said.shape[1], len(names)):
         return None
     colour = class_colours(len(names))[kind].tolist()

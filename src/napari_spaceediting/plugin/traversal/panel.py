@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 
 import numpy as np
@@ -13,33 +14,32 @@ from qtpy.QtWidgets import (
     QBoxLayout,
     QDockWidget,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QWidget,
 )
 
-from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
-from napari_spaceediting.plugin.traversal.kept_button import KeptButton
-from napari_spaceediting.plugin.traversal.options import TraversalOptions
-from napari_spaceediting.plugin.traversal.pictures import Thumbs
+from napari_spaceediting.plugin.traversal.layers import LayerChoice
 from napari_spaceediting.plugin.traversal.way import Way
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Card,
     Gate,
-    ThinBar,
     choose,
     column,
     combo,
+    dress,
+    pop_up,
     refill,
     row,
     scrolled,
+    set_role,
     set_text,
-    style_label,
     word_label,
 )
-from napari_spaceediting.plugin.widgets.job_bar import remaining_in_words
+from napari_spaceediting.plugin.widgets.job_bar import JobBar
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
 GROUP = "group"
@@ -61,8 +61,6 @@ class TraversalPanel(QWidget):
     ----------
     palette : Palette
         Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     run_requested = Signal()
@@ -85,30 +83,33 @@ class TraversalPanel(QWidget):
     """The user wants to see one of the results that were kept: which of them."""
     remove_requested = Signal()
     """The result that is chosen is to be kept no more."""
-    options_shown = Signal()
-    """The user looks at the options."""
+    layers_shown = Signal()
+    """The user looks at the layers."""
     layers_changed = Signal()
     """The user ticked other layers."""
     seen_changed = Signal(bool)
     """It has come before the user's eyes, or gone."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
+        self._palette = palette
         self._strip: Strip | None = None
         self._offered: list[tuple[str, str]] = []
         self._count = self._image = 0
         self._details = ""
         self._dock: QDockWidget | None = None
-        self._is_seen = False
+        self.is_seen = False
         self._gate = Gate()
-        self._build_question(palette)
-        self._build_notices()
+        self._build_question()
+        self._build_waiting()
         self._build_head()
+        self._notice = word_label("warning")
+        self.progress = JobBar("Stop, and keep the images that are finished")
+        self.progress.cancel_requested.connect(self.cancel_requested)
         self.way = Way(palette)
         self.way.step_changed.connect(self.step_changed)
-        self.way.real_image_chosen.connect(self.real_image_chosen)
-        self._empty = word_label()
-        self._empty.setText(EMPTY_TEXT)
+        self.way.real_images.chosen.connect(self.real_image_chosen)
+        self._empty = word_label("muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setContentsMargins(16, 12, 16, 12)
 
@@ -117,8 +118,8 @@ class TraversalPanel(QWidget):
         inside.setContentsMargins(6, 4, 6, 4)
         for part in (
             self._question,
-            self.options,
-            self._progress,
+            self.layers,
+            self.progress,
             self._waiting,
             self._notice,
             self._head,
@@ -127,8 +128,8 @@ class TraversalPanel(QWidget):
         inside.addWidget(self._empty, 1)
         inside.addWidget(self.way, 1)
         column(self).addWidget(scrolled(body))
-        self.set_theme(palette)
-        self.set_running(False)
+        dress(self, palette)
+        self.show_hint("")
         self.show_waiting("")
         self.show_notice("")
         self.show_kept(())
@@ -136,109 +137,90 @@ class TraversalPanel(QWidget):
 
     # Built once
 
-    def _build_question(self, palette: Palette) -> None:
-        self._thumbs = Thumbs()
+    def _build_question(self) -> None:
         self._selected = QLabel()
         self._target = combo("What the selected images shall become")
         self._target.setAccessibleName("Target")
         self._target.setMaximumWidth(24 * self.fontMetrics().height())
         self._target.activated.connect(lambda _: self.target_changed.emit())
-        self.group_button = QPushButton("Set as target")
-        self.group_button.clicked.connect(self.group_requested)
-        self._gate.add(
-            self.group_button,
+        self.group_button = self._gate.button(
+            "Set as target",
             "Take the selected images, such as those you have lassoed, as what others "
             "shall become; then select those others",
+            self.group_requested,
         )
-        self.options_button = QPushButton("Options")
-        self.options_button.setCheckable(True)
-        self.options_button.setToolTip("How it is done")
-        self.run_button = QPushButton("Run")
-        self.run_button.clicked.connect(self.run_requested)
-        self._gate.add(self.run_button, "Show step by step what would have to change")
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop, and keep the images that are finished")
-        self.cancel_button.clicked.connect(self._cancel)
-        for button in (self.run_button, self.cancel_button):
-            button.setMinimumWidth(5 * self.fontMetrics().height())
+        self.layers = LayerChoice()
+        self.layers.changed.connect(self.layers_changed)
+        self.layers.hide()
+        self.layers_button = QPushButton("Layers")
+        self.layers_button.setCheckable(True)
+        self.layers_button.setToolTip("What images are compared by")
+        self.layers_button.toggled.connect(self.layers.setVisible)
+        self.layers_button.clicked.connect(self.layers_shown)
+        self.run_button = self._gate.button(
+            "Run", "Show step by step what would have to change", self.run_requested
+        )
+        set_role(self.run_button, "primary")
+        self.run_button.setMinimumWidth(5 * self.fontMetrics().height())
         self._question = QWidget()
         self._question_layout = _turning(self._question)
-        asked = self._thumbs, self._selected, QLabel("→"), self._target
-        what = row(*asked, stretch=(0, 0, 0, 10))
+        what = row(self._selected, QLabel("→"), self._target, stretch=(0, 0, 10))
         what.addStretch(1)
-        how = row(self.group_button, self.options_button, stretch=(0, 0))
+        how = row(self.group_button, self.layers_button, stretch=(0, 0))
         how.addStretch(1)
         how.addWidget(self.run_button)
-        how.addWidget(self.cancel_button)
         self._question_layout.addLayout(what, 1)
         self._question_layout.addLayout(how)
 
-        self.options = TraversalOptions(palette)
-        self.options.layers_changed.connect(self.layers_changed)
-        self.options.hide()
-        self.options_button.toggled.connect(self.options.setVisible)
-        self.options_button.toggled.connect(
-            lambda on: self.options_shown.emit() if on else None
-        )
-
-    def _build_notices(self) -> None:
-        self._bar = ThinBar("Progress", 6)
-        self._bar_text = QLabel()
-        self._progress = QWidget()
-        progress = column(self._progress)
-        progress.addLayout(row(self._bar, self._bar_text, stretch=(1, 0)))
-
+    def _build_waiting(self) -> None:
         self._waiting_text = word_label()
-        self.decide_button = QPushButton("Decide…")
-        self.decide_button.setToolTip("Ask for the class again, where you left off")
-        self.decide_button.clicked.connect(self.decide_requested)
-        self.put_back_button = QPushButton("Put back")
-        self.put_back_button.setToolTip("Drop the question; nothing is changed")
-        self.put_back_button.clicked.connect(self.put_back_requested)
+        self.decide_button = self._gate.button(
+            "Decide…",
+            "Ask for the class again, where you left off",
+            self.decide_requested,
+        )
+        self.put_back_button = self._gate.button(
+            "Put back",
+            "Drop the question; nothing is changed",
+            self.put_back_requested,
+        )
         self._waiting = Card()
+        parts = self._waiting_text, self.decide_button, self.put_back_button
         waiting = column(self._waiting)
         waiting.setContentsMargins(8, 2, 2, 2)
-        waiting.addLayout(
-            row(
-                self._waiting_text,
-                self.decide_button,
-                self.put_back_button,
-                stretch=(1, 0, 0),
-            )
-        )
-        self._notice = word_label()
+        waiting.addLayout(row(*parts, stretch=(1, 0, 0)))
 
     def _build_head(self) -> None:
-        self.previous_button, self.next_button = QPushButton("‹"), QPushButton("›")
-        for button, by, which in (
-            (self.previous_button, -1, "previous"),
-            (self.next_button, 1, "next"),
-        ):
-            button.setAccessibleName(f"The {which} image")
+        self.previous_button = self._gate.button(
+            "‹", "The previous image", lambda: self._turn(-1)
+        )
+        self.next_button = self._gate.button(
+            "›", "The next image", lambda: self._turn(1)
+        )
+        for button in (self.previous_button, self.next_button):
+            button.setAccessibleName(button.toolTip())
             button.setFixedWidth(2 * self.fontMetrics().height())
-            button.clicked.connect(lambda _=False, by=by: self._turn(by))
-            self._gate.add(button, f"The {which} image")
         self._title = QLabel()
         self._title.setTextFormat(Qt.TextFormat.RichText)
         self._title.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
         )
-        self.send_button = QPushButton("Send to napari")
-        self.send_button.setToolTip(
-            "Add all images as a layer beside the map; its first axis is the step"
+        self.send_button = self._gate.button(
+            "Send to napari",
+            "Add all images as a layer beside the map; its first axis is the step",
+            self.send_requested,
         )
-        self.send_button.clicked.connect(self.send_requested)
-        self.save_button = QPushButton("Save…")
-        self.save_button.setToolTip(
-            "Write all images, a filmstrip of each and a report into a folder"
+        self.save_button = self._gate.button(
+            "Save…",
+            "Write all images, a filmstrip of each and a report into a folder",
+            self.save_requested,
         )
-        self.save_button.clicked.connect(self.save_requested)
-        self.kept_button = KeptButton()
-        self.kept_button.chosen.connect(self.kept_chosen)
-        self.kept_button.remove_requested.connect(self.remove_requested)
-        self._gate.add(
-            self.kept_button,
+        self.kept_menu = QMenu(self)
+        self.kept_menu.setToolTipsVisible(True)
+        self.kept_button = self._gate.button(
+            "",
             "See again what was found before; it is saved with the session",
+            lambda: pop_up(self.kept_menu, self.kept_button),
         )
         self._head = QWidget()
         self._head_layout = _turning(self._head)
@@ -255,29 +237,11 @@ class TraversalPanel(QWidget):
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._palette = palette
-        style_label(self._empty, palette.muted, round(1.1 * palette.font_size, 1))
-        self.options.set_theme(palette)
-        self.way.set_theme(palette)
-        style_label(self._bar_text, palette.muted)
-        style_label(self._notice, palette.warning_text)
-        self._waiting.set_theme(palette)
-        self._bar.set_theme(palette)
-        self.run_button.setStyleSheet(palette.primary_button)
+        dress(self, palette)
         self._show_title()
 
-    def set_selection(
-        self, count: int, thumbnails: NDArray[np.uint8] | None = None
-    ) -> None:
-        """Say how many images are selected, and show some of them.
-
-        Parameters
-        ----------
-        count : int
-            Of all of them.
-        thumbnails : (n, h, w, 3) uint8 array, optional
-            Of the first few.
-        """
-        self._thumbs.show_pictures(thumbnails)
+    def set_selection(self, count: int) -> None:
+        """Say how many images are selected."""
         noun = "image" if count == 1 else "images"
         self._selected.setText(f"{count:,} {noun}" if count else "No image selected")
         self._gate.block(
@@ -304,11 +268,6 @@ class TraversalPanel(QWidget):
         key = str(self._target.currentData() or _CLASS)
         return None if key == GROUP else key.removeprefix(_CLASS)
 
-    @property
-    def shows_options(self) -> bool:
-        """Whether the options are unfolded."""
-        return self.options_button.isChecked()
-
     def block_run(self, reason: str) -> None:
         """Say why it cannot run; "" if it can."""
         self._gate.block(self.run_button, reason)
@@ -319,21 +278,11 @@ class TraversalPanel(QWidget):
 
     def set_running(self, running: bool) -> None:
         """Show that it runs, or does not any more."""
-        self.run_button.setVisible(not running)
-        self.cancel_button.setVisible(running)
-        self.cancel_button.setEnabled(True)
-        self.cancel_button.setText("Cancel")
-        self._progress.setVisible(running)
         self._gate.block(self.kept_button, "Wait until it is done" if running else "")
-        self._bar.setRange(0, 0)
-        self._bar_text.setText("")
-
-    def report(self, progress: Progress, remaining_seconds: float | None) -> None:
-        """Show how far it is."""
-        self._bar.setRange(0, progress.total)
-        self._bar.setValue(min(progress.done, progress.total))
-        words = (progress.message, remaining_in_words(remaining_seconds))
-        self._bar_text.setText(" · ".join(word for word in words if word))
+        if running:
+            self.progress.start("")
+        else:
+            self.progress.hide()
 
     def show_notice(self, text: str) -> None:
         """Say what the user should know; "" for nothing."""
@@ -368,8 +317,28 @@ class TraversalPanel(QWidget):
         self._show_title()
 
     def show_kept(self, results: Sequence[tuple[str, str]], chosen: int = -1) -> None:
-        """Offer results that were kept; see `KeptButton.offer`."""
-        self.kept_button.offer(results, chosen)
+        """Offer results that were kept.
+
+        Parameters
+        ----------
+        results : sequence of (str, str)
+            What each is, and its tooltip.
+        chosen : int
+            Which of them is shown, -1 for none.
+        """
+        self.kept_menu.clear()
+        for number, (words, tip) in enumerate(results):
+            action = self.kept_menu.addAction(words.replace("&", "&&"))
+            action.setToolTip(tip)
+            action.setCheckable(True)
+            action.setChecked(number == chosen)
+            action.triggered.connect(partial(self._choose_kept, number))
+        if chosen >= 0:
+            self.kept_menu.addSeparator()
+            remove = self.remove_requested.emit
+            self.kept_menu.addAction("Remove the one shown…", remove)
+        self.kept_button.setText(f"Earlier ({len(results)}) ▾")
+        self.kept_button.setVisible(bool(results))
         self._show_head()
 
     def show_details(self, text: str) -> None:
@@ -395,17 +364,15 @@ class TraversalPanel(QWidget):
     @property
     def step(self) -> int:
         """Which step is shown; 0 is the original."""
-        return self.way.step
+        return self.way.slider.value()
 
     # Within
 
     def _show_head(self) -> None:
-        self._head.setVisible(self._count > 0 or bool(self.kept_button.count))
+        self._head.setVisible(self._count > 0 or not self.kept_menu.isEmpty())
 
-    def _cancel(self) -> None:
-        self.cancel_button.setEnabled(False)
-        self.cancel_button.setText("Stopping…")
-        self.cancel_requested.emit()
+    def _choose_kept(self, number: int, *_: object) -> None:
+        self.kept_chosen.emit(number)
 
     def _turn(self, by: int) -> None:
         self._image = int(np.clip(self._image + by, 0, self._count - 1))
@@ -436,17 +403,11 @@ class TraversalPanel(QWidget):
         for layout in (self._question_layout, self._head_layout):
             layout.setDirection(direction)
         self.way.set_direction(direction)
-        self._thumbs.set_few(not wide)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Arrange the parts for the new width."""
         self._arrange(self.width() >= _WIDE * self.fontMetrics().height())
         super().resizeEvent(event)
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether it is shown, and not behind another tab."""
-        return self._is_seen
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Follow the dock that it is in: behind another tab Qt calls it visible."""
@@ -465,11 +426,8 @@ class TraversalPanel(QWidget):
         self._on_seen(False)
 
     def _on_seen(self, seen: bool) -> None:
-        """Stop playing where nobody looks."""
-        if not seen:
-            self.way.stop()
-        if seen != self._is_seen:
-            self._is_seen = seen
+        if seen != self.is_seen:
+            self.is_seen = seen
             self.seen_changed.emit(seen)
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QRectF, Qt, SignalInstance
 from qtpy.QtGui import (
-    QEnterEvent,
     QPainter,
     QPaintEvent,
-    QPolygonF,
 )
 from qtpy.QtWidgets import (
-    QAbstractButton,
     QAbstractSpinBox,
     QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -27,7 +25,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_spaceediting.plugin.widgets.painting import apply_font, outline, smaller
+from napari_spaceediting.plugin.widgets.painting import outline, smaller
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
 SPACING = 8
@@ -46,6 +44,15 @@ class Gate:
         self._tips: dict[QWidget, str] = {}
         self._blocks: dict[QWidget, str] = {}
         self._closed = ""
+
+    def button(
+        self, text: str, tip: str, clicked: Callable[..., object] | SignalInstance
+    ) -> QPushButton:
+        """Return a button behind the gate that calls something or emits a signal."""
+        button = QPushButton(text)
+        button.clicked.connect(clicked)
+        self.add(button, tip)
+        return button
 
     def add(self, widget: QWidget, tip: str) -> None:
         """Put a control with this tooltip behind the gate, or change the tooltip."""
@@ -127,9 +134,10 @@ def refill(box: QComboBox, items: Iterable[tuple[str, str]]) -> None:
         choose(box, key)
 
 
-def word_label() -> QLabel:
+def word_label(role: str = "", text: str = "") -> QLabel:
     """Return a label that breaks its lines and whose text can be selected."""
-    label = QLabel()
+    label = QLabel(text)
+    set_role(label, role)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -148,6 +156,47 @@ def style_label(label: QLabel, colour: str, size: float | None = None) -> None:
     """Colour a label; `size` in points, None for that of the theme's labels."""
     font = "" if size is None else f" font-size: {size}pt;"
     label.setStyleSheet(f"padding: 0px; color: {colour};{font}")
+
+
+def set_role(widget: QWidget, role: str) -> None:
+    """Let a label or button look as the sheet of its dock says, see `dress`."""
+    widget.setProperty("role", role)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def dress(root: QWidget, palette: Palette) -> None:
+    """Let a dock, and all within it that has colours of its own, follow the theme."""
+    colours = {
+        "text": palette.text,
+        "muted": palette.muted,
+        "warning": palette.warning_text,
+        "loss": palette.loss,
+    }
+    sheet = [
+        f'QLabel[role="{role}"] {{padding: 0px; color: {colour};}}'
+        for role, colour in colours.items()
+    ]
+    sheet += [
+        f'QLabel[role="heading"] {{padding: 0px; color: {palette.text};'
+        f" font-weight: 600; font-size: {palette.font_size + 2}pt;}}",
+        f'QLabel[role="caption"] {{padding: 0px; color: {palette.muted};'
+        f" font-size: {palette.font_size + 1}pt;}}",
+        'QLabel[role="strong"] {padding: 0px; font-weight: 600;}',
+        f'QListWidget[role="inset"] {{background-color: {palette.foreground};'
+        f" border-radius: 4px; padding: 4px; font-size: {palette.font_size}pt;}}",
+        'QListWidget[role="inset"]::item {padding: 2px 0px;}',
+        palette.primary_button.replace("QPushButton", 'QPushButton[role="primary"]'),
+    ]
+    root.setStyleSheet("".join(sheet))
+    for widget in root.findChildren(QWidget):
+        if hasattr(widget, "set_theme"):
+            widget.set_theme(palette)
+
+
+def pop_up(menu: QMenu, button: QWidget) -> None:
+    """Open a menu below its button."""
+    menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
 
 
 def row(*widgets: QWidget, stretch: Sequence[int] = ()) -> QHBoxLayout:
@@ -216,83 +265,6 @@ class Card(QFrame):
             f"QFrame#Card {{background-color: {palette.foreground};"
             " border-radius: 6px;}"
             "QFrame#Card QLabel {background-color: transparent;}"
-        )
-
-
-class Disclosure(QAbstractButton):
-    """A line with a chevron that shows and hides a widget below it.
-
-    Parameters
-    ----------
-    title : str
-        What is hidden.
-    palette : Palette
-        Colours of the theme.
-    content : QWidget
-        The widget that is shown and hidden.
-    tip : str
-        Tooltip.
-    """
-
-    def __init__(
-        self, title: str, palette: Palette, content: QWidget, tip: str
-    ) -> None:
-        super().__init__()
-        self._content = content
-        self.setText(title)
-        self.setToolTip(tip)
-        self.setCheckable(True)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.toggled.connect(content.setVisible)
-        content.setVisible(False)
-        self.set_theme(palette)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self._palette = palette
-        apply_font(self, palette)
-        self.updateGeometry()
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        """Ask for a line of text."""
-        metrics = self.fontMetrics()
-        width = metrics.horizontalAdvance(self.text()) + 2 * metrics.height()
-        return QSize(width, round(1.6 * metrics.height()))
-
-    def minimumSizeHint(self) -> QSize:
-        """Allow a narrow dock."""
-        return QSize(4 * self.fontMetrics().height(), self.sizeHint().height())
-
-    def enterEvent(self, event: QEnterEvent | None) -> None:
-        """Show that it can be clicked."""
-        super().enterEvent(event)
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Paint chevron and title."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        em = self.fontMetrics().height()
-        lit = self.underMouse() or self.hasFocus()
-        colour = to_qcolor(self._palette.text if lit else self._palette.muted)
-        centre = QPointF(em * 0.36, self.height() / 2)
-        down = [(-0.22, -0.1), (0.0, 0.12), (0.22, -0.1)]
-        points = down if self.isChecked() else [(y, x) for x, y in down]
-        painter.setPen(outline(colour, em * 0.1))
-        painter.drawPolyline(
-            QPolygonF([centre + QPointF(x * em, y * em) for x, y in points])
-        )
-        painter.setPen(colour)
-        left = em * 0.95
-        room = round(self.width() - left)
-        painter.drawText(
-            QRectF(left, 0, room, self.height()),
-            Qt.AlignmentFlag.AlignVCenter,
-            self.fontMetrics().elidedText(
-                self.text(), Qt.TextElideMode.ElideRight, room
-            ),
         )
 
 

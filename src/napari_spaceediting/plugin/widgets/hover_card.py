@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPoint, QRect, QRectF, Qt
-from qtpy.QtGui import QFontMetrics, QPainter, QPaintEvent, QPixmap
-from qtpy.QtWidgets import QWidget
+from qtpy.QtGui import QFontMetrics, QPainter
+from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
+from napari_spaceediting.plugin.widgets.controls import column
 from napari_spaceediting.plugin.widgets.painting import (
     apply_font,
     bold,
@@ -24,7 +25,7 @@ _AWAY = 16
 """Distance from the pointer, in logical pixels."""
 
 
-class HoverCard(QWidget):
+class HoverCard(QFrame):
     """A card over its parent that lets the mouse through.
 
     Parameters
@@ -39,17 +40,29 @@ class HoverCard(QWidget):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._pixmap: QPixmap | None = None
-        self._lines: tuple[str, ...] = ()
-        self._border: Colour = ""
+        self._picture, self._first, self._others = QLabel(), QLabel(), QLabel()
+        layout = column(self, 0)
+        for label in (self._picture, self._first, self._others):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            layout.addWidget(label)
         self.set_theme(palette)
         self.hide()
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._palette = palette
         apply_font(self, palette)
-        self.update()
+        margin = round(self.fontMetrics().height() * 0.5)
+        self.layout().setContentsMargins(margin, margin, margin, margin)
+        self._picture.setContentsMargins(0, 0, 0, margin // 2)
+        ground = to_qcolor(palette.background, 0.96).getRgb()
+        self.setStyleSheet(
+            f"HoverCard {{background-color: rgba{ground}; border-radius: 6px;"
+            f" border: 1px solid {palette.line};}}"
+            f"QLabel {{background: transparent; padding: 0px; color: {palette.muted};"
+            f" font-size: {palette.font_size}pt;}}"
+        )
+        self._first.setStyleSheet(f"color: {palette.text}; font-weight: 600;")
 
     def show_image(
         self,
@@ -74,31 +87,32 @@ class HoverCard(QWidget):
         bounds : QRect, optional
             Where the card may lie; the whole parent by default.
         """
-        self._pixmap = rounded_pixmap(thumbnail, SIDE, 4, self.devicePixelRatioF())
-        self._lines, self._border = tuple(lines), border
-        self._fit()
-        if bounds is None:
-            bounds = self.parentWidget().rect()
-        self.move(self._place(position, bounds))
+        pixmap = rounded_pixmap(thumbnail, SIDE, 4, self.devicePixelRatioF())
+        if len(border):
+            painter = QPainter(pixmap)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(outline(to_qcolor(border), 2.5))
+            inside = QRectF(0, 0, SIDE, SIDE).adjusted(1.25, 1.25, -1.25, -1.25)
+            painter.drawRoundedRect(inside, 4, 4)
+            painter.end()
+        self._picture.setPixmap(pixmap)
+        metrics = QFontMetrics(bold(self.font()))
+        shown = [
+            metrics.elidedText(line, Qt.TextElideMode.ElideRight, round(1.7 * SIDE))
+            for line in lines
+        ]
+        self._first.setText("".join(shown[:1]))
+        self._others.setText("\n".join(shown[1:]))
+        for label in (self._first, self._others):
+            label.setVisible(bool(label.text()))
+        self.adjustSize()
+        self.move(self._place(position, bounds or self.parentWidget().rect()))
         self.show()
         self.raise_()
-        self.update()
 
     def hide_card(self) -> None:
         """Take the card away."""
         self.hide()
-
-    def _margin(self) -> int:
-        return round(self.fontMetrics().height() * 0.5)
-
-    def _fit(self) -> None:
-        line = self.fontMetrics().height()
-        margin = self._margin()
-        height = SIDE + 2 * margin + len(self._lines) * line
-        metrics = QFontMetrics(bold(self.font()))
-        widths = [metrics.horizontalAdvance(text) + 2 for text in self._lines]
-        width = min(max([SIDE, *widths]), round(1.7 * SIDE))
-        self.resize(width + 2 * margin, height + (margin // 2 if self._lines else 0))
 
     def _place(self, position: QPoint, bounds: QRect) -> QPoint:
         """Return the top left: above the pointer if it fits, else beside it."""
@@ -112,39 +126,3 @@ class HoverCard(QWidget):
         left = max(bounds.left(), bounds.right() + 1 - self.width())
         top = max(bounds.top(), bounds.bottom() + 1 - self.height())
         return QPoint(min(max(x, bounds.left()), left), min(max(y, bounds.top()), top))
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Paint the card."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(outline(to_qcolor(self._palette.line), 1))
-        painter.setBrush(to_qcolor(self._palette.background, 0.96))
-        painter.drawRoundedRect(
-            QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6
-        )
-        margin = self._margin()
-        left = (self.width() - SIDE) // 2
-        if self._pixmap is not None:
-            painter.drawPixmap(left, margin, self._pixmap)
-        if len(self._border):
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(outline(to_qcolor(self._border), 2.5))
-            painter.drawRoundedRect(QRectF(left, margin, SIDE, SIDE), 4, 4)
-        line = self.fontMetrics().height()
-        width = self.width() - 2 * margin
-        top = margin + SIDE + margin // 2
-        for number, text in enumerate(self._lines):
-            first = number == 0
-            font = bold(self.font()) if first else self.font()
-            painter.setFont(font)
-            painter.setPen(
-                to_qcolor(self._palette.text if first else self._palette.muted)
-            )
-            shown = painter.fontMetrics().elidedText(
-                text, Qt.TextElideMode.ElideRight, width
-            )
-            painter.drawText(
-                QRectF(margin, top + number * line, width, line),
-                Qt.AlignmentFlag.AlignCenter,
-                shown,
-            )

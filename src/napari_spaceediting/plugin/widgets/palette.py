@@ -40,12 +40,12 @@ class Palette:
 
     Parameters
     ----------
-    canvas, background, foreground, primary, secondary, highlight : str
-        Surfaces, from the canvas to what is hovered, as "#rrggbb".
+    canvas, background, foreground, primary, secondary : str
+        Surfaces, from the canvas on, as "#rrggbb".
     text, icon : str
         Writing and glyphs.
-    warning, error : str
-        Of notices; see `warning_text` and `loss` for writing in them.
+    warning : str
+        Of notices; see `warning_text` for writing in it.
     current : str
         Fill of what is selected or pressed.
     font_size : float
@@ -59,11 +59,9 @@ class Palette:
     foreground: str
     primary: str
     secondary: str
-    highlight: str
     text: str
     icon: str
     warning: str
-    error: str
     current: str
     font_size: float = 9.0
     theme: str = "dark"
@@ -76,7 +74,7 @@ class Palette:
         theme = get_theme(theme_id)
         names = (
             "canvas", "background", "foreground", "primary", "secondary",
-            "highlight", "text", "icon", "warning", "error", "current",
+            "text", "icon", "warning", "current",
         )  # fmt: skip
         colours = {
             name: QColor(*getattr(theme, name).as_rgb_tuple()[:3]).name()
@@ -84,11 +82,6 @@ class Palette:
         }
         font_size = float(theme.font_size.removesuffix("pt"))
         return cls(**colours, font_size=font_size, theme=theme_id)
-
-    @property
-    def is_dark(self) -> bool:
-        """Whether the theme shows light writing on a dark surface."""
-        return _luminance(self.background) < _luminance(self.text)
 
     @property
     def window_sheet(self) -> str:
