@@ -127,17 +127,17 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
         return whole(self, places, *args)
 
     monkeypatch.setattr(Surroundings, "at", at)
-    monkeypatch.setattr("napari_spaceediting.plugin.map.controller._ASKED", 20)
-    images, panel = window.movable[:120], window.editor.edits
+    monkeypatch.setattr("napari_spaceediting.plugin.map.naming._ASKED", 20)
+    images, panel = window.movable[:120], window.panels.edits
     void = window.places.max(axis=0) + np.float32([50, 50])
     ends = np.tile(void, (len(images), 1)).astype(np.float32)
-    window.bench.map.apply(Move(images, window.places[images], ends, tag="3"))
+    window.bench.map.naming.apply(Move(images, window.places[images], ends, tag="3"))
     window.wait(lambda: "120 with little support" in panel._summary.text())
     assert panel._summary.text().startswith("1 edit on 120 images")
     assert (False, 120) in asked
     assert not any(here for here, _ in asked)
-    window.desk.select(images)
-    window.bench.map.relabel_selected()
+    window.state.select(images)
+    window.bench.map.naming.relabel_selected()
     window.answer(Qt.Key.Key_Escape)
     assert [count for here, count in asked if here] == [20]
     window.bench.edits.undo()
@@ -170,7 +170,7 @@ def shown_places(window) -> np.ndarray:
 
 def test_the_edits_are_played_one_after_the_other(with_edits):
     window = with_edits
-    replay, button = window.bench.edits.replay, window.panels.edits.edits.replay_button
+    replay, button = window.bench.edits.replay, window.panels.edits.replay_button
     session, state = window.session, window.session.state
     start, end = session.shown.map.coordinates, window.places.copy()
     window.state.select(window.movable[10:12])
@@ -183,7 +183,7 @@ def test_the_edits_are_played_one_after_the_other(with_edits):
     np.testing.assert_array_equal(shown_places(window), start)
     assert not len(window.map.overlay.scene.edited.starts)
     assert not window.map.is_active, "nothing can be taken hold of"
-    rows = window.panels.edits.edits._list
+    rows = window.panels.edits.list
 
     replay._step()
     np.testing.assert_array_equal(shown_places(window), end)
@@ -207,7 +207,7 @@ def test_the_edits_are_played_one_after_the_other(with_edits):
 @pytest.mark.parametrize("by", ["button", "edit", "undo", "selection", "session"])
 def test_a_replay_ends_with_whatever_the_user_does(with_edits, saved, by):
     window = with_edits
-    button = window.panels.edits.edits.replay_button
+    button = window.panels.edits.replay_button
     QTest.mouseClick(button, LEFT)
     assert window.bench.edits.replay.is_running
     if by == "button":
@@ -229,7 +229,7 @@ def test_a_replay_ends_with_whatever_the_user_does(with_edits, saved, by):
 
 def test_a_replay_plays_by_itself_to_its_end(with_edits):
     window = with_edits
-    QTest.mouseClick(window.panels.edits.edits.replay_button, LEFT)
+    QTest.mouseClick(window.panels.edits.replay_button, LEFT)
     window.bench.edits.replay._timer.setInterval(1)
     window.wait(lambda: not window.bench.edits.replay.is_running)
     np.testing.assert_array_equal(shown_places(window), window.places)
@@ -237,7 +237,7 @@ def test_a_replay_plays_by_itself_to_its_end(with_edits):
 
 def test_a_click_on_an_entry_leads_to_its_images(with_edits):
     window = with_edits
-    rows = window.panels.edits.edits._list
+    rows = window.panels.edits.list
     at = rows.visualItemRect(rows.item(3)).center()
     QTest.mouseClick(rows.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, at)
     assert window.state.selected.tolist() == window.movable[6:8].tolist()
@@ -247,7 +247,7 @@ def test_a_click_on_an_entry_leads_to_its_images(with_edits):
 
 def test_without_edits_there_is_nothing_to_play(window):
     window.unfold("edits")
-    button = window.panels.edits.edits.replay_button
+    button = window.panels.edits.replay_button
     assert not button.isEnabled()
     assert "no edits" in button.toolTip()
     window.bench.map.naming.apply(Pin(window.movable[:1], "3"))
