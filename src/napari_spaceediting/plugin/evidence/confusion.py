@@ -124,7 +124,7 @@ class ConfusionMatrix(QTableWidget):
         square = max(round(2.1 * line), metrics.horizontalAdvance(self._largest) + 6)
         width = min(square, room // max(self.columnCount(), 1))
         self.horizontalHeader().setDefaultSectionSize(max(3, width))
-        names.setDefaultSectionSize(max(round(1.1 * line), min(square, 2 * width)))
+        names.setDefaultSectionSize(max(round(1.1 * line), width))
         top = self._upright.sizeHint().height()
         self.setFixedHeight(top + names.length() + 2)
 
