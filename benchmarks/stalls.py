@@ -204,7 +204,7 @@ def _measure_window(n_images: int) -> dict[str, Any]:
         bench[0].training.retrain(session.state.retrain)
         wait(lambda: session.state.proposal)
         spin(1.0)
-        bench[0].rounds.accept()
+        bench[0].evidence.accept_button.click()
 
     during(
         "f: a retraining with control, its result is taken over",

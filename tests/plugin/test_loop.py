@@ -122,7 +122,7 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     assert (group.tag, group.indices.tolist()) == (names[1], chosen.tolist())
     assert (session.edits.labels[chosen] == 1).all()
     assert len(window.map.overlay.scene.edited.ends) == len(chosen)
-    assert panels.edits.edits._list.count() == 1
+    assert panels.edits.list.count() == 1
     window.key(Qt.Key.Key_Escape)
 
     # Click and drag one image.
@@ -226,7 +226,7 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     assert np.array_equal(other.places, window.places)
     assert np.array_equal(other.map.layer.data, window.map.layer.data)
     assert other.session.edits.class_names == session.edits.class_names
-    assert other.panels.edits.edits._list.count() == 1
+    assert other.panels.edits.list.count() == 1
     other.key(Qt.Key.Key_Z, CONTROL)
     assert not other.session.state.log.done
     assert len(session.state.log.done) == 1

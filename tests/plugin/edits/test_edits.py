@@ -170,7 +170,7 @@ def shown_places(window) -> np.ndarray:
 
 def test_the_edits_are_played_one_after_the_other(with_edits):
     window = with_edits
-    replay, button = window.bench.edits.replay, window.panels.edits.edits.replay_button
+    replay, button = window.bench.edits.replay, window.panels.edits.replay_button
     session, state = window.session, window.session.state
     start, end = session.shown.map.coordinates, window.places.copy()
     window.state.select(window.movable[10:12])
@@ -183,7 +183,7 @@ def test_the_edits_are_played_one_after_the_other(with_edits):
     np.testing.assert_array_equal(shown_places(window), start)
     assert not len(window.map.overlay.scene.edited.starts)
     assert not window.map.is_active, "nothing can be taken hold of"
-    rows = window.panels.edits.edits._list
+    rows = window.panels.edits.list
 
     replay._step()
     np.testing.assert_array_equal(shown_places(window), end)
@@ -207,7 +207,7 @@ def test_the_edits_are_played_one_after_the_other(with_edits):
 @pytest.mark.parametrize("by", ["button", "edit", "undo", "selection", "session"])
 def test_a_replay_ends_with_whatever_the_user_does(with_edits, saved, by):
     window = with_edits
-    button = window.panels.edits.edits.replay_button
+    button = window.panels.edits.replay_button
     QTest.mouseClick(button, LEFT)
     assert window.bench.edits.replay.is_running
     if by == "button":
@@ -229,7 +229,7 @@ def test_a_replay_ends_with_whatever_the_user_does(with_edits, saved, by):
 
 def test_a_replay_plays_by_itself_to_its_end(with_edits):
     window = with_edits
-    QTest.mouseClick(window.panels.edits.edits.replay_button, LEFT)
+    QTest.mouseClick(window.panels.edits.replay_button, LEFT)
     window.bench.edits.replay._timer.setInterval(1)
     window.wait(lambda: not window.bench.edits.replay.is_running)
     np.testing.assert_array_equal(shown_places(window), window.places)
@@ -237,7 +237,7 @@ def test_a_replay_plays_by_itself_to_its_end(with_edits):
 
 def test_a_click_on_an_entry_leads_to_its_images(with_edits):
     window = with_edits
-    rows = window.panels.edits.edits._list
+    rows = window.panels.edits.list
     at = rows.visualItemRect(rows.item(3)).center()
     QTest.mouseClick(rows.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, at)
     assert window.state.selected.tolist() == window.movable[6:8].tolist()
@@ -247,7 +247,7 @@ def test_a_click_on_an_entry_leads_to_its_images(with_edits):
 
 def test_without_edits_there_is_nothing_to_play(window):
     window.unfold("edits")
-    button = window.panels.edits.edits.replay_button
+    button = window.panels.edits.replay_button
     assert not button.isEnabled()
     assert "no edits" in button.toolTip()
     window.bench.map.naming.apply(Pin(window.movable[:1], "3"))

@@ -196,7 +196,7 @@ def test_a_decision_leads_back_to_the_present(rounds):
 
 
 def test_an_older_round_is_looked_at_beside_the_present(rounds):
-    choose(rounds.evidence._rounds, "Round 1")
+    choose(rounds.evidence.rounds, "Round 1")
     assert button(rounds, "Now").isChecked()
     first = rounds.session.state.rounds[0]
     press(rounds, "Before")
@@ -236,12 +236,12 @@ def test_any_two_are_compared(rounds):
 
 
 def test_the_history_shows_every_stage_and_leads_to_its_round(rounds):
-    history = rounds.evidence._history
-    names = [row.name for row in history._rows]
+    history = rounds.evidence.history
+    names = [row.name for row in history.rows]
     assert names == ["Start", "Round 1", "Round 2", "Round 3"]
-    assert history._rows[2].tone == "muted"
+    assert history.rows[2].tone == "muted"
     rounds.evidence._scroll.ensureWidgetVisible(history)
-    pitch = history._pitch()
+    pitch = history.pitch
     QTest.mouseClick(history, LEFT, pos=QPoint(20, round(1.5 * pitch)))
-    assert rounds.evidence._rounds.currentText().startswith("Round 1")
+    assert rounds.evidence.rounds.currentText().startswith("Round 1")
     assert button(rounds, "Now").isChecked()

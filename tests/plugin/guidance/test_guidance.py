@@ -47,7 +47,7 @@ def propose(window, kind, images, tag, signs=()) -> None:
 
 def picture(panel, place: int) -> QPoint:
     """Return where the picture of an image of the proposal is."""
-    return panel._pictures._places()[place].center().toPoint()
+    return panel._pictures.labels[place].geometry().center()
 
 
 @pytest.fixture

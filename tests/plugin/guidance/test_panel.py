@@ -96,12 +96,28 @@ def test_yes_says_why_it_cannot_be_answered(panel, qtbot, told):
     assert panel.answer_buttons["yes"].isEnabled()
 
 
-def test_many_pictures_stay_in_two_rows_within_the_width(panel, qtbot):
-    panel.show_proposal(replace(CARD, thumbnails=np.zeros((80, 16, 16, 3), np.uint8)))
-    rows, per_row, side = panel._pictures._layout()
-    assert rows == 2
-    assert per_row * (side + 4) <= panel._pictures.width() + 4
-    assert not panel._pictures.grab().isNull()
+def test_many_pictures_stay_within_the_width(panel, qtbot):
+    panel.show_proposal(replace(CARD, thumbnails=np.zeros((12, 16, 16, 3), np.uint8)))
+    pictures = panel._pictures
+    qtbot.waitUntil(lambda: pictures.labels[-1].geometry().top() > 0)
+    assert all(pictures.rect().contains(one.geometry()) for one in pictures.labels)
+    assert pictures.width() < panel.width()
+
+
+def test_a_click_or_a_key_leaves_a_picture_out(panel, qtbot, told):
+    calls = told(panel.toggled)
+    thumbnails = np.full((3, 16, 16, 3), 200, np.uint8)
+    panel.show_proposal(replace(CARD, thumbnails=thumbnails, left_out=frozenset([1])))
+    pictures = panel._pictures
+    qtbot.waitUntil(lambda: pictures.labels[2].geometry().left() > 0)
+    qtbot.mouseClick(pictures, LEFT, pos=pictures.labels[2].geometry().center())
+    qtbot.keyClick(panel, "1")
+    assert calls == [(2,), (0,)]
+    faint, plain = (
+        pictures.labels[place].pixmap().toImage().pixelColor(9, 20).alpha()
+        for place in (1, 0)
+    )
+    assert faint < 0.3 * plain
 
 
 def test_a_card_without_pictures_has_no_gap_for_them(panel):
@@ -109,33 +125,10 @@ def test_a_card_without_pictures_has_no_gap_for_them(panel):
     assert not panel._pictures.isVisible()
 
 
-def test_decisions_per_minute_are_of_the_last_ones(shown):
-    now = [0.0]
-    panel = shown(GuidancePanel, clock=lambda: now[0])
-    panel.show_counts(0, 47)
-    assert panel.decisions_per_minute is None
-    for done in range(1, 21):
-        now[0] += 30 if done < 8 else 6
-        panel.show_counts(done, 47)
-    assert panel.decisions_per_minute == pytest.approx(10)
+def test_it_counts_the_decisions(panel):
+    assert not panel._counts.isVisible()
+    panel.show_counts(20, 47)
     assert panel._done_label.text() == "20 of 47 decided"
-    assert panel._rate_label.text() == "10 per minute"
-
-
-def test_a_long_pause_and_a_new_queue_start_the_rate_anew(shown):
-    now = [0.0]
-    panel = shown(GuidancePanel, clock=lambda: now[0])
-    for done in range(1, 5):
-        now[0] += 6
-        panel.show_counts(done, 47)
-    now[0] += 3600
-    panel.show_counts(5, 47)
-    assert panel.decisions_per_minute is None
-    for done in range(6, 9):
-        now[0] += 6
-        panel.show_counts(done, 47)
-    panel.show_counts(0, 30)
-    assert panel.decisions_per_minute is None
 
 
 def test_what_was_learnt_is_there_only_when_something_was(panel):

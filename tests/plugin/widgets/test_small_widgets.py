@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, Qt
+from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel
 
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.plugin.edits.list import EditList, EditRow, cross_rect
 from napari_spaceediting.plugin.training.curve import TrainingCurve, thin_out
 from napari_spaceediting.plugin.widgets.hover_card import HoverCard
 from napari_spaceediting.plugin.widgets.job_bar import JobBar, remaining_in_words
@@ -153,67 +152,6 @@ def test_card_enlarges_without_changing_colours(card):
     image = card.grab().toImage()
     colour = image.pixelColor(image.width() // 2, image.height() // 2)
     assert (colour.red(), colour.green(), colour.blue()) == (90, 90, 90)
-
-
-# EditList
-
-
-@pytest.fixture
-def edits(qtbot, palette):
-    widget = EditList(palette)
-    qtbot.addWidget(widget)
-    widget.resize(350, 300)
-    widget.show()
-    qtbot.waitExposed(widget)
-    rows = [EditRow(f"edit {i}", "detail", kind, i == 2)
-            for i, kind in enumerate(("move", "pin", "relabel"))]  # fmt: skip
-    widget.set_rows(rows)
-    return widget
-
-
-@pytest.fixture
-def told(edits):
-    calls = []
-    edits.jump_requested.connect(lambda row: calls.append(("jump", row)))
-    edits.delete_requested.connect(lambda row: calls.append(("delete", row)))
-    return calls
-
-
-def test_click_and_enter_jump(edits, told):
-    rows = edits._list
-    place = rows.visualItemRect(rows.item(1)).center()
-    QTest.mouseClick(rows.viewport(), LEFT, NONE, place)
-    QTest.keyClick(rows, Qt.Key.Key_Down)
-    QTest.keyClick(rows, Qt.Key.Key_Return)
-    assert told == [("jump", 1), ("jump", 2)]
-
-
-def test_cross_and_delete_key_delete(edits, told):
-    rows = edits._list
-    rect = QRectF(rows.visualItemRect(rows.item(1)))
-    cross = cross_rect(rect, rows.fontMetrics().height()).center()
-    assert isinstance(cross, QPointF)
-    QTest.mouseClick(rows.viewport(), LEFT, NONE, cross.toPoint())
-    QTest.keyClick(rows, Qt.Key.Key_Delete)
-    assert told == [("delete", 1), ("delete", 1)]
-    edits.grab()
-
-
-def test_undo_and_redo_are_enabled_when_there_is_something(edits, qtbot):
-    assert not edits.undo_button.isEnabled()
-    edits.set_undo("edit 1", "edit 2")
-    assert edits.undo_button.toolTip() == "Undo: edit 1"
-    with qtbot.waitSignal(edits.undo_requested):
-        QTest.mouseClick(edits.undo_button, LEFT)
-    with qtbot.waitSignal(edits.redo_requested):
-        QTest.mouseClick(edits.redo_button, LEFT)
-
-
-def test_without_edits_it_says_what_to_do(edits):
-    assert not edits._empty.isVisible()
-    edits.set_rows([])
-    assert edits._empty.isVisible()
-    assert "Drag images" in edits._empty.text()
 
 
 # Section

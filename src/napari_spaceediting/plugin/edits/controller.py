@@ -13,17 +13,12 @@ from napari_spaceediting.editing.contradictions import (
     find_contradictions,
 )
 from napari_spaceediting.editing.edits import (
-    Edit,
-    Move,
-    Pin,
-    Relabel,
     Reset,
     Withdraw,
     describe,
 )
 from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.edits.list import EditRow
 from napari_spaceediting.plugin.edits.look import Look
 from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY, EditsPanel
 from napari_spaceediting.plugin.edits.replay import Replay
@@ -31,8 +26,6 @@ from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, warn
 from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.session.session import Session
-
-_ICONS = {Move: "move", Pin: "pin", Relabel: "relabel"}
 
 
 class EditsController:
@@ -61,15 +54,15 @@ class EditsController:
             Look(window, _contradictions, self._warn_of),
         )
         self.replay = Replay(window, panel, on_map)
-        panel.undo_requested.connect(self.undo)
-        panel.redo_requested.connect(self.redo)
-        panel.reset_requested.connect(self.reset_all)
-        panel.reset_selected_requested.connect(self.reset_selected)
-        panel.pin_requested.connect(on_map.naming.name_selected)
-        panel.relabel_requested.connect(on_map.naming.relabel_selected)
+        panel.undo_button.clicked.connect(self.undo)
+        panel.redo_button.clicked.connect(self.redo)
+        panel.reset_button.clicked.connect(self.reset_all)
+        panel.reset_selected_button.clicked.connect(self.reset_selected)
+        panel.pin_button.clicked.connect(on_map.naming.name_selected)
+        panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
+        panel.contradiction_button.clicked.connect(self._show_contradiction)
         panel.jump_requested.connect(self._jump)
         panel.delete_requested.connect(self._delete)
-        panel.contradiction_requested.connect(self._show_contradiction)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -106,11 +99,8 @@ class EditsController:
         withdrawn = {edit.number for edit in log.done if isinstance(edit, Withdraw)}
         decided = () if session.state.proposal else log.done
         panel.set_rows(
-            [
-                _row(edit, gone=number in withdrawn)
-                for number, edit in enumerate(decided)
-            ]
-            + [_row(edit, gone=True) for edit in log.undone]
+            [(describe(edit), n not in withdrawn) for n, edit in enumerate(decided)]
+            + [(describe(edit), False) for edit in log.undone]
         )
         free = not self._window.locked
         panel.set_history(
@@ -219,7 +209,3 @@ def _contradictions(session: Session) -> Callable[[], list[Contradiction]]:
     latents, start = network.predictions.latents, drawn.coordinates
     held_out = session.dataset.held_out
     return lambda: find_contradictions(edits, latents, start, held_out)
-
-
-def _row(edit: Edit, *, gone: bool) -> EditRow:
-    return EditRow(describe(edit), icon=_ICONS.get(type(edit), "relabel"), undone=gone)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QAbstractItemView, QLabel, QPushButton, QWidget
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QWidget
 
-from napari_spaceediting.plugin.edits.list import EditList, EditRow
+from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Gate,
@@ -21,6 +22,10 @@ from napari_spaceediting.plugin.widgets.palette import Palette
 
 NOTHING_TO_PLAY = "There are no edits to play"
 NOTHING_SELECTED = "Select images on the map or in the gallery first"
+EMPTY_TEXT = (
+    "No edits yet. Drag images to where they belong on the map, or pin images that "
+    "lie right."
+)
 _ROWS_IN_VIEW = 6
 
 
@@ -35,67 +40,49 @@ class EditsPanel(QWidget):
         Qt parent.
     """
 
-    undo_requested = Signal()
-    redo_requested = Signal()
-    reset_requested = Signal()
-    """All edits are to be taken back."""
-    pin_requested = Signal()
-    relabel_requested = Signal()
-    reset_selected_requested = Signal()
     jump_requested = Signal(int)
     """Row whose images are to be shown."""
     delete_requested = Signal(int)
     """Row of the edit to be taken out."""
-    replay_toggled = Signal(bool)
-    """Whether the edits are to be played one after the other."""
-    contradiction_requested = Signal()
-    """The images of the contradiction that is shown are to be selected."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._gate = Gate()
-        self._history = ("", "")
-        self._closed = ""
         self._selection = QLabel()
-        self.pin_button = QPushButton("Pin…")
-        self.pin_button.clicked.connect(self.pin_requested)
-        self._gate.add(
-            self.pin_button,
+        self.pin_button = self._button(
+            "Pin…",
             "These images lie where they belong: say which class they have there",
         )
-        self.relabel_button = QPushButton("Relabel…")
-        self.relabel_button.clicked.connect(self.relabel_requested)
-        self._gate.add(
-            self.relabel_button,
-            "Give these images another class, or none, wherever they lie",
+        self.relabel_button = self._button(
+            "Relabel…", "Give these images another class, or none, wherever they lie"
         )
-        self.reset_selected_button = QPushButton("Reset")
-        self.reset_selected_button.clicked.connect(self.reset_selected_requested)
-        self._gate.add(
-            self.reset_selected_button,
+        self.reset_selected_button = self._button(
+            "Reset",
             "Put the selected images back to where they were, with the class they had",
         )
-        self.edits = EditList(palette)
-        self.edits.undo_requested.connect(self.undo_requested)
-        self.edits.redo_requested.connect(self.redo_requested)
-        self.edits.jump_requested.connect(self.jump_requested)
-        self.edits.delete_requested.connect(self.delete_requested)
-        self.edits.replay_toggled.connect(self.replay_toggled)
-        self._gate.add(
-            self.edits.replay_button,
+        self.undo_button = self._button("Undo", "")
+        self.redo_button = self._button("Redo", "")
+        self.replay_button = self._button(
+            "Replay",
             "Show on the map how it came about, one edit after the other; changes "
             "nothing",
         )
+        self.replay_button.setCheckable(True)
+        self.list = _EditList()
+        self.list.clicked.connect(lambda at: self.jump_requested.emit(at.row()))
+        self.list.entered_key.connect(self.jump_requested)
+        self.list.deleted.connect(self.delete_requested)
+        self._empty = word_label()
+        self._empty.setText(EMPTY_TEXT)
         self._contradiction = word_label()
         self.contradiction_button = QPushButton("Show")
         self.contradiction_button.setToolTip(
             "Select both images, to take one of the two edits back or to change it"
         )
-        self.contradiction_button.clicked.connect(self.contradiction_requested)
         self._summary = word_label()
-        self.reset_button = QPushButton("Reset all")
-        self.reset_button.clicked.connect(self.reset_requested)
-        self._gate.add(self.reset_button, "Take all edits back; this can be undone")
+        self.reset_button = self._button(
+            "Reset all", "Take all edits back; this can be undone"
+        )
 
         layout = column(self, TIGHT)
         layout.addWidget(self._selection)
@@ -106,32 +93,51 @@ class EditsPanel(QWidget):
         layout.addLayout(
             row(self._contradiction, self.contradiction_button, stretch=(1, 0))
         )
-        layout.addWidget(self.edits)
+        layout.addLayout(row(self.undo_button, self.redo_button, self.replay_button))
+        layout.addWidget(self._empty)
+        layout.addWidget(self.list)
         layout.addLayout(row(self._summary, self.reset_button, stretch=(2, 1)))
         self.set_theme(palette)
         self.set_rows([])
+        self.set_history("", "")
         self.block_replay(NOTHING_TO_PLAY)
-        self.show_summary("")
         self.show_contradiction("")
         self.set_selection(0)
 
+    def _button(self, title: str, tip: str) -> QPushButton:
+        """Return a button behind the gate."""
+        button = QPushButton(title)
+        self._gate.add(button, tip)
+        return button
+
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self.edits.set_theme(palette)
+        self.list.setStyleSheet(
+            f"QListView {{background-color: {palette.background}; border: 0px;}}"
+            f"QListView::item:hover {{background-color: {palette.foreground};}}"
+            f"QListView::item:selected {{background-color: {palette.primary};"
+            f" color: {palette.text};}}"
+        )
+        style_label(self._empty, palette.muted)
         style_label(self._selection, palette.muted)
         style_label(self._summary, palette.muted)
         style_label(self._contradiction, palette.warning_text)
-        self._fit()
 
-    def set_rows(self, rows: Sequence[EditRow]) -> None:
-        """List the edits, the oldest first."""
-        self.edits.set_rows(rows)
-        standing = any(not edit.undone for edit in rows)
+    def set_rows(self, rows: Sequence[tuple[str, bool]]) -> None:
+        """List the edits, the oldest first.
+
+        Parameters
+        ----------
+        rows : sequence of (str, bool)
+            What each edit did, and whether it stands.
+        """
+        self.list.show_rows(rows)
+        self._empty.setVisible(not rows)
+        standing = any(stands for _, stands in rows)
         self._gate.block(
             self.reset_button, "" if standing else "There are no edits to take back"
         )
         self.reset_button.setVisible(bool(rows))
-        self._fit()
 
     def show_summary(self, text: str) -> None:
         """Sum the edits up, as "12 edits on 214 images; 3 with little support"."""
@@ -144,16 +150,24 @@ class EditsPanel(QWidget):
 
     def block_replay(self, reason: str) -> None:
         """Say why the edits cannot be played; "" where they can."""
-        self._gate.block(self.edits.replay_button, reason)
+        self._gate.block(self.replay_button, reason)
 
     def set_replaying(self, is_replaying: bool) -> None:
         """Show whether the edits are played; emits nothing."""
-        self.edits.set_replaying(is_replaying)
+        self.replay_button.setChecked(is_replaying)
+        self.replay_button.setText("Stop" if is_replaying else "Replay")
+        if not is_replaying:
+            self.list.setCurrentRow(-1)
 
     def set_history(self, undo: str, redo: str) -> None:
         """Name what can be undone and redone; "" where there is nothing."""
-        self._history = (undo, redo)
-        self._apply_history()
+        for button, verb, what in (
+            (self.undo_button, "Undo", undo),
+            (self.redo_button, "Redo", redo),
+        ):
+            self._gate.add(button, f"{verb}: {what}" if what else f"{verb} an edit")
+            reason = "" if what else f"There is nothing to {verb.lower()}"
+            self._gate.block(button, reason)
 
     def set_selection(
         self, n_selected: int, reason: str = "", *, pin_reason: str = ""
@@ -169,8 +183,8 @@ class EditsPanel(QWidget):
         pin_reason : str
             Why they cannot be pinned though relabelled, as held-out images.
         """
-        images = "1 image" if n_selected == 1 else f"{n_selected:,} images"
-        self._selection.setText(f"{images} selected" if n_selected else "No selection")
+        selected = f"{counted(n_selected, 'image')} selected"
+        self._selection.setText(selected if n_selected else "No selection")
         blocked = reason if n_selected else NOTHING_SELECTED
         self._gate.block(self.pin_button, blocked or pin_reason)
         self._gate.block(self.relabel_button, blocked)
@@ -179,20 +193,48 @@ class EditsPanel(QWidget):
     def set_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow editing, or say why not."""
         self._gate.set_enabled(enabled, reason)
-        self._closed = "" if enabled else reason or "Not available now"
-        self._apply_history()
 
-    def _apply_history(self) -> None:
-        self.edits.set_undo(*self._history)
-        if self._closed:
-            for button in (self.edits.undo_button, self.edits.redo_button):
-                button.setEnabled(False)
-                button.setToolTip(self._closed)
 
-    def _fit(self) -> None:
-        """Take the height of the rows, up to some; then they scroll."""
-        view = self.edits.findChild(QAbstractItemView)
-        heights = [view.sizeHintForRow(at) for at in range(view.model().rowCount())]
-        view.setFixedHeight(sum(heights[-_ROWS_IN_VIEW:]) + 4)
-        view.doItemsLayout()
-        view.scrollToBottom()
+class _EditList(QListWidget):
+    """The edits in the order in which they were made, by mouse and by keys."""
+
+    entered_key = Signal(int)
+    deleted = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Edits")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        take_out = self.addAction("Take out\tDel")
+        take_out.triggered.connect(lambda: self.deleted.emit(self.currentRow()))
+
+    def show_rows(self, rows: Sequence[tuple[str, bool]]) -> None:
+        """List edits, and show the last ones."""
+        height = round(1.6 * self.fontMetrics().height())
+        self.clear()
+        for text, stands in rows:
+            item = QListWidgetItem(text, self)
+            item.setSizeHint(QSize(1, height))
+            font = self.font()
+            font.setStrikeOut(not stands)
+            item.setFont(font)
+            item.setToolTip(
+                f"{text}{'' if stands else ' (undone)'}\n"
+                "Click to show its images; Delete, or its menu, to take it out"
+            )
+        self.setVisible(bool(rows))
+        self.setFixedHeight(min(len(rows), _ROWS_IN_VIEW) * height + 4)
+        self.scrollToBottom()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Show the images of an edit with Enter, take it out with Delete."""
+        at = self.currentRow()
+        if event is None or at < 0:
+            super().keyPressEvent(event)
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.deleted.emit(at)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.entered_key.emit(at)
+        else:
+            super().keyPressEvent(event)

@@ -56,7 +56,7 @@ class Replay:
         self._camera: tuple[tuple[float, ...], float] | None = None
         self._timer = QTimer(panel)
         self._timer.timeout.connect(self._step)
-        panel.replay_toggled.connect(self.toggle)
+        panel.replay_button.clicked.connect(self.toggle)
         window.changed.connect(self._on_change)
         window.training.started.connect(self.stop)
 
@@ -124,7 +124,7 @@ class Replay:
         self._shown += 1
         edit = self._edits[number]
         assert not isinstance(edit, Withdraw)
-        self._panel.edits.show_row(number)
+        self._panel.list.setCurrentRow(number)
         self._show(edit.indices)
 
     def _show(self, images: np.ndarray) -> None:

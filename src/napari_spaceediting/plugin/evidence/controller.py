@@ -8,7 +8,8 @@ from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.evidence import ArmScore, Evidence
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.evidence.panel import EvidencePanel, RoundRow
+from napari_spaceediting.plugin.evidence.chart import Interval
+from napari_spaceediting.plugin.evidence.panel import EvidencePanel
 from napari_spaceediting.plugin.evidence.words import Comparison, accuracy_row
 from napari_spaceediting.plugin.gallery.controller import (
     BROKEN,
@@ -24,7 +25,6 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import BUSY
-from napari_spaceediting.plugin.widgets.charts import Interval
 from napari_spaceediting.session.history import (
     NOW,
     Stage,
@@ -62,14 +62,14 @@ class EvidenceController:
         self._other = -1
         self._stages: tuple[Stage, ...] = ()
         self._evidence: Evidence | None = None
-        panel.accept_requested.connect(self.accept)
-        panel.roll_back_requested.connect(self.roll_back)
-        panel.round_selected.connect(self._show_round)
-        panel.stage_selected.connect(self._show_stage)
-        panel.other_selected.connect(self._compare_with)
+        panel.accept_button.clicked.connect(lambda: self._decide("accept"))
+        panel.roll_back_button.clicked.connect(lambda: self._decide("roll_back"))
+        panel.rounds.activated.connect(self._show_round)
+        panel.history.row_clicked.connect(self._show_stage)
+        panel.others.activated.connect(lambda row: self._compare_with(row - 1))
         panel.side_selected.connect(self._show_side)
         panel.show_images.connect(self._show_images)
-        panel.confusion_cell_clicked.connect(self._show_cell)
+        panel.confusion.cell_clicked.connect(self._show_cell)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -77,14 +77,6 @@ class EvidenceController:
             self.refresh()
         elif Change.PAST in change:
             self._offer_sides()
-
-    def accept(self) -> None:
-        """Go on from the last round."""
-        self._decide("accept")
-
-    def roll_back(self) -> None:
-        """Go back to before the last round."""
-        self._decide("roll_back")
 
     def flip(self) -> None:
         """Flip between the two maps of what is shown; from a third one, to the last."""
@@ -118,7 +110,7 @@ class EvidenceController:
         """Show a round with its own control."""
         self._round, self._other = number, -1
         past = self._shown_round()
-        self._panel.set_current_round(number)
+        self._panel.rounds.setCurrentIndex(number)
         self._panel.set_others([stage.name for stage in self._others()])
         self._evidence = past.evidence if past else None
         self._panel.show_evidence(self._evidence)
@@ -270,18 +262,19 @@ class EvidenceController:
             warn(str(error))
 
 
-def _row(number: int, past: Round) -> RoundRow:
-    evidence = past.evidence
-    after = evidence.arms.get(AFTER)
-    gain = evidence.gain_over(evidence.reference)
-    return RoundRow(
-        title=f"Round {number}",
-        accuracy_after=after.accuracy if after else None,
-        gain=gain.value if gain else None,
-        state=_STATES.get(past.status, past.status.value),
-    )
+def _row(number: int, past: Round) -> str:
+    """Return a round as one line."""
+    after = past.evidence.arms.get(AFTER)
+    gain = past.evidence.gain_over(past.evidence.reference)
+    parts = [
+        f"Round {number}",
+        f"{after.accuracy:.1%}" if after else "",
+        f"{gain.value * 100:+.1f}" if gain else "",
+        _STATES.get(past.status, past.status.value),
+    ]
+    return " · ".join(filter(None, parts))
 
 
 def _stage_row(stage: Stage, score: ArmScore) -> Interval:
     name, _, gone = stage.name.partition(",")
-    return accuracy_row(name, score, "muted" if gone else "plain", stage.name)
+    return accuracy_row(name, score, not gone, stage.name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_spaceediting.editing.arms import AFTER, ARMS, BEFORE, CEILING
 from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
-from napari_spaceediting.plugin.widgets.charts import Interval
+from napari_spaceediting.plugin.evidence.chart import Interval
 
 
 def titles() -> dict[str, tuple[str, str]]:
@@ -72,15 +72,14 @@ def accuracy_rows(
     evidence: Evidence, arms: Mapping[str, tuple[str, str]]
 ) -> list[Interval]:
     """Return the accuracies, each with the title and meaning that `arms` give it."""
-    rows = []
-    for arm, (title, tooltip) in arms.items():
-        if arm in evidence.arms:
-            tone = "plain" if arm == AFTER else "muted"
-            rows.append(accuracy_row(title, evidence.arms[arm], tone, tooltip))
-    return rows
+    return [
+        accuracy_row(title, evidence.arms[arm], arm == AFTER, what)
+        for arm, (title, what) in arms.items()
+        if arm in evidence.arms
+    ]
 
 
-def accuracy_row(name: str, score: ArmScore, tone: str, what: str) -> Interval:
+def accuracy_row(name: str, score: ArmScore, is_main: bool, what: str) -> Interval:
     """Return the row of an accuracy; `what` says in its tooltip whose it is."""
     low, high = score.interval
     return Interval(
@@ -89,7 +88,7 @@ def accuracy_row(name: str, score: ArmScore, tone: str, what: str) -> Interval:
         low,
         high,
         f"{score.accuracy:.1%}",
-        tone,
+        "text" if is_main else "muted",
         f"{what}: {score.accuracy:.1%} of held-out images right "
         f"(95% interval {low:.1%} to {high:.1%}).",
     )
@@ -136,3 +135,32 @@ def _difference_row(
         f"(95% interval {low:+.1f} to {high:+.1f}).{noise}",
         short=f"{value:+.1f}",
     )
+
+
+def recall_rows(evidence: Evidence) -> list[Interval]:
+    """Return the share found of each class, with a line from that of before."""
+    if AFTER not in evidence.arms:
+        return []
+    after = evidence.arms[AFTER].recall
+    before = np.full(len(after), np.nan)
+    if BEFORE in evidence.arms:
+        before = evidence.arms[BEFORE].recall
+    rows = []
+    for name, old, new in zip(evidence.class_names, before, after, strict=True):
+        tone = "muted"
+        # Less than half a point is shown as the same figure.
+        if abs(new - old) >= 0.005:
+            tone = "gain" if new > old else "loss"
+        was, now = ("–" if np.isnan(v) else f"{v * 100:.0f}" for v in (old, new))
+        rows.append(
+            Interval(
+                name,
+                float(new),
+                float(np.fmin(old, new)),
+                float(np.fmax(old, new)),
+                "–" if np.isnan(new) else f"{was} → {now}",
+                tone,
+                f"{name}: of its held-out images found {was}% before, {now}% after",
+            )
+        )
+    return rows

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +11,6 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QWidget,
@@ -60,10 +56,6 @@ _ANSWERS = (
     (UNSURE, "Not sure", "Decide nothing, and go on to the next"),
     (ELSEWHERE, "Elsewhere", "It belongs to another class: choose which"),
 )
-_RATE_OVER = 10
-"""Decisions over which the rate is taken."""
-_PAUSE = 120.0
-"""Seconds without a decision after which the rate starts anew."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +104,6 @@ class GuidancePanel(QWidget):
         Colours of the theme.
     parent : QWidget, optional
         Qt parent.
-    clock : callable
-        Seconds, for the rate of decisions.
     """
 
     refresh_requested = Signal()
@@ -126,20 +116,12 @@ class GuidancePanel(QWidget):
     toggled = Signal(int)
     """Position of an image that is to be left out, or taken back."""
 
-    def __init__(
-        self,
-        palette: Palette,
-        parent: QWidget | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._clock = clock
-        self._times: deque[float] = deque(maxlen=_RATE_OVER + 1)
-        self._done = 0
         self._card: ProposalCard | None = None
         self._gate = Gate()
         self._empty = word_label()
-        self._build_card(palette)
+        self._build_card()
         self._build_buttons(palette)
         self._build_progress()
         self._expected = word_label()
@@ -169,7 +151,7 @@ class GuidancePanel(QWidget):
         self.set_theme(palette)
         self.show_proposal(None)
 
-    def _build_card(self, palette: Palette) -> None:
+    def _build_card(self) -> None:
         self._title, self._reason, self._action = (word_label() for _ in range(3))
         self._action.setToolTip("What Yes does")
         self.change_button = QPushButton()
@@ -178,7 +160,7 @@ class GuidancePanel(QWidget):
         )
         self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.change_button.clicked.connect(self.change_requested)
-        self._pictures = Pictures(palette)
+        self._pictures = Pictures()
         self._pictures.clicked.connect(self.toggled)
         self._hint = word_label()
         self._hint.setText("Click what does not belong: it is left out.")
@@ -226,15 +208,11 @@ class GuidancePanel(QWidget):
 
     def _build_progress(self) -> None:
         self._bar = ThinBar("Decisions", 4)
-        self._done_label, self._rate_label = QLabel(), QLabel()
-        self._rate_label.setToolTip(f"Over the last {_RATE_OVER} decisions")
-        words = QHBoxLayout()
-        words.addWidget(self._done_label, 1)
-        words.addWidget(self._rate_label)
+        self._done_label = QLabel()
         self._counts = QWidget()
         layout = column(self._counts, 4)
         layout.addWidget(self._bar)
-        layout.addLayout(words)
+        layout.addWidget(self._done_label)
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
@@ -248,14 +226,9 @@ class GuidancePanel(QWidget):
             f"padding: 0px; color: {palette.text}; font-weight: 600;"
         )
         self.change_button.setStyleSheet(palette.link_button)
-        for label in (
-            self._done_label,
-            self._rate_label,
-            self._expected,
-            self._learnt,
-        ):
+        for label in (self._done_label, self._expected, self._learnt):
             style_label(label, palette.muted, palette.font_size)
-        self._pictures.set_theme(palette)
+        self._show_pictures()
         for button in self.answer_buttons.values():
             button.set_theme(palette)
         self._bar.set_theme(palette)
@@ -278,7 +251,7 @@ class GuidancePanel(QWidget):
             set_text(self._action, card.action)
             self.change_button.setText(card.question)
             self.change_button.setVisible(bool(card.question))
-            self._pictures.show_pictures(card.thumbnails, card.left_out)
+            self._show_pictures()
             self._hint.setVisible(bool(self._pictures.numbers))
             self._beside.setDirection(
                 QBoxLayout.Direction.LeftToRight
@@ -297,25 +270,17 @@ class GuidancePanel(QWidget):
         self.refresh_button.setText("Find again" if card else "Find proposals")
         self._style_buttons()
 
-    def show_counts(self, done: int, total: int) -> None:
-        """Show how many of the proposals have been decided on.
+    def _show_pictures(self) -> None:
+        if self._card is not None:
+            self._pictures.show_pictures(
+                self._card.thumbnails, self._card.left_out, self._palette
+            )
 
-        Parameters
-        ----------
-        done, total : int
-            Decisions and proposals; a `done` that grows also feeds the rate.
-        """
-        now = self._clock()
-        if done < self._done or (self._times and now - self._times[-1] > _PAUSE):
-            self._times.clear()
-        if done > self._done:
-            self._times.append(now)
-        self._done = done
+    def show_counts(self, done: int, total: int) -> None:
+        """Show how many of the proposals have been decided on."""
         self._bar.setRange(0, max(total, 1))
         self._bar.setValue(min(done, total))
         self._done_label.setText(f"{done:,} of {total:,} decided")
-        rate = self.decisions_per_minute
-        self._rate_label.setText("" if rate is None else f"{rate:.0f} per minute")
         self._counts.setVisible(total > 0)
 
     def show_expected(self, text: str) -> None:
@@ -325,13 +290,6 @@ class GuidancePanel(QWidget):
     def show_learnt(self, text: str) -> None:
         """Say what the answers have taught, as "You agreed with 9 of 10 groups."."""
         set_text(self._learnt, text)
-
-    @property
-    def decisions_per_minute(self) -> float | None:
-        """How fast the last decisions came; None while there are fewer than three."""
-        if len(self._times) < 3 or self._times[-1] <= self._times[0]:
-            return None
-        return 60 * (len(self._times) - 1) / (self._times[-1] - self._times[0])
 
     def set_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow deciding, or say why not."""
