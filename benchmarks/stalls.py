@@ -449,16 +449,20 @@ def _measure_edited(n: int) -> list[tuple[str, float, float, int]]:
             ("the canvas follows", lambda: spin(0.3), [lambda: spin(0.5)]),
             (
                 "a script moves 1 image, and the question opens",
-                bench.map.picker.close,
+                bench.map.naming.picker.close,
                 [lambda: assign(others[:1])] * 3,
             ),
-            ("the question is dismissed", int, [bench.map.picker.close]),
+            ("the question is dismissed", int, [bench.map.naming.picker.close]),
             (
                 "the question for 10,000 selected images",
                 lambda: bench.desk.select(others[:10_000]),
                 [bench.map.relabel_selected],
             ),
-            ("a retraining is prepared", bench.map.picker.close, [session.retraining]),
+            (
+                "a retraining is prepared",
+                bench.map.naming.picker.close,
+                [session.retraining],
+            ),
         )
     ]
     bench.shutdown()

@@ -17,7 +17,7 @@ NO_BOXES = Boxes(np.empty((0, 2)), np.empty((0, 2)))
 
 def colour_at(window, image):
     """Return RGB of the canvas where an image lies, 0 to 255."""
-    all_faded(window)
+    settled(window)
     QApplication.processEvents()
     picture = window.viewer.screenshot(canvas_only=True, flash=False)
     at = window.of_image(image)
@@ -25,15 +25,14 @@ def colour_at(window, image):
     return picture[round(at.y() * ratio), round(at.x() * ratio), :3].astype(int)
 
 
-def all_faded(window):
+def settled(window):
     for timer in (window.map._refresh, window.map._step_back):
         window.wait(lambda timer=timer: not timer.isActive())
-    window.wait(lambda: not window.map.overlay.fading.is_running)
 
 
 def still(window):
     """Return the pixels of the overlay, without anything that follows the pointer."""
-    all_faded(window)
+    settled(window)
     image = window.map.overlay.grab().toImage()
     bits = image.constBits()
     if hasattr(bits, "setsize"):
@@ -73,24 +72,10 @@ def shown(window):
     return {picture.image for picture in window.map.overlay.scene.pictures}
 
 
-def test_only_new_thumbnails_fade_in(window):
-    all_faded(window)
-    overlay, before = window.map.overlay, shown(window)
-    with window.new_pictures():
-        window.viewer.scene.camera.zoom *= 2
-    new, old = shown(window) - before, shown(window) & before
-    assert new
-    assert overlay.fading.is_running
-    assert all(overlay.fading.opacity(image) < 1 for image in new)
-    assert all(overlay.fading.opacity(image) == 1 for image in old)
-    all_faded(window)
-    assert all(overlay.fading.opacity(image) == 1 for image in shown(window))
-
-
 def test_panning_keeps_the_thumbnails_that_stay_in_view(window):
     with window.new_pictures():
         window.viewer.scene.camera.zoom *= 3
-    all_faded(window)
+    settled(window)
     before = shown(window)
     start = window.empty_ground()
     with window.new_pictures():
@@ -103,7 +88,7 @@ def test_panning_keeps_the_thumbnails_that_stay_in_view(window):
 
 
 def test_thumbnails_keep_clear_of_names(window):
-    all_faded(window)
+    settled(window)
     overlay, viewport = window.map.overlay, window.map.viewport
     boxes = overlay.boxes()
     assert len(boxes.middles) == 10
@@ -115,11 +100,11 @@ def test_thumbnails_keep_clear_of_names(window):
 
 
 def test_the_thumbnail_of_a_dragged_image_goes_with_the_pointer(window):
-    all_faded(window)
+    settled(window)
     image = next(i for i in window.loners(window.movable) if i in shown(window))
     start, by = window.of_image(image), QPoint(90, -60)
     window.click(start)
-    all_faded(window)
+    settled(window)
     overlay = window.map.overlay
     edge = start + QPoint(1, 1) * (overlay.scene.side // 2 - 3)
     there = overlay.grab().toImage().pixelColor(edge)

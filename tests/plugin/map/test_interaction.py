@@ -220,7 +220,7 @@ def test_dismissing_the_question_puts_it_back(window):
     assert not len(window.map.overlay.scene.dragged.ends)
     # A drag back to where it began moves nothing; nothing of it is left over.
     window.stroke([start, start + QPoint(60, 0), start])
-    assert not window.bench.map.picker.isVisible()
+    assert not window.bench.map.naming.picker.isVisible()
     assert window.session.state is before
     assert not len(window.map.overlay.scene.dragged.ends)
 

@@ -30,7 +30,7 @@ def assign(layer, images, by):
 
 def asked(window):
     """Return the title of the question that is put, None if there is none."""
-    picker = window.bench.map.picker
+    picker = window.bench.map.naming.picker
     QApplication.processEvents()
     return picker._title.text() if picker.isVisible() else None
 

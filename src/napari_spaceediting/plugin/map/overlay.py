@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QWidget
 
-from napari_spaceediting.plugin.map.fading import Fading
 from napari_spaceediting.plugin.map.scene import (
     MOST_MARKS,
     Arrows,
@@ -35,9 +35,10 @@ from napari_spaceediting.plugin.map.scene import (
     Scene,
 )
 from napari_spaceediting.plugin.map.stamps import (
-    Frames,
     blank,
     crowd,
+    framed,
+    paint_around,
     paint_discs,
     paint_text,
 )
@@ -55,20 +56,19 @@ _QUICK = {
     "gliding",
 }
 """Parts of the scene that follow the pointer, or that play."""
-_GROUND = {"trails", "pictures", "side"}
-"""Parts that lie beneath all others; a large selection does, too."""
 _CARRIED_SIDE = 40
 """Least side of pictures that are dragged, in pixels."""
 _MOST_ROUTES = 60
+_FRAMES = 1024
+"""Pictures that are kept with their frames."""
 _RGB = np.array([1 << 16, 1 << 8, 1])
 
 
 class MapOverlay(QWidget):
     """Paints a `Scene` over napari's canvas.
 
-    What does not follow the pointer is kept as two pictures, the ground and the marks
-    over it: names and thousands of marks take far longer to paint than what is dragged
-    over them. New thumbnails fade in between the two.
+    What does not follow the pointer is kept as a picture: names and thousands of marks
+    take far longer to paint than what is dragged over them.
 
     Parameters
     ----------
@@ -86,42 +86,30 @@ class MapOverlay(QWidget):
         self.scene = Scene()
         self.ink = QColor("white")
         self.paper = QColor("black")
-        self._ground: QPixmap | None = None
-        self._grounded: set[int] = set()
-        self._marks: QPixmap | None = None
-        self._crowd: QPixmap | None = None
-        self._frames = Frames()
-        self.fading = Fading(self)
-        self.fading.stepped.connect(self.update)
-        self.fading.settled.connect(self._settle)
+        self._kept: dict[tuple[str, float], QPixmap] = {}
+        self._framed = lru_cache(_FRAMES)(framed)
         self.resize(canvas.size())
         self.show()
 
     def clear(self) -> None:
         """Paint nothing."""
         self.scene = Scene()
-        self.fading.show(())
         self.paint_anew()
 
     def change(self, **parts: object) -> None:
         """Replace parts of the scene and paint it."""
-        before, lifted = self.scene, self._lifted
-        self.scene = replace(before, **parts)  # type: ignore[arg-type]
-        if "pictures" in parts:
-            self.fading.show([picture.image for picture in self.scene.pictures])
-        changed = parts.keys() - _QUICK
-        other_dot = before.dot != self.scene.dot
-        if "selected" in parts or other_dot:
-            self._crowd = None
-        if changed & (_GROUND | {"selected"}) or lifted != self._lifted:
-            self._ground = None
-        if changed - _GROUND - {"dot"} or other_dot:
-            self._marks = None
+        before, self.scene = self.scene, replace(self.scene, **parts)  # type: ignore[arg-type]
+        if "selected" in parts or before.dot != self.scene.dot:
+            self._kept.clear()
+        elif parts.keys() - _QUICK or before.lifted != self.scene.lifted:
+            self._kept = {
+                key: kept for key, kept in self._kept.items() if key[0] == "crowd"
+            }
         self.update()
 
     def paint_anew(self) -> None:
         """Paint all of the scene: it lies elsewhere on the canvas, or looks new."""
-        self._ground = self._marks = self._crowd = None
+        self._kept.clear()
         self.update()
 
     def boxes(self) -> Boxes:
@@ -136,22 +124,15 @@ class MapOverlay(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint what stays, and what follows the pointer over it."""
-        scene, ratio = self.scene.painted(), self.devicePixelRatioF()
+        scene = self.scene.painted()
+        painter = _smooth(QPainter(self))
         if len(scene.gliding.places):
-            painter = _smooth(QPainter(self))
             points = self._viewport.to_canvas(scene.gliding.places)
             paint_discs(painter, points, scene.gliding.colours, scene.dot, self.paper)
             self._notice(painter, scene.past)
             painter.end()
             return
-        if self._ground is None or self._ground.devicePixelRatio() != ratio:
-            self._ground = self._kept(self._paint_ground)
-        if self._marks is None or self._marks.devicePixelRatio() != ratio:
-            self._marks = self._kept(self._paint_marks)
-        painter = _smooth(QPainter(self))
-        painter.drawPixmap(0, 0, self._ground)
-        self._paint_fading(painter)
-        painter.drawPixmap(0, 0, self._marks)
+        self._paint_kept(painter, "still", self._paint_still)
         self._routes(painter, scene.route)
         self._outline(painter)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
@@ -163,53 +144,37 @@ class MapOverlay(QWidget):
         self._notice(painter, scene.past)
         painter.end()
 
-    def _kept(self, paint: Callable[[QPainter], None]) -> QPixmap:
+    def _paint_kept(
+        self, painter: QPainter, name: str, paint: Callable[[QPainter], None]
+    ) -> None:
+        """Paint a part that is kept until it is forgotten."""
         ratio = self.devicePixelRatioF()
-        size = self.size() * ratio
-        kept = blank(size.width(), size.height(), ratio)
-        painter = _smooth(QPainter(kept))
-        paint(painter)
-        painter.end()
-        return kept
+        kept = self._kept.get((name, ratio))
+        if kept is None:
+            size = self.size() * ratio
+            kept = blank(size.width(), size.height(), ratio)
+            within = _smooth(QPainter(kept))
+            paint(within)
+            within.end()
+            self._kept[name, ratio] = kept
+        painter.drawPixmap(0, 0, kept)
 
-    def _paint_ground(self, painter: QPainter) -> None:
-        scene, lifted = self.scene, self._lifted
-        if len(scene.selected.places) > MOST_MARKS:
-            self._paint_crowd(painter, scene.selected, 0.6 * scene.dot)
-        self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
-        settled = [
-            picture
-            for picture in scene.pictures
-            if self.fading.opacity(picture.image) == 1 and picture.image not in lifted
-        ]
-        self._pictures(painter, settled, scene.side)
-        self._grounded = {picture.image for picture in settled}
-
-    def _paint_marks(self, painter: QPainter) -> None:
+    def _paint_still(self, painter: QPainter) -> None:
         scene = self.scene.painted()
+        many = len(scene.selected.places) > MOST_MARKS
+        if many:
+            # Kept while only thumbnails change over it.
+            self._paint_kept(painter, "crowd", self._paint_crowd)
+        self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
+        lifted = scene.lifted
+        settled = [p for p in scene.pictures if p.image not in lifted]
+        self._pictures(painter, settled, scene.side)
         self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
         self._rings(painter, scene.pinned, scene.dot)
-        if len(scene.selected.places) <= MOST_MARKS:
+        if not many:
             self._rings(painter, scene.selected, 1.2 * scene.dot)
         self._names(painter)
         self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
-
-    @property
-    def _lifted(self) -> set[int]:
-        """Images whose thumbnails are not where they were, but dragged."""
-        return {picture.image for picture in self.scene.carried}
-
-    def _paint_fading(self, painter: QPainter) -> None:
-        """Paint the thumbnails that are not part of the ground yet."""
-        if self.fading.is_running:
-            kept = self._grounded | self._lifted
-            new = [p for p in self.scene.pictures if p.image not in kept]
-            self._pictures(painter, new, self.scene.side, self.fading.opacity)
-
-    def _settle(self) -> None:
-        """Take the thumbnails that have faded in into the ground."""
-        self._ground = None
-        self.update()
 
     def _points(self, places: NDArray[np.floating]) -> list[QPointF]:
         return [QPointF(x, y) for x, y in self._viewport.to_canvas(places).tolist()]
@@ -219,16 +184,14 @@ class MapOverlay(QWidget):
         points = self._viewport.to_canvas(marks.places)
         paint_discs(painter, points, marks.colours, radius, self.ink)
 
-    def _paint_crowd(self, painter: QPainter, marks: Marks, radius: float) -> None:
-        """Paint any number of discs, kept while only thumbnails change over them."""
-        ratio = self.devicePixelRatioF()
-        if self._crowd is None or self._crowd.devicePixelRatio() != ratio:
-            points = self._viewport.to_canvas(marks.places) * ratio
-            size = round(ratio * self.width()), round(ratio * self.height())
-            image = crowd(points, marks.colours, ratio * radius, size)
-            self._crowd = QPixmap.fromImage(image)
-            self._crowd.setDevicePixelRatio(ratio)
-        painter.drawPixmap(0, 0, self._crowd)
+    def _paint_crowd(self, painter: QPainter) -> None:
+        """Paint any number of discs."""
+        ratio, marks = self.devicePixelRatioF(), self.scene.selected
+        points = self._viewport.to_canvas(marks.places) * ratio
+        size = round(ratio * self.width()), round(ratio * self.height())
+        image = crowd(points, marks.colours, ratio * 0.6 * self.scene.dot, size)
+        image.setDevicePixelRatio(ratio)
+        painter.drawImage(0, 0, image)
 
     def _lines(
         self, painter: QPainter, arrows: Arrows, width: float, alpha: float, dots: bool
@@ -283,21 +246,16 @@ class MapOverlay(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _pictures(
-        self,
-        painter: QPainter,
-        pictures: Sequence[Picture],
-        side: int,
-        opacity: Callable[[int], float] | None = None,
+        self, painter: QPainter, pictures: Sequence[Picture], side: int
     ) -> None:
         """Paint thumbnails, the first one on top."""
         if not pictures:
             return
         middles = self._points(np.array([picture.place for picture in pictures]))
         for picture, middle in zip(reversed(pictures), reversed(middles), strict=True):
-            if opacity is not None:
-                painter.setOpacity(opacity(picture.image))
-            self._frames.paint(painter, middle, picture.pixmap, picture.colour, side)
-        painter.setOpacity(1)
+            shade = tuple(np.round(255 * picture.colour[:3]).astype(int).tolist())
+            stamp = self._framed(picture.pixmap, shade, side, self.devicePixelRatioF())
+            paint_around(painter, middle, stamp)
 
     def _name_font(self) -> QFont:
         font = QFont(self.font())

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtGui import QPixmap
 
 from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.scene import Picture
 from napari_spaceediting.plugin.map.thumbnails import (
     Boxes,
-    Pixmaps,
     Room,
     choose,
     thumbnail_side,
 )
 from napari_spaceediting.plugin.map.viewport import Viewport
+from napari_spaceediting.plugin.widgets.painting import to_image
 
 _MOST_CARRIED = 24
 """Thumbnails that a drag takes along at most."""
+_CACHED = 2048
+"""Pixmaps of thumbnails that are kept."""
 _NO_BOXES = Boxes(np.empty((0, 2)), np.empty((0, 2)))
 
 
@@ -34,7 +38,7 @@ class Pictures:
 
     def __init__(self, viewport: Viewport) -> None:
         self._viewport = viewport
-        self._pixmaps: Pixmaps | None = None
+        self._pixmap: Callable[[int], QPixmap] | None = None
         self._priority: NDArray[np.float64] = np.empty(0)
         self._square = 0.0
         self.is_on = True
@@ -42,8 +46,12 @@ class Pictures:
 
     def take(self, thumbnails: NDArray[np.uint8] | None) -> None:
         """Take the pictures of all images, or None while there are none."""
-        self._pixmaps = None if thumbnails is None else Pixmaps(thumbnails)
-        count = 0 if thumbnails is None else len(thumbnails)
+        self._pixmap, count = None, 0
+        if thumbnails is not None:
+            count = len(thumbnails)
+            self._pixmap = lru_cache(_CACHED)(
+                lambda image: QPixmap.fromImage(to_image(thumbnails[image]))
+            )
         self._priority = np.random.default_rng(0).random(count)
 
     def placed(
@@ -95,11 +103,11 @@ class Pictures:
         offset: NDArray[np.floating] | float = 0.0,
     ) -> list[Picture]:
         """Return the pictures of images, if there are any, beside their places."""
-        pixmaps = self._pixmaps
-        if pixmaps is None:
+        pixmap = self._pixmap
+        if pixmap is None:
             return []
         return [
-            Picture(at, cloud.places[at] + offset, pixmaps[at], cloud.colours[at])
+            Picture(at, cloud.places[at] + offset, pixmap(at), cloud.colours[at])
             for at in images.tolist()
         ]
 

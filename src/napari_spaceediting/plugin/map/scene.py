@@ -136,15 +136,16 @@ class Scene:
     gliding: Marks = field(default_factory=Marks)
     past: str = ""
 
+    @property
+    def lifted(self) -> set[int]:
+        """Images whose thumbnails are not where they were, but dragged."""
+        return {picture.image for picture in self.carried}
+
     def painted(self) -> Scene:
         """Return what there is to paint: edits do not belong on an earlier map."""
         if not self.past:
             return self
         nothing = Arrows()
         return replace(
-            self,
-            edited=nothing,
-            pinned=Marks(),
-            proposal=nothing,
-            route=Routes(),
+            self, edited=nothing, pinned=Marks(), proposal=nothing, route=Routes()
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import lru_cache
 
 import numpy as np
@@ -21,7 +20,8 @@ from qtpy.QtGui import (
     QTransform,
 )
 
-_CACHED = 1024
+_AIR = 2
+"""Pixels around a picture that its frame may take."""
 
 
 def blank(width: int, height: int, ratio: float) -> QPixmap:
@@ -30,6 +30,12 @@ def blank(width: int, height: int, ratio: float) -> QPixmap:
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     return pixmap
+
+
+def paint_around(painter: QPainter, middle: QPointF, stamp: QPixmap) -> None:
+    """Paint a pixmap with its middle at a place."""
+    half = stamp.deviceIndependentSize() / 2
+    painter.drawPixmap(middle - QPointF(half.width(), half.height()), stamp)
 
 
 def paint_discs(
@@ -107,8 +113,7 @@ def paint_text(
     """
     ratio = painter.device().devicePixelRatio()
     stamp = _writing(text, font.toString(), colour.rgba(), paper.rgba(), ratio)
-    size = stamp.size().toSizeF() / ratio
-    painter.drawPixmap(middle - QPointF(size.width() / 2, size.height() / 2), stamp)
+    paint_around(painter, middle, stamp)
 
 
 @lru_cache(512)
@@ -198,53 +203,22 @@ def _premultiplied(shades: NDArray[np.floating], cover: float) -> NDArray[np.uin
     return np.uint32(round(255 * cover)) << 24 | red << 16 | green << 8 | blue
 
 
-class Frames:
-    """Pictures with round corners and a frame, at the size at which they are shown."""
-
-    def __init__(self) -> None:
-        self._made: OrderedDict[tuple[int, bytes, int, float], QPixmap] = OrderedDict()
-
-    def paint(
-        self,
-        painter: QPainter,
-        middle: QPointF,
-        pixmap: QPixmap,
-        colour: NDArray[np.float32],
-        side: int,
-    ) -> None:
-        """Paint a picture around a place.
-
-        Parameters
-        ----------
-        painter : QPainter
-            Where to.
-        middle : QPointF
-            In pixels.
-        pixmap : QPixmap
-            The picture.
-        colour : (4,) float array
-            RGBA of the frame; the opacity does not count.
-        side : int
-            Of the picture, in pixels.
-        """
-        ratio = painter.device().devicePixelRatio()
-        key = pixmap.cacheKey(), colour.tobytes(), side, ratio
-        if key not in self._made:
-            self._made[key] = _framed(pixmap, colour, side, ratio)
-        self._made.move_to_end(key)
-        if len(self._made) > _CACHED:
-            self._made.popitem(last=False)
-        corner = middle - QPointF(side / 2 + _AIR, side / 2 + _AIR)
-        painter.drawPixmap(corner, self._made[key])
-
-
-_AIR = 2
-"""Pixels around a picture that its frame may take."""
-
-
-def _framed(
-    pixmap: QPixmap, colour: NDArray[np.float32], side: int, ratio: float
+def framed(
+    pixmap: QPixmap, shade: tuple[int, int, int], side: int, ratio: float
 ) -> QPixmap:
+    """Return a picture with round corners and a frame, at the size that it is shown at.
+
+    Parameters
+    ----------
+    pixmap : QPixmap
+        The picture.
+    shade : (int, int, int)
+        RGB of the frame, 0 to 255.
+    side : int
+        Of the picture, in pixels.
+    ratio : float
+        Device pixels per pixel.
+    """
     whole = round((side + 2 * _AIR) * ratio)
     made = blank(whole, whole, ratio)
     brush = QBrush(pixmap)
@@ -253,12 +227,11 @@ def _framed(
             side / pixmap.width(), side / pixmap.height()
         )
     )
-    red, green, blue, _ = colour.tolist()
     painter = QPainter(made)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     painter.setBrush(brush)
-    painter.setPen(QPen(QColor.fromRgbF(red, green, blue), max(1.5, side / 26)))
+    painter.setPen(QPen(QColor(*shade), max(1.5, side / 26)))
     painter.drawRoundedRect(QRectF(_AIR, _AIR, side, side), side / 9, side / 9)
     painter.end()
     return made

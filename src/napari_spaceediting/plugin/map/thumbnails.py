@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtGui import QImage, QPixmap
 
 SMALLEST, LARGEST = 26, 64
 _ROOMY, _TIGHT = 3.4, 1.25
-_CACHED = 2048
 
 
 def thumbnail_side(magnification: float) -> int:
@@ -147,32 +144,3 @@ def _apart(places: NDArray[np.floating], distance: float) -> NDArray[np.bool_]:
             if kept[better]:
                 kept[worse] = False
     return kept
-
-
-class Pixmaps:
-    """Pixmaps of thumbnails, made when first shown.
-
-    Parameters
-    ----------
-    thumbnails : (N, s, s, 3) uint8 array
-        Pictures of all images.
-    """
-
-    def __init__(self, thumbnails: NDArray[np.uint8]) -> None:
-        self._thumbnails = thumbnails
-        self._made: OrderedDict[int, QPixmap] = OrderedDict()
-
-    def __getitem__(self, index: int) -> QPixmap:
-        """Return the pixmap of an image."""
-        if index in self._made:
-            self._made.move_to_end(index)
-            return self._made[index]
-        picture = np.ascontiguousarray(self._thumbnails[index])
-        height, width, _ = picture.shape
-        image = QImage(
-            picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888
-        )
-        self._made[index] = QPixmap.fromImage(image)
-        if len(self._made) > _CACHED:
-            self._made.popitem(last=False)
-        return self._made[index]
