@@ -10,9 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.stamps import crowd, paint_discs
-from napari_spaceediting.plugin.map.thumbnails import Boxes, Room, choose
-
-NO_BOXES = Boxes(np.empty((0, 2)), np.empty((0, 2)))
+from napari_spaceediting.plugin.map.thumbnails import Room, choose
 
 
 def colour_at(window, image):
@@ -90,12 +88,12 @@ def test_panning_keeps_the_thumbnails_that_stay_in_view(window):
 def test_thumbnails_keep_clear_of_names(window):
     settled(window)
     overlay, viewport = window.map.overlay, window.map.viewport
-    boxes = overlay.boxes()
-    assert len(boxes.middles) == 10
+    middles, halves = overlay.writing()
+    assert len(middles) == 10
     places = np.array([picture.place for picture in overlay.scene.pictures])
-    names = viewport.to_canvas(boxes.middles)
+    names = viewport.to_canvas(middles)
     offsets = np.abs(viewport.to_canvas(places)[:, None] - names)
-    reach = boxes.halves[:, ::-1] + overlay.scene.side / 2
+    reach = halves[:, ::-1] + overlay.scene.side / 2
     assert not (offsets < reach).all(axis=2).any()
 
 
@@ -152,9 +150,10 @@ def test_choice_of_thumbnails(zoom):
     places = rng.normal(size=(3000, 2)).astype(np.float32)
     priority = rng.random(3000)
     priority[:1500] = np.inf
-    room = Room(np.array([-1.0, -2.0]), np.array([1.0, 2.0]), zoom, zoom / 60)
-    writing = Boxes(np.array([[0.0, 0.0]]), np.array([[10.0, 40.0]]))
-    chosen = choose(places, priority, room, writing)
+    lowest, highest = np.array([-1.0, -2.0]), np.array([1.0, 2.0])
+    writing = np.array([[0.0, 0.0]]), np.array([[10.0, 40.0]])
+    room = Room(lowest, highest, zoom, zoom / 60, *writing)
+    chosen = choose(places, priority, room)
     assert len(chosen) > 3
     assert chosen.min() >= 1500
     assert (np.diff(priority[chosen]) > 0).all()
@@ -167,7 +166,7 @@ def test_choice_of_thumbnails(zoom):
     last = int(np.setdiff1d(np.arange(1500, 3000), chosen)[0])
     priority[last] = -1
     places[last] = room.highest * 0.9
-    assert choose(places, priority, room, NO_BOXES)[0] == last
+    assert choose(places, priority, room)[0] == last
 
 
 # Selections

@@ -202,7 +202,7 @@ def test_while_a_round_waits_everything_goes_back(window, messages):
     assign(layer, window.movable[:3], 0.5)
     np.testing.assert_array_equal(layer.data, before)
     assert "Accept or roll back the last round first" in messages[-1]
-    window.desk.look_at(Past(window.desk.shown, "The map before", window.desk.shown))
+    window.state.look_at(Past(window.state.shown, "The map before", window.state.shown))
     past = layer.data.copy()
     assign(layer, window.movable[:3], 0.5)
     np.testing.assert_array_equal(layer.data, past)
@@ -216,10 +216,7 @@ def test_images_that_the_legend_hides_go_back(window, layer, messages):
     window.bench.map.colour_by("label")
     labels = window.session.edits.labels
     image = window.movable[labels[window.movable] >= 0][0]
-    visible = np.ones(len(window.session.edits.class_names), bool)
-    visible[labels[image]] = False
-    window.editor.map.legend.set_visible_classes(visible)
-    window.bench.map._on_legend()
+    window.panels.map.legend._chips.toggle(labels[image])
     other = window.movable[labels[window.movable] != labels[image]][0]
     before = layer.data.copy()
     data = assign(layer, [image, other], 0.5)

@@ -42,9 +42,9 @@ from napari_spaceediting.plugin.map.stamps import (
     paint_discs,
     paint_text,
 )
-from napari_spaceediting.plugin.map.thumbnails import Boxes
 from napari_spaceediting.plugin.map.viewport import Viewport
-from napari_spaceediting.plugin.widgets.palette import readable
+from napari_spaceediting.plugin.widgets.painting import outline
+from napari_spaceediting.plugin.widgets.palette import readable, to_qcolor
 
 _QUICK = {
     "dragged",
@@ -61,6 +61,8 @@ _CARRIED_SIDE = 40
 _MOST_ROUTES = 60
 _FRAMES = 1024
 """Pictures that are kept with their frames."""
+_HALF_TIP = 26.6
+"""Degrees between an arrow and the sides of its head."""
 _RGB = np.array([1 << 16, 1 << 8, 1])
 
 
@@ -112,11 +114,11 @@ class MapOverlay(QWidget):
         self._kept.clear()
         self.update()
 
-    def boxes(self) -> Boxes:
-        """Return where names are written."""
+    def writing(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the middles of names on the map, and half their heights and widths."""
         sizes = self._name_sizes()
         middles = self._viewport.to_map(self._name_middles(sizes))
-        return Boxes(middles, sizes[:, ::-1] / 2)
+        return middles, sizes[:, ::-1] / 2
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the scene to the new size."""
@@ -129,7 +131,7 @@ class MapOverlay(QWidget):
         if len(scene.gliding.places):
             points = self._viewport.to_canvas(scene.gliding.places)
             paint_discs(painter, points, scene.gliding.colours, scene.dot, self.paper)
-            self._notice(painter, scene.past)
+            self._plate(painter, scene.past, self.width() / 2, 0)
             painter.end()
             return
         self._paint_kept(painter, "still", self._paint_still)
@@ -138,10 +140,16 @@ class MapOverlay(QWidget):
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
         self._pictures(painter, scene.carried, max(scene.side, _CARRIED_SIDE))
         if scene.hovered is not None:
-            self._hover_ring(painter, scene.hovered)
-        if scene.drag_text and len(scene.dragged.ends):
-            self._drag_text(painter)
-        self._notice(painter, scene.past)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self.ink, 2))
+            painter.drawEllipse(self._points(scene.hovered[None])[0], 8, 8)
+        if len(scene.dragged.ends):
+            ends = self._viewport.to_canvas(scene.dragged.ends)
+            top = ends[:, 1].min() - 16
+            if scene.carried:
+                top -= max(scene.side, _CARRIED_SIDE) / 2
+            self._plate(painter, scene.drag_text, ends[:, 0].mean(), top)
+        self._plate(painter, scene.past, self.width() / 2, 0)
         painter.end()
 
     def _paint_kept(
@@ -204,9 +212,7 @@ class MapOverlay(QWidget):
         ways = np.hstack([starts, ends])
         shades = np.round(255 * arrows.colours[:, :3]).astype(np.int64) @ _RGB
         for kind in np.unique(shades):
-            shade = QColor.fromRgb(int(kind))
-            shade.setAlphaF(alpha)
-            painter.setPen(QPen(shade, width))
+            painter.setPen(QPen(_thin(QColor.fromRgb(int(kind)), alpha), width))
             lines = ways[shades == kind].tolist()
             painter.drawLines([QLineF(*line) for line in lines])  # type: ignore[call-overload]
         if dots:
@@ -217,21 +223,16 @@ class MapOverlay(QWidget):
         """Paint ways, the one looked at over the others, with a dot for each step."""
         if not len(routes.paths):
             return
-        shade = _shade(routes.colour)
-        faint = QColor(shade)
-        faint.setAlphaF(0.35)
+        shade = to_qcolor(routes.colour[:3].tolist())
         if len(routes.paths) <= _MOST_ROUTES:
-            painter.setPen(QPen(faint, 1.2))
+            painter.setPen(QPen(_thin(shade, 0.35), 1.2))
             for number, path in enumerate(routes.paths):
                 if number != routes.at:
                     painter.drawPolyline(QPolygonF(self._points(path)))
         points = self._points(routes.paths[routes.at])
         tip = _arrow_head(points, length=4 * self.scene.dot)
         for ink, width in ((self.paper, 6.0), (shade, 2.5)):
-            pen = QPen(ink, width)
-            pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
+            painter.setPen(outline(ink, width))
             painter.drawPolyline(QPolygonF(points))
             painter.setBrush(ink)
             painter.drawPolygon(tip)
@@ -288,42 +289,23 @@ class MapOverlay(QWidget):
         font = self._name_font()
         middles = self._name_middles(self._name_sizes()).tolist()
         for (text, _, colour), middle in zip(self.scene.names, middles, strict=True):
-            shade = readable(_shade(colour).name(), self.paper.name())
+            shade = readable(to_qcolor(colour[:3].tolist()).name(), self.paper.name())
             paint_text(painter, QPointF(*middle), text, font, QColor(shade), self.paper)
 
     def _outline(self, painter: QPainter) -> None:
         if len(self.scene.outline) < 2:
             return
-        fill = QColor(self.ink)
-        fill.setAlphaF(0.08)
-        painter.setBrush(fill)
+        painter.setBrush(_thin(self.ink, 0.08))
         painter.setPen(QPen(self.ink, 1.5, Qt.PenStyle.DashLine))
         painter.drawPolygon(QPolygonF(self._points(self.scene.outline)))
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _hover_ring(self, painter: QPainter, place: NDArray[np.floating]) -> None:
-        (middle,) = self._points(np.asarray(place)[None])
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(self.ink, 2))
-        painter.drawEllipse(middle, 8, 8)
-
-    def _drag_text(self, painter: QPainter) -> None:
-        """Paint what the place says beside what is dragged."""
-        ends = self._viewport.to_canvas(self.scene.dragged.ends)
-        middle, top = float(ends[:, 0].mean()), float(ends[:, 1].min())
-        if self.scene.carried:
-            top -= max(self.scene.side, _CARRIED_SIDE) / 2
-        self._plate(painter, self.scene.drag_text, middle, top - 16)
-
-    def _notice(self, painter: QPainter, text: str) -> None:
-        """Paint what the map is at its upper edge."""
-        if text:
-            self._plate(painter, text, self.width() / 2, 0)
-
     def _plate(
         self, painter: QPainter, text: str, middle: float, bottom: float
     ) -> None:
-        """Paint writing in a plate that stands above a place, within the canvas."""
+        """Paint writing, if any, in a plate above a place, within the canvas."""
+        if not text:
+            return
         font = self._name_font()
         metrics = QFontMetricsF(font)
         width = metrics.horizontalAdvance(text) + 20
@@ -331,9 +313,7 @@ class MapOverlay(QWidget):
         x = float(np.clip(middle - width / 2, 4, self.width() - width - 4))
         y = float(np.clip(bottom - height, 4, self.height() - height - 4))
         plate = QRectF(x, y, width, height)
-        paper = QColor(self.paper)
-        paper.setAlphaF(0.88)
-        painter.setBrush(paper)
+        painter.setBrush(_thin(self.paper, 0.88))
         painter.setPen(QPen(self.ink, 1))
         painter.drawRoundedRect(plate, 6, 6)
         painter.setFont(font)
@@ -343,16 +323,17 @@ class MapOverlay(QWidget):
 
 def _arrow_head(points: list[QPointF], length: float) -> QPolygonF:
     """Return a triangle at the end of a way, in the direction in which it came."""
-    way = np.array([[point.x(), point.y()] for point in points])
-    offsets = way[-1] - way
-    far = np.flatnonzero(np.linalg.norm(offsets, axis=1) > length / 4)
-    if not len(far):
+    tip = points[-1]
+    sides = [QLineF(tip, point) for point in points]
+    sides = [side for side in sides if side.length() > length / 4]
+    if not sides:
         return QPolygonF()
-    along = offsets[far[-1]] / np.linalg.norm(offsets[far[-1]])
-    across = np.array([-along[1], along[0]])
-    base = way[-1] - length * along
-    corners = [way[-1], base + length / 2 * across, base - length / 2 * across]
-    return QPolygonF([QPointF(x, y) for x, y in np.array(corners).tolist()])
+    side, angle, corners = sides[-1], sides[-1].angle(), [tip]
+    side.setLength(1.12 * length)
+    for turn in (-_HALF_TIP, _HALF_TIP):
+        side.setAngle(angle + turn)
+        corners.append(side.p2())
+    return QPolygonF(corners)
 
 
 def _smooth(painter: QPainter) -> QPainter:
@@ -361,6 +342,8 @@ def _smooth(painter: QPainter) -> QPainter:
     return painter
 
 
-def _shade(colour: NDArray[np.float32]) -> QColor:
-    """Return an RGBA colour without its opacity."""
-    return QColor.fromRgbF(*colour[:3].tolist())
+def _thin(colour: QColor, alpha: float) -> QColor:
+    """Return a colour at an opacity."""
+    thin = QColor(colour)
+    thin.setAlphaF(alpha)
+    return thin

@@ -36,9 +36,9 @@ class Arrows:
     ends: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
     colours: NDArray[np.float32] = field(default_factory=lambda: _NO_COLOURS)
 
-    def thinned(self) -> Arrows:
-        """Return at most 2,000 of them."""
-        step = -(-len(self.starts) // MOST_MARKS) or 1
+    def thinned(self, most: int = MOST_MARKS) -> Arrows:
+        """Return at most so many of them."""
+        step = -(-len(self.starts) // most) or 1
         return Arrows(self.starts[::step], self.ends[::step], self.colours[::step])
 
 
