@@ -40,7 +40,7 @@ from napari_spaceediting.plugin.map.stamps import (
     framed,
     paint_around,
     paint_discs,
-    paint_text,
+    writing,
 )
 from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.widgets.painting import outline
@@ -286,11 +286,13 @@ class MapOverlay(QWidget):
         return middles
 
     def _names(self, painter: QPainter) -> None:
-        font = self._name_font()
+        face, paper = self._name_font().toString(), self.paper
         middles = self._name_middles(self._name_sizes()).tolist()
         for (text, _, colour), middle in zip(self.scene.names, middles, strict=True):
-            shade = readable(to_qcolor(colour[:3].tolist()).name(), self.paper.name())
-            paint_text(painter, QPointF(*middle), text, font, QColor(shade), self.paper)
+            shade = readable(to_qcolor(colour[:3].tolist()).name(), paper.name())
+            ink, ratio = QColor(shade).rgba(), self.devicePixelRatioF()
+            stamp = writing(text, face, ink, paper.rgba(), ratio)
+            paint_around(painter, QPointF(*middle), stamp)
 
     def _outline(self, painter: QPainter) -> None:
         if len(self.scene.outline) < 2:

@@ -88,36 +88,21 @@ def _disc(
     return stamp
 
 
-def paint_text(
-    painter: QPainter,
-    middle: QPointF,
-    text: str,
-    font: QFont,
-    colour: QColor,
-    paper: QColor,
-) -> None:
-    """Paint writing around a place, with a halo so that it reads over anything.
+@lru_cache(512)
+def writing(text: str, face: str, colour: int, paper: int, ratio: float) -> QPixmap:
+    """Return a few words with a halo around them, so that they read over anything.
 
     Parameters
     ----------
-    painter : QPainter
-        Where to.
-    middle : QPointF
-        In pixels.
     text : str
-        A few words.
-    font : QFont
-        How they are written.
-    colour, paper : QColor
-        Of the writing and of its halo.
+        The words.
+    face : str
+        Of the font, as `QFont.toString` has it.
+    colour, paper : int
+        Of the writing and of its halo, as `QColor.rgba` has them.
+    ratio : float
+        Device pixels per pixel.
     """
-    ratio = painter.device().devicePixelRatio()
-    stamp = _writing(text, font.toString(), colour.rgba(), paper.rgba(), ratio)
-    paint_around(painter, middle, stamp)
-
-
-@lru_cache(512)
-def _writing(text: str, face: str, colour: int, paper: int, ratio: float) -> QPixmap:
     font = QFont()
     font.fromString(face)
     metrics = QFontMetricsF(font)
