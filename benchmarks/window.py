@@ -237,12 +237,12 @@ class _Ours:
         ]
 
     def _zoom(self) -> Figures:
-        """Zoom; place and paint other pictures; fade them in."""
+        """Zoom; place and paint other pictures."""
         from watch import spin
 
         camera, view = self._viewer.scene.camera, self._view
         whole = camera.zoom
-        found: Figures = {"zoom": [], "thumbnails": [], "fade": []}
+        found: Figures = {"zoom": [], "thumbnails": []}
 
         def place() -> None:
             view._place_thumbnails()
@@ -258,7 +258,6 @@ class _Ours:
             start = time.thread_time()
             place()
             found["thumbnails"].append(1e3 * (time.thread_time() - start))
-            found["fade"].append(self._clock(int, _faded(view)))
         camera.zoom = whole
         spin(0.3)
         return {name: [statistics.median(taken)] for name, taken in found.items()}
@@ -474,15 +473,10 @@ class _Napari:
             before = view.overlay.scene.pictures
             camera.zoom = whole * 1.5**step
             wait(lambda was=before: view.overlay.scene.pictures is not was)
-            wait(_faded(view))
             taken.append(self._clock(redraw))
         camera.zoom = whole
         layer.visible = False
         return [statistics.median(taken)]
-
-
-def _faded(view: Any) -> Callable[[], bool]:
-    return lambda: not view.overlay.fading.is_running
 
 
 def _paste(canvas: np.ndarray, view: Any, tiles: np.ndarray) -> None:
@@ -656,7 +650,6 @@ _OURS_NAMES = (
     ("hover", "hover: the image under the pointer is found and its ring shown", 3),
     ("hover event", "the same with all that napari does for a mouse-move", 1),
     ("thumbnails", "other thumbnails are chosen and painted after a zoom", 1),
-    ("fade", "they fade in over 150 ms", 1),
     ("zoom", "the zoom itself, handled by napari and painted", 1),
     ("recolour", "colour by another column", 1),
     ("lasso", "lasso around half: from the release until the gallery shows them", 1),

@@ -10,14 +10,12 @@ from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.stamps import crowd, paint_discs
-from napari_spaceediting.plugin.map.thumbnails import Boxes, Room, choose
-
-NO_BOXES = Boxes(np.empty((0, 2)), np.empty((0, 2)))
+from napari_spaceediting.plugin.map.thumbnails import Room, choose
 
 
 def colour_at(window, image):
     """Return RGB of the canvas where an image lies, 0 to 255."""
-    all_faded(window)
+    settled(window)
     QApplication.processEvents()
     picture = window.viewer.screenshot(canvas_only=True, flash=False)
     at = window.of_image(image)
@@ -25,15 +23,14 @@ def colour_at(window, image):
     return picture[round(at.y() * ratio), round(at.x() * ratio), :3].astype(int)
 
 
-def all_faded(window):
+def settled(window):
     for timer in (window.map._refresh, window.map._step_back):
         window.wait(lambda timer=timer: not timer.isActive())
-    window.wait(lambda: not window.map.overlay.fading.is_running)
 
 
 def still(window):
     """Return the pixels of the overlay, without anything that follows the pointer."""
-    all_faded(window)
+    settled(window)
     image = window.map.overlay.grab().toImage()
     bits = image.constBits()
     if hasattr(bits, "setsize"):
@@ -73,24 +70,10 @@ def shown(window):
     return {picture.image for picture in window.map.overlay.scene.pictures}
 
 
-def test_only_new_thumbnails_fade_in(window):
-    all_faded(window)
-    overlay, before = window.map.overlay, shown(window)
-    with window.new_pictures():
-        window.viewer.scene.camera.zoom *= 2
-    new, old = shown(window) - before, shown(window) & before
-    assert new
-    assert overlay.fading.is_running
-    assert all(overlay.fading.opacity(image) < 1 for image in new)
-    assert all(overlay.fading.opacity(image) == 1 for image in old)
-    all_faded(window)
-    assert all(overlay.fading.opacity(image) == 1 for image in shown(window))
-
-
 def test_panning_keeps_the_thumbnails_that_stay_in_view(window):
     with window.new_pictures():
         window.viewer.scene.camera.zoom *= 3
-    all_faded(window)
+    settled(window)
     before = shown(window)
     start = window.empty_ground()
     with window.new_pictures():
@@ -103,23 +86,23 @@ def test_panning_keeps_the_thumbnails_that_stay_in_view(window):
 
 
 def test_thumbnails_keep_clear_of_names(window):
-    all_faded(window)
+    settled(window)
     overlay, viewport = window.map.overlay, window.map.viewport
-    boxes = overlay.boxes()
-    assert len(boxes.middles) == 10
+    middles, halves = overlay.writing()
+    assert len(middles) == 10
     places = np.array([picture.place for picture in overlay.scene.pictures])
-    names = viewport.to_canvas(boxes.middles)
+    names = viewport.to_canvas(middles)
     offsets = np.abs(viewport.to_canvas(places)[:, None] - names)
-    reach = boxes.halves[:, ::-1] + overlay.scene.side / 2
+    reach = halves[:, ::-1] + overlay.scene.side / 2
     assert not (offsets < reach).all(axis=2).any()
 
 
 def test_the_thumbnail_of_a_dragged_image_goes_with_the_pointer(window):
-    all_faded(window)
+    settled(window)
     image = next(i for i in window.loners(window.movable) if i in shown(window))
     start, by = window.of_image(image), QPoint(90, -60)
     window.click(start)
-    all_faded(window)
+    settled(window)
     overlay = window.map.overlay
     edge = start + QPoint(1, 1) * (overlay.scene.side // 2 - 3)
     there = overlay.grab().toImage().pixelColor(edge)
@@ -167,9 +150,10 @@ def test_choice_of_thumbnails(zoom):
     places = rng.normal(size=(3000, 2)).astype(np.float32)
     priority = rng.random(3000)
     priority[:1500] = np.inf
-    room = Room(np.array([-1.0, -2.0]), np.array([1.0, 2.0]), zoom, zoom / 60)
-    writing = Boxes(np.array([[0.0, 0.0]]), np.array([[10.0, 40.0]]))
-    chosen = choose(places, priority, room, writing)
+    lowest, highest = np.array([-1.0, -2.0]), np.array([1.0, 2.0])
+    writing = np.array([[0.0, 0.0]]), np.array([[10.0, 40.0]])
+    room = Room(lowest, highest, zoom, zoom / 60, *writing)
+    chosen = choose(places, priority, room)
     assert len(chosen) > 3
     assert chosen.min() >= 1500
     assert (np.diff(priority[chosen]) > 0).all()
@@ -182,7 +166,7 @@ def test_choice_of_thumbnails(zoom):
     last = int(np.setdiff1d(np.arange(1500, 3000), chosen)[0])
     priority[last] = -1
     places[last] = room.highest * 0.9
-    assert choose(places, priority, room, NO_BOXES)[0] == last
+    assert choose(places, priority, room)[0] == last
 
 
 # Selections

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 
 from napari_spaceediting.plugin.map.panel import SELECTIONS, MapPanel
 from napari_spaceediting.plugin.widgets.palette import class_colours
@@ -50,26 +50,13 @@ def test_what_is_set_from_outside_emits_nothing(panel, told):
     signals = (
         panel.colour_by_changed,
         panel.redraw_requested,
-        panel.thumbnails_toggled,
-        panel.held_out_toggled,
     )
     calls = [told(signal) for signal in signals]
     panel.set_colour_by("prediction")
     panel.set_method("pca")
-    panel.set_checks(thumbnails=False, held_out=True)
     assert panel.colour_combo.currentData() == "prediction"
     assert panel.method_combo.currentData() == "pca"
-    assert not panel.thumbnails_check.isChecked()
-    assert panel.held_out_check.isChecked()
-    assert calls == [[], [], [], []]
-
-
-def test_boxes_are_ticked(panel, qtbot, told):
-    thumbnails, held_out = told(panel.thumbnails_toggled), told(panel.held_out_toggled)
-    qtbot.mouseClick(panel.thumbnails_check, LEFT, pos=QPoint(8, 10))
-    qtbot.mouseClick(panel.held_out_check, LEFT, pos=QPoint(8, 10))
-    assert thumbnails == [(False,)]
-    assert held_out == [(True,)]
+    assert calls == [[], []]
 
 
 @pytest.mark.parametrize("key", [key for key, _, _ in SELECTIONS])
@@ -100,23 +87,13 @@ def test_the_menu_says_what_needs_a_selection(panel, qtbot, told):
     assert calls == []
 
 
-def test_classes_are_hidden_and_isolated(panel, qtbot, told):
-    toggled, isolated = told(panel.class_toggled), told(panel.class_isolated)
-    panel.set_legend(["ant", "bee", "fly"], class_colours(3), [4, 5, 6])
-    chips = panel.legend._chips
-    ant, bee = (chips.visualItemRect(chips.item(row)).center() for row in (0, 1))
-    qtbot.mouseClick(chips.viewport(), LEFT, pos=bee)
-    alt = Qt.KeyboardModifier.AltModifier
-    qtbot.mouseClick(chips.viewport(), LEFT, alt, pos=ant)
-    assert toggled == [(1, False)]
-    assert isolated == [(0,)]
-
-
 def test_ten_classes_need_no_scrolling_and_two_hundred_do(panel, qtbot):
     chips = panel.legend._chips
     for count, scrolls in ((10, False), (200, True)):
         names = [f"class {number}" for number in range(count)]
-        panel.set_legend(names, class_colours(count), np.ones(count, int))
+        panel.legend.set_classes(
+            names, class_colours(count), np.ones(count, int), np.ones(count, bool)
+        )
         qtbot.waitUntil(
             lambda scrolls=scrolls: (chips.verticalScrollBar().maximum() > 0) is scrolls
         )

@@ -4,7 +4,6 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker, Question
-from napari_spaceediting.plugin.widgets.palette import class_colours
 
 NAMES = ("shirt", "coat", "bag")
 ALT = Qt.KeyboardModifier.AltModifier
@@ -27,8 +26,7 @@ def ask(picker, qtbot):
             votes = np.zeros(len(names))
         if suggested is not None:
             votes[suggested] += 0.5
-        colours = tuple(tuple(c) for c in class_colours(len(names)))
-        picker.ask(Question("Move 2 images", names, colours, votes, support, **more))
+        picker.ask(Question("Move 2 images", names, votes, support, **more))
         picker.open_at(QPoint(50, 50))
         qtbot.waitExposed(picker)
         return answers

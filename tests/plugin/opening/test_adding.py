@@ -59,7 +59,7 @@ def test_new_images_are_added_and_selected_on_the_map(
     window.bench.map.naming.apply(Pin(window.movable[:2], "3"))
     window.bench.map.colour_by("label")
     assert window.panels.map.legend.visible_classes.all()
-    window.panels.map.legend._toggle(2)
+    window.panels.map.legend._chips.toggle(2)
     add(window, later, monkeypatch)
     assert window.editor.job_bar.cancel_button.isVisible()
     assert window.state.locked == BUSY

@@ -315,13 +315,13 @@ class GuidanceController:
         if view is None or session is None:
             return
         if proposal is None or proposal.place is None or proposal.tag is None:
-            view.show_proposal(Arrows())
+            view.overlay.change(proposal=Arrows())
             return
         names = session.edits.class_names
         tag = names.index(proposal.tag) if proposal.tag in names else -1
         start = session.edits.positions[proposal.indices].mean(axis=0)
-        view.show_proposal(
-            Arrows(
+        view.overlay.change(
+            proposal=Arrows(
                 start[None],
                 proposal.place[None],
                 label_colours([tag], len(names)),

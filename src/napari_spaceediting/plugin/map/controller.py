@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, QRect, QTimer
+from qtpy.QtCore import QPoint, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.map import display
-from napari_spaceediting.plugin.map.gestures import Tool
+from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.naming import Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.scene import Arrows
 from napari_spaceediting.plugin.map.selecting import images_like
-from napari_spaceediting.plugin.map.view import MapView
+from napari_spaceediting.plugin.map.view import MapView, Tool
 from napari_spaceediting.plugin.state import (
     STATUS,
     Change,
@@ -71,11 +71,11 @@ class MapController:
         self._take_layer = take_layer
         self._canvas: QWidget | None = None
         self.view: MapView | None = None
+        self._gestures: Gestures | None = None
         self.card: HoverCard | None = None
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
         self._hidden_groups: set[int] = set()
-        self._legend: tuple[str, ...] = ()
         self._colouring: display.Colouring | None = None
         self._is_previewed = False
         self._hovered = -1
@@ -86,12 +86,11 @@ class MapController:
         self._card_place = QPoint()
         panel.tool_changed.connect(self.set_tool)
         panel.colour_by_changed.connect(self.colour_by)
-        panel.thumbnails_toggled.connect(self._on_thumbnails)
-        panel.held_out_toggled.connect(self._on_held_out)
+        panel.thumbnails_check.toggled.connect(self._set_checks)
+        panel.held_out_check.toggled.connect(self._set_checks)
         panel.select_requested.connect(self.select_like)
-        panel.class_toggled.connect(self._on_legend)
-        panel.class_isolated.connect(self._on_legend)
-        panel.class_selected.connect(self._select_group)
+        panel.legend.changed.connect(self._on_legend)
+        panel.legend.select_requested.connect(self._select_group)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -142,17 +141,21 @@ class MapController:
         edits, shown, past = window.edits, window.shown, window.past
         drawn = shown.map
         assert drawn is not None
-        view.look_back(past.title if past else "", past.refusal if past else "")
+        view.refusal = past.refusal if past else ""
         colouring = display.colour_by(self.colour_key, session.dataset, shown, edits)
         self._colouring = colouring
         hidden = np.isin(colouring.groups, list(self._hidden_groups))
+        # Thumbnails keep clear of names.
+        view.overlay.change(
+            past=past.title if past else "",
+            trails=self._trails(session),
+            names=display.class_places(colouring, edits.positions, ~hidden),
+        )
         view.show_cloud(
             Cloud(edits.positions, colouring.colours, session.dataset.held_out, hidden)
         )
         arrows, marks = display.edit_marks(edits, drawn.coordinates)
         view.show_edits(arrows, marks)
-        view.show_trails(self._trails(session))
-        view.show_names(display.class_places(colouring, edits.positions, ~hidden))
         self._show_legend(colouring)
         view.select(window.selected)
 
@@ -172,14 +175,12 @@ class MapController:
     def set_tool(self, tool: str) -> None:
         """Choose what a drag on empty ground does."""
         if self.view is not None:
-            self.view.tool = Tool(tool)
+            self.view.take_tool(Tool(tool))
         self._panel.set_tool(tool)
 
     def toggle_thumbnails(self) -> None:
         """Show pictures on the map, or not."""
-        check = self._panel.thumbnails_check
-        check.setChecked(not check.isChecked())
-        self._on_thumbnails(check.isChecked())
+        self._panel.thumbnails_check.toggle()
 
     def zoom_to_selection(self) -> None:
         """Show the selected images, one with those around it, or the whole map."""
@@ -193,13 +194,14 @@ class MapController:
         """Let go of the viewer."""
         self._hide_card()
         self.naming.picker.close()
-        if self.view is not None:
+        if self.view is not None and self._gestures is not None:
+            self._gestures.stop()
             self.view.remove()
         self.forget()
 
     def forget(self) -> None:
         """Hold on to nothing in a window that is gone."""
-        self.view, self.card, self._canvas = None, None, None
+        self.view = self.card = self._canvas = self._gestures = None
 
     # Selecting
 
@@ -239,7 +241,7 @@ class MapController:
 
     # Hovering and dragging
 
-    def _on_hovered(self, index: int, place: QPoint, _bounds: QRect) -> None:
+    def _on_hovered(self, index: int, place: QPoint) -> None:
         self._card_place = place
         if index == self._hovered:
             return
@@ -266,13 +268,14 @@ class MapController:
             self._card_place,
         )
 
-    def _on_dragging(self, at: NDArray[np.int64], places: NDArray[np.float64]) -> None:
+    def _on_dragging(self, places: NDArray[np.float64]) -> None:
         session, view = self._window.session, self.view
         assert session is not None
         assert view is not None
-        step = -(-len(at) // _ASKED_WHILE_DRAGGING)
+        step = -(-len(places) // _ASKED_WHILE_DRAGGING)
         around = session.surroundings.at(places[::step].astype(np.float32))
-        view.show_drag_text(display.describe_place(around, session.edits.class_names))
+        text = display.describe_place(around, session.edits.class_names)
+        view.overlay.change(drag_text=text)
 
     # A map of the pictures, while there is no network
 
@@ -313,7 +316,7 @@ class MapController:
 
     def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:
-            window, panel = self._window, self._panel
+            window = self._window
             self.card = HoverCard(window.palette, canvas)
             view = MapView(window.viewer, canvas)
             view.selection_changed.connect(self._on_chosen)
@@ -323,9 +326,9 @@ class MapController:
             view.refused.connect(warn)
             view.layer_made.connect(self._take_layer)
             self.view = view
+            self._gestures = Gestures(window.viewer, view)
             self._set_theme()
-            view.include_held_out = panel.held_out_check.isChecked()
-            view.toggle_thumbnails(panel.thumbnails_check.isChecked())
+            self._set_checks()
             view.show_thumbnails(window.thumbnails)
         return self.view
 
@@ -367,30 +370,20 @@ class MapController:
         if self.view is not None and self._window.selected_by is not self.view:
             self.view.select(selected)
 
-    def _on_thumbnails(self, on: bool) -> None:
+    def _set_checks(self) -> None:
         if self.view is not None:
-            self.view.toggle_thumbnails(on)
+            self.view.include_held_out = self._panel.held_out_check.isChecked()
+            self.view.toggle_thumbnails(self._panel.thumbnails_check.isChecked())
 
-    def _on_held_out(self, on: bool) -> None:
-        if self.view is not None:
-            self.view.include_held_out = on
-
-    def _on_legend(self, *_: object) -> None:
+    def _on_legend(self) -> None:
         visible = self._panel.legend.visible_classes
         self._hidden_groups = set(np.flatnonzero(~visible).tolist())
         self.refresh()
 
     def _show_legend(self, colouring: display.Colouring) -> None:
-        names, panel = colouring.names, self._panel
-        counts = np.bincount(
-            colouring.groups[colouring.groups >= 0], minlength=len(names)
+        names, groups = colouring.names, colouring.groups
+        visible = ~np.isin(np.arange(len(names)), list(self._hidden_groups))
+        counts = np.bincount(groups[groups >= 0], minlength=len(names))
+        self._panel.legend.set_classes(
+            names, class_colours(len(names)), counts, visible
         )
-        if names == self._legend:
-            # What the user has typed there, or clicks on, stays.
-            panel.legend.set_counts(counts)
-        else:
-            panel.set_legend(names, class_colours(len(names)), counts)
-        self._legend = names
-        visible = np.ones(len(names), bool)
-        visible[[group for group in self._hidden_groups if group < len(names)]] = False
-        panel.legend.set_visible_classes(visible)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QMouseEvent
+
+from napari_spaceediting.plugin.map.view import MapView, Tool
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -16,60 +19,7 @@ _STILL = 4
 """Pixels that a press may move and still be a click."""
 
 
-class Tool(StrEnum):
-    """What a drag on empty ground does."""
-
-    MOVE = "move"
-    LASSO = "lasso"
-    BOX = "box"
-
-
-class Target(Protocol):
-    """What gestures act on: the map view."""
-
-    tool: Tool
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the map is what the user works on."""
-
-    def place_at(self, pixel: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the map coordinates of a pixel (x, y) of the canvas."""
-
-    def pick(self, place: NDArray[np.float64]) -> int:
-        """Return the image at map coordinates, -1 for none."""
-
-    def is_selected(self, index: int) -> bool:
-        """Return whether an image is selected."""
-
-    def click(self, index: int, modifiers: tuple[str, ...]) -> None:
-        """Take a click on an image, or on empty ground (-1)."""
-
-    def begin_drag(self, index: int) -> bool:
-        """Begin to drag an image and what is selected with it, if it may move."""
-
-    def refuse_drag(self) -> None:
-        """Say why nothing is dragged."""
-
-    def drag(self, offset: NDArray[np.float64]) -> None:
-        """Move what is dragged, from where it was."""
-
-    def end_drag(self, offset: NDArray[np.float64]) -> None:
-        """Drop what is dragged."""
-
-    def draw_outline(self, vertices: NDArray[np.float64]) -> None:
-        """Show the outline that is being drawn."""
-
-    def end_outline(
-        self, vertices: NDArray[np.float64], modifiers: tuple[str, ...]
-    ) -> None:
-        """Select what lies within an outline."""
-
-    def hover(self, place: NDArray[np.float64]) -> None:
-        """Take note of where the pointer is."""
-
-
-class Gestures:
+class Gestures(QObject):
     """Turns napari's mouse events into acts on the map.
 
     With the move tool, a drag that begins on an image moves it, and the selection if
@@ -81,19 +31,22 @@ class Gestures:
     ----------
     viewer : napari.viewer.Viewer
         Whose canvas it is.
-    target : Target
-        What to act on.
+    view : MapView
+        The map.
     """
 
-    def __init__(self, viewer: Viewer, target: Target) -> None:
+    def __init__(self, viewer: Viewer, view: MapView) -> None:
+        super().__init__(view)
         self._viewer = viewer
-        self._target = target
+        self._view = view
         self._follow: Callable[[NDArray[np.float64]], None] | None = None
         viewer.mouse_drag_callbacks.append(self._on_drag)
         viewer.mouse_move_callbacks.append(self._on_move)
+        view.canvas.installEventFilter(self)
 
     def stop(self) -> None:
         """Listen no longer."""
+        self._view.canvas.removeEventFilter(self)
         for callbacks, mine in (
             (self._viewer.mouse_drag_callbacks, self._on_drag),
             (self._viewer.mouse_move_callbacks, self._on_move),
@@ -101,27 +54,33 @@ class Gestures:
             if mine in callbacks:
                 callbacks.remove(mine)
 
-    def follow(self, pixel: NDArray[np.float64]) -> bool:
-        """Take a move of the pointer, if something is dragged; return whether it is.
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Take the moves of a drag.
 
-        A drag needs nothing of what napari works out for every move, which takes
-        longer than the drag itself.
+        It needs nothing of what napari works out for every move, which takes longer
+        than the drag itself.
         """
-        if self._follow is None:
+        if (
+            self._follow is None
+            or not isinstance(event, QMouseEvent)
+            or event.type() != QEvent.Type.MouseMove
+            or not event.buttons() & Qt.MouseButton.LeftButton
+        ):
             return False
-        self._follow(pixel)
+        at = event.position()
+        self._follow(np.array([at.x(), at.y()]))
         return True
 
     def _on_move(self, _viewer: Viewer, event: Any) -> None:
-        if self._target.is_active and not event.is_dragging:
-            self._target.hover(_place(event))
+        if self._view.is_active and not event.is_dragging:
+            self._view.hover(_place(event))
 
     def _on_drag(self, _viewer: Viewer, event: Any) -> Generator[None, None, None]:
-        target, modifiers = self._target, tuple(event.modifiers)
-        if not target.is_active or event.button != 1 or "Alt" in modifiers:
+        view, modifiers = self._view, tuple(event.modifiers)
+        if not view.is_active or event.button != 1 or "Alt" in modifiers:
             return
-        index = target.pick(_place(event))
-        draws = target.tool is not Tool.MOVE or "Shift" in modifiers
+        index = view.pick(_place(event))
+        draws = view.tool is not Tool.MOVE or "Shift" in modifiers
         camera = self._viewer.scene.camera
         panning = camera.mouse_pan
         try:
@@ -129,23 +88,23 @@ class Gestures:
                 yield from self._pan(event)
                 return
             camera.mouse_pan = False
-            if not modifiers and not (draws and not target.is_selected(index)):
+            if not modifiers and not (draws and index not in view.selected):
                 yield from self._drag(event, index)
             elif draws:
                 yield from self._outline(event, index, modifiers)
             else:
                 yield from _until_release(event, lambda: None)
-                target.click(index, modifiers)
+                view.click(index, modifiers)
         finally:
             camera.mouse_pan = panning
 
     def _drag(self, event: Any, index: int) -> Generator[None, None, None]:
-        target, moved, start = self._target, _Moved(event), _place(event)
-        may = target.begin_drag(index)
+        view, moved, start = self._view, _Moved(event), _place(event)
+        view.begin_drag(index)
 
         def follow(pixel: NDArray[np.float64]) -> None:
-            if moved(pixel) and may:
-                target.drag(target.place_at(pixel) - start)
+            if moved(pixel):
+                view.drag(view.viewport.to_map(pixel[None])[0] - start)
 
         self._follow = follow
         try:
@@ -153,23 +112,21 @@ class Gestures:
         finally:
             self._follow = None
         if not moved():
-            target.click(index, ())
-        elif may:
-            target.end_drag(_place(event) - start)
+            view.click(index, ())
         else:
-            target.refuse_drag()
+            view.end_drag(_place(event) - start)
 
     def _outline(
         self, event: Any, index: int, modifiers: tuple[str, ...]
     ) -> Generator[None, None, None]:
-        target, first = self._target, _place(event)
+        view, first = self._view, _place(event)
         vertices = [first]
         moved = _Moved(event)
 
         def draw() -> None:
             # A lasso may end where it began.
             moved()
-            if target.tool is Tool.BOX:
+            if view.tool is Tool.BOX:
                 (y, x), (row, column) = first, _place(event)
                 vertices[:] = [
                     first,
@@ -179,20 +136,20 @@ class Gestures:
                 ]
             else:
                 vertices.append(_place(event))
-            target.draw_outline(np.array(vertices))
+            view.draw_outline(np.array(vertices))
 
         yield from _until_release(event, draw)
         if moved():
-            target.end_outline(np.array(vertices), modifiers)
+            view.end_outline(np.array(vertices), modifiers)
         else:
-            target.draw_outline(np.empty((0, 2)))
-            target.click(index, modifiers)
+            view.draw_outline(np.empty((0, 2)))
+            view.click(index, modifiers)
 
     def _pan(self, event: Any) -> Generator[None, None, None]:
         moved = _Moved(event)
         yield from _until_release(event, moved)
         if not moved():
-            self._target.click(-1, ())
+            self._view.click(-1, ())
 
 
 class _Moved:

@@ -6,21 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qtpy.QtCore import QModelIndex, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QPainter, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
-    QLabel,
     QLineEdit,
     QListView,
     QMenu,
     QPushButton,
     QStyle,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_spaceediting.plugin.widgets.controls import (
+    column,
+    set_text,
+    style_label,
+    word_label,
+)
 from napari_spaceediting.plugin.widgets.painting import outline, paint_plate, write
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 from napari_spaceediting.plugin.widgets.rows import RowList
@@ -43,10 +47,8 @@ class ClassLegend(QWidget):
         Qt parent.
     """
 
-    toggled = Signal(int, bool)
-    """Class and whether it is visible now."""
-    isolated = Signal(int)
-    """The only class to be visible from now on, or -1 for all."""
+    changed = Signal()
+    """Other classes are visible."""
     select_requested = Signal(int)
     """Class whose images are to be selected."""
 
@@ -60,31 +62,31 @@ class ClassLegend(QWidget):
         self._filter.textChanged.connect(self._on_filter)
         self._show_all = QPushButton("Show all classes")
         self._show_all.setToolTip("Make every class visible again")
-        self._show_all.clicked.connect(lambda: self._isolate(-1))
         self._chips = _Chips(palette, self)
-        self._chips.toggle_requested.connect(self._toggle)
-        self._chips.isolate_requested.connect(self._isolate)
-        self._chips.menu_requested.connect(self._open_menu)
-        self._nothing = QLabel()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._filter)
-        layout.addWidget(self._chips)
-        layout.addWidget(self._nothing)
-        layout.addWidget(self._show_all)
-        self.set_classes([], np.empty((0, 4)), [])
+        self._chips.changed.connect(self._update)
+        self._chips.changed.connect(self.changed)
+        self._chips.select_requested.connect(self.select_requested)
+        self._show_all.clicked.connect(self._chips.show_all)
+        self._nothing = word_label()
+        layout = column(self, 4)
+        for part in (self._filter, self._chips, self._nothing, self._show_all):
+            layout.addWidget(part)
+        self.set_classes([], np.empty((0, 4)), [], [])
         self.set_theme(palette)
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._chips.set_theme(palette)
-        self._nothing.setStyleSheet(f"padding: 0px; color: {palette.muted};")
+        style_label(self._nothing, palette.muted)
 
     def set_classes(
-        self, names: Sequence[str], colours: ArrayLike, counts: ArrayLike
+        self,
+        names: Sequence[str],
+        colours: ArrayLike,
+        counts: ArrayLike,
+        visible: ArrayLike,
     ) -> None:
-        """Show these classes, all visible.
+        """Show these classes; what the user typed stays where they are the same.
 
         Parameters
         ----------
@@ -94,92 +96,56 @@ class ClassLegend(QWidget):
             RGBA, 0 to 1.
         counts : (C,) array_like of int
             Images of each class.
+        visible : (C,) array_like of bool
+            Which of them the map shows.
         """
-        self._chips.set_classes(
-            names, np.asarray(colours, np.float32).reshape(len(names), 4), counts
-        )
-        self._filter.setVisible(len(names) > _FILTER_ABOVE)
-        self._filter.setPlaceholderText(f"Filter {len(names):,} classes")
-        self._filter.clear()
-        self._on_filter("")
-        self._show_all.hide()
-
-    def set_counts(self, counts: ArrayLike) -> None:
-        """Show new (C,) counts of images."""
-        self._chips.set_counts(counts)
-
-    def set_visible_classes(self, visible: ArrayLike) -> None:
-        """Show which of the (C,) classes are visible; emits nothing."""
-        self._chips.set_visible(np.array(visible, bool))
-        self._show_all.setVisible(not self._chips.visible.all())
+        chips, others = self._chips, tuple(names) != self._chips.names
+        if others:
+            chips.names = tuple(names)
+            chips.colours = np.asarray(colours, np.float32).reshape(len(names), 4)
+            chips.clear()
+            chips.addItems(names)
+        chips.counts, chips.visible = np.array(counts, int), np.array(visible, bool)
+        if others:
+            self._filter.setVisible(len(names) > _FILTER_ABOVE)
+            self._filter.setPlaceholderText(f"Filter {len(names):,} classes")
+            self._filter.clear()
+            self._on_filter("")
+        chips.fit()
+        self._update()
 
     @property
     def visible_classes(self) -> NDArray[np.bool_]:
         """Which of the (C,) classes are visible."""
         return self._chips.visible.copy()
 
-    def _toggle(self, index: int) -> None:
-        visible = self.visible_classes
-        visible[index] = not visible[index]
-        self.set_visible_classes(visible)
-        self.toggled.emit(index, bool(visible[index]))
-
-    def _isolate(self, index: int) -> None:
-        visible = self._chips.visible
-        only = index >= 0 and visible[index] and visible.sum() == 1
-        # To isolate the only visible class again brings the others back.
-        self.set_visible_classes(
-            np.ones(len(visible), bool)
-            if only or index < 0
-            else np.arange(len(visible)) == index
-        )
-        self.isolated.emit(-1 if only else index)
-
-    def _open_menu(self, index: int, place: QPoint) -> None:
-        """Offer by name what can be done with a class."""
-        visible = bool(self._chips.visible[index])
-        alone = visible and self._chips.visible.sum() == 1
-        menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        menu.aboutToHide.connect(menu.deleteLater)
-        select = menu.addAction(
-            "Select its images", lambda: self.select_requested.emit(index)
-        )
-        select.setEnabled(visible)
-        select.setToolTip("" if visible else "They are hidden: show them first")
-        menu.addAction(
-            "Show all classes" if alone else "Show it alone",
-            lambda: self._isolate(index),
-        )
-        menu.addAction("Hide" if visible else "Show", lambda: self._toggle(index))
-        menu.popup(place)
+    def _update(self) -> None:
+        self._chips.describe()
+        self._show_all.setVisible(not self._chips.visible.all())
 
     def _on_filter(self, text: str) -> None:
         wanted = text.casefold().strip()
         names = self._chips.names
         shown = [wanted in name.casefold() for name in names]
-        self._chips.set_shown(shown)
-        self._nothing.setText(
-            "No class has this in its name." if names else "No classes."
-        )
+        for row, is_shown in enumerate(shown):
+            self._chips.setRowHidden(row, not is_shown)
+        self._chips.fit()
+        no_such = "No class has this in its name." if names else "No classes."
+        set_text(self._nothing, "" if any(shown) else no_such)
         self._chips.setVisible(any(shown))
-        self._nothing.setVisible(not any(shown))
 
 
 class _Chips(RowList):
-    """The chips; a click asks to toggle, Alt or a double-click to isolate."""
+    """The chips; a click toggles, Alt or a double-click isolates."""
 
-    toggle_requested = Signal(int)
-    isolate_requested = Signal(int)
-    menu_requested = Signal(int, QPoint)
-    """Class, and the place on the screen."""
+    changed = Signal()
+    select_requested = Signal(int)
 
     def __init__(self, palette: Palette, parent: QWidget) -> None:
         self.names: tuple[str, ...] = ()
         self.colours = np.empty((0, 4), np.float32)
-        self.counts = np.empty(0, np.int64)
+        self.counts = np.empty(0, int)
         self.visible = np.empty(0, bool)
-        self._n_shown = 0
         super().__init__(palette, parent)
         self.setFlow(QListView.Flow.LeftToRight)
         self.setWrapping(True)
@@ -189,43 +155,50 @@ class _Chips(RowList):
         self.clicked.connect(self._on_click)
         self.doubleClicked.connect(self._on_double_click)
 
-    def set_classes(
-        self, names: Sequence[str], colours: NDArray[np.float32], counts: ArrayLike
-    ) -> None:
-        self.names, self.colours = tuple(names), colours
-        self.visible = np.ones(len(names), bool)
-        self.clear()
-        self.addItems(names)
-        self.set_counts(counts)
+    # What is visible
 
-    def set_counts(self, counts: ArrayLike) -> None:
-        self.counts = np.asarray(counts, np.int64).reshape(len(self.names))
-        self.set_visible(self.visible)
-        self._fit()
+    def toggle(self, row: int) -> None:
+        self.visible[row] = not self.visible[row]
+        self.changed.emit()
 
-    def set_visible(self, visible: NDArray[np.bool_]) -> None:
-        self.visible = visible
-        for index in range(len(self.names)):
-            self.item(index).setToolTip(self.describe(index))
+    def isolate(self, row: int) -> None:
+        # To isolate the only visible class again brings the others back.
+        alone = self._is_alone(row)
+        self.visible = alone | (np.arange(len(self.names)) == row)
+        self.changed.emit()
+
+    def show_all(self) -> None:
+        self.visible[:] = True
+        self.changed.emit()
+
+    def describe(self) -> None:
+        """Say of every class what a click does."""
+        for row, (name, count) in enumerate(zip(self.names, self.counts, strict=True)):
+            act = "hide" if self.visible[row] else "show"
+            self.item(row).setToolTip(
+                f"{name}: {count:,} images.\n"
+                f"Click to {act} it, Alt-click or double-click to see it alone, "
+                "right-click to select its images."
+            )
         self.viewport().update()
 
-    def set_shown(self, shown: Sequence[bool]) -> None:
-        """List these of the classes only."""
-        for index, is_shown in enumerate(shown):
-            self.setRowHidden(index, not is_shown)
-        self._n_shown = sum(shown)
-        self._fit()
+    def _is_alone(self, row: int) -> bool:
+        return bool(self.visible[row] and self.visible.sum() == 1)
 
-    def _fit(self) -> None:
+    # Size
+
+    def fit(self) -> None:
         """Give all chips one width, and the list the height of its rows."""
-        metrics, pitch = self.fontMetrics(), self._pitch()
+        metrics = self.fontMetrics()
+        n_shown = sum(not self.isRowHidden(row) for row in range(self.count()))
         em = metrics.height()
+        pitch = round(1.5 * em)
         longest = max(map(metrics.horizontalAdvance, self.names), default=0)
         count = metrics.horizontalAdvance(f"{self.counts.max(initial=0):,}")
         least = max(_COLUMN * em, min(longest, 16 * em) + count + round(2.6 * em))
         for bar in (0, self.verticalScrollBar().sizeHint().width()):
             columns = max(1, (self.contentsRect().width() - bar) // least)
-            rows = max(1, -(-self._n_shown // columns))
+            rows = max(1, -(-n_shown // columns))
             if rows <= _MOST_ROWS:
                 break
         self.setVerticalScrollBarPolicy(
@@ -238,16 +211,13 @@ class _Chips(RowList):
         # napari's stylesheet pads every widget by a pixel or two.
         self.setFixedHeight(min(rows, _MOST_ROWS) * pitch + 4)
 
-    def _pitch(self) -> int:
-        return round(self.fontMetrics().height() * 1.5)
-
     def set_theme(self, palette: Palette) -> None:
         super().set_theme(palette)
-        self._fit()
+        self.fit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        self._fit()
+        self.fit()
 
     def sizeHint(self) -> QSize:
         return QSize(2 * _COLUMN * self.fontMetrics().height(), self.height())
@@ -286,40 +256,45 @@ class _Chips(RowList):
         ink = palette.text if visible else palette.muted
         write(painter, rect.adjusted(0, 0, -taken, 0), name, ink)
 
+    # Mouse and keys
+
     def _on_click(self, index: QModelIndex) -> None:
         alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
-        ask = self.isolate_requested if alt else self.toggle_requested
-        ask.emit(index.row())
+        (self.isolate if alt else self.toggle)(index.row())
 
     def _on_double_click(self, index: QModelIndex) -> None:
         # It began with a click, whose toggle it takes back.
         self.visible[index.row()] = not self.visible[index.row()]
-        self.isolate_requested.emit(index.row())
+        self.isolate(index.row())
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        """Offer by name what can be done with a class."""
         assert event is not None
-        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
-        index = self.currentIndex() if by_key else self.indexAt(event.pos())
-        if index.isValid():
-            at = self.visualRect(index).center() if by_key else event.pos()
-            self.menu_requested.emit(index.row(), self.viewport().mapToGlobal(at))
+        row = self.indexAt(event.pos()).row()
+        if row < 0:
+            return
+        visible = bool(self.visible[row])
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        menu.aboutToHide.connect(menu.deleteLater)
+        select = menu.addAction(
+            "Select its images", lambda: self.select_requested.emit(row)
+        )
+        select.setEnabled(visible)
+        select.setToolTip("" if visible else "They are hidden: show them first")
+        menu.addAction(
+            "Show all classes" if self._is_alone(row) else "Show it alone",
+            lambda: self.isolate(row),
+        )
+        menu.addAction("Hide" if visible else "Show", lambda: self.toggle(row))
+        menu.popup(event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         assert event is not None
-        asked = {
-            Qt.Key.Key_Space: self.toggle_requested,
-            Qt.Key.Key_Return: self.isolate_requested,
-            Qt.Key.Key_Enter: self.isolate_requested,
-        }.get(Qt.Key(event.key()))
-        if asked is None:
+        key, row = event.key(), self.currentRow()
+        if row >= 0 and key == Qt.Key.Key_Space:
+            self.toggle(row)
+        elif row >= 0 and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.isolate(row)
+        else:
             super().keyPressEvent(event)
-        elif self.currentRow() >= 0:
-            asked.emit(self.currentRow())
-
-    def describe(self, index: int) -> str:
-        act = "hide" if self.visible[index] else "show"
-        return (
-            f"{self.names[index]}: {self.counts[index]:,} images.\n"
-            f"Click to {act} it, Alt-click or double-click to see it alone, "
-            "right-click to select its images."
-        )

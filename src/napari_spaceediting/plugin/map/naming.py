@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint
 
-from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.edits import Edit, Move, Pin, Relabel
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker, Question
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.state import Change, WindowState, warn
-from napari_spaceediting.plugin.widgets.palette import class_colours
 
 ShowChange = Callable[[NDArray[np.int64], str], None]
 """Shows what would make images those of a class."""
@@ -34,8 +32,6 @@ class Ask:
         The images.
     start, places : (n, 2) float32 arrays
         Where they lie on the map, and where they would.
-    pointer : QPoint
-        Where on the screen it is asked.
     edit : callable
         Returns the edit that an answer makes, None for none.
     allow_none : bool
@@ -48,7 +44,6 @@ class Ask:
     images: NDArray[np.int64]
     start: NDArray[np.float32]
     places: NDArray[np.float32]
-    pointer: QPoint
     edit: Callable[[ClassChoice], Edit | None]
     allow_none: bool = True
     then: Callable[[], None] = lambda: None
@@ -87,8 +82,11 @@ class Naming:
     def _on_change(self, change: Change) -> None:
         if change & (Change.SESSION | Change.SHOWN | Change.PAST):
             self.put_back()
-        elif Change.EDITS in change:
-            self._check_put_off()
+        elif Change.EDITS in change and self._put_off is not None:
+            at, start = self._put_off.images, self._put_off.start
+            if not np.array_equal(self._positions(at), start):
+                # They have been moved otherwise since.
+                self.put_back()
         if change & (Change.SESSION | Change.IMAGES):
             self.picker.close()
         if Change.THEME in change:
@@ -125,41 +123,36 @@ class Naming:
         then : callable, optional
             Called when they have been pinned.
         """
-        at = self._movable(images)
-        if len(at):
-            start = self._positions(at)
-            self._put(
-                Ask(
-                    f"{_images(at)} right here: these are …",
-                    at,
-                    start,
-                    start,
-                    self._on_screen(start),
-                    lambda choice: Pin(at, choice.tag) if choice.tag else None,
-                    allow_none=False,
-                    then=then,
-                )
+        session = self._window.session
+        if session is None or not len(images):
+            return
+        at = images[~session.dataset.held_out[images]]
+        if not len(at):
+            warn("These images are held out to measure accuracy: relabel them instead.")
+            return
+        start = self._positions(at)
+        self._put(
+            Ask(
+                f"{_images(at)} right here: these are …",
+                at,
+                start,
+                start,
+                lambda choice: Pin(at, choice.tag) if choice.tag else None,
+                allow_none=False,
+                then=then,
             )
+        )
 
     def relabel_selected(self) -> None:
         """Ask which class the selected images have, whatever their place."""
         at = self._window.selected
         if len(at):
-            start = self._positions(at)
+            start, title = self._positions(at), f"{_images(at)}: these are …"
             self._put(
-                Ask(
-                    f"{_images(at)}: these are …",
-                    at,
-                    start,
-                    start,
-                    self._on_screen(start),
-                    lambda choice: Relabel(at, choice.tag),
-                )
+                Ask(title, at, start, start, lambda choice: Relabel(at, choice.tag))
             )
 
-    def move(
-        self, at: NDArray[np.int64], places: NDArray[np.floating], pointer: QPoint
-    ) -> None:
+    def move(self, at: NDArray[np.int64], places: NDArray[np.floating]) -> None:
         """Ask what images are that were moved to other (n, 2) places on the map."""
         start, end = self._positions(at), places.astype(np.float32)
         self._put(
@@ -168,15 +161,15 @@ class Naming:
                 at,
                 start,
                 end,
-                pointer,
-                lambda choice: Move(at, start, end, Intent(choice.intent), choice.tag),
+                lambda choice: Move(at, start, end, choice.intent, choice.tag),
             )
         )
 
     def _put(self, asked: Ask) -> None:
         """Put a question, in place of one that was put off."""
-        session = self._window.session
+        session, view = self._window.session, self._view()
         assert session is not None
+        assert view is not None
         self._set_put_off(None)
         if self._window.locked:
             self._clear_drag()
@@ -191,14 +184,13 @@ class Naming:
             Question(
                 title=asked.title,
                 classes=names,
-                colours=tuple(class_colours(len(names)).tolist()),
                 votes=around.votes.mean(axis=0),
                 support=float(around.support.mean()),
                 allow_none=asked.allow_none,
                 own=names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else "",
             )
         )
-        self.picker.open_at(asked.pointer)
+        self.picker.open_at(view.on_screen(asked.places))
 
     # What is answered
 
@@ -241,14 +233,6 @@ class Naming:
             self._window.put_off = asked.title if asked else ""
             self._window.notify(Change.PUT_OFF)
 
-    def _check_put_off(self) -> None:
-        """Forget a question about images that have been moved otherwise since."""
-        asked = self._put_off
-        if asked is not None and not np.array_equal(
-            self._positions(asked.images), asked.start
-        ):
-            self.put_back()
-
     # Within
 
     def _clear_drag(self) -> None:
@@ -258,24 +242,6 @@ class Naming:
 
     def _positions(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
         return self._window.edits.positions[at]
-
-    def _movable(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-        session = self._window.session
-        if session is None:
-            return chosen[:0]
-        movable = chosen[~session.dataset.held_out[chosen]]
-        if len(chosen) and not len(movable):
-            warn("These images are held out to measure accuracy: relabel them instead.")
-        return movable
-
-    def _on_screen(self, places: NDArray[np.float32]) -> QPoint:
-        """Return where the middle of some places is, within the canvas."""
-        view = self._view()
-        assert view is not None
-        middle = view.viewport.to_canvas(places.mean(axis=0)[None])[0]
-        width, height = view.viewport.size
-        x, y = np.clip(middle, 20, [width - 20, height - 20]).astype(int).tolist()
-        return view.canvas.mapToGlobal(QPoint(x, y))
 
 
 def _images(at: NDArray[np.int64]) -> str:

@@ -57,12 +57,6 @@ class OptionList(RowList):
         names = [option.text for option in rows if len(option.colour)]
         self._longest = max(map(advance, names), default=0)
 
-    @property
-    def current_option(self) -> Option | None:
-        """What is chosen."""
-        row = self.currentRow()
-        return self.rows[row] if row >= 0 else None
-
     def row_size(self, row: int = 0) -> QSize:
         """Return the size of any row in logical pixels."""
         em = self.fontMetrics().height()

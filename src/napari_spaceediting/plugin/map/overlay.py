@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QWidget
 
-from napari_spaceediting.plugin.map.fading import Fading
 from napari_spaceediting.plugin.map.scene import (
     MOST_MARKS,
     Arrows,
@@ -35,15 +35,16 @@ from napari_spaceediting.plugin.map.scene import (
     Scene,
 )
 from napari_spaceediting.plugin.map.stamps import (
-    Frames,
     blank,
     crowd,
+    framed,
+    paint_around,
     paint_discs,
-    paint_text,
+    writing,
 )
-from napari_spaceediting.plugin.map.thumbnails import Boxes
 from napari_spaceediting.plugin.map.viewport import Viewport
-from napari_spaceediting.plugin.widgets.palette import readable
+from napari_spaceediting.plugin.widgets.painting import outline
+from napari_spaceediting.plugin.widgets.palette import readable, to_qcolor
 
 _QUICK = {
     "dragged",
@@ -55,20 +56,21 @@ _QUICK = {
     "gliding",
 }
 """Parts of the scene that follow the pointer, or that play."""
-_GROUND = {"trails", "pictures", "side"}
-"""Parts that lie beneath all others; a large selection does, too."""
 _CARRIED_SIDE = 40
 """Least side of pictures that are dragged, in pixels."""
 _MOST_ROUTES = 60
+_FRAMES = 1024
+"""Pictures that are kept with their frames."""
+_HALF_TIP = 26.6
+"""Degrees between an arrow and the sides of its head."""
 _RGB = np.array([1 << 16, 1 << 8, 1])
 
 
 class MapOverlay(QWidget):
     """Paints a `Scene` over napari's canvas.
 
-    What does not follow the pointer is kept as two pictures, the ground and the marks
-    over it: names and thousands of marks take far longer to paint than what is dragged
-    over them. New thumbnails fade in between the two.
+    What does not follow the pointer is kept as a picture: names and thousands of marks
+    take far longer to paint than what is dragged over them.
 
     Parameters
     ----------
@@ -86,49 +88,37 @@ class MapOverlay(QWidget):
         self.scene = Scene()
         self.ink = QColor("white")
         self.paper = QColor("black")
-        self._ground: QPixmap | None = None
-        self._grounded: set[int] = set()
-        self._marks: QPixmap | None = None
-        self._crowd: QPixmap | None = None
-        self._frames = Frames()
-        self.fading = Fading(self)
-        self.fading.stepped.connect(self.update)
-        self.fading.settled.connect(self._settle)
+        self._kept: dict[tuple[str, float], QPixmap] = {}
+        self._framed = lru_cache(_FRAMES)(framed)
         self.resize(canvas.size())
         self.show()
 
     def clear(self) -> None:
         """Paint nothing."""
         self.scene = Scene()
-        self.fading.show(())
         self.paint_anew()
 
     def change(self, **parts: object) -> None:
         """Replace parts of the scene and paint it."""
-        before, lifted = self.scene, self._lifted
-        self.scene = replace(before, **parts)  # type: ignore[arg-type]
-        if "pictures" in parts:
-            self.fading.show([picture.image for picture in self.scene.pictures])
-        changed = parts.keys() - _QUICK
-        other_dot = before.dot != self.scene.dot
-        if "selected" in parts or other_dot:
-            self._crowd = None
-        if changed & (_GROUND | {"selected"}) or lifted != self._lifted:
-            self._ground = None
-        if changed - _GROUND - {"dot"} or other_dot:
-            self._marks = None
+        before, self.scene = self.scene, replace(self.scene, **parts)  # type: ignore[arg-type]
+        if "selected" in parts or before.dot != self.scene.dot:
+            self._kept.clear()
+        elif parts.keys() - _QUICK or before.lifted != self.scene.lifted:
+            self._kept = {
+                key: kept for key, kept in self._kept.items() if key[0] == "crowd"
+            }
         self.update()
 
     def paint_anew(self) -> None:
         """Paint all of the scene: it lies elsewhere on the canvas, or looks new."""
-        self._ground = self._marks = self._crowd = None
+        self._kept.clear()
         self.update()
 
-    def boxes(self) -> Boxes:
-        """Return where names are written."""
+    def writing(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the middles of names on the map, and half their heights and widths."""
         sizes = self._name_sizes()
         middles = self._viewport.to_map(self._name_middles(sizes))
-        return Boxes(middles, sizes[:, ::-1] / 2)
+        return middles, sizes[:, ::-1] / 2
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the scene to the new size."""
@@ -136,80 +126,63 @@ class MapOverlay(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint what stays, and what follows the pointer over it."""
-        scene, ratio = self.scene.painted(), self.devicePixelRatioF()
+        scene = self.scene.painted()
+        painter = _smooth(QPainter(self))
         if len(scene.gliding.places):
-            painter = _smooth(QPainter(self))
             points = self._viewport.to_canvas(scene.gliding.places)
             paint_discs(painter, points, scene.gliding.colours, scene.dot, self.paper)
-            self._notice(painter, scene.past)
+            self._plate(painter, scene.past, self.width() / 2, 0)
             painter.end()
             return
-        if self._ground is None or self._ground.devicePixelRatio() != ratio:
-            self._ground = self._kept(self._paint_ground)
-        if self._marks is None or self._marks.devicePixelRatio() != ratio:
-            self._marks = self._kept(self._paint_marks)
-        painter = _smooth(QPainter(self))
-        painter.drawPixmap(0, 0, self._ground)
-        self._paint_fading(painter)
-        painter.drawPixmap(0, 0, self._marks)
+        self._paint_kept(painter, "still", self._paint_still)
         self._routes(painter, scene.route)
         self._outline(painter)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
         self._pictures(painter, scene.carried, max(scene.side, _CARRIED_SIDE))
         if scene.hovered is not None:
-            self._hover_ring(painter, scene.hovered)
-        if scene.drag_text and len(scene.dragged.ends):
-            self._drag_text(painter)
-        self._notice(painter, scene.past)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self.ink, 2))
+            painter.drawEllipse(self._points(scene.hovered[None])[0], 8, 8)
+        if len(scene.dragged.ends):
+            ends = self._viewport.to_canvas(scene.dragged.ends)
+            top = ends[:, 1].min() - 16
+            if scene.carried:
+                top -= max(scene.side, _CARRIED_SIDE) / 2
+            self._plate(painter, scene.drag_text, ends[:, 0].mean(), top)
+        self._plate(painter, scene.past, self.width() / 2, 0)
         painter.end()
 
-    def _kept(self, paint: Callable[[QPainter], None]) -> QPixmap:
+    def _paint_kept(
+        self, painter: QPainter, name: str, paint: Callable[[QPainter], None]
+    ) -> None:
+        """Paint a part that is kept until it is forgotten."""
         ratio = self.devicePixelRatioF()
-        size = self.size() * ratio
-        kept = blank(size.width(), size.height(), ratio)
-        painter = _smooth(QPainter(kept))
-        paint(painter)
-        painter.end()
-        return kept
+        kept = self._kept.get((name, ratio))
+        if kept is None:
+            size = self.size() * ratio
+            kept = blank(size.width(), size.height(), ratio)
+            within = _smooth(QPainter(kept))
+            paint(within)
+            within.end()
+            self._kept[name, ratio] = kept
+        painter.drawPixmap(0, 0, kept)
 
-    def _paint_ground(self, painter: QPainter) -> None:
-        scene, lifted = self.scene, self._lifted
-        if len(scene.selected.places) > MOST_MARKS:
-            self._paint_crowd(painter, scene.selected, 0.6 * scene.dot)
-        self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
-        settled = [
-            picture
-            for picture in scene.pictures
-            if self.fading.opacity(picture.image) == 1 and picture.image not in lifted
-        ]
-        self._pictures(painter, settled, scene.side)
-        self._grounded = {picture.image for picture in settled}
-
-    def _paint_marks(self, painter: QPainter) -> None:
+    def _paint_still(self, painter: QPainter) -> None:
         scene = self.scene.painted()
+        many = len(scene.selected.places) > MOST_MARKS
+        if many:
+            # Kept while only thumbnails change over it.
+            self._paint_kept(painter, "crowd", self._paint_crowd)
+        self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
+        lifted = scene.lifted
+        settled = [p for p in scene.pictures if p.image not in lifted]
+        self._pictures(painter, settled, scene.side)
         self._lines(painter, scene.edited, 1.5, 0.85, dots=True)
         self._rings(painter, scene.pinned, scene.dot)
-        if len(scene.selected.places) <= MOST_MARKS:
+        if not many:
             self._rings(painter, scene.selected, 1.2 * scene.dot)
         self._names(painter)
         self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
-
-    @property
-    def _lifted(self) -> set[int]:
-        """Images whose thumbnails are not where they were, but dragged."""
-        return {picture.image for picture in self.scene.carried}
-
-    def _paint_fading(self, painter: QPainter) -> None:
-        """Paint the thumbnails that are not part of the ground yet."""
-        if self.fading.is_running:
-            kept = self._grounded | self._lifted
-            new = [p for p in self.scene.pictures if p.image not in kept]
-            self._pictures(painter, new, self.scene.side, self.fading.opacity)
-
-    def _settle(self) -> None:
-        """Take the thumbnails that have faded in into the ground."""
-        self._ground = None
-        self.update()
 
     def _points(self, places: NDArray[np.floating]) -> list[QPointF]:
         return [QPointF(x, y) for x, y in self._viewport.to_canvas(places).tolist()]
@@ -219,16 +192,14 @@ class MapOverlay(QWidget):
         points = self._viewport.to_canvas(marks.places)
         paint_discs(painter, points, marks.colours, radius, self.ink)
 
-    def _paint_crowd(self, painter: QPainter, marks: Marks, radius: float) -> None:
-        """Paint any number of discs, kept while only thumbnails change over them."""
-        ratio = self.devicePixelRatioF()
-        if self._crowd is None or self._crowd.devicePixelRatio() != ratio:
-            points = self._viewport.to_canvas(marks.places) * ratio
-            size = round(ratio * self.width()), round(ratio * self.height())
-            image = crowd(points, marks.colours, ratio * radius, size)
-            self._crowd = QPixmap.fromImage(image)
-            self._crowd.setDevicePixelRatio(ratio)
-        painter.drawPixmap(0, 0, self._crowd)
+    def _paint_crowd(self, painter: QPainter) -> None:
+        """Paint any number of discs."""
+        ratio, marks = self.devicePixelRatioF(), self.scene.selected
+        points = self._viewport.to_canvas(marks.places) * ratio
+        size = round(ratio * self.width()), round(ratio * self.height())
+        image = crowd(points, marks.colours, ratio * 0.6 * self.scene.dot, size)
+        image.setDevicePixelRatio(ratio)
+        painter.drawImage(0, 0, image)
 
     def _lines(
         self, painter: QPainter, arrows: Arrows, width: float, alpha: float, dots: bool
@@ -241,9 +212,7 @@ class MapOverlay(QWidget):
         ways = np.hstack([starts, ends])
         shades = np.round(255 * arrows.colours[:, :3]).astype(np.int64) @ _RGB
         for kind in np.unique(shades):
-            shade = QColor.fromRgb(int(kind))
-            shade.setAlphaF(alpha)
-            painter.setPen(QPen(shade, width))
+            painter.setPen(QPen(_thin(QColor.fromRgb(int(kind)), alpha), width))
             lines = ways[shades == kind].tolist()
             painter.drawLines([QLineF(*line) for line in lines])  # type: ignore[call-overload]
         if dots:
@@ -254,21 +223,16 @@ class MapOverlay(QWidget):
         """Paint ways, the one looked at over the others, with a dot for each step."""
         if not len(routes.paths):
             return
-        shade = _shade(routes.colour)
-        faint = QColor(shade)
-        faint.setAlphaF(0.35)
+        shade = to_qcolor(routes.colour[:3].tolist())
         if len(routes.paths) <= _MOST_ROUTES:
-            painter.setPen(QPen(faint, 1.2))
+            painter.setPen(QPen(_thin(shade, 0.35), 1.2))
             for number, path in enumerate(routes.paths):
                 if number != routes.at:
                     painter.drawPolyline(QPolygonF(self._points(path)))
         points = self._points(routes.paths[routes.at])
         tip = _arrow_head(points, length=4 * self.scene.dot)
         for ink, width in ((self.paper, 6.0), (shade, 2.5)):
-            pen = QPen(ink, width)
-            pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
+            painter.setPen(outline(ink, width))
             painter.drawPolyline(QPolygonF(points))
             painter.setBrush(ink)
             painter.drawPolygon(tip)
@@ -283,21 +247,16 @@ class MapOverlay(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _pictures(
-        self,
-        painter: QPainter,
-        pictures: Sequence[Picture],
-        side: int,
-        opacity: Callable[[int], float] | None = None,
+        self, painter: QPainter, pictures: Sequence[Picture], side: int
     ) -> None:
         """Paint thumbnails, the first one on top."""
         if not pictures:
             return
         middles = self._points(np.array([picture.place for picture in pictures]))
         for picture, middle in zip(reversed(pictures), reversed(middles), strict=True):
-            if opacity is not None:
-                painter.setOpacity(opacity(picture.image))
-            self._frames.paint(painter, middle, picture.pixmap, picture.colour, side)
-        painter.setOpacity(1)
+            shade = tuple(np.round(255 * picture.colour[:3]).astype(int).tolist())
+            stamp = self._framed(picture.pixmap, shade, side, self.devicePixelRatioF())
+            paint_around(painter, middle, stamp)
 
     def _name_font(self) -> QFont:
         font = QFont(self.font())
@@ -327,45 +286,28 @@ class MapOverlay(QWidget):
         return middles
 
     def _names(self, painter: QPainter) -> None:
-        font = self._name_font()
+        face, paper = self._name_font().toString(), self.paper
         middles = self._name_middles(self._name_sizes()).tolist()
         for (text, _, colour), middle in zip(self.scene.names, middles, strict=True):
-            shade = readable(_shade(colour).name(), self.paper.name())
-            paint_text(painter, QPointF(*middle), text, font, QColor(shade), self.paper)
+            shade = readable(to_qcolor(colour[:3].tolist()).name(), paper.name())
+            ink, ratio = QColor(shade).rgba(), self.devicePixelRatioF()
+            stamp = writing(text, face, ink, paper.rgba(), ratio)
+            paint_around(painter, QPointF(*middle), stamp)
 
     def _outline(self, painter: QPainter) -> None:
         if len(self.scene.outline) < 2:
             return
-        fill = QColor(self.ink)
-        fill.setAlphaF(0.08)
-        painter.setBrush(fill)
+        painter.setBrush(_thin(self.ink, 0.08))
         painter.setPen(QPen(self.ink, 1.5, Qt.PenStyle.DashLine))
         painter.drawPolygon(QPolygonF(self._points(self.scene.outline)))
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _hover_ring(self, painter: QPainter, place: NDArray[np.floating]) -> None:
-        (middle,) = self._points(np.asarray(place)[None])
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(self.ink, 2))
-        painter.drawEllipse(middle, 8, 8)
-
-    def _drag_text(self, painter: QPainter) -> None:
-        """Paint what the place says beside what is dragged."""
-        ends = self._viewport.to_canvas(self.scene.dragged.ends)
-        middle, top = float(ends[:, 0].mean()), float(ends[:, 1].min())
-        if self.scene.carried:
-            top -= max(self.scene.side, _CARRIED_SIDE) / 2
-        self._plate(painter, self.scene.drag_text, middle, top - 16)
-
-    def _notice(self, painter: QPainter, text: str) -> None:
-        """Paint what the map is at its upper edge."""
-        if text:
-            self._plate(painter, text, self.width() / 2, 0)
-
     def _plate(
         self, painter: QPainter, text: str, middle: float, bottom: float
     ) -> None:
-        """Paint writing in a plate that stands above a place, within the canvas."""
+        """Paint writing, if any, in a plate above a place, within the canvas."""
+        if not text:
+            return
         font = self._name_font()
         metrics = QFontMetricsF(font)
         width = metrics.horizontalAdvance(text) + 20
@@ -373,9 +315,7 @@ class MapOverlay(QWidget):
         x = float(np.clip(middle - width / 2, 4, self.width() - width - 4))
         y = float(np.clip(bottom - height, 4, self.height() - height - 4))
         plate = QRectF(x, y, width, height)
-        paper = QColor(self.paper)
-        paper.setAlphaF(0.88)
-        painter.setBrush(paper)
+        painter.setBrush(_thin(self.paper, 0.88))
         painter.setPen(QPen(self.ink, 1))
         painter.drawRoundedRect(plate, 6, 6)
         painter.setFont(font)
@@ -385,16 +325,17 @@ class MapOverlay(QWidget):
 
 def _arrow_head(points: list[QPointF], length: float) -> QPolygonF:
     """Return a triangle at the end of a way, in the direction in which it came."""
-    way = np.array([[point.x(), point.y()] for point in points])
-    offsets = way[-1] - way
-    far = np.flatnonzero(np.linalg.norm(offsets, axis=1) > length / 4)
-    if not len(far):
+    tip = points[-1]
+    sides = [QLineF(tip, point) for point in points]
+    sides = [side for side in sides if side.length() > length / 4]
+    if not sides:
         return QPolygonF()
-    along = offsets[far[-1]] / np.linalg.norm(offsets[far[-1]])
-    across = np.array([-along[1], along[0]])
-    base = way[-1] - length * along
-    corners = [way[-1], base + length / 2 * across, base - length / 2 * across]
-    return QPolygonF([QPointF(x, y) for x, y in np.array(corners).tolist()])
+    side, angle, corners = sides[-1], sides[-1].angle(), [tip]
+    side.setLength(1.12 * length)
+    for turn in (-_HALF_TIP, _HALF_TIP):
+        side.setAngle(angle + turn)
+        corners.append(side.p2())
+    return QPolygonF(corners)
 
 
 def _smooth(painter: QPainter) -> QPainter:
@@ -403,6 +344,8 @@ def _smooth(painter: QPainter) -> QPainter:
     return painter
 
 
-def _shade(colour: NDArray[np.float32]) -> QColor:
-    """Return an RGBA colour without its opacity."""
-    return QColor.fromRgbF(*colour[:3].tolist())
+def _thin(colour: QColor, alpha: float) -> QColor:
+    """Return a colour at an opacity."""
+    thin = QColor(colour)
+    thin.setAlphaF(alpha)
+    return thin

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numpy.typing import ArrayLike
 from qtpy.QtCore import QPoint, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_spaceediting.plugin.map.legend import ClassLegend
+from napari_spaceediting.plugin.map.view import Tool
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Gate,
@@ -32,13 +32,10 @@ from napari_spaceediting.plugin.widgets.controls import (
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.palette import Palette
 
-MOVE, LASSO, BOX = "move", "lasso", "box"
-TOOL_KEYS = {MOVE: "M", LASSO: "L", BOX: "B"}
-"""The key of every tool."""
 _TOOLS = (
-    (MOVE, "Move", "Drag images to where they belong; click to select, drag to pan"),
-    (LASSO, "Lasso", "Draw around images to select them"),
-    (BOX, "Box", "Draw a rectangle around images to select them"),
+    (Tool.MOVE, "Drag images to where they belong; click to select, drag to pan [M]"),
+    (Tool.LASSO, "Draw around images to select them [L]"),
+    (Tool.BOX, "Draw a rectangle around images to select them [B]"),
 )
 NONE_SELECTED = "No image is selected yet"
 LEAST_SURE = 100
@@ -89,22 +86,13 @@ class MapPanel(QWidget):
     """
 
     tool_changed = Signal(str)
-    """"move", "lasso" or "box"."""
+    """A `Tool`."""
     colour_by_changed = Signal(str)
     """Key of what colours the points."""
-    thumbnails_toggled = Signal(bool)
-    held_out_toggled = Signal(bool)
-    """Whether selections include held-out images."""
     redraw_requested = Signal(str)
     """"umap" or "pca"."""
     select_requested = Signal(str)
     """A key of `SELECTIONS`."""
-    class_toggled = Signal(int, bool)
-    """Class and whether it is visible now."""
-    class_isolated = Signal(int)
-    """The only class to be visible, or -1 for all."""
-    class_selected = Signal(int)
-    """The class whose images are to be selected."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -112,9 +100,6 @@ class MapPanel(QWidget):
         self._build_tools()
         self._build_fields()
         self.legend = ClassLegend(palette)
-        self.legend.toggled.connect(self.class_toggled)
-        self.legend.isolated.connect(self.class_isolated)
-        self.legend.select_requested.connect(self.class_selected)
         self._quality = word_label()
         self._quality.setToolTip(
             "Trustworthiness: the share of neighbours on the map that are neighbours "
@@ -141,14 +126,14 @@ class MapPanel(QWidget):
     def _build_tools(self) -> None:
         self.tool_buttons: dict[str, QPushButton] = {}
         group = QButtonGroup(self)
-        for key, title, tip in _TOOLS:
-            button = QPushButton(title)
+        for tool, tip in _TOOLS:
+            button = QPushButton(tool.capitalize())
             button.setCheckable(True)
-            button.clicked.connect(lambda _=False, k=key: self.tool_changed.emit(k))
+            button.clicked.connect(lambda _=False, t=tool: self.tool_changed.emit(t))
             group.addButton(button)
-            self._gate.add(button, f"{tip} [{TOOL_KEYS[key]}]")
-            self.tool_buttons[key] = button
-        self.set_tool(MOVE)
+            self._gate.add(button, tip)
+            self.tool_buttons[tool] = button
+        self.set_tool(Tool.MOVE)
         self.select_button = QPushButton("Select ▾")
         self.select_button.setAccessibleName("Select")
         self.select_button.clicked.connect(self._show_selections)
@@ -185,12 +170,10 @@ class MapPanel(QWidget):
         self._gate.add(self.redraw_button, "Draw the map anew by this method")
         self.thumbnails_check = QCheckBox("Thumbnails")
         self.thumbnails_check.setChecked(True)
-        self.thumbnails_check.clicked.connect(self.thumbnails_toggled)
         self._gate.add(
             self.thumbnails_check, "Show pictures on the map where there is room"
         )
         self.held_out_check = QCheckBox("Select held-out images too")
-        self.held_out_check.clicked.connect(self.held_out_toggled)
         self._gate.add(
             self.held_out_check,
             "Include held-out images in selections: they measure the network, so they "
@@ -218,17 +201,6 @@ class MapPanel(QWidget):
     def set_method(self, method: str) -> None:
         """Show how the map is drawn; emits nothing."""
         choose(self.method_combo, method)
-
-    def set_checks(self, thumbnails: bool, held_out: bool) -> None:
-        """Show what is switched on; emits nothing."""
-        self.thumbnails_check.setChecked(thumbnails)
-        self.held_out_check.setChecked(held_out)
-
-    def set_legend(
-        self, names: Sequence[str], colours: ArrayLike, counts: ArrayLike
-    ) -> None:
-        """Show the classes; see `ClassLegend.set_classes`."""
-        self.legend.set_classes(names, colours, counts)
 
     def set_any_selected(self, any_selected: bool) -> None:
         """Offer what starts from the selected images, or say that there are none."""

@@ -6,24 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import (
-    QEvent,
-    QObject,
-    QPoint,
-    QRect,
-    Qt,
-    Signal,
-    SignalInstance,
-)
-from qtpy.QtGui import (
-    QGuiApplication,
-    QHideEvent,
-    QKeyEvent,
-)
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal, SignalInstance
+from qtpy.QtGui import QGuiApplication, QHideEvent, QKeyEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -31,11 +18,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_spaceediting.editing.edits import Intent
 from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.plugin.map.options import Option, OptionList
-from napari_spaceediting.plugin.widgets.palette import Colour, Palette
+from napari_spaceediting.plugin.widgets.controls import row, style_label
+from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
 
-BELONGS, ARRANGE = "belongs", "arrange"
 _GOOD_SUPPORT = 0.6
 _CHANGE_TIP = (
     "See step by step what would make them of this class to the network; nothing is "
@@ -55,8 +43,6 @@ class Question:
         Such as "Move 12 images: these are …".
     classes : tuple of str
         C names.
-    colours : tuple of colour
-        Of the C classes.
     votes : (C,) float array
         Share of each class among the images around the place, 0 to 1; the class with
         most of them is suggested.
@@ -71,7 +57,6 @@ class Question:
 
     title: str
     classes: tuple[str, ...]
-    colours: tuple[Colour, ...] = field(repr=False)
     votes: NDArray[np.floating] = field(repr=False)
     support: float
     allow_none: bool = True
@@ -92,12 +77,12 @@ class ClassChoice:
     ----------
     tag : str or None
         Name of the class, which may be new; None if no class was named.
-    intent : str
-        "belongs" or "arrange".
+    intent : Intent
+        What the move says.
     """
 
     tag: str | None
-    intent: str
+    intent: Intent
 
 
 class ClassPicker(QFrame):
@@ -126,7 +111,7 @@ class ClassPicker(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("ClassPicker")
         self.setAccessibleName("Class of the moved images")
-        self._question = Question("", (), (), np.empty(0), 0.0)
+        self._question = Question("", (), np.empty(0), 0.0)
         self._answered = True
         self._title = QLabel()
         self._title.setWordWrap(True)
@@ -155,38 +140,32 @@ class ClassPicker(QFrame):
             "Keep the distances that you laid out; no class is given (Alt+A)"
         )
         group = QButtonGroup(self)
-        intents = QHBoxLayout()
-        intents.setSpacing(2)
         for button in (self.belongs_button, self.arrange_button):
             button.setCheckable(True)
             group.addButton(button)
-            intents.addWidget(button, 1)
             button.toggled.connect(self._on_intent)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Put the images back where they were (Escape)")
         self.cancel_button.clicked.connect(self.close)
         self.cancel_button.setMinimumWidth(5 * self.fontMetrics().height())
         self.change_button = QPushButton("Show what would change…")
-        self.change_button.clicked.connect(self._ask_for_change)
+        self.change_button.clicked.connect(lambda: self._answer(self.change_requested))
         self.confirm_button = QPushButton()
         self.confirm_button.setToolTip("Make this edit (Enter)")
         self.confirm_button.clicked.connect(self._confirm)
         for button in self.findChildren(QPushButton):
             button.setAutoDefault(False)
-        ends = QHBoxLayout()
-        ends.setSpacing(6)
-        ends.addWidget(self.cancel_button)
-        ends.addWidget(self.confirm_button, 1)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 10)
         layout.setSpacing(6)
         layout.addWidget(self._title)
         layout.addWidget(self._support)
-        layout.addLayout(intents)
+        layout.addLayout(row(self.belongs_button, self.arrange_button))
         layout.addWidget(self._text)
         layout.addWidget(self._options)
         layout.addWidget(self.change_button)
+        ends = row(self.cancel_button, self.confirm_button, stretch=(0, 1))
         layout.addLayout(ends)
         self.set_theme(palette)
 
@@ -211,12 +190,19 @@ class ClassPicker(QFrame):
         self._question = question
         self._answered = False
         self._title.setText(question.title)
-        self._show_support(question.support)
+        if question.support < LOW_SUPPORT:
+            text = "Few images near this place: the edit will weigh little."
+            style_label(self._support, self._palette.warning_text)
+        else:
+            words = "Well" if question.support >= _GOOD_SUPPORT else "Partly"
+            text = f"{words} surrounded (support {question.support:.2f})."
+            style_label(self._support, self._palette.muted)
+        self._support.setText(text)
         self._text.clear()
         self._fill("")
-        wanted = question.suggested
-        tags = [option.tag for option in self._options.rows]
-        self._options.setCurrentRow(tags.index(wanted) if wanted in tags else -1)
+        if question.suggested is not None:
+            tags = [option.tag for option in self._options.rows]
+            self._options.setCurrentRow(tags.index(question.suggested))
         self.belongs_button.setChecked(True)
         self._update()
 
@@ -235,55 +221,48 @@ class ClassPicker(QFrame):
     @property
     def choice(self) -> ClassChoice | None:
         """What Enter would confirm now; None if nothing is chosen."""
-        if self.intent == ARRANGE:
-            return ClassChoice(None, ARRANGE)
-        option = self._options.current_option
-        return None if option is None else ClassChoice(option.tag, BELONGS)
-
-    @property
-    def intent(self) -> str:
-        """The intent chosen now."""
-        return ARRANGE if self.arrange_button.isChecked() else BELONGS
+        if self.arrange_button.isChecked():
+            return ClassChoice(None, Intent.ARRANGE)
+        at = self._options.currentRow()
+        if at < 0:
+            return None
+        return ClassChoice(self._options.rows[at].tag, Intent.BELONGS)
 
     # Rows
 
-    def _keys(self) -> dict[int, str]:
-        """Return the key of each class: its own name if classes are named 0 to 9."""
-        order = self._order()
-        digits = {
-            i: n for i, n in enumerate(self._question.classes) if n in set("0123456789")
-        }
-        if digits:
-            return digits
-        return {index: str(n + 1) for n, index in enumerate(order[:9])}
-
-    def _order(self) -> list[int]:
-        """Return classes as listed: few ones keep their places, so do their keys."""
-        indices = range(len(self._question.classes))
-        if len(self._question.classes) <= _STABLE_UP_TO:
-            return list(indices)
-        return sorted(indices, key=lambda i: -self._question.votes[i])
-
     def _fill(self, text: str) -> None:
-        """List the classes that hold the text, and a new one of that name."""
-        name = text.strip()
+        """List the classes that hold the text, and a new one of that name.
+
+        Few classes keep their places, so that their keys do; many are sorted by votes.
+        """
+        question, name = self._question, text.strip()
         wanted = name.casefold()
-        keys = self._keys() if not name else {}
+        order = list(range(len(question.classes)))
+        if len(order) > _STABLE_UP_TO:
+            order.sort(key=lambda i: -question.votes[i])
+        keys: dict[int, str] = {}
+        if not name:
+            # Classes that are named 0 to 9 have their own names as keys.
+            digits = {
+                i: c for i, c in enumerate(question.classes) if c in set("0123456789")
+            }
+            keys = digits or {i: str(n + 1) for n, i in enumerate(order[:9])}
+        colours = class_colours(len(order)).tolist()
         rows = [
             Option(
-                self._question.classes[i],
-                self._question.classes[i],
+                question.classes[i],
+                question.classes[i],
                 keys.get(i, ""),
-                float(self._question.votes[i]),
-                self._question.colours[i],
+                float(question.votes[i]),
+                colours[i],
             )
-            for i in self._order()
-            if wanted in self._question.classes[i].casefold()
+            for i in order
+            if wanted in question.classes[i].casefold()
         ]
         exact = [i for i, row in enumerate(rows) if row.text.casefold() == wanted]
         if name and not exact:
             rows.append(Option(f"New class “{name}”", name))
-        if not name and self._question.allow_none:
+        if not name and question.allow_none:
             free = "" if "0" in keys.values() else "0"
             rows.append(Option("No class, only move", None, free))
         self._options.set_rows(rows)
@@ -295,27 +274,17 @@ class ClassPicker(QFrame):
             self._options.setFixedHeight(shown * self._options.row_size().height() + 4)
         self._update()
 
-    def _show_support(self, support: float) -> None:
-        if support < LOW_SUPPORT:
-            text = "Few images near this place: the edit will weigh little."
-            colour = self._palette.warning_text
-        else:
-            words = "Well" if support >= _GOOD_SUPPORT else "Partly"
-            text = f"{words} surrounded (support {support:.2f})."
-            colour = self._palette.muted
-        self._support.setText(text)
-        self._support.setStyleSheet(f"padding: 0px; color: {colour};")
-
     def _on_intent(self) -> None:
-        self._options.setEnabled(self.intent == BELONGS)
-        self._text.setReadOnly(self.intent == ARRANGE)
+        arranged = self.arrange_button.isChecked()
+        self._options.setEnabled(not arranged)
+        self._text.setReadOnly(arranged)
         self._update()
 
     def _update(self) -> None:
         choice = self.choice
         if choice is None:
             text = "Choose a class"
-        elif choice.intent == ARRANGE:
+        elif choice.intent is Intent.ARRANGE:
             text = "Arrange"
         elif choice.tag is None:
             text = "Move without a class"
@@ -326,17 +295,13 @@ class ClassPicker(QFrame):
             self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
         )
         self.confirm_button.setEnabled(choice is not None)
-        reason = self._why_no_change(choice)
+        reason, own = "", self._question.own
+        if choice is None or choice.tag not in self._question.classes:
+            reason = "Choose one of the classes first"
+        elif choice.tag == own:
+            reason = f"They are {own} already"
         self.change_button.setEnabled(not reason)
         self.change_button.setToolTip(reason or _CHANGE_TIP)
-
-    def _why_no_change(self, choice: ClassChoice | None) -> str:
-        """Say why it cannot be shown what would change; "" if it can."""
-        if choice is None or choice.tag not in self._question.classes:
-            return "Choose one of the classes first"
-        if choice.tag == self._question.own:
-            return f"They are {self._question.own} already"
-        return ""
 
     # Keys and answers
 
@@ -372,7 +337,7 @@ class ClassPicker(QFrame):
             if button is None:
                 return False
             button.click()
-        elif self.intent == ARRANGE:
+        elif self.arrange_button.isChecked():
             return False
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             row = self._options.currentRow() + (1 if key == Qt.Key.Key_Down else -1)
@@ -389,9 +354,6 @@ class ClassPicker(QFrame):
 
     def _confirm(self) -> None:
         self._answer(self.confirmed)
-
-    def _ask_for_change(self) -> None:
-        self._answer(self.change_requested)
 
     def _answer(self, signal: SignalInstance) -> None:
         choice = self.choice

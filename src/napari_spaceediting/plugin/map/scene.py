@@ -36,9 +36,9 @@ class Arrows:
     ends: NDArray[np.floating] = field(default_factory=lambda: _NO_PLACES)
     colours: NDArray[np.float32] = field(default_factory=lambda: _NO_COLOURS)
 
-    def thinned(self) -> Arrows:
-        """Return at most 2,000 of them."""
-        step = -(-len(self.starts) // MOST_MARKS) or 1
+    def thinned(self, most: int = MOST_MARKS) -> Arrows:
+        """Return at most so many of them."""
+        step = -(-len(self.starts) // most) or 1
         return Arrows(self.starts[::step], self.ends[::step], self.colours[::step])
 
 
@@ -136,15 +136,16 @@ class Scene:
     gliding: Marks = field(default_factory=Marks)
     past: str = ""
 
+    @property
+    def lifted(self) -> set[int]:
+        """Images whose thumbnails are not where they were, but dragged."""
+        return {picture.image for picture in self.carried}
+
     def painted(self) -> Scene:
         """Return what there is to paint: edits do not belong on an earlier map."""
         if not self.past:
             return self
         nothing = Arrows()
         return replace(
-            self,
-            edited=nothing,
-            pinned=Marks(),
-            proposal=nothing,
-            route=Routes(),
+            self, edited=nothing, pinned=Marks(), proposal=nothing, route=Routes()
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import lru_cache
 
 import numpy as np
@@ -21,7 +20,8 @@ from qtpy.QtGui import (
     QTransform,
 )
 
-_CACHED = 1024
+_AIR = 2
+"""Pixels around a picture that its frame may take."""
 
 
 def blank(width: int, height: int, ratio: float) -> QPixmap:
@@ -30,6 +30,12 @@ def blank(width: int, height: int, ratio: float) -> QPixmap:
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     return pixmap
+
+
+def paint_around(painter: QPainter, middle: QPointF, stamp: QPixmap) -> None:
+    """Paint a pixmap with its middle at a place."""
+    half = stamp.deviceIndependentSize() / 2
+    painter.drawPixmap(middle - QPointF(half.width(), half.height()), stamp)
 
 
 def paint_discs(
@@ -82,37 +88,21 @@ def _disc(
     return stamp
 
 
-def paint_text(
-    painter: QPainter,
-    middle: QPointF,
-    text: str,
-    font: QFont,
-    colour: QColor,
-    paper: QColor,
-) -> None:
-    """Paint writing around a place, with a halo so that it reads over anything.
+@lru_cache(512)
+def writing(text: str, face: str, colour: int, paper: int, ratio: float) -> QPixmap:
+    """Return a few words with a halo around them, so that they read over anything.
 
     Parameters
     ----------
-    painter : QPainter
-        Where to.
-    middle : QPointF
-        In pixels.
     text : str
-        A few words.
-    font : QFont
-        How they are written.
-    colour, paper : QColor
-        Of the writing and of its halo.
+        The words.
+    face : str
+        Of the font, as `QFont.toString` has it.
+    colour, paper : int
+        Of the writing and of its halo, as `QColor.rgba` has them.
+    ratio : float
+        Device pixels per pixel.
     """
-    ratio = painter.device().devicePixelRatio()
-    stamp = _writing(text, font.toString(), colour.rgba(), paper.rgba(), ratio)
-    size = stamp.size().toSizeF() / ratio
-    painter.drawPixmap(middle - QPointF(size.width() / 2, size.height() / 2), stamp)
-
-
-@lru_cache(512)
-def _writing(text: str, face: str, colour: int, paper: int, ratio: float) -> QPixmap:
     font = QFont()
     font.fromString(face)
     metrics = QFontMetricsF(font)
@@ -140,8 +130,7 @@ def crowd(
 ) -> QImage:
     """Return a picture of any number of discs.
 
-    A disc is a pattern of pixels, the opaque ones written after those of the edges,
-    so that no pixel needs to be blended.
+    A disc is a pattern of pixels without soft edges, so that none needs to be blended.
 
     Parameters
     ----------
@@ -162,89 +151,39 @@ def crowd(
     width, height = size
     reach = int(np.ceil(radius))
     at = np.floor(points).astype(np.int64)
-    x, y = at.T
-    inside = (x >= -reach) & (x < width + reach) & (y >= -reach) & (y < height + reach)
+    seen = ((at >= -reach) & (at < np.array(size) + reach)).all(axis=1)
     # A margin takes the parts of discs that lie beyond the edges.
     margin = 2 * reach
     stride = width + 2 * margin
-    # Of discs on one pixel, any is as good.
-    on_pixel = np.full((height + 2 * margin) * stride, -1, np.int32)
-    on_pixel[(at[inside] + margin) @ [1, stride]] = np.flatnonzero(inside)
-    spots = np.flatnonzero(on_pixel >= 0)
-    shades = colours[on_pixel[spots], :3]
-    pixels = np.zeros(on_pixel.size, np.uint32)
-    for cover, offsets in _pattern(radius, reach, stride):
-        values = _premultiplied(shades, cover)
-        for offset in offsets:
-            pixels[spots + offset] = values
-    seen = pixels.reshape(-1, stride)[margin:-margin, margin:-margin]
-    form = QImage.Format.Format_ARGB32_Premultiplied
-    return QImage(seen.tobytes(), width, height, 4 * width, form).copy()
-
-
-def _pattern(radius: float, reach: int, stride: int) -> list[tuple[float, list[int]]]:
-    """Return opacities, the faintest first, and the offsets that have them."""
+    spots = (at[seen] + margin) @ [1, stride]
+    shades = np.round(255 * colours[seen, :3]).astype(np.uint32)
+    shades = shades @ np.array([1 << 16, 1 << 8, 1], np.uint32) | np.uint32(0xFF << 24)
+    pixels = np.zeros((height + 2 * margin) * stride, np.uint32)
     steps = np.arange(-reach, reach + 1)
-    cover = np.round(np.clip(radius + 0.5 - np.hypot(steps[:, None], steps), 0, 1), 2)
-    offsets = steps[:, None] * stride + steps
-    return [
-        (float(value), offsets[cover == value].tolist())
-        for value in np.unique(cover[cover > 0])
-    ]
+    disc = np.hypot(steps[:, None], steps) <= radius
+    for offset in (steps[:, None] * stride + steps)[disc].tolist():
+        pixels[spots + offset] = shades
+    inner = pixels.reshape(-1, stride)[margin:-margin, margin:-margin]
+    form = QImage.Format.Format_ARGB32_Premultiplied
+    return QImage(inner.tobytes(), width, height, 4 * width, form).copy()
 
 
-def _premultiplied(shades: NDArray[np.floating], cover: float) -> NDArray[np.uint32]:
-    red, green, blue = np.round(255 * cover * shades.T).astype(np.uint32)
-    return np.uint32(round(255 * cover)) << 24 | red << 16 | green << 8 | blue
-
-
-class Frames:
-    """Pictures with round corners and a frame, at the size at which they are shown."""
-
-    def __init__(self) -> None:
-        self._made: OrderedDict[tuple[int, bytes, int, float], QPixmap] = OrderedDict()
-
-    def paint(
-        self,
-        painter: QPainter,
-        middle: QPointF,
-        pixmap: QPixmap,
-        colour: NDArray[np.float32],
-        side: int,
-    ) -> None:
-        """Paint a picture around a place.
-
-        Parameters
-        ----------
-        painter : QPainter
-            Where to.
-        middle : QPointF
-            In pixels.
-        pixmap : QPixmap
-            The picture.
-        colour : (4,) float array
-            RGBA of the frame; the opacity does not count.
-        side : int
-            Of the picture, in pixels.
-        """
-        ratio = painter.device().devicePixelRatio()
-        key = pixmap.cacheKey(), colour.tobytes(), side, ratio
-        if key not in self._made:
-            self._made[key] = _framed(pixmap, colour, side, ratio)
-        self._made.move_to_end(key)
-        if len(self._made) > _CACHED:
-            self._made.popitem(last=False)
-        corner = middle - QPointF(side / 2 + _AIR, side / 2 + _AIR)
-        painter.drawPixmap(corner, self._made[key])
-
-
-_AIR = 2
-"""Pixels around a picture that its frame may take."""
-
-
-def _framed(
-    pixmap: QPixmap, colour: NDArray[np.float32], side: int, ratio: float
+def framed(
+    pixmap: QPixmap, shade: tuple[int, int, int], side: int, ratio: float
 ) -> QPixmap:
+    """Return a picture with round corners and a frame, at the size that it is shown at.
+
+    Parameters
+    ----------
+    pixmap : QPixmap
+        The picture.
+    shade : (int, int, int)
+        RGB of the frame, 0 to 255.
+    side : int
+        Of the picture, in pixels.
+    ratio : float
+        Device pixels per pixel.
+    """
     whole = round((side + 2 * _AIR) * ratio)
     made = blank(whole, whole, ratio)
     brush = QBrush(pixmap)
@@ -253,12 +192,11 @@ def _framed(
             side / pixmap.width(), side / pixmap.height()
         )
     )
-    red, green, blue, _ = colour.tolist()
     painter = QPainter(made)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     painter.setBrush(brush)
-    painter.setPen(QPen(QColor.fromRgbF(red, green, blue), max(1.5, side / 26)))
+    painter.setPen(QPen(QColor(*shade), max(1.5, side / 26)))
     painter.drawRoundedRect(QRectF(_AIR, _AIR, side, side), side / 9, side / 9)
     painter.end()
     return made

@@ -1,28 +1,32 @@
-"""Which pictures to show on the map: as many as there is room for."""
+"""Thumbnails on the map: those that stand there, and those that a drag takes along."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QPixmap
 
-SMALLEST, LARGEST = 26, 64
+from napari_spaceediting.plugin.map.layer import Cloud
+from napari_spaceediting.plugin.map.scene import Picture
+from napari_spaceediting.plugin.map.viewport import Viewport
+from napari_spaceediting.plugin.widgets.painting import to_image
+
+_SMALLEST, _LARGEST = 26, 64
 _ROOMY, _TIGHT = 3.4, 1.25
+_MOST_CARRIED = 24
+"""Thumbnails that a drag takes along at most."""
 _CACHED = 2048
+"""Pixmaps of thumbnails that are kept."""
+_NOWHERE = np.empty((0, 2))
 
 
-def thumbnail_side(magnification: float) -> int:
-    """Return the side of a thumbnail in pixels.
-
-    Parameters
-    ----------
-    magnification : float
-        Zoom over the zoom at which the whole map is seen.
-    """
-    return int(np.clip(SMALLEST * magnification**0.5, SMALLEST, LARGEST))
+def _side(magnification: float) -> int:
+    """Return the side of a thumbnail in pixels."""
+    return int(np.clip(_SMALLEST * magnification**0.5, _SMALLEST, _LARGEST))
 
 
 @dataclass(frozen=True)
@@ -38,17 +42,23 @@ class Room:
     magnification : float
         Zoom over the zoom at which the whole map is seen; the closer one is, the more
         densely the thumbnails stand.
+    middles : (m, 2) float array
+        Map coordinates of the writing that thumbnails keep clear of.
+    halves : (m, 2) float array
+        Half its height and half its width, in pixels.
     """
 
     lowest: NDArray[np.floating]
     highest: NDArray[np.floating]
     zoom: float
     magnification: float
+    middles: NDArray[np.floating] = field(default_factory=lambda: _NOWHERE)
+    halves: NDArray[np.floating] = field(default_factory=lambda: _NOWHERE)
 
     @property
     def side(self) -> int:
         """Side of a thumbnail in pixels."""
-        return thumbnail_side(self.magnification)
+        return _side(self.magnification)
 
     @property
     def square(self) -> float:
@@ -60,33 +70,16 @@ class Room:
         return float(2 ** (np.round(2 * np.log2(room * self.side / self.zoom)) / 2))
 
 
-@dataclass(frozen=True)
-class Boxes:
-    """What thumbnails keep clear of: writing on the map.
-
-    Parameters
-    ----------
-    middles : (m, 2) float array
-        Map coordinates.
-    halves : (m, 2) float array
-        Half the height and half the width of each, in pixels.
-    """
-
-    middles: NDArray[np.floating]
-    halves: NDArray[np.floating]
-
-
 def choose(
     places: NDArray[np.floating],
     priority: NDArray[np.floating],
     room: Room,
-    boxes: Boxes,
 ) -> NDArray[np.int64]:
     """Choose images whose thumbnails do not overlap.
 
     The plane is divided into squares that keep their place while one pans and that
     shrink as one zooms in; the first image of each square by priority is a candidate,
-    and candidates too close to a better one, or to a box, are left out.
+    and candidates too close to a better one, or to writing, are left out.
 
     Parameters
     ----------
@@ -96,8 +89,6 @@ def choose(
         Images of low values are preferred; those of infinite values are left out.
     room : Room
         What is seen.
-    boxes : Boxes
-        What to keep clear of.
 
     Returns
     -------
@@ -105,7 +96,7 @@ def choose(
         The best first.
     """
     candidates = _first_of_squares(places, priority, room)
-    candidates = candidates[_clear(places[candidates], room, boxes)]
+    candidates = candidates[_clear(places[candidates], room)]
     candidates = candidates[np.argsort(priority[candidates], kind="stable")]
     return candidates[_apart(places[candidates], 1.08 * room.side / room.zoom)]
 
@@ -128,10 +119,10 @@ def _first_of_squares(
     return seen[(rank == first[square]) & (rank < np.inf)]
 
 
-def _clear(places: NDArray[np.floating], room: Room, boxes: Boxes) -> NDArray[np.bool_]:
-    """Return which of the (n, 2) places have a thumbnail that touches no box."""
-    offsets = np.abs(places[:, None] - boxes.middles) * room.zoom
-    reach = boxes.halves + room.side / 2
+def _clear(places: NDArray[np.floating], room: Room) -> NDArray[np.bool_]:
+    """Return which of the (n, 2) places have a thumbnail that touches no writing."""
+    offsets = np.abs(places[:, None] - room.middles) * room.zoom
+    reach = room.halves + room.side / 2
     touch = (offsets[..., 0] < reach[:, 0]) & (offsets[..., 1] < reach[:, 1])
     return np.asarray(~touch.any(axis=1))
 
@@ -149,30 +140,96 @@ def _apart(places: NDArray[np.floating], distance: float) -> NDArray[np.bool_]:
     return kept
 
 
-class Pixmaps:
-    """Pixmaps of thumbnails, made when first shown.
+class Pictures:
+    """Chooses which images of a cloud have their pictures on the map.
 
     Parameters
     ----------
-    thumbnails : (N, s, s, 3) uint8 array
-        Pictures of all images.
+    viewport : Viewport
+        What of the map is seen.
     """
 
-    def __init__(self, thumbnails: NDArray[np.uint8]) -> None:
-        self._thumbnails = thumbnails
-        self._made: OrderedDict[int, QPixmap] = OrderedDict()
+    def __init__(self, viewport: Viewport) -> None:
+        self._viewport = viewport
+        self._pixmap: Callable[[int], QPixmap] | None = None
+        self._priority: NDArray[np.float64] = np.empty(0)
+        self._square = 0.0
+        self.is_on = True
+        """Whether there shall be pictures on the map."""
 
-    def __getitem__(self, index: int) -> QPixmap:
-        """Return the pixmap of an image."""
-        if index in self._made:
-            self._made.move_to_end(index)
-            return self._made[index]
-        picture = np.ascontiguousarray(self._thumbnails[index])
-        height, width, _ = picture.shape
-        image = QImage(
-            picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888
-        )
-        self._made[index] = QPixmap.fromImage(image)
-        if len(self._made) > _CACHED:
-            self._made.popitem(last=False)
-        return self._made[index]
+    def take(self, thumbnails: NDArray[np.uint8] | None) -> None:
+        """Take the pictures of all images, or None while there are none."""
+        self._pixmap, count = None, 0
+        if thumbnails is not None:
+            count = len(thumbnails)
+            self._pixmap = lru_cache(_CACHED)(
+                lambda image: QPixmap.fromImage(to_image(thumbnails[image]))
+            )
+        self._priority = np.random.default_rng(0).random(count)
+
+    def placed(
+        self,
+        cloud: Cloud,
+        shown: Sequence[Picture],
+        selected: NDArray[np.int64],
+        writing: tuple[NDArray[np.floating], NDArray[np.floating]],
+    ) -> tuple[list[Picture], int]:
+        """Return the pictures that there is room for, and their side in pixels.
+
+        Parameters
+        ----------
+        cloud : Cloud
+            All images.
+        shown : sequence of Picture
+            Those that stand there now; they stay while one pans.
+        selected : (n,) int64 array
+            Images that come first.
+        writing : tuple of (m, 2) float arrays
+            What to keep clear of; see `Room`.
+        """
+        if not self._has_all(cloud):
+            return [], 0
+        room = self._room(*writing)
+        priority = self._priority.copy()
+        if room.square == self._square:
+            priority[[picture.image for picture in shown]] -= 1
+        self._square = room.square
+        priority[selected] -= 2
+        priority[cloud.hidden] = np.inf
+        return self.of(cloud, choose(cloud.places, priority, room)), room.side
+
+    def carried(
+        self, cloud: Cloud, dragged: NDArray[np.int64], held: int
+    ) -> NDArray[np.int64]:
+        """Return which of the dragged images take theirs along, the held one first."""
+        if not self._has_all(cloud):
+            return dragged[:0]
+        priority = self._priority[dragged]
+        priority[dragged == held] = -1
+        chosen = choose(cloud.places[dragged], priority, self._room())
+        return dragged[chosen[:_MOST_CARRIED]]
+
+    def of(
+        self,
+        cloud: Cloud,
+        images: NDArray[np.int64],
+        offset: NDArray[np.floating] | float = 0.0,
+    ) -> list[Picture]:
+        """Return the pictures of images, if there are any, beside their places."""
+        pixmap = self._pixmap
+        if pixmap is None:
+            return []
+        return [
+            Picture(at, cloud.places[at] + offset, pixmap(at), cloud.colours[at])
+            for at in images.tolist()
+        ]
+
+    def _has_all(self, cloud: Cloud) -> bool:
+        return self.is_on and len(self._priority) == len(cloud.places)
+
+    def _room(self, *writing: NDArray[np.floating]) -> Room:
+        """Return the part of the map that is seen, with a margin for thumbnails."""
+        magnification = self._viewport.magnification
+        margin = _side(magnification)
+        lowest, highest = self._viewport.visible(margin)
+        return Room(lowest, highest, self._viewport.zoom, magnification, *writing)

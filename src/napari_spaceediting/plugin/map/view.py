@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
-from qtpy.QtGui import QColor, QMouseEvent
+from qtpy.QtCore import QEvent, QObject, QPoint, Signal
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
 from superqt.utils import qthrottled
 
-from napari_spaceediting.plugin.map.gestures import Gestures, Tool
 from napari_spaceediting.plugin.map.glide import Glide
 from napari_spaceediting.plugin.map.layer import Cloud, MapLayer, differ, once
 from napari_spaceediting.plugin.map.outline import inside, simplify
 from napari_spaceediting.plugin.map.overlay import MapOverlay
-from napari_spaceediting.plugin.map.picking import Picking
-from napari_spaceediting.plugin.map.pictures import Pictures
-from napari_spaceediting.plugin.map.scene import Arrows, Marks, Picture, Routes
+from napari_spaceediting.plugin.map.scene import Arrows, Marks, Picture
+from napari_spaceediting.plugin.map.thumbnails import Pictures
 from napari_spaceediting.plugin.map.viewport import Viewport
 
 if TYPE_CHECKING:
     from napari.layers import Points
     from napari.viewer import Viewer
+    from scipy.spatial import KDTree
 
 _REACH = 14
 """Pixels around a point that count as on it."""
@@ -44,6 +43,14 @@ _HIDDEN = "Images that the legend hides cannot be moved: show their class first.
 _ONLY_SHOWN = "The map is only shown now: nothing can be moved on it."
 
 
+class Tool(StrEnum):
+    """What a drag on empty ground does."""
+
+    MOVE = "move"
+    LASSO = "lasso"
+    BOX = "box"
+
+
 class MapView(QObject):
     """Shows images as points and lets the user select and move them.
 
@@ -51,14 +58,13 @@ class MapView(QObject):
     -------
     selection_changed(int64 array)
         The user chose other images.
-    dragging(int64 array, float array)
-        Images are dragged, with their (n, 2) map coordinates now.
-    dropped(int64 array, float32 array, QPoint)
+    dragging(float array)
+        Images are dragged; their (n, 2) map coordinates now.
+    dropped(int64 array, float32 array)
         Images were moved, by a drag, napari's own tools or a script: with their map
-        coordinates and a global place amid them.
-    hovered(int, QPoint, QRect)
-        The image under the pointer (-1 for none), the pointer within the canvas and
-        the canvas.
+        coordinates.
+    hovered(int, QPoint)
+        The image under the pointer (-1 for none), and the pointer within the canvas.
     refused(str)
         Why something was not done.
     layer_made(Points)
@@ -66,9 +72,9 @@ class MapView(QObject):
     """
 
     selection_changed = Signal(object)
-    dragging = Signal(object, object)
-    dropped = Signal(object, object, QPoint)
-    hovered = Signal(int, QPoint, QRect)
+    dragging = Signal(object)
+    dropped = Signal(object, object)
+    hovered = Signal(int, QPoint)
     refused = Signal(str)
     layer_made = Signal(object)
 
@@ -84,21 +90,23 @@ class MapView(QObject):
         self._layer.refused.connect(self.refused)
         self._layer.removed.connect(self._restore)
         self._pictures = Pictures(self.viewport)
-        self._tool = Tool.MOVE
+        self.tool = Tool.MOVE
+        """What a drag on empty ground does."""
         self.include_held_out = False
         self.is_open = True
         """Whether the user may work on the map; a preview is only looked at."""
         self.cloud: Cloud | None = None
         self.selected = _NOTHING
-        self._picking: Picking | None = None
+        self._tree: KDTree | None = None
+        self._pickable = _NOTHING
         self._dragged = self._carried = _NOTHING
-        self._gestures = Gestures(viewer, self)
         self._refresh = once(self, _SETTLED_MS, self._place_thumbnails)
         self._step_back = once(self, _SELECTED_MS, self._place_thumbnails)
         self.glide = Glide(self)
         self.glide.moved.connect(lambda marks: self.overlay.change(gliding=marks))
-        self.glide.ended.connect(self._on_arrived)
-        self._refusal = ""
+        self.glide.stateChanged.connect(self._on_glide)
+        self.refusal = ""
+        """Why nothing can be moved on the map that is shown; "" where it can."""
         self._camera_events = viewer.scene.camera.events
         self._camera_events.connect(self._on_camera)
         self.hover = qthrottled(self._hover, timeout=30, parent=self)
@@ -106,14 +114,9 @@ class MapView(QObject):
 
     # What is shown
 
-    @property
-    def tool(self) -> Tool:
-        """What a drag on empty ground does."""
-        return self._tool
-
-    @tool.setter
-    def tool(self, tool: Tool) -> None:
-        self._tool = tool
+    def take_tool(self, tool: Tool) -> None:
+        """Choose what a drag on empty ground does; napari's own tools are put away."""
+        self.tool = tool
         self._layer.leave_tools()
 
     @property
@@ -144,36 +147,27 @@ class MapView(QObject):
             if fresh or old is None
             else differ(old.places, cloud.places)
         )
-        others_hidden = old is None or not np.array_equal(old.hidden, cloud.hidden)
-        self.cloud = cloud
+        self.cloud, self._tree = cloud, None
         if others:
             self.selected = _NOTHING
-        if moved.any() or others_hidden:
-            self._picking = Picking(cloud.places, cloud.hidden)
         self._layer.show(cloud)
         if moved.mean() > _MOST:
             if not fresh:
                 self._layer.fit()
             self.zoom_to_fit()
-            if old is not None and not fresh and self.is_open:
-                self._glide_from(old.places)
+            if old is not None and not fresh and self.is_open and self._layer.is_seen:
+                seen = ~cloud.hidden
+                ways = old.places[seen], cloud.places[seen], cloud.colours[seen]
+                self.glide.begin(Arrows(*ways))
         if moved.any():
             self._place_thumbnails()
         else:
             self._refresh.start()
 
-    def look_back(self, past: str, refusal: str) -> None:
-        """Say which earlier map is shown, and why nothing can be moved there.
-
-        Both are "" for the present one.
-        """
-        self._refusal = refusal
-        self.overlay.change(past=past)
-
     def show_nothing(self) -> None:
         """Show no images, until there are others."""
         self.glide.stop()
-        self.cloud, self._picking = None, None
+        self.cloud, self._tree = None, None
         self.selected = self._dragged = self._carried = _NOTHING
         self.overlay.clear()
         self._layer.hide()
@@ -195,34 +189,13 @@ class MapView(QObject):
         if others:
             # After the marks are seen: the canvas is drawn for it.
             self._step_back.start()
-        self._mark_selected()
+        if self.cloud is not None:
+            marks = Marks(self.cloud.places[indices], self.cloud.colours[indices])
+            self.overlay.change(selected=marks)
 
     def show_edits(self, arrows: Arrows, pinned: Marks) -> None:
         """Show the open edits."""
         self.overlay.change(edited=arrows.thinned(), pinned=pinned.thinned())
-
-    def show_proposal(self, arrow: Arrows) -> None:
-        """Show what guidance proposes."""
-        self.overlay.change(proposal=arrow)
-
-    def show_routes(self, routes: Routes) -> None:
-        """Show where images travel that are turned into others."""
-        self.overlay.change(route=routes)
-
-    def show_trails(self, trails: Arrows) -> None:
-        """Show what moved from one map to the next."""
-        self.overlay.change(trails=trails.thinned())
-
-    def show_drag_text(self, text: str) -> None:
-        """Show what the place under the drag says."""
-        self.overlay.change(drag_text=text)
-
-    def show_names(
-        self, names: Sequence[tuple[str, NDArray[np.floating], NDArray[np.float32]]]
-    ) -> None:
-        """Show class names where their images lie; thumbnails keep clear of them."""
-        self.overlay.change(names=names)
-        self._refresh.start()
 
     def set_ink(self, ink: QColor, paper: QColor) -> None:
         """Choose the colours of marks and of the ground beneath them."""
@@ -240,7 +213,6 @@ class MapView(QObject):
         """Let go of the viewer."""
         self.cloud = None
         self.glide.stop()
-        self._gestures.stop()
         self._camera_events.disconnect(self._on_camera)
         self._layer.stop()
         self.canvas.removeEventFilter(self)
@@ -251,80 +223,85 @@ class MapView(QObject):
 
     # What gestures ask
 
-    def place_at(self, pixel: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the map coordinates of a pixel (x, y) of the canvas."""
-        return self.viewport.to_map(pixel[None])[0]
-
     def pick(self, place: NDArray[np.float64]) -> int:
         """Return the nearest image within reach, -1 for none."""
-        if self._picking is None:
+        if self.cloud is None:
             return -1
-        return self._picking.nearest(place, _REACH / self.viewport.zoom)
+        if self._tree is None:
+            from scipy.spatial import KDTree
 
-    def is_selected(self, index: int) -> bool:
-        """Return whether an image is selected."""
-        return index in self.selected
+            # Made when first asked: it takes a moment, and maps follow each other. It
+            # is built twice as quickly as a balanced tree, and asked as quickly.
+            self._pickable = np.flatnonzero(~self.cloud.hidden)
+            self._tree = KDTree(
+                self.cloud.places[self._pickable],
+                compact_nodes=False,
+                balanced_tree=False,
+            )
+        distance, row = self._tree.query(place)
+        within = distance <= _REACH / self.viewport.zoom
+        return int(self._pickable[row]) if within else -1
 
     def click(self, index: int, modifiers: tuple[str, ...]) -> None:
         """Select an image; add it with Shift, add or take it with Control."""
         if index < 0:
             if not modifiers and len(self.selected):
                 self._choose(_NOTHING)
-        elif "Control" in modifiers and self.is_selected(index):
+        elif "Control" in modifiers and index in self.selected:
             self._choose(self.selected[self.selected != index])
         elif modifiers:
             self._choose(np.union1d(self.selected, [index]))
         else:
             self._choose(np.array([index], np.int64))
 
-    def begin_drag(self, index: int) -> bool:
+    def begin_drag(self, index: int) -> None:
         """Begin to drag the selection, or an image that is not part of it."""
         assert self.cloud is not None
-        if not self.is_selected(index):
+        if index not in self.selected:
             self._choose(np.array([index], np.int64))
-        if self._refusal:
-            return False
         self._layer.put_back()
         movable = self.selected[~self.cloud.held_out[self.selected]]
-        self._dragged = movable
-        self._carried = self._pictures.carried(self.cloud, movable, index)
+        self._dragged = _NOTHING if self.refusal else movable
+        self._carried = self._pictures.carried(self.cloud, self._dragged, index)
         self._leave_hovered()
-        return bool(len(movable))
 
     def _leave_hovered(self) -> None:
         self.show_hovered(-1)
-        self.hovered.emit(-1, QPoint(), self.canvas.rect())
-
-    def refuse_drag(self) -> None:
-        """Say why what is selected cannot be dragged."""
-        self.refused.emit(self._refusal or _held_out(len(self.selected)))
+        self.hovered.emit(-1, QPoint())
 
     def drag(self, offset: NDArray[np.float64]) -> None:
         """Show what is dragged at its new place."""
-        self._show_dragged(self._dragged_places() + offset)
+        if len(self._dragged):
+            self._show_dragged(self._dragged_places() + offset)
 
     def end_drag(self, offset: NDArray[np.float64]) -> None:
-        """Let what is dragged lie where it is; it is read from the layer."""
+        """Let what is dragged lie where it is, or say why nothing can be dragged.
+
+        Its places are read from the layer.
+        """
         places = self._dragged_places() + offset
         self.clear_drag()
-        self._layer.move(self._dragged, places)
+        if len(self._dragged):
+            self._layer.move(self._dragged, places)
+        else:
+            self.refused.emit(self.refusal or _held_out(len(self.selected)))
 
     def _show_dragged(self, places: NDArray[np.floating]) -> None:
         assert self.cloud is not None
         starts = self._dragged_places()
-        moved = Arrows(starts, places, self._colours_of(self._dragged))
+        moved = Arrows(starts, places, self.cloud.colours[self._dragged])
         carried = self._pictures.of(
             self.cloud, self._carried, places.mean(axis=0) - starts.mean(axis=0)
         )
         self.overlay.change(dragged=moved.thinned(), carried=carried, hovered=None)
-        self.dragging.emit(self._dragged, places)
+        self.dragging.emit(places)
 
     def _on_moved(self, images: NDArray[np.int64], places: NDArray[np.float32]) -> None:
         """Show what lies elsewhere in the layer; what becomes of it is not decided."""
         assert self.cloud is not None
-        if self._refusal or not self.is_open:
+        if self.refusal or not self.is_open:
             self.clear_drag()
-            self.refused.emit(self._refusal or _ONLY_SHOWN)
+            self.refused.emit(self.refusal or _ONLY_SHOWN)
             return
         held_out, hidden = self.cloud.held_out[images], self.cloud.hidden[images]
         if held_out.any():
@@ -340,10 +317,14 @@ class MapView(QObject):
             self._carried = _NOTHING
         self._dragged = images
         self._show_dragged(places)
-        x, y = self.viewport.to_canvas(places.mean(axis=0)[None])[0]
+        self.dropped.emit(images, places)
+
+    def on_screen(self, places: NDArray[np.floating]) -> QPoint:
+        """Return where the middle of (n, 2) places is on the screen, within the map."""
+        middle = self.viewport.to_canvas(places.mean(axis=0)[None])[0]
         width, height = self.viewport.size
-        here = QPoint(int(np.clip(x, 0, width)), int(np.clip(y, 0, height)))
-        self.dropped.emit(images, places, self.canvas.mapToGlobal(here))
+        x, y = np.clip(middle, 20, [width - 20, height - 20]).astype(int).tolist()
+        return self.canvas.mapToGlobal(QPoint(x, y))
 
     def clear_drag(self) -> None:
         """Show no drag any more: what was moved goes back."""
@@ -379,7 +360,7 @@ class MapView(QObject):
         index = self.pick(place) if self.is_active else -1
         self.show_hovered(index)
         where = self.viewport.to_canvas(place[None])[0].astype(int).tolist()
-        self.hovered.emit(index, QPoint(*where), self.canvas.rect())
+        self.hovered.emit(index, QPoint(*where))
 
     def show_hovered(self, index: int) -> None:
         """Show a ring around an image, or none for -1."""
@@ -389,18 +370,9 @@ class MapView(QObject):
 
     # Within
 
-    def _glide_from(self, places: NDArray[np.float32]) -> None:
-        """Let images be seen to move from where they were to where they are."""
-        cloud = self.cloud
-        assert cloud is not None
-        seen = ~cloud.hidden
-        if self._layer.is_seen and self.glide.start(
-            places[seen], cloud.places[seen], cloud.colours[seen]
-        ):
-            self._fade()
-
-    def _on_arrived(self) -> None:
-        self.overlay.change(gliding=Marks())
+    def _on_glide(self) -> None:
+        if not self.glide.is_running:
+            self.overlay.change(gliding=Marks())
         self._fade()
 
     def _choose(self, indices: NDArray[np.int64]) -> None:
@@ -410,10 +382,6 @@ class MapView(QObject):
     def _dragged_places(self) -> NDArray[np.float32]:
         assert self.cloud is not None
         return self.cloud.places[self._dragged]
-
-    def _colours_of(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        assert self.cloud is not None
-        return self.cloud.colours[indices]
 
     def _fade(self) -> None:
         """Choose how opaque points are.
@@ -433,12 +401,6 @@ class MapView(QObject):
             opacity = _FAINT
         self._layer.fade(opacity)
 
-    def _mark_selected(self) -> None:
-        if self.cloud is None:
-            return
-        marks = Marks(self.cloud.places[self.selected], self._colours_of(self.selected))
-        self.overlay.change(selected=marks)
-
     def _place_thumbnails(self) -> None:
         pictures: list[Picture] = []
         side = 0
@@ -447,7 +409,7 @@ class MapView(QObject):
                 self.cloud,
                 self.overlay.scene.pictures,
                 self.selected,
-                self.overlay.boxes(),
+                self.overlay.writing(),
             )
         self._fade()
         self.overlay.change(pictures=pictures, side=side, dot=self._dot())
@@ -475,16 +437,9 @@ class MapView(QObject):
             )
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Keep the overlay as large as the canvas, and clear the ring outside it.
-
-        Moves of a drag end here.
-        """
+        """Keep the overlay as large as the canvas, and clear the ring outside it."""
         if event is None:
             return False
-        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
-            at = event.position()
-            held = event.buttons() & Qt.MouseButton.LeftButton
-            return bool(held) and self._gestures.follow(np.array([at.x(), at.y()]))
         if event.type() == QEvent.Type.Resize:
             self.overlay.resize(self.canvas.size())
             self._refresh.start()

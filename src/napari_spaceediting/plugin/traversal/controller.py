@@ -286,11 +286,11 @@ class TraversalController:
             or not self._window.has_map
             or not self._panel.is_seen
         ):
-            view.show_routes(Routes())
+            view.overlay.change(route=Routes())
             return
         colours = class_colours(len(asked.class_names))
-        view.show_routes(
-            Routes(
+        view.overlay.change(
+            route=Routes(
                 traversal.route(session.edits.positions),
                 self._panel.image,
                 self._panel.step,
