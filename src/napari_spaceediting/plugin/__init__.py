@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,29 +14,33 @@ if TYPE_CHECKING:
 def open_space_editor() -> QWidget:
     """Return the Space Editor of the current viewer; the other docks open with it."""
     workbench = _current()
-    workbench.show_docks_later()
-    return workbench.editor
+    return _docked(workbench.editor, workbench.show_docks)
 
 
 def open_gallery() -> QWidget:
     """Return the Image Gallery of the current viewer."""
     workbench = _current()
-    workbench.settle_in_later()
-    return workbench.gallery
+    return _docked(workbench.gallery, workbench.settle_in)
 
 
 def open_evidence() -> QWidget:
     """Return the Evidence of the current viewer."""
     workbench = _current()
-    workbench.settle_in_later()
-    return workbench.evidence
+    return _docked(workbench.evidence, workbench.settle_in)
 
 
 def open_traversal() -> QWidget:
     """Return the Manifold Traversal of the current viewer."""
     workbench = _current()
-    workbench.settle_in_later()
-    return workbench.traversal
+    return _docked(workbench.traversal, workbench.settle_in)
+
+
+def _docked(view: QWidget, then: Callable[[], None]) -> QWidget:
+    """Return a view, and do something as soon as napari has docked it."""
+    from qtpy.QtCore import QTimer
+
+    QTimer.singleShot(0, then)
+    return view
 
 
 def _current() -> Workbench:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.plugins import menu_item_template
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from napari_spaceediting.jobs.job import Job
@@ -203,14 +203,6 @@ class Workbench:
             if other is not None:
                 other.parent().tabifyDockWidget(other, dock)
         _raise(self.traversal)
-
-    def show_docks_later(self) -> None:
-        """Open all docks as soon as napari has docked the one it asked for."""
-        QTimer.singleShot(0, self.show_docks)
-
-    def settle_in_later(self) -> None:
-        """Take the window into use as soon as napari has docked a view."""
-        QTimer.singleShot(0, self.settle_in)
 
     def settle_in(self) -> None:
         """Take the window that a view is docked in into use, and end with it."""

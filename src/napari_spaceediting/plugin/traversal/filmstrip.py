@@ -189,6 +189,7 @@ class Filmstrip(RowList):
         strip, palette, side = self._strip, self._palette, self._side()
         assert strip is not None
         chosen = bool(state & QStyle.StateFlag.State_Selected)
+        rect.setHeight(self._height_of(side) - 2)
         plate = rect.adjusted(1, 1, -1, -1)
         if chosen or state & QStyle.StateFlag.State_MouseOver:
             paint_plate(painter, plate, palette.foreground, 6)
