@@ -127,7 +127,7 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
         return whole(self, places, *args)
 
     monkeypatch.setattr(Surroundings, "at", at)
-    monkeypatch.setattr("napari_spaceediting.plugin.map.display._MOST_ASKED", 20)
+    monkeypatch.setattr("napari_spaceediting.plugin.map.naming._ASKED", 20)
     images, panel = window.movable[:120], window.panels.edits
     void = window.places.max(axis=0) + np.float32([50, 50])
     ends = np.tile(void, (len(images), 1)).astype(np.float32)
