@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -37,7 +35,7 @@ def test_real_images_of_the_target_have_arrived_and_others_have_not(arrival):
 @pytest.mark.parametrize("sign", ["probabilities", "pixels", "latents"])
 def test_all_three_signs_are_needed(arrival, sign):
     there, elsewhere = looks(50, 10, 0.9, seed=1), looks(50, 0, 0.1, seed=1)
-    assert not arrival.of(replace(there, **{sign: getattr(elsewhere, sign)})).any()
+    assert not arrival.of(there._replace(**{sign: getattr(elsewhere, sign)})).any()
 
 
 def test_a_network_that_is_unsure_of_real_images_need_not_be_sure_of_others():
@@ -59,7 +57,7 @@ def test_a_lower_share_is_stricter():
 
 def test_it_works_without_classes_and_with_few_images():
     def without(some: Looks) -> Looks:
-        return replace(some, probabilities=some.probabilities[:, :0])
+        return some._replace(probabilities=some.probabilities[:, :0])
 
     arrival = Arrival(without(looks(3, 10, 1)), without(looks(3, 0, 1)), 0.85)
     assert arrival.of(without(looks(5, 0, 1, seed=1))).tolist() == [False] * 5

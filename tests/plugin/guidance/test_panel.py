@@ -102,6 +102,8 @@ def test_many_pictures_stay_within_the_width(panel, qtbot):
     qtbot.waitUntil(lambda: pictures.labels[-1].geometry().top() > 0)
     assert all(pictures.rect().contains(one.geometry()) for one in pictures.labels)
     assert pictures.width() < panel.width()
+    card = panel._frame
+    assert card.minimumSizeHint().height() <= card.heightForWidth(card.width())
 
 
 def test_a_click_or_a_key_leaves_a_picture_out(panel, qtbot, told):

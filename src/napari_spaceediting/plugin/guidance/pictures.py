@@ -73,7 +73,7 @@ class Pictures(QWidget):
         across = QSizePolicy.Policy.Preferred
         if self.is_single:
             across = QSizePolicy.Policy.Fixed
-        self.setSizePolicy(across, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(across, QSizePolicy.Policy.Maximum)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Tell which picture is clicked."""
