@@ -148,6 +148,26 @@ def test_another_image_keeps_the_step(panel, qtbot, told):
     assert not panel.next_button.isVisible()
 
 
+def test_it_plays_there_and_back_until_it_is_hidden(panel, qtbot, told):
+    panel.way._timer.setInterval(1)
+    calls = told(panel.step_changed)
+    qtbot.mouseClick(panel.way.play_button, LEFT)
+    assert panel.way.play_button.text() == "Stop"
+    qtbot.waitUntil(lambda: len(calls) > 9)
+    assert [step for (step,) in calls[:9]] == [0, 1, 2, 3, 4, 3, 2, 1, 0]
+    panel.hide()
+    assert not panel.way.play_button.isChecked()
+    panel.show()
+    assert panel.way.play_button.text() == "Play"
+
+
+def test_a_step_that_is_chosen_stops_the_play(panel, qtbot):
+    qtbot.mouseClick(panel.way.play_button, LEFT)
+    panel.way.filmstrip.step_chosen.emit(3)
+    assert not panel.way.play_button.isChecked()
+    assert panel.step == 3
+
+
 def test_it_tells_when_it_is_seen_and_when_not(panel, told):
     calls = told(panel.seen_changed)
     panel.hide()

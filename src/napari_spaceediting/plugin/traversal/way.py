@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QBoxLayout, QLabel, QSlider, QWidget
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QHideEvent
+from qtpy.QtWidgets import QBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 from napari_spaceediting.plugin.traversal.filmstrip import Filmstrip, Strip
 from napari_spaceediting.plugin.traversal.pictures import LargePicture, RealImages
-from napari_spaceediting.plugin.widgets.controls import column, guard_wheel, set_role
+from napari_spaceediting.plugin.widgets.controls import (
+    column,
+    guard_wheel,
+    row,
+    set_role,
+)
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 PASSES = (
     "✓ It can pass for a real one: to the network, by the real images nearest to it, "
     "and being as near to them as they are to each other"
 )
+_STEP_MS = 250
+"""Milliseconds for each step while it plays."""
 
 
 class Way(QWidget):
@@ -38,17 +46,26 @@ class Way(QWidget):
         self.slider.setToolTip("From the original to the most change")
         self.slider.setPageStep(1)
         self.slider.valueChanged.connect(self._on_slider)
+        self.slider.sliderPressed.connect(self._stop)
         guard_wheel(self.slider)
+        self.play_button = QPushButton("Play")
+        self.play_button.setCheckable(True)
+        self.play_button.setToolTip("Play from the original to the last step and back")
+        self.play_button.toggled.connect(self._on_play)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_STEP_MS)
+        self._timer.timeout.connect(self._play_on)
+        self._by = 1
         self._step_text = QLabel()
         self._step_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         set_role(self._step_text, "muted")
         self._stage = QWidget()
         stage = column(self._stage, 4)
         stage.addWidget(self.picture, 1)
-        stage.addWidget(self.slider)
+        stage.addLayout(row(self.play_button, self.slider, stretch=(0, 1)))
         stage.addWidget(self._step_text)
         self.filmstrip = Filmstrip(palette)
-        self.filmstrip.step_chosen.connect(self.slider.setValue)
+        self.filmstrip.step_chosen.connect(self._on_chosen)
         heading = QLabel("Nearest real")
         set_role(heading, "muted")
         heading.setToolTip(
@@ -80,6 +97,8 @@ class Way(QWidget):
         It shows where the image arrives until a step is chosen, which then stays.
         """
         self._strip = strip
+        if len(strip.pictures) - 1 != self.slider.maximum():
+            self._stop()
         self.filmstrip.show_strip(strip)
         self.slider.blockSignals(True)
         self.slider.setRange(0, len(strip.pictures) - 1)
@@ -92,6 +111,34 @@ class Way(QWidget):
         """Forget the way, and which step was chosen."""
         self._strip = None
         self._step_was_chosen = False
+        self._stop()
+
+    def _on_play(self, on: bool) -> None:
+        self.play_button.setText("Stop" if on else "Play")
+        if on:
+            self.slider.setValue(0)
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def _play_on(self) -> None:
+        """Go on by a step, there and back."""
+        step = self.slider.value()
+        if step in (0, self.slider.maximum()):
+            self._by = -1 if step else 1
+        self.slider.setValue(step + self._by)
+
+    def _stop(self) -> None:
+        self.play_button.setChecked(False)
+
+    def _on_chosen(self, step: int) -> None:
+        self._stop()
+        self.slider.setValue(step)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Stop playing where nobody looks."""
+        self._stop()
+        super().hideEvent(event)
 
     def _on_slider(self, _step: int) -> None:
         self._step_was_chosen = True
