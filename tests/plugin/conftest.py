@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -382,6 +383,9 @@ def _saved_once(
 ) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "digits.spaceediting"
     save_session(trained_state, folder)
+    # napari looks for garbage whenever a layer goes; what is here by now is none.
+    gc.collect()
+    gc.freeze()
     return folder
 
 
