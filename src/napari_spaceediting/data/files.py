@@ -50,6 +50,11 @@ class Header(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
+    @property
+    def n_channels(self) -> int:
+        """1 where the image is (H, W)."""
+        return self.shape[2] if len(self.shape) == 3 else 1
+
 
 def read_image(path: Path) -> NDArray[Any]:
     """Read one image.
@@ -135,6 +140,13 @@ def over_black(rgba: NDArray[Any]) -> NDArray[Any]:
         colour = np.rint(colour)
     laid: NDArray[Any] = colour.astype(rgba.dtype)
     return laid
+
+
+def with_channels(image: NDArray[Any], n_channels: int) -> NDArray[Any]:
+    """Return an image as (H, W, C); grey is repeated where there are more channels."""
+    image = image if image.ndim == 3 else image[..., None]
+    grey = image.shape[-1] == 1 < n_channels
+    return np.repeat(image, n_channels, axis=-1) if grey else image
 
 
 def _read_photo(path: Path) -> NDArray[Any]:

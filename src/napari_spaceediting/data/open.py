@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,26 +31,16 @@ class OpenDataset:
     path : str or Path
         A folder with one subfolder per class, a table that lists image files, or
         an array with all images.
-    seed : int
-        Chooses the split where the data have none.
-    scaling : {"dtype", "percentile", "range"} or IntensityScaling, optional
-        By default it depends on the type of the pixels.
-    image_size : tuple of two int, optional
-        Height and width, in pixels; by default the median of the images, within
-        28 to 224.
+    settings : LoadSettings
+        What the user decides.
     labels, split : optional
         For arrays only: see `find_in_array`.
-    like : ImageDataset, optional
-        One that the images are to join, see `LoadSettings`.
     """
 
     path: str | Path
-    seed: int = 0
-    scaling: Mode | IntensityScaling | None = None
-    image_size: tuple[int, int] | None = None
+    settings: LoadSettings = field(default_factory=LoadSettings)
     labels: NDArray[Any] | Path | None = None
     split: NDArray[Any] | None = None
-    like: ImageDataset | None = None
     name: ClassVar[str] = "Open the images"
 
     def run(self) -> Steps:
@@ -71,9 +61,8 @@ class OpenDataset:
             The path is missing, of no kind that we read, or holds nothing usable.
         """
         path = Path(self.path).expanduser()
-        settings = LoadSettings(self.seed, self.scaling, self.image_size, self.like)
         try:
-            return (yield from assemble(self._found(path), settings))
+            return (yield from assemble(self._found(path), self.settings))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise DataError(
@@ -138,7 +127,8 @@ def open_dataset(
     elif labels is not None and not isinstance(labels, Path):
         labels = np.asarray(labels)
     parts = None if split is None else np.asarray(split)
-    return run_job(OpenDataset(path, seed, scaling, image_size, labels, parts))
+    settings = LoadSettings(seed, scaling, image_size)
+    return run_job(OpenDataset(path, settings, labels, parts))
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class OpeningController:
         if path.suffix == SUFFIX:
             self.open_session(path)
         else:
-            self._open(OpenDataset(path, seed=_seed()))
+            self._open(OpenDataset(path, LoadSettings(_seed())))
 
     def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
         """Open a stack of images, or the objects of a segmentation."""
