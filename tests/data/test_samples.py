@@ -14,7 +14,7 @@ from napari_spaceediting.data import fashion_mnist as fashion
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.open import OpenSample
 from napari_spaceediting.data.poses import render_poses
-from napari_spaceediting.data.samples import SAMPLES, digits, poses
+from napari_spaceediting.data.samples import SAMPLES, digits
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
@@ -48,6 +48,10 @@ def test_an_unknown_sample_is_refused():
 
 
 # Poses
+
+
+def poses(**options):
+    return finish(render_poses(**options))
 
 
 def test_poses_are_the_same_for_the_same_seed():

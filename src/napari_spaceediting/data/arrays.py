@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.data.files import over_black
+from napari_spaceediting.data.files import over_black, reading
 from napari_spaceediting.data.pixels import (
     ArrayPixels,
     Axes,
@@ -19,8 +19,8 @@ from napari_spaceediting.data.pixels import (
     open_array,
 )
 from napari_spaceediting.data.splits import Split, split_from_names
-from napari_spaceediting.data.steps import Steps, finish
-from napari_spaceediting.errors import DataError, reason_of
+from napari_spaceediting.data.steps import finish
+from napari_spaceediting.errors import DataError
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".zarr"})
 
@@ -47,13 +47,12 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / mark).exists() for mark in marks)
 
 
-def read_array(
+def find_in_array(
     path: Path,
-    settings: LoadSettings,
     labels: ArrayLike | Path | None = None,
     split: ArrayLike | None = None,
-) -> Steps:
-    """Read a stack of images.
+) -> Found:
+    """Find the images of a stack.
 
     Parameters
     ----------
@@ -61,22 +60,15 @@ def read_array(
         A `.npy` file, or an `.npz` file or zarr store with an array `images` (or
         `x`), and `labels` (or `y`), `split` and `class_names` if they are known.
         `.npy` and zarr are read piece by piece and stay on disk.
-    settings : LoadSettings
-        Seed, scaling and size.
     labels : (N,) array, or path of a `.npy` file, optional
         Numbers or names; -1, NaN and empty names are unlabelled. They go before
         labels in the file.
     split : (N,) array, optional
         Values of `Split`, or names such as `train`.
 
-    Yields
-    ------
-    Progress
-        In images looked at.
-
     Returns
     -------
-    ImageDataset
+    Found
 
     Raises
     ------
@@ -85,16 +77,13 @@ def read_array(
     """
     path = path.resolve()
     keys = _keys(path)
-    if keys is None:
-        image_key = None
-    else:
-        image_key = _pick(keys, _IMAGE_KEYS)
-        if image_key is None:
-            raise DataError(
-                f"{path.name} has no array 'images', only "
-                f"{', '.join(map(repr, keys)) or 'none at all'}: rename the one with "
-                f"the images."
-            )
+    image_key = _pick(keys or (), _IMAGE_KEYS)
+    if keys is not None and image_key is None:
+        raise DataError(
+            f"{path.name} has no array 'images', only "
+            f"{', '.join(map(repr, keys)) or 'none at all'}: rename the one with the "
+            f"images."
+        )
     images = open_array(path, image_key)
     axes, note = _axes(path.name, images)
     channel_axis = {"NYX": None, "NCYX": 1}.get(axes, 3)
@@ -112,8 +101,7 @@ def read_array(
     given = beside(_LABEL_KEYS) if labels is None else np.asarray(labels)
     parts = beside(_SPLIT_KEYS) if split is None else np.asarray(split)
     class_names = beside(_NAME_KEYS)
-    found = _found(path.stem, pixels, given, parts, class_names, (note,))
-    return (yield from assemble(found, settings))
+    return _found(path.stem, pixels, given, parts, class_names, (note,))
 
 
 def from_stack(
@@ -167,7 +155,7 @@ def _keys(path: Path) -> tuple[str, ...] | None:
     """Return the names of the arrays in a file, or None if it is one array."""
     if path.suffix.lower() == ".npy":
         return None
-    try:
+    with reading("array", path):
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 return tuple(arrays.files)
@@ -175,11 +163,6 @@ def _keys(path: Path) -> tuple[str, ...] | None:
 
         node = zarr.open(path, mode="r")
         return tuple(node.array_keys()) if isinstance(node, zarr.Group) else None
-    except Exception as error:
-        # A broken archive raises anything from BadZipFile to KeyError.
-        raise DataError(
-            f"The array {path} cannot be read ({reason_of(error)})."
-        ) from error
 
 
 def _pick(keys: Sequence[str], wanted: Sequence[str]) -> str | None:

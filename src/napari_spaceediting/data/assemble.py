@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
-from napari_spaceediting.data.files import Header
+from napari_spaceediting.data.files import Header, with_channels
 from napari_spaceediting.data.intensity import IntensityScaling, Mode, default_mode
 from napari_spaceediting.data.pixels import (
     FilePixels,
@@ -35,7 +35,7 @@ nothing left to see; above, training gets slow without gaining accuracy."""
 
 _IMAGES_FOR_SCALING = 200
 
-_NOTHING = Header((), np.dtype(np.uint8))
+_NOT_FINITE = "holds NaN or infinite pixels"
 
 
 @dataclass(frozen=True)
@@ -101,22 +101,6 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What one look at an image showed; `reason` says why it cannot be used."""
-
-    header: Header = _NOTHING
-    reason: str = ""
-
-    @property
-    def n_channels(self) -> int:
-        shape = self.header.shape
-        return shape[2] if len(shape) == 3 else 1
-
-
-_NOT_FINITE = "holds NaN or infinite pixels"
-
-
 def assemble(found: Found, settings: LoadSettings) -> Steps:
     """Look at the head of every image, leave out what is broken, decide what is open.
 
@@ -138,7 +122,7 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
     like = settings.like
     if like is not None:
         found = _new_ones(found, like)
-    looks: list[_Look] = []
+    looks: list[Header | str] = []
     total = len(found.ids)
     for _, block in in_threads(lambda at: [_look(found.pixels, i) for i in at], total):
         looks += block
@@ -146,16 +130,15 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
 
     n_channels = _common_channels(looks) if like is None else like.n_channels
     looks = [_same_channels(look, n_channels) for look in looks]
-    kept = np.array([i for i, look in enumerate(looks) if not look.reason], np.intp)
+    headers = [look for look in looks if isinstance(look, Header)]
+    kept = np.flatnonzero([isinstance(look, Header) for look in looks])
     skipped = tuple(
-        Skipped(name, look.reason)
+        Skipped(name, look)
         for name, look in zip(found.ids, looks, strict=True)
-        if look.reason
+        if isinstance(look, str)
     )
-    if not len(kept):
-        raise DataError(_nothing_left(found.name, looks))
-
-    headers = [looks[i].header for i in kept]
+    if not headers:
+        raise DataError(_nothing_left(found.name, skipped))
     if len(kept) < total:
         found = _some_of(found, kept)
     known = () if like is None else like.class_names
@@ -240,50 +223,50 @@ def _some_of(found: Found, kept: NDArray[np.intp]) -> Found:
     )
 
 
-def _look(pixels: PixelSource, index: int) -> _Look:
-    """Judge whether an image can be used, from its header where that tells."""
+def _look(pixels: PixelSource, index: int) -> Header | str:
+    """Return the header of an image, or why it cannot be used."""
     try:
         header = pixels.header(index)
         if header is None or header.dtype.kind == "f":
             image = pixels.read(index)
             header = Header(image.shape, image.dtype)
             if header.dtype.kind == "f" and not np.isfinite(image).all():
-                return _Look(reason=_NOT_FINITE)
+                return _NOT_FINITE
     except DataError as error:
-        return _Look(reason=str(error))
+        return str(error)
     if 0 in header.shape:
-        return _Look(reason="has no pixels")
+        return "has no pixels"
     if header.dtype.kind not in "buif":
-        return _Look(reason=f"holds {header.dtype} values instead of intensities")
-    return _Look(header)
+        return f"holds {header.dtype} values instead of intensities"
+    return header
 
 
-def _common_channels(looks: Sequence[_Look]) -> int:
+def _common_channels(looks: Sequence[Header | str]) -> int:
     """Return the most frequent number of channels; grey yields to colour."""
-    counts = [look.n_channels for look in looks if not look.reason]
+    counts = [look.n_channels for look in looks if isinstance(look, Header)]
     coloured = [count for count in counts if count > 1]
     return int(np.bincount(coloured).argmax()) if coloured else 1
 
 
-def _same_channels(look: _Look, n_channels: int) -> _Look:
+def _same_channels(look: Header | str, n_channels: int) -> Header | str:
     """Refuse an image that has neither one channel nor those of the others."""
-    if look.reason or look.n_channels in (1, n_channels):
+    if isinstance(look, str) or look.n_channels in (1, n_channels):
         return look
-    return _Look(reason=f"has {look.n_channels} channels, the others {n_channels}")
+    return f"has {look.n_channels} channels, the others {n_channels}"
 
 
-def _nothing_left(name: str, looks: Sequence[_Look]) -> str:
+def _nothing_left(name: str, skipped: Sequence[Skipped]) -> str:
     """Say why no image can be used."""
-    if not looks:
+    if not skipped:
         return f"{name} holds no images: open data with at least two classes of them."
-    if all(look.reason == _NOT_FINITE for look in looks):
+    if all(image.reason == _NOT_FINITE for image in skipped):
         return (
-            f"All {len(looks):,} images of {name} hold NaN or infinite pixels: replace "
-            f"these by numbers, such as 0."
+            f"All {len(skipped):,} images of {name} hold NaN or infinite pixels: "
+            f"replace these by numbers, such as 0."
         )
     return (
-        f"None of the {len(looks):,} images of {name} can be used; the first one: "
-        f"{looks[0].reason}"
+        f"None of the {len(skipped):,} images of {name} can be used; the first one: "
+        f"{skipped[0].reason}"
     )
 
 
@@ -308,14 +291,10 @@ def _indexed_labels(
     return encoded(labels), None if truth is None else encoded(truth), names
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts `class 2` before `class 10`."""
+def _natural(name: str) -> list[str | int]:
+    """Sort key that puts `class 2` before `class 10`: every second part is a number."""
     parts = re.split(r"(\d+)", name.casefold())
-    return [
-        (0, int(part), "") if part.isdecimal() else (1, 0, part)
-        for part in parts
-        if part
-    ]
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _automatic_size(sizes: NDArray[np.int_]) -> tuple[int, int]:
@@ -364,12 +343,5 @@ def _scaling(
     if mode == "dtype":
         return IntensityScaling(mode)
     return IntensityScaling.from_images(
-        (_with_channels(pixels.read(i), pixels.n_channels) for i in chosen), mode
+        (with_channels(pixels.read(i), pixels.n_channels) for i in chosen), mode
     )
-
-
-def _with_channels(image: NDArray[Any], n_channels: int) -> NDArray[Any]:
-    """Return (H, W, n_channels); grey is repeated."""
-    image = image if image.ndim == 3 else image[..., None]
-    repeats = n_channels // image.shape[-1]
-    return np.repeat(image, repeats, axis=-1) if repeats > 1 else image

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_spaceediting.colours import channels_to_rgb
+from napari_spaceediting.data.files import with_channels
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import JoinedPixels, PixelSource, join, select
 from napari_spaceediting.data.resize import fit
@@ -391,11 +392,7 @@ class ImageDataset:
 
     def _read(self, index: int) -> NDArray[Any]:
         """Return raw image `index` as (H, W, C) with the data set's channels."""
-        image = self.pixels.read(index)
-        if image.ndim == 2:
-            image = image[..., None]
-        if image.shape[-1] == 1 and self.n_channels > 1:
-            return np.repeat(image, self.n_channels, axis=-1)
+        image = with_channels(self.pixels.read(index), self.n_channels)
         if image.shape[-1] != self.n_channels:
             raise DataError(
                 f"The image {self.ids[index]} has {image.shape[-1]} channels, but the "

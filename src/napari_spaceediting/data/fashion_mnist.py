@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import gzip
-import queue
-import threading
+import hashlib
 from collections.abc import Generator, Sequence
+from http.client import HTTPException
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.data.splits import FRACTIONS, Split, stratified_split
 from napari_spaceediting.data.steps import Steps
-from napari_spaceediting.errors import DataError
+from napari_spaceediting.errors import DataError, reason_of
 from napari_spaceediting.jobs.job import Progress
 
 CLASSES = (
@@ -187,9 +189,7 @@ def _balanced(
 
 def _cache_folder() -> Path:
     """Return where downloads are kept."""
-    import platformdirs
-
-    return platformdirs.user_cache_path("napari-spaceediting") / "fashion-mnist"
+    return default_cache_dir() / "fashion-mnist"
 
 
 def _local_folder() -> Path | None:
@@ -198,37 +198,22 @@ def _local_folder() -> Path | None:
     return next((f for f in folders if all((f / n).is_file() for n in MD5)), None)
 
 
-class _Meter:
-    """Takes the bytes that pooch reports; raises in its thread when cancelled."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.done = 0
-        self.cancelled = False
-
-    def update(self, count: int) -> None:
-        if self.cancelled:
-            raise InterruptedError
-        self.done += count
-
-    def reset(self) -> None:
-        """Pooch sets the bar back when a file is complete, then fills it at once."""
-        self.done = 0
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 def _download() -> Generator[Progress, None, Path]:
     """Fetch the four files, checked by their MD5, from the first address that works."""
     folder = _cache_folder()
-    for name, checksum in MD5.items():
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in MD5:
         reasons = []
         for url in _URLS:
-            reason = yield from _fetch(url + name, checksum, folder)
-            if reason is None:
-                break
-            reasons.append(reason)
+            try:
+                content = yield from _fetch(url, name)
+            except (OSError, HTTPException) as error:
+                reasons.append(reason_of(error))
+                continue
+            unfinished = folder / f"{name}.part"
+            unfinished.write_bytes(content)
+            unfinished.replace(folder / name)
+            break
         else:
             raise DataError(
                 f"Fashion-MNIST cannot be downloaded ({reasons[0]}): check the "
@@ -237,35 +222,14 @@ def _download() -> Generator[Progress, None, Path]:
     return folder
 
 
-def _fetch(url: str, md5: str, folder: Path) -> Generator[Progress, None, str | None]:
-    """Download one file in a thread; return why that failed, or None."""
-    import pooch
-
-    name = url.rpartition("/")[2]
-    meter = _Meter()
-    outcome: queue.Queue[str | None] = queue.Queue()
-
-    def work() -> None:
-        try:
-            pooch.retrieve(
-                url,
-                known_hash=f"md5:{md5}",
-                fname=name,
-                path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=meter, timeout=30),
-            )
-            outcome.put(None)
-        except Exception as error:
-            # requests, urllib3 and pooch raise many kinds; the caller tries on.
-            outcome.put(str(error).splitlines()[0] or type(error).__name__)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        while True:
-            yield Progress(meter.done, meter.total, f"Downloading {name}")
-            try:
-                return outcome.get(timeout=0.1)
-            except queue.Empty:
-                continue
-    finally:
-        meter.cancelled = True
+def _fetch(url: str, name: str) -> Generator[Progress, None, bytearray]:
+    """Download one file; an OSError says why that failed."""
+    content = bytearray()
+    with urlopen(url + name, timeout=30) as response:
+        total = int(response.headers.get("Content-Length", 0))
+        while chunk := response.read1(1 << 16):
+            content += chunk
+            yield Progress(len(content), total, f"Downloading {name}")
+    if hashlib.md5(content).hexdigest() != MD5[name]:
+        raise OSError(f"{url}{name} is not the file that the authors published")
+    return content

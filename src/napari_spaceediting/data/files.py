@@ -50,6 +50,11 @@ class Header(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
+    @property
+    def n_channels(self) -> int:
+        """1 where the image is (H, W)."""
+        return self.shape[2] if len(self.shape) == 3 else 1
+
 
 def read_image(path: Path) -> NDArray[Any]:
     """Read one image.
@@ -70,7 +75,7 @@ def read_image(path: Path) -> NDArray[Any]:
     DataError
         The file is missing, cannot be read, or holds no single image.
     """
-    with _errors_in_words(path):
+    with reading("image", path):
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _read_tiff(path)
         return _read_photo(path)
@@ -90,27 +95,34 @@ def read_header(path: Path) -> Header | None:
     DataError
         As for `read_image`.
     """
-    with _errors_in_words(path):
+    with reading("image", path):
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _header_of_tiff(path)
         return _header_of_photo(path)
 
 
 @contextmanager
-def _errors_in_words(path: Path) -> Iterator[None]:
+def reading(what: str, path: Path) -> Iterator[None]:
+    """Say in words why a file cannot be read, such as an "image".
+
+    Raises
+    ------
+    DataError
+        In place of any other exception.
+    """
     try:
         yield
     except FileNotFoundError as error:
         raise DataError(
-            f"The image {path} is missing: put it back, or open the data from where "
+            f"The {what} {path} is missing: put it back, or open the data from where "
             f"it is now."
         ) from error
     except DataError:
         raise
     except Exception as error:
-        # Decoders raise anything from OSError to struct.error on a broken file.
+        # Readers raise anything from OSError to struct.error on a broken file.
         raise DataError(
-            f"The image {path} cannot be read ({reason_of(error)})."
+            f"The {what} {path} cannot be read ({reason_of(error)})."
         ) from error
 
 
@@ -128,6 +140,13 @@ def over_black(rgba: NDArray[Any]) -> NDArray[Any]:
         colour = np.rint(colour)
     laid: NDArray[Any] = colour.astype(rgba.dtype)
     return laid
+
+
+def with_channels(image: NDArray[Any], n_channels: int) -> NDArray[Any]:
+    """Return an image as (H, W, C); grey is repeated where there are more channels."""
+    image = image if image.ndim == 3 else image[..., None]
+    grey = image.shape[-1] == 1 < n_channels
+    return np.repeat(image, n_channels, axis=-1) if grey else image
 
 
 def _read_photo(path: Path) -> NDArray[Any]:

@@ -7,19 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
+from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.files import IMAGE_SUFFIXES, is_image_file
 from napari_spaceediting.data.pixels import FilePixels
 from napari_spaceediting.data.splits import SPLIT_NAMES, Split
-from napari_spaceediting.data.steps import Steps
 from napari_spaceediting.errors import DataError
 
 UNLABELLED_FOLDERS = frozenset({"unlabelled", "unlabeled", "unknown"})
 """Names of folders whose images have no label, in any case."""
 
 
-def read_class_folders(path: Path, settings: LoadSettings) -> Steps:
-    """Read images whose class is the name of their folder.
+def find_class_folders(path: Path) -> Found:
+    """Find images whose class is the name of their folder.
 
     Parameters
     ----------
@@ -27,24 +26,17 @@ def read_class_folders(path: Path, settings: LoadSettings) -> Steps:
         A folder with one subfolder per class, or with folders such as `train`,
         `val` and `test` that hold the class folders. Images that lie beside the
         class folders, or in one called `unlabelled`, have no label.
-    settings : LoadSettings
-        Seed, scaling and size.
-
-    Yields
-    ------
-    Progress
-        In images looked at.
 
     Returns
     -------
-    ImageDataset
+    Found
         Ids are paths below the folder.
 
     Raises
     ------
     DataError
-        There is no image, no image can be used, all are of one class, or a folder
-        stands beside `train` that is no part of a split.
+        There is no image, or a folder stands beside `train` that is no part of a
+        split.
     """
     path = path.resolve()
     parts = _split_folders(path)
@@ -57,14 +49,13 @@ def read_class_folders(path: Path, settings: LoadSettings) -> Steps:
             f"{', '.join(sorted(IMAGE_SUFFIXES))}."
         )
     files, labels, split = zip(*rows, strict=True)
-    found = Found(
+    return Found(
         name=path.name,
         pixels=FilePixels(files, n_channels=1),
         ids=[file.relative_to(path).as_posix() for file in files],
         labels=labels,
         split=np.array(split, dtype=np.int8) if parts else None,
     )
-    return (yield from assemble(found, settings))
 
 
 def _split_folders(path: Path) -> list[tuple[Path, Split]]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_spaceediting.data.arrays import (
-    ARRAY_SUFFIXES,
-    from_stack,
-    is_zarr,
-    read_array,
-)
-from napari_spaceediting.data.assemble import LoadSettings
+from napari_spaceediting.data.arrays import ARRAY_SUFFIXES, find_in_array, is_zarr
+from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.data.folder import read_class_folders
+from napari_spaceediting.data.folder import find_class_folders
 from napari_spaceediting.data.intensity import IntensityScaling, Mode
-from napari_spaceediting.data.objects import from_labels_layer
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.steps import Steps
-from napari_spaceediting.data.table import TABLE_SUFFIXES, read_table
+from napari_spaceediting.data.table import TABLE_SUFFIXES, find_in_table
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import Progress, run_job
 
@@ -36,26 +31,16 @@ class OpenDataset:
     path : str or Path
         A folder with one subfolder per class, a table that lists image files, or
         an array with all images.
-    seed : int
-        Chooses the split where the data have none.
-    scaling : {"dtype", "percentile", "range"} or IntensityScaling, optional
-        By default it depends on the type of the pixels.
-    image_size : tuple of two int, optional
-        Height and width, in pixels; by default the median of the images, within
-        28 to 224.
+    settings : LoadSettings
+        What the user decides.
     labels, split : optional
-        For arrays only: see `read_array`.
-    like : ImageDataset, optional
-        One that the images are to join, see `LoadSettings`.
+        For arrays only: see `find_in_array`.
     """
 
     path: str | Path
-    seed: int = 0
-    scaling: Mode | IntensityScaling | None = None
-    image_size: tuple[int, int] | None = None
+    settings: LoadSettings = field(default_factory=LoadSettings)
     labels: NDArray[Any] | Path | None = None
     split: NDArray[Any] | None = None
-    like: ImageDataset | None = None
     name: ClassVar[str] = "Open the images"
 
     def run(self) -> Steps:
@@ -76,29 +61,31 @@ class OpenDataset:
             The path is missing, of no kind that we read, or holds nothing usable.
         """
         path = Path(self.path).expanduser()
-        settings = LoadSettings(self.seed, self.scaling, self.image_size, self.like)
         try:
-            if not path.exists():
-                raise DataError(f"There is nothing at {path}: check the path.")
-            suffix = path.suffix.lower()
-            if is_zarr(path) or (path.is_file() and suffix in ARRAY_SUFFIXES):
-                steps = read_array(path, settings, self.labels, self.split)
-                return (yield from steps)
-            if self.labels is not None or self.split is not None:
-                raise DataError(
-                    f"Labels and splits of {path} come from its folders or its table: "
-                    f"they can be given only with an array."
-                )
-            if path.is_dir():
-                return (yield from read_class_folders(path, settings))
-            if suffix in TABLE_SUFFIXES:
-                return (yield from read_table(path, settings))
+            return (yield from assemble(self._found(path), self.settings))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise DataError(
                 f"{error.filename or path} cannot be read ({reason}): check that you "
                 f"have access to it."
             ) from error
+
+    def _found(self, path: Path) -> Found:
+        """Look for images in the way that suits the path."""
+        if not path.exists():
+            raise DataError(f"There is nothing at {path}: check the path.")
+        suffix = path.suffix.lower()
+        if is_zarr(path) or (path.is_file() and suffix in ARRAY_SUFFIXES):
+            return find_in_array(path, self.labels, self.split)
+        if self.labels is not None or self.split is not None:
+            raise DataError(
+                f"Labels and splits of {path} come from its folders or its table: "
+                f"they can be given only with an array."
+            )
+        if path.is_dir():
+            return find_class_folders(path)
+        if suffix in TABLE_SUFFIXES:
+            return find_in_table(path)
         raise DataError(
             f"{path.name} cannot be opened: choose a folder of images, a table "
             f"({', '.join(sorted(TABLE_SUFFIXES))}) or an array "
@@ -106,74 +93,23 @@ class OpenDataset:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class OpenStack:
-    """Job: take the planes of an array, such as an Image layer's, as images.
+@dataclass(frozen=True)
+class OpenLayers:
+    """Job: take images from layers.
 
     Parameters
     ----------
-    array : array
-        As for `from_stack`.
-    title : str
-        What the data set is called.
-    channel_axis : int, optional
-        As for `from_stack`.
-    seed : int
-        Chooses the split.
+    make : callable
+        Returns the data set: `from_stack` or `from_labels_layer` with its arguments.
     """
 
-    array: Any
-    title: str
-    channel_axis: int | None = None
-    seed: int = 0
-    name: ClassVar[str] = "Open the layer"
+    make: Callable[[], ImageDataset]
+    name: ClassVar[str] = "Open the layers"
 
     def run(self) -> Steps:
         """Take them; yields one step and returns an `ImageDataset`."""
         yield Progress(0, 1, "Looking at the images")
-        return from_stack(
-            self.array,
-            name=self.title,
-            channel_axis=self.channel_axis,
-            settings=LoadSettings(self.seed),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class OpenObjects:
-    """Job: cut out every object of a segmentation; see `from_labels_layer`.
-
-    Parameters
-    ----------
-    image, label_image, padding, mask_outside, channel_axis
-        As for `from_labels_layer`.
-    title : str
-        What the data set is called.
-    seed : int
-        Chooses the split.
-    """
-
-    image: Any
-    label_image: Any
-    title: str
-    padding: float = 0.2
-    mask_outside: bool = False
-    channel_axis: int | None = None
-    seed: int = 0
-    name: ClassVar[str] = "Cut out the objects"
-
-    def run(self) -> Steps:
-        """Cut them out; yields one step and returns an `ImageDataset`."""
-        yield Progress(0, 1, "Measuring the objects")
-        return from_labels_layer(
-            self.image,
-            self.label_image,
-            padding=self.padding,
-            mask_outside=self.mask_outside,
-            channel_axis=self.channel_axis,
-            name=self.title,
-            settings=LoadSettings(self.seed),
-        )
+        return self.make()
 
 
 def open_dataset(
@@ -191,7 +127,8 @@ def open_dataset(
     elif labels is not None and not isinstance(labels, Path):
         labels = np.asarray(labels)
     parts = None if split is None else np.asarray(split)
-    return run_job(OpenDataset(path, seed, scaling, image_size, labels, parts))
+    settings = LoadSettings(seed, scaling, image_size)
+    return run_job(OpenDataset(path, settings, labels, parts))
 
 
 @dataclass(frozen=True)

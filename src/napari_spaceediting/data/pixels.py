@@ -22,8 +22,9 @@ from napari_spaceediting.data.files import (
     over_black,
     read_header,
     read_image,
+    reading,
 )
-from napari_spaceediting.errors import DataError, reason_of
+from napari_spaceediting.errors import DataError
 
 
 class PixelSource(Protocol):
@@ -409,7 +410,7 @@ def open_array(path: Path, key: str | None = None) -> Any:
     DataError
         The file is missing or cannot be read.
     """
-    try:
+    with reading("array", path):
         if path.suffix.lower() == ".npy":
             return np.load(path, mmap_mode="r", allow_pickle=False)
         if path.suffix.lower() == ".npz":
@@ -418,15 +419,6 @@ def open_array(path: Path, key: str | None = None) -> Any:
         import zarr
 
         return zarr.open_array(path, mode="r", path=key or "")
-    except FileNotFoundError as error:
-        raise DataError(
-            f"The array {path} is missing: put it back, or open the data from where "
-            f"it is now."
-        ) from error
-    except Exception as error:
-        raise DataError(
-            f"The array {path} cannot be read ({reason_of(error)})."
-        ) from error
 
 
 def _location(path: Path, base: Path) -> dict[str, str | None]:

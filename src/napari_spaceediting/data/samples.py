@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.splits import stratified_split
-from napari_spaceediting.data.steps import Steps, finish
+from napari_spaceediting.data.steps import Steps
 from napari_spaceediting.jobs.job import Progress
 
 
@@ -48,39 +47,9 @@ def digits(labels_per_class: int | None = None, seed: int = 0) -> ImageDataset:
         image_size=(28, 28),
         columns={"truth": labels},
     )
-    return _with_few_labels(dataset, labels_per_class, seed)
-
-
-def fashion_mnist(
-    n_train: int = 2000,
-    n_test: int = 2000,
-    classes: Sequence[str] | None = None,
-    labels_per_class: int | None = None,
-    seed: int = 0,
-) -> ImageDataset:
-    """Return a balanced part of Fashion-MNIST; see `load_fashion_mnist`.
-
-    Parameters
-    ----------
-    n_train, n_test : int
-        Images of the authors' training part (an eighth of them is for validation)
-        and of their test part.
-    classes : sequence of str, optional
-        Some of its ten classes; by default all.
-    labels_per_class : int, optional
-        Training labels that each class keeps; the others are hidden. By default all.
-    seed : int
-        Chooses the images, the split and the labels that are kept.
-    """
-    steps = load_fashion_mnist(n_train, n_test, classes, seed)
-    return _with_few_labels(finish(steps), labels_per_class, seed)
-
-
-def poses(
-    n: int = 1500, identities: int = 12, size: int = 32, seed: int = 0
-) -> ImageDataset:
-    """Return rendered heads that turn; see `render_poses`."""
-    return finish(render_poses(n, identities, size, seed))
+    if labels_per_class is None:
+        return dataset
+    return dataset.keep_labels(labels_per_class, np.random.default_rng(seed))
 
 
 @dataclass(frozen=True)
@@ -91,14 +60,11 @@ class Sample:
     ----------
     title : str
         What the user reads in the menu.
-    open : callable
-        Returns the data set; takes `seed` and further options, all by name.
     steps : callable
         Takes `seed`, yields progress and returns the data set.
     """
 
     title: str
-    open: Callable[..., ImageDataset]
     steps: Callable[[int], Steps]
 
 
@@ -108,24 +74,14 @@ def _digits_steps(seed: int) -> Steps:
 
 
 SAMPLES = {
-    "digits": Sample("Digits", digits, _digits_steps),
+    "digits": Sample("Digits", _digits_steps),
     "fashion_mnist": Sample(
-        "Fashion-MNIST", fashion_mnist, lambda seed: load_fashion_mnist(seed=seed)
+        "Fashion-MNIST", lambda seed: load_fashion_mnist(seed=seed)
     ),
     "fashion_look_alikes": Sample(
         "Fashion-MNIST, five look-alikes",
-        partial(fashion_mnist, classes=LOOK_ALIKES),
         lambda seed: load_fashion_mnist(classes=LOOK_ALIKES, seed=seed),
     ),
-    "poses": Sample("Poses", poses, lambda seed: render_poses(seed=seed)),
+    "poses": Sample("Poses", lambda seed: render_poses(seed=seed)),
 }
 """Samples by name."""
-
-
-def _with_few_labels(
-    dataset: ImageDataset, labels_per_class: int | None, seed: int
-) -> ImageDataset:
-    """Hide labels, if that is wanted."""
-    if labels_per_class is None:
-        return dataset
-    return dataset.keep_labels(labels_per_class, np.random.default_rng(seed))

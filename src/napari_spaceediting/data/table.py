@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
+from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.dataset import Skipped, repeated
+from napari_spaceediting.data.files import reading
 from napari_spaceediting.data.pixels import FilePixels
 from napari_spaceediting.data.splits import split_from_names
-from napari_spaceediting.data.steps import Steps
-from napari_spaceediting.errors import DataError, reason_of
+from napari_spaceediting.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +30,8 @@ _COLUMNS = {
 """Names under which a column is recognised, in any case, the first one preferred."""
 
 
-def read_table(path: Path, settings: LoadSettings) -> Steps:
-    """Read images that a table lists.
+def find_in_table(path: Path) -> Found:
+    """Find the images that a table lists.
 
     Parameters
     ----------
@@ -39,17 +39,10 @@ def read_table(path: Path, settings: LoadSettings) -> Steps:
         A `.csv`, `.tsv` or `.parquet` file. The column `path` names image files,
         relative to the table; `label`, `split`, `id` and `truth` are optional, and
         blank labels are unknown. All other columns are kept as they are.
-    settings : LoadSettings
-        Seed, scaling and size.
-
-    Yields
-    ------
-    Progress
-        In images looked at.
 
     Returns
     -------
-    ImageDataset
+    Found
         Ids are the paths of the table, unless it has a column `id`.
 
     Raises
@@ -91,7 +84,7 @@ def read_table(path: Path, settings: LoadSettings) -> Steps:
         # A row without a split may only train: nothing is measured on it.
         given = [name or "train" for name in _texts(table[known["split"]])]
         split = split_from_names(given)
-    found = Found(
+    return Found(
         name=path.stem,
         pixels=FilePixels(tuple(files[i].absolute() for i in there), n_channels=1),
         ids=[ids[i] for i in there],
@@ -104,7 +97,6 @@ def read_table(path: Path, settings: LoadSettings) -> Steps:
             for i in np.flatnonzero(~exists)
         ),
     )
-    return (yield from assemble(found, settings))
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -112,7 +104,7 @@ def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     suffix = path.suffix.lower()
-    try:
+    with reading("table", path):
         if suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
@@ -123,11 +115,6 @@ def _read(path: Path) -> pd.DataFrame:
                 name: str for name in header if name.strip().lower() in recognised
             }
             table = pd.read_csv(path, sep=separator, dtype=as_text)
-    except Exception as error:
-        # pandas and pyarrow raise many kinds on a broken file.
-        raise DataError(
-            f"The table {path} cannot be read ({reason_of(error)})."
-        ) from error
     if table.empty:
         raise DataError(f"The table {path} has no rows: list one image per row.")
     return table

@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog
 
+from napari_spaceediting.data.arrays import from_stack
+from napari_spaceediting.data.assemble import LoadSettings
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.data.open import (
-    OpenDataset,
-    OpenObjects,
-    OpenSample,
-    OpenStack,
-)
+from napari_spaceediting.data.objects import from_labels_layer
+from napari_spaceediting.data.open import OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.jobs.job import Job
@@ -114,27 +112,29 @@ class OpeningController:
         if path.suffix == SUFFIX:
             self.open_session(path)
         else:
-            self._open(OpenDataset(path, seed=_seed()))
+            self._open(OpenDataset(path, LoadSettings(_seed())))
 
     def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
         """Open a stack of images, or the objects of a segmentation."""
         layers = self._window.viewer.layers
         if labels:
-            job: Job[ImageDataset] = OpenObjects(
+            make = partial(
+                from_labels_layer,
                 layers[image].data,
                 layers[labels].data,
-                title=f"Objects of {labels}",
-                seed=_seed(),
+                name=f"Objects of {labels}",
+                settings=LoadSettings(_seed()),
                 **options,
             )
         else:
-            job = OpenStack(
+            make = partial(
+                from_stack,
                 layers[image].data,
-                title=image,
+                name=image,
                 channel_axis=options.get("channel_axis"),
-                seed=_seed(),
+                settings=LoadSettings(_seed()),
             )
-        self._open(job)
+        self._open(OpenLayers(make))
 
     def open_session(self, path: Path) -> None:
         """Open a saved session and go on where one was."""
