@@ -81,6 +81,7 @@ class Pictures(QWidget):
             for place, label in enumerate(self.labels):
                 if label.geometry().contains(event.position().toPoint()):
                     self.clicked.emit(place)
+                    return
 
 
 def _crossed_out(pixmap: QPixmap, palette: Palette) -> QPixmap:
