@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.data.files import over_black, reading
+from napari_spaceediting.data.files import MOST_CHANNELS, over_black, reading
 from napari_spaceediting.data.pixels import (
     ArrayPixels,
     Axes,
@@ -29,9 +29,6 @@ _LABEL_KEYS = ("labels", "label", "y")
 _SPLIT_KEYS = ("split", "splits")
 _NAME_KEYS = ("class_names", "classes")
 """Names of arrays in a `.npz` file or zarr group, in any case."""
-
-_MOST_CHANNELS = 8
-"""An axis is taken for channels only if it is this short."""
 
 _AXES_TEXT = {
     "NYX": "(images, height, width)",
@@ -86,11 +83,9 @@ def find_in_array(
         )
     images = open_array(path, image_key)
     axes, note = _axes(path.name, images)
-    channel_axis = {"NYX": None, "NCYX": 1}.get(axes, 3)
-    channels = 1 if channel_axis is None else int(images.shape[channel_axis])
-    pixels = StoredPixels(
-        path, image_key, axes, images.shape[0], 3 if axes == "NYXA" else channels
-    )
+    shape = images.shape
+    n_channels = {"NYX": 1, "NYXA": 3, "NCYX": shape[1]}.get(axes, shape[-1])
+    pixels = StoredPixels(path, image_key, axes, shape[0], n_channels)
 
     def beside(names: Sequence[str]) -> NDArray[Any] | None:
         key = _pick(keys or (), names)
@@ -178,15 +173,15 @@ def _axes(name: str, array: Any) -> tuple[Axes, str]:
     axes: Axes | None = None
     if len(shape) == 3:
         axes = "NYX"
-    elif len(shape) == 4 and shape[3] <= min(_MOST_CHANNELS, shape[1]):
+    elif len(shape) == 4 and shape[3] <= min(MOST_CHANNELS, shape[1]):
         axes = "NYXA" if shape[3] == 4 and array.dtype == np.uint8 else "NYXC"
-    elif len(shape) == 4 and shape[1] <= _MOST_CHANNELS:
+    elif len(shape) == 4 and shape[1] <= MOST_CHANNELS:
         axes = "NCYX"
     if axes is None:
         raise DataError(
             f"{name} has the shape {shape_text}, but a stack of images needs the axes "
             f"{_AXES_TEXT['NYX']}, and channels first or last with at most "
-            f"{_MOST_CHANNELS} of them."
+            f"{MOST_CHANNELS} of them."
         )
     return axes, f"The array {shape_text} was read as {_AXES_TEXT[axes]}."
 

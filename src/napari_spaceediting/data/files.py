@@ -21,8 +21,8 @@ PHOTO_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 IMAGE_SUFFIXES = PHOTO_SUFFIXES | TIFF_SUFFIXES
 
-_MOST_PAGES_AS_CHANNELS = 8
-"""A TIFF that does not name its pages holds channels up to here, then a stack."""
+MOST_CHANNELS = 8
+"""An axis that has no name is taken for channels only if it is this short."""
 
 
 def is_image_file(path: Path) -> bool:
@@ -235,7 +235,7 @@ def _channel_axis(path: Path, series: TiffPageSeries) -> int | None:
         kind, position = next(
             (axis, at) for at, axis in enumerate(axes) if axis not in "YX"
         )
-        unnamed = kind in "IQ" and shape[position] <= _MOST_PAGES_AS_CHANNELS
+        unnamed = kind in "IQ" and shape[position] <= MOST_CHANNELS
         if kind in "CS" or unnamed:
             return position
     shown = " x ".join(map(str, shape))

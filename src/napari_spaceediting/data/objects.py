@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
-from napari_spaceediting.data.files import Header
+from napari_spaceediting.data.files import MOST_CHANNELS, Header
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.data.steps import finish
 from napari_spaceediting.errors import DataError
-
-_MOST_CHANNELS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +169,7 @@ def _aligned(
         image = np.moveaxis(image, channel_axis, -1)
     elif grey:
         image = image[..., None]
-    if image.shape[:-1] != objects.shape or image.shape[-1] > _MOST_CHANNELS:
+    if image.shape[:-1] != objects.shape or image.shape[-1] > MOST_CHANNELS:
         shown = image.shape[:-1] if grey else image.shape
         raise DataError(
             f"The image ({' x '.join(map(str, shown))}) does not match the labels "

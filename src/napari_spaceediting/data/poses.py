@@ -1,14 +1,15 @@
 """Rendered heads that turn: a sample whose structure is continuous.
 
 Heads are ellipsoids seen in parallel projection. Every ray meets an ellipsoid in
-closed form, so that many images are drawn at once with array arithmetic.
+closed form, so that all rays of an image are drawn at once with array arithmetic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ YAW_EDGES = (-25.0, 25.0)
 """Yaw, in degrees, that separates left, front and right."""
 
 _FINE = 2  # rays per pixel and axis, averaged
-_BLOCK = 32  # images drawn at once, so that arrays stay in the processor's cache
+_BLOCK = 32  # images that draw their random numbers together
 
 Array: TypeAlias = NDArray[np.float32]
 
@@ -59,22 +60,22 @@ _LIPS = np.array([0.80, 0.42, 0.42], np.float32)
 
 
 @dataclass(frozen=True)
-class _People:
-    """What stays the same in all images of a person; one row per person.
+class _Person:
+    """What stays the same in all images of a person.
 
     Lengths are in half heights of the image; x points right, y up, and z towards
     the viewer, in the frame of the head.
     """
 
-    head: Array  # (P, 3) radii
-    skin: Array  # (P, 3)
-    hair: Array  # (P, 3)
-    eyes: Array  # (P, 3)
-    hairline: Array  # (P,) height of the hair above the forehead, share of the head
-    nape: Array  # (P,) how far down the hair falls, share of the head
-    volume: Array  # (P,) thickness of the hair
-    nose: Array  # (P, 3) radii
-    gap: Array  # (P,) half distance of the eyes, share of the head
+    head: Array  # (3,) radii
+    skin: Array  # (3,)
+    hair: Array  # (3,)
+    eyes: Array  # (3,)
+    hairline: np.float32  # height of the hair above the forehead, share of the head
+    nape: np.float32  # how far down the hair falls, share of the head
+    volume: np.float32  # thickness of the hair
+    nose: Array  # (3,) radii
+    gap: np.float32  # half distance of the eyes, share of the head
 
 
 def render_poses(
@@ -124,7 +125,8 @@ def render_poses(
     images = np.empty((n, size, size, 3), np.uint8)
     for start in range(0, n, _BLOCK):
         at = slice(start, start + _BLOCK)
-        images[at] = _draw(people, person[at], yaw[at], pitch[at], size, rng)
+        turned = [people[who] for who in person[at]]
+        images[at] = _draw(turned, _rotation(yaw[at], pitch[at]), size, rng)
         yield Progress(min(start + _BLOCK, n), n, "Drawing heads")
 
     shuffled = rng.permutation(identities)
@@ -147,7 +149,7 @@ def render_poses(
     )
 
 
-def _people(count: int, rng: np.random.Generator) -> _People:
+def _people(count: int, rng: np.random.Generator) -> list[_Person]:
     """Draw people at random."""
 
     def between(low: float, high: float) -> Array:
@@ -158,78 +160,58 @@ def _people(count: int, rng: np.random.Generator) -> _People:
         return (weights @ colours).astype(np.float32)
 
     width = between(0.47, 0.57)
-    return _People(
-        head=np.stack([width, between(0.60, 0.72), width * between(1.0, 1.2)], axis=-1),
-        skin=mixed(_SKIN, 4.0),
-        hair=mixed(_HAIR, 12.0),
-        eyes=mixed(_EYES, 8.0),
-        hairline=between(0.38, 0.62),
-        nape=between(-1.1, 0.05),
-        volume=between(1.06, 1.17),
-        nose=np.stack(
-            [between(0.06, 0.10), between(0.11, 0.17), between(0.11, 0.19)], axis=-1
-        ),
-        gap=between(0.36, 0.46),
+    heads = np.stack([width, between(0.60, 0.72), width * between(1.0, 1.2)], axis=-1)
+    looks = mixed(_SKIN, 4.0), mixed(_HAIR, 12.0), mixed(_EYES, 8.0)
+    lengths = between(0.38, 0.62), between(-1.1, 0.05), between(1.06, 1.17)
+    noses = np.stack(
+        [between(0.06, 0.10), between(0.11, 0.17), between(0.11, 0.19)], axis=-1
     )
+    gaps = between(0.36, 0.46)
+    return list(map(_Person, heads, *looks, *lengths, noses, gaps))
 
 
 def _draw(
-    people: _People,
-    person: NDArray[np.int_],
-    yaw: NDArray[np.float64],
-    pitch: NDArray[np.float64],
-    size: int,
-    rng: np.random.Generator,
+    people: list[_Person], turns: Array, size: int, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Draw one image per person of `person`, (n, size, size, 3) uint8."""
-    n = len(person)
+    """Draw each of the people, turned by `turns`, as (n, size, size, 3) uint8."""
+    n = len(people)
     x, y = _rays(n, size * _FINE, rng)
-    canvas = _Canvas(x, y, _background(x, y, rng), _light(n, rng))
-    turn = _rotation(np.radians(yaw), np.radians(pitch))
-    still = np.broadcast_to(np.eye(3, dtype=np.float32), turn.shape)
-    head, nose = people.head[person], people.nose[person]
-    skin, hair = people.skin[person], people.hair[person]
-    volume = people.volume[person][:, None]
-    cloth = rng.uniform(0.1, 0.9, (n, 3)).astype(np.float32)
-    middle = np.zeros_like(head)
+    canvases = list(map(_Canvas, x, y, _background(x, y, rng), _light(n, rng)))
+    cloths = rng.uniform(0.1, 0.9, (n, 3)).astype(np.float32)
+    still = np.eye(3, dtype=np.float32)
+    middle = np.zeros(3, np.float32)
+    for person, turn, canvas, cloth in zip(
+        people, turns, canvases, cloths, strict=True
+    ):
+        skin, head = person.skin, person.head
+        # Shoulders and neck stay where they are when the head turns.
+        canvas.add(still, _SHOULDERS, _SHOULDERS_RADII, cloth)
+        canvas.add(still, _NECK, _NECK_RADII, 0.9 * skin)
+        canvas.add(turn, middle, head, partial(_face, person))
+        canvas.add(turn, head * _NOSE, person.nose, 0.97 * skin)
+        for ear in _EARS:
+            canvas.add(turn, head * ear, _EAR_RADII, 0.93 * skin)
+        hair = partial(_locks, person)
+        canvas.add(turn, middle, head * person.volume, hair, partial(_is_hair, person))
 
-    def face(image: NDArray[np.intp], at: Array) -> Array:
-        return _face(people, person[image], at)
-
-    def locks(image: NDArray[np.intp], at: Array) -> Array:
-        strands = 1 + 0.1 * np.sin(24 * at[:, 0] + 9 * at[:, 2])
-        return np.asarray(hair[image] * strands[:, None], np.float32)
-
-    def grows(image: NDArray[np.intp], at: Array) -> NDArray[np.bool_]:
-        return _is_hair(people, person[image], at)
-
-    # Shoulders and neck stay where they are when the head turns.
-    canvas.add(still, middle + _SHOULDERS, middle + _SHOULDERS_RADII, cloth)
-    canvas.add(still, middle + _NECK, middle + _NECK_RADII, 0.9 * skin)
-    canvas.add(turn, middle, head, face)
-    canvas.add(turn, head * _NOSE, nose, 0.97 * skin)
-    for ear in _EARS:
-        canvas.add(turn, head * ear, middle + _EAR_RADII, 0.93 * skin)
-    canvas.add(turn, middle, head * volume, locks, grows)
-
-    fine = canvas.colour.reshape(n, size, _FINE, size, _FINE, 3)
-    image = fine.mean(axis=(2, 4))
+    fine = np.stack([canvas.colour for canvas in canvases])
+    image = fine.reshape(n, size, _FINE, size, _FINE, 3).mean(axis=(2, 4))
     image += rng.normal(0, 0.02, image.shape).astype(np.float32)
     drawn: NDArray[np.uint8] = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     return drawn
 
 
 class _Canvas:
-    """Images on which the nearest surface wins.
+    """An image on which the nearest surface wins.
 
     Parameters
     ----------
-    x, y : (n, pixels) float32
+    x, y : (pixels,) float32
         Where each ray crosses the plane of the picture.
-    colour : (n, pixels, 3) float32
+    colour : (pixels, 3) float32
         The background, painted over in place.
-    light : (n, 3) float32
-        Unit directions to the light, in the viewer's frame.
+    light : (3,) float32
+        Unit direction to the light, in the viewer's frame.
     """
 
     def __init__(self, x: Array, y: Array, colour: Array, light: Array) -> None:
@@ -241,70 +223,56 @@ class _Canvas:
         turn: Array,
         centre: Array,
         radii: Array,
-        paint: Array | Callable[[NDArray[np.intp], Array], Array],
-        covers: Callable[[NDArray[np.intp], Array], NDArray[np.bool_]] | None = None,
+        paint: Array | Callable[[Array], Array],
+        covers: Callable[[Array], NDArray[np.bool_]] | None = None,
     ) -> None:
-        """Add an ellipsoid to each image.
+        """Add an ellipsoid.
 
         Parameters
         ----------
-        turn : (n, 3, 3)
+        turn : (3, 3)
             Rows are the viewer's axes in the ellipsoid's frame.
-        centre, radii : (n, 3)
+        centre, radii : (3,)
             In the ellipsoid's frame.
-        paint : (n, 3) array or callable
-            Colour of each ellipsoid, or of points: takes the image's index (k,) and
-            the point on the unit sphere (k, 3), returns (k, 3).
+        paint : (3,) array or callable
+            Its colour, or that of points (k, 3) on the unit sphere, as (k, 3).
         covers : callable, optional
             Tells in the same way where the ellipsoid has a surface.
         """
         # In units of the radii a ray is x u + y v + t d - m, on a unit sphere:
-        # a t^2 + 2 b t + c = 0, with coefficients that are the same per image.
-        u, v, d = (turn[:, axis] / radii for axis in range(3))
+        # a t^2 + 2 b t + c = 0.
+        u, v, d = turn / radii
         m = centre / radii
         x, y = self.x, self.y
-        a = _dot(d, d)
-        b = x * _dot(u, d) + y * _dot(v, d) - _dot(m, d)
+        a = d @ d
+        b = x * (u @ d) + y * (v @ d) - m @ d
         c = (
-            x * (x * _dot(u, u) + 2 * (y * _dot(u, v) - _dot(u, m)))
-            + y * (y * _dot(v, v) - 2 * _dot(v, m))
-            + (_dot(m, m) - 1)
+            x * (x * (u @ u) + 2 * (y * (u @ v) - u @ m))
+            + y * (y * (v @ v) - 2 * (v @ m))
+            + (m @ m - 1)
         )
-        root = b * b - a * c
         with np.errstate(invalid="ignore"):  # NaN where a ray misses
-            t = (np.sqrt(root) - b) / a
-            image, ray = np.nonzero(t > self.depth)
-        distance = t[image, ray]
-        at = (
-            x[image, ray, None] * u[image]
-            + y[image, ray, None] * v[image]
-            + distance[:, None] * d[image]
-            - m[image]
-        )
+            t = (np.sqrt(b * b - a * c) - b) / a
+            ray = np.flatnonzero(t > self.depth)
+        at = np.outer(x[ray], u) + np.outer(y[ray], v) + np.outer(t[ray], d) - m
         if covers is not None:
-            seen = covers(image, at)
-            image, ray, distance, at = image[seen], ray[seen], distance[seen], at[seen]
-        normal = at / radii[image]
+            seen = covers(at)
+            ray, at = ray[seen], at[seen]
+        normal = at / radii
         normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-        light = np.einsum("nji,nj->ni", turn, self.light)[image]
-        shade = 0.38 + 0.66 * np.clip(np.einsum("ki,ki->k", normal, light), 0, None)
-        colour = paint(image, at) if callable(paint) else paint[image]
-        self.colour[image, ray] = colour * shade[:, None]
-        self.depth[image, ray] = distance
-
-
-def _dot(left: Array, right: Array) -> Array:
-    """Return the (n, 1) inner products of rows."""
-    products: Array = np.einsum("ni,ni->n", left, right)[:, None]
-    return products
+        shade = 0.38 + 0.66 * np.clip(normal @ (self.light @ turn), 0, None)
+        colour = paint(at) if callable(paint) else paint
+        self.colour[ray] = colour * shade[:, None]
+        self.depth[ray] = t[ray]
 
 
 def _rotation(yaw: NDArray[np.float64], pitch: NDArray[np.float64]) -> Array:
     """Return (n, 3, 3) matrices whose rows are the viewer's axes in the head.
 
-    A head turned by `yaw` and `pitch` looks along (sin yaw cos pitch, sin pitch,
-    cos yaw cos pitch) in the frame of the viewer.
+    A head turned by `yaw` and `pitch`, in degrees, looks along (sin yaw cos pitch,
+    sin pitch, cos yaw cos pitch) in the frame of the viewer.
     """
+    yaw, pitch = np.radians(yaw), np.radians(pitch)
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
     zero = np.zeros_like(cy)
     rows = [[cy, -sy * sp, sy * cp], [zero, cp, sp], [-sy, -cy * sp, cy * cp]]
@@ -341,34 +309,36 @@ def _background(x: Array, y: Array, rng: np.random.Generator) -> Array:
     return np.asarray(tone * brightness[..., None], np.float32)
 
 
-def _face(people: _People, person: NDArray[np.int_], at: Array) -> Array:
+def _face(person: _Person, at: Array) -> Array:
     """Return the colour of the face, (k, 3), at points (k, 3) of the unit sphere."""
     x, y, z = at.T
-    front = z > 0
-    side = np.abs(x) - people.gap[person]
-    colour: Array = people.skin[person]  # a copy, as `person` is an array
+    side = np.abs(x) - person.gap
+    colour = np.tile(person.skin, (len(at), 1))
 
-    def spot(
-        across: Array, up: Array, width: float, height: float
-    ) -> NDArray[np.bool_]:
-        return np.asarray(
-            front & ((across / width) ** 2 + (up / height) ** 2 < 1), np.bool_
-        )
+    def spot(across: Array, up: Array, width: float, height: float) -> NDArray[Any]:
+        inside = (across / width) ** 2 + (up / height) ** 2 < 1
+        return np.asarray(inside & (z > 0))
 
     colour[spot(side, y + 0.28, 0.20, 0.15)] *= _BLUSH
     colour[spot(x, y + 0.52, 0.26, 0.065)] *= _LIPS
     colour[spot(side, y - 0.32, 0.19, 0.05)] *= np.float32(0.45)  # brows
     colour[spot(side, y - 0.12, 0.17, 0.10)] = 0.95  # whites of the eyes
-    iris = spot(side, y - 0.12, 0.09, 0.10)
-    colour[iris] = people.eyes[person[iris]]
+    colour[spot(side, y - 0.12, 0.09, 0.10)] = person.eyes
     return colour
 
 
-def _is_hair(people: _People, person: NDArray[np.int_], at: Array) -> NDArray[np.bool_]:
+def _locks(person: _Person, at: Array) -> Array:
+    """Return the colour of the hair, as `_face`."""
+    strands = 1 + np.float32(0.1) * np.sin(24 * at[:, 0] + 9 * at[:, 2])
+    return np.outer(strands, person.hair)
+
+
+def _is_hair(person: _Person, at: Array) -> NDArray[np.bool_]:
     """Tell where hair covers points (k, 3) of the unit sphere."""
-    hairline, nape = people.hairline[person], people.nape[person]
     # The lower edge falls from the hairline in front, past the temples, to the nape.
     back = np.clip((0.45 - at[:, 2]) / 0.75, 0, 1)
-    edge = hairline + (nape - hairline) * back * back * (3 - 2 * back)
-    covered: NDArray[np.bool_] = at[:, 1] > edge
+    fall = back * back * (3 - 2 * back)
+    covered: NDArray[np.bool_] = (
+        at[:, 1] > person.hairline + (person.nape - person.hairline) * fall
+    )
     return covered

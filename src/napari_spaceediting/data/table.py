@@ -139,11 +139,8 @@ def _known_columns(table: pd.DataFrame, path: Path) -> dict[str, str]:
 
 def _texts(column: pd.Series[Any]) -> list[str]:
     """Return stripped texts, empty where a value is missing."""
-    missing = column.isna()
-    return [
-        "" if blank else str(value).strip()
-        for value, blank in zip(column, missing, strict=True)
-    ]
+    known = column.astype(object).where(column.notna(), "")
+    return [str(value).strip() for value in known]
 
 
 def _labels(table: pd.DataFrame, name: str | None) -> list[str | None] | None:
