@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QPainter, QResizeEvent
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QButtonGroup,
     QHBoxLayout,
     QHeaderView,
@@ -57,6 +58,9 @@ class ConfusionMatrix(QTableWidget):
         self.setFrameShape(QTableWidget.Shape.NoFrame)
         self.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QTableWidget.SelectionMode.SingleSelection)
+        self.findChild(QAbstractButton).setToolTip(
+            "Rows are true classes, columns what the network takes the images for"
+        )
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setShowGrid(False)
