@@ -296,7 +296,7 @@ def test_earlier_results_are_shown_again_after_the_session_was_opened_anew(
 
     choose_kept(window, moved, 1)
     assert kept_results(moved) == [(newest, False), (oldest, True)]
-    assert "Deep Manifold Traversal" in moved._title.toolTip()
+    assert "Made on" in moved._title.toolTip()
     assert "trunk.3" in moved._title.toolTip()
     assert moved.way.isVisible()
     assert moved._strip.name == window.session.dataset.ids[done.indices[0]]
