@@ -402,7 +402,9 @@ def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, three
     panel.choose_target("8")
     panel.target_changed.emit()
     for name in ticked:
-        window.click(QPoint(8, 8), widget=panel.layers.checks[name])
+        check = panel.layers.checks[name]
+        window.wait(check.isVisible)
+        QTest.mouseClick(check, LEFT, pos=QPoint(8, check.height() // 2))
     assert panel.layers.chosen == ()
     assert not panel.run_button.isEnabled()
     assert "Tick at least one layer" in panel.run_button.toolTip()
