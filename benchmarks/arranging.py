@@ -35,7 +35,6 @@ def pose(seed: int, folder: Path) -> Figures:
         ClassifierSpec("small_cnn"),
         TrainSettings(epochs=12, seed=seed, device="cpu"),
         seed,
-        folder / "cache",
     )
     yaw, rng = train.columns["yaw"], np.random.default_rng(seed)
     chosen = rng.permutation(len(train))
@@ -44,14 +43,14 @@ def pose(seed: int, folder: Path) -> Figures:
     figures = {}
     for title, (count, trainable, shuffled) in ARRANGEMENTS.items():
         at, along = chosen[:count], read[:count]
-        session = Session(begun.session.state, begun.session.cache_dir)
+        session = Session(begun.session.state)
         place = _on_a_line(session, rng.permutation(along) if shuffled else along)
         session.apply(Move(at, session.edits.positions[at], place, Intent.ARRANGE))
         job = session.retraining().retrain
         job = replace(job, settings=replace(job.settings, trainable=trainable))
         for arm, lesson in lessons(job, ["control"], None, seed).items():
             classifier = finish(fine_tune(job, lesson, seed))
-            said = finish(predict(classifier, test, cache_dir=folder / "cache"))
+            said = finish(predict(classifier, test))
             name = title if arm == AFTER else f"{title}, control"
             figures |= {f"{name}: {k}": v for k, v in _order_of(test, said).items()}
     return figures

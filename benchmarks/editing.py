@@ -20,6 +20,7 @@ from pathlib import Path
 
 import common
 from intervals import Runs
+from napari_spaceediting.data.cache import caching_in
 
 SEEDS = {
     "few": 10,
@@ -53,7 +54,8 @@ def run_trial(scenario: str, seed: int, work: Path) -> None:
 
     torch.set_num_threads(1)
     begin = time.perf_counter()
-    figures = trials.SCENARIOS[scenario](seed, work)
+    with caching_in(work / "cache"):
+        figures = trials.SCENARIOS[scenario](seed, work)
     figures["seconds"] = time.perf_counter() - begin
     path = _path(work, scenario, seed)
     common.keep(path, figures)

@@ -72,9 +72,7 @@ def train_arms(
             continue
         classifier = finish(fine_tune(job, lesson, seed))
         accuracies[arm] = begun.accuracy(classifier.spec, state_of(classifier))
-        predictions[arm] = finish(
-            predict(classifier, job.dataset, cache_dir=job.cache_dir, device="cpu")
-        )
+        predictions[arm] = finish(predict(classifier, job.dataset, device="cpu"))
     return accuracies, predictions
 
 
@@ -187,7 +185,7 @@ def in_rounds(
     seconds : float
         What it cost the expert.
     """
-    session = Session(begun.session.state, begun.session.cache_dir)
+    session = Session(begun.session.state)
     expert = SimulatedExpert(
         begun.truth,
         session.edits.class_names,
@@ -221,7 +219,7 @@ def named(session: Session, truth: NDArray[np.int64]) -> Figures:
 
 def in_one_go(begun: Start, choose: Choose, actions: int = ACTIONS) -> Session:
     """Let a simulated expert edit once, without a retraining in between."""
-    session = Session(begun.session.state, begun.session.cache_dir)
+    session = Session(begun.session.state)
     expert = SimulatedExpert(
         begun.truth,
         session.edits.class_names,
@@ -245,7 +243,7 @@ def predictions_of(session: Session) -> Predictions:
 
 def with_some_edit(session: Session) -> Session:
     """Return the session with one edit, for arms that do not look at edits."""
-    edited = Session(session.state, session.cache_dir)
+    edited = Session(session.state)
     labels = session.dataset.labels
     at = np.flatnonzero(labels >= 0)[:1]
     edited.apply(Relabel(at, session.dataset.class_names[labels[at[0]]]))

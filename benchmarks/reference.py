@@ -84,11 +84,7 @@ class Start:
 
     def accuracy(self, spec: ClassifierSpec, state: State) -> float:
         """Return the percentage of the test images that a network classifies right."""
-        said = run_job(
-            ExtractPredictions(
-                self.test, spec, state, cache_dir=self.session.cache_dir, device="cpu"
-            )
-        )
+        said = run_job(ExtractPredictions(self.test, spec, state, device="cpu"))
         right = said.probabilities.argmax(axis=1) == self.test.labels
         return float(100 * right.mean())
 
@@ -138,7 +134,6 @@ def trunk(folder: Path, seed: int, backbone: str = REFERENCE) -> Path:
             dataset=dataset,
             spec=ClassifierSpec(backbone, n_classes=5),
             settings=TrainSettings(epochs=8, seed=seed, device="cpu"),
-            cache_dir=folder / "cache",
         )
         state = run_job(job).train.state
         prefix = "backbone."
@@ -159,7 +154,6 @@ def start(
     spec: ClassifierSpec,
     settings: TrainSettings,
     seed: int,
-    cache_dir: Path,
 ) -> Start:
     """Train the network and draw its map."""
     session = new_session(
@@ -167,7 +161,6 @@ def start(
         train=settings,
         retrain=RetrainSettings(arms=(), seed=seed, device="cpu"),
         seed=seed,
-        cache_dir=cache_dir,
     )
     session.take_network(run_job(session.training(spec)))
     session.take_map(run_job(session.mapping()))
@@ -188,5 +181,4 @@ def frozen_start(
         ClassifierSpec(backbone, weights=str(trunk(folder, seed, backbone))),
         TrainSettings(trainable="head", seed=seed, device="cpu"),
         seed,
-        folder / "cache",
     )

@@ -24,6 +24,7 @@ import tempfile
 from pathlib import Path
 
 import common
+from napari_spaceediting.data import cache
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 _QUICK_SIZES = (1_000,)
@@ -51,8 +52,9 @@ def run_part(
         command += [part, str(work), *(["--quick"] * quick)]
         if data is not None:
             command += ["--data", str(data)]
-        threads = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
-        if subprocess.run(command, env={**os.environ, **threads}).returncode:
+        own = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
+        own[cache.VARIABLE] = str(work / "cache")
+        if subprocess.run(command, env={**os.environ, **own}).returncode:
             raise SystemExit(f"The part {part} failed: run the same command again.")
     found: dict[str, object] = json.loads(path.read_text())
     return found

@@ -123,7 +123,7 @@ def with_edits(work: Path, seed: int, quick: bool, setting: str = SHORT) -> Sess
     """
     folder = work / f"{setting}-{seed}.spaceediting"
     if folder.exists():
-        return Session(load_session(folder), work / "cache")
+        return Session(load_session(folder))
     train = TrainSettings(device="cpu", seed=seed)
     if setting == SHORT:
         train = replace(train, epochs=2 if quick else 10)
@@ -132,7 +132,6 @@ def with_edits(work: Path, seed: int, quick: bool, setting: str = SHORT) -> Sess
         train=train,
         map_settings=MapSettings(method="pca"),
         seed=seed,
-        cache_dir=work / "cache",
     )
     session.take_network(run_job(session.training()))
     session.take_map(run_job(session.mapping()))
@@ -142,7 +141,7 @@ def with_edits(work: Path, seed: int, quick: bool, setting: str = SHORT) -> Sess
     for at in rng.choice(free, EDITS, replace=False):
         session.apply(Pin(np.array([at]), dataset.class_names[truth[at]]))
     save_session(session.state, folder)
-    return Session(load_session(folder), work / "cache")
+    return Session(load_session(folder))
 
 
 def retrain(work: Path, quick: bool, setting: str = SHORT) -> Figures:
@@ -157,9 +156,7 @@ def retrain(work: Path, quick: bool, setting: str = SHORT) -> Figures:
         with timer.of("train"):
             session = with_edits(work, seed, quick, setting)
         spec, state = session.network_or()
-        job = ExtractActivations(
-            session.dataset, spec, state, device="cpu", cache_dir=work / "cache"
-        )
+        job = ExtractActivations(session.dataset, spec, state, device="cpu")
         with timer.of("extract"):
             run_job(job)
         run_job(replace(job, trainable="last_block"))
@@ -352,7 +349,7 @@ def adding(work: Path, quick: bool) -> Figures:
     rest = np.setdiff1d(np.arange(len(everything)), later)
     pixels = np.stack([everything.original(int(at)) for at in later])
     np.save(work / "later.npy", pixels)
-    part = new_session(everything.subset(rest), cache_dir=work / "cache")
+    part = new_session(everything.subset(rest))
     part.set_train_settings(TrainSettings(epochs=5, device="cpu"))
     part.take_network(run_job(part.training()))
     timer = Timer()

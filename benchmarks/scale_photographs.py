@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_spaceediting.data.cache import VARIABLE
 from napari_spaceediting.jobs.worker import worker_environment
 
 NETWORK = "resnet18"
@@ -86,6 +87,7 @@ def _of_arm(arm: str, folder: Path, work: Path) -> dict[str, Any]:
     shutil.rmtree(cache, ignore_errors=True)
     environment = worker_environment() if arm == "ours" else dict(os.environ)
     environment |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    environment[VARIABLE] = str(cache)
     command = [sys.executable, __file__, arm, str(folder), str(cache), str(report)]
     subprocess.run(command, env=environment, check=True)
     shutil.rmtree(cache, ignore_errors=True)
@@ -103,10 +105,10 @@ def ours(folder: Path, cache: Path) -> Iterator[str]:
 
     dataset = run_job(OpenDataset(folder))
     yield "open"
-    run_job(PackThumbnails(dataset, _THUMBNAIL, cache))
+    run_job(PackThumbnails(dataset, _THUMBNAIL))
     yield "thumbnails"
     spec = ClassifierSpec(NETWORK, in_channels=3, image_size=dataset.image_size)
-    run_job(ExtractActivations(dataset, spec, None, device="cpu", cache_dir=cache))
+    run_job(ExtractActivations(dataset, spec, None, device="cpu"))
     yield "features"
 
 

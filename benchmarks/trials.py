@@ -143,7 +143,7 @@ def objectives(seed: int, folder: Path) -> Figures:
             figures[f"{name} {weight:g}"] = retrained(
                 begun, job, objective=name, anchor_weight=weight
             )
-    untagged = Session(begun.session.state, begun.session.cache_dir)
+    untagged = Session(begun.session.state)
     untagged.replay(_without_tags(session.state.log.done, session, begun))
     job = untagged.retraining().retrain
     for name in OBJECTIVES:
@@ -163,9 +163,7 @@ def pins(seed: int, folder: Path) -> Figures:
     train, test = look_alikes(2100, seed)
     train = train.keep_labels(20, np.random.default_rng(seed))
     settings = TrainSettings(seed=seed, device="cpu")
-    begun = start(
-        train, test, ClassifierSpec("small_cnn"), settings, seed, folder / "cache"
-    )
+    begun = start(train, test, ClassifierSpec("small_cnn"), settings, seed)
     figures = {"before": begun.now()}
     spaces = {
         "on the map": begun.session.edits.positions,
@@ -422,7 +420,7 @@ def _small(
 
 def _with_pins(begun: Start, space: NDArray[np.float32]) -> Session:
     """Pin random images with the nearest ones of their class in a space."""
-    session = Session(begun.session.state, begun.session.cache_dir)
+    session = Session(begun.session.state)
     rng = np.random.default_rng(session.state.seed)
     names = session.dataset.class_names
     free = np.flatnonzero(session.edits.labels < 0)
@@ -470,7 +468,7 @@ def _clusters_named(begun: Start, count: int) -> float:
     """Name clusters of the latents by the image nearest to their middle."""
     from sklearn.cluster import KMeans
 
-    session = Session(begun.session.state, begun.session.cache_dir)
+    session = Session(begun.session.state)
     latents = predictions_of(session).latents
     clusters = KMeans(count, random_state=session.state.seed, n_init=1).fit(latents)
     names = session.dataset.class_names

@@ -120,14 +120,17 @@ def small_digits() -> ImageDataset:
     return some.keep_labels(8, rng)
 
 
-@pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for frozen activations that all tests share."""
-    return tmp_path_factory.mktemp("cache")
+@pytest.fixture(autouse=True)
+def caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Give each test caches of its own; return their folder."""
+    from napari_spaceediting.data.cache import VARIABLE
+
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
-def trained_state(small_digits: ImageDataset, cache_dir: Path) -> SessionState:
+def trained_state(small_digits: ImageDataset) -> SessionState:
     """Return a session on `small_digits` with a network and a linear map."""
     import torch
 
@@ -143,7 +146,6 @@ def trained_state(small_digits: ImageDataset, cache_dir: Path) -> SessionState:
         train=TrainSettings(epochs=4, device="cpu"),
         map_settings=MapSettings(method="pca"),
         retrain=RetrainSettings(steps=20, batch_size=32, device="cpu"),
-        cache_dir=cache_dir,
     )
     session.take_network(run_job(session.training()))
     session.take_map(run_job(session.mapping()))
@@ -151,11 +153,11 @@ def trained_state(small_digits: ImageDataset, cache_dir: Path) -> SessionState:
 
 
 @pytest.fixture
-def trained_session(trained_state: SessionState, cache_dir: Path) -> Session:
+def trained_session(trained_state: SessionState) -> Session:
     """Return a session of its own in the state `trained_state`."""
     from napari_spaceediting.session.session import Session
 
-    return Session(trained_state, cache_dir)
+    return Session(trained_state)
 
 
 @pytest.fixture(scope="session")

@@ -72,14 +72,21 @@ def limited_to(text: str | None) -> Iterator[None]:
     if text is None:
         yield
         return
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = str(bytes_of(text))
+    with environment(VARIABLE, str(bytes_of(text))):
+        yield
+
+
+@contextmanager
+def environment(name: str, value: str) -> Iterator[None]:
+    """Let a variable of the environment have another value inside."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
-        del os.environ[VARIABLE]
+        del os.environ[name]
         if before is not None:
-            os.environ[VARIABLE] = before
+            os.environ[name] = before
 
 
 def array_limit() -> int:

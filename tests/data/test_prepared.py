@@ -55,34 +55,33 @@ def decoded(monkeypatch) -> Counter[Path]:
     return counts
 
 
-def test_each_file_is_decoded_once_for_all(folder, tmp_path, decoded):
-    cache = tmp_path / "cache"
+def test_each_file_is_decoded_once_for_all(folder, decoded):
     dataset = open_dataset(folder)
     assert not decoded
-    tiles = run_job(PackThumbnails(dataset, 16, cache))
+    tiles = run_job(PackThumbnails(dataset, 16))
     assert set(decoded.values()) == {1}
     assert len(decoded) == N
     spec = ClassifierSpec(
         n_classes=2, in_channels=dataset.n_channels, image_size=dataset.image_size
     )
-    run_job(ExtractActivations(dataset, spec, None, device="cpu", cache_dir=cache))
+    run_job(ExtractActivations(dataset, spec, None, device="cpu"))
     everything = TrainSettings(epochs=1, trainable="all", device="cpu")
-    run_job(TrainNetwork(dataset, spec, everything, cache_dir=cache))
-    assert_array_equal(run_job(PackThumbnails(dataset, 16, cache)), tiles)
+    run_job(TrainNetwork(dataset, spec, everything))
+    assert_array_equal(run_job(PackThumbnails(dataset, 16)), tiles)
     assert set(decoded.values()) == {1}
 
 
-def test_training_from_pixels_decodes_once(photos, tmp_path, decoded):
+def test_training_from_pixels_decodes_once(photos, decoded):
     spec = ClassifierSpec(
         n_classes=2, in_channels=photos.n_channels, image_size=photos.image_size
     )
     settings = TrainSettings(epochs=2, trainable="all", device="cpu")
-    run_job(TrainNetwork(photos, spec, settings, cache_dir=tmp_path / "cache"))
+    run_job(TrainNetwork(photos, spec, settings))
     assert set(decoded.values()) == {1}
 
 
-def test_what_is_kept_is_what_the_data_set_gives(photos, tmp_path):
-    kept = Prepared(photos, tmp_path)
+def test_what_is_kept_is_what_the_data_set_gives(photos):
+    kept = Prepared(photos)
     progress = list(kept.fill())
     assert (progress[-1].done, progress[-1].total) == (N, N)
     for indices in ([3], [60, 2, 2], range(N)):
@@ -92,10 +91,10 @@ def test_what_is_kept_is_what_the_data_set_gives(photos, tmp_path):
 
 
 def test_an_interrupted_file_is_gone_on_with(photos, tmp_path, decoded):
-    steps = Prepared(photos, tmp_path).fill()
+    steps = Prepared(photos).fill()
     next(steps)
     steps.close()
-    kept = Prepared(photos, tmp_path)
+    kept = Prepared(photos)
     n_before = kept.n_finished
     assert 0 < n_before < N
     path = next((tmp_path / "images").iterdir())
@@ -109,20 +108,20 @@ def test_an_interrupted_file_is_gone_on_with(photos, tmp_path, decoded):
     assert_array_equal(np.load(path), photos.images(range(N)))
 
 
-def test_two_writers_do_not_harm_each_other(photos, tmp_path):
-    writers = [Prepared(photos, tmp_path).fill() for _ in range(2)]
+def test_two_writers_do_not_harm_each_other(photos):
+    writers = [Prepared(photos).fill() for _ in range(2)]
     next(writers[0])
     next(writers[1])
     for steps in writers:
         for _ in steps:
             pass
-    kept = Prepared(photos, tmp_path)
+    kept = Prepared(photos)
     assert kept.n_finished == N
     assert_array_equal(kept.images(range(N)), photos.images(range(N)))
 
 
-def test_images_after_a_gap_are_not_kept(photos, tmp_path):
-    kept = Prepared(photos, tmp_path)
+def test_images_after_a_gap_are_not_kept(photos):
+    kept = Prepared(photos)
     kept.put(10, photos.images(range(10, 20)))
     assert kept.n_finished == 0
     kept.put(0, photos.images(range(10)))
@@ -130,27 +129,27 @@ def test_images_after_a_gap_are_not_kept(photos, tmp_path):
 
 
 def test_a_file_that_is_gone_or_other_images_are_read_anew(photos, tmp_path):
-    kept = Prepared(photos, tmp_path)
+    kept = Prepared(photos)
     kept.put(0, photos.images(range(N)))
-    assert Prepared(replace(photos, image_size=(9, 9)), tmp_path).n_finished == 0
+    assert Prepared(replace(photos, image_size=(9, 9))).n_finished == 0
     next((tmp_path / "images").iterdir()).unlink()
     assert_array_equal(kept.images([5]), photos.images([5]))
 
 
-def test_arrays_and_too_many_images_are_not_kept(photos, tmp_path, monkeypatch):
+def test_arrays_and_too_many_images_are_not_kept(photos, monkeypatch):
     array = from_stack(np.zeros((20, 8, 8), np.uint8))
-    assert not Prepared(array, tmp_path).is_wanted
+    assert not Prepared(array).is_wanted
     monkeypatch.setattr(prepared, "_CACHE_LIMIT", 1000)
-    assert not Prepared(photos, tmp_path).is_wanted
-    assert_array_equal(Prepared(photos, tmp_path).images([1]), photos.images([1]))
+    assert not Prepared(photos).is_wanted
+    assert_array_equal(Prepared(photos).images([1]), photos.images([1]))
 
 
-def test_a_damaged_image_is_a_grey_tile_and_those_before_are_kept(photos, tmp_path):
+def test_a_damaged_image_is_a_grey_tile_and_those_before_are_kept(photos):
     source = photos.pixels.paths[40]
     source.write_bytes(source.read_bytes()[:-50])
-    tiles = run_job(PackThumbnails(photos, 16, tmp_path))
+    tiles = run_job(PackThumbnails(photos, 16))
     assert (tiles[40] == 128).all()
     assert_array_equal(tiles[41:], photos.thumbnails(range(41, N), 16))
-    kept = Prepared(photos, tmp_path)
+    kept = Prepared(photos)
     assert kept.n_finished <= 40
     assert_array_equal(kept.images(range(30)), photos.images(range(30)))

@@ -25,40 +25,40 @@ def _little_memory(monkeypatch):
     monkeypatch.setenv("SPACEEDITING_MEMORY", "16KB")
 
 
-def pack(array, cache_dir, size: int = 8):
+def pack(array, size: int = 8):
     """Return thumbnails, and how many were drawn."""
     dataset = from_stack(array) if isinstance(array, np.ndarray) else array
     seen = []
-    tiles = run_job(PackThumbnails(dataset, size, cache_dir), seen.append)
+    tiles = run_job(PackThumbnails(dataset, size), seen.append)
     return tiles, len(seen)
 
 
-def test_many_are_drawn_once(array, tmp_path):
-    tiles, drawn = pack(array, tmp_path)
+def test_many_are_drawn_once(array):
+    tiles, drawn = pack(array)
     assert drawn > 0
     assert isinstance(tiles, np.memmap)
     assert_array_equal(tiles[..., 0], array)
-    again, drawn = pack(array, tmp_path)
+    again, drawn = pack(array)
     assert drawn == 0
     assert_array_equal(again, tiles)
-    assert pack(array, tmp_path, size=9)[1] > 0
-    assert pack(array[::-1], tmp_path)[1] > 0
+    assert pack(array, size=9)[1] > 0
+    assert pack(array[::-1])[1] > 0
 
 
-def test_only_images_that_joined_are_drawn(array, tmp_path):
+def test_only_images_that_joined_are_drawn(array):
     few, more = from_stack(array[:60]), from_stack(array[60:])
-    pack(few, tmp_path)
+    pack(few)
     joined = few.joined(
         type(more)(**{**vars(more), "ids": np.char.add("later", more.ids)})
     )
     seen = []
-    tiles = run_job(PackThumbnails(joined, 8, tmp_path), seen.append)
+    tiles = run_job(PackThumbnails(joined, 8), seen.append)
     assert [(p.done, p.total) for p in seen] == [(70, 70)]
     assert_array_equal(tiles[..., 0], array)
 
 
 def test_a_cancelled_job_leaves_no_file(array, tmp_path):
-    steps = PackThumbnails(from_stack(array), 8, tmp_path).run()
+    steps = PackThumbnails(from_stack(array), 8).run()
     next(steps)
     steps.close()
     assert list((tmp_path / "thumbnails").iterdir()) == []
@@ -66,13 +66,13 @@ def test_a_cancelled_job_leaves_no_file(array, tmp_path):
 
 def test_the_oldest_are_deleted_beyond_the_limit(array, tmp_path, monkeypatch):
     monkeypatch.setattr(thumbnails, "_CACHE_LIMIT", 20_000)
-    pack(array, tmp_path)
-    pack(array[::-1], tmp_path)
+    pack(array)
+    pack(array[::-1])
     assert len(list((tmp_path / "thumbnails").iterdir())) == 1
 
 
-def test_a_mapped_array_travels_as_a_path_and_its_parts_as_content(array, tmp_path):
-    tiles, _ = pack(array, tmp_path)
+def test_a_mapped_array_travels_as_a_path_and_its_parts_as_content(array):
+    tiles, _ = pack(array)
     assert len(pickle.dumps(tiles)) < 1000
     again = pickle.loads(pickle.dumps(tiles))
     assert isinstance(again, MappedArray)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -108,9 +107,9 @@ def test_the_random_numbers_of_the_caller_are_left_alone(job):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_the_control_does_not_know_of_the_edits(trained_state, cache_dir):
+def test_the_control_does_not_know_of_the_edits(trained_state):
     def control(*edits) -> Any:
-        session = Session(trained_state, cache_dir)
+        session = Session(trained_state)
         session.replay(edits)
         result = run_job(session.retraining().retrain)
         return result.evidence.arms["control"].confusion
@@ -215,9 +214,9 @@ def test_an_arrangement_that_says_nothing_is_no_trouble(trained_session, where):
 
 
 @pytest.mark.parametrize("trainable", ["last_block", "all"])
-def test_more_of_the_network_can_be_trained(job, trainable, tmp_path):
+def test_more_of_the_network_can_be_trained(job, trainable):
     settings = replace(job.settings, trainable=trainable, steps=3, arms=())
-    job = replace(job, settings=settings, cache_dir=tmp_path)
+    job = replace(job, settings=settings)
     result = run_job(job)
     changed = differ(job.state, result.state)
     assert any(name.startswith("backbone.last_block") for name in changed)
@@ -227,16 +226,12 @@ def test_more_of_the_network_can_be_trained(job, trainable, tmp_path):
     # What is reported is what the weights say.
     from napari_spaceediting.network.jobs import ExtractPredictions
 
-    again = run_job(
-        ExtractPredictions(
-            job.dataset, result.spec, result.state, "cpu", cache_dir=tmp_path
-        )
-    )
+    again = run_job(ExtractPredictions(job.dataset, result.spec, result.state, "cpu"))
     assert_allclose(again.latents, result.predictions.latents, atol=1e-4)
 
 
 @pytest.mark.parametrize("trainable", ["head", "all"])
-def test_held_out_images_never_train(job, trainable, tmp_path):
+def test_held_out_images_never_train(job, trainable):
     settings = replace(job.settings, trainable=trainable, steps=4)
     job = replace(job, settings=settings)
     dataset, held_out = job.dataset, job.dataset.held_out
@@ -254,7 +249,6 @@ def test_held_out_images_never_train(job, trainable, tmp_path):
         dataset=other_dataset,
         labels=labels,
         predictions=replace(job.predictions, latents=latents),
-        cache_dir=tmp_path,
     )
     one, two = run_job(job), run_job(other)
     assert_equal_weights(one.state, two.state)
@@ -319,11 +313,11 @@ def test_progress_goes_to_the_end_and_shows_the_loss(job):
 
 
 @pytest.mark.parametrize("cached", [True, False])
-def test_progress_of_all_arms_and_repetitions_is_one_count(job, cached, tmp_path):
+def test_progress_of_all_arms_and_repetitions_is_one_count(job, cached):
     job = with_settings(job, arms=comparisons(), repeats=2, steps=3)
     job = with_all_labels(job, unlabelled_images(job)[-20:])
     if not cached:
-        job = replace(job, cache_dir=tmp_path)
+        job = replace(job)
     seen = []
     run_job(job, seen.append)
     assert all(0 <= p.done <= p.total for p in seen)
@@ -350,7 +344,7 @@ def test_a_state_of_another_network_is_refused(job):
         run_job(replace(job, spec=replace(job.spec, latent_dim=7)))
 
 
-def test_classes_can_be_named_from_scratch(small_digits, tmp_path: Path):
+def test_classes_can_be_named_from_scratch(small_digits):
     bare = small_digits.subset(np.arange(120))
     truth = bare.columns["truth"]
     bare = bare.with_labels(np.full(120, -1), ())
@@ -359,7 +353,6 @@ def test_classes_can_be_named_from_scratch(small_digits, tmp_path: Path):
         train=TrainSettings(epochs=1, device="cpu"),
         map_settings=MapSettings(method="pca"),
         retrain=RetrainSettings(steps=40, batch_size=32, device="cpu", averaging=0.5),
-        cache_dir=tmp_path,
     )
     session.take_network(run_job(session.training()))
     assert session.shown.network.predictions.probabilities.shape == (120, 0)

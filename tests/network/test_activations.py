@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_spaceediting.data.cache import caching_in
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network import activations as module
@@ -46,12 +47,10 @@ def counted(make_bars) -> tuple[ImageDataset, list[int]]:
 
 
 @pytest.mark.parametrize("trainable", ["head", "last_block"])
-def test_activations_are_those_of_the_body(make_bars, drain, tmp_path, trainable):
+def test_activations_are_those_of_the_body(make_bars, drain, trainable):
     dataset = make_bars(50)
     classifier = classifier_from(SPEC)
-    found, progress = drain(
-        activations(classifier, dataset, trainable, cache_dir=tmp_path, batch_size=16)
-    )
+    found, progress = drain(activations(classifier, dataset, trainable, batch_size=16))
     with torch.inference_mode():
         images = torch.from_numpy(dataset.images(np.arange(50)))
         expected = classifier.body(trainable)(images).numpy()
@@ -64,15 +63,14 @@ def test_batches_are_as_small_as_the_activations_need(
     make_bars, drain, tmp_path, monkeypatch
 ):
     dataset, classifier = make_bars(20), classifier_from(SPEC)
-    whole, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    whole, _ = drain(activations(classifier, dataset))
     sizes = []
     classifier.backbone.register_forward_hook(lambda *of: sizes.append(len(of[1][0])))
     # Most is taken by its second normalisation: 32 maps of 6 x 6 px go in and come out.
     most = 2 * 32 * 6 * 6 * 4
     monkeypatch.setenv("SPACEEDITING_MEMORY", str(64 * (3 * most)))
-    found, progress = drain(
-        activations(classifier, dataset, cache_dir=tmp_path / "other")
-    )
+    with caching_in(tmp_path / "other"):
+        found, progress = drain(activations(classifier, dataset))
     assert sizes == [1, 3, 3, 3, 3, 3, 3, 2]  # the first one to see what it takes
     assert [p.done for p in progress] == [3, 6, 9, 12, 15, 18, 20]
     np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
@@ -81,17 +79,18 @@ def test_batches_are_as_small_as_the_activations_need(
 def test_finished_images_are_not_read_again(counted, drain, tmp_path):
     dataset, seen = counted
     classifier = classifier_from(SPEC)
-    steps = activations(classifier, dataset, cache_dir=tmp_path, batch_size=10)
+    steps = activations(classifier, dataset, batch_size=10)
     for _ in range(3):
         next(steps)
     steps.close()  # the user cancels
     assert seen == list(range(30))
-    resumed, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    resumed, _ = drain(activations(classifier, dataset))
     assert seen == list(range(60))
-    again, progress = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    again, progress = drain(activations(classifier, dataset))
     assert seen == list(range(60))
     assert progress == []
-    fresh, _ = drain(activations(classifier, dataset, cache_dir=tmp_path / "other"))
+    with caching_in(tmp_path / "other"):
+        fresh, _ = drain(activations(classifier, dataset))
     np.testing.assert_allclose(resumed, fresh, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(resumed, again)
 
@@ -99,11 +98,11 @@ def test_finished_images_are_not_read_again(counted, drain, tmp_path):
 def test_damaged_cache_is_made_anew(counted, drain, tmp_path):
     dataset, seen = counted
     classifier = classifier_from(SPEC)
-    first, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    first, _ = drain(activations(classifier, dataset))
     first = np.array(first)
     for path in (tmp_path / "activations").glob("*.npy"):
         path.write_bytes(path.read_bytes()[:100])
-    again, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    again, _ = drain(activations(classifier, dataset))
     np.testing.assert_array_equal(first, again)
     assert len(seen) == 120
 
@@ -111,7 +110,7 @@ def test_damaged_cache_is_made_anew(counted, drain, tmp_path):
 def test_other_weights_or_images_are_kept_apart(make_bars, drain, tmp_path):
     dataset = make_bars()
     results = [
-        np.array(drain(activations(classifier, data, part, cache_dir=tmp_path))[0])
+        np.array(drain(activations(classifier, data, part))[0])
         for classifier, data, part in (
             (classifier_from(SPEC, seed=1), dataset, "head"),
             (classifier_from(SPEC, seed=2), dataset, "head"),
@@ -128,25 +127,23 @@ def test_other_weights_or_images_are_kept_apart(make_bars, drain, tmp_path):
     assert len({result.tobytes() for result in results}) == 5
 
 
-def test_a_new_head_finds_the_old_activations(counted, drain, tmp_path):
+def test_a_new_head_finds_the_old_activations(counted, drain):
     dataset, seen = counted
     classifier = classifier_from(SPEC)
-    drain(activations(classifier, dataset, cache_dir=tmp_path))
+    drain(activations(classifier, dataset))
     classifier.grow_head(4)
     with torch.no_grad():
         classifier.embedding.weight.zero_()
-    drain(predict(classifier, dataset, cache_dir=tmp_path))
+    drain(predict(classifier, dataset))
     assert seen == list(range(60))
 
 
 @pytest.mark.parametrize("part", ["head", "last_block"])
-def test_predictions_are_those_of_the_network(make_bars, drain, tmp_path, part):
+def test_predictions_are_those_of_the_network(make_bars, drain, part):
     dataset = make_bars(40)
     classifier = classifier_from(SPEC)
     found, progress = drain(
-        predict(
-            classifier, dataset, frozen_up_to=part, cache_dir=tmp_path, batch_size=16
-        )
+        predict(classifier, dataset, frozen_up_to=part, batch_size=16)
     )
     with torch.inference_mode():
         latents, logits = classifier(torch.from_numpy(dataset.images(np.arange(40))))
@@ -158,9 +155,9 @@ def test_predictions_are_those_of_the_network(make_bars, drain, tmp_path, part):
     assert progress[-1].done == progress[-1].total == 40
 
 
-def test_network_without_classes_has_no_probabilities(make_bars, drain, tmp_path):
+def test_network_without_classes_has_no_probabilities(make_bars, drain):
     classifier = classifier_from(replace(SPEC, n_classes=0))
-    found, _ = drain(predict(classifier, make_bars(40), cache_dir=tmp_path))
+    found, _ = drain(predict(classifier, make_bars(40)))
     assert found.latents.shape == (40, 8)
     assert found.probabilities.shape == (40, 0)
 
@@ -172,45 +169,43 @@ def test_oldest_are_deleted_beyond_the_limit(make_bars, drain, tmp_path, monkeyp
     folder = tmp_path / "activations"
     kept = []
     for seed in range(3):
-        drain(
-            activations(classifier_from(SPEC, seed=seed), dataset, cache_dir=tmp_path)
-        )
+        drain(activations(classifier_from(SPEC, seed=seed), dataset))
         new = set(folder.glob("*.npy")) - set(kept)
         kept += sorted(new)
         os.utime(kept[-1], (seed, seed))
     assert set(folder.glob("*.npy")) == set(kept[1:])
 
 
-def test_full_disk_is_a_sentence(make_bars, drain, tmp_path, monkeypatch):
+def test_full_disk_is_a_sentence(make_bars, drain, monkeypatch):
     full = shutil._ntuple_diskusage(10, 10, 0)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     with pytest.raises(SpaceEditingError, match="no room for"):
-        drain(activations(classifier_from(SPEC), make_bars(), cache_dir=tmp_path))
+        drain(activations(classifier_from(SPEC), make_bars()))
 
 
-def test_only_images_that_joined_are_read(counted, make_bars, drain, tmp_path):
+def test_only_images_that_joined_are_read(counted, make_bars, drain):
     dataset, seen = counted
     classifier = classifier_from(SPEC)
-    first, _ = drain(activations(classifier, dataset, cache_dir=tmp_path))
+    first, _ = drain(activations(classifier, dataset))
     more = make_bars(10, seed=3)
     more = replace(more, ids=np.char.add("later", more.ids))
     joined = dataset.joined(more)
     seen.clear()
-    both, progress = drain(activations(classifier, joined, cache_dir=tmp_path))
+    both, progress = drain(activations(classifier, joined))
     assert seen == []
     assert [p.done for p in progress] == [70]
     np.testing.assert_array_equal(both[:60], first)
-    alone, _ = drain(activations(classifier, more, cache_dir=tmp_path))
+    alone, _ = drain(activations(classifier, more))
     np.testing.assert_allclose(both[60:], alone, rtol=1e-5, atol=1e-6)
 
 
 def test_predictions_that_do_not_fit_in_memory_lie_in_a_file(
-    make_bars, drain, tmp_path, monkeypatch
+    make_bars, drain, monkeypatch
 ):
     classifier, dataset = classifier_from(SPEC), make_bars(60)
-    in_memory, _ = drain(predict(classifier, dataset, cache_dir=tmp_path))
+    in_memory, _ = drain(predict(classifier, dataset))
     assert not isinstance(in_memory.latents, np.memmap)
     monkeypatch.setenv("SPACEEDITING_MEMORY", "4KB")
-    in_a_file, _ = drain(predict(classifier, dataset, cache_dir=tmp_path))
+    in_a_file, _ = drain(predict(classifier, dataset))
     assert isinstance(in_a_file.latents, np.memmap)
     np.testing.assert_array_equal(in_a_file.latents, in_memory.latents)

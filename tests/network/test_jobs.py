@@ -39,45 +39,39 @@ def test_importing_jobs_imports_no_torch() -> None:
 
 
 @pytest.mark.parametrize("trainable", ["head", "last_block", "all"])
-def test_train_then_extract_again(make_bars, tmp_path, trainable):
+def test_train_then_extract_again(make_bars, trainable):
     dataset = make_bars()
     settings = replace(SETTINGS, trainable=trainable)
-    job = pickle.loads(
-        pickle.dumps(TrainNetwork(dataset, SPEC, settings, cache_dir=tmp_path))
-    )
+    job = pickle.loads(pickle.dumps(TrainNetwork(dataset, SPEC, settings)))
     trained = pickle.loads(pickle.dumps(run_job(job)))
     assert trained.spec == replace(SPEC, n_classes=2)
     assert trained.predictions.latents.shape == (60, 8)
     assert trained.predictions.probabilities.shape == (60, 2)
     assert trained.notes == ()
     again = run_job(
-        ExtractPredictions(
-            dataset, trained.spec, trained.train.state, "cpu", cache_dir=tmp_path
-        )
+        ExtractPredictions(dataset, trained.spec, trained.train.state, "cpu")
     )
     np.testing.assert_allclose(
         again.latents, trained.predictions.latents, rtol=1e-4, atol=1e-5
     )
 
 
-def test_ten_labels_of_each_digit_make_a_decent_start(tmp_path):
+def test_ten_labels_of_each_digit_make_a_decent_start():
     dataset = digits(labels_per_class=10)
     settings = TrainSettings(epochs=10, device="cpu")
     spec = ClassifierSpec(in_channels=1, image_size=dataset.image_size)
-    trained = run_job(TrainNetwork(dataset, spec, settings, cache_dir=tmp_path))
+    trained = run_job(TrainNetwork(dataset, spec, settings))
     test = dataset.split == Split.TEST
     predicted = trained.predictions.probabilities[test].argmax(axis=1)
     assert (predicted == dataset.labels[test]).mean() > 0.85
     assert np.isfinite(trained.train.margins).sum() == 100
 
 
-def test_goes_on_from_a_state_with_fewer_classes(make_bars, tmp_path):
+def test_goes_on_from_a_state_with_fewer_classes(make_bars):
     dataset = make_bars()
     state = state_of(classifier_from(replace(SPEC, n_classes=1), seed=3))
     more = replace(dataset, class_names=("level", "upright", "neither"))
-    job = TrainNetwork(
-        more, SPEC, replace(SETTINGS, epochs=0), state=state, cache_dir=tmp_path
-    )
+    job = TrainNetwork(more, SPEC, replace(SETTINGS, epochs=0), state=state)
     trained = run_job(job)
     assert trained.train.state["head.bias"].shape == (3,)
     for name, value in state.items():
@@ -87,20 +81,18 @@ def test_goes_on_from_a_state_with_fewer_classes(make_bars, tmp_path):
     )
 
 
-def test_says_when_there_is_nothing_to_validate_with(make_bars, tmp_path):
+def test_says_when_there_is_nothing_to_validate_with(make_bars):
     dataset = make_bars()
     labels = np.where(dataset.held_out, UNLABELLED, dataset.labels)
-    trained = run_job(
-        TrainNetwork(dataset.with_labels(labels), SPEC, SETTINGS, cache_dir=tmp_path)
-    )
+    trained = run_job(TrainNetwork(dataset.with_labels(labels), SPEC, SETTINGS))
     assert "No validation image is labelled" in trained.notes[0]
 
 
-def test_starts_without_any_label(make_bars, tmp_path):
+def test_starts_without_any_label(make_bars):
     dataset = make_bars(160)
     dataset = dataset.with_labels(np.full(160, UNLABELLED), ())
     settings = replace(SETTINGS, epochs=5, batch_size=32, learning_rate=3e-3)
-    trained = run_job(TrainNetwork(dataset, SPEC, settings, cache_dir=tmp_path))
+    trained = run_job(TrainNetwork(dataset, SPEC, settings))
     assert trained.spec.n_classes == 0
     assert trained.predictions.probabilities.shape == (160, 0)
     assert "images alone" in trained.notes[0]
@@ -120,7 +112,7 @@ def test_published_features_are_projected_where_nothing_is_labelled(
     path = tmp_path / "weights.pth"
     torch.save(start.backbone.state_dict(), path)
     spec = replace(SPEC, weights=str(path), latent_dim=40)
-    trained = run_job(TrainNetwork(dataset, spec, SETTINGS, cache_dir=tmp_path))
+    trained = run_job(TrainNetwork(dataset, spec, SETTINGS))
     assert "small_cnn as it is" in trained.notes[0]
     with torch.inference_mode():
         features = start.backbone(torch.from_numpy(dataset.images(np.arange(60))))
@@ -136,9 +128,9 @@ def test_published_features_are_projected_where_nothing_is_labelled(
     assert (latents >= 0).all()
 
 
-def test_same_seed_same_latents_without_labels(make_bars, tmp_path):
+def test_same_seed_same_latents_without_labels(make_bars):
     dataset = make_bars(40)
     dataset = dataset.with_labels(np.full(40, UNLABELLED), ())
-    job = TrainNetwork(dataset, SPEC, replace(SETTINGS, epochs=1), cache_dir=tmp_path)
+    job = TrainNetwork(dataset, SPEC, replace(SETTINGS, epochs=1))
     first, second = run_job(job), run_job(job)
     np.testing.assert_array_equal(first.predictions.latents, second.predictions.latents)

@@ -52,7 +52,7 @@ def launch(*words: object, **environment: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory) -> SessionState:
+def state() -> SessionState:
     """Return a session of 300 digits on a network with batch norms."""
     sys.path.insert(0, str(HERE))
     try:
@@ -62,7 +62,6 @@ def state(tmp_path_factory) -> SessionState:
             train=TrainSettings(epochs=2, device="cpu"),
             map_settings=MapSettings(method="pca"),
             retrain=RetrainSettings(steps=8, batch_size=25, device="cpu"),
-            cache_dir=tmp_path_factory.mktemp("cache"),
         )
         session.take_network(run_job(session.training(SPEC)))
         session.take_map(run_job(session.mapping()))
@@ -162,7 +161,7 @@ def test_other_commands_are_for_one_process(many, capsys, monkeypatch):
     assert "without torchrun" in capsys.readouterr().err
 
 
-def test_a_network_to_extract_with_is_needed(many, state, tmp_path, capsys):
+def test_a_network_to_extract_with_is_needed(many, state, capsys):
     assert main(["extract", str(many)]) == 1
     assert "name a backbone" in capsys.readouterr().err
     session = Session(state)

@@ -27,12 +27,12 @@ def same(first, second) -> bool:
 
 
 @pytest.mark.parametrize("trainable", ["head", "last_block", "all"])
-def test_learns_bars(make_bars, drain, tmp_path, trainable):
+def test_learns_bars(make_bars, drain, trainable):
     dataset = make_bars(120)
     settings = replace(SETTINGS, trainable=trainable, epochs=15, patience=15)
     classifier = classifier_from(SPEC)
     before = state_of(classifier)
-    result, progress = drain(train(classifier, dataset, settings, cache_dir=tmp_path))
+    result, progress = drain(train(classifier, dataset, settings))
     best = result.history[result.best_epoch]
     assert best.validation_accuracy > 0.75  # 0.5 by chance
     assert result.history[-1].loss < result.history[0].loss
@@ -46,10 +46,10 @@ def test_learns_bars(make_bars, drain, tmp_path, trainable):
             assert not np.array_equal(value, before[name])
 
 
-def test_kept_weights_are_those_of_the_best_epoch(make_bars, drain, tmp_path):
+def test_kept_weights_are_those_of_the_best_epoch(make_bars, drain):
     dataset = make_bars(80)
     classifier = classifier_from(SPEC)
-    result, _ = drain(train(classifier, dataset, SETTINGS, cache_dir=tmp_path))
+    result, _ = drain(train(classifier, dataset, SETTINGS))
     accuracies = [epoch.validation_accuracy for epoch in result.history]
     assert accuracies[result.best_epoch] == max(accuracies)
     assert same(result.state, state_of(classifier))
@@ -60,22 +60,20 @@ def test_kept_weights_are_those_of_the_best_epoch(make_bars, drain, tmp_path):
     assert accuracy == pytest.approx(accuracies[result.best_epoch])
 
 
-def test_same_seed_same_weights(make_bars, drain, tmp_path):
+def test_same_seed_same_weights(make_bars, drain):
     settings = replace(SETTINGS, augment=True)
 
     def weights(seed: int):
         torch.rand(seed + 1)  # the global generator must not matter
         chosen = replace(settings, seed=seed)
         classifier = classifier_from(SPEC, seed=0)
-        return drain(train(classifier, make_bars(), chosen, cache_dir=tmp_path))[
-            0
-        ].state
+        return drain(train(classifier, make_bars(), chosen))[0].state
 
     assert same(weights(1), weights(1))
     assert not same(weights(1), weights(2))
 
 
-def test_stops_early_when_nothing_gets_better(make_bars, drain, tmp_path):
+def test_stops_early_when_nothing_gets_better(make_bars, drain):
     dataset = make_bars()
     validation = dataset.split == Split.VALIDATION
     # Wrong validation labels: the better the network, the worse the accuracy.
@@ -86,14 +84,13 @@ def test_stops_early_when_nothing_gets_better(make_bars, drain, tmp_path):
             classifier_from(SPEC),
             dataset.with_labels(wrong),
             settings,
-            cache_dir=tmp_path,
         )
     )
     assert len(result.history) < 30
     assert len(result.history) == result.best_epoch + 1 + 3
 
 
-def test_runs_all_epochs_without_validation_images(make_bars, drain, tmp_path):
+def test_runs_all_epochs_without_validation_images(make_bars, drain):
     dataset = make_bars()
     split = np.where(dataset.split == Split.VALIDATION, Split.TEST, dataset.split)
     result, progress = drain(
@@ -101,7 +98,6 @@ def test_runs_all_epochs_without_validation_images(make_bars, drain, tmp_path):
             classifier_from(SPEC),
             replace(dataset, split=split.astype(np.int8)),
             SETTINGS,
-            cache_dir=tmp_path,
         )
     )
     assert len(result.history) == 4
@@ -111,7 +107,7 @@ def test_runs_all_epochs_without_validation_images(make_bars, drain, tmp_path):
     assert progress[-1].metrics.keys() == {"loss"}
 
 
-def test_unlabelled_and_test_images_do_not_matter(make_bars, drain, tmp_path):
+def test_unlabelled_and_test_images_do_not_matter(make_bars, drain):
     dataset = make_bars()
     labels = dataset.labels.copy()
     labels[:10] = UNLABELLED
@@ -121,7 +117,7 @@ def test_unlabelled_and_test_images_do_not_matter(make_bars, drain, tmp_path):
         labels=np.where(first.split == Split.TEST, 1 - first.labels, first.labels),
     ).subset(np.r_[0:3, 10:60])
     results = [
-        drain(train(classifier_from(SPEC), data, SETTINGS, cache_dir=tmp_path))[0]
+        drain(train(classifier_from(SPEC), data, SETTINGS))[0]
         for data in (first, second)
     ]
     assert same(results[0].state, results[1].state)
@@ -129,7 +125,7 @@ def test_unlabelled_and_test_images_do_not_matter(make_bars, drain, tmp_path):
     np.testing.assert_array_equal(np.isfinite(results[0].margins), known)
 
 
-def test_margin_finds_the_wrong_label(make_bars, drain, tmp_path):
+def test_margin_finds_the_wrong_label(make_bars, drain):
     dataset = make_bars(160)
     labels = dataset.labels.copy()
     wrong = [3, 8, 21]
@@ -140,14 +136,13 @@ def test_margin_finds_the_wrong_label(make_bars, drain, tmp_path):
             classifier_from(SPEC),
             dataset.with_labels(labels),
             settings,
-            cache_dir=tmp_path,
         )
     )
     lowest = np.argsort(np.where(np.isnan(result.margins), np.inf, result.margins))[:6]
     assert set(wrong) <= set(lowest.tolist())
 
 
-def test_rare_class_counts_as_much_as_a_common_one(make_bars, drain, tmp_path):
+def test_rare_class_counts_as_much_as_a_common_one(make_bars, drain):
     dataset = make_bars(100)
     blank = ArrayPixels(np.zeros((100, 12, 12), np.float32))  # nothing but the prior
     labels = (np.arange(100) % 10 == 0).astype(np.int64)
@@ -164,26 +159,24 @@ def test_rare_class_counts_as_much_as_a_common_one(make_bars, drain, tmp_path):
             class_weights=weighted,
         )
         classifier = classifier_from(SPEC)
-        drain(train(classifier, dataset, settings, cache_dir=tmp_path))
+        drain(train(classifier, dataset, settings))
         with torch.inference_mode():
             _, logits = classifier(torch.zeros(1, 1, 12, 12))
         chances.append(logits.softmax(dim=1)[0, 1].item())
     assert chances == pytest.approx([0.5, 0.1], abs=0.05)
 
 
-def test_cancelled_training_leaves_the_given_state(make_bars, tmp_path):
+def test_cancelled_training_leaves_the_given_state(make_bars):
     state = state_of(classifier_from(SPEC, seed=4))
     before = {name: value.copy() for name, value in state.items()}
-    steps = train(
-        classifier_from(SPEC, state), make_bars(), SETTINGS, cache_dir=tmp_path
-    )
+    steps = train(classifier_from(SPEC, state), make_bars(), SETTINGS)
     for _ in range(15):
         next(steps)
     steps.close()
     assert same(before, state)
 
 
-def test_images_that_are_not_finite(make_bars, drain, tmp_path):
+def test_images_that_are_not_finite(make_bars, drain):
     dataset = make_bars()
 
     class Broken(type(dataset)):
@@ -196,10 +189,10 @@ def test_images_that_are_not_finite(make_bars, drain, tmp_path):
     for trainable in ("head", "all"):
         settings = replace(SETTINGS, trainable=trainable)
         with pytest.raises(TrainingFailed, match="lower the learning rate"):
-            drain(train(classifier_from(SPEC), broken, settings, cache_dir=tmp_path))
+            drain(train(classifier_from(SPEC), broken, settings))
 
 
-def test_errors_of_torch_become_sentences(make_bars, drain, tmp_path):
+def test_errors_of_torch_become_sentences(make_bars, drain):
     wrong_channels = classifier_from(replace(SPEC, in_channels=3))
     # One channel is repeated by nothing that small_cnn has a use for.
     with torch.no_grad():
@@ -209,11 +202,11 @@ def test_errors_of_torch_become_sentences(make_bars, drain, tmp_path):
         with pytest.raises(
             TrainingFailed, match=r"could not be run: .*channels"
         ) as error:
-            drain(train(wrong_channels, make_bars(), settings, cache_dir=tmp_path))
+            drain(train(wrong_channels, make_bars(), settings))
         assert "\n" not in str(error.value)
 
 
-def test_too_little_memory_says_what_to_do(make_bars, drain, tmp_path):
+def test_too_little_memory_says_what_to_do(make_bars, drain):
     classifier = classifier_from(SPEC)
 
     def hungry(module, inputs):
@@ -223,11 +216,11 @@ def test_too_little_memory_says_what_to_do(make_bars, drain, tmp_path):
     with pytest.raises(
         TrainingFailed, match="smaller batch size or train only the head"
     ):
-        drain(train(classifier, make_bars(), SETTINGS, cache_dir=tmp_path))
+        drain(train(classifier, make_bars(), SETTINGS))
 
 
 @pytest.mark.parametrize("n_classes", [0, 1])
-def test_needs_two_classes(make_bars, drain, tmp_path, n_classes):
+def test_needs_two_classes(make_bars, drain, n_classes):
     dataset = make_bars()
     labels = np.where(dataset.labels < n_classes, dataset.labels, UNLABELLED)
     with pytest.raises(TrainingFailed, match="second class"):
@@ -236,18 +229,15 @@ def test_needs_two_classes(make_bars, drain, tmp_path, n_classes):
                 classifier_from(SPEC),
                 dataset.with_labels(labels),
                 SETTINGS,
-                cache_dir=tmp_path,
             )
         )
 
 
-def test_inputs_that_do_not_fit_in_memory(make_bars, drain, tmp_path, monkeypatch):
+def test_inputs_that_do_not_fit_in_memory(make_bars, drain, monkeypatch):
     results = []
     for limit in ("1GB", "1KB"):
         monkeypatch.setenv("SPACEEDITING_MEMORY", limit)
-        result, _ = drain(
-            train(classifier_from(SPEC), make_bars(), SETTINGS, cache_dir=tmp_path)
-        )
+        result, _ = drain(train(classifier_from(SPEC), make_bars(), SETTINGS))
         results.append(result.state)
     assert same(*results)
 

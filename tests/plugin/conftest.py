@@ -23,7 +23,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.editing.edits import Pin, Withdraw
 from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
 from napari_spaceediting.jobs.worker import WorkerProcess
@@ -172,7 +172,7 @@ class Window:
     def take_round(self, status: RoundStatus, gain: Difference = A_GAIN) -> None:
         """Let the session be one with a round, without a folder."""
         state = with_round(self.session.state, gain, status)
-        self.state.take_session(Session(state, self.session.cache_dir), None)
+        self.state.take_session(Session(state), None)
         self.bench.opening._draw_thumbnails()
         self.wait_idle()
 
@@ -287,6 +287,12 @@ Opener = Callable[..., Window]
 
 
 @pytest.fixture(autouse=True)
+def caches() -> Path:
+    """Return the folder of caches, which windows share as worker processes do."""
+    return cache_dir()
+
+
+@pytest.fixture(autouse=True)
 def _no_warm_up(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,7 +305,7 @@ def _no_warm_up(
 def _nothing_to_recover() -> Iterator[None]:
     """Let no test find the unsaved work of another one."""
     yield
-    shutil.rmtree(default_cache_dir() / "recovery", ignore_errors=True)
+    shutil.rmtree(cache_dir() / "recovery", ignore_errors=True)
 
 
 class SharedProcess(WorkerProcess):

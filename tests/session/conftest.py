@@ -66,9 +66,9 @@ def pin() -> Callable[..., Pin]:
 
 
 @pytest.fixture(scope="session")
-def proposed_state(trained_state: SessionState, cache_dir) -> SessionState:
+def proposed_state(trained_state: SessionState) -> SessionState:
     """Return a session with a round, with a new class, that awaits a decision."""
-    session = Session(trained_state, cache_dir)
+    session = Session(trained_state)
     dataset = session.dataset
     free = np.flatnonzero(~dataset.held_out & ~dataset.is_labelled)
     session.replay([Pin(free[:5], "3"), Pin(free[5:9], "scribble")])
@@ -77,6 +77,6 @@ def proposed_state(trained_state: SessionState, cache_dir) -> SessionState:
 
 
 @pytest.fixture
-def proposed(proposed_state: SessionState, cache_dir) -> Session:
+def proposed(proposed_state: SessionState) -> Session:
     """Return a session of its own in the state `proposed_state`."""
-    return Session(proposed_state, cache_dir)
+    return Session(proposed_state)

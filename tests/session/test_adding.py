@@ -81,7 +81,7 @@ def test_everything_goes_on_after_images_were_added(
     assert session.edits.edited[new].all()
     folder = tmp_path / "one.spaceediting"
     save_session(session.state, folder)
-    again = Session(load_session(folder), session.cache_dir)
+    again = Session(load_session(folder))
     assert_array_equal(again.edits.labels, session.edits.labels)
     mapped = run_job(again.retraining())
     assert len(mapped.result.predictions.latents) == len(again.dataset)
@@ -97,7 +97,7 @@ def test_rounds_and_what_they_go_back_to_have_the_new_images(proposed, array, tm
     add(session, array)
     assert session.state.proposal.evidence is past.evidence
     save_session(session.state, tmp_path / "one.spaceediting")
-    session = Session(load_session(tmp_path / "one.spaceediting"), session.cache_dir)
+    session = Session(load_session(tmp_path / "one.spaceediting"))
     session.accept()
     assert len(session.shown.map.coordinates) == n + 40
     session.roll_back()
@@ -128,7 +128,7 @@ def test_a_round_can_be_trained_while_the_same_class_comes_with_new_images(
     assert run_job(job).predictions.probabilities.shape[1] == len(job.class_names)
 
 
-def test_a_folder_that_grows_is_added_again(others, tmp_path, cache_dir):
+def test_a_folder_that_grows_is_added_again(others, tmp_path):
     folder = tmp_path / "images"
 
     def put(at: int, name: str) -> None:
@@ -137,7 +137,7 @@ def test_a_folder_that_grows_is_added_again(others, tmp_path, cache_dir):
 
     for at in range(8):
         put(at, "even" if at % 2 == 0 else "odd")
-    session = new_session(open_dataset(folder), cache_dir=cache_dir)
+    session = new_session(open_dataset(folder))
     put(8, "even")
     put(9, "unlabelled")
     # Before there is a network, they are simply there.
@@ -146,15 +146,13 @@ def test_a_folder_that_grows_is_added_again(others, tmp_path, cache_dir):
     assert session.dataset.ids[8:].tolist() == ["even/8.png", "unlabelled/9.png"]
     assert session.shown.labels[8:].tolist() == [0, -1]
     save_session(session.state, tmp_path / "one.spaceediting")
-    again = Session(load_session(tmp_path / "one.spaceediting"), cache_dir)
+    again = Session(load_session(tmp_path / "one.spaceediting"))
     assert_array_equal(again.dataset.images([9]), session.dataset.images([9]))
     with pytest.raises(DataError, match="are in images already"):
         add(again, folder)
 
 
-def test_other_images_of_the_same_name_get_one_of_their_own(
-    trained_session, array, tmp_path
-):
+def test_other_images_of_the_same_name_get_one_of_their_own(trained_session, array):
     add(trained_session, array)
     ids = trained_session.dataset.ids
     assert len(np.unique(ids)) == len(ids)

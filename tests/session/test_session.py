@@ -260,11 +260,11 @@ def test_accepting_goes_on_from_the_outcome(proposed):
         proposed.accept()
 
 
-def test_rolling_back_a_proposal_restores_what_was_there(proposed_state, cache_dir):
+def test_rolling_back_a_proposal_restores_what_was_there(proposed_state):
     earlier = proposed_state
     # An edit that was undone before the retraining can be redone after it.
     undone = EditLog(earlier.log.done, (Relabel(np.array([0]), "3"),))
-    session = Session(replace(earlier, log=undone), cache_dir)
+    session = Session(replace(earlier, log=undone))
     since = count_signals(session)
     session.roll_back()
     assert since() == ROUND

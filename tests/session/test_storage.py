@@ -104,18 +104,18 @@ def test_a_session_from_before_answers_were_kept_has_none(
     assert_equal(trained_state, load_session(folder))
 
 
-def test_what_came_back_goes_on_as_before(proposed_state, cache_dir, folder):
+def test_what_came_back_goes_on_as_before(proposed_state, folder):
     save_session(proposed_state, folder)
-    session = Session(load_session(folder), cache_dir)
+    session = Session(load_session(folder))
     session.accept()
     assert run_job(session.guiding())
     session.roll_back()
     assert session.edits.edited.sum() == 9
 
 
-def test_a_round_from_disk_gives_the_same_weights(proposed_state, cache_dir, folder):
+def test_a_round_from_disk_gives_the_same_weights(proposed_state, folder):
     save_session(proposed_state, folder)
-    session = Session(load_session(folder), cache_dir)
+    session = Session(load_session(folder))
     past = session.state.rounds[-1]
     session.roll_back()
     session.set_retrain_settings(past.settings)

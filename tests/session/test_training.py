@@ -109,7 +109,7 @@ def test_a_round_without_its_map_is_a_round_like_others(
     before = edited.state.checkpoint
     edited.propose(kept)
     save_session(edited.state, tmp_path / "one.spaceediting")
-    again = Session(load_session(tmp_path / "one.spaceediting"), edited.cache_dir)
+    again = Session(load_session(tmp_path / "one.spaceediting"))
     assert_array_equal(again.shown.map.coordinates, kept.map.coordinates)
     assert Codec().unstructure(again.state.proposal.evidence) == evidence
     again.accept()

@@ -180,20 +180,18 @@ def test_it_is_saved_as_the_present_version(assert_equal, state, saved):
     assert_equal(state, load_session(saved))
 
 
-def test_its_network_sees_what_it_saw(state, cache_dir):
+def test_its_network_sees_what_it_saw(state):
     network = state.checkpoint.network
     found = run_job(
-        ExtractPredictions(
-            state.dataset, network.spec, network.state, "cpu", cache_dir=cache_dir
-        )
+        ExtractPredictions(state.dataset, network.spec, network.state, "cpu")
     )
     for name in ("latents", "probabilities"):
         before = getattr(network.predictions, name)
         assert_allclose(getattr(found, name), before, atol=1e-4)
 
 
-def test_guidance_goes_on_from_its_answers(state, cache_dir):
-    session = Session(state, cache_dir)
+def test_guidance_goes_on_from_its_answers(state):
+    session = Session(state)
     assert len(session.guiding().answers) == 3
     assert run_job(session.guiding())
 

@@ -66,12 +66,10 @@ def test_a_network_that_sees_no_difference_is_told():
         FeatureTable(np.ones((4, 9), np.float32), CPU)
 
 
-def test_features_are_the_same_in_memory_and_on_disk(
-    small_digits, tmp_path, monkeypatch
-):
+def test_features_are_the_same_in_memory_and_on_disk(small_digits, monkeypatch):
     features = LayerFeatures(classifier_from(ClassifierSpec(n_classes=10)))
     indices = np.array([4, 7, 1, 200, 9])
-    more = {"device": CPU, "batch_size": 2, "cache_dir": tmp_path / "cache"}
+    more = {"device": CPU, "batch_size": 2}
     kept, seen = result_of(read_features(features, small_digits, indices, **more))
     assert [progress.done for progress in seen] == [2, 4, 5]
     with torch.no_grad():

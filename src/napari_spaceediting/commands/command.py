@@ -53,7 +53,9 @@ class Commands:
             Whether there is anything to write as JSON.
         """
         parser = self._parsers.add_parser(name, help=summary, description=summary)
-        parser.set_defaults(run=run, is_shared=is_shared, json=None, memory=None)
+        parser.set_defaults(
+            run=run, is_shared=is_shared, json=None, memory=None, cache=None
+        )
         if has_outcome:
             parser.add_argument(
                 "--json",
@@ -64,6 +66,12 @@ class Commands:
                 "--memory",
                 metavar="SIZE",
                 help="what the images may take of it, such as 2GB (default 4GB)",
+            )
+            parser.add_argument(
+                "--cache",
+                type=Path,
+                metavar="DIR",
+                help="folder of caches, which all processes must see",
             )
         return parser
 
@@ -97,16 +105,6 @@ def chosen(options: Namespace, *names: str) -> dict[str, Any]:
     """Return the options that were given."""
     values = {name: getattr(options, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def add_cache(parser: ArgumentParser) -> None:
-    """Ask where frozen activations are kept."""
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="folder of frozen activations, which all processes must see",
-    )
 
 
 def count(text: str) -> int:

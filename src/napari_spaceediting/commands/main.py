@@ -22,6 +22,7 @@ from napari_spaceediting.commands import (
 )
 from napari_spaceediting.commands.command import Commands
 from napari_spaceediting.commands.terminal import tell, tells, write_json
+from napari_spaceediting.data.cache import caching_in
 from napari_spaceediting.errors import (
     JobFailed,
     MapFailed,
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "run this one without torchrun."
             )
         quiet = redirect_stdout(sys.stderr) if options.json == "-" else nullcontext()
-        with limited_to(options.memory), quiet:
+        with limited_to(options.memory), caching_in(options.cache), quiet:
             report = options.run(options)
             for line in report.words:
                 tell(line)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from napari_spaceediting.commands.command import (
     Commands,
     Report,
-    add_cache,
     at_least_one,
     chosen,
 )
@@ -43,7 +42,6 @@ def add_to(commands: Commands) -> None:
         default="head",
         help="what is to train later (default head)",
     )
-    add_cache(parser)
     parser = commands.add_on_session("map", "Draw the map of a session.", _map)
     parser.add_argument("--method", choices=["umap", "pca"])
 
@@ -81,9 +79,7 @@ def _extract(session: Session, options: Namespace) -> Report:
 
     device = session.state.train.device
     spec, state = session.network_or(options.backbone, options.weights)
-    job = ExtractActivations(
-        session.dataset, spec, state, device, options.cache, options.trainable
-    )
+    job = ExtractActivations(session.dataset, spec, state, device, options.trainable)
     with launched(device) as crew:
         found = run(job)
     values = {

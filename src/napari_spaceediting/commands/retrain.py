@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from napari_spaceediting.commands.command import (
     Commands,
     Report,
-    add_cache,
     at_least_one,
     chosen,
 )
@@ -53,14 +52,12 @@ def add_to(commands: Commands) -> None:
         help="repeat all of it over N seeds",
     )
     parser.add_argument("--accept", action="store_true", help="accept the round")
-    add_cache(parser)
 
 
 def _retrain(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.editing.contradictions import describe as in_words
     from napari_spaceediting.network.processes import launched
 
-    session.cache_dir = options.cache
     if options.edits is not None:
         session.replay(read_edits(options.edits, session.dataset.ids))
     settings = chosen(options, "objective", "steps", "repeats")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,26 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.memory import environment
+
+VARIABLE = "SPACEEDITING_CACHE"
+"""Variable of the environment that names another folder than the user's own one."""
 
 
-def default_cache_dir() -> Path:
+def cache_dir() -> Path:
     """Return the folder where caches of this program are kept."""
-    return user_cache_path("napari-spaceediting")
+    folder = os.environ.get(VARIABLE)
+    return Path(folder) if folder else user_cache_path("napari-spaceediting")
+
+
+@contextmanager
+def caching_in(folder: Path | None) -> Iterator[None]:
+    """Let what is done inside keep its caches in a folder; None changes nothing."""
+    if folder is None:
+        yield
+        return
+    with environment(VARIABLE, str(folder.absolute())):
+        yield
 
 
 def make_room(path: Path, needed: int, limit: int, what: str) -> None:

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import ArrayPixels
@@ -189,7 +189,7 @@ def _balanced(
 
 def _cache_folder() -> Path:
     """Return where downloads are kept."""
-    return default_cache_dir() / "fashion-mnist"
+    return cache_dir() / "fashion-mnist"
 
 
 def _local_folder() -> Path | None:

@@ -6,13 +6,12 @@ import io
 import math
 from collections.abc import Generator
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
 from numpy.typing import ArrayLike, NDArray
 
-from napari_spaceediting.data.cache import default_cache_dir, make_room
+from napari_spaceediting.data.cache import cache_dir, make_room
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.pixels import files_of
 from napari_spaceediting.data.steps import in_threads
@@ -35,11 +34,9 @@ class Prepared:
     ----------
     dataset : ImageDataset
         N images.
-    cache_dir : Path, optional
-        `default_cache_dir()` if not given.
     """
 
-    def __init__(self, dataset: ImageDataset, cache_dir: Path | None = None) -> None:
+    def __init__(self, dataset: ImageDataset) -> None:
         self._dataset = dataset
         self._shape = dataset.n_channels, *dataset.image_size
         head = io.BytesIO()
@@ -51,7 +48,7 @@ class Prepared:
         self._row = 4 * math.prod(self._shape)
         size = self._row * len(dataset)
         self._keeps = size <= _CACHE_LIMIT and bool(files_of(dataset.pixels))
-        folder = (cache_dir or default_cache_dir()) / "images"
+        folder = cache_dir() / "images"
         key = dataset.content_key() if self._keeps else ""
         self._path = folder / f"{key}.npy"
 

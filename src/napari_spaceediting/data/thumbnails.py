@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.cache import default_cache_dir, make_room, mapped
+from napari_spaceediting.data.cache import cache_dir, make_room, mapped
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.pixels import files_of
 from napari_spaceediting.data.prepared import Prepared
@@ -49,13 +49,10 @@ class PackThumbnails:
     dataset : ImageDataset
     size : int
         Height and width in pixels.
-    cache_dir : Path, optional
-        Where they are kept; the user's cache if not given.
     """
 
     dataset: ImageDataset
     size: int = 64
-    cache_dir: Path | None = None
     name: ClassVar[str] = "Draw thumbnails"
 
     def run(self) -> Generator[Progress, None, NDArray[np.uint8]]:
@@ -107,14 +104,14 @@ class PackThumbnails:
         return mapped(path)
 
     def _path(self, dataset: ImageDataset) -> Path:
-        folder = (self.cache_dir or default_cache_dir()) / "thumbnails"
+        folder = cache_dir() / "thumbnails"
         return folder / f"{dataset.content_key()}-{self.size}.npy"
 
     def _fill(
         self, tiles: NDArray[np.uint8], known: int
     ) -> Generator[Progress, None, None]:
         total = len(tiles)
-        prepared = Prepared(self.dataset, self.cache_dir)
+        prepared = Prepared(self.dataset)
         with_images = prepared.is_wanted and known <= prepared.n_finished
 
         def draw(at: range) -> list[_Drawn]:

@@ -138,9 +138,7 @@ def expected_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32
             classifier.renew_end()
             work = _fit(task, classifier, targets, lambda _: [], weights, settings.seed)
             yield from relayed(work, partial(_of_fold, fold))
-        said = yield from predict(
-            classifier, dataset, cache_dir=task.cache_dir, device=settings.device
-        )
+        said = yield from predict(classifier, dataset, device=settings.device)
         expected[asked] = said.probabilities[asked]
     return expected
 
@@ -169,7 +167,6 @@ def _fit(
         classifier,
         task.dataset,
         settings.trainable,
-        cache_dir=task.cache_dir,
         device=settings.device,
     )
     crew = processes()

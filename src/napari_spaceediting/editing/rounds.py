@@ -113,7 +113,6 @@ def _predict(
             classifier,
             task.dataset,
             frozen_up_to="last_block" if last_block else "head",
-            cache_dir=task.cache_dir,
             device=task.settings.device,
         )
     )

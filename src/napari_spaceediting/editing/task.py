@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +21,9 @@ class Task(Material):
     ----------
     settings : RetrainSettings
         How to train.
-    cache_dir : Path or None
-        Where frozen activations are kept; None for the user's cache.
     """
 
     settings: RetrainSettings = field(default_factory=RetrainSettings)
-    cache_dir: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_spaceediting.data.cache import default_cache_dir, make_room
+from napari_spaceediting.data.cache import cache_dir, make_room
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.prepared import Prepared
 from napari_spaceediting.jobs.job import Progress
@@ -52,7 +52,6 @@ def activations(
     dataset: ImageDataset,
     trainable: FrozenUpTo = "head",
     *,
-    cache_dir: Path | None = None,
     device: str = "auto",
     batch_size: int = 256,
 ) -> Generator[Progress, None, NDArray[np.float32]]:
@@ -72,8 +71,6 @@ def activations(
         N images.
     trainable : {"head", "last_block"}
         Which activations: what `classifier.body(trainable)` gives.
-    cache_dir : Path, optional
-        `default_cache_dir()` if not given.
     device : str
         As for `pick_device`.
     batch_size : int
@@ -100,7 +97,7 @@ def activations(
         If the disk has no room for them.
     """
     body = classifier.body(trainable)
-    path = _path(classifier, dataset, trainable, cache_dir)
+    path = _path(classifier, dataset, trainable)
     path.parent.mkdir(parents=True, exist_ok=True)
     crew = processes()
     crew.wait()
@@ -118,7 +115,7 @@ def activations(
         n_before = len(dataset) - len(todo)
         mine = todo[crew.share(len(todo))]
         crew.wait()
-        prepared = Prepared(dataset, cache_dir)
+        prepared = Prepared(dataset)
         file = _RowFile(path)
         try:
             for start in range(0, len(mine), batch_size):
@@ -147,11 +144,9 @@ def n_unfinished(
     classifier: LatentClassifier,
     dataset: ImageDataset,
     trainable: FrozenUpTo = "head",
-    *,
-    cache_dir: Path | None = None,
 ) -> int:
     """Return how many images `activations` would have to compute."""
-    path = _path(classifier, dataset, trainable, cache_dir)
+    path = _path(classifier, dataset, trainable)
     return int(np.sum(~_finished(path, len(dataset))))
 
 
@@ -159,11 +154,10 @@ def _path(
     classifier: LatentClassifier,
     dataset: ImageDataset,
     trainable: FrozenUpTo,
-    cache_dir: Path | None,
 ) -> Path:
     """Return the file that holds these activations, or is to hold them."""
     key = _key(classifier.body(trainable), classifier, dataset, trainable)
-    return (cache_dir or default_cache_dir()) / "activations" / f"{key}.npy"
+    return cache_dir() / "activations" / f"{key}.npy"
 
 
 def _finished(path: Path, n_rows: int) -> NDArray[np.bool_]:
@@ -271,7 +265,6 @@ def tail_inputs(
     dataset: ImageDataset,
     trainable: Trainable,
     *,
-    cache_dir: Path | None = None,
     device: str = "auto",
     batch_size: int = 256,
 ) -> Generator[Progress, None, Fetch]:
@@ -281,7 +274,7 @@ def tail_inputs(
     activations else; parameters, progress and errors as for `activations`.
     """
     if trainable == "all":
-        prepared = Prepared(dataset, cache_dir)
+        prepared = Prepared(dataset)
         if processes().size == 1:
             yield from prepared.fill()
         return prepared.images
@@ -289,7 +282,6 @@ def tail_inputs(
         classifier,
         dataset,
         trainable,
-        cache_dir=cache_dir,
         device=device,
         batch_size=batch_size,
     )

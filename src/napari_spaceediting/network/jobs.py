@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -62,8 +61,6 @@ class TrainNetwork:
         How it is trained.
     state : mapping of str to array, optional
         Weights to go on from, which are not changed; it may have fewer classes.
-    cache_dir : Path, optional
-        Where activations are kept, see `activations`.
     """
 
     name: ClassVar[str] = "Train the network"
@@ -72,7 +69,6 @@ class TrainNetwork:
     spec: ClassifierSpec
     settings: TrainSettings = field(default_factory=TrainSettings)
     state: State | None = field(default=None, repr=False)
-    cache_dir: Path | None = None
 
     def run(self) -> Generator[Progress, None, TrainedNetwork]:
         """Train, then predict all images."""
@@ -91,31 +87,26 @@ class TrainNetwork:
         classifier = classifier_from(spec, self.state, seed=settings.seed)
         if with_labels:
             notes = _notes_on_labels(dataset)
-            result = yield from train(
-                classifier, dataset, settings, cache_dir=self.cache_dir
-            )
+            result = yield from train(classifier, dataset, settings)
         elif spec.weights is not None:
             notes = (
                 "No training image is labelled, so the latents are the features of "
                 f"{spec.backbone} as it is.",
             )
             result = yield from project_features(
-                classifier, dataset, cache_dir=self.cache_dir, device=settings.device
+                classifier, dataset, device=settings.device
             )
         else:
             notes = (
                 "No training image is labelled, so the network learnt from the images "
                 "alone.",
             )
-            result = yield from train_without_labels(
-                classifier, dataset, settings, cache_dir=self.cache_dir
-            )
+            result = yield from train_without_labels(classifier, dataset, settings)
         trained_on_trunk = with_labels and settings.trainable == "last_block"
         predictions = yield from predict(
             classifier,
             dataset,
             frozen_up_to="last_block" if trained_on_trunk else "head",
-            cache_dir=self.cache_dir,
             device=settings.device,
             batch_size=settings.batch_size,
         )
@@ -136,15 +127,12 @@ class _Extract:
         Its weights; None where it starts as the spec says.
     device : str
         "auto", "cpu", "cuda" or "mps".
-    cache_dir : Path, optional
-        Where activations are kept, see `activations`.
     """
 
     dataset: ImageDataset
     spec: ClassifierSpec
     state: State | None = field(repr=False)
     device: str = "auto"
-    cache_dir: Path | None = None
 
 
 class ExtractPredictions(_Extract):
@@ -161,7 +149,6 @@ class ExtractPredictions(_Extract):
             yield from predict(
                 classifier_from(self.spec, self.state),
                 self.dataset,
-                cache_dir=self.cache_dir,
                 device=self.device,
             )
         )
@@ -208,10 +195,8 @@ class ExtractActivations(_Extract):
         started = time.perf_counter()
         classifier = classifier_from(self.spec, self.state)
         where = (classifier, self.dataset, self.trainable)
-        n_computed = n_unfinished(*where, cache_dir=self.cache_dir)
-        found = yield from activations(
-            *where, cache_dir=self.cache_dir, device=self.device
-        )
+        n_computed = n_unfinished(*where)
+        found = yield from activations(*where, device=self.device)
         return Extracted(found.shape, n_computed, time.perf_counter() - started)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import room
@@ -24,7 +23,6 @@ def predict(
     dataset: ImageDataset,
     *,
     frozen_up_to: FrozenUpTo = "head",
-    cache_dir: Path | None = None,
     device: str = "auto",
     batch_size: int = 256,
 ) -> Generator[Progress, None, Predictions]:
@@ -39,7 +37,7 @@ def predict(
     frozen_up_to : {"head", "last_block"}
         Which cached activations to go by, see `activations`; the result is the same.
         "last_block" saves reading the images after a training of the last block.
-    cache_dir, device, batch_size
+    device, batch_size
         As for `activations`.
 
     Yields
@@ -59,14 +57,13 @@ def predict(
         classifier,
         dataset,
         frozen_up_to,
-        cache_dir=cache_dir,
         device=device,
         batch_size=batch_size,
     )
     target = pick_device(device)
     tail = classifier.to(target).tail(frozen_up_to).eval()
     spec = classifier.spec
-    folder = default_cache_dir()
+    folder = cache_dir()
     latents = room((len(inputs), spec.latent_dim), np.float32, folder)
     probabilities = np.empty((len(inputs), spec.n_classes), np.float32)
     crew = processes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -44,8 +43,6 @@ def train_without_labels(
     classifier: LatentClassifier,
     dataset: ImageDataset,
     settings: TrainSettings | None = None,
-    *,
-    cache_dir: Path | None = None,
 ) -> Generator[Progress, None, TrainResult]:
     """Learn features from the training images alone, then project them.
 
@@ -61,8 +58,6 @@ def train_without_labels(
         N images; held-out images are not learnt from.
     settings : TrainSettings, optional
         All epochs are run: there is nothing to stop early by.
-    cache_dir : Path, optional
-        As for `activations`.
 
     Yields
     ------
@@ -90,7 +85,7 @@ def train_without_labels(
     with torch.random.fork_rng(devices=[]), torch_errors_in_words():
         torch.manual_seed(settings.seed)
         backbone = classifier.to(device).backbone.train()
-        fetch = yield from tail_inputs(classifier, dataset, "all", cache_dir=cache_dir)
+        fetch = yield from tail_inputs(classifier, dataset, "all")
         inputs = yield from reader(fetch, train_at, device)
         projection = nn.Sequential(
             nn.Linear(backbone.n_features, backbone.n_features),
@@ -114,9 +109,7 @@ def train_without_labels(
                     {"loss": float(np.mean(losses))},
                 )
             history.append(EpochLog(epoch, float(np.mean(losses)), float("nan")))
-    result = yield from project_features(
-        classifier, dataset, cache_dir=cache_dir, device=settings.device
-    )
+    result = yield from project_features(classifier, dataset, device=settings.device)
     seconds = time.perf_counter() - started
     last = max(settings.epochs - 1, 0)
     return replace(result, history=tuple(history), best_epoch=last, seconds=seconds)
@@ -146,7 +139,6 @@ def project_features(
     classifier: LatentClassifier,
     dataset: ImageDataset,
     *,
-    cache_dir: Path | None = None,
     device: str = "auto",
 ) -> Generator[Progress, None, TrainResult]:
     """Leave the backbone as it is, and set the embedding layer by `embed_by_pca`.
@@ -157,7 +149,7 @@ def project_features(
         Its embedding layer is changed in place.
     dataset : ImageDataset
         N images; the projection is that of the training images.
-    cache_dir, device
+    device
         As for `activations`.
 
     Raises
@@ -168,9 +160,7 @@ def project_features(
     started = time.perf_counter()
     train_at = _training_images(dataset)
     classifier.eval()
-    features = yield from activations(
-        classifier, dataset, cache_dir=cache_dir, device=device
-    )
+    features = yield from activations(classifier, dataset, device=device)
     stride = -(-len(train_at) // _PCA_IMAGES)
     embed_by_pca(classifier, features[train_at[::stride]])
     return TrainResult(

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -42,8 +41,6 @@ def train(
     classifier: LatentClassifier,
     dataset: ImageDataset,
     settings: TrainSettings | None = None,
-    *,
-    cache_dir: Path | None = None,
 ) -> Generator[Progress, None, TrainResult]:
     """Train on the labelled training images of a data set.
 
@@ -61,9 +58,6 @@ def train(
     dataset : ImageDataset
         N images.
     settings : TrainSettings, optional
-    cache_dir : Path, optional
-        As for `activations`; where only the end of the network trains, the outputs
-        of the frozen part are kept there.
 
     Yields
     ------
@@ -96,7 +90,6 @@ def train(
             classifier,
             dataset,
             settings.trainable,
-            cache_dir=cache_dir,
             device=settings.device,
             batch_size=settings.batch_size,
         )

@@ -15,7 +15,6 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_spaceediting.data.cache import default_cache_dir
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.errors import SpaceEditingError
@@ -331,12 +330,6 @@ def _work(training: JobRunner) -> Work:
 def preferences() -> Any:
     """Return what the user chose in napari's preferences."""
     return get_plugin_settings("napari-spaceediting")
-
-
-def cache_dir() -> Path:
-    """Return the folder of caches that the user chose, or the usual one."""
-    folder = preferences().storage.cache_folder
-    return Path(folder).expanduser() if folder else default_cache_dir()
 
 
 tell = show_info

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
+from napari_spaceediting.data import cache
 from napari_spaceediting.jobs.job import Job
 from napari_spaceediting.plugin.edits.controller import EditsController
 from napari_spaceediting.plugin.edits.panel import EditsPanel
@@ -30,7 +33,13 @@ from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.space_editor import Panel, SpaceEditor
-from napari_spaceediting.plugin.state import STATUS, Change, WindowState, complain
+from napari_spaceediting.plugin.state import (
+    STATUS,
+    Change,
+    WindowState,
+    complain,
+    preferences,
+)
 from napari_spaceediting.plugin.status import FOLDINGS, Step, sections
 from napari_spaceediting.plugin.training.controller import TrainingController
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
@@ -78,6 +87,10 @@ class Workbench:
     """
 
     def __init__(self, viewer: Viewer) -> None:
+        folder = preferences().storage.cache_folder
+        if folder:
+            # Processes that are started from here find it, too.
+            os.environ[cache.VARIABLE] = str(Path(folder).expanduser())
         self.state = state = WindowState(viewer)
         palette = state.palette
         self.panels = panels = Panels(palette)

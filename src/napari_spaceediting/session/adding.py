@@ -73,15 +73,12 @@ class AddImages:
         As from `checkpoints_of`.
     device : str
         "auto", "cpu", "cuda" or "mps".
-    cache_dir : Path or None
-        Where frozen activations are kept; None for the user's cache.
     """
 
     path: Path
     dataset: ImageDataset = field(repr=False)
     checkpoints: tuple[Checkpoint, ...] = field(repr=False)
     device: str = "auto"
-    cache_dir: Path | None = None
 
     name = "Add images"
 
@@ -108,7 +105,7 @@ class AddImages:
         if network is None:
             return Placed()
         predictions = yield from ExtractPredictions(
-            more, network.spec, network.state, self.device, cache_dir=self.cache_dir
+            more, network.spec, network.state, self.device
         ).run()
         if drawn is None:
             return Placed(predictions)

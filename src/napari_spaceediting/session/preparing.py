@@ -38,15 +38,12 @@ class Preparing:
     ----------
     state : SessionState
         What to start with.
-    cache_dir : Path or None
-        Where frozen activations are kept; None for the user's cache.
     """
 
-    def __init__(self, state: SessionState, cache_dir: Path | None = None) -> None:
+    def __init__(self, state: SessionState) -> None:
         self._state = state
         self._folded: EditState | None = None
         self._surroundings: Surroundings | None = None
-        self.cache_dir = cache_dir
 
     @property
     def state(self) -> SessionState:
@@ -111,7 +108,6 @@ class Preparing:
             state.dataset,
             checkpoints_of(state),
             device=state.train.device,
-            cache_dir=self.cache_dir,
         )
 
     def training(self, spec: ClassifierSpec | None = None) -> TrainAndMap:
@@ -133,7 +129,6 @@ class Preparing:
             dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
             spec=self._filled_in(spec or ClassifierSpec()),
             settings=self._state.train,
-            cache_dir=self.cache_dir,
         )
 
     def network_or(
@@ -218,7 +213,6 @@ class Preparing:
             before=checkpoint,
             settings=self._state.retrain,
             map=self._state.map,
-            cache_dir=self.cache_dir,
         )
 
     def kinds(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -278,7 +272,6 @@ class Preparing:
                 seed=self._state.seed,
                 device=self._state.train.device,
             ),
-            cache_dir=self.cache_dir,
             asked=Asked(classes, kind, name, edits.class_names, group),
         )
 

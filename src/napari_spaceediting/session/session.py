@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +45,6 @@ class Session(Preparing):
     ----------
     state : SessionState
         What to start with; see `new_session` and `storage.load`.
-    cache_dir : Path or None
-        Where frozen activations are kept; None for the user's cache.
 
     Signals
     -------
@@ -323,7 +320,6 @@ def new_session(
     map_settings: MapSettings | None = None,
     retrain: RetrainSettings | None = None,
     seed: int = 0,
-    cache_dir: Path | None = None,
 ) -> Session:
     """Start a session on a data set.
 
@@ -335,8 +331,6 @@ def new_session(
         The defaults where not given, with `seed` in each of them.
     seed : int
         From which every random choice follows.
-    cache_dir : Path, optional
-        Where frozen activations are kept.
     """
     checkpoint = Checkpoint(
         class_names=dataset.class_names,
@@ -351,7 +345,7 @@ def new_session(
         retrain=retrain or RetrainSettings(seed=seed),
         seed=seed,
     )
-    return Session(state, cache_dir)
+    return Session(state)
 
 
 def _now() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,8 +90,6 @@ class RetrainAndMap:
         How to train.
     map : MapSettings
         How to draw.
-    cache_dir : Path or None
-        Where frozen activations are kept; None for the user's cache.
     """
 
     dataset: ImageDataset = field(repr=False)
@@ -100,7 +97,6 @@ class RetrainAndMap:
     before: Checkpoint = field(repr=False)
     settings: RetrainSettings
     map: MapSettings
-    cache_dir: Path | None = None
 
     name = Retrain.name
 
@@ -130,7 +126,6 @@ class RetrainAndMap:
             state=network.state,
             predictions=network.predictions,
             settings=self.settings,
-            cache_dir=self.cache_dir,
         )
 
     def run(self) -> Generator[Progress, None, MappedRound]:

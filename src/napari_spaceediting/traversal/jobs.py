@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from napari_spaceediting.jobs.job import Progress
@@ -37,8 +36,6 @@ class Traverse:
         Which images are moved, from where and to where.
     settings : TraverseSettings
         How.
-    cache_dir : Path, optional
-        Where large features are kept meanwhile; the user's cache if not given.
     asked : Asked, optional
         What that means in classes; it changes nothing of the work.
 
@@ -60,7 +57,6 @@ class Traverse:
     state: State = field(repr=False)
     sets: TraversalSets
     settings: TraverseSettings = field(default_factory=TraverseSettings)
-    cache_dir: Path | None = None
     asked: Asked | None = None
     notes: tuple[str, ...] = field(init=False)
 
@@ -96,7 +92,6 @@ class Traverse:
                 self.sets,
                 self.settings,
                 self.notes,
-                self.cache_dir,
             )
         )
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import blocks, room
@@ -123,7 +122,6 @@ def read_features(
     *,
     device: torch.device,
     batch_size: int = 32,
-    cache_dir: Path | None = None,
 ) -> Generator[Progress, None, FeatureTable]:
     """Compute the features of images.
 
@@ -139,9 +137,6 @@ def read_features(
         Where to compute.
     batch_size : int
         Images per step.
-    cache_dir : Path, optional
-        Folder for the temporary file, if one is needed; that of the user's caches if
-        not given.
 
     Yields
     ------
@@ -160,7 +155,7 @@ def read_features(
         If the disk has no room for them.
     """
     shape = len(indices), sum(features.sizes)
-    rows = room(shape, np.float32, cache_dir or default_cache_dir())
+    rows = room(shape, np.float32, cache_dir())
     for start in range(0, len(indices), batch_size):
         batch = indices[start : start + batch_size]
         images = dataset.images(batch)

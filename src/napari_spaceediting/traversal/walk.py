@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -43,7 +42,6 @@ def walk(
     sets: TraversalSets,
     settings: TraverseSettings,
     notes: tuple[str, ...],
-    cache_dir: Path | None,
 ) -> Generator[Progress, None, Traversal]:
     """Do the work of `Traverse`, whose fields these are; the sets were checked.
 
@@ -65,7 +63,6 @@ def walk(
         rows,
         device=device,
         batch_size=settings.batch_size,
-        cache_dir=cache_dir,
     )
     gram = yield from table.gram()
     n = settings.batch_size

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMessageBox
 
-from napari_spaceediting.data.cache import default_cache_dir
+from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.plugin.opening import recovery
@@ -35,14 +35,14 @@ def pin(window, image: int = 0, tag: str = "3") -> None:
 
 def never_saved(window) -> None:
     """Let the session that is open be one without a folder."""
-    session = Session(window.session.state, window.session.cache_dir)
+    session = Session(window.session.state)
     window.state.take_session(session, None)
     window.bench.opening._draw_thumbnails()
     window.wait_idle()
 
 
 def copies() -> list[Path]:
-    return [*(default_cache_dir() / "recovery").glob("*/*.spaceediting/session.json")]
+    return [*(cache_dir() / "recovery").glob("*/*.spaceediting/session.json")]
 
 
 def offer_of(window) -> str:
@@ -151,7 +151,7 @@ def test_a_copy_of_what_was_never_saved_is_offered_and_restored(
     next_one.session.dataset.original(5)
     next_one.bench.shutdown()
     assert not copies()
-    assert not [*(default_cache_dir() / "recovery").iterdir()]
+    assert not [*(cache_dir() / "recovery").iterdir()]
     load_session(folder).dataset.original(5)
 
 

@@ -24,7 +24,6 @@ from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
-    cache_dir,
     complain,
     preferences,
     tell,
@@ -176,13 +175,13 @@ class OpeningController:
         self._window.in_thread(load, take_and_tell, complain)
 
     def _on_dataset(self, dataset: ImageDataset) -> None:
-        session = new_session(dataset, seed=_seed(), cache_dir=cache_dir())
+        session = new_session(dataset, seed=_seed())
         self._window.take_session(session, None)
         self._draw_thumbnails()
         self._begin()
 
     def _take_state(self, state: SessionState, path: Path | None) -> None:
-        self._window.take_session(Session(state, cache_dir()), path)
+        self._window.take_session(Session(state), path)
         self._draw_thumbnails()
 
     # Images that come later
@@ -213,7 +212,7 @@ class OpeningController:
                 window.thumbnails = thumbnails
                 window.notify(Change.PICTURES)
 
-        job = PackThumbnails(session.dataset, size, session.cache_dir)
+        job = PackThumbnails(session.dataset, size)
         window.reading.run(job, take)
 
     def _resume_thumbnails(self, ended: object, *_: object) -> None:

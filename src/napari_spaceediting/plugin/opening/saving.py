@@ -10,6 +10,7 @@ from pathlib import Path
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.opening import recovery
 from napari_spaceediting.plugin.opening.panel import DataPanel
@@ -17,7 +18,6 @@ from napari_spaceediting.plugin.opening.recovery import RecoveryCopy
 from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
-    cache_dir,
     complain,
     preferences,
 )
