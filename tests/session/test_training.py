@@ -158,6 +158,7 @@ def test_of_several_processes_the_first_draws(edited, monkeypatch):
             return slice(0, n)
 
     job = edited.retraining()
+    run_job(job)  # as the first process does, which computes the features
     monkeypatch.setattr(processes, "_here", Second())
     assert run_job(job).map.note == AS_IT_WAS
 
