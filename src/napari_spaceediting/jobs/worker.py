@@ -66,12 +66,6 @@ class WorkerProcess:
         child = self._child
         return child.process.pid if child is not None and child.is_alive else None
 
-    def start(self) -> None:
-        """Launch the child, if there is none; returns at once."""
-        # A running job has launched its own, and buries it if it dies.
-        if not self.is_running:
-            self._launch()
-
     def run(self, job: Job[R]) -> Generator[Progress, None, R]:
         """Run a job in the child.
 
@@ -119,13 +113,18 @@ class WorkerProcess:
                     self._child.end()
                     self._busy.release()
 
-    def _launch(self) -> None:
+    def _living_child(self, job: Job[Any]) -> _Child:
+        """Return the child; launch one if there is none, or it died."""
         with self._state:
-            if self._closed or (self._child is not None and self._child.is_alive):
-                return
-            if self._child is not None:
-                self._child.end()
-            self._child = _Child()
+            if self._closed:
+                raise JobFailed(
+                    f"{job.name} cannot run: the background process has been shut down."
+                )
+            if self._child is None or not self._child.is_alive:
+                if self._child is not None:
+                    self._child.end()
+                self._child = _Child()
+            return self._child
 
     def _run(
         self, job: Job[R], cancel: threading.Event
@@ -133,12 +132,7 @@ class WorkerProcess:
         if not self._busy.acquire(blocking=False):
             raise JobFailed(f"{job.name} must wait: another job is still running.")
         try:
-            self._launch()
-            child = self._child
-            if child is None or self._closed:
-                raise JobFailed(
-                    f"{job.name} cannot run: the background process has been shut down."
-                )
+            child = self._living_child(job)
             return (yield from or_stand_in(self._drive(child, job, cancel)))
         finally:
             self._busy.release()
