@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from expert import Figures
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.poses import render_poses
-from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.arms import AFTER, lessons
 from napari_spaceediting.editing.edits import Intent, Move
 from napari_spaceediting.editing.fine_tune import fine_tune
+from napari_spaceediting.jobs.job import finish
 from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.spec import (
     ClassifierSpec,

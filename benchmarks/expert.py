@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.arms import AFTER, lessons, needs_expected
 from napari_spaceediting.editing.edits import Relabel
@@ -21,7 +20,7 @@ from napari_spaceediting.editing.guidance import GROUP_SIZE, Proposal
 from napari_spaceediting.editing.ranking import apart
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.editing.task import Task
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.classifier import state_of
 from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.spec import Predictions

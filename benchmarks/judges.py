@@ -22,8 +22,7 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.fashion_mnist import CLASSES, load_fashion_mnist
 from napari_spaceediting.data.pixels import select
 from napari_spaceediting.data.splits import Split, stratified_split
-from napari_spaceediting.data.steps import finish
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.backbones import Backbone, Prepare
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
 from napari_spaceediting.network.jobs import TrainNetwork

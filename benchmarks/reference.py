@@ -21,9 +21,8 @@ from napari_spaceediting.data.fashion_mnist import (
     LOOK_ALIKES,
     load_fashion_mnist,
 )
-from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.settings import RetrainSettings
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.backbones import Backbone, Prepare, Quarters
 from napari_spaceediting.network.jobs import ExtractPredictions, TrainNetwork
 from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings

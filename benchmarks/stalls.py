@@ -233,7 +233,7 @@ def _write_pictures(folder: Path, n: int) -> Path:
     from PIL import Image
 
     from napari_spaceediting.data.poses import render_poses
-    from napari_spaceediting.data.steps import finish
+    from napari_spaceediting.jobs.job import finish
 
     heads = finish(render_poses(n, size=64))
     for index in range(n):

@@ -16,8 +16,7 @@ from judges import Arena, Images
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.fashion_mnist import CLASSES
 from napari_spaceediting.data.pixels import ArrayPixels
-from napari_spaceediting.data.steps import finish
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at
 from napari_spaceediting.traversal.features import LayerFeatures

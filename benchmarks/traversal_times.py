@@ -23,8 +23,7 @@ from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.fashion_mnist import CLASSES, load_fashion_mnist
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import ArrayPixels
-from napari_spaceediting.data.steps import finish
-from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.jobs.job import Progress, finish
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures

@@ -42,7 +42,6 @@ from expert import (
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.fashion_mnist import CLASSES
 from napari_spaceediting.data.samples import digits
-from napari_spaceediting.data.steps import finish
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.arms import AFTER, comparisons, lessons
 from napari_spaceediting.editing.edits import ImageEdit, Move, Pin, Relabel
@@ -51,7 +50,7 @@ from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS
 from napari_spaceediting.editing.ranking import leads
 from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
 from napari_spaceediting.editing.task import Task
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.spec import ClassifierSpec, Trainable, TrainSettings
 from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.projection.neighbours import nearest

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from napari_spaceediting.data.intensity import IntensityScaling
+from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
 from napari_spaceediting.errors import DataError
 
 
@@ -26,15 +26,9 @@ def test_percentiles_ignore_hot_pixels_and_go_by_channel():
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 1, (5, 50, 50, 2)) * [100, 4000]
     images[0, 0, 0] = 1e6
-    scaling = IntensityScaling.from_images(list(images))
-    assert scaling.mode == "percentile"
+    scaling = IntensityScaling.from_percentiles(images)
     assert_allclose(scaling.high, [100, 4000], rtol=0.02)
     assert scaling.apply(images).max() == 1
-
-
-def test_range_spans_all_images():
-    images = [np.array([[3.0, 5.0]]), np.array([[-2.0, 1.0]])]
-    assert IntensityScaling.from_images(images, "range").low == (-2.0,)
 
 
 def test_large_offsets_keep_their_precision():
@@ -44,18 +38,18 @@ def test_large_offsets_keep_their_precision():
 
 
 def test_the_default_follows_the_type():
-    def mode(*dtypes):
-        images = [np.arange(16).reshape(4, 4).astype(d) for d in dtypes]
-        return IntensityScaling.from_images(images).mode
+    def fills(*dtypes):
+        return suits_its_type({np.dtype(dtype) for dtype in dtypes})
 
-    assert mode(np.uint8) == "dtype"
-    assert mode(np.uint8, bool) == "dtype"
-    assert mode(np.uint16) == mode(np.float32) == "percentile"
-    assert mode(np.uint8, np.uint16) == "dtype"
+    assert fills(np.uint8)
+    assert fills(np.uint8, bool)
+    assert fills(np.uint8, np.uint16)
+    assert not fills(np.uint16)
+    assert not fills(np.float32)
 
 
 def test_a_constant_image_is_no_error():
-    scaling = IntensityScaling.from_images([np.full((4, 4), 7, np.uint16)])
+    scaling = IntensityScaling.from_percentiles([np.full((4, 4, 1), 7, np.uint16)])
     assert np.isfinite(scaling.apply(np.full((4, 4), 7, np.uint16))).all()
 
 

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.data.arrays import from_stack
-from napari_spaceediting.data.objects import from_labels_layer
+from napari_spaceediting.data.arrays import find_in_stack
+from napari_spaceediting.data.objects import find_objects
+from napari_spaceediting.data.open import OpenDataset, OpenLayers
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
+
+
+def opened(find, *given, **options):
+    return run_job(OpenLayers(partial(find, *given, **options)))
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def cells():
 
 
 def test_every_object_is_an_image(cells):
-    dataset = from_labels_layer(*cells)
+    dataset = opened(find_objects, *cells)
     assert list(dataset.ids) == ["object-3", "object-7"]
     assert not dataset.is_labelled.any()
     assert dataset.original(0).shape == (14, 14, 1)  # 10 px and 20% on each side
@@ -43,7 +49,7 @@ def test_every_object_is_an_image(cells):
 def test_the_outside_can_be_blanked(cells):
     image, labels = cells
     image[18:20, 18:40] = 255  # a bright neighbour within the margin
-    dataset = from_labels_layer(image, labels, mask_outside=True)
+    dataset = opened(find_objects, image, labels, mask_outside=True)
     crop = dataset.original(0)[..., 0]
     assert (crop == 100).sum() == 100
     assert set(np.unique(crop)) == {10, 100}
@@ -52,7 +58,7 @@ def test_the_outside_can_be_blanked(cells):
 def test_stacks_are_cut_plane_by_plane_and_channels_kept(cells):
     image, labels = cells
     planes = np.stack([np.stack([image, 255 - image])] * 3)  # plane, channel, y, x
-    dataset = from_labels_layer(planes, np.stack([labels] * 3), channel_axis=1)
+    dataset = opened(find_objects, planes, np.stack([labels] * 3), channel_axis=1)
     assert len(dataset) == 6
     assert dataset.n_channels == 2
     assert dataset.ids[-1] == "plane-2-object-7"
@@ -63,12 +69,12 @@ def test_stacks_are_cut_plane_by_plane_and_channels_kept(cells):
 def test_an_object_at_the_border_is_cut_off_there():
     labels = np.zeros((40, 40), np.uint8)
     labels[:10, 30:] = 1
-    dataset = from_labels_layer(labels * 100, labels, padding=0.5)
+    dataset = opened(find_objects, labels * 100, labels, padding=0.5)
     assert dataset.original(0).shape == (15, 15, 1)
 
 
 def test_crops_of_several_sizes_can_be_stored(cells):
-    dataset = from_labels_layer(*cells)
+    dataset = opened(find_objects, *cells)
     stack = dataset.raw_stack()
     assert stack.dtype == np.uint8
     assert stack.shape == (2, *dataset.image_size, 1)
@@ -77,41 +83,41 @@ def test_crops_of_several_sizes_can_be_stored(cells):
 def test_layers_that_do_not_belong_together(cells):
     image, labels = cells
     with pytest.raises(DataError, match=r"60 x 80.*30 x 80"):
-        from_labels_layer(image, labels[:30])
+        opened(find_objects, image, labels[:30])
     with pytest.raises(DataError, match="no objects"):
-        from_labels_layer(image, labels * 0)
-    with pytest.raises(DataError, match="smaller than 1000 pixels"):
-        from_labels_layer(image, labels, min_size=1000)
+        opened(find_objects, image, labels * 0)
+    with pytest.raises(DataError, match="smaller than 16 pixels"):
+        opened(find_objects, image, np.where(labels == 9, 9, 0))
     with pytest.raises(DataError, match="whole number"):
-        from_labels_layer(image, labels.astype(float))
+        opened(find_objects, image, labels.astype(float))
 
 
 @pytest.mark.parametrize("channel_axis", [None, 1, 3])
 def test_stacks_of_an_image_layer(channel_axis):
     array = np.random.default_rng(0).integers(0, 255, (12, 20, 30, 3), dtype=np.uint8)
     given = np.moveaxis(array, -1, channel_axis) if channel_axis else array
-    dataset = from_stack(given, np.arange(12) % 2, channel_axis=channel_axis)
+    dataset = opened(find_in_stack, given, channel_axis=channel_axis)
     assert_array_equal(dataset.original(5), array[5])
 
 
 def test_rgba_lies_over_black_unless_channels_are_named():
     array = np.full((4, 30, 30, 4), 200, np.uint8)
     array[..., 3] = 0
-    assert from_stack(array).images([0]).max() == 0
-    assert from_stack(array, channel_axis=3).n_channels == 4
+    assert opened(find_in_stack, array).images([0]).max() == 0
+    assert opened(find_in_stack, array, channel_axis=3).n_channels == 4
 
 
 def test_lazy_stacks_are_not_loaded():
     da = pytest.importorskip("dask.array")
     array = da.random.default_rng(0).random((6, 3, 30, 30), chunks=(1, 3, 30, 30))
-    dataset = from_stack(array)
+    dataset = opened(find_in_stack, array)
     assert dataset.original(2).shape == (30, 30, 3)
 
 
 def test_thumbnails_are_packed_by_a_job_that_survives_lost_images(tmp_path):
     array = np.random.default_rng(0).integers(0, 255, (70, 8, 8), dtype=np.uint8)
     np.save(tmp_path / "a.npy", array)
-    dataset = from_stack(array)
+    dataset = opened(find_in_stack, array)
     seen = []
     tiles = run_job(pickle.loads(pickle.dumps(PackThumbnails(dataset, 8))), seen.append)
     assert_array_equal(tiles[..., 0], array)
@@ -120,11 +126,9 @@ def test_thumbnails_are_packed_by_a_job_that_survives_lost_images(tmp_path):
 
 def test_a_lost_image_is_a_grey_tile(tmp_path):
     iio = pytest.importorskip("imageio.v3")
-    from napari_spaceediting.data.open import open_dataset
-
     for k in range(3):
         iio.imwrite(tmp_path / f"{k}.png", np.zeros((30, 30), np.uint8))
-    dataset = open_dataset(tmp_path)
+    dataset = run_job(OpenDataset(tmp_path))
     (tmp_path / "1.png").unlink()
     tiles = run_job(PackThumbnails(dataset, 16))
     assert [tile.max() for tile in tiles] == [0, 128, 0]

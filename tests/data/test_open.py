@@ -13,9 +13,13 @@ from numpy.testing import assert_array_equal
 from napari_spaceediting.data import assemble, pixels
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.files import read_image
-from napari_spaceediting.data.open import OpenDataset, open_dataset
+from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
+
+
+def open_dataset(path, seed=0):
+    return run_job(OpenDataset(path, seed))
 
 
 def write(path, value=100, shape=(30, 30)):
@@ -136,7 +140,6 @@ def test_the_automatic_size_is_bounded(tmp_path, shape, size):
     for name in ("a", "b"):
         write(tmp_path / name / "0.png", shape=shape)
     assert open_dataset(tmp_path).image_size == size
-    assert open_dataset(tmp_path, image_size=(40, 50)).image_size == (40, 50)
 
 
 def test_a_class_with_one_image_stays_in_training(classes):
@@ -194,12 +197,11 @@ def test_microscopy_is_stretched_by_percentiles(tmp_path):
     images = dataset.images(range(6))
     assert images.min() == 0
     assert images.max() == 1
-    assert open_dataset(tmp_path, scaling="dtype").scaling.mode == "dtype"
 
 
 def test_opening_is_a_job(classes):
     seen = []
-    job = pickle.loads(pickle.dumps(OpenDataset(str(classes))))
+    job = pickle.loads(pickle.dumps(OpenDataset(classes)))
     dataset = run_job(job, seen.append)
     assert seen[-1].done == seen[-1].total == len(dataset)
     pickle.loads(pickle.dumps(dataset)).images([0])
@@ -245,9 +247,6 @@ def test_opening_decodes_as_many_as_percentiles_need(tmp_path, decoded, monkeypa
     dataset = open_dataset(tmp_path)
     assert len(decoded) == 5
     assert dataset.scaling.mode == "percentile"
-    decoded.clear()
-    assert open_dataset(tmp_path, scaling="dtype").scaling.mode == "dtype"
-    assert decoded == []
 
 
 # Tables
@@ -344,20 +343,26 @@ def stack():
     return np.random.default_rng(0).integers(0, 255, (20, 30, 40), dtype=np.uint8)
 
 
-def test_npy_with_labels(tmp_path, stack):
+def test_npy(tmp_path, stack):
     path = tmp_path / "stack.npy"
     np.save(path, stack)
-    labels = np.arange(20) % 2
-    labels[0] = -1
-    dataset = open_dataset(path, labels=labels)
-    assert dataset.class_names == ("0", "1")
-    assert not dataset.is_labelled[0]
+    dataset = open_dataset(path)
+    assert not dataset.is_labelled.any()
     assert_array_equal(dataset.original(7), stack[7])
     assert "(images, height, width)" in dataset.notes[0]
-    np.save(tmp_path / "labels.npy", np.array(["a", "b"] * 10))
-    named = open_dataset(
-        path, labels=str(tmp_path / "labels.npy"), split=["train"] * 20
-    )
+
+
+def test_npz_with_numbers_and_with_names(tmp_path, stack):
+    path = tmp_path / "stack.npz"
+    labels = np.arange(20) % 2
+    labels[0] = -1
+    np.savez(path, images=stack, labels=labels)
+    dataset = open_dataset(path)
+    assert dataset.class_names == ("0", "1")
+    assert not dataset.is_labelled[0]
+    names = np.array(["a", "b"] * 10)
+    np.savez(path, images=stack, labels=names, split=["train"] * 20)
+    named = open_dataset(path)
     assert named.class_names == ("a", "b")
     assert not named.held_out.any()
 
@@ -392,8 +397,8 @@ def test_nan_images_of_an_array_are_left_out(tmp_path):
     array = np.random.default_rng(0).normal(size=(10, 28, 28))
     array[4, 0, 0] = np.nan
     array[5, 0, 0] = np.inf
-    np.save(tmp_path / "a.npy", array)
-    dataset = open_dataset(tmp_path / "a.npy", labels=np.arange(10) % 2)
+    np.savez(tmp_path / "a.npz", images=array, labels=np.arange(10) % 2)
+    dataset = open_dataset(tmp_path / "a.npz")
     assert [skip.name for skip in dataset.skipped] == ["4", "5"]
     assert np.isfinite(dataset.images(range(8))).all()
     assert_array_equal(dataset.labels, [0, 1, 0, 1, 0, 1, 0, 1])
@@ -411,9 +416,9 @@ def test_nan_images_of_an_array_are_left_out(tmp_path):
     ],
 )
 def test_labels_and_splits_that_do_not_match(tmp_path, stack, options, sentence):
-    np.save(tmp_path / "a.npy", stack)
+    np.savez(tmp_path / "a.npz", images=stack, **options)
     with pytest.raises(DataError, match=sentence):
-        open_dataset(tmp_path / "a.npy", **options)
+        open_dataset(tmp_path / "a.npz")
 
 
 def test_arrays_that_cannot_be_used(tmp_path, stack):
@@ -438,8 +443,3 @@ def test_arrays_that_cannot_be_used(tmp_path, stack):
     np.save(tmp_path / "empty.npy", stack[:0])
     with pytest.raises(DataError, match="holds no images"):
         open_dataset(tmp_path / "empty.npy")
-
-
-def test_labels_beside_a_folder_are_refused(classes):
-    with pytest.raises(DataError, match="only with an array"):
-        open_dataset(classes, labels=np.arange(20))

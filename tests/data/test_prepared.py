@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from napari_spaceediting.data import pixels, prepared
-from napari_spaceediting.data.arrays import from_stack
+from napari_spaceediting.data.arrays import find_in_stack
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.files import read_image
-from napari_spaceediting.data.open import open_dataset
+from napari_spaceediting.data.open import OpenDataset, OpenLayers
 from napari_spaceediting.data.prepared import Prepared
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.jobs.job import run_job
@@ -39,7 +40,7 @@ def folder(request, tmp_path) -> Path:
 
 @pytest.fixture
 def photos(folder) -> ImageDataset:
-    return open_dataset(folder)
+    return run_job(OpenDataset(folder))
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def decoded(monkeypatch) -> Counter[Path]:
 
 
 def test_each_file_is_decoded_once_for_all(folder, decoded):
-    dataset = open_dataset(folder)
+    dataset = run_job(OpenDataset(folder))
     assert not decoded
     tiles = run_job(PackThumbnails(dataset, 16))
     assert set(decoded.values()) == {1}
@@ -137,7 +138,8 @@ def test_a_file_that_is_gone_or_other_images_are_read_anew(photos, tmp_path):
 
 
 def test_arrays_and_too_many_images_are_not_kept(photos, monkeypatch):
-    array = from_stack(np.zeros((20, 8, 8), np.uint8))
+    find = partial(find_in_stack, np.zeros((20, 8, 8), np.uint8))
+    array = run_job(OpenLayers(find))
     assert not Prepared(array).is_wanted
     monkeypatch.setattr(prepared, "_CACHE_LIMIT", 1000)
     assert not Prepared(photos).is_wanted

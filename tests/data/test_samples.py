@@ -15,9 +15,8 @@ from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.open import OpenSample
 from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.data.samples import SAMPLES, digits
-from napari_spaceediting.data.steps import finish
 from napari_spaceediting.errors import DataError
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import finish, run_job
 
 
 def test_digits():

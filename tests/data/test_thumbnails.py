@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from napari_spaceediting.data import thumbnails
-from napari_spaceediting.data.arrays import from_stack
+from napari_spaceediting.data.arrays import find_in_stack
 from napari_spaceediting.data.cache import MappedArray
+from napari_spaceediting.data.open import OpenLayers
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.jobs.job import run_job
 
@@ -25,9 +27,13 @@ def _little_memory(monkeypatch):
     monkeypatch.setenv("SPACEEDITING_MEMORY", "16KB")
 
 
+def opened(array):
+    return run_job(OpenLayers(partial(find_in_stack, array)))
+
+
 def pack(array, size: int = 8):
     """Return thumbnails, and how many were drawn."""
-    dataset = from_stack(array) if isinstance(array, np.ndarray) else array
+    dataset = opened(array) if isinstance(array, np.ndarray) else array
     seen = []
     tiles = run_job(PackThumbnails(dataset, size), seen.append)
     return tiles, len(seen)
@@ -46,7 +52,7 @@ def test_many_are_drawn_once(array):
 
 
 def test_only_images_that_joined_are_drawn(array):
-    few, more = from_stack(array[:60]), from_stack(array[60:])
+    few, more = opened(array[:60]), opened(array[60:])
     pack(few)
     joined = few.joined(
         type(more)(**{**vars(more), "ids": np.char.add("later", more.ids)})
@@ -58,7 +64,7 @@ def test_only_images_that_joined_are_drawn(array):
 
 
 def test_a_cancelled_job_leaves_no_file(array, tmp_path):
-    steps = PackThumbnails(from_stack(array), 8).run()
+    steps = PackThumbnails(opened(array), 8).run()
     next(steps)
     steps.close()
     assert list((tmp_path / "thumbnails").iterdir()) == []

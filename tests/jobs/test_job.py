@@ -6,12 +6,12 @@ from collections.abc import Generator
 
 import pytest
 
-from napari_spaceediting.data.steps import finish
 from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.jobs.job import (
     Estimate,
     Progress,
     StandIn,
+    finish,
     or_stand_in,
     run_job,
 )

@@ -286,8 +286,7 @@ def test_the_child_leaves_a_core_but_a_user_decides(
 
 
 def test_shutdown_leaves_no_process_and_can_be_repeated(worker: WorkerProcess) -> None:
-    worker.start()
-    worker.start()
+    run(worker, jobs.Count(1))
     pid = worker.pid
     assert pid is not None
     worker.shutdown()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.data.open import open_dataset
+from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.errors import DataError, SessionError
@@ -137,7 +137,7 @@ def test_a_folder_that_grows_is_added_again(others, tmp_path):
 
     for at in range(8):
         put(at, "even" if at % 2 == 0 else "odd")
-    session = new_session(open_dataset(folder))
+    session = new_session(run_job(OpenDataset(folder)))
     put(8, "even")
     put(9, "unlabelled")
     # Before there is a network, they are simply there.

@@ -7,6 +7,7 @@ import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.data.objects import from_labels_layer
-from napari_spaceediting.data.open import open_dataset
+from napari_spaceediting.data.objects import find_objects
+from napari_spaceediting.data.open import OpenDataset, OpenLayers
 from napari_spaceediting.data.pixels import FilePixels, StoredPixels
 from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.errors import SessionError
@@ -131,7 +132,7 @@ def test_pixels_in_memory_are_kept_and_those_in_files_stay_there(
 ):
     for dataset, kind in (
         (small_digits, StoredPixels),
-        (open_dataset(image_folder), FilePixels),
+        (run_job(OpenDataset(image_folder)), FilePixels),
     ):
         state = new_session(dataset).state
         target = tmp_path / f"{dataset.name}.spaceediting"
@@ -145,7 +146,7 @@ def test_a_session_moves_with_its_images(image_folder, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     shutil.move(image_folder, here / "images")
-    dataset = open_dataset(here / "images")
+    dataset = run_job(OpenDataset(here / "images"))
     expected = dataset.images(np.arange(24))
     save_session(new_session(dataset).state, here / NAME)
     shutil.move(here, there)
@@ -191,7 +192,8 @@ def test_crops_of_different_sizes_come_back(folder):
     for number, (top, size) in enumerate(((0, 5), (15, 9), (30, 14)), 1):
         for left in (0, 20, 40):
             objects[top : top + size, left : left + size] = 10 * number + left
-    dataset = from_labels_layer(rng.random((60, 60)), objects, name="cells")
+    find = partial(find_objects, rng.random((60, 60)), objects, name="cells")
+    dataset = run_job(OpenLayers(find))
     save_session(new_session(dataset).state, folder)
     back = load_session(folder).dataset
     at = np.arange(len(dataset))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_spaceediting.data.steps import finish
+from napari_spaceediting.jobs.job import finish
 from napari_spaceediting.traversal.pace import find_pace, shared_pace
 from napari_spaceediting.traversal.settings import (
     BUDGETS,

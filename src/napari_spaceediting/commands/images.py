@@ -35,7 +35,6 @@ def add_to(commands: Commands) -> None:
 def _new(options: Namespace) -> Report:
     import numpy as np
 
-    from napari_spaceediting.data.assemble import LoadSettings
     from napari_spaceediting.data.open import OpenDataset, OpenSample
     from napari_spaceediting.session.session import new_session
     from napari_spaceediting.session.storage import SUFFIX, save_session
@@ -53,7 +52,7 @@ def _new(options: Namespace) -> Report:
     if kind == "sample" and name:
         dataset = run(OpenSample(name, seed=options.seed))
     else:
-        dataset = run(OpenDataset(Path(options.data), LoadSettings(options.seed)))
+        dataset = run(OpenDataset(Path(options.data), options.seed))
     if options.labels_per_class is not None:
         dataset = dataset.keep_labels(
             options.labels_per_class, np.random.default_rng(options.seed)

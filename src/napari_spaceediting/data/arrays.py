@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
-from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.files import MOST_CHANNELS, over_black, reading
 from napari_spaceediting.data.pixels import (
     ArrayPixels,
@@ -19,7 +18,6 @@ from napari_spaceediting.data.pixels import (
     open_array,
 )
 from napari_spaceediting.data.splits import Split, split_from_names
-from napari_spaceediting.data.steps import finish
 from napari_spaceediting.errors import DataError
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".zarr"})
@@ -44,24 +42,17 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / mark).exists() for mark in marks)
 
 
-def find_in_array(
-    path: Path,
-    labels: ArrayLike | Path | None = None,
-    split: ArrayLike | None = None,
-) -> Found:
-    """Find the images of a stack.
+def find_in_array(path: Path) -> Found:
+    """Find the images of a stored stack.
 
     Parameters
     ----------
     path : Path
         A `.npy` file, or an `.npz` file or zarr store with an array `images` (or
         `x`), and `labels` (or `y`), `split` and `class_names` if they are known.
-        `.npy` and zarr are read piece by piece and stay on disk.
-    labels : (N,) array, or path of a `.npy` file, optional
-        Numbers or names; -1, NaN and empty names are unlabelled. They go before
-        labels in the file.
-    split : (N,) array, optional
-        Values of `Split`, or names such as `train`.
+        `.npy` and zarr are read piece by piece and stay on disk. Labels are numbers
+        or names; -1, NaN and empty names are unlabelled. Splits are values of `Split`,
+        or names such as `train`.
 
     Returns
     -------
@@ -91,45 +82,50 @@ def find_in_array(
         key = _pick(keys or (), names)
         return None if key is None else np.asarray(open_array(path, key)[...])
 
-    if isinstance(labels, Path):
-        labels = open_array(labels)
-    given = beside(_LABEL_KEYS) if labels is None else np.asarray(labels)
-    parts = beside(_SPLIT_KEYS) if split is None else np.asarray(split)
-    class_names = beside(_NAME_KEYS)
-    return _found(path.stem, pixels, given, parts, class_names, (note,))
+    labels, split, names = map(beside, (_LABEL_KEYS, _SPLIT_KEYS, _NAME_KEYS))
+    name = path.stem
+    for what, values in (("labels", labels), ("splits", split)):
+        if values is not None and values.shape != (len(pixels),):
+            shape = " x ".join(map(str, values.shape)) or "a single value"
+            raise DataError(
+                f"{name} has {len(pixels):,} images but its {what} are {shape}: there "
+                f"must be one for each image."
+            )
+    class_names = None if names is None else tuple(map(str, names))
+    return Found(
+        name=name,
+        pixels=pixels,
+        ids=_numbers(len(pixels)),
+        labels=_label_names(name, labels, len(pixels), class_names),
+        class_names=class_names,
+        split=None if split is None else _split_values(name, split),
+        notes=(note,),
+    )
 
 
-def from_stack(
-    array: Any,
-    labels: ArrayLike | None = None,
-    name: str = "Stack",
-    channel_axis: int | None = None,
-    settings: LoadSettings | None = None,
-) -> ImageDataset:
+def find_in_stack(
+    array: Any, name: str = "Stack", channel_axis: int | None = None
+) -> Found:
     """Take the planes of an array, such as that of a napari layer, as images.
 
     Parameters
     ----------
     array : (N, H, W), (N, H, W, C) or (N, C, H, W) numpy or dask array
-    labels : (N,) array, optional
-        Numbers or names; -1, NaN and empty names are unlabelled.
     name : str
         What the data set is called.
     channel_axis : int, optional
         The axis of measured channels; by default it is guessed, and four 8-bit
         channels are taken for RGBA.
-    settings : LoadSettings, optional
-        Seed, scaling and size.
 
     Returns
     -------
-    ImageDataset
+    Found
         With the pixels in memory, or wherever the array has them.
 
     Raises
     ------
     DataError
-        The axes cannot be told, labels do not match, or no image can be used.
+        The axes cannot be told.
     """
     notes: tuple[str, ...] = ()
     if channel_axis is not None:
@@ -141,9 +137,8 @@ def from_stack(
             array = np.moveaxis(array, 1, -1)
         elif axes == "NYXA":
             array = over_black(np.asarray(array))
-    given = None if labels is None else np.asarray(labels)
-    found = _found(name, ArrayPixels(array), given, None, None, notes)
-    return finish(assemble(found, settings or LoadSettings()))
+    pixels = ArrayPixels(array)
+    return Found(name, pixels, _numbers(len(pixels)), [None] * len(pixels), notes=notes)
 
 
 def _keys(path: Path) -> tuple[str, ...] | None:
@@ -186,33 +181,10 @@ def _axes(name: str, array: Any) -> tuple[Axes, str]:
     return axes, f"The array {shape_text} was read as {_AXES_TEXT[axes]}."
 
 
-def _found(
-    name: str,
-    pixels: ArrayPixels | StoredPixels,
-    labels: NDArray[Any] | None,
-    split: NDArray[Any] | None,
-    class_names: NDArray[Any] | None,
-    notes: tuple[str, ...],
-) -> Found:
-    """Check that everything matches the images."""
-    for what, values in (("labels", labels), ("splits", split)):
-        if values is not None and values.shape != (len(pixels),):
-            shape = " x ".join(map(str, values.shape)) or "a single value"
-            raise DataError(
-                f"{name} has {len(pixels):,} images but its {what} are {shape}: there "
-                f"must be one for each image."
-            )
-    names = None if class_names is None else tuple(map(str, class_names))
-    width = len(str(len(pixels) - 1))
-    return Found(
-        name=name,
-        pixels=pixels,
-        ids=[f"{index:0{width}d}" for index in range(len(pixels))],
-        labels=_label_names(name, labels, len(pixels), names),
-        class_names=names,
-        split=None if split is None else _split_values(name, split),
-        notes=notes,
-    )
+def _numbers(length: int) -> list[str]:
+    """Return ids that sort as the images lie."""
+    width = len(str(length - 1))
+    return [f"{index:0{width}d}" for index in range(length)]
 
 
 def _label_names(

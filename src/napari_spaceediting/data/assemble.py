@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.files import Header, with_channels
-from napari_spaceediting.data.intensity import IntensityScaling, Mode, default_mode
+from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
 from napari_spaceediting.data.pixels import (
     FilePixels,
     PixelSource,
@@ -36,31 +36,6 @@ nothing left to see; above, training gets slow without gaining accuracy."""
 _IMAGES_FOR_SCALING = 200
 
 _NOT_FINITE = "holds NaN or infinite pixels"
-
-
-@dataclass(frozen=True)
-class LoadSettings:
-    """What the user decides when images are opened.
-
-    Parameters
-    ----------
-    seed : int
-        Chooses the split where the data have none.
-    scaling : {"dtype", "percentile", "range"} or IntensityScaling, optional
-        By default it depends on the type of the pixels.
-    image_size : tuple of two int, optional
-        Height and width, in pixels; by default the median of the images, within
-        28 to 224.
-    like : ImageDataset, optional
-        One that the images are to join. They take its scaling, size and channels, its
-        classes come first, and they train unless the data say otherwise, so that what
-        is held out stays the same. Files that it has are passed over.
-    """
-
-    seed: int = 0
-    scaling: Mode | IntensityScaling | None = None
-    image_size: tuple[int, int] | None = None
-    like: ImageDataset | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +76,19 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def assemble(found: Found, settings: LoadSettings) -> Steps:
+def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> Steps:
     """Look at the head of every image, leave out what is broken, decide what is open.
+
+    Parameters
+    ----------
+    found : Found
+        What to look at.
+    seed : int
+        Chooses the split where the data have none.
+    like : ImageDataset, optional
+        One that the images are to join. They take its scaling, size and channels, its
+        classes come first, and they train unless the data say otherwise, so that what
+        is held out stays the same. Files that it has are passed over.
 
     Yields
     ------
@@ -119,7 +105,6 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
         No image can be used, or all images are of one class. For images that are to
         join others: all of them have joined already.
     """
-    like = settings.like
     if like is not None:
         found = _new_ones(found, like)
     looks: list[Header | str] = []
@@ -151,7 +136,7 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
     if found.split is None and like is not None:
         split = np.full(len(kept), Split.TRAIN, np.int8)
     elif found.split is None:
-        split = stratified_split(labels, np.random.default_rng(settings.seed))
+        split = stratified_split(labels, np.random.default_rng(seed))
     else:
         split = found.split
 
@@ -159,10 +144,11 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
     if isinstance(pixels, FilePixels):
         pixels = replace(pixels, n_channels=n_channels)
     sizes = np.array([header.shape[:2] for header in headers])
-    scaling, image_size = settings.scaling, settings.image_size
     if like is not None:
         scaling, image_size = like.scaling, like.image_size
-    image_size = image_size or _automatic_size(sizes)
+    else:
+        scaling = _scaling(pixels, headers, split)
+        image_size = _automatic_size(sizes)
     columns = {**found.columns} if truth is None else {**found.columns, "truth": truth}
     return ImageDataset(
         name=found.name,
@@ -171,7 +157,7 @@ def assemble(found: Found, settings: LoadSettings) -> Steps:
         class_names=class_names,
         split=split,
         pixels=pixels,
-        scaling=_scaling(pixels, headers, split, scaling),
+        scaling=scaling,
         image_size=image_size,
         columns=columns,
         skipped=found.skipped + skipped,
@@ -328,20 +314,15 @@ def _scaling(
     pixels: PixelSource,
     headers: Sequence[Header],
     split: NDArray[np.int8],
-    wanted: Mode | IntensityScaling | None,
 ) -> IntensityScaling:
     """Judge the scaling from some of the training images, by their type if it can."""
-    if isinstance(wanted, IntensityScaling):
-        return wanted
     training = np.flatnonzero(split == Split.TRAIN)
     candidates = training if len(training) else np.arange(len(split))
     some = np.linspace(
         0, len(candidates) - 1, min(len(candidates), _IMAGES_FOR_SCALING), dtype=np.intp
     )
     chosen = candidates[some].tolist()
-    mode = wanted or default_mode({headers[i].dtype for i in chosen})
-    if mode == "dtype":
-        return IntensityScaling(mode)
-    return IntensityScaling.from_images(
-        (with_channels(pixels.read(i), pixels.n_channels) for i in chosen), mode
-    )
+    if suits_its_type({headers[i].dtype for i in chosen}):
+        return IntensityScaling()
+    images = (with_channels(pixels.read(i), pixels.n_channels) for i in chosen)
+    return IntensityScaling.from_percentiles(images)

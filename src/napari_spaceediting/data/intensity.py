@@ -105,49 +105,23 @@ class IntensityScaling:
         )
 
     @classmethod
-    def from_images(
-        cls, images: Iterable[NDArray[Any]], mode: Mode | None = None
-    ) -> IntensityScaling:
-        """Judge the scaling from examples.
-
-        Parameters
-        ----------
-        images : iterable of (H, W) or (H, W, C) arrays
-            All with the same number of channels and without NaN.
-        mode : {"dtype", "percentile", "range"}, optional
-            By default `dtype` for 8-bit and boolean images, and where integers of
-            several types come together; `percentile` for all others.
-
-        Raises
-        ------
-        DataError
-            There is no image to judge from.
-        """
-        examples = [image if image.ndim == 3 else image[..., None] for image in images]
-        if not examples:
-            raise DataError("There is no image to judge the intensity range from.")
-        if mode is None:
-            mode = default_mode({image.dtype for image in examples})
-        if mode == "dtype":
-            return cls("dtype")
-        pixels = [image.reshape(-1, image.shape[-1]) for image in examples]
-        if mode == "range":
-            low = np.min([values.min(axis=0) for values in pixels], axis=0)
-            high = np.max([values.max(axis=0) for values in pixels], axis=0)
-        else:
-            sample = np.concatenate([_thinned(values) for values in pixels])
-            low, high = np.percentile(sample, PERCENTILES, axis=0)
+    def from_percentiles(cls, images: Iterable[NDArray[Any]]) -> IntensityScaling:
+        """Judge the scaling from examples: (H, W, C) arrays without NaN."""
+        pixels = [_thinned(image.reshape(-1, image.shape[-1])) for image in images]
+        low, high = np.percentile(np.concatenate(pixels), PERCENTILES, axis=0)
         low, high = low.astype(float), high.astype(float)
         high = np.where(high > low, high, low + 1.0)  # a constant channel
-        return cls(mode, tuple(low.tolist()), tuple(high.tolist()))
+        return cls("percentile", tuple(low.tolist()), tuple(high.tolist()))
 
 
-def default_mode(dtypes: set[np.dtype[Any]]) -> Mode:
-    """Return the mode that suits images of these types; `dtype` needs no pixels."""
+def suits_its_type(dtypes: set[np.dtype[Any]]) -> bool:
+    """Whether images of these types fill them, so that no pixel need be looked at.
+
+    Those of 8 bits do, and booleans; so must integers of several types together.
+    """
     if dtypes <= {np.dtype(np.uint8), np.dtype(np.bool_)}:
-        return "dtype"
-    mixed_integers = len(dtypes) > 1 and all(dtype.kind in "iub" for dtype in dtypes)
-    return "dtype" if mixed_integers else "percentile"
+        return True
+    return len(dtypes) > 1 and all(dtype.kind in "iub" for dtype in dtypes)
 
 
 def _thinned(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -2,92 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.assemble import Found, LoadSettings, assemble
-from napari_spaceediting.data.dataset import ImageDataset, Skipped
-from napari_spaceediting.data.files import MOST_CHANNELS, Header
+from napari_spaceediting.data.assemble import Found
+from napari_spaceediting.data.dataset import Skipped
+from napari_spaceediting.data.files import MOST_CHANNELS
 from napari_spaceediting.data.pixels import ArrayPixels
-from napari_spaceediting.data.steps import finish
 from napari_spaceediting.errors import DataError
 
-
-@dataclass(frozen=True, eq=False)
-class CropPixels:
-    """Crops around the objects of a segmented image, in memory.
-
-    Parameters
-    ----------
-    planes : (P, H, W, C) array
-        The image, plane by plane.
-    objects : (P, H, W) int array
-        Number of the object that each pixel belongs to, 0 for none.
-    numbers : (N,) int
-        Number of the object in each crop.
-    boxes : (N, 5) int
-        Plane, top, bottom, left, right of each crop.
-    mask_outside : bool
-        Whether pixels of other objects and of the background are blanked, with
-        the smallest intensity of each channel.
-    """
-
-    planes: NDArray[Any]
-    objects: NDArray[np.integer[Any]]
-    numbers: NDArray[np.int64]
-    boxes: NDArray[np.int64]
-    mask_outside: bool
-
-    @property
-    def n_channels(self) -> int:
-        """Channels of the image."""
-        return int(self.planes.shape[-1])
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def read(self, index: int) -> NDArray[Any]:
-        """Return crop `index` as (H, W, C)."""
-        plane, top, bottom, left, right = self.boxes[index]
-        crop: NDArray[Any] = self.planes[plane, top:bottom, left:right]
-        if not self.mask_outside:
-            return crop
-        inside = self.objects[plane, top:bottom, left:right] == self.numbers[index]
-        blank = self.planes[plane].min(axis=(0, 1))
-        return np.where(inside[..., None], crop, blank)
-
-    def header(self, index: int) -> Header:
-        """Return shape and type of crop `index`."""
-        _, top, bottom, left, right = self.boxes[index].tolist()
-        shape = bottom - top, right - left, self.n_channels
-        return Header(shape, self.planes.dtype)
-
-    def to_spec(self, base: Path) -> None:
-        """Return None: the pixels live in memory."""
-
-    def key(self) -> str:
-        """Return a digest of the image, the objects and the crops."""
-        parts = (self.planes, self.objects, self.boxes[None])
-        return "".join(ArrayPixels(part).key() for part in parts) + str(
-            self.mask_outside
-        )
+_LEAST = 16
+"""Pixels that an object needs; smaller ones are left out."""
 
 
-def from_labels_layer(
+def find_objects(
     image: Any,
     label_image: Any,
     *,
     padding: float = 0.2,
     mask_outside: bool = False,
     channel_axis: int | None = None,
-    min_size: int = 16,
     name: str = "Objects",
-    settings: LoadSettings | None = None,
-) -> ImageDataset:
+) -> Found:
     """Cut out every object of a segmentation.
 
     Parameters
@@ -100,32 +38,29 @@ def from_labels_layer(
         Margin on each side, as a share of the object's longer side. Crops are
         square, but for objects at the border of the image.
     mask_outside : bool
-        Whether everything but the object is blanked.
+        Whether everything but the object is blanked, with the smallest intensity of
+        each channel.
     channel_axis : int, optional
         Axis of channels; by default the last one, if there is one too many.
-    min_size : int
-        Pixels that an object needs; smaller ones are left out.
     name : str
         What the data set is called.
-    settings : LoadSettings, optional
-        Seed, scaling and size.
 
     Returns
     -------
-    ImageDataset
+    Found
         Unlabelled, with the columns `plane`, `object`, `y`, `x` (centre, in
         pixels) and `area` (in pixels).
 
     Raises
     ------
     DataError
-        Shapes do not match, or there is no object of the wanted size.
+        Shapes do not match, or there is no object that is large enough.
     """
     planes, objects = _aligned(np.asarray(image), np.asarray(label_image), channel_axis)
     table = _measure(objects)
     if not len(table["object"]):
         raise DataError(f"{name} has no objects: all pixels of the labels are 0.")
-    small = table["area"] < min_size
+    small = table["area"] < _LEAST
     names = _names(table, n_planes=len(objects))
     skipped = tuple(
         Skipped(names[i], f"has only {table['area'][i]} pixels")
@@ -133,26 +68,29 @@ def from_labels_layer(
     )
     if small.all():
         raise DataError(
-            f"All {len(small):,} objects of {name} are smaller than {min_size} pixels: "
-            f"lower the smallest size."
+            f"All {len(small):,} objects of {name} are smaller than {_LEAST} pixels: "
+            f"choose labels of larger ones."
         )
     table = {column: values[~small] for column, values in table.items()}
-    pixels = CropPixels(
-        planes,
-        objects,
-        table["object"],
-        _boxes(table, padding, objects.shape[1:]),
-        mask_outside,
-    )
-    found = Found(
+    crops = []
+    lowest = planes.min(axis=(1, 2))
+    boxes = _boxes(table, padding, objects.shape[1:])
+    for number, box in zip(table["object"], boxes, strict=True):
+        plane, top, bottom, left, right = box
+        at = plane, slice(top, bottom), slice(left, right)
+        crop = planes[at]
+        if mask_outside:
+            inside = objects[at] == number
+            crop = np.where(inside[..., None], crop, lowest[plane])
+        crops.append(crop)
+    return Found(
         name=name,
-        pixels=pixels,
+        pixels=ArrayPixels(crops),
         ids=_names(table, n_planes=len(objects)),
-        labels=[None] * len(pixels),
+        labels=[None] * len(crops),
         columns={key: table[key] for key in ("plane", "object", "y", "x", "area")},
         skipped=skipped,
     )
-    return finish(assemble(found, settings or LoadSettings()))
 
 
 def _aligned(

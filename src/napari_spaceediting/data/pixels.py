@@ -117,18 +117,19 @@ class FilePixels:
 
 @dataclass(frozen=True, eq=False)
 class ArrayPixels:
-    """A stack of images in memory.
+    """Images in memory.
 
     Parameters
     ----------
-    array : (N, H, W) or (N, H, W, C) array
-        Anything that is indexed like a numpy array, such as a dask array.
+    array : (N, H, W) or (N, H, W, C) array, or list of N (H, W, C) arrays
+        Anything that is indexed like a numpy array, such as a dask array; or a list
+        where sizes differ, of one number of channels and one dtype.
     """
 
     array: Any
 
     def __post_init__(self) -> None:
-        if self.array.ndim not in (3, 4):
+        if not isinstance(self.array, list) and self.array.ndim not in (3, 4):
             shape = " x ".join(map(str, self.array.shape))
             raise DataError(
                 f"A stack of images needs the axes (images, height, width) or "
@@ -138,17 +139,19 @@ class ArrayPixels:
     @property
     def n_channels(self) -> int:
         """Channels of the images."""
-        return int(self.array.shape[3]) if self.array.ndim == 4 else 1
+        return self.header(0).n_channels
 
     def __len__(self) -> int:
-        return int(self.array.shape[0])
+        return len(self.array)
 
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`."""
         return np.asarray(self.array[index])
 
     def header(self, index: int) -> Header:
-        """Return shape and type of every image."""
+        """Return shape and type of image `index`."""
+        if isinstance(self.array, list):
+            return Header(self.array[index].shape, self.array[index].dtype)
         return Header(tuple(self.array.shape[1:]), np.dtype(self.array.dtype))
 
     def to_spec(self, base: Path) -> None:
@@ -157,7 +160,11 @@ class ArrayPixels:
     def key(self) -> str:
         """Return a digest of all pixels."""
         images = (self.read(index) for index in range(len(self)))
-        head = f"{self.array.shape}{self.array.dtype}".encode()
+        if isinstance(self.array, list):
+            shape: Any = [image.shape for image in self.array]
+        else:
+            shape = self.array.shape
+        head = f"{shape}{self.header(0).dtype}".encode()
         return _digest((head, *map(np.ascontiguousarray, images)))
 
 

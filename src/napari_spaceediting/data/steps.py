@@ -14,20 +14,9 @@ Steps = Generator[Progress, None, ImageDataset]
 """Yields progress, returns a data set."""
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 _BLOCK = 32
 """Items of one task: few enough to show progress, enough to hide the overhead."""
-
-
-def finish(steps: Generator[Progress, None, R]) -> R:
-    """Run a generator to its end and return its result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: R = end.value
-            return result
 
 
 def in_threads(

@@ -78,7 +78,11 @@ def run_job(job: Job[R], on_progress: Callable[[Progress], None] | None = None) 
             on_progress(progress)
         return progress
 
-    steps = or_stand_in(relayed(job.run(), tell))
+    return finish(or_stand_in(relayed(job.run(), tell)))
+
+
+def finish(steps: Generator[Progress, None, R]) -> R:
+    """Do work to its end and return its result."""
     while True:
         try:
             next(steps)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
+import queue
 import signal
 import subprocess
 import sys
@@ -13,13 +12,11 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import suppress
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from napari_spaceediting.errors import JobCancelled, JobFailed
 from napari_spaceediting.jobs.job import Job, Progress, or_stand_in
-from napari_spaceediting.jobs.parcel import Parcel
+from napari_spaceediting.jobs.messages import BROKEN, Message, receive, send
 
 R = TypeVar("R")
 
@@ -53,7 +50,6 @@ class WorkerProcess:
     def __init__(self, grace: float = 3.0) -> None:
         self._grace = grace
         self._child: _Child | None = None
-        self._number = 0
         self._busy = threading.Lock()  # held while a job runs
         self._state = threading.Lock()  # guards what start and shutdown change
         self._cancel = threading.Event()  # belongs to the latest job
@@ -69,12 +65,6 @@ class WorkerProcess:
         """The child's process id, None if there is no living child."""
         child = self._child
         return child.process.pid if child is not None and child.is_alive else None
-
-    def start(self) -> None:
-        """Launch the child, if there is none; returns at once."""
-        # A running job has launched its own, and buries it if it dies.
-        if not self.is_running:
-            self._launch()
 
     def run(self, job: Job[R]) -> Generator[Progress, None, R]:
         """Run a job in the child.
@@ -118,18 +108,23 @@ class WorkerProcess:
             self._closed = True
             if self._child is not None:
                 self._child.kill()
-                # A job that is running holds the connection and tidies up itself.
+                # A job that is running holds the pipes and tidies up itself.
                 if self._busy.acquire(blocking=False):
                     self._child.end()
                     self._busy.release()
 
-    def _launch(self) -> None:
+    def _living_child(self, job: Job[Any]) -> _Child:
+        """Return the child; launch one if there is none, or it died."""
         with self._state:
-            if self._closed or (self._child is not None and self._child.is_alive):
-                return
-            if self._child is not None:
-                self._child.end()
-            self._child = _Child()
+            if self._closed:
+                raise JobFailed(
+                    f"{job.name} cannot run: the background process has been shut down."
+                )
+            if self._child is None or not self._child.is_alive:
+                if self._child is not None:
+                    self._child.end()
+                self._child = _Child()
+            return self._child
 
     def _run(
         self, job: Job[R], cancel: threading.Event
@@ -137,70 +132,47 @@ class WorkerProcess:
         if not self._busy.acquire(blocking=False):
             raise JobFailed(f"{job.name} must wait: another job is still running.")
         try:
-            self._number += 1
-            packed = _pack(job)
-            child = self._connected_child(job, cancel)
-            steps = self._drive(child, job, packed, self._number, cancel)
-            return (yield from or_stand_in(steps))
+            child = self._living_child(job)
+            return (yield from or_stand_in(self._drive(child, job, cancel)))
         finally:
             self._busy.release()
 
-    def _connected_child(self, job: Job[Any], cancel: threading.Event) -> _Child:
-        self._launch()
-        child = self._child
-        if child is None or self._closed:
-            raise JobFailed(
-                f"{job.name} cannot run: the background process has been shut down."
-            )
-        while not child.accepted.wait(_POLL) and child.is_alive:
-            if cancel.is_set():
-                raise JobCancelled(f"{job.name} was cancelled.")
-        if child.connection is None:
-            raise self._death(child, job, cancel)
-        return child
-
     def _drive(
-        self,
-        child: _Child,
-        job: Job[R],
-        packed: Parcel,
-        number: int,
-        cancel: threading.Event,
+        self, child: _Child, job: Job[R], cancel: threading.Event
     ) -> Generator[Progress, None, R]:
-        finished = False
+        runs = False
         try:
-            child.send("run", number, packed)
+            child.run(job)
+            runs = True
             while not cancel.is_set():
                 message = child.receive(_POLL)
-                if message is None or message[1] != number:
-                    continue  # a late word of an earlier job is not for this one
-                kind, _, parcel = message
-                if kind == "progress":
-                    yield parcel.unpack()
+                if message is None:
                     continue
-                finished = True
+                kind, unpickle = message
+                if kind == "progress":
+                    yield unpickle()
+                    continue
+                runs = False
                 if kind == "failed":
-                    raise _error(job, *parcel.unpack())
-                result: R = parcel.unpack()
+                    raise _error(job, *unpickle())
+                result: R = unpickle()
                 return result
             raise JobCancelled(f"{job.name} was cancelled.")
         except (EOFError, OSError):
-            finished = True
+            runs = False
             raise self._death(child, job, cancel) from None
         finally:
-            if not finished:
-                self._stop(child, number)
+            if runs:
+                self._stop(child)
 
-    def _stop(self, child: _Child, number: int) -> None:
+    def _stop(self, child: _Child) -> None:
         """Wait until the job has stopped, or kill its process after the grace."""
         deadline = time.monotonic() + self._grace
         with suppress(EOFError, OSError):
-            child.send("cancel", number, Parcel.pack(None))
+            child.cancel()
             while (left := deadline - time.monotonic()) > 0:
                 message = child.receive(min(_POLL, left))
-                if message is None or message[0] == "progress":
-                    continue
-                if message[1] == number:
+                if message is not None and message[0] != "progress":
                     return
         child.end()
 
@@ -216,11 +188,9 @@ class WorkerProcess:
 
 
 class _Child:
-    """The process, the connection to it, and what it has printed."""
+    """The process, the pipes to and from it, and what it has printed."""
 
     def __init__(self) -> None:
-        key = secrets.token_bytes(32)
-        self._listener = Listener(authkey=key)
         # Held by the file system only as long as somebody has it open.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         flags = 0
@@ -230,55 +200,66 @@ class _Child:
             # -P: the folder that the user happens to be in holds no modules of ours.
             [sys.executable, "-P", "-m", "napari_spaceediting.jobs"],
             stdin=subprocess.PIPE,
-            stdout=self._log,
+            stdout=subprocess.PIPE,
             stderr=self._log,
             env=worker_environment(),
             creationflags=flags,
         )
-        self.connection: Connection[Any, Any] | None = None
-        self.accepted = threading.Event()
-        threading.Thread(target=self._accept, name="worker", daemon=True).start()
-        call = {"address": self._listener.address, "key": key.hex()}
-        # A child that is dead already is noticed where its connection is awaited.
-        with suppress(OSError), self.process.stdin as stdin:  # type: ignore[union-attr]
-            stdin.write(json.dumps(call).encode() + b"\n")
+        assert self.process.stdin is not None
+        self._requests = self.process.stdin
+        self._answers: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        # It knows nothing of this object: when that is gone, so is the process.
+        threading.Thread(
+            target=_hear,
+            args=(self.process.stdout, self._answers),
+            name="worker",
+            daemon=True,
+        ).start()
 
     @property
     def is_alive(self) -> bool:
         return self.process.poll() is None
 
-    def send(self, kind: str, number: int, parcel: Parcel) -> None:
-        assert self.connection is not None
-        parcel.send(self.connection, kind, number)
+    def run(self, job: Job[Any]) -> None:
+        """Hand a job over."""
+        try:
+            send(self._requests, "run", job)
+        except OSError:
+            raise
+        except Exception as error:
+            # pickle, and what it calls, raises errors of many kinds.
+            raise JobFailed(
+                f"{job.name} cannot be handed to the background process: {error}."
+            ) from error
 
-    def receive(self, timeout: float) -> tuple[str, int, Parcel] | None:
+    def cancel(self) -> None:
+        """Ask the job to stop."""
+        send(self._requests, "cancel")
+
+    def receive(self, timeout: float) -> Message | None:
         """Return the next message, None if there is none within `timeout` seconds."""
-        assert self.connection is not None
-        if self.connection.poll(timeout):
-            return Parcel.receive(self.connection)
-        if not self.is_alive and not self.connection.poll():
+        try:
+            message = self._answers.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if message is None:
             raise EOFError
-        return None
+        return message
 
     def kill(self) -> None:
-        """End the process; its connection breaks."""
+        """End the process; its pipes break."""
         self.process.kill()
         self.process.wait()
 
     def end(self) -> None:
         """End the process and let go of everything that belongs to it."""
         self.kill()
-        if not self.accepted.is_set():
-            # The only way to wake a thread that waits for a call is to call it.
-            with suppress(OSError):
-                Client(self._listener.address).close()
-            self.accepted.wait(timeout=1)
-        if self.connection is not None:
-            self.connection.close()
+        with suppress(OSError):  # what it did not take
+            self._requests.close()
         self._log.close()
 
     def last_words(self) -> str:
-        """Say how the process, whose connection broke, came to its end."""
+        """Say how the process, whose pipes broke, came to its end."""
         try:
             code = self.process.wait(timeout=1)
         except subprocess.TimeoutExpired:
@@ -294,10 +275,15 @@ class _Child:
         spoken = [line.strip().rstrip(".") for line in lines if line.strip()]
         return f"{words} ({spoken[-1]})" if spoken else words
 
-    def _accept(self) -> None:
-        with suppress(EOFError, OSError, AuthenticationError), self._listener:
-            self.connection = self._listener.accept()
-        self.accepted.set()
+
+def _hear(pipe: IO[bytes], messages: queue.SimpleQueue[Message | None]) -> None:
+    """Put what comes through a pipe into a queue, and None when it breaks."""
+    try:
+        with pipe, suppress(*BROKEN):
+            while True:
+                messages.put(receive(pipe))
+    finally:
+        messages.put(None)
 
 
 def worker_environment() -> dict[str, str]:
@@ -310,16 +296,6 @@ def _usable_cores() -> range | set[int]:
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)
     return range(os.cpu_count() or 1)
-
-
-def _pack(job: Job[Any]) -> Parcel:
-    try:
-        return Parcel.pack(job)
-    except Exception as error:
-        # pickle, and what it calls, raises errors of many kinds.
-        raise JobFailed(
-            f"{job.name} cannot be handed to the background process: {error}."
-        ) from error
 
 
 def _error(

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.assemble import LoadSettings
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.errors import SessionError
@@ -92,7 +91,7 @@ class AddImages:
         TrainingFailed
             If torch cannot run the network.
         """
-        more = yield from OpenDataset(self.path, LoadSettings(like=self.dataset)).run()
+        more = yield from OpenDataset(self.path, like=self.dataset).run()
         placed = []
         for checkpoint in self.checkpoints:
             placed.append((yield from self._place(checkpoint, more)))

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog
 
-from napari_spaceediting.data.arrays import from_stack
-from napari_spaceediting.data.assemble import LoadSettings
+from napari_spaceediting.data.arrays import find_in_stack
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.data.objects import from_labels_layer
+from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
@@ -111,29 +110,27 @@ class OpeningController:
         if path.suffix == SUFFIX:
             self.open_session(path)
         else:
-            self._open(OpenDataset(path, LoadSettings(_seed())))
+            self._open(OpenDataset(path, _seed()))
 
     def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
         """Open a stack of images, or the objects of a segmentation."""
         layers = self._window.viewer.layers
         if labels:
-            make = partial(
-                from_labels_layer,
+            find = partial(
+                find_objects,
                 layers[image].data,
                 layers[labels].data,
                 name=f"Objects of {labels}",
-                settings=LoadSettings(_seed()),
                 **options,
             )
         else:
-            make = partial(
-                from_stack,
+            find = partial(
+                find_in_stack,
                 layers[image].data,
                 name=image,
                 channel_axis=options.get("channel_axis"),
-                settings=LoadSettings(_seed()),
             )
-        self._open(OpenLayers(make))
+        self._open(OpenLayers(find, _seed()))
 
     def open_session(self, path: Path) -> None:
         """Open a saved session and go on where one was."""
