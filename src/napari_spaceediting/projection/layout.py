@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.projection.align import align
 from napari_spaceediting.projection.neighbours import nearest
@@ -97,8 +96,7 @@ class MapJob:
     Raises
     ------
     MapFailed
-        By `run`, if latents, previous map and weights are not finite or do not
-        belong together.
+        By `run`, if the latents are not finite.
     """
 
     latents: NDArray[np.floating] = field(repr=False)
@@ -118,7 +116,6 @@ class MapJob:
 
     def _draw(self) -> Generator[Progress, None, MapResult]:
         began = time.perf_counter()
-        self._check()
         epochs = self._epochs()
         yield Progress(0, epochs, "Finding neighbours")
         coordinates = pca_map(self.latents)
@@ -232,21 +229,3 @@ class MapJob:
             trustworthiness(self.latents, coordinates, k, seed),
             neighbourhood_preservation(neighbours, coordinates, seed),
         )
-
-    def _check(self) -> None:
-        n = len(self.latents)
-        if self.previous is not None and (
-            self.previous.shape != (n, 2) or not np.isfinite(self.previous).all()
-        ):
-            raise MapFailed(
-                f"The previous map, of shape {self.previous.shape}, has no place for "
-                f"each of the {n} images; draw the map anew."
-            )
-        weight = self.fixed_weight
-        if weight is not None and (
-            weight.shape != (n,) or not np.isfinite(weight).all() or (weight < 0).any()
-        ):
-            raise MapFailed(
-                "The alignment of the map needs one weight of at least 0 for each of "
-                f"the {n} images."
-            )
