@@ -56,6 +56,8 @@ class Surroundings:
     ----------
     positions : (n, 2) float32 array
         Where the candidates lie.
+    beliefs : (N, C) float32 array
+        As they were given.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Surroundings:
 
         self._candidates = candidates
         self.positions = positions[candidates]
-        self._beliefs = beliefs
+        self.beliefs = beliefs
         self._tree = None
         if len(candidates):
             # Built twice as quickly as a balanced tree, and asked as quickly.
@@ -94,7 +96,7 @@ class Surroundings:
         k : int
             Neighbours to ask.
         """
-        m, n, n_classes = len(places), len(self._candidates), self._beliefs.shape[1]
+        m, n, n_classes = len(places), len(self._candidates), self.beliefs.shape[1]
         k = min(k, n)
         if self._tree is None or not m:
             return Places(
@@ -109,7 +111,7 @@ class Surroundings:
         weights = np.exp(-((distances / np.where(mean > 0, mean, 1)) ** 2))
         weights /= weights.sum(axis=1, keepdims=True)
         neighbours = self._candidates[rows]
-        votes = np.einsum("mk,mkc->mc", weights, self._beliefs[neighbours])
+        votes = np.einsum("mk,mkc->mc", weights, self.beliefs[neighbours])
         total = votes.sum(axis=1, keepdims=True)
         np.divide(votes, total, out=votes, where=total > 0)
         asked, at = np.unique(rows, return_inverse=True)
@@ -122,25 +124,6 @@ class Surroundings:
             votes.astype(np.float32),
             support.astype(np.float32),
         )
-
-    def believed(
-        self, images: NDArray[np.int64], classes: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Return how far images are believed to be of a class.
-
-        Parameters
-        ----------
-        images : (m, k) int64 array
-            Positions in the data set.
-        classes : (m,) int64 array
-            A class for each row.
-
-        Returns
-        -------
-        (m, k) float32 array
-            0 to 1.
-        """
-        return self._beliefs[images, classes[:, None]]
 
     def _enclosure(
         self, places: NDArray[np.float32], rows: NDArray[np.int64]
