@@ -42,6 +42,13 @@ class SimulatedExpert:
     rng: np.random.Generator
     slips: float = 0.0
 
+    knowledge = (
+        "knows the true class of every image that it looks at; looks at what "
+        "guidance proposes; names a group where at least "
+        f"{CLEAR_MAJORITY:.0%} are of one class, and leaves out {LEFT_OUT:.0%} of "
+        "those that differ"
+    )
+
     def decide(
         self, proposal: Proposal, positions: NDArray[np.float32], homes: Homes
     ) -> ImageEdit:

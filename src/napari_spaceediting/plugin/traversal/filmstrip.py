@@ -217,6 +217,6 @@ class Filmstrip(RowList):
         line = QRectF(place.left(), place.center().y() - height, place.width(), height)
         for word, colour in LEGEND:
             write(painter, line, "■", [part / 255 for part in colour])
-            words = line.adjusted(0.7 * height, 0, _GAP, 0)
+            words = line.adjusted(0.85 * height, 0, _GAP, 0)
             write(painter, words, word, self._palette.muted)
             line.translate(0, height)
