@@ -22,8 +22,7 @@ from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.pace import Trial, find_pace
-from napari_spaceediting.traversal.preview import preview_images
-from napari_spaceediting.traversal.reconstruction import reconstruct
+from napari_spaceediting.traversal.reconstruction import preview_images, reconstruct
 from napari_spaceediting.traversal.result import Traversal
 from napari_spaceediting.traversal.sets import TraversalSets, choose_sets
 from napari_spaceediting.traversal.settings import (

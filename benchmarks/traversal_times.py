@@ -28,9 +28,9 @@ from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.jobs import Traverse
-from napari_spaceediting.traversal.preview import preview_images
 from napari_spaceediting.traversal.reconstruction import (
     TV_WEIGHT,
+    preview_images,
     reconstruct,
     total_variation,
 )

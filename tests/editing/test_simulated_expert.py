@@ -5,7 +5,7 @@ import pytest
 
 from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.editing.guidance import Proposal, ProposalKind
-from napari_spaceediting.editing.homes import find_homes, place_for
+from napari_spaceediting.editing.places import Homes, Surroundings, beliefs
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 
 NAMES = ("left", "right")
@@ -19,13 +19,11 @@ class World:
         self.truth = np.repeat([0, 1], 40)
         self.positions = rng.normal(size=(80, 2)).astype(np.float32)
         self.positions[40:, 0] += 10
-        self.homes = find_homes(
-            self.positions,
-            self.truth,
-            np.eye(2, dtype=np.float32)[self.truth],
-            np.arange(80),
-            2,
-        )
+        self.homes = self.homes_of(self.truth, np.eye(2, dtype=np.float32)[self.truth])
+
+    def homes_of(self, labels, probabilities) -> Homes:
+        believed = beliefs(labels, probabilities, 2)
+        return Homes(Surroundings(self.positions, np.arange(80), believed))
 
     def expert(self, seed: int = 0, truth=None) -> SimulatedExpert:
         truth = self.truth if truth is None else truth
@@ -42,30 +40,28 @@ def world() -> World:
 
 
 def test_homes_are_well_inside_their_class(world):
-    assert set(world.homes.classes.tolist()) == {0, 1}
-    assert (world.homes.positions[world.homes.classes == 1][:, 0] > 5).all()
+    left = world.homes.near(0, world.positions[40])
+    right = world.homes.near(1, world.positions[0])
+    assert left[0] < 5 < right[0]
 
 
 def test_there_is_no_place_to_go_for_what_is_at_home(world):
-    assert place_for(0, world.positions[0], world.homes) is None
-    place = place_for(1, world.positions[0], world.homes)
+    assert world.homes.near(0, world.positions[0]) is None
+    place = world.homes.near(1, world.positions[0])
     assert place[0] > 5
     nearest = np.linalg.norm(world.positions[40:] - world.positions[0], axis=1).min()
     assert np.linalg.norm(place - world.positions[0]) < nearest + 2
 
 
 def test_a_class_that_lives_nowhere_has_no_place(world):
-    nowhere = find_homes(
-        world.positions, np.zeros(80, int), np.empty((80, 0), np.float32),
-        np.arange(80), 2,
-    )  # fmt: skip
-    assert place_for(1, world.positions[0], nowhere) is None
+    nowhere = world.homes_of(np.zeros(80, int), np.empty((80, 0), np.float32))
+    assert nowhere.near(1, world.positions[0]) is None
 
 
-def test_without_classes_there_are_no_homes(world):
-    none = np.empty((80, 0), np.float32)
-    homes = find_homes(world.positions, np.full(80, -1), none, np.arange(80), 0)
-    assert len(homes.classes) == 0
+def test_without_images_there_are_no_homes(world):
+    nobody = np.empty(0, np.int64)
+    around = Surroundings(world.positions, nobody, np.ones((80, 1), np.float32))
+    assert Homes(around).near(0, world.positions[0]) is None
 
 
 def test_what_lies_at_home_is_pinned(world):

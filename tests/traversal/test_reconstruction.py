@@ -7,7 +7,11 @@ import torch
 from napari_spaceediting.network.classifier import classifier_from
 from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
-from napari_spaceediting.traversal.reconstruction import reconstruct, total_variation
+from napari_spaceediting.traversal.reconstruction import (
+    preview_images,
+    reconstruct,
+    total_variation,
+)
 
 ALONE = {"tv_weight": 0.0, "start_weight": 0.0}
 """The features count, and nothing else."""
@@ -120,3 +124,21 @@ def test_colour_images_are_made_too():
     assert len(steps) == 4
     assert steps[-1][0].shape == start.shape
     assert steps[-1][1] < steps[0][1]
+
+
+def test_a_preview_mixes_images_and_stays_in_range(small_digits):
+    rows = np.arange(150)[::-1].copy()
+    images = small_digits.images(rows)
+    coefficients = np.zeros((3, 150))
+    coefficients[0, 1] = 1
+    coefficients[1, [0, 149]] = 0.5
+    coefficients[2, [0, 70, 149]] = 1, -3, 3
+    made = preview_images(coefficients, small_digits, rows)
+    assert made.shape == (3, 1, *small_digits.image_size)
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made[0], images[1], atol=1e-6)
+    np.testing.assert_allclose(made[1], (images[0] + images[149]) / 2, atol=1e-6)
+    beyond = images[0] - 3 * images[70] + 3 * images[149]
+    assert beyond.min() < 0
+    assert beyond.max() > 1
+    np.testing.assert_allclose(made[2], beyond.clip(0, 1), atol=1e-5)

@@ -135,18 +135,12 @@ def find_anchors(
 def _speaking(
     around: Surroundings, places: Places, tags: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return how much each neighbour speaks for the class that an edit names.
+    """Return how much each neighbour speaks, and their share in all, for what is named.
 
-    All speak alike for an edit that names none, and where no class is known.
-
-    Returns
-    -------
-    speaking : (m, k) float32 array
-        A row sums to 1.
-    vote : (m,) float32 array
-        Their share in all neighbours.
+    All speak alike for an edit that names no class, and where none is known.
     """
-    agreeing = places.weights * around.believed(places.neighbours, tags.clip(0))
+    believed = around.beliefs[places.neighbours, tags.clip(0)[:, None]]
+    agreeing = places.weights * believed
     total = agreeing.sum(axis=1)
     asked = (tags >= 0) & places.votes.any(axis=1)
     some = asked & (total > 0)

@@ -16,7 +16,7 @@ from napari_spaceediting.editing.answers import (
     agreement,
     suspicion,
 )
-from napari_spaceediting.editing.homes import Homes, find_homes, place_for
+from napari_spaceediting.editing.places import Homes, Surroundings, beliefs
 from napari_spaceediting.editing.ranking import alike, apart, leads, ranks
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.jobs.job import Progress
@@ -374,19 +374,17 @@ class Guide:
         name = place = None
         if tag is not None:
             name = self.class_names[tag]
-            place = place_for(tag, self.positions[indices].mean(axis=0), self.homes)
+            place = self.homes.near(tag, self.positions[indices].mean(axis=0))
         return Proposal(kind, indices, reason, name, place, score, signs)
 
     @cached_property
     def homes(self) -> Homes:
         """Where on the map the classes are at home."""
-        return find_homes(
-            self.positions,
-            self.labels,
-            self.predictions.probabilities,
-            np.flatnonzero(~self.held_out),
-            len(self.class_names),
+        believed = beliefs(
+            self.labels, self.predictions.probabilities, len(self.class_names)
         )
+        candidates = np.flatnonzero(~self.held_out)
+        return Homes(Surroundings(self.positions, candidates, believed))
 
 
 def _interleave(

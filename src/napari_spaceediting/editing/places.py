@@ -12,6 +12,8 @@ from napari_spaceediting.editing.targets import widened
 LOW_SUPPORT = 0.3
 """Support below which an edit is said to weigh little."""
 NEIGHBOURS = 15
+_AT_HOME, _AMONG_ITS_OWN = 0.7, 0.5
+"""Votes for a class: where it is at home, and where images of it may stay."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,13 @@ class Surroundings:
     beliefs : (N, C) float32 array
         What is believed of the class of every image, a row each that sums to
         1, or to 0 where nothing is.
+
+    Attributes
+    ----------
+    positions : (n, 2) float32 array
+        Where the candidates lie.
+    beliefs : (N, C) float32 array
+        As they were given.
     """
 
     def __init__(
@@ -60,13 +69,13 @@ class Surroundings:
         from scipy.spatial import KDTree
 
         self._candidates = candidates
-        self._positions = positions[candidates]
-        self._beliefs = beliefs
+        self.positions = positions[candidates]
+        self.beliefs = beliefs
         self._tree = None
         if len(candidates):
             # Built twice as quickly as a balanced tree, and asked as quickly.
             self._tree = KDTree(
-                self._positions, compact_nodes=False, balanced_tree=False
+                self.positions, compact_nodes=False, balanced_tree=False
             )
 
     def at(self, places: NDArray[np.float32], k: int = NEIGHBOURS) -> Places:
@@ -87,7 +96,7 @@ class Surroundings:
         k : int
             Neighbours to ask.
         """
-        m, n, n_classes = len(places), len(self._candidates), self._beliefs.shape[1]
+        m, n, n_classes = len(places), len(self._candidates), self.beliefs.shape[1]
         k = min(k, n)
         if self._tree is None or not m:
             return Places(
@@ -102,11 +111,11 @@ class Surroundings:
         weights = np.exp(-((distances / np.where(mean > 0, mean, 1)) ** 2))
         weights /= weights.sum(axis=1, keepdims=True)
         neighbours = self._candidates[rows]
-        votes = np.einsum("mk,mkc->mc", weights, self._beliefs[neighbours])
+        votes = np.einsum("mk,mkc->mc", weights, self.beliefs[neighbours])
         total = votes.sum(axis=1, keepdims=True)
         np.divide(votes, total, out=votes, where=total > 0)
         asked, at = np.unique(rows, return_inverse=True)
-        reach = self._tree.query(self._positions[asked], k=[min(k + 1, n)])[0][:, 0]
+        reach = self._tree.query(self.positions[asked], k=[min(k + 1, n)])[0][:, 0]
         usual = np.median(reach[at.reshape(m, k)], axis=1)
         support = _density(distances[:, -1], usual) * self._enclosure(places, rows)
         return Places(
@@ -116,35 +125,47 @@ class Surroundings:
             support.astype(np.float32),
         )
 
-    def believed(
-        self, images: NDArray[np.int64], classes: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Return how far images are believed to be of a class.
-
-        Parameters
-        ----------
-        images : (m, k) int64 array
-            Positions in the data set.
-        classes : (m,) int64 array
-            A class for each row.
-
-        Returns
-        -------
-        (m, k) float32 array
-            0 to 1.
-        """
-        return self._beliefs[images, classes[:, None]]
-
     def _enclosure(
         self, places: NDArray[np.float32], rows: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        offsets = self._positions[rows] - places[:, None]
+        offsets = self.positions[rows] - places[:, None]
         lengths = np.linalg.norm(offsets, axis=2, keepdims=True)
         units = np.divide(
             offsets, lengths, out=np.zeros_like(offsets), where=lengths > 0
         )
         one_sided = np.linalg.norm(units.mean(axis=1), axis=1)
         return np.asarray(np.clip(2 * (1 - one_sided), 0, 1))
+
+
+class Homes:
+    """Where on the map the classes are at home, so that a move can be proposed.
+
+    Those are the images around which one class has at least 70% of the vote.
+
+    Parameters
+    ----------
+    around : Surroundings
+        Of the map; its candidates are looked at.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._votes = around.at(around.positions).votes
+
+    def near(self, tag: int, start: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Return the nearest place where a class is at home, (2,).
+
+        None where the start, (2,), is such a place already, or the class has no home.
+        """
+        members = self._around.positions[self._votes[:, tag] >= _AT_HOME]
+        if not len(members):
+            return None
+        votes = self._around.at(start[None].astype(np.float32)).votes[0]
+        if votes[tag] >= _AMONG_ITS_OWN:
+            return None
+        away = np.linalg.norm(members - start, axis=1)
+        nearest_member: NDArray[np.float32] = members[away.argmin()]
+        return nearest_member
 
 
 def _density(

@@ -1,12 +1,26 @@
-"""The job that retrains a network with edits, its control beside it."""
+"""The job of a round: the network that is taken, and what it is compared with."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.editing.arms import ARMS, BEFORE, lessons, needs_expected
+from napari_spaceediting.editing.evidence import (
+    Evidence,
+    gather_evidence,
+    mean_drift,
+    measured_images,
+    predicted_classes,
+)
 from napari_spaceediting.editing.task import RetrainResult, Task
-from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.jobs.job import Progress, relayed
+from napari_spaceediting.network.spec import Predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +30,89 @@ class Retrain(Task):
     name = "Retrain with edits"
 
     def run(self) -> Generator[Progress, None, RetrainResult]:
-        """Train; raise `TrainingFailed` where the loss or torch fails."""
-        from napari_spaceediting.editing.rounds import retrain
+        """Train what a round takes, and what it is compared with.
 
-        return (yield from retrain(self))
+        Raises
+        ------
+        TrainingFailed
+            If no training image has a class, the loss is not finite, or torch fails.
+        """
+        from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
+        from napari_spaceediting.network.classifier import state_of
+        from napari_spaceediting.network.predict import predict
+
+        start = time.monotonic()
+        settings = self.settings
+        if not ((self.labels >= 0) & ~self.dataset.held_out).any():
+            raise TrainingFailed(
+                "No training image has a class yet: name at least one group on the map "
+                "before retraining."
+            )
+        expected = None
+        if needs_expected(self, settings.arms):
+            expected = yield from expected_classes(self)
+        to_learn = lessons(self, settings.arms, expected, settings.seed)
+        total = len(to_learn) * settings.repeats * settings.steps
+        losses: list[float] = []
+        number, taken = 0, None
+
+        def count(progress: Progress) -> Progress:
+            if not progress.metrics:
+                return progress  # the images are being read
+            if number == 0:
+                losses.append(progress.metrics["loss"])
+            return Progress(
+                number * settings.steps + progress.done,
+                total,
+                f"Training {ARMS[name].how}",
+                progress.metrics if number == 0 else {},
+            )
+
+        predicted: list[dict[str, NDArray[np.int64]]] = []
+        for seed in range(settings.seed, settings.seed + settings.repeats):
+            if predicted:
+                to_learn = lessons(self, settings.arms, expected, seed)
+            predicted.append({})
+            for name, lesson in to_learn.items():
+                work = fine_tune(self, lesson, seed)
+                classifier = yield from relayed(work, count)
+                last_block = settings.trainable == "last_block"
+                said = yield from predict(
+                    classifier,
+                    self.dataset,
+                    frozen_up_to="last_block" if last_block else "head",
+                    device=settings.device,
+                )
+                predicted[-1][name] = predicted_classes(said)
+                taken = taken or (classifier, said)
+                number += 1
+        assert taken is not None
+        classifier, after = taken
+        return RetrainResult(
+            spec=classifier.spec,
+            state=state_of(classifier),
+            predictions=after,
+            evidence=self._evidence(predicted, after),
+            losses=np.array(losses, np.float32),
+            settings=settings,
+            seconds=time.monotonic() - start,
+        )
+
+    def _evidence(
+        self, predicted: list[dict[str, NDArray[np.int64]]], after: Predictions
+    ) -> Evidence:
+        tags = self.anchors.tags
+        part, held_out = measured_images(self.dataset.split, self.labels)
+        untouched = ~self.anchors.mask(len(self.dataset))
+        before = self.predictions
+        return gather_evidence(
+            measured_on=part.name.lower(),
+            held_out=held_out,
+            truth=self.labels[held_out],
+            class_names=self.class_names,
+            predicted={BEFORE: predicted_classes(before), **predicted[0]},
+            again=predicted[1:],
+            drift=mean_drift(before.latents[untouched], after.latents[untouched]),
+            edited=self.anchors.indices[tags >= 0],
+            tags=tags[tags >= 0],
+        )

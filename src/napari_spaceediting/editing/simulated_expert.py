@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.editing.edits import ImageEdit, name_images
 from napari_spaceediting.editing.guidance import Proposal
-from napari_spaceediting.editing.homes import Homes, place_for
+from napari_spaceediting.editing.places import Homes
 
 CLEAR_MAJORITY = 0.7
 LEFT_OUT = 0.5
@@ -78,5 +78,5 @@ class SimulatedExpert:
         if self.slips and self.rng.random() < self.slips:
             others = np.setdiff1d(np.unique(self.truth), [tag])
             tag = int(self.rng.choice(others))
-        place = place_for(tag, positions[at].mean(axis=0), homes)
+        place = homes.near(tag, positions[at].mean(axis=0))
         return name_images(at, self.class_names[tag], positions, place)

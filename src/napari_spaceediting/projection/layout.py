@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.errors import MapFailed
 from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.projection.align import align
 from napari_spaceediting.projection.neighbours import nearest
@@ -30,19 +29,22 @@ NOT_DRAWN = (
 )
 # Below this UMAP has nothing to say.
 FEWEST_FOR_UMAP = 10
-# umap-learn's default epochs up to 10,000 images, and its learning rate.
-_COLD_EPOCHS, _COLD_RATE = 500, 1.0
-# From a previous map. On digits these move untouched images by a fifth of what a
-# cold fit does, at a trustworthiness within 0.003 of it.
-_WARM_EPOCHS, _WARM_RATE = 100, 0.25
-# Beyond 10,000 images some of them are drawn first, with umap-learn's epochs for many,
-# and the others are placed among them; what is left to do for all is little.
 _MANY = 10_000
-_LANDMARKS, _LANDMARK_EPOCHS = 5_000, 200
-_EPOCHS_MANY, _RATE_MANY = 20, 0.5
-# From a previous map of many: untouched images move a quarter of what two cold fits
-# differ, at a trustworthiness within 0.002 of theirs (docs/results/scale.md).
-_WARM_EPOCHS_MANY, _WARM_RATE_MANY = 10, 0.05
+_LANDMARKS, _LANDMARK_EPOCHS, _LANDMARK_RATE = 5_000, 200, 1.0
+_EPOCHS_AND_RATE = {
+    # umap-learn's default epochs up to 10,000 images, and its learning rate.
+    (False, False): (500, 1.0),
+    # From a previous map. On digits these move untouched images by a fifth of what a
+    # cold fit does, at a trustworthiness within 0.003 of it.
+    (False, True): (100, 0.25),
+    # Some of many are drawn first, with umap-learn's epochs for many, and the others
+    # are placed among them; what is left to do for all is little.
+    (True, False): (20, 0.5),
+    # From a previous map of many: untouched images move a quarter of what two cold fits
+    # differ, at a trustworthiness within 0.002 of theirs (docs/results/scale.md).
+    (True, True): (10, 0.05),
+}
+"""By whether images are many, and whether there is a previous map."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,7 @@ class MapJob:
     Raises
     ------
     MapFailed
-        By `run`, if latents, previous map and weights are not finite or do not
-        belong together.
+        By `run`, if the latents are not finite.
     """
 
     latents: NDArray[np.floating] = field(repr=False)
@@ -118,8 +119,8 @@ class MapJob:
 
     def _draw(self) -> Generator[Progress, None, MapResult]:
         began = time.perf_counter()
-        self._check()
-        epochs = self._epochs()
+        usual, rate = _EPOCHS_AND_RATE[self._are_many, self.previous is not None]
+        epochs = self.settings.epochs or usual
         yield Progress(0, epochs, "Finding neighbours")
         coordinates = pca_map(self.latents)
         neighbours, distances = nearest(
@@ -142,7 +143,7 @@ class MapJob:
             yield Progress(0, epochs, "Placing images", finished=stand_in)
         if method == "umap":
             coordinates = yield from self._umap(
-                coordinates, neighbours, distances, epochs
+                coordinates, neighbours, distances, epochs, rate
             )
         coordinates = self._aligned(coordinates)
         yield Progress(epochs, epochs, "Judging the map")
@@ -154,24 +155,22 @@ class MapJob:
         neighbours: NDArray[np.int32],
         distances: NDArray[np.float32],
         epochs: int,
+        rate: float,
     ) -> Generator[Progress, None, NDArray[np.float32]]:
         yield Progress(0, epochs, "Loading UMAP")
         from napari_spaceediting.projection import umap_fit
 
         rng = np.random.default_rng(self.settings.seed)
         graph = umap_fit.fuzzy_graph(neighbours, distances, self.settings.min_dist)
-        rate = _COLD_RATE
         if self.previous is not None:
             previous = np.asarray(self.previous, np.float32)
             movable = np.zeros(len(previous), bool)
             if self.fixed_weight is not None:
                 movable = np.asarray(self.fixed_weight) == 0
             start = umap_fit.warm_start(graph, previous, neighbours, movable, rng)
-            rate = _WARM_RATE_MANY if self._are_many else _WARM_RATE
         elif self._are_many:
             placed = yield from self._from_landmarks(linear, rng)
             start = placed * umap_fit.natural_scale(graph, placed, rng)
-            rate = _RATE_MANY
         else:
             start = umap_fit.cold_start(linear)
         return (yield from umap_fit.optimise(graph, start, epochs, rate, rng))
@@ -188,7 +187,7 @@ class MapJob:
         neighbours, distances = nearest(latents[at], settings.neighbours)
         graph = umap_fit.fuzzy_graph(neighbours, distances, settings.min_dist)
         start = umap_fit.cold_start(linear[at])
-        steps = umap_fit.optimise(graph, start, _LANDMARK_EPOCHS, _COLD_RATE, rng)
+        steps = umap_fit.optimise(graph, start, _LANDMARK_EPOCHS, _LANDMARK_RATE, rng)
         drawn = yield from relayed(
             steps, lambda p: Progress(p.done, p.total, "Drawing some of the images")
         )
@@ -197,13 +196,6 @@ class MapJob:
     @property
     def _are_many(self) -> bool:
         return len(self.latents) > _MANY
-
-    def _epochs(self) -> int:
-        if self.settings.epochs is not None:
-            return self.settings.epochs
-        if self._are_many:
-            return _EPOCHS_MANY if self.previous is None else _WARM_EPOCHS_MANY
-        return _COLD_EPOCHS if self.previous is None else _WARM_EPOCHS
 
     def _method(self, linear: NDArray[np.float32]) -> tuple[Method, str]:
         if self.settings.method == "umap":
@@ -232,21 +224,3 @@ class MapJob:
             trustworthiness(self.latents, coordinates, k, seed),
             neighbourhood_preservation(neighbours, coordinates, seed),
         )
-
-    def _check(self) -> None:
-        n = len(self.latents)
-        if self.previous is not None and (
-            self.previous.shape != (n, 2) or not np.isfinite(self.previous).all()
-        ):
-            raise MapFailed(
-                f"The previous map, of shape {self.previous.shape}, has no place for "
-                f"each of the {n} images; draw the map anew."
-            )
-        weight = self.fixed_weight
-        if weight is not None and (
-            weight.shape != (n,) or not np.isfinite(weight).all() or (weight < 0).any()
-        ):
-            raise MapFailed(
-                "The alignment of the map needs one weight of at least 0 for each of "
-                f"the {n} images."
-            )

@@ -18,6 +18,60 @@ from napari_spaceediting.traversal.settings import TraversalError
 STACK, REPORT = "images.npy", "traversal.json"
 
 
+def report(traversal: Traversal, asked: Asked, ids: NDArray[np.str_]) -> dict[str, Any]:
+    """Return all figures of a traversal as values for JSON.
+
+    Parameters
+    ----------
+    traversal : Traversal
+        Of n images.
+    asked : Asked
+        Of which it is the outcome, whole or in part.
+    ids : (N,) str array
+        Names of the images of the data set.
+
+    Returns
+    -------
+    dict
+        For each image its id, its classes, the budget of each step, how many neighbours
+        moved it (None for all), the first step at which it has arrived (-1 where it has
+        not), and for each step, from the original on, both probabilities (None where
+        the network does not know the class), the witness and the ids of the nearest
+        target images; and how the images were made.
+    """
+
+    def probabilities(at: int, kind: int) -> list[float] | None:
+        if not 0 <= kind < traversal.probabilities.shape[2]:
+            return None
+        return [float(value) for value in traversal.probabilities[at, :, kind]]
+
+    return {
+        "layers": list(traversal.layers),
+        # A part of an outcome has the first of the images.
+        "images": [
+            {
+                "id": str(ids[index]),
+                "from": asked.name(source),
+                "to": asked.goal,
+                "probabilities": {
+                    "from": probabilities(at, source),
+                    "to": probabilities(at, asked.target),
+                },
+                "arrival": int(traversal.arrival[at]),
+                "budgets": traversal.budgets[at].tolist(),
+                "neighbours": int(traversal.neighbours[at]) or None,
+                "witness": traversal.witness[at].tolist(),
+                "nearest": ids[traversal.nearest[at]].tolist(),
+            }
+            for at, (index, source) in enumerate(
+                zip(traversal.indices, asked.sources.tolist(), strict=False)
+            )
+        ],
+        "notes": list(traversal.notes),
+        "seconds": traversal.seconds,
+    }
+
+
 def write_traversal(
     traversal: Traversal,
     asked: Asked,
@@ -44,11 +98,7 @@ def write_traversal(
     Returns
     -------
     dict
-        The report, which is JSON: names of files, and for each image its id, its
-        classes, the budget of each step, how many neighbours moved it (None for all),
-        the first step at which it has arrived (-1 where it has not), and for each step,
-        from the original on, both probabilities (None where the network does not know
-        the class), the witness and the ids of the nearest target images.
+        The `report`, with the names of the files.
 
     Raises
     ------
@@ -57,49 +107,17 @@ def write_traversal(
     DataError
         If an image cannot be read.
     """
-    ids = dataset.ids
+    values = {**report(traversal, asked, dataset.ids), "stack": STACK}
     goals = dataset.images(traversal.nearest[:, -1, 0])
-    # A part of an outcome has the first of the images.
-    sources = asked.sources[: len(traversal.indices)].tolist()
-    entries = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / STACK, traversal.images)
-        for at, (index, source) in enumerate(
-            zip(traversal.indices.tolist(), sources, strict=True)
-        ):
-            name = f"{at + 1:03}-{re.sub(r'[^A-Za-z0-9._-]+', '_', ids[index])}.png"
-            seen = {
-                "from": _probabilities(traversal, at, source),
-                "to": _probabilities(traversal, at, asked.target),
-            }
-            names = asked.name(source), asked.goal
-            captions = [
-                *_captions(traversal.budgets[at], names, seen),
-                ("nearest real", str(ids[traversal.nearest[at, -1, 0]])),
-            ]
-            draw_filmstrip(traversal.images[at], goals[at], captions, folder / name)
-            entries.append(
-                {
-                    "id": str(ids[index]),
-                    "from": names[0],
-                    "to": names[1],
-                    "picture": name,
-                    "probabilities": seen,
-                    "arrival": int(traversal.arrival[at]),
-                    "budgets": traversal.budgets[at].tolist(),
-                    "neighbours": int(traversal.neighbours[at]) or None,
-                    "witness": traversal.witness[at].tolist(),
-                    "nearest": ids[traversal.nearest[at]].tolist(),
-                }
-            )
-        values = {
-            "layers": list(traversal.layers),
-            "stack": STACK,
-            "images": entries,
-            "notes": list(traversal.notes),
-            "seconds": traversal.seconds,
-        }
+        for at, entry in enumerate(values["images"]):
+            safe = re.sub(r"[^A-Za-z0-9._-]+", "_", entry["id"])
+            entry["picture"] = f"{at + 1:03}-{safe}.png"
+            captions = [*_captions(entry), ("nearest real", entry["nearest"][-1][0])]
+            path = folder / entry["picture"]
+            draw_filmstrip(traversal.images[at], goals[at], captions, path)
         text = json.dumps(values, indent=2, ensure_ascii=False)
         (folder / REPORT).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
@@ -110,24 +128,11 @@ def write_traversal(
     return values
 
 
-def _probabilities(traversal: Traversal, at: int, kind: int) -> list[float] | None:
-    if not 0 <= kind < traversal.probabilities.shape[2]:
-        return None
-    return [float(value) for value in traversal.probabilities[at, :, kind]]
-
-
-def _captions(
-    budgets: NDArray[np.float64],
-    names: tuple[str, str],
-    seen: dict[str, list[float] | None],
-) -> list[tuple[str, ...]]:
+def _captions(entry: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the lines under the original and under each step."""
-    titles = ["original", *(f"budget {budget:.2g}" for budget in budgets)]
-    shown = [
-        (name, values)
-        for name, values in zip(names, seen.values(), strict=True)
-        if values is not None
-    ]
+    titles = ["original", *(f"budget {budget:.2g}" for budget in entry["budgets"])]
+    seen = entry["probabilities"]
+    shown = [(entry[end], seen[end]) for end in ("from", "to") if seen[end] is not None]
     return [
         (title, *(f"{values[step]:.0%} {name}" for name, values in shown))
         for step, title in enumerate(titles)

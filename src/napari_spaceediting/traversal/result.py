@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -132,18 +132,7 @@ class Traversal:
         return places
 
 
-BY_IMAGE = (
-    "indices",
-    "images",
-    "budgets",
-    "neighbours",
-    "witness",
-    "probabilities",
-    "arrived",
-    "nearest",
-    "around",
-    "closeness",
-)
+BY_IMAGE = tuple(f.name for f in fields(Traversal) if "NDArray" in str(f.type))
 """Fields with an entry for each image."""
 
 

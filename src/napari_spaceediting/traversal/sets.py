@@ -75,20 +75,12 @@ class TraversalSets:
         Raises
         ------
         TraversalError
-            If nothing is moved, an index does not exist, an image is in the target
-            already, a set has fewer than `FEWEST` images, or source and target
-            overlap.
+            If nothing is moved, an image is in the target already, or a set has fewer
+            than `FEWEST` images.
         """
         if not len(self.images):
             raise TraversalError(
                 "No image was chosen to be moved: choose at least one."
-            )
-        # Images of one kind share their source.
-        sources = {id(source): source for source in self.sources}.values()
-        everything = np.concatenate([self.images, *sources, self.target, *self.others])
-        if everything.min() < 0 or everything.max() >= len(ids):
-            raise TraversalError(
-                f"An index lies outside the data set: choose from 0 to {len(ids) - 1}."
             )
         inside = self.images[np.isin(self.images, self.target)]
         if len(inside):
@@ -96,14 +88,8 @@ class TraversalSets:
                 f"The image {ids[inside[0]]} is in the target already: choose other "
                 "images or another target."
             )
-        shared = np.intersect1d(np.concatenate([*sources]), self.target)
-        if len(shared):
-            count = "1 image is" if len(shared) == 1 else f"{len(shared)} images are"
-            raise TraversalError(
-                f"{count} in both source and target, such as {ids[shared[0]]}: choose "
-                "sets without common images."
-            )
-        n_source = {id(source): len(np.unique(source)) for source in sources}
+        # Images of one kind share their source.
+        n_source = {id(source): len(np.unique(source)) for source in self.sources}
         smallest = min(
             n_source[id(source)] - bool((source == image).any())
             for image, source in zip(self.images, self.sources, strict=True)

@@ -18,8 +18,7 @@ from napari_spaceediting.network.spec import ClassifierSpec, State
 from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at, read_looks
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.pace import Pace, find_pace, shared_pace
-from napari_spaceediting.traversal.preview import preview_images
-from napari_spaceediting.traversal.reconstruction import reconstruct
+from napari_spaceediting.traversal.reconstruction import preview_images, reconstruct
 from napari_spaceediting.traversal.result import Traversal
 from napari_spaceediting.traversal.sets import TraversalSets
 from napari_spaceediting.traversal.settings import TraverseSettings
@@ -78,6 +77,7 @@ def walk(
         rows=rows,
         of_target=np.isin(rows, sets.target),
         arrival=Arrival(target, others, settings.typical),
+        began=began,
     )
     whole = on_the_way.begin(sets, notes)
     batches = []
@@ -104,6 +104,7 @@ class _Walk:
     rows: NDArray[np.int64]
     of_target: NDArray[np.bool_]
     arrival: Arrival
+    began: float
 
     def begin(self, sets: TraversalSets, notes: tuple[str, ...]) -> Traversal:
         """Return a traversal on which nothing has moved yet, to be filled in."""
@@ -199,7 +200,8 @@ class _Walk:
                     yield Progress(done, total, "Make the images", {"loss": loss})
                 part.images[:, step] = current.cpu().numpy()
             self._judge(part)
-            yield Progress(done, total, "Judge the images", finished=part)
+            timed = replace(part, seconds=time.perf_counter() - self.began)
+            yield Progress(done, total, "Judge the images", finished=timed)
 
     def _mix_path(self, part: Traversal, pace: Pace) -> list[Array]:
         """Fill in a path, with its images mixed from real ones; return its places."""

@@ -40,7 +40,9 @@ def empty(shown):
 @pytest.fixture
 def panel(empty):
     empty.resize(900, 320)
-    empty.set_thumbnails(RNG.integers(0, 255, (20, 16, 16, 3), np.uint8))
+    empty.way.real_images.set_thumbnails(
+        RNG.integers(0, 255, (20, 16, 16, 3), np.uint8)
+    )
     empty.show_result(3)
     empty.show_strip(a_strip())
     return empty
@@ -77,7 +79,7 @@ def test_the_target_that_was_chosen_stays_when_others_come(empty, told):
 
 
 def test_running_offers_to_cancel_once(empty, qtbot, told):
-    calls = told(empty.cancel_requested)
+    calls = told(empty.progress.cancel_requested)
     empty.set_running(True)
     empty.progress.report(Progress(30, 120, "Make the images"), 12.4)
     qtbot.mouseClick(empty.progress.cancel_button, LEFT)
@@ -119,7 +121,7 @@ def test_classes_that_the_network_does_not_know_have_no_bars(panel):
 
 
 def test_slider_filmstrip_and_keys_go_through_the_steps(panel, told):
-    calls = told(panel.step_changed)
+    calls = told(panel.way.step_changed)
     panel.way.slider.setValue(2)
     film = panel.way.filmstrip
     place = film.visualItemRect(film.item(1)).center()
@@ -150,7 +152,7 @@ def test_another_image_keeps_the_step(panel, qtbot, told):
 
 def test_it_plays_there_and_back_until_it_is_hidden(panel, qtbot, told):
     panel.way._timer.setInterval(1)
-    calls = told(panel.step_changed)
+    calls = told(panel.way.step_changed)
     qtbot.mouseClick(panel.way.play_button, LEFT)
     assert panel.way.play_button.text() == "Stop"
     qtbot.waitUntil(lambda: len(calls) > 9)
@@ -163,7 +165,7 @@ def test_it_plays_there_and_back_until_it_is_hidden(panel, qtbot, told):
 
 def test_a_step_that_is_chosen_stops_the_play(panel, qtbot):
     qtbot.mouseClick(panel.way.play_button, LEFT)
-    panel.way.filmstrip.step_chosen.emit(3)
+    panel.way.filmstrip.setCurrentRow(3)
     assert not panel.way.play_button.isChecked()
     assert panel.step == 3
 
@@ -178,7 +180,7 @@ def test_it_tells_when_it_is_seen_and_when_not(panel, told):
 
 
 def test_real_images_are_named_and_can_be_chosen(panel, told):
-    calls = told(panel.real_image_chosen)
+    calls = told(panel.way.real_images.chosen)
     panel.way.slider.setValue(2)
     real = panel.way.real_images
     assert real.accessibleDescription() == "2a, 2b, 2c, 2d, 2e"

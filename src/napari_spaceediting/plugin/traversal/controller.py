@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.map.controller import MapController
@@ -26,10 +23,12 @@ from napari_spaceediting.plugin.state import (
 )
 from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
-from napari_spaceediting.plugin.traversal.kept import KeptResults
+from napari_spaceediting.plugin.traversal.kept import details, notice, titles
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.palette import class_colours
-from napari_spaceediting.traversal.export import write_traversal
+from napari_spaceediting.session.history import describe_kept
+from napari_spaceediting.session.traversals import KeptTraversal
+from napari_spaceediting.traversal.export import report, write_traversal
 from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
 from napari_spaceediting.traversal.jobs import ListLayers, Traverse
 from napari_spaceediting.traversal.layers import Layer
@@ -37,16 +36,13 @@ from napari_spaceediting.traversal.result import Asked, Traversal, join
 from napari_spaceediting.traversal.settings import TraverseSettings
 
 NO_MAP = "Open images and train a network first"
-NONE_SELECTED = "Select images first, on the map or in the gallery"
-NO_TARGET = "Choose what they shall become first"
-NO_LAYER = "Tick at least one layer"
-LOOKING = "Looking at the network…"
 PREVIEW = "A preview: mixtures of real images."
 _BATCH = 8
 """Images that are finished together: what a cancelled run keeps."""
 _AFFECTS_RUN = (
     Change.SESSION | Change.EDITS | Change.SHOWN | Change.SELECTION | Change.JOBS
 )
+_AFFECTS_KEPT = Change.SESSION | Change.SHOWN | Change.ROUNDS | Change.TRAVERSALS
 _GREY = np.full(4, 0.7, np.float32)
 
 
@@ -73,25 +69,26 @@ class TraversalController:
         self._running: Traverse | None = None
         self._previews: list[Traversal] = []
         self._parts: list[Traversal] = []
-        self._began = 0.0
         self._asked: Asked | None = None
+        self._kept: KeptTraversal | None = None
         self._listed: object = None
         self.traversal: Traversal | None = None
-        self.kept = KeptResults(window, panel, self._show_kept)
         panel.run_requested.connect(self.run)
-        panel.cancel_requested.connect(self.cancel)
+        panel.progress.cancel_requested.connect(self.cancel)
         panel.group_requested.connect(self.use_selection_as_target)
         panel.target_changed.connect(self._update)
         panel.image_changed.connect(self._show_image)
-        panel.step_changed.connect(self._show_route)
+        panel.way.step_changed.connect(self._show_route)
         panel.send_requested.connect(self.send_to_napari)
         panel.save_requested.connect(self._ask_folder)
-        panel.real_image_chosen.connect(self._select_one)
+        panel.way.real_images.chosen.connect(self._select_one)
         panel.decide_requested.connect(on_map.naming.ask_again)
         panel.put_back_requested.connect(on_map.naming.put_back)
         panel.seen_changed.connect(self._show_route)
-        panel.layers_shown.connect(self._list_layers)
-        panel.layers_changed.connect(self._update)
+        panel.layers_button.clicked.connect(self._list_layers)
+        panel.layers.changed.connect(self._update)
+        panel.kept_chosen.connect(self._show_kept)
+        panel.remove_requested.connect(self._ask_to_remove)
         window.changed.connect(self._on_change)
         self._update()
 
@@ -99,11 +96,13 @@ class TraversalController:
         if Change.SESSION in change:
             self._forget()
         if Change.PICTURES in change:
-            self._panel.set_thumbnails(self._window.thumbnails)
+            self._panel.way.real_images.set_thumbnails(self._window.thumbnails)
         if Change.SHOWN in change:
             self._list_layers()
         if Change.PUT_OFF in change:
             self._panel.show_waiting(self._window.put_off)
+        if change & _AFFECTS_KEPT:
+            self._choose(self._kept)
         if change & _AFFECTS_RUN:
             self._update()
         if change & (Change.EDITS | Change.SHOWN):
@@ -146,7 +145,7 @@ class TraversalController:
             return
         panel.show_notice(" ".join(job.notes))
         self._previews, self._parts = [], []
-        self._running, self._began = job, time.monotonic()
+        self._running = job
         panel.set_running(True)
         self._window.training.run(
             job, self._take, report=self._on_progress, rescue=self._rescue
@@ -165,16 +164,16 @@ class TraversalController:
         if self._window.training.is_running:
             return BUSY.rstrip(".")
         if not len(self._window.selected):
-            return NONE_SELECTED
+            return "Select images first, on the map or in the gallery"
         if self._panel.layers.chosen == ():
-            return NO_LAYER
+            return "Tick at least one layer"
         target = self._panel.target
         if target is None:
             inside = np.isin(self._window.selected, self._group).any()
             return "Some of the selected images are in the target" if inside else ""
         names = session.edits.class_names
         if target not in names:
-            return NO_TARGET
+            return "Choose what they shall become first"
         same = session.kinds(self._window.selected) == names.index(target)
         return f"All of these are {target} already" if same.all() else ""
 
@@ -216,9 +215,7 @@ class TraversalController:
         verb = "was" if done == 1 else "were"
         finished = f"{done} of {total} images {verb} finished when it stopped."
         traversal = join(self._parts)
-        notes = (finished, *traversal.notes)
-        seconds = time.monotonic() - self._began
-        self._keep(job, replace(traversal, notes=notes, seconds=seconds))
+        self._keep(job, replace(traversal, notes=(finished, *traversal.notes)))
         return "What was finished is kept."
 
     def _keep(self, job: Traverse, traversal: Traversal) -> None:
@@ -227,21 +224,13 @@ class TraversalController:
         assert session is not None
         assert job.asked is not None
         self._show(job.asked, traversal)
-        self.kept.choose(session.keep(job, traversal), traversal)
-
-    def _show_kept(self, asked: Asked | None, traversal: Traversal | None) -> None:
-        """Show a result that was kept, or none."""
-        self._panel.show_result(0)
-        self.traversal = self._asked = None
-        if asked is not None and traversal is not None:
-            self._show(asked, traversal)
-        self._show_route()
+        self._choose(session.keep(job, traversal))
 
     def _show(self, asked: Asked, traversal: Traversal) -> None:
         """Show a traversal; more of the one that is shown leaves image and step."""
         if asked is not self._asked:
             self._panel.show_result(0)
-            self.kept.choose(None)
+            self._choose(None)
         self._asked, self.traversal = asked, traversal
         self._panel.show_result(len(traversal.indices))
         self._show_image(self._panel.image)
@@ -298,6 +287,56 @@ class TraversalController:
             )
         )
 
+    # What was found before
+
+    def _all_kept(self) -> list[KeptTraversal]:
+        """Return what the session keeps, the newest first."""
+        session = self._window.session
+        return [] if session is None else list(session.state.traversals[::-1])
+
+    def _choose(self, kept: KeptTraversal | None) -> None:
+        """Offer what is kept, and tell of the result that is shown, if it is kept."""
+        session, panel, offered = self._window.session, self._panel, self._all_kept()
+        self._kept = kept = kept if kept in offered else None
+        results = [] if session is None else titles(offered, session)
+        panel.show_kept(results, -1 if kept is None else offered.index(kept))
+        if session is None or kept is None or self.traversal is None:
+            panel.show_details("")
+        else:
+            panel.show_notice(notice(kept, self.traversal, session))
+            panel.show_details(details(kept, self.traversal, session))
+
+    def _show_kept(self, number: int) -> None:
+        """Show a result that was kept."""
+        kept = self._all_kept()[number]
+        self._show_nothing()
+        try:
+            self._show(kept.asked, kept.outcome.read())
+        except SpaceEditingError as error:
+            self._panel.show_notice(str(error))
+        self._choose(kept)
+        self._show_route()
+
+    def _ask_to_remove(self) -> None:
+        session, kept = self._window.session, self._kept
+        if session is None or kept is None:
+            return
+        answer = QMessageBox.question(
+            self._panel,
+            "Remove a result",
+            f"Remove “{describe_kept(kept, session.state)}”? "
+            "It cannot be brought back.",
+        )
+        if answer == QMessageBox.StandardButton.Yes:
+            self._show_nothing()
+            session.remove(kept)
+
+    def _show_nothing(self) -> None:
+        self._asked = self.traversal = self._kept = None
+        self._panel.show_notice("")
+        self._panel.show_result(0)
+        self._show_route()
+
     # Where it goes
 
     def send_to_napari(self) -> None:
@@ -311,6 +350,7 @@ class TraversalController:
             return
         dataset = session.dataset
         stack, axes, is_rgb = _stack(traversal.images)
+        figures = report(traversal, asked, dataset.ids)
         places = session.edits.positions
         lowest, highest = places.min(axis=0), places.max(axis=0)
         extent = highest - lowest
@@ -334,7 +374,7 @@ class TraversalController:
             scale=[1.0] * (len(axes) - 2) + [scale, scale],
             translate=[0.0] * (len(axes) - 2) + list(corner),
             contrast_limits=None if is_rgb else (0.0, 1.0),
-            metadata={"spaceediting": _metadata(traversal, asked, dataset)},
+            metadata={"spaceediting": {"target": asked.goal, **figures}},
         )
         viewer.layers.selection.active = active
         viewer.reset_view()
@@ -376,7 +416,7 @@ class TraversalController:
         if spec is None or panel.layers.isHidden():
             return
         self._listed = spec
-        panel.layers.offer((), LOOKING)
+        panel.layers.offer((), "Looking at the network…")
 
         def take(layers: tuple[Layer, ...]) -> None:
             if self._listed == spec:
@@ -395,13 +435,11 @@ class TraversalController:
 
     def _forget(self) -> None:
         """Show nothing of another session."""
-        self._running, self._asked, self.traversal = None, None, None
+        self._running = None
         self._previews, self._parts, self._group = [], [], NOTHING
         self._panel.set_running(False)
-        self._panel.show_notice("")
-        self._panel.show_result(0)
+        self._show_nothing()
         self._list_layers()
-        self._show_route()
 
     def _select_one(self, index: int) -> None:
         self._window.select(np.array([index]))
@@ -448,18 +486,3 @@ def _stack(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str],
         stack = stack[:, 0]
         axes.remove("image")
     return stack, axes, is_rgb
-
-
-def _metadata(
-    traversal: Traversal, asked: Asked, dataset: ImageDataset
-) -> dict[str, Any]:
-    """Return what a layer tells of how it was made."""
-    return {
-        "what": "Images moved in the features of a network; step 0 is the original",
-        "budgets": traversal.budgets.tolist(),
-        "layers": list(traversal.layers),
-        "images": dataset.ids[traversal.indices].tolist(),
-        "target": asked.goal,
-        "classes": list(asked.class_names),
-        "probabilities": traversal.probabilities.tolist(),
-    }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QFontMetrics, QPainter
 from qtpy.QtWidgets import QListView, QSizePolicy, QStyle
 
@@ -32,23 +33,12 @@ _BAR = 4
 """Thickness of the bar of a probability, in logical pixels."""
 
 
-@dataclass(frozen=True, eq=False)
-class Chance:
-    """What the network says of one class at every step.
-
-    Parameters
-    ----------
-    name : str
-        Of the class.
-    colour : colour
-        Of the class.
-    values : (s,) float array
-        Probabilities, 0 to 1.
-    """
+class Chance(NamedTuple):
+    """How probable, 0 to 1, one class is to the network at each of s steps."""
 
     name: str
     colour: Colour
-    values: NDArray[np.floating] = field(repr=False)
+    values: NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +99,6 @@ class Filmstrip(RowList):
         Colours of the theme.
     """
 
-    step_chosen = Signal(int)
-
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette)
         self._strip: Strip | None = None
@@ -119,7 +107,6 @@ class Filmstrip(RowList):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Steps")
-        self.currentRowChanged.connect(self.step_chosen)
 
     def show_strip(self, strip: Strip) -> None:
         """Show the way of an image."""
@@ -227,11 +214,9 @@ class Filmstrip(RowList):
         """Say below the original what the colours of the differences mean."""
         painter.setFont(smaller(self.font(), 0.8))
         height = painter.fontMetrics().height()
-        chip = round(0.6 * height)
-        line = QRectF(place.left(), place.center().y() - height, chip, height)
+        line = QRectF(place.left(), place.center().y() - height, place.width(), height)
         for word, colour in LEGEND:
-            square = QRectF(line.left(), line.center().y() - chip / 2, chip, chip)
-            paint_plate(painter, square, [part / 255 for part in colour], 2)
-            words = line.adjusted(chip + 3, 0, place.width() + _GAP / 2 - chip, 0)
+            write(painter, line, "■", [part / 255 for part in colour])
+            words = line.adjusted(0.85 * height, 0, _GAP, 0)
             write(painter, words, word, self._palette.muted)
             line.translate(0, height)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
@@ -42,10 +40,8 @@ from napari_spaceediting.plugin.widgets.controls import (
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
-GROUP = "group"
-"""Key of the target that was chosen as a group."""
-_CLASS = "class:"
-"""Start of the key of a class."""
+_GROUP = ""
+"""Key of the target that was chosen as a group; that of a class is its name."""
 EMPTY_TEXT = (
     "What would have to change in an image for the network to take it for one of "
     "another kind? Select images on the map, choose the kind, and press Run."
@@ -64,29 +60,20 @@ class TraversalPanel(QWidget):
     """
 
     run_requested = Signal()
-    cancel_requested = Signal()
     group_requested = Signal()
     """Take the selected images as the target."""
     target_changed = Signal()
     """The user chose another target."""
     image_changed = Signal(int)
     """The user wants to see another of the images that were moved."""
-    step_changed = Signal(int)
-    """Another step is shown, by whatever means."""
     send_requested = Signal()
     save_requested = Signal()
-    real_image_chosen = Signal(int)
-    """Dataset index of a real image that was clicked on."""
     decide_requested = Signal()
     put_back_requested = Signal()
     kept_chosen = Signal(int)
     """The user wants to see one of the results that were kept: which of them."""
     remove_requested = Signal()
     """The result that is chosen is to be kept no more."""
-    layers_shown = Signal()
-    """The user looks at the layers."""
-    layers_changed = Signal()
-    """The user ticked other layers."""
     seen_changed = Signal(bool)
     """It has come before the user's eyes, or gone."""
 
@@ -105,10 +92,7 @@ class TraversalPanel(QWidget):
         self._build_head()
         self._notice = word_label("warning")
         self.progress = JobBar("Stop, and keep the images that are finished")
-        self.progress.cancel_requested.connect(self.cancel_requested)
         self.way = Way(palette)
-        self.way.step_changed.connect(self.step_changed)
-        self.way.real_images.chosen.connect(self.real_image_chosen)
         self._empty = word_label("muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setContentsMargins(16, 12, 16, 12)
@@ -150,13 +134,11 @@ class TraversalPanel(QWidget):
             self.group_requested,
         )
         self.layers = LayerChoice()
-        self.layers.changed.connect(self.layers_changed)
         self.layers.hide()
         self.layers_button = QPushButton("Layers")
         self.layers_button.setCheckable(True)
         self.layers_button.setToolTip("What images are compared by")
         self.layers_button.toggled.connect(self.layers.setVisible)
-        self.layers_button.clicked.connect(self.layers_shown)
         self.run_button = self._gate.button(
             "Run", "Show step by step what would have to change", self.run_requested
         )
@@ -251,22 +233,22 @@ class TraversalPanel(QWidget):
 
     def set_targets(self, classes: Sequence[str], group: int) -> None:
         """Offer classes, and a group of so many images if it is not empty."""
-        items = [(f"{_CLASS}{name}", name) for name in classes]
+        items = [(name, name) for name in classes]
         if group:
-            items.insert(0, (GROUP, f"Group of {group:,} images"))
+            items.insert(0, (_GROUP, f"Group of {group:,} images"))
         if items != self._offered:
             self._offered = items
             refill(self._target, items)
 
     def choose_target(self, name: str | None) -> None:
         """Choose a class by its name, or the group; emits nothing."""
-        choose(self._target, GROUP if name is None else f"{_CLASS}{name}")
+        choose(self._target, _GROUP if name is None else name)
 
     @property
     def target(self) -> str | None:
-        """The name of the class that is chosen; None for the group."""
-        key = str(self._target.currentData() or _CLASS)
-        return None if key == GROUP else key.removeprefix(_CLASS)
+        """The name of the class that is chosen, "" for none; None for the group."""
+        key = self._target.currentData()
+        return "" if key is None else str(key) or None
 
     def block_run(self, reason: str) -> None:
         """Say why it cannot run; "" if it can."""
@@ -332,7 +314,9 @@ class TraversalPanel(QWidget):
             action.setToolTip(tip)
             action.setCheckable(True)
             action.setChecked(number == chosen)
-            action.triggered.connect(partial(self._choose_kept, number))
+            action.triggered.connect(
+                lambda _=False, number=number: self.kept_chosen.emit(number)
+            )
         if chosen >= 0:
             self.kept_menu.addSeparator()
             remove = self.remove_requested.emit
@@ -352,10 +336,6 @@ class TraversalPanel(QWidget):
         self.way.show_strip(strip)
         self._show_title()
 
-    def set_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        """Set the (N, s, s, 3) uint8 images that indices point to."""
-        self.way.real_images.set_thumbnails(thumbnails)
-
     @property
     def image(self) -> int:
         """Which of the images that were moved is shown."""
@@ -370,9 +350,6 @@ class TraversalPanel(QWidget):
 
     def _show_head(self) -> None:
         self._head.setVisible(self._count > 0 or not self.kept_menu.isEmpty())
-
-    def _choose_kept(self, number: int, *_: object) -> None:
-        self.kept_chosen.emit(number)
 
     def _turn(self, by: int) -> None:
         self._image = int(np.clip(self._image + by, 0, self._count - 1))
@@ -393,8 +370,9 @@ class TraversalPanel(QWidget):
         )
         self._title.setToolTip("\n".join(filter(None, (strip.name, self._details))))
 
-    def _arrange(self, wide: bool) -> None:
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Put the parts side by side where there is room, else below each other."""
+        wide = self.width() >= _WIDE * self.fontMetrics().height()
         direction = (
             QBoxLayout.Direction.LeftToRight
             if wide
@@ -403,10 +381,6 @@ class TraversalPanel(QWidget):
         for layout in (self._question_layout, self._head_layout):
             layout.setDirection(direction)
         self.way.set_direction(direction)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Arrange the parts for the new width."""
-        self._arrange(self.width() >= _WIDE * self.fontMetrics().height())
         super().resizeEvent(event)
 
     def showEvent(self, event: QShowEvent | None) -> None:

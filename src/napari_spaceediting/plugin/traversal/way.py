@@ -2,26 +2,127 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtGui import QHideEvent
-from qtpy.QtWidgets import QBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPointF, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QHideEvent, QIcon, QPainter, QPaintEvent
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QBoxLayout,
+    QFrame,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QWidget,
+)
 
 from napari_spaceediting.plugin.traversal.filmstrip import Filmstrip, Strip
-from napari_spaceediting.plugin.traversal.pictures import LargePicture, RealImages
 from napari_spaceediting.plugin.widgets.controls import (
     column,
     guard_wheel,
     row,
     set_role,
 )
+from napari_spaceediting.plugin.widgets.painting import rounded_pixmap
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 PASSES = (
     "✓ It can pass for a real one: to the network, by the real images nearest to it, "
     "and being as near to them as they are to each other"
 )
+_REAL = 44
+"""Side of a real image, in logical pixels."""
 _STEP_MS = 250
 """Milliseconds for each step while it plays."""
+
+
+class LargePicture(QAbstractButton):
+    """One step, as large as there is room; pressed, it shows the original instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._strip: Strip | None = None
+        self._step = 0
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(72, 72)
+        self.setAccessibleName("Step, large")
+        self.setToolTip("Hold the mouse button down to see the original")
+
+    def show_step(self, strip: Strip, step: int) -> None:
+        """Show a step of a strip."""
+        self._strip, self._step = strip, step
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Ask for little: it takes the room that there is."""
+        return QSize(150, 80)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Paint the picture."""
+        if self._strip is None:
+            return
+        side = min(self.width(), self.height(), 360)
+        picture = self._strip.pictures[0 if self.isDown() else self._step]
+        pixmap = rounded_pixmap(picture, side, 4, self.devicePixelRatioF())
+        corner = QPointF((self.width() - side) / 2, (self.height() - side) / 2)
+        QPainter(self).drawPixmap(corner, pixmap)
+
+
+class RealImages(QListWidget):
+    """A few real images; a click selects one."""
+
+    chosen = Signal(int)
+    """Dataset index."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thumbnails: NDArray[np.uint8] | None = None
+        self._shown: tuple[NDArray[np.int64], Sequence[str]] = np.empty(0, np.int64), ()
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setMovement(QListView.Movement.Static)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setIconSize(QSize(_REAL, _REAL))
+        self.setGridSize(QSize(_REAL + 4, _REAL + 4))
+        self.setMinimumSize(2 * _REAL + 12, _REAL + 8)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName("Nearest real images")
+        self.setStyleSheet("QListWidget {background: transparent;}")
+        self.itemClicked.connect(
+            lambda item: self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+        )
+
+    def set_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
+        """Set the (N, s, s, 3) uint8 images that indices point to."""
+        self._thumbnails = thumbnails
+        self.show_images(*self._shown)
+
+    def show_images(self, indices: NDArray[np.int64], names: Sequence[str]) -> None:
+        """Show images, nearest first, with their names as tooltips."""
+        self._shown = indices, names
+        self.setAccessibleDescription(", ".join(names))
+        self.clear()
+        if self._thumbnails is None:
+            return
+        ratio = self.devicePixelRatioF()
+        for index, name in zip(indices.tolist(), names, strict=True):
+            item = QListWidgetItem(self)
+            pixmap = rounded_pixmap(self._thumbnails[index], _REAL, 3, ratio)
+            item.setIcon(QIcon(pixmap))
+            item.setToolTip(f"{name}: click to select it")
+            item.setData(Qt.ItemDataRole.UserRole, index)
+
+    def sizeHint(self) -> QSize:
+        """Ask for little: they take the room that there is."""
+        return self.minimumSize()
 
 
 class Way(QWidget):
@@ -65,7 +166,7 @@ class Way(QWidget):
         stage.addLayout(row(self.play_button, self.slider, stretch=(0, 1)))
         stage.addWidget(self._step_text)
         self.filmstrip = Filmstrip(palette)
-        self.filmstrip.step_chosen.connect(self._on_chosen)
+        self.filmstrip.currentRowChanged.connect(self._on_chosen)
         heading = QLabel("Nearest real")
         set_role(heading, "muted")
         heading.setToolTip(
