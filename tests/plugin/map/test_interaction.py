@@ -9,7 +9,7 @@ import pytest
 from napari.layers._layer_actions import _duplicate_layer
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMenu
+from qtpy.QtWidgets import QApplication, QMenu, QToolTip
 
 from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.plugin.gallery.controller import NEAREST, SELECTION
@@ -45,16 +45,16 @@ def within(window, corners):
 
 def test_hover_shows_ring_then_card_and_hides(window):
     image = window.loners(window.movable)[0]
-    card = window.bench.map.card
     seen = []
-    window.map.hovered.connect(lambda *_: seen.append(card.isVisible()))
+    window.map.hovered.connect(lambda _: seen.append(QToolTip.isVisible()))
     window.move(window.of_image(image))
     window.wait(lambda: seen)
     assert np.array_equal(window.map.overlay.scene.hovered, window.places[image])
     assert not seen[0]
-    window.wait(card.isVisible)
+    window.wait(QToolTip.isVisible)
+    assert str(window.session.dataset.ids[image]) in QToolTip.text()
     window.move(window.empty_ground())
-    window.wait(lambda: not card.isVisible())
+    window.wait(lambda: not QToolTip.isVisible())
     assert window.map.overlay.scene.hovered is None
 
 
@@ -62,10 +62,9 @@ def test_no_card_pops_up_while_dragging(window):
     image = window.loners(window.movable)[0]
     start = window.of_image(image)
     window.move(start)
-    card = window.bench.map.card
-    window.wait(card.isVisible)
+    window.wait(QToolTip.isVisible)
     window.drag(start, start + QPoint(60, 40), let_go=False)
-    assert not card.isVisible()
+    assert not QToolTip.isVisible()
     window.release(start + QPoint(60, 40))
     window.answer(Qt.Key.Key_Escape)
 

@@ -8,7 +8,6 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_spaceediting.plugin.map.legend import ClassLegend
-from napari_spaceediting.plugin.widgets.palette import class_colours
 
 LEFT = Qt.MouseButton.LeftButton
 ALT = Qt.KeyboardModifier.AltModifier
@@ -38,7 +37,7 @@ def told(legend):
 
 def fill(legend, n):
     names = [f"class {i}" for i in range(n)]
-    legend.set_classes(names, class_colours(n), range(n), np.ones(n, bool))
+    legend.set_classes(names, range(n))
 
 
 def rect(legend, index):
@@ -82,11 +81,12 @@ def test_keyboard_walks_toggles_and_isolates(legend, told):
 
 def test_show_all_appears_when_something_is_hidden(legend, told):
     assert not legend._show_all.isVisible()
-    names = [f"class {i}" for i in range(4)]
-    legend.set_classes(names, class_colours(4), range(4), [True, False, True, True])
-    assert told == []
+    QTest.mouseClick(legend._chips.viewport(), LEFT, NONE, place(legend, 1))
+    # It stays hidden while the same classes are counted again.
+    fill(legend, 4)
+    assert legend._show_all.isVisible()
     QTest.mouseClick(legend._show_all, LEFT)
-    assert told == [[0, 1, 2, 3]]
+    assert told == [[0, 2, 3], [0, 1, 2, 3]]
     assert not legend._show_all.isVisible()
 
 
@@ -119,7 +119,7 @@ def test_chips_stay_within_the_width(legend, width):
 
 def test_counts_can_change(legend):
     names = [f"class {i}" for i in range(4)]
-    legend.set_classes(names, class_colours(4), [5, 6, 7, 1234], np.ones(4, bool))
+    legend.set_classes(names, [5, 6, 7, 1234])
     assert "1,234" in legend._chips.item(3).toolTip()
 
 

@@ -3,15 +3,15 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_spaceediting.plugin.map.panel import SELECTIONS, MapPanel
-from napari_spaceediting.plugin.widgets.palette import class_colours
 
+COLOURS = [("class", "Class"), ("prediction", "Prediction")]
 LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
 def panel(shown):
     panel = shown(MapPanel)
-    panel.set_colour_keys([("class", "Class"), ("prediction", "Prediction")])
+    panel.offer_colours(COLOURS, "class")
     return panel
 
 
@@ -52,7 +52,7 @@ def test_what_is_set_from_outside_emits_nothing(panel, told):
         panel.redraw_requested,
     )
     calls = [told(signal) for signal in signals]
-    panel.set_colour_by("prediction")
+    panel.offer_colours(COLOURS, "prediction")
     panel.set_method("pca")
     assert panel.colour_combo.currentData() == "prediction"
     assert panel.method_combo.currentData() == "pca"
@@ -91,9 +91,7 @@ def test_ten_classes_need_no_scrolling_and_two_hundred_do(panel, qtbot):
     chips = panel.legend._chips
     for count, scrolls in ((10, False), (200, True)):
         names = [f"class {number}" for number in range(count)]
-        panel.legend.set_classes(
-            names, class_colours(count), np.ones(count, int), np.ones(count, bool)
-        )
+        panel.legend.set_classes(names, np.ones(count, int))
         qtbot.waitUntil(
             lambda scrolls=scrolls: (chips.verticalScrollBar().maximum() > 0) is scrolls
         )

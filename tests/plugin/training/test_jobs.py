@@ -447,8 +447,8 @@ def test_the_theme_can_be_switched_while_open(window):
         QApplication.processEvents()
         palette = window.state.palette
         assert palette.text in window.editor.styleSheet()
-        assert window.bench.evidence._palette == palette
-        assert window.bench.map.naming.picker._palette == palette
+        assert palette.text in window.bench.evidence.styleSheet()
+        assert palette.background in window.bench.map.naming.picker.styleSheet()
         assert window.map.overlay.ink.name() == palette.text
     assert window.state.selected.tolist() == [image]
 

@@ -6,28 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qtpy.QtCore import QModelIndex, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QPainter, QResizeEvent
+from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QApplication,
     QLineEdit,
-    QListView,
+    QListWidget,
     QMenu,
     QPushButton,
-    QStyle,
     QWidget,
 )
 
-from napari_spaceediting.plugin.widgets.controls import (
-    column,
-    set_text,
-    style_label,
-    word_label,
-)
-from napari_spaceediting.plugin.widgets.painting import outline, paint_plate, write
-from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
-from napari_spaceediting.plugin.widgets.rows import RowList
+from napari_spaceediting.plugin.map.stamps import dot
+from napari_spaceediting.plugin.widgets.controls import column, set_text, word_label
+from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
 
 _FILTER_ABOVE = 12
 _COLUMN = 10
@@ -67,52 +59,38 @@ class ClassLegend(QWidget):
         self._chips.changed.connect(self.changed)
         self._chips.select_requested.connect(self.select_requested)
         self._show_all.clicked.connect(self._chips.show_all)
-        self._nothing = word_label()
+        self._nothing = word_label("muted")
         layout = column(self, 4)
         for part in (self._filter, self._chips, self._nothing, self._show_all):
             layout.addWidget(part)
-        self.set_classes([], np.empty((0, 4)), [], [])
-        self.set_theme(palette)
+        self.set_classes([], [])
 
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self._chips.set_theme(palette)
-        style_label(self._nothing, palette.muted)
-
-    def set_classes(
-        self,
-        names: Sequence[str],
-        colours: ArrayLike,
-        counts: ArrayLike,
-        visible: ArrayLike,
-    ) -> None:
-        """Show these classes; what the user typed stays where they are the same.
+    def set_classes(self, names: Sequence[str], counts: ArrayLike) -> None:
+        """Show classes; what is typed and hidden stays where they are the same.
 
         Parameters
         ----------
         names : sequence of str
             C names.
-        colours : (C, 4) array_like
-            RGBA, 0 to 1.
         counts : (C,) array_like of int
             Images of each class.
-        visible : (C,) array_like of bool
-            Which of them the map shows.
         """
         chips, others = self._chips, tuple(names) != self._chips.names
+        chips.counts = np.array(counts, int)
         if others:
-            chips.names = tuple(names)
-            chips.colours = np.asarray(colours, np.float32).reshape(len(names), 4)
+            chips.names, chips.visible = tuple(names), np.ones(len(names), bool)
             chips.clear()
             chips.addItems(names)
-        chips.counts, chips.visible = np.array(counts, int), np.array(visible, bool)
-        if others:
             self._filter.setVisible(len(names) > _FILTER_ABOVE)
             self._filter.setPlaceholderText(f"Filter {len(names):,} classes")
             self._filter.clear()
             self._on_filter("")
         chips.fit()
         self._update()
+
+    def forget_hidden(self) -> None:
+        """Let every class be visible, without a signal."""
+        self._chips.visible[:] = True
 
     @property
     def visible_classes(self) -> NDArray[np.bool_]:
@@ -135,25 +113,28 @@ class ClassLegend(QWidget):
         self._chips.setVisible(any(shown))
 
 
-class _Chips(RowList):
+class _Chips(QListWidget):
     """The chips; a click toggles, Alt or a double-click isolates."""
 
     changed = Signal()
     select_requested = Signal(int)
 
     def __init__(self, palette: Palette, parent: QWidget) -> None:
+        super().__init__(parent)
         self.names: tuple[str, ...] = ()
-        self.colours = np.empty((0, 4), np.float32)
         self.counts = np.empty(0, int)
         self.visible = np.empty(0, bool)
-        super().__init__(palette, parent)
-        self.setFlow(QListView.Flow.LeftToRight)
+        self.setFlow(QListWidget.Flow.LeftToRight)
         self.setWrapping(True)
         self.setUniformItemSizes(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Classes")
         self.clicked.connect(self._on_click)
         self.doubleClicked.connect(self._on_double_click)
+        self.set_theme(palette)
 
     # What is visible
 
@@ -172,15 +153,27 @@ class _Chips(RowList):
         self.changed.emit()
 
     def describe(self) -> None:
-        """Say of every class what a click does."""
+        """Show which classes are visible, and say of each what a click does."""
+        em, ratio = self.fontMetrics().height(), self.devicePixelRatioF()
+        self.setIconSize(QSize(em, em))
+        colours = class_colours(len(self.names)).tolist()
         for row, (name, count) in enumerate(zip(self.names, self.counts, strict=True)):
             act = "hide" if self.visible[row] else "show"
-            self.item(row).setToolTip(
+            tip = (
                 f"{name}: {count:,} images.\n"
                 f"Click to {act} it, Alt-click or double-click to see it alone, "
                 "right-click to select its images."
             )
-        self.viewport().update()
+            item = self.item(row)
+            if item.toolTip() == tip:
+                continue
+            item.setToolTip(tip)
+            item.setText(f"{name} ({count:,})")
+            filled = bool(self.visible[row])
+            item.setIcon(dot(colours[row], 0.32 * em, ratio, filled=filled))
+            font = self.font()
+            font.setStrikeOut(not self.visible[row])
+            item.setFont(font)
 
     def _is_alone(self, row: int) -> bool:
         return bool(self.visible[row] and self.visible.sum() == 1)
@@ -194,7 +187,7 @@ class _Chips(RowList):
         em = metrics.height()
         pitch = round(1.5 * em)
         longest = max(map(metrics.horizontalAdvance, self.names), default=0)
-        count = metrics.horizontalAdvance(f"{self.counts.max(initial=0):,}")
+        count = metrics.horizontalAdvance(f" ({self.counts.max(initial=0):,})")
         least = max(_COLUMN * em, min(longest, 16 * em) + count + round(2.6 * em))
         for bar in (0, self.verticalScrollBar().sizeHint().width()):
             columns = max(1, (self.contentsRect().width() - bar) // least)
@@ -212,49 +205,18 @@ class _Chips(RowList):
         self.setFixedHeight(min(rows, _MOST_ROWS) * pitch + 4)
 
     def set_theme(self, palette: Palette) -> None:
-        super().set_theme(palette)
+        self.setStyleSheet(
+            f"QListView {{background-color: {palette.background}; border: 0px;"
+            f" font-size: {palette.font_size}pt;}}"
+            "QListView::item {border-radius: 4px;}"
+            f"QListView::item:hover {{background-color: {palette.foreground};}}"
+            f"QListView::item:focus {{border: 1px solid {palette.text};}}"
+        )
         self.fit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
         self.fit()
-
-    def sizeHint(self) -> QSize:
-        return QSize(2 * _COLUMN * self.fontMetrics().height(), self.height())
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(_COLUMN * self.fontMetrics().height() // 2, self.height())
-
-    def row_size(self, row: int) -> QSize:
-        return self.gridSize()
-
-    def paint_row(
-        self, painter: QPainter, rect: QRectF, row: int, state: QStyle.StateFlag
-    ) -> None:
-        palette, em = self._palette, self.fontMetrics().height()
-        rect = rect.adjusted(1, 1, -3, -1)
-        if state & QStyle.StateFlag.State_MouseOver:
-            paint_plate(painter, rect, palette.foreground)
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(outline(to_qcolor(palette.text), 1.2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(rect, 4, 4)
-        visible = bool(self.visible[row])
-        colour = to_qcolor(tuple(self.colours[row]))
-        painter.setPen(outline(colour, 1.5))
-        painter.setBrush(colour if visible else Qt.BrushStyle.NoBrush)
-        middle = QPointF(rect.left() + em * 0.6, rect.center().y())
-        painter.drawEllipse(middle, em * 0.32, em * 0.32)
-        rect = rect.adjusted(em * 1.25, 0, -em * 0.4, 0)
-        count = f"{self.counts[row]:,}"
-        write(painter, rect, count, palette.muted, Qt.AlignmentFlag.AlignRight)
-        font = self.font()
-        font.setStrikeOut(not visible)
-        painter.setFont(font)
-        taken = self.fontMetrics().horizontalAdvance(count) + 2 + em * 0.4
-        name = self.names[row]
-        ink = palette.text if visible else palette.muted
-        write(painter, rect.adjusted(0, 0, -taken, 0), name, ink)
 
     # Mouse and keys
 
