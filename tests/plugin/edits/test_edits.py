@@ -131,8 +131,8 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
     void = window.places.max(axis=0) + np.float32([50, 50])
     ends = np.tile(void, (len(images), 1)).astype(np.float32)
     window.bench.map.naming.apply(Move(images, window.places[images], ends, tag="3"))
-    window.wait(lambda: "120 with little support" in panel._summary.text())
-    assert panel._summary.text().startswith("1 edit on 120 images")
+    window.wait(lambda: "120 with little support" in panel.summary.text())
+    assert panel.summary.text().startswith("1 edit on 120 images")
     assert (False, 120) in asked
     assert not any(here for here, _ in asked)
     window.state.select(images)
@@ -141,7 +141,7 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
     assert [count for here, count in asked if here] == [20]
     window.bench.edits.undo()
     window.wait(lambda: (False, 0) in asked)
-    assert panel._summary.text() == ""
+    assert panel.summary.text() == ""
 
 
 # Replaying

@@ -242,7 +242,7 @@ def test_a_round_whose_map_is_cancelled_is_kept_and_says_so(window):
     assert session.state.proposal is not None
     said = window.editor.job_bar._message.text()
     assert said.startswith("The round is kept. The map was not drawn")
-    assert "not drawn" in window.panels.map._quality.text()
+    assert "not drawn" in window.panels.map.quality.text()
     window.bench.evidence.accept_button.click()
     assert session.state.rounds[0].status is RoundStatus.ACCEPTED
     assert window.panels.map.redraw_button.isEnabled()

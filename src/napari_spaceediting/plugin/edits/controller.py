@@ -56,8 +56,8 @@ class EditsController:
         panel.pin_button.clicked.connect(on_map.naming.name_selected)
         panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
         panel.contradiction_button.clicked.connect(self._show_contradiction)
-        panel.jump_requested.connect(self._jump)
-        panel.delete_requested.connect(self._delete)
+        panel.list.chosen.connect(self._jump)
+        panel.list.deleted.connect(self._delete)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -185,7 +185,7 @@ class EditsController:
         n_images = int(np.count_nonzero(session.edits.edited))
         summary = f"{counted(len(done), 'edit')} on {counted(n_images, 'image')}"
         poor = f"; {self._poor:,} with little support" if self._poor else ""
-        self._panel.show_summary(summary + poor if done else "")
+        self._panel.summary.setText(summary + poor if done else "")
 
     def _jump(self, number: int) -> None:
         session = self._window.session

@@ -39,11 +39,6 @@ class EditsPanel(QWidget):
         Qt parent.
     """
 
-    jump_requested = Signal(int)
-    """Row whose images are to be shown."""
-    delete_requested = Signal(int)
-    """Row of the edit to be taken out."""
-
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._gate = Gate()
@@ -67,17 +62,14 @@ class EditsPanel(QWidget):
             "nothing",
         )
         self.replay_button.setCheckable(True)
-        self.list = _EditList(palette)
-        self.list.clicked.connect(lambda at: self.jump_requested.emit(at.row()))
-        self.list.entered_key.connect(self.jump_requested)
-        self.list.deleted.connect(self.delete_requested)
+        self.list = EditList(palette)
         self._empty = word_label("muted", EMPTY_TEXT)
         self._contradiction = word_label("warning")
         self.contradiction_button = QPushButton("Show")
         self.contradiction_button.setToolTip(
             "Select both images, to take one of the two edits back or to change it"
         )
-        self._summary = word_label("muted")
+        self.summary = word_label("muted")
         self.reset_button = self._button(
             "Reset all", "Take all edits back; this can be undone"
         )
@@ -94,7 +86,7 @@ class EditsPanel(QWidget):
         layout.addLayout(row(self.undo_button, self.redo_button, self.replay_button))
         layout.addWidget(self._empty)
         layout.addWidget(self.list)
-        layout.addLayout(row(self._summary, self.reset_button, stretch=(2, 1)))
+        layout.addLayout(row(self.summary, self.reset_button, stretch=(2, 1)))
         self.set_rows([])
         self.set_history("", "")
         self.block_replay(NOTHING_TO_PLAY)
@@ -122,10 +114,6 @@ class EditsPanel(QWidget):
             self.reset_button, "" if standing else "There are no edits to take back"
         )
         self.reset_button.setVisible(bool(rows))
-
-    def show_summary(self, text: str) -> None:
-        """Sum the edits up, as "12 edits on 214 images; 3 with little support"."""
-        self._summary.setText(text)
 
     def show_contradiction(self, text: str) -> None:
         """Warn of edits that contradict each other; "" where none do."""
@@ -179,17 +167,26 @@ class EditsPanel(QWidget):
         self._gate.set_enabled(enabled, reason)
 
 
-class _EditList(QListWidget):
-    """The edits in the order in which they were made, by mouse and by keys."""
+class EditList(QListWidget):
+    """The edits in the order in which they were made, by mouse and by keys.
 
-    entered_key = Signal(int)
+    Parameters
+    ----------
+    palette : Palette
+        Colours of the theme.
+    """
+
+    chosen = Signal(int)
+    """Row whose images are to be shown."""
     deleted = Signal(int)
+    """Row of the edit to be taken out."""
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self.setAccessibleName("Edits")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self.clicked.connect(lambda at: self.chosen.emit(at.row()))
         take_out = self.addAction("Take out\tDel")
         take_out.triggered.connect(lambda: self.deleted.emit(self.currentRow()))
         self.set_theme(palette)
@@ -229,6 +226,6 @@ class _EditList(QListWidget):
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.deleted.emit(at)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.entered_key.emit(at)
+            self.chosen.emit(at)
         else:
             super().keyPressEvent(event)

@@ -89,7 +89,8 @@ class EvidenceController:
         session = self._window.session
         rounds = self._rounds()
         self._stages = stages(session.state) if session and rounds else ()
-        self._panel.set_rounds([_row(n, past) for n, past in enumerate(rounds, 1)])
+        self._panel.rounds.clear()
+        self._panel.rounds.addItems([_row(n, past) for n, past in enumerate(rounds, 1)])
         self._show_history()
         self._show_round(len(rounds) - 1)
         awaits = session is not None and session.state.proposal is not None

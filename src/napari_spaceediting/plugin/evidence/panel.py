@@ -241,11 +241,6 @@ class EvidencePanel(QWidget):
             button.setToolTip(f"{meaning}: show them in the gallery")
         self.image_buttons[NOT_FOLLOWED].setVisible(not earlier)
 
-    def set_rounds(self, rounds: Sequence[str]) -> None:
-        """List the rounds."""
-        self.rounds.clear()
-        self.rounds.addItems(rounds)
-
     def set_others(self, names: Sequence[str], current: int = -1) -> None:
         """List what the round can be compared with, beside its own control.
 

@@ -26,6 +26,7 @@ from napari_spaceediting.plugin.state import (
     complain,
 )
 from napari_spaceediting.plugin.status import why_no_new_map
+from napari_spaceediting.plugin.widgets.controls import choose, set_text
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.session.session import Session
 
@@ -71,7 +72,6 @@ class MapController:
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
         self._colouring: display.Colouring | None = None
-        self._is_previewed = False
         self._hovered = -1
         self._dwell = once(panel, _DWELL_MS, self._show_card)
         panel.tool_changed.connect(self.set_tool)
@@ -95,7 +95,7 @@ class MapController:
         if Change.SELECTION in change:
             self._on_selection()
         if change & (Change.SESSION | Change.SHOWN):
-            self._panel.show_quality(self._window.map_note)
+            set_text(self._panel.quality, self._window.map_note)
         if Change.THEME in change:
             self._set_theme()
         if change & STATUS:
@@ -138,7 +138,6 @@ class MapController:
             return
         view = self._make_view(self._canvas)
         view.is_open = replayed is None
-        self._end_preview()
         edits, shown, past = replayed or window.edits, window.shown, window.past
         drawn = shown.map
         assert drawn is not None
@@ -302,13 +301,7 @@ class MapController:
         view.show_cloud(
             Cloud(places, colouring.colours, dataset.held_out, nothing_hidden)
         )
-        self._is_previewed = True
-        self._window.viewer.status = _PREVIEW
-
-    def _end_preview(self) -> None:
-        if self._is_previewed:
-            self._is_previewed = False
-            self._window.viewer.status = "Ready"
+        view.overlay.change(past=_PREVIEW)
 
     # Within
 
@@ -316,7 +309,7 @@ class MapController:
         if self.view is None:
             window = self._window
             view = MapView(window.viewer, canvas, self._take_layer)
-            view.selection_changed.connect(self._on_chosen)
+            view.selection_changed.connect(window.select)
             view.dragging.connect(self._on_dragging)
             view.dropped.connect(self.naming.move)
             view.hovered.connect(self._on_hovered)
@@ -335,7 +328,7 @@ class MapController:
         session = self._window.session
         assert session is not None
         self.colour_key = display.usual_key(session.dataset)
-        self._panel.set_method(session.state.map.method)
+        choose(self._panel.method_combo, session.state.map.method)
 
     def _on_images(self) -> None:
         """Have more images, perhaps of more classes and with more columns."""
@@ -351,13 +344,10 @@ class MapController:
         if not self._window.has_map:
             self._preview()
 
-    def _on_chosen(self, at: NDArray[np.int64]) -> None:
-        self._window.select(at, self.view)
-
     def _on_selection(self) -> None:
         selected = self._window.selected
         self._panel.set_any_selected(bool(len(selected)))
-        if self.view is not None and self._window.selected_by is not self.view:
+        if self.view is not None:
             self.view.select(selected)
 
     def _set_checks(self) -> None:

@@ -26,7 +26,6 @@ from napari_spaceediting.plugin.widgets.controls import (
     pop_up,
     refill,
     row,
-    set_text,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
@@ -100,8 +99,8 @@ class MapPanel(QWidget):
         self._build_tools()
         self._build_fields()
         self.legend = ClassLegend(palette)
-        self._quality = word_label("muted")
-        self._quality.setToolTip(
+        self.quality = word_label("muted")
+        self.quality.setToolTip(
             "Trustworthiness: the share of neighbours on the map that are neighbours "
             "to the network too, weighted by rank; 1 is best"
         )
@@ -113,14 +112,14 @@ class MapPanel(QWidget):
             row(*self.tool_buttons.values(), self.select_button, stretch=(3, 3, 3, 4))
         )
         layout.addWidget(form)
-        layout.addWidget(self._quality)
+        layout.addWidget(self.quality)
         checks = QVBoxLayout()
         checks.setSpacing(TIGHT)
         checks.addWidget(self.thumbnails_check)
         checks.addWidget(self.held_out_check)
         layout.addLayout(checks)
         layout.addWidget(self.legend)
-        self.show_quality("")
+        self.quality.hide()
 
     def _build_tools(self) -> None:
         self.tool_buttons: dict[str, QPushButton] = {}
@@ -188,20 +187,12 @@ class MapPanel(QWidget):
         refill(self.colour_combo, keys)
         choose(self.colour_combo, key)
 
-    def set_method(self, method: str) -> None:
-        """Show how the map is drawn; emits nothing."""
-        choose(self.method_combo, method)
-
     def set_any_selected(self, any_selected: bool) -> None:
         """Offer what starts from the selected images, or say that there are none."""
         for key in _NEED_SELECTION:
             action, tip = self._selections[key]
             action.setEnabled(any_selected)
             action.setToolTip(tip if any_selected else f"{NONE_SELECTED}.\n\n{tip}")
-
-    def show_quality(self, text: str) -> None:
-        """Say how far the map can be trusted."""
-        set_text(self._quality, text)
 
     def set_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow work on the map, or say why not."""

@@ -115,7 +115,7 @@ class Scene:
     gliding : Marks
         Images on their way from one map to the next; little else is painted meanwhile.
     past : str
-        Which earlier map is shown, "" for the present one; edits do not belong on it.
+        Which other map is shown, "" for the present one; edits do not belong on it.
     """
 
     selected: Marks = field(default_factory=Marks)

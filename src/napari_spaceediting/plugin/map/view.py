@@ -79,7 +79,7 @@ class MapView(QObject):
     Signals
     -------
     selection_changed(int64 array)
-        The user chose other images.
+        The user chose other images; who hears of it has them shown by `select`.
     dragging(float array)
         Images are dragged; their (n, 2) map coordinates now.
     dropped(int64 array, float32 array)
@@ -398,8 +398,7 @@ class MapView(QObject):
         self._fade()
 
     def _choose(self, indices: NDArray[np.int64]) -> None:
-        self.select(np.asarray(indices, np.int64))
-        self.selection_changed.emit(self.selected)
+        self.selection_changed.emit(np.asarray(indices, np.int64))
 
     def _dragged_places(self) -> NDArray[np.float32]:
         assert self.cloud is not None
