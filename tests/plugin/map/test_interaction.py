@@ -264,7 +264,7 @@ def test_a_new_class_is_named_by_typing(window):
     (edit,) = window.session.state.log.done
     assert isinstance(edit, Pin)
     assert window.session.edits.class_names[-1] == "scrawl"
-    assert "scrawl" in window.panels.map.legend._chips.names
+    assert "scrawl" in window.panels.map.legend.names
     assert len(window.map.overlay.scene.pinned.places) == 1
 
 
@@ -394,7 +394,7 @@ def test_hidden_classes_cannot_be_picked(window):
     group = int(labels[image])
     window.unfold("map")
     QApplication.processEvents()
-    chips = window.panels.map.legend._chips
+    chips = window.panels.map.legend.chips
     centre = chips.visualItemRect(chips.item(group)).center()
     QTest.mouseClick(chips.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, centre)
     assert window.map.layer.face_color[image, 3] == 0

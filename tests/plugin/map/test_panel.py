@@ -82,7 +82,7 @@ def test_the_menu_says_what_needs_a_selection(panel, qtbot, told):
 
 
 def test_ten_classes_need_no_scrolling_and_two_hundred_do(panel, qtbot):
-    chips = panel.legend._chips
+    chips = panel.legend.chips
     for count, scrolls in ((10, False), (200, True)):
         names = [f"class {number}" for number in range(count)]
         panel.legend.set_classes(names, np.ones(count, int))

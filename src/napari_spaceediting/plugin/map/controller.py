@@ -149,7 +149,7 @@ class MapController:
         legend.set_classes(
             names, np.bincount(groups[groups >= 0], minlength=len(names))
         )
-        hidden = np.isin(groups, np.flatnonzero(~legend.visible_classes))
+        hidden = np.isin(groups, np.flatnonzero(~legend.visible))
         arrows, marks = display.edit_marks(edits, drawn.coordinates)
         # Thumbnails keep clear of names.
         view.overlay.change(
