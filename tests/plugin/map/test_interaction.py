@@ -43,18 +43,23 @@ def within(window, corners):
 # Hovering
 
 
+def has_card(window, image):
+    """Return whether the tooltip that is shown, if any, is that of an image."""
+    name = str(window.session.dataset.ids[image])
+    return QToolTip.isVisible() and name in QToolTip.text()
+
+
 def test_hover_shows_ring_then_card_and_hides(window):
     image = window.loners(window.movable)[0]
     seen = []
-    window.map.hovered.connect(lambda _: seen.append(QToolTip.isVisible()))
+    window.map.hovered.connect(lambda _: seen.append(has_card(window, image)))
     window.move(window.of_image(image))
     window.wait(lambda: seen)
     assert np.array_equal(window.map.overlay.scene.hovered, window.places[image])
     assert not seen[0]
-    window.wait(QToolTip.isVisible)
-    assert str(window.session.dataset.ids[image]) in QToolTip.text()
+    window.wait(lambda: has_card(window, image))
     window.move(window.empty_ground())
-    window.wait(lambda: not QToolTip.isVisible())
+    window.wait(lambda: not has_card(window, image))
     assert window.map.overlay.scene.hovered is None
 
 
@@ -62,9 +67,9 @@ def test_no_card_pops_up_while_dragging(window):
     image = window.loners(window.movable)[0]
     start = window.of_image(image)
     window.move(start)
-    window.wait(QToolTip.isVisible)
+    window.wait(lambda: has_card(window, image))
     window.drag(start, start + QPoint(60, 40), let_go=False)
-    assert not QToolTip.isVisible()
+    assert not has_card(window, image)
     window.release(start + QPoint(60, 40))
     window.answer(Qt.Key.Key_Escape)
 
