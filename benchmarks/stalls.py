@@ -362,8 +362,8 @@ def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
         *[lambda: on_map.colour_by("confidence"), lambda: on_map.colour_by("label")]
         * 2,
     )
-    chips = bench.panels.map.legend._chips
-    time_it("switch a class off or on", *[lambda: chips.toggle(0)] * 4)
+    legend = bench.panels.map.legend
+    time_it("switch a class off or on", *[lambda: legend.toggle(0)] * 4)
     time_it(
         "pin 10 images",
         *(

@@ -36,7 +36,7 @@ from PIL import Image
 from qtpy.QtCore import QBuffer, QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 from scipy.spatial import KDTree
 
 from napari_spaceediting.commands.demonstration import LABELS_PER_CLASS
@@ -173,7 +173,7 @@ class Photographer:
                 and self.session.shown.map.method == "umap"
             )
         )
-        self.wait(lambda: not self.map.glide.is_running)
+        self.wait(lambda: not self.map.is_gliding)
         self.rest(500)
 
     # The hand
@@ -297,8 +297,7 @@ def draw_look_alikes(camera: Photographer) -> None:
     at = camera.pixel(group.middle)
     camera.move(at + QPoint(30, 30))
     camera.move(at)
-    card = bench.map.card
-    camera.wait(lambda: card is not None and card.isVisible())
+    camera.wait(QToolTip.isVisible)
     camera.take("hover")
     camera.move(CORNER)
 
@@ -361,7 +360,7 @@ def draw_look_alikes(camera: Photographer) -> None:
     QTest.keyClick(bench.evidence.others, Qt.Key.Key_Down)
     camera.rest(1000)
     camera.key("v")
-    camera.wait(lambda: not camera.map.glide.is_running)
+    camera.wait(lambda: not camera.map.is_gliding)
     camera.take("rounds")
 
 
@@ -382,7 +381,7 @@ def wait_for_round(camera: Photographer) -> None:
     """Wait until a round is there to decide on, and the map at rest."""
     camera.wait(lambda: camera.session.state.proposal is not None)
     camera.bench.state.select(np.empty(0, np.int64))
-    camera.wait(lambda: not camera.map.glide.is_running)
+    camera.wait(lambda: not camera.map.is_gliding)
     camera.rest(500)
     print(camera.session.state.rounds[-1].evidence.verdict())
 

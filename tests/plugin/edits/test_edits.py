@@ -109,13 +109,12 @@ def test_closing_the_window_while_edits_are_looked_at(with_twins, twins):
     window = with_twins
     name(window, twins[0], "3")
     name(window, twins[1], "7")
-    looks = window.bench.edits._looks
-    assert all(look.is_looking for look in looks)
+    assert window.bench.edits._is_looking
     window.viewer.close()
     # What is found now has no window to be shown in; pytest-qt would see it fail.
     assert QThreadPool.globalInstance().waitForDone()
     QApplication.processEvents()
-    assert all(look.is_looking for look in looks), "the results are dropped"
+    assert window.bench.edits._is_looking, "the results are dropped"
 
 
 def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch):
@@ -132,8 +131,8 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
     void = window.places.max(axis=0) + np.float32([50, 50])
     ends = np.tile(void, (len(images), 1)).astype(np.float32)
     window.bench.map.naming.apply(Move(images, window.places[images], ends, tag="3"))
-    window.wait(lambda: "120 with little support" in panel._summary.text())
-    assert panel._summary.text().startswith("1 edit on 120 images")
+    window.wait(lambda: "120 with little support" in panel.summary.text())
+    assert panel.summary.text().startswith("1 edit on 120 images")
     assert (False, 120) in asked
     assert not any(here for here, _ in asked)
     window.state.select(images)
@@ -142,7 +141,7 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
     assert [count for here, count in asked if here] == [20]
     window.bench.edits.undo()
     window.wait(lambda: (False, 0) in asked)
-    assert panel._summary.text() == ""
+    assert panel.summary.text() == ""
 
 
 # Replaying

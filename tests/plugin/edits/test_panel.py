@@ -25,7 +25,7 @@ def test_undo_and_redo_name_what_they_do(panel):
 
 
 def test_rows_are_shown_and_deleted(panel, qtbot, told):
-    jumped, deleted = told(panel.jump_requested), told(panel.delete_requested)
+    jumped, deleted = told(panel.list.chosen), told(panel.list.deleted)
     view = panel.list
     at = view.visualItemRect(view.item(0)).center()
     qtbot.mouseClick(view.viewport(), LEFT, pos=at)

@@ -196,13 +196,12 @@ def test_repetitions_come_before_a_single_run(panel):
     )  # fmt: skip
     assert mean.value != evidence.over["control"].value
     assert "over 4 repetitions" in control.tooltip
-    texts = [label.text() for label in panel._headings[:2]]
-    assert texts == [
-        "Accuracy, first repetition",
-        "Difference in points, over 4 repetitions",
-    ]
+    assert panel.accuracies.heading.text() == "Accuracy, first repetition"
+    assert panel.differences.heading.text() == (
+        "Difference in points, over 4 repetitions"
+    )
     panel.show_evidence(make_evidence())
-    assert panel._headings[1].text() == "Difference in points"
+    assert panel.differences.heading.text() == "Difference in points"
 
 
 def test_it_says_when_there_was_nothing_to_gain(panel):

@@ -88,7 +88,7 @@ def rounds(window):
             getattr(session, decide)()
         if decide == "roll_back":
             session.undo()
-    window.wait(lambda: not window.map.glide.is_running)
+    window.wait(lambda: not window.map.is_gliding)
     window.evidence = window.bench.evidence
     return window
 
@@ -100,7 +100,7 @@ def button(window, name):
 
 def press(window, name):
     QTest.mouseClick(button(window, name), LEFT)
-    window.wait(lambda: not window.map.glide.is_running)
+    window.wait(lambda: not window.map.is_gliding)
 
 
 def choose(combo, text):
@@ -118,11 +118,14 @@ def places_of(checkpoint):
 def test_images_glide_from_one_map_to_the_next(rounds):
     shown = rounds.session.state.rounds[-1]
     moved = []
-    rounds.map.glide.moved.connect(moved.append)
+    overlay = rounds.map.overlay
+    rounds.map._glide.valueChanged.connect(
+        lambda _: moved.append(overlay.scene.gliding)
+    )
     rounds.key(Qt.Key.Key_V)
-    assert rounds.map.glide.is_running
+    assert rounds.map.is_gliding
     assert rounds.map.layer.opacity < 0.5
-    rounds.wait(lambda: not rounds.map.glide.is_running)
+    rounds.wait(lambda: not rounds.map.is_gliding)
     assert np.allclose(moved[0].places, places_of(shown.after), atol=0.5)
     assert np.allclose(moved[-1].places, places_of(shown.before), atol=0.1)
     assert rounds.map.layer.opacity == 1
@@ -178,11 +181,11 @@ def test_edits_do_not_stand_on_an_earlier_map(rounds):
     rounds.key(Qt.Key.Key_C)
     rounds.answer(Qt.Key.Key_1, Qt.Key.Key_Return)
     overlay = rounds.map.overlay
-    assert len(overlay.scene.painted().pinned.places) == 1
+    assert len(overlay.scene.pinned.places) == 1
     rounds.key(Qt.Key.Key_V)
-    assert not len(overlay.scene.painted().pinned.places)
+    assert not len(overlay.scene.pinned.places)
     rounds.key(Qt.Key.Key_V)
-    assert len(overlay.scene.painted().pinned.places) == 1
+    assert len(overlay.scene.pinned.places) == 1
 
 
 def test_a_decision_leads_back_to_the_present(rounds):

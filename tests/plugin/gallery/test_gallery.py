@@ -76,7 +76,7 @@ def test_images_are_selected_by_their_state(window):
 
 def test_what_the_legend_hides_is_not_selected(window):
     window.bench.map.colour_by("label")
-    chips = window.panels.map.legend._chips
+    chips = window.panels.map.legend.chips
     window.unfold("map")
     QApplication.processEvents()
     place = chips.visualItemRect(chips.item(3)).center()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
@@ -10,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.stamps import crowd, paint_discs
-from napari_spaceediting.plugin.map.thumbnails import Room, choose
+from napari_spaceediting.plugin.map.thumbnails import choose, side
 
 
 def colour_at(window, image):
@@ -152,21 +154,25 @@ def test_choice_of_thumbnails(zoom):
     priority[:1500] = np.inf
     lowest, highest = np.array([-1.0, -2.0]), np.array([1.0, 2.0])
     writing = np.array([[0.0, 0.0]]), np.array([[10.0, 40.0]])
-    room = Room(lowest, highest, zoom, zoom / 60, *writing)
-    chosen = choose(places, priority, room)
+    viewport = SimpleNamespace(
+        zoom=zoom, magnification=zoom / 60, visible=lambda _: (lowest, highest)
+    )
+    chosen = choose(places, priority, viewport, writing)
     assert len(chosen) > 3
     assert chosen.min() >= 1500
     assert (np.diff(priority[chosen]) > 0).all()
     pixels = places[chosen] * zoom
     offsets = np.abs(pixels[:, None] - pixels).max(axis=2)
     np.fill_diagonal(offsets, np.inf)
-    assert offsets.min() >= room.side
-    assert not (np.abs(pixels) < np.array([10, 40]) + room.side / 2).all(axis=1).any()
+    assert offsets.min() >= side(viewport)
+    assert (
+        not (np.abs(pixels) < np.array([10, 40]) + side(viewport) / 2).all(axis=1).any()
+    )
     # What is preferred is there, and takes the place of others.
     last = int(np.setdiff1d(np.arange(1500, 3000), chosen)[0])
     priority[last] = -1
-    places[last] = room.highest * 0.9
-    assert choose(places, priority, room)[0] == last
+    places[last] = highest * 0.9
+    assert choose(places, priority, viewport, writing)[0] == last
 
 
 # Selections

@@ -9,7 +9,7 @@ import pytest
 from napari.layers._layer_actions import _duplicate_layer
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMenu
+from qtpy.QtWidgets import QApplication, QMenu, QToolTip
 
 from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.plugin.gallery.controller import NEAREST, SELECTION
@@ -43,18 +43,23 @@ def within(window, corners):
 # Hovering
 
 
+def has_card(window, image):
+    """Return whether the tooltip that is shown, if any, is that of an image."""
+    name = str(window.session.dataset.ids[image])
+    return QToolTip.isVisible() and name in QToolTip.text()
+
+
 def test_hover_shows_ring_then_card_and_hides(window):
     image = window.loners(window.movable)[0]
-    card = window.bench.map.card
     seen = []
-    window.map.hovered.connect(lambda *_: seen.append(card.isVisible()))
+    window.map.hovered.connect(lambda _: seen.append(has_card(window, image)))
     window.move(window.of_image(image))
     window.wait(lambda: seen)
     assert np.array_equal(window.map.overlay.scene.hovered, window.places[image])
     assert not seen[0]
-    window.wait(card.isVisible)
+    window.wait(lambda: has_card(window, image))
     window.move(window.empty_ground())
-    window.wait(lambda: not card.isVisible())
+    window.wait(lambda: not has_card(window, image))
     assert window.map.overlay.scene.hovered is None
 
 
@@ -62,10 +67,9 @@ def test_no_card_pops_up_while_dragging(window):
     image = window.loners(window.movable)[0]
     start = window.of_image(image)
     window.move(start)
-    card = window.bench.map.card
-    window.wait(card.isVisible)
+    window.wait(lambda: has_card(window, image))
     window.drag(start, start + QPoint(60, 40), let_go=False)
-    assert not card.isVisible()
+    assert not has_card(window, image)
     window.release(start + QPoint(60, 40))
     window.answer(Qt.Key.Key_Escape)
 
@@ -265,7 +269,7 @@ def test_a_new_class_is_named_by_typing(window):
     (edit,) = window.session.state.log.done
     assert isinstance(edit, Pin)
     assert window.session.edits.class_names[-1] == "scrawl"
-    assert "scrawl" in window.panels.map.legend._chips.names
+    assert "scrawl" in window.panels.map.legend.names
     assert len(window.map.overlay.scene.pinned.places) == 1
 
 
@@ -395,7 +399,7 @@ def test_hidden_classes_cannot_be_picked(window):
     group = int(labels[image])
     window.unfold("map")
     QApplication.processEvents()
-    chips = window.panels.map.legend._chips
+    chips = window.panels.map.legend.chips
     centre = chips.visualItemRect(chips.item(group)).center()
     QTest.mouseClick(chips.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, centre)
     assert window.map.layer.face_color[image, 3] == 0

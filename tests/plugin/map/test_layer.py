@@ -216,7 +216,7 @@ def test_images_that_the_legend_hides_go_back(window, layer, messages):
     window.bench.map.colour_by("label")
     labels = window.session.edits.labels
     image = window.movable[labels[window.movable] >= 0][0]
-    window.panels.map.legend._chips.toggle(labels[image])
+    window.panels.map.legend.toggle(labels[image])
     other = window.movable[labels[window.movable] != labels[image]][0]
     before = layer.data.copy()
     data = assign(layer, [image, other], 0.5)

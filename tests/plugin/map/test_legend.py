@@ -8,7 +8,6 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_spaceediting.plugin.map.legend import ClassLegend
-from napari_spaceediting.plugin.widgets.palette import class_colours
 
 LEFT = Qt.MouseButton.LeftButton
 ALT = Qt.KeyboardModifier.AltModifier
@@ -31,22 +30,22 @@ def told(legend):
     """Return a list of which classes were visible after each change."""
     calls = []
     legend.changed.connect(
-        lambda: calls.append(np.flatnonzero(legend.visible_classes).tolist())
+        lambda: calls.append(np.flatnonzero(legend.visible).tolist())
     )
     return calls
 
 
 def fill(legend, n):
     names = [f"class {i}" for i in range(n)]
-    legend.set_classes(names, class_colours(n), range(n), np.ones(n, bool))
+    legend.set_classes(names, range(n))
 
 
 def rect(legend, index):
-    return legend._chips.visualItemRect(legend._chips.item(index))
+    return legend.chips.visualItemRect(legend.chips.item(index))
 
 
 def shown(legend):
-    chips = legend._chips
+    chips = legend.chips
     return [i for i in range(chips.count()) if not chips.isRowHidden(i)]
 
 
@@ -56,37 +55,38 @@ def place(legend, index):
 
 def test_click_hides_and_shows(legend, told):
     for _ in range(2):
-        QTest.mouseClick(legend._chips.viewport(), LEFT, NONE, place(legend, 2))
+        QTest.mouseClick(legend.chips.viewport(), LEFT, NONE, place(legend, 2))
     assert told == [[0, 1, 3], [0, 1, 2, 3]]
 
 
 def test_alt_click_isolates_and_a_second_one_brings_all_back(legend, told):
-    QTest.mouseClick(legend._chips.viewport(), LEFT, ALT, place(legend, 1))
-    QTest.mouseClick(legend._chips.viewport(), LEFT, ALT, place(legend, 1))
+    QTest.mouseClick(legend.chips.viewport(), LEFT, ALT, place(legend, 1))
+    QTest.mouseClick(legend.chips.viewport(), LEFT, ALT, place(legend, 1))
     assert told == [[1], [0, 1, 2, 3]]
 
 
 def test_double_click_isolates_whatever_its_first_click_did(legend, told):
-    QTest.mouseClick(legend._chips.viewport(), LEFT, NONE, place(legend, 3))
-    QTest.mouseDClick(legend._chips.viewport(), LEFT, NONE, place(legend, 3))
+    QTest.mouseClick(legend.chips.viewport(), LEFT, NONE, place(legend, 3))
+    QTest.mouseDClick(legend.chips.viewport(), LEFT, NONE, place(legend, 3))
     assert told[-1] == [3]
 
 
 def test_keyboard_walks_toggles_and_isolates(legend, told):
-    QTest.keyClick(legend._chips, Qt.Key.Key_Down)
-    QTest.keyClick(legend._chips, Qt.Key.Key_Right)
-    QTest.keyClick(legend._chips, Qt.Key.Key_Space)
-    QTest.keyClick(legend._chips, Qt.Key.Key_Return)
+    QTest.keyClick(legend.chips, Qt.Key.Key_Down)
+    QTest.keyClick(legend.chips, Qt.Key.Key_Right)
+    QTest.keyClick(legend.chips, Qt.Key.Key_Space)
+    QTest.keyClick(legend.chips, Qt.Key.Key_Return)
     assert told == [[0, 2, 3], [1]]
 
 
 def test_show_all_appears_when_something_is_hidden(legend, told):
     assert not legend._show_all.isVisible()
-    names = [f"class {i}" for i in range(4)]
-    legend.set_classes(names, class_colours(4), range(4), [True, False, True, True])
-    assert told == []
+    QTest.mouseClick(legend.chips.viewport(), LEFT, NONE, place(legend, 1))
+    # It stays hidden while the same classes are counted again.
+    fill(legend, 4)
+    assert legend._show_all.isVisible()
     QTest.mouseClick(legend._show_all, LEFT)
-    assert told == [[0, 1, 2, 3]]
+    assert told == [[0, 2, 3], [0, 1, 2, 3]]
     assert not legend._show_all.isVisible()
 
 
@@ -96,7 +96,7 @@ def test_filter_comes_with_many_classes_and_maps_back_to_them(legend, told):
     assert legend._filter.isVisible()
     QTest.keyClicks(legend._filter, "CLASS 17")
     assert shown(legend) == [17, *range(170, 180)]
-    QTest.mouseClick(legend._chips.viewport(), LEFT, NONE, place(legend, 170))
+    QTest.mouseClick(legend.chips.viewport(), LEFT, NONE, place(legend, 170))
     assert told == [[i for i in range(200) if i != 170]]
     # What the user typed stays while other images are counted.
     fill(legend, 200)
@@ -113,14 +113,14 @@ def test_chips_stay_within_the_width(legend, width):
     legend.grab()
     rects = [rect(legend, index) for index in range(30)]
     assert rects[0].left() == 0
-    assert all(r.right() < legend._chips.viewport().width() for r in rects)
+    assert all(r.right() < legend.chips.viewport().width() for r in rects)
     assert not any(a.intersects(b) for a, b in pairwise(rects))
 
 
 def test_counts_can_change(legend):
     names = [f"class {i}" for i in range(4)]
-    legend.set_classes(names, class_colours(4), [5, 6, 7, 1234], np.ones(4, bool))
-    assert "1,234" in legend._chips.item(3).toolTip()
+    legend.set_classes(names, [5, 6, 7, 1234])
+    assert "1,234" in legend.chips.item(3).toolTip()
 
 
 @pytest.fixture
@@ -129,9 +129,9 @@ def menu_of(legend):
 
     def open_menu(index):
         at = place(legend, index)
-        there = legend._chips.viewport().mapToGlobal(at)
+        there = legend.chips.viewport().mapToGlobal(at)
         event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, there)
-        QApplication.sendEvent(legend._chips.viewport(), event)
+        QApplication.sendEvent(legend.chips.viewport(), event)
         menu = QApplication.activePopupWidget()
         assert isinstance(menu, QMenu)
         return menu
@@ -161,7 +161,7 @@ def test_the_menu_of_a_class_selects_isolates_and_hides(legend, told, menu_of):
 
 
 def test_no_menu_beside_the_classes(legend):
-    at = QPoint(legend._chips.width() - 2, legend._chips.height() + 40)
+    at = QPoint(legend.chips.width() - 2, legend.chips.height() + 40)
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, at)
-    QApplication.sendEvent(legend._chips.viewport(), event)
+    QApplication.sendEvent(legend.chips.viewport(), event)
     assert QApplication.activePopupWidget() is None

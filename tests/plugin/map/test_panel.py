@@ -3,15 +3,15 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_spaceediting.plugin.map.panel import SELECTIONS, MapPanel
-from napari_spaceediting.plugin.widgets.palette import class_colours
 
+COLOURS = [("class", "Class"), ("prediction", "Prediction")]
 LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
 def panel(shown):
     panel = shown(MapPanel)
-    panel.set_colour_keys([("class", "Class"), ("prediction", "Prediction")])
+    panel.offer_colours(COLOURS, "class")
     return panel
 
 
@@ -47,16 +47,10 @@ def test_colours_and_method_are_chosen(panel, qtbot, told):
 
 
 def test_what_is_set_from_outside_emits_nothing(panel, told):
-    signals = (
-        panel.colour_by_changed,
-        panel.redraw_requested,
-    )
-    calls = [told(signal) for signal in signals]
-    panel.set_colour_by("prediction")
-    panel.set_method("pca")
+    calls = told(panel.colour_by_changed)
+    panel.offer_colours(COLOURS, "prediction")
     assert panel.colour_combo.currentData() == "prediction"
-    assert panel.method_combo.currentData() == "pca"
-    assert calls == [[], []]
+    assert calls == []
 
 
 @pytest.mark.parametrize("key", [key for key, _, _ in SELECTIONS])
@@ -88,12 +82,10 @@ def test_the_menu_says_what_needs_a_selection(panel, qtbot, told):
 
 
 def test_ten_classes_need_no_scrolling_and_two_hundred_do(panel, qtbot):
-    chips = panel.legend._chips
+    chips = panel.legend.chips
     for count, scrolls in ((10, False), (200, True)):
         names = [f"class {number}" for number in range(count)]
-        panel.legend.set_classes(
-            names, class_colours(count), np.ones(count, int), np.ones(count, bool)
-        )
+        panel.legend.set_classes(names, np.ones(count, int))
         qtbot.waitUntil(
             lambda scrolls=scrolls: (chips.verticalScrollBar().maximum() > 0) is scrolls
         )

@@ -60,8 +60,8 @@ def test_new_images_are_added_and_selected_on_the_map(
     places = window.places.copy()
     window.bench.map.naming.apply(Pin(window.movable[:2], "3"))
     window.bench.map.colour_by("label")
-    assert window.panels.map.legend.visible_classes.all()
-    window.panels.map.legend._chips.toggle(2)
+    assert window.panels.map.legend.visible.all()
+    window.panels.map.legend.toggle(2)
     add(window, later, monkeypatch)
     assert window.editor.job_bar.cancel_button.isVisible()
     assert window.state.locked == BUSY
@@ -84,9 +84,9 @@ def test_new_images_are_added_and_selected_on_the_map(
     # Everything that knows each image has followed.
     assert len(window.state.thumbnails) == n + N_NEW
     legend = window.panels.map.legend
-    assert legend._chips.names[-1] == "odd"
-    assert legend._chips.counts[-1] == 5
-    assert legend.visible_classes.all()
+    assert legend.names[-1] == "odd"
+    assert legend.counts[-1] == 5
+    assert legend.visible.all()
     assert f"{n + N_NEW:,} images" in window.editor.section("data")._header.status
     assert f"{n + N_NEW:,} images" in window.panels.data._lines.text()
     grid = window.bench.gallery.grid

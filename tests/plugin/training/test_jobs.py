@@ -242,7 +242,7 @@ def test_a_round_whose_map_is_cancelled_is_kept_and_says_so(window):
     assert session.state.proposal is not None
     said = window.editor.job_bar._message.text()
     assert said.startswith("The round is kept. The map was not drawn")
-    assert "not drawn" in window.panels.map._quality.text()
+    assert "not drawn" in window.panels.map.quality.text()
     window.bench.evidence.accept_button.click()
     assert session.state.rounds[0].status is RoundStatus.ACCEPTED
     assert window.panels.map.redraw_button.isEnabled()
@@ -447,8 +447,8 @@ def test_the_theme_can_be_switched_while_open(window):
         QApplication.processEvents()
         palette = window.state.palette
         assert palette.text in window.editor.styleSheet()
-        assert window.bench.evidence._palette == palette
-        assert window.bench.map.naming.picker._palette == palette
+        assert palette.text in window.bench.evidence.styleSheet()
+        assert palette.background in window.bench.map.naming.picker.styleSheet()
         assert window.map.overlay.ink.name() == palette.text
     assert window.state.selected.tolist() == [image]
 

@@ -1,18 +1,16 @@
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.training.curve import TrainingCurve, thin_out
-from napari_spaceediting.plugin.widgets.hover_card import HoverCard
 from napari_spaceediting.plugin.widgets.job_bar import JobBar, remaining_in_words
 from napari_spaceediting.plugin.widgets.section import DONE, Section
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
-THUMBNAIL = np.full((28, 28, 3), 90, np.uint8)
 
 
 # JobBar
@@ -117,41 +115,6 @@ def test_long_series_are_averaged_and_keep_the_last_value():
     assert values[-1] == 1002
     assert (np.diff(steps) > 0).all()
     np.testing.assert_array_equal(thin_out(series[:5], 100)[0], np.arange(5.0))
-
-
-# HoverCard
-
-
-@pytest.fixture
-def card(host, palette):
-    return HoverCard(palette, host)
-
-
-def test_card_shows_above_the_pointer_and_lets_the_mouse_through(card):
-    card.show_image(THUMBNAIL, ["coat", "held out"], "#ff0000", QPoint(300, 300))
-    assert card.isVisible()
-    assert card.geometry().bottom() < 300
-    assert abs(card.geometry().center().x() - 300) <= 1
-    assert card.testAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-    card.grab()
-    card.hide_card()
-    assert not card.isVisible()
-
-
-@pytest.mark.parametrize("x", [0, 5, 300, 590, 599])
-@pytest.mark.parametrize("y", [0, 100, 399])
-def test_card_stays_inside_and_off_the_pointer(card, x, y):
-    bounds = QRect(0, 0, 600, 400)
-    card.show_image(THUMBNAIL, ["coat"], (1, 0, 0, 1), QPoint(x, y), bounds)
-    assert bounds.contains(card.geometry())
-    assert not card.geometry().contains(QPoint(x, y))
-
-
-def test_card_enlarges_without_changing_colours(card):
-    card.show_image(THUMBNAIL, [], "", QPoint(300, 300))
-    image = card.grab().toImage()
-    colour = image.pixelColor(image.width() // 2, image.height() // 2)
-    assert (colour.red(), colour.green(), colour.blue()) == (90, 90, 90)
 
 
 # Section

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_spaceediting.editing import contradictions
 from napari_spaceediting.editing.contradictions import (
     Contradiction,
     find_contradictions,
 )
-from napari_spaceediting.editing.edits import (
-    Reset,
-    Withdraw,
-    describe,
-)
+from napari_spaceediting.editing.edits import EditState, Reset, Withdraw, describe
 from napari_spaceediting.editing.places import LOW_SUPPORT
-from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.edits.look import Look
 from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY, EditsPanel
 from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, warn
+from napari_spaceediting.plugin.state import (
+    NOTHING,
+    Change,
+    WindowState,
+    complain,
+)
 from napari_spaceediting.plugin.status import counted
-from napari_spaceediting.session.session import Session
 
 
 class EditsController:
@@ -49,10 +46,8 @@ class EditsController:
         self._map = on_map
         self._contradiction: Contradiction | None = None
         self._poor = 0
-        self._looks = (
-            Look(window, _support, self._take_support),
-            Look(window, _contradictions, self._warn_of),
-        )
+        self._seen: EditState | None = None
+        self._is_looking = False
         self.replay = Replay(window, panel, on_map)
         panel.undo_button.clicked.connect(self.undo)
         panel.redo_button.clicked.connect(self.redo)
@@ -61,13 +56,14 @@ class EditsController:
         panel.pin_button.clicked.connect(on_map.naming.name_selected)
         panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
         panel.contradiction_button.clicked.connect(self._show_contradiction)
-        panel.jump_requested.connect(self._jump)
-        panel.delete_requested.connect(self._delete)
+        panel.list.chosen.connect(self._jump)
+        panel.list.deleted.connect(self._delete)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
         if Change.SESSION in change:
-            self._forget()
+            self._poor = 0
+            self._warn_of(())
         if change & (Change.SESSION | Change.EDITS | Change.SHOWN | Change.JOBS):
             self.refresh()
         elif Change.SELECTION in change:
@@ -75,11 +71,13 @@ class EditsController:
 
     def undo(self) -> None:
         """Take the last edit back."""
-        self._change("undo")
+        if self._window.session is not None and self._window.has_map:
+            self._map.naming.attempt(self._window.session.undo)
 
     def redo(self) -> None:
         """Do the last undone edit again."""
-        self._change("redo")
+        if self._window.session is not None and self._window.has_map:
+            self._map.naming.attempt(self._window.session.redo)
 
     def reset_all(self) -> None:
         """Put all images back."""
@@ -110,17 +108,43 @@ class EditsController:
         panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
         self._summarise()
         self._show_selection()
-        for look in self._looks:
-            look.refresh()
+        self._look()
 
-    def _forget(self) -> None:
-        """Know nothing of the edits of another session."""
-        self._poor = 0
-        self._warn_of(())
+    def _look(self) -> None:
+        """Look in a thread, once at a time and once for the same edits, what they do.
 
-    def _take_support(self, support: NDArray[np.float32]) -> None:
-        self._poor = int(np.count_nonzero(support < LOW_SUPPORT))
-        self._summarise()
+        How well they are supported, and which contradict each other, takes too long to
+        be asked in the window's thread.
+        """
+        session = self._window.session
+        if self._is_looking or session is None or not self._window.has_map:
+            return
+        edits, around = session.edits, session.surroundings
+        if edits is self._seen:
+            return
+        network, drawn = session.shown.network, session.shown.map
+        assert network is not None
+        assert drawn is not None
+        latents, start = network.predictions.latents, drawn.coordinates
+        held_out = session.dataset.held_out
+
+        def look() -> tuple[int, Sequence[Contradiction]]:
+            support = around.at(edits.positions[edits.edited]).support
+            found = find_contradictions(edits, latents, start, held_out)
+            return int(np.count_nonzero(support < LOW_SUPPORT)), found
+
+        def take(found: tuple[int, Sequence[Contradiction]]) -> None:
+            self._is_looking, self._seen = False, edits
+            now = self._window.session
+            if now is not None and self._window.has_map and now.edits is edits:
+                self._poor, contradictory = found
+                self._summarise()
+                self._warn_of(contradictory)
+            else:
+                self._look()
+
+        self._is_looking = True
+        self._window.in_thread(look, take, complain)
 
     def _warn_of(self, found: Sequence[Contradiction]) -> None:
         session = self._window.session
@@ -161,7 +185,7 @@ class EditsController:
         n_images = int(np.count_nonzero(session.edits.edited))
         summary = f"{counted(len(done), 'edit')} on {counted(n_images, 'image')}"
         poor = f"; {self._poor:,} with little support" if self._poor else ""
-        self._panel.show_summary(summary + poor if done else "")
+        self._panel.summary.setText(summary + poor if done else "")
 
     def _jump(self, number: int) -> None:
         session = self._window.session
@@ -182,30 +206,3 @@ class EditsController:
         at = at[session.edits.edited[at]]
         if len(at):
             self._map.naming.apply(Reset(at))
-
-    def _change(self, what: str) -> None:
-        if self._window.session is None or not self._window.has_map:
-            return
-        if self._window.locked:
-            warn(self._window.locked)
-            return
-        try:
-            getattr(self._window.session, what)()
-        except SpaceEditingError as error:
-            warn(str(error))
-
-
-def _support(session: Session) -> Callable[[], NDArray[np.float32]]:
-    """Ask how well the places of edited images are supported."""
-    edits, around = session.edits, session.surroundings
-    return lambda: around.at(edits.positions[edits.edited]).support
-
-
-def _contradictions(session: Session) -> Callable[[], list[Contradiction]]:
-    """Look for edits that contradict each other."""
-    edits, network, drawn = session.edits, session.shown.network, session.shown.map
-    assert network is not None
-    assert drawn is not None
-    latents, start = network.predictions.latents, drawn.coordinates
-    held_out = session.dataset.held_out
-    return lambda: find_contradictions(edits, latents, start, held_out)

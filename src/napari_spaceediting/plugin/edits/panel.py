@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QWidget
 
 from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.plugin.widgets.controls import (
@@ -15,7 +15,6 @@ from napari_spaceediting.plugin.widgets.controls import (
     column,
     row,
     set_text,
-    style_label,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.palette import Palette
@@ -40,15 +39,10 @@ class EditsPanel(QWidget):
         Qt parent.
     """
 
-    jump_requested = Signal(int)
-    """Row whose images are to be shown."""
-    delete_requested = Signal(int)
-    """Row of the edit to be taken out."""
-
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._gate = Gate()
-        self._selection = QLabel()
+        self._selection = word_label("muted")
         self.pin_button = self._button(
             "Pin…",
             "These images lie where they belong: say which class they have there",
@@ -68,18 +62,14 @@ class EditsPanel(QWidget):
             "nothing",
         )
         self.replay_button.setCheckable(True)
-        self.list = _EditList()
-        self.list.clicked.connect(lambda at: self.jump_requested.emit(at.row()))
-        self.list.entered_key.connect(self.jump_requested)
-        self.list.deleted.connect(self.delete_requested)
-        self._empty = word_label()
-        self._empty.setText(EMPTY_TEXT)
-        self._contradiction = word_label()
+        self.list = EditList(palette)
+        self._empty = word_label("muted", EMPTY_TEXT)
+        self._contradiction = word_label("warning")
         self.contradiction_button = QPushButton("Show")
         self.contradiction_button.setToolTip(
             "Select both images, to take one of the two edits back or to change it"
         )
-        self._summary = word_label()
+        self.summary = word_label("muted")
         self.reset_button = self._button(
             "Reset all", "Take all edits back; this can be undone"
         )
@@ -96,8 +86,7 @@ class EditsPanel(QWidget):
         layout.addLayout(row(self.undo_button, self.redo_button, self.replay_button))
         layout.addWidget(self._empty)
         layout.addWidget(self.list)
-        layout.addLayout(row(self._summary, self.reset_button, stretch=(2, 1)))
-        self.set_theme(palette)
+        layout.addLayout(row(self.summary, self.reset_button, stretch=(2, 1)))
         self.set_rows([])
         self.set_history("", "")
         self.block_replay(NOTHING_TO_PLAY)
@@ -109,19 +98,6 @@ class EditsPanel(QWidget):
         button = QPushButton(title)
         self._gate.add(button, tip)
         return button
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self.list.setStyleSheet(
-            f"QListView {{background-color: {palette.background}; border: 0px;}}"
-            f"QListView::item:hover {{background-color: {palette.foreground};}}"
-            f"QListView::item:selected {{background-color: {palette.primary};"
-            f" color: {palette.text};}}"
-        )
-        style_label(self._empty, palette.muted)
-        style_label(self._selection, palette.muted)
-        style_label(self._summary, palette.muted)
-        style_label(self._contradiction, palette.warning_text)
 
     def set_rows(self, rows: Sequence[tuple[str, bool]]) -> None:
         """List the edits, the oldest first.
@@ -138,10 +114,6 @@ class EditsPanel(QWidget):
             self.reset_button, "" if standing else "There are no edits to take back"
         )
         self.reset_button.setVisible(bool(rows))
-
-    def show_summary(self, text: str) -> None:
-        """Sum the edits up, as "12 edits on 214 images; 3 with little support"."""
-        self._summary.setText(text)
 
     def show_contradiction(self, text: str) -> None:
         """Warn of edits that contradict each other; "" where none do."""
@@ -195,19 +167,38 @@ class EditsPanel(QWidget):
         self._gate.set_enabled(enabled, reason)
 
 
-class _EditList(QListWidget):
-    """The edits in the order in which they were made, by mouse and by keys."""
+class EditList(QListWidget):
+    """The edits in the order in which they were made, by mouse and by keys.
 
-    entered_key = Signal(int)
+    Parameters
+    ----------
+    palette : Palette
+        Colours of the theme.
+    """
+
+    chosen = Signal(int)
+    """Row whose images are to be shown."""
     deleted = Signal(int)
+    """Row of the edit to be taken out."""
 
-    def __init__(self) -> None:
+    def __init__(self, palette: Palette) -> None:
         super().__init__()
         self.setAccessibleName("Edits")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self.clicked.connect(lambda at: self.chosen.emit(at.row()))
         take_out = self.addAction("Take out\tDel")
         take_out.triggered.connect(lambda: self.deleted.emit(self.currentRow()))
+        self.set_theme(palette)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self.setStyleSheet(
+            f"QListView {{background-color: {palette.background}; border: 0px;}}"
+            f"QListView::item:hover {{background-color: {palette.foreground};}}"
+            f"QListView::item:selected {{background-color: {palette.primary};"
+            f" color: {palette.text};}}"
+        )
 
     def show_rows(self, rows: Sequence[tuple[str, bool]]) -> None:
         """List edits, and show the last ones."""
@@ -235,6 +226,6 @@ class _EditList(QListWidget):
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.deleted.emit(at)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.entered_key.emit(at)
+            self.chosen.emit(at)
         else:
             super().keyPressEvent(event)

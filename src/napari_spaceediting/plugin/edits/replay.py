@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_spaceediting.editing.edits import (
-    Edit,
-    EditState,
-    Withdraw,
-    withdrawn,
-)
+from napari_spaceediting.editing.edits import Edit, Withdraw, withdrawn
 from napari_spaceediting.plugin.edits.panel import EditsPanel
-from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
 from napari_spaceediting.session.preparing import folded
 
@@ -127,33 +121,9 @@ class Replay:
         self._panel.list.setCurrentRow(number)
         self._show(edit.indices)
 
-    def _show(self, images: np.ndarray) -> None:
+    def _show(self, images: NDArray[np.int64]) -> None:
         """Show what the edits so far add up to, with the images of the last one."""
-        session, view = self._window.session, self._map.view
-        if session is None or view is None or view.cloud is None:
-            self.stop()
-            return
-        shown = session.shown
-        assert shown.map is not None
-        state = self._state()
-        colouring = display.colour_by(
-            self._map.colour_key, session.dataset, shown, state
-        )
-        # Only looked at: nothing can be taken hold of.
-        view.is_open = False
-        view.show_cloud(
-            Cloud(
-                state.positions,
-                colouring.colours,
-                session.dataset.held_out,
-                view.cloud.hidden,
-            )
-        )
-        view.show_edits(*display.edit_marks(state, shown.map.coordinates))
-        view.select(images)
-
-    def _state(self) -> EditState:
         session = self._window.session
         assert session is not None
         so_far = [self._edits[number] for number in self._numbers[: self._shown]]
-        return folded(so_far, session.shown)
+        self._map.refresh(folded(so_far, session.shown), images)

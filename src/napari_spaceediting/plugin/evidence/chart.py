@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_spaceediting.plugin.widgets.controls import word_label
 from napari_spaceediting.plugin.widgets.painting import (
     apply_font,
     outline,
@@ -34,13 +35,11 @@ class Interval:
     value, low, high : float
         Estimate and its interval; NaN where nothing is known.
     text : str
-        Written on the right.
+        Written on the right; where the chart is narrow, only what is before two spaces.
     tone : str
         Colour of the palette: "text", "muted", "gain" or "loss".
     tooltip : str
         In full.
-    short : str
-        Written instead of `text` where the chart is narrow; "" for `text`.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Interval:
     text: str
     tone: str
     tooltip: str
-    short: str = ""
 
 
 class IntervalChart(QWidget):
@@ -58,19 +56,20 @@ class IntervalChart(QWidget):
 
     Parameters
     ----------
-    name : str
-        For screen readers.
+    title : str
+        Written over it by `heading`, a label that comes and goes with the estimates.
     zero : bool
         Whether to show differences: the axis contains zero, marked by a line.
     """
 
     row_clicked = Signal(int)
 
-    def __init__(self, name: str, zero: bool = False) -> None:
+    def __init__(self, title: str, zero: bool = False) -> None:
         super().__init__()
+        self.heading = word_label("strong", title)
         self.rows: tuple[Interval, ...] = ()
         self._zero = zero
-        self.setAccessibleName(name)
+        self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_theme(self, palette: Palette) -> None:
@@ -84,7 +83,8 @@ class IntervalChart(QWidget):
         """Show these estimates, from top to bottom."""
         self.rows = tuple(rows)
         self.setAccessibleDescription("; ".join(row.tooltip for row in rows))
-        self.setVisible(bool(rows))
+        for part in (self, self.heading):
+            part.setVisible(bool(rows))
         self.updateGeometry()
         self.update()
 
@@ -127,7 +127,7 @@ class IntervalChart(QWidget):
         written = [row.text for row in self.rows]
         names, marks = self._columns(written)
         if marks < _LEAST_MARKS * em:
-            written = [row.short or row.text for row in self.rows]
+            written = [text.partition("  ")[0] for text in written]
             names, marks = self._columns(written)
         low, high = self._range()
 

@@ -27,7 +27,11 @@ from qtpy.QtWidgets import (
 
 from napari_spaceediting.editing.arms import AFTER, BEFORE, CONTROL
 from napari_spaceediting.editing.evidence import Evidence
-from napari_spaceediting.plugin.widgets.controls import column, style_label
+from napari_spaceediting.plugin.widgets.controls import (
+    column,
+    set_role,
+    word_label,
+)
 from napari_spaceediting.plugin.widgets.painting import outline, write
 from napari_spaceediting.plugin.widgets.palette import (
     Palette,
@@ -208,14 +212,15 @@ class ConfusionPart(QWidget):
         super().__init__()
         self._evidence: Evidence | None = None
         self._arm = AFTER
-        self.heading = QLabel("Confusion")
+        heading = QLabel("Confusion")
+        set_role(heading, "strong")
         self.matrix = ConfusionMatrix()
         self.matrix.cellClicked.connect(self._on_cell)
         self.matrix.cellActivated.connect(self._on_cell)
-        self._axes = QLabel("rows: true class · columns: predicted")
+        axes = word_label("muted", "rows: true class · columns: predicted")
         header = QHBoxLayout()
         header.setSpacing(2)
-        header.addWidget(self.heading, 1)
+        header.addWidget(heading, 1)
         header.addSpacing(6)
         self.arm_buttons: dict[str, QPushButton] = {}
         group = QButtonGroup(self)
@@ -229,12 +234,7 @@ class ConfusionPart(QWidget):
         layout = column(self, 3)
         layout.addLayout(header)
         layout.addWidget(self.matrix)
-        layout.addWidget(self._axes)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self.matrix.set_theme(palette)
-        style_label(self._axes, palette.muted, 0.88 * palette.font_size)
+        layout.addWidget(axes)
 
     def show_evidence(
         self, evidence: Evidence, arms: Mapping[str, tuple[str, str]]

@@ -10,7 +10,7 @@ from napari_spaceediting.editing.evidence import ArmScore, Evidence
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.evidence.chart import Interval
 from napari_spaceediting.plugin.evidence.panel import EvidencePanel
-from napari_spaceediting.plugin.evidence.words import Comparison, accuracy_row
+from napari_spaceediting.plugin.evidence.words import accuracy_row
 from napari_spaceediting.plugin.gallery.controller import (
     BROKEN,
     CHOSEN,
@@ -89,7 +89,8 @@ class EvidenceController:
         session = self._window.session
         rounds = self._rounds()
         self._stages = stages(session.state) if session and rounds else ()
-        self._panel.set_rounds([_row(n, past) for n, past in enumerate(rounds, 1)])
+        self._panel.rounds.clear()
+        self._panel.rounds.addItems([_row(n, past) for n, past in enumerate(rounds, 1)])
         self._show_history()
         self._show_round(len(rounds) - 1)
         awaits = session is not None and session.state.proposal is not None
@@ -134,9 +135,8 @@ class EvidenceController:
         def take(evidence: Evidence) -> None:
             if session is self._window.session and asked == (self._round, self._other):
                 self._evidence = evidence
-                words = verdict(evidence, earlier, later)
-                comparison = Comparison(earlier.name, later.name, words)
-                self._panel.show_evidence(evidence, comparison)
+                told = verdict(evidence, earlier, later)
+                self._panel.show_evidence(evidence, earlier.name, later.name, told)
                 self._offer_sides()
 
         # In a thread: latents of many images are read from disk.
@@ -148,13 +148,11 @@ class EvidenceController:
         session = self._window.session
         rows: list[Interval] = []
         if session is not None and len(self._stages) > 2:
-            every = scores(session.dataset, self._stages)
-            for stage, score in zip(self._stages, every, strict=True):
-                if score is None:
-                    rows = []
-                    break
-                rows.append(_stage_row(stage, score))
-        self._panel.set_history(rows)
+            found = scores(session.dataset, self._stages)
+            every = list(zip(self._stages, found, strict=True))
+            if all(score for _, score in every):
+                rows = [_stage_row(stage, score) for stage, score in every if score]
+        self._panel.history.set_rows(rows)
 
     def _stage(self) -> Stage | None:
         """Return the stage that the shown round led to."""
@@ -230,11 +228,8 @@ class EvidenceController:
         self._gallery.show(images, source if is_last else CHOSEN)
 
     def _show_cell(self, arm: str, true: int, predicted: int) -> None:
-        past, session, evidence = (
-            self._shown_round(),
-            self._window.session,
-            self._evidence,
-        )
+        past, evidence = self._shown_round(), self._evidence
+        session = self._window.session
         if past is None or session is None or evidence is None:
             return
         earlier = self._others()[self._other].checkpoint if self._other >= 0 else None

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
 from napari_spaceediting.editing.arms import CEILING, CONTROL
 from napari_spaceediting.editing.evidence import Evidence
-from napari_spaceediting.plugin.evidence.chart import Interval, IntervalChart
+from napari_spaceediting.plugin.evidence.chart import IntervalChart
 from napari_spaceediting.plugin.evidence.confusion import ConfusionPart
 from napari_spaceediting.plugin.evidence.words import (
-    Comparison,
     accuracy_rows,
     difference_rows,
     differences,
@@ -26,10 +25,11 @@ from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     column,
     combo,
+    dress,
     row,
     scrolled,
+    set_role,
     set_text,
-    style_label,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.palette import Palette
@@ -79,8 +79,7 @@ class EvidencePanel(QWidget):
         super().__init__(parent)
         self._build_bar()
         self._build_body()
-        self._empty = word_label()
-        self._empty.setText(EMPTY_TEXT)
+        self._empty = word_label("caption", EMPTY_TEXT)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setContentsMargins(16, 16, 16, 16)
         self._scroll = scrolled(self._body)
@@ -92,7 +91,7 @@ class EvidencePanel(QWidget):
         layout.addWidget(self._scroll, 1)
         self.set_others([])
         self.set_sides([], -1)
-        self.set_history([])
+        self.history.set_rows([])
         self.set_decision_enabled(False, "There is no round to decide on.")
         self.set_theme(palette)
         self.show_evidence(None)
@@ -105,6 +104,7 @@ class EvidencePanel(QWidget):
         for box in (self.rounds, self.others):
             box.setMinimumWidth(4 * self.fontMetrics().height())
         self.accept_button = QPushButton("Accept")
+        set_role(self.accept_button, "primary")
         self.roll_back_button = QPushButton("Roll back")
         for button in (self.roll_back_button, self.accept_button):
             button.setMinimumWidth(6 * self.fontMetrics().height())
@@ -133,7 +133,7 @@ class EvidencePanel(QWidget):
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, n=number: self.side_selected.emit(n))
         self._sides = QWidget()
-        sides = row(QLabel("Map"), *self.side_buttons)
+        sides = row(word_label(text="Map"), *self.side_buttons)
         sides.setContentsMargins(12, 0, 0, 0)
         sides.setSpacing(4)
         self._sides.setLayout(sides)
@@ -141,38 +141,25 @@ class EvidencePanel(QWidget):
         return images
 
     def _build_body(self) -> None:
-        self._verdict, self._remarks, self._measured = (word_label() for _ in range(3))
-        self._drift, self._headroom = word_label(), word_label()
-        self._headroom.setText(NOTHING_TO_GAIN)
+        self._verdict, self._remarks = word_label("heading"), word_label("text")
+        self._measured, self._drift = word_label("muted"), word_label("muted")
+        self._headroom = word_label("muted", NOTHING_TO_GAIN)
         self.accuracies = IntervalChart("Accuracy")
-        self.differences = IntervalChart("Differences of accuracy", zero=True)
-        self.history = IntervalChart("Accuracy from round to round")
-        self.recall = IntervalChart("Recall by class")
+        self.differences = IntervalChart("Difference in points", zero=True)
+        self.history = IntervalChart("From round to round")
+        self.recall = IntervalChart("Found of each class")
         self.confusion = ConfusionPart()
-        self._accuracy_heading, self._difference_heading = QLabel(), QLabel()
-        self._recall_heading = QLabel("Found of each class")
-        self._history_heading = QLabel("From round to round")
-        self._headings = (
-            self._accuracy_heading,
-            self._difference_heading,
-            self.confusion.heading,
-            self._recall_heading,
-            self._history_heading,
-        )
-        for heading in self._headings:
-            heading.setWordWrap(True)
         left = _column(
-            (self._accuracy_heading, self.accuracies),
-            (self._difference_heading, self.differences, self._headroom),
+            (self.accuracies.heading, self.accuracies),
+            (self.differences.heading, self.differences, self._headroom),
             (self._drift,),
         )
         right = _column(
-            (self._recall_heading, self.recall),
-            (self._history_heading, self.history),
+            (self.recall.heading, self.recall), (self.history.heading, self.history)
         )
         line = self.accept_button.sizeHint().height()
-        for first in (self._accuracy_heading, self._recall_heading):
-            first.setMinimumHeight(line)
+        for first in (self.accuracies, self.recall):
+            first.heading.setMinimumHeight(line)
         self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._parts.setSpacing(20)
         for part in (left, self.confusion, right):
@@ -194,29 +181,14 @@ class EvidencePanel(QWidget):
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._palette = palette
-        size = palette.font_size
-        style_label(self._verdict, palette.text, size * 1.3)
-        style_label(self._remarks, palette.text)
-        style_label(self._empty, palette.muted, size * 1.1)
-        for label in (self._measured, self._headroom, self._drift):
-            style_label(label, palette.muted)
-        for label in self._headings:
-            label.setStyleSheet(
-                f"padding: 0px; color: {palette.muted}; font-weight: 600;"
-            )
-        self.accept_button.setStyleSheet(palette.primary_button)
-        for part in (
-            self.accuracies,
-            self.differences,
-            self.recall,
-            self.history,
-            self.confusion,
-        ):
-            part.set_theme(palette)
+        dress(self, palette)
 
     def show_evidence(
-        self, evidence: Evidence | None, comparison: Comparison | None = None
+        self,
+        evidence: Evidence | None,
+        earlier: str = "",
+        later: str = "",
+        verdict: str = "",
     ) -> None:
         """Show the evidence of a round; None says what to do to get some.
 
@@ -224,16 +196,18 @@ class EvidencePanel(QWidget):
         ----------
         evidence : Evidence or None
             Of a round, or of two stages that are compared.
-        comparison : Comparison, optional
-            How a comparison is told; a round tells its own.
+        earlier, later : str
+            Names of the two stages; "" for a round.
+        verdict : str
+            What lies between them, in words; a round has its own.
         """
         self._empty.setVisible(evidence is None)
         self._scroll.setVisible(evidence is not None)
         self._bar.setVisible(evidence is not None)
         if evidence is None:
             return
-        verdict = comparison.verdict if comparison else evidence.verdict()
-        headline, end, remarks = verdict.partition(". ")
+        told = verdict or evidence.verdict()
+        headline, end, remarks = told.partition(". ")
         self._verdict.setText(headline + end.strip())
         set_text(self._remarks, remarks)
         noun = "image" if evidence.n_images == 1 else "images"
@@ -242,23 +216,19 @@ class EvidencePanel(QWidget):
             "that took no part in the training."
         )
         self._measured.setVisible(evidence.n_images > 0)
-        arms = comparison.arms if comparison else titles()
-        compared = comparison.differences if comparison else differences()
+        arms = titles(earlier, later)
         self.accuracies.set_rows(accuracy_rows(evidence, arms))
-        self.differences.set_rows(difference_rows(evidence, compared))
+        self.differences.set_rows(difference_rows(evidence, differences(earlier)))
         self.recall.set_rows(recall_rows(evidence))
         self.confusion.show_evidence(evidence, {**titles(), **arms})
         first, over = "", ""
         if evidence.seeds > 1:
             first, over = ", first repetition", f", over {evidence.seeds} repetitions"
-        self._accuracy_heading.setText(f"Accuracy{first}")
-        self._difference_heading.setText(f"Difference in points{over}")
-        self._accuracy_heading.setVisible(bool(evidence.arms))
-        self._difference_heading.setVisible(bool(evidence.over))
-        self._recall_heading.setVisible(bool(self.recall.rows))
+        self.accuracies.heading.setText(f"Accuracy{first}")
+        self.differences.heading.setText(f"Difference in points{over}")
         is_known = {CONTROL, CEILING} <= evidence.arms.keys()
         self._headroom.setVisible(is_known and evidence.headroom_share is None)
-        whose = "All images" if comparison else "Images you did not touch"
+        whose = "All images" if earlier else "Images you did not touch"
         self._drift.setText(drift_in_words(evidence.drift, whose))
         n_against = int((~evidence.followed).sum())
         counts = len(evidence.fixed), len(evidence.broken), n_against
@@ -269,12 +239,7 @@ class EvidencePanel(QWidget):
             button.setText(f"{title} ({count:,})")
             button.setEnabled(count > 0)
             button.setToolTip(f"{meaning}: show them in the gallery")
-        self.image_buttons[NOT_FOLLOWED].setVisible(comparison is None)
-
-    def set_rounds(self, rounds: Sequence[str]) -> None:
-        """List the rounds."""
-        self.rounds.clear()
-        self.rounds.addItems(rounds)
+        self.image_buttons[NOT_FOLLOWED].setVisible(not earlier)
 
     def set_others(self, names: Sequence[str], current: int = -1) -> None:
         """List what the round can be compared with, beside its own control.
@@ -315,11 +280,6 @@ class EvidencePanel(QWidget):
                 f"Show the map: {name[:1].lower()}{name[1:]} (V flips between two)"
             )
         self._sides.setVisible(bool(names))
-
-    def set_history(self, rows: Sequence[Interval]) -> None:
-        """Show the accuracy of every stage, on the same held-out images."""
-        self.history.set_rows(rows)
-        self._history_heading.setVisible(bool(rows))
 
     def set_decision_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow to accept or roll back; `reason` says why not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,45 +12,22 @@ from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
 from napari_spaceediting.plugin.evidence.chart import Interval
 
 
-def titles() -> dict[str, tuple[str, str]]:
-    """Return title and meaning of what is compared, in the order that is shown."""
+def titles(earlier: str = "", later: str = "") -> dict[str, tuple[str, str]]:
+    """Return title and meaning of what is compared, in the order that is shown.
+
+    Of the arms of a round, or of two stages that are named.
+    """
+    if earlier:
+        stages = {BEFORE: earlier, AFTER: later}
+        return {arm: (name, f"The network of: {name}") for arm, name in stages.items()}
     return {name: (arm.title, arm.meaning) for name, arm in ARMS.items()}
 
 
-def differences() -> dict[str, tuple[str, str]]:
+def differences(earlier: str = "") -> dict[str, tuple[str, str]]:
     """Return the title of the difference of "after" to an arm, and its full words."""
+    if earlier:
+        return {BEFORE: (f"vs {earlier.partition(',')[0]}", f"than {earlier}")}
     return {n: (f"vs {arm.short}", f"than {arm.compared}") for n, arm in ARMS.items()}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How two stages are told that have no round in common.
-
-    Parameters
-    ----------
-    earlier, later : str
-        Their names.
-    verdict : str
-        What lies between them, in words.
-    """
-
-    earlier: str
-    later: str
-    verdict: str
-
-    @property
-    def arms(self) -> dict[str, tuple[str, str]]:
-        """Title and meaning of the two, as of what a round compares."""
-        return {
-            BEFORE: (self.earlier, f"The network of: {self.earlier}"),
-            AFTER: (self.later, f"The network of: {self.later}"),
-        }
-
-    @property
-    def differences(self) -> dict[str, tuple[str, str]]:
-        """Title of the difference between the two, and how it is told in full."""
-        name = self.earlier.partition(",")[0]
-        return {BEFORE: (f"vs {name}", f"than {self.earlier}")}
 
 
 def drift_in_words(drift: float, whose: str = "Images you did not touch") -> str:
@@ -133,7 +110,6 @@ def _difference_row(
         tone,
         f"{abs(value):.1f} points {better} {than} "
         f"(95% interval {low:+.1f} to {high:+.1f}).{noise}",
-        short=f"{value:+.1f}",
     )
 
 

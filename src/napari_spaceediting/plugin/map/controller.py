@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, QTimer
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QToolTip, QWidget
 
+from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.gestures import Gestures
-from napari_spaceediting.plugin.map.layer import Cloud
+from napari_spaceediting.plugin.map.layer import Cloud, once
 from napari_spaceediting.plugin.map.naming import Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.scene import Arrows
@@ -24,11 +24,9 @@ from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
-    warn,
 )
 from napari_spaceediting.plugin.status import why_no_new_map
-from napari_spaceediting.plugin.widgets.hover_card import HoverCard
-from napari_spaceediting.plugin.widgets.palette import class_colours
+from napari_spaceediting.plugin.widgets.controls import choose, set_text
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.session.session import Session
 
@@ -71,25 +69,17 @@ class MapController:
         self._take_layer = take_layer
         self._canvas: QWidget | None = None
         self.view: MapView | None = None
-        self._gestures: Gestures | None = None
-        self.card: HoverCard | None = None
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
-        self._hidden_groups: set[int] = set()
         self._colouring: display.Colouring | None = None
-        self._is_previewed = False
         self._hovered = -1
-        self._dwell = QTimer()
-        self._dwell.setSingleShot(True)
-        self._dwell.setInterval(_DWELL_MS)
-        self._dwell.timeout.connect(self._show_card)
-        self._card_place = QPoint()
+        self._dwell = once(panel, _DWELL_MS, self._show_card)
         panel.tool_changed.connect(self.set_tool)
         panel.colour_by_changed.connect(self.colour_by)
         panel.thumbnails_check.toggled.connect(self._set_checks)
         panel.held_out_check.toggled.connect(self._set_checks)
         panel.select_requested.connect(self.select_like)
-        panel.legend.changed.connect(self._on_legend)
+        panel.legend.changed.connect(self.refresh)
         panel.legend.select_requested.connect(self._select_group)
         window.changed.connect(self._on_change)
 
@@ -105,7 +95,7 @@ class MapController:
         if Change.SELECTION in change:
             self._on_selection()
         if change & (Change.SESSION | Change.SHOWN):
-            self._panel.show_quality(self._window.map_note)
+            set_text(self._panel.quality, self._window.map_note)
         if Change.THEME in change:
             self._set_theme()
         if change & STATUS:
@@ -117,7 +107,6 @@ class MapController:
     def set_canvas(self, canvas: QWidget) -> None:
         """Take napari's drawing surface, as soon as it is known."""
         self._canvas = canvas
-        self._dwell.setParent(canvas)
         self.refresh()
 
     def prepare(self) -> None:
@@ -125,8 +114,20 @@ class MapController:
         if self._canvas is not None:
             self._make_view(self._canvas).prepare()
 
-    def refresh(self) -> None:
-        """Show the session as it is now."""
+    def refresh(
+        self,
+        replayed: EditState | None = None,
+        selected: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Show the session as it is now, or some of its edits, only to be looked at.
+
+        Parameters
+        ----------
+        replayed : EditState, optional
+            What some of the edits add up to.
+        selected : (n,) int64 array, optional
+            Images that are shown as selected meanwhile.
+        """
         window, session = self._window, self._window.session
         if session is None or self._canvas is None:
             return
@@ -136,17 +137,24 @@ class MapController:
             self._preview()
             return
         view = self._make_view(self._canvas)
-        view.is_open = True
-        self._end_preview()
-        edits, shown, past = window.edits, window.shown, window.past
+        view.is_open = replayed is None
+        edits, shown, past = replayed or window.edits, window.shown, window.past
         drawn = shown.map
         assert drawn is not None
         view.refusal = past.refusal if past else ""
         colouring = display.colour_by(self.colour_key, session.dataset, shown, edits)
         self._colouring = colouring
-        hidden = np.isin(colouring.groups, list(self._hidden_groups))
+        names, groups = colouring.names, colouring.groups
+        legend = self._panel.legend
+        legend.set_classes(
+            names, np.bincount(groups[groups >= 0], minlength=len(names))
+        )
+        hidden = np.isin(groups, np.flatnonzero(~legend.visible))
+        arrows, marks = display.edit_marks(edits, drawn.coordinates)
         # Thumbnails keep clear of names.
         view.overlay.change(
+            edited=arrows,
+            pinned=marks,
             past=past.title if past else "",
             trails=self._trails(session),
             names=display.class_places(colouring, edits.positions, ~hidden),
@@ -154,10 +162,7 @@ class MapController:
         view.show_cloud(
             Cloud(edits.positions, colouring.colours, session.dataset.held_out, hidden)
         )
-        arrows, marks = display.edit_marks(edits, drawn.coordinates)
-        view.show_edits(arrows, marks)
-        self._show_legend(colouring)
-        view.select(window.selected)
+        view.select(window.selected if selected is None else selected)
 
     def _trails(self, session: Session) -> Arrows:
         """Return the ways from where images were to where the map has them."""
@@ -169,7 +174,7 @@ class MapController:
     def colour_by(self, key: str) -> None:
         """Colour images by their class, their prediction or a column."""
         self.colour_key = key
-        self._hidden_groups.clear()
+        self._panel.legend.forget_hidden()
         self.refresh()
 
     def set_tool(self, tool: str) -> None:
@@ -192,16 +197,15 @@ class MapController:
 
     def shutdown(self) -> None:
         """Let go of the viewer."""
-        self._hide_card()
+        self._dwell.stop()
         self.naming.picker.close()
-        if self.view is not None and self._gestures is not None:
-            self._gestures.stop()
+        if self.view is not None:
             self.view.remove()
         self.forget()
 
     def forget(self) -> None:
         """Hold on to nothing in a window that is gone."""
-        self.view = self.card = self._canvas = self._gestures = None
+        self.view = self._canvas = None
 
     # Selecting
 
@@ -241,32 +245,25 @@ class MapController:
 
     # Hovering and dragging
 
-    def _on_hovered(self, index: int, place: QPoint) -> None:
-        self._card_place = place
-        if index == self._hovered:
-            return
-        self._hovered = index
-        self._hide_card()
-        if index >= 0:
-            self._dwell.start()
-
-    def _hide_card(self) -> None:
-        self._dwell.stop()
-        if self.card is not None:
-            self.card.hide_card()
+    def _on_hovered(self, index: int) -> None:
+        if index != self._hovered:
+            self._hovered = index
+            QToolTip.hideText()
+            (self._dwell.start if index >= 0 else self._dwell.stop)()
 
     def _show_card(self) -> None:
-        window, index = self._window, self._hovered
+        window, index, view = self._window, self._hovered, self.view
         session, thumbnails = window.session, window.thumbnails
-        if session is None or thumbnails is None or self.card is None or index < 0:
+        if session is None or thumbnails is None or view is None or index < 0:
             return
         assert self._colouring is not None
-        self.card.show_image(
-            thumbnails[index],
-            display.describe_image(index, session.dataset, window.shown, window.edits),
-            self._colouring.colours[index],
-            self._card_place,
+        lines = display.describe_image(
+            index, session.dataset, window.shown, window.edits
         )
+        colour = self._colouring.colours[index]
+        place = view.on_screen(window.edits.positions[index][None])
+        text = display.card(thumbnails[index], lines, colour)
+        QToolTip.showText(place, text, view.canvas)
 
     def _on_dragging(self, places: NDArray[np.float64]) -> None:
         session, view = self._window.session, self.view
@@ -304,38 +301,26 @@ class MapController:
         view.show_cloud(
             Cloud(places, colouring.colours, dataset.held_out, nothing_hidden)
         )
-        self._is_previewed = True
-        self._window.viewer.status = _PREVIEW
-
-    def _end_preview(self) -> None:
-        if self._is_previewed:
-            self._is_previewed = False
-            self._window.viewer.status = "Ready"
+        view.overlay.change(past=_PREVIEW)
 
     # Within
 
     def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:
             window = self._window
-            self.card = HoverCard(window.palette, canvas)
-            view = MapView(window.viewer, canvas)
-            view.selection_changed.connect(self._on_chosen)
+            view = MapView(window.viewer, canvas, self._take_layer)
+            view.selection_changed.connect(window.select)
             view.dragging.connect(self._on_dragging)
             view.dropped.connect(self.naming.move)
             view.hovered.connect(self._on_hovered)
-            view.refused.connect(warn)
-            view.layer_made.connect(self._take_layer)
             self.view = view
-            self._gestures = Gestures(window.viewer, view)
+            Gestures(view)
             self._set_theme()
             self._set_checks()
-            view.show_thumbnails(window.thumbnails)
         return self.view
 
     def _set_theme(self) -> None:
         palette = self._window.palette
-        if self.card is not None:
-            self.card.set_theme(palette)
         if self.view is not None:
             self.view.set_ink(QColor(palette.text), QColor(palette.canvas))
 
@@ -343,47 +328,30 @@ class MapController:
         session = self._window.session
         assert session is not None
         self.colour_key = display.usual_key(session.dataset)
-        self._panel.set_method(session.state.map.method)
+        choose(self._panel.method_combo, session.state.map.method)
 
     def _on_images(self) -> None:
         """Have more images, perhaps of more classes and with more columns."""
         session = self._window.session
         assert session is not None
-        self._hidden_groups.clear()
-        self._hovered = -1
-        self._hide_card()
-        self._panel.set_colour_keys(display.colour_keys(session.dataset))
-        self._panel.set_colour_by(self.colour_key)
+        self._panel.legend.forget_hidden()
+        self._on_hovered(-1)
+        keys = display.colour_keys(session.dataset)
+        self._panel.offer_colours(keys, self.colour_key)
 
     def _on_pictures(self) -> None:
-        if self.view is not None:
-            self.view.show_thumbnails(self._window.thumbnails)
+        self._set_checks()
         if not self._window.has_map:
             self._preview()
-
-    def _on_chosen(self, at: NDArray[np.int64]) -> None:
-        self._window.select(at, self.view)
 
     def _on_selection(self) -> None:
         selected = self._window.selected
         self._panel.set_any_selected(bool(len(selected)))
-        if self.view is not None and self._window.selected_by is not self.view:
+        if self.view is not None:
             self.view.select(selected)
 
     def _set_checks(self) -> None:
         if self.view is not None:
             self.view.include_held_out = self._panel.held_out_check.isChecked()
-            self.view.toggle_thumbnails(self._panel.thumbnails_check.isChecked())
-
-    def _on_legend(self) -> None:
-        visible = self._panel.legend.visible_classes
-        self._hidden_groups = set(np.flatnonzero(~visible).tolist())
-        self.refresh()
-
-    def _show_legend(self, colouring: display.Colouring) -> None:
-        names, groups = colouring.names, colouring.groups
-        visible = ~np.isin(np.arange(len(names)), list(self._hidden_groups))
-        counts = np.bincount(groups[groups >= 0], minlength=len(names))
-        self._panel.legend.set_classes(
-            names, class_colours(len(names)), counts, visible
-        )
+            wanted = self._panel.thumbnails_check.isChecked()
+            self.view.show_thumbnails(self._window.thumbnails if wanted else None)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.editing.edits import EditKind, EditState
@@ -23,6 +27,10 @@ _MOST_TRAILS = 80
 _MOST_NAMES = 40
 _MOST_ASKED = 1000
 """Images of a class that tell where its name stands."""
+_CARD_SIDE = 128
+"""Side of the picture under the pointer, in pixels."""
+_PIXEL_ART = 48
+"""Side up to which the pixels of a picture stay crisp when it is enlarged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +114,8 @@ def rough(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
 def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Marks]:
     """Return arrows of what was moved, and marks of what was given a class in place.
 
+    There are at most 2,000 of each.
+
     Parameters
     ----------
     edits : EditState
@@ -120,8 +130,8 @@ def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Ma
     moved = np.isin(edits.kinds, [EditKind.MOVED, EditKind.ARRANGED])
     still = edits.edited & ~moved
     return (
-        Arrows(start[moved], edits.positions[moved], colours(moved)),
-        Marks(edits.positions[still], colours(still)),
+        Arrows(start[moved], edits.positions[moved], colours(moved)).thinned(),
+        Marks(edits.positions[still], colours(still)).thinned(),
     )
 
 
@@ -183,13 +193,32 @@ def describe_image(
     return lines
 
 
-def disagree(checkpoint: Checkpoint, edits: EditState) -> NDArray[np.bool_]:
-    """Return which labelled images the network takes for another class, (N,)."""
-    labels, network = edits.labels, checkpoint.network
-    if network is None or not network.predictions.probabilities.shape[1]:
-        return np.zeros(len(labels), bool)
-    guesses = network.predictions.probabilities.argmax(axis=1)
-    return (labels >= 0) & (guesses != labels)
+def card(
+    thumbnail: NDArray[np.uint8], lines: Sequence[str], colour: NDArray[np.float32]
+) -> str:
+    """Return rich text with a large picture, its frame in a colour, over some lines.
+
+    Parameters
+    ----------
+    thumbnail : (s, s, 3) uint8 array
+        The picture.
+    lines : sequence of str
+        The first one stands out.
+    colour : (4,) float32 array
+        RGBA, 0 to 1.
+    """
+    crisp = len(thumbnail) <= _PIXEL_ART
+    how = Image.Resampling.NEAREST if crisp else Image.Resampling.BICUBIC
+    picture = Image.fromarray(thumbnail).resize((_CARD_SIDE, _CARD_SIDE), how)
+    shade = tuple(np.round(255 * colour[:3]).astype(int).tolist())
+    file = BytesIO()
+    ImageOps.expand(picture, 3, shade).save(file, "PNG")
+    data = b64encode(file.getvalue()).decode()
+    first, *others = map(escape, lines)
+    return (
+        f'<center><img src="data:image/png;base64,{data}">'
+        f"<br><b>{first}</b><br>{'<br>'.join(others)}</center>"
+    )
 
 
 def describe_place(places: Places, class_names: Sequence[str]) -> str:

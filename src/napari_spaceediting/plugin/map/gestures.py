@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,171 +11,118 @@ from qtpy.QtGui import QMouseEvent
 
 from napari_spaceediting.plugin.map.view import MapView, Tool
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 _STILL = 4
 """Pixels that a press may move and still be a click."""
+_MODIFIERS = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
+_ALT = Qt.KeyboardModifier.AltModifier
+
+
+class _Act(Enum):
+    """What a press has begun."""
+
+    NOTHING = auto()
+    PAN = auto()
+    """It is napari's, but for a click."""
+    DRAG = auto()
+    OUTLINE = auto()
+    CLICK = auto()
 
 
 class Gestures(QObject):
-    """Turns napari's mouse events into acts on the map.
+    """Turns mouse events on the canvas into acts on the map.
 
     With the move tool, a drag that begins on an image moves it, and the selection if
     it is part of it; with the lasso or box tool only what is selected is moved, so
     that an outline can begin anywhere else. A drag on empty ground pans, or draws with
     the lasso or box tool, or with Shift. A drag with Alt stays napari's own.
 
+    napari hears nothing of what is taken here: what it works out for every move takes
+    longer than the act itself.
+
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-        Whose canvas it is.
     view : MapView
         The map.
     """
 
-    def __init__(self, viewer: Viewer, view: MapView) -> None:
+    def __init__(self, view: MapView) -> None:
         super().__init__(view)
-        self._viewer = viewer
         self._view = view
-        self._follow: Callable[[NDArray[np.float64]], None] | None = None
-        viewer.mouse_drag_callbacks.append(self._on_drag)
-        viewer.mouse_move_callbacks.append(self._on_move)
+        self._act = _Act.NOTHING
+        self._index = -1
+        self._modifiers = Qt.KeyboardModifier.NoModifier
+        self._pressed = self._start = np.zeros(2)
+        self._moved = False
+        self._vertices: list[NDArray[np.float64]] = []
         view.canvas.installEventFilter(self)
 
-    def stop(self) -> None:
-        """Listen no longer."""
-        self._view.canvas.removeEventFilter(self)
-        for callbacks, mine in (
-            (self._viewer.mouse_drag_callbacks, self._on_drag),
-            (self._viewer.mouse_move_callbacks, self._on_move),
-        ):
-            if mine in callbacks:
-                callbacks.remove(mine)
-
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Take the moves of a drag.
-
-        It needs nothing of what napari works out for every move, which takes longer
-        than the drag itself.
-        """
-        if (
-            self._follow is None
-            or not isinstance(event, QMouseEvent)
-            or event.type() != QEvent.Type.MouseMove
-            or not event.buttons() & Qt.MouseButton.LeftButton
-        ):
+        """Take what a press on the map begins, until the button is let go."""
+        if not isinstance(event, QMouseEvent):
             return False
-        at = event.position()
-        self._follow(np.array([at.x(), at.y()]))
+        kind, at = event.type(), event.position()
+        pixel = np.array([at.x(), at.y()])
+        place = self._view.viewport.to_map(pixel[None])[0]
+        if kind == QEvent.Type.MouseMove and not event.buttons():
+            self._view.hover(place)
+            return False
+        if kind == QEvent.Type.MouseMove:
+            return self._follow(pixel, place)
+        if event.button() != Qt.MouseButton.LeftButton:
+            return False
+        if kind == QEvent.Type.MouseButtonPress:
+            return self._begin(pixel, place, event.modifiers())
+        return kind == QEvent.Type.MouseButtonRelease and self._end(pixel, place)
+
+    def _begin(
+        self,
+        pixel: NDArray[np.float64],
+        place: NDArray[np.float64],
+        modifiers: Qt.KeyboardModifier,
+    ) -> bool:
+        view, self._act = self._view, _Act.NOTHING
+        if not view.is_active or modifiers & _ALT:
+            return False
+        self._pressed, self._start, self._moved = pixel, place, False
+        self._index = index = view.pick(place)
+        self._modifiers = modifiers & _MODIFIERS
+        shift = modifiers & Qt.KeyboardModifier.ShiftModifier
+        draws = view.tool is not Tool.MOVE or bool(shift)
+        if index < 0 and not draws:
+            self._act = _Act.PAN
+            return False
+        if not self._modifiers and not (draws and index not in view.selected):
+            self._act = _Act.DRAG
+            view.begin_drag(index)
+        else:
+            self._act = _Act.OUTLINE if draws else _Act.CLICK
+            self._vertices = [place]
         return True
 
-    def _on_move(self, _viewer: Viewer, event: Any) -> None:
-        if self._view.is_active and not event.is_dragging:
-            self._view.hover(_place(event))
-
-    def _on_drag(self, _viewer: Viewer, event: Any) -> Generator[None, None, None]:
-        view, modifiers = self._view, tuple(event.modifiers)
-        if not view.is_active or event.button != 1 or "Alt" in modifiers:
-            return
-        index = view.pick(_place(event))
-        draws = view.tool is not Tool.MOVE or "Shift" in modifiers
-        camera = self._viewer.scene.camera
-        panning = camera.mouse_pan
-        try:
-            if index < 0 and not draws:
-                yield from self._pan(event)
-                return
-            camera.mouse_pan = False
-            if not modifiers and not (draws and index not in view.selected):
-                yield from self._drag(event, index)
-            elif draws:
-                yield from self._outline(event, index, modifiers)
+    def _follow(self, pixel: NDArray[np.float64], place: NDArray[np.float64]) -> bool:
+        self._moved |= bool(np.abs(pixel - self._pressed).max() > _STILL)
+        if self._act is _Act.DRAG and self._moved:
+            self._view.drag(place - self._start)
+        elif self._act is _Act.OUTLINE:
+            if self._view.tool is Tool.BOX:
+                (y, x), (row, column) = self._start, place
+                corners = (y, x), (y, column), (row, column), (row, x)
+                self._vertices = list(map(np.array, corners))
             else:
-                yield from _until_release(event, lambda: None)
-                view.click(index, modifiers)
-        finally:
-            camera.mouse_pan = panning
+                self._vertices.append(place)
+            if self._moved:
+                self._view.draw_outline(np.array(self._vertices))
+        return self._act not in (_Act.NOTHING, _Act.PAN)
 
-    def _drag(self, event: Any, index: int) -> Generator[None, None, None]:
-        view, moved, start = self._view, _Moved(event), _place(event)
-        view.begin_drag(index)
-
-        def follow(pixel: NDArray[np.float64]) -> None:
-            if moved(pixel):
-                view.drag(view.viewport.to_map(pixel[None])[0] - start)
-
-        self._follow = follow
-        try:
-            yield from _until_release(event, lambda: follow(np.array(event.pos, float)))
-        finally:
-            self._follow = None
-        if not moved():
-            view.click(index, ())
-        else:
-            view.end_drag(_place(event) - start)
-
-    def _outline(
-        self, event: Any, index: int, modifiers: tuple[str, ...]
-    ) -> Generator[None, None, None]:
-        view, first = self._view, _place(event)
-        vertices = [first]
-        moved = _Moved(event)
-
-        def draw() -> None:
-            # A lasso may end where it began.
-            moved()
-            if view.tool is Tool.BOX:
-                (y, x), (row, column) = first, _place(event)
-                vertices[:] = [
-                    first,
-                    np.array([y, column]),
-                    np.array([row, column]),
-                    np.array([row, x]),
-                ]
-            else:
-                vertices.append(_place(event))
-            view.draw_outline(np.array(vertices))
-
-        yield from _until_release(event, draw)
-        if moved():
-            view.end_outline(np.array(vertices), modifiers)
-        else:
-            view.draw_outline(np.empty((0, 2)))
-            view.click(index, modifiers)
-
-    def _pan(self, event: Any) -> Generator[None, None, None]:
-        moved = _Moved(event)
-        yield from _until_release(event, moved)
-        if not moved():
-            self._view.click(-1, ())
-
-
-class _Moved:
-    """Whether the pointer has left the place where it was pressed."""
-
-    def __init__(self, event: Any) -> None:
-        self._event = event
-        self._start = np.array(event.pos, float)
-        self._moved = False
-
-    def __call__(self, pixel: NDArray[np.float64] | None = None) -> bool:
-        """Return whether it has, now that it is at a pixel, or where its event says."""
-        at = np.array(self._event.pos, float) if pixel is None else pixel
-        distance = np.abs(at - self._start).max()
-        self._moved = self._moved or bool(distance > _STILL)
-        return self._moved
-
-
-def _until_release(
-    event: Any, on_move: Callable[[], object]
-) -> Generator[None, None, None]:
-    yield
-    while event.type == "mouse_move":
-        on_move()
-        yield
-
-
-def _place(event: Any) -> NDArray[np.float64]:
-    """Return the map coordinates of an event."""
-    return np.array(event.position[-2:], float)
+    def _end(self, pixel: NDArray[np.float64], place: NDArray[np.float64]) -> bool:
+        view, act, modifiers = self._view, self._act, self._modifiers
+        self._act = _Act.NOTHING
+        # A lasso may end where it began.
+        self._moved |= bool(np.abs(pixel - self._pressed).max() > _STILL)
+        if act is _Act.OUTLINE and self._moved:
+            view.end_outline(np.array(self._vertices), modifiers)
+        elif act is _Act.DRAG and self._moved:
+            view.end_drag(place - self._start)
+        elif act is _Act.CLICK or (act is not _Act.NOTHING and not self._moved):
+            view.click(self._index, modifiers)
+        return act not in (_Act.NOTHING, _Act.PAN)

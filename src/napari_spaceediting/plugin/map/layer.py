@@ -16,6 +16,8 @@ from napari.layers.base import ActionType
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_spaceediting.plugin.state import warn
+
 if TYPE_CHECKING:
     from napari.layers import Points
     from napari.viewer import Viewer
@@ -68,31 +70,30 @@ class MapLayer(QObject):
         Gets the layer as soon as it is needed.
     parent : QObject
         Qt parent.
+    take : callable
+        Is given every layer that is made.
 
     Signals
     -------
-    made(Points)
-        There is a new layer.
     changed
         It may be seen or worked on otherwise than before.
     moved(int64 array, float32 array)
         Images lie elsewhere in the layer than they should, with their (n, 2) map
         coordinates there: who hears of it makes an edit of it, or has them put back.
-    refused(str)
-        What was done to the layer and put right.
     removed
         The layer is gone, though it is needed.
     """
 
-    made = Signal(object)
     changed = Signal()
     moved = Signal(object, object)
-    refused = Signal(str)
     removed = Signal()
 
-    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+    def __init__(
+        self, viewer: Viewer, parent: QObject, take: Callable[[Points], None]
+    ) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._take_layer = take
         self.points: Points | None = None
         self._cloud: Cloud | None = None
         self._data = self._read = self._drawn = np.empty((0, 2), np.float32)
@@ -172,7 +173,7 @@ class MapLayer(QObject):
             points.events.set_data.connect(self._on_drawn)
             points.events.visible.connect(self._on_changed)
             points.events.mode.connect(self._on_mode)
-            self.made.emit(points)
+            self._take_layer(points)
         return self.points
 
     def show(self, cloud: Cloud) -> None:
@@ -282,13 +283,13 @@ class MapLayer(QObject):
         if points.data.shape != cloud.places.shape:
             self._fill()
             self.draw()
-            self.refused.emit(_OTHER_POINTS)
+            warn(_OTHER_POINTS)
             return
         if points.data is not self._data:
             self._own(points.data)
         if not np.isfinite(self._data).all():
             self.put_back()
-            self.refused.emit(_NOWHERE)
+            warn(_NOWHERE)
         elif differ(self._data, self._read).any():
             self._read = self._data.copy()
             moved = np.flatnonzero(differ(self._data, cloud.places))
@@ -358,7 +359,7 @@ class MapLayer(QObject):
         assert self.points is not None
         if self.points.mode == "transform":
             self.points.mode = "pan_zoom"
-            self.refused.emit("The map as a whole cannot be moved, turned or sized.")
+            warn("The map as a whole cannot be moved, turned or sized.")
         self.changed.emit()
 
     def _on_changed(self) -> None:

@@ -6,28 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qtpy.QtCore import QModelIndex, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QPainter, QResizeEvent
+from qtpy.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt, Signal
+from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QApplication,
     QLineEdit,
-    QListView,
+    QListWidget,
     QMenu,
     QPushButton,
-    QStyle,
     QWidget,
 )
 
-from napari_spaceediting.plugin.widgets.controls import (
-    column,
-    set_text,
-    style_label,
-    word_label,
-)
-from napari_spaceediting.plugin.widgets.painting import outline, paint_plate, write
-from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
-from napari_spaceediting.plugin.widgets.rows import RowList
+from napari_spaceediting.plugin.map.stamps import dot
+from napari_spaceediting.plugin.widgets.controls import column, set_text, word_label
+from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
 
 _FILTER_ABOVE = 12
 _COLUMN = 10
@@ -38,6 +30,9 @@ _MOST_ROWS = 8
 
 class ClassLegend(QWidget):
     """Chips of the classes in aligned columns.
+
+    A click on one hides and shows it, with Alt or twice it shows it alone; the menu of
+    the right button offers the same, and to select its images.
 
     Parameters
     ----------
@@ -54,6 +49,10 @@ class ClassLegend(QWidget):
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.names: tuple[str, ...] = ()
+        self.counts = np.empty(0, int)
+        self.visible = np.empty(0, bool)
+        """Which of the (C,) classes are visible."""
         self._filter = QLineEdit()
         self._filter.setClearButtonEnabled(True)
         self._filter.setTextMargins(4, 0, 4, 0)
@@ -62,215 +61,179 @@ class ClassLegend(QWidget):
         self._filter.textChanged.connect(self._on_filter)
         self._show_all = QPushButton("Show all classes")
         self._show_all.setToolTip("Make every class visible again")
-        self._chips = _Chips(palette, self)
-        self._chips.changed.connect(self._update)
-        self._chips.changed.connect(self.changed)
-        self._chips.select_requested.connect(self.select_requested)
-        self._show_all.clicked.connect(self._chips.show_all)
-        self._nothing = word_label()
+        self._show_all.clicked.connect(
+            lambda: self._show(np.ones(len(self.names), bool))
+        )
+        self._nothing = word_label("muted")
+        self.chips = chips = QListWidget()
+        chips.setFlow(QListWidget.Flow.LeftToRight)
+        chips.setWrapping(True)
+        chips.setUniformItemSizes(True)
+        chips.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        chips.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        chips.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        chips.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        chips.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        chips.setAccessibleName("Classes")
+        chips.clicked.connect(self._on_click)
+        chips.doubleClicked.connect(self._on_double_click)
+        chips.customContextMenuRequested.connect(self._offer)
+        chips.installEventFilter(self)
         layout = column(self, 4)
-        for part in (self._filter, self._chips, self._nothing, self._show_all):
+        for part in (self._filter, chips, self._nothing, self._show_all):
             layout.addWidget(part)
-        self.set_classes([], np.empty((0, 4)), [], [])
         self.set_theme(palette)
+        self.set_classes([], [])
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._chips.set_theme(palette)
-        style_label(self._nothing, palette.muted)
+        self.chips.setStyleSheet(
+            f"QListView {{background-color: {palette.background}; border: 0px;"
+            f" font-size: {palette.font_size}pt;}}"
+            "QListView::item {border-radius: 4px;}"
+            f"QListView::item:hover {{background-color: {palette.foreground};}}"
+            f"QListView::item:focus {{border: 1px solid {palette.text};}}"
+        )
+        self._fit()
 
-    def set_classes(
-        self,
-        names: Sequence[str],
-        colours: ArrayLike,
-        counts: ArrayLike,
-        visible: ArrayLike,
-    ) -> None:
-        """Show these classes; what the user typed stays where they are the same.
+    def set_classes(self, names: Sequence[str], counts: ArrayLike) -> None:
+        """Show classes; what is typed and hidden stays where they are the same.
 
         Parameters
         ----------
         names : sequence of str
             C names.
-        colours : (C, 4) array_like
-            RGBA, 0 to 1.
         counts : (C,) array_like of int
             Images of each class.
-        visible : (C,) array_like of bool
-            Which of them the map shows.
         """
-        chips, others = self._chips, tuple(names) != self._chips.names
+        others = tuple(names) != self.names
+        self.counts = np.array(counts, int)
         if others:
-            chips.names = tuple(names)
-            chips.colours = np.asarray(colours, np.float32).reshape(len(names), 4)
-            chips.clear()
-            chips.addItems(names)
-        chips.counts, chips.visible = np.array(counts, int), np.array(visible, bool)
-        if others:
+            self.names, self.visible = tuple(names), np.ones(len(names), bool)
+            self.chips.clear()
+            self.chips.addItems(names)
             self._filter.setVisible(len(names) > _FILTER_ABOVE)
             self._filter.setPlaceholderText(f"Filter {len(names):,} classes")
             self._filter.clear()
-            self._on_filter("")
-        chips.fit()
-        self._update()
-
-    @property
-    def visible_classes(self) -> NDArray[np.bool_]:
-        """Which of the (C,) classes are visible."""
-        return self._chips.visible.copy()
-
-    def _update(self) -> None:
-        self._chips.describe()
-        self._show_all.setVisible(not self._chips.visible.all())
-
-    def _on_filter(self, text: str) -> None:
-        wanted = text.casefold().strip()
-        names = self._chips.names
-        shown = [wanted in name.casefold() for name in names]
-        for row, is_shown in enumerate(shown):
-            self._chips.setRowHidden(row, not is_shown)
-        self._chips.fit()
-        no_such = "No class has this in its name." if names else "No classes."
-        set_text(self._nothing, "" if any(shown) else no_such)
-        self._chips.setVisible(any(shown))
-
-
-class _Chips(RowList):
-    """The chips; a click toggles, Alt or a double-click isolates."""
-
-    changed = Signal()
-    select_requested = Signal(int)
-
-    def __init__(self, palette: Palette, parent: QWidget) -> None:
-        self.names: tuple[str, ...] = ()
-        self.colours = np.empty((0, 4), np.float32)
-        self.counts = np.empty(0, int)
-        self.visible = np.empty(0, bool)
-        super().__init__(palette, parent)
-        self.setFlow(QListView.Flow.LeftToRight)
-        self.setWrapping(True)
-        self.setUniformItemSizes(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setAccessibleName("Classes")
-        self.clicked.connect(self._on_click)
-        self.doubleClicked.connect(self._on_double_click)
+        self._on_filter(self._filter.text())
+        self._describe()
 
     # What is visible
 
-    def toggle(self, row: int) -> None:
-        self.visible[row] = not self.visible[row]
-        self.changed.emit()
-
-    def isolate(self, row: int) -> None:
-        # To isolate the only visible class again brings the others back.
-        alone = self._is_alone(row)
-        self.visible = alone | (np.arange(len(self.names)) == row)
-        self.changed.emit()
-
-    def show_all(self) -> None:
+    def forget_hidden(self) -> None:
+        """Let every class be visible, without a signal."""
         self.visible[:] = True
-        self.changed.emit()
 
-    def describe(self) -> None:
-        """Say of every class what a click does."""
-        for row, (name, count) in enumerate(zip(self.names, self.counts, strict=True)):
-            act = "hide" if self.visible[row] else "show"
-            self.item(row).setToolTip(
-                f"{name}: {count:,} images.\n"
-                f"Click to {act} it, Alt-click or double-click to see it alone, "
-                "right-click to select its images."
-            )
-        self.viewport().update()
+    def toggle(self, row: int) -> None:
+        """Hide or show a class."""
+        self._show(self.visible ^ (np.arange(len(self.names)) == row))
+
+    def _isolate(self, row: int) -> None:
+        """Show a class alone, or all again if it is alone."""
+        self._show(self._is_alone(row) | (np.arange(len(self.names)) == row))
 
     def _is_alone(self, row: int) -> bool:
         return bool(self.visible[row] and self.visible.sum() == 1)
 
+    def _show(self, visible: NDArray[np.bool_]) -> None:
+        self.visible = visible
+        self._describe()
+        self.changed.emit()
+
+    def _describe(self) -> None:
+        """Show which classes are visible, and say of each what a click does."""
+        em, ratio = self.chips.fontMetrics().height(), self.devicePixelRatioF()
+        self.chips.setIconSize(QSize(em, em))
+        self._show_all.setVisible(not self.visible.all())
+        colours = class_colours(len(self.names)).tolist()
+        for row, (name, count) in enumerate(zip(self.names, self.counts, strict=True)):
+            act = "hide" if self.visible[row] else "show"
+            tip = (
+                f"{name}: {count:,} images.\n"
+                f"Click to {act} it, Alt-click or double-click to see it alone, "
+                "right-click to select its images."
+            )
+            item = self.chips.item(row)
+            if item.toolTip() == tip:
+                continue
+            item.setToolTip(tip)
+            item.setText(f"{name} ({count:,})")
+            filled = bool(self.visible[row])
+            item.setIcon(dot(colours[row], 0.32 * em, ratio, filled=filled))
+            font = self.chips.font()
+            font.setStrikeOut(not self.visible[row])
+            item.setFont(font)
+
+    def _on_filter(self, text: str) -> None:
+        wanted = text.casefold().strip()
+        shown = [wanted in name.casefold() for name in self.names]
+        for row, is_shown in enumerate(shown):
+            self.chips.setRowHidden(row, not is_shown)
+        no_such = "No class has this in its name." if self.names else "No classes."
+        set_text(self._nothing, "" if any(shown) else no_such)
+        self.chips.setVisible(any(shown))
+        self._fit()
+
     # Size
 
-    def fit(self) -> None:
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Fit the chips to another width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         """Give all chips one width, and the list the height of its rows."""
-        metrics = self.fontMetrics()
-        n_shown = sum(not self.isRowHidden(row) for row in range(self.count()))
+        chips = self.chips
+        metrics = chips.fontMetrics()
+        n_shown = sum(not chips.isRowHidden(row) for row in range(chips.count()))
         em = metrics.height()
         pitch = round(1.5 * em)
         longest = max(map(metrics.horizontalAdvance, self.names), default=0)
-        count = metrics.horizontalAdvance(f"{self.counts.max(initial=0):,}")
+        count = metrics.horizontalAdvance(f" ({self.counts.max(initial=0):,})")
         least = max(_COLUMN * em, min(longest, 16 * em) + count + round(2.6 * em))
-        for bar in (0, self.verticalScrollBar().sizeHint().width()):
-            columns = max(1, (self.contentsRect().width() - bar) // least)
+        for bar in (0, chips.verticalScrollBar().sizeHint().width()):
+            columns = max(1, (chips.contentsRect().width() - bar) // least)
             rows = max(1, -(-n_shown // columns))
             if rows <= _MOST_ROWS:
                 break
-        self.setVerticalScrollBarPolicy(
+        chips.setVerticalScrollBarPolicy(
             Qt.ScrollBarPolicy.ScrollBarAlwaysOn
             if rows > _MOST_ROWS
             else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         )
         # Qt puts nothing on the last pixels of a line.
-        self.setGridSize(QSize((self.viewport().width() - 2) // columns, pitch))
+        chips.setGridSize(QSize((chips.viewport().width() - 2) // columns, pitch))
         # napari's stylesheet pads every widget by a pixel or two.
-        self.setFixedHeight(min(rows, _MOST_ROWS) * pitch + 4)
-
-    def set_theme(self, palette: Palette) -> None:
-        super().set_theme(palette)
-        self.fit()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        self.fit()
-
-    def sizeHint(self) -> QSize:
-        return QSize(2 * _COLUMN * self.fontMetrics().height(), self.height())
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(_COLUMN * self.fontMetrics().height() // 2, self.height())
-
-    def row_size(self, row: int) -> QSize:
-        return self.gridSize()
-
-    def paint_row(
-        self, painter: QPainter, rect: QRectF, row: int, state: QStyle.StateFlag
-    ) -> None:
-        palette, em = self._palette, self.fontMetrics().height()
-        rect = rect.adjusted(1, 1, -3, -1)
-        if state & QStyle.StateFlag.State_MouseOver:
-            paint_plate(painter, rect, palette.foreground)
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(outline(to_qcolor(palette.text), 1.2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(rect, 4, 4)
-        visible = bool(self.visible[row])
-        colour = to_qcolor(tuple(self.colours[row]))
-        painter.setPen(outline(colour, 1.5))
-        painter.setBrush(colour if visible else Qt.BrushStyle.NoBrush)
-        middle = QPointF(rect.left() + em * 0.6, rect.center().y())
-        painter.drawEllipse(middle, em * 0.32, em * 0.32)
-        rect = rect.adjusted(em * 1.25, 0, -em * 0.4, 0)
-        count = f"{self.counts[row]:,}"
-        write(painter, rect, count, palette.muted, Qt.AlignmentFlag.AlignRight)
-        font = self.font()
-        font.setStrikeOut(not visible)
-        painter.setFont(font)
-        taken = self.fontMetrics().horizontalAdvance(count) + 2 + em * 0.4
-        name = self.names[row]
-        ink = palette.text if visible else palette.muted
-        write(painter, rect.adjusted(0, 0, -taken, 0), name, ink)
+        chips.setFixedHeight(min(rows, _MOST_ROWS) * pitch + 4)
 
     # Mouse and keys
 
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Toggle with Space, isolate with Enter."""
+        row = self.chips.currentRow()
+        if row < 0 or event is None or event.type() != QEvent.Type.KeyPress:
+            return False
+        assert isinstance(event, QKeyEvent)
+        if event.key() == Qt.Key.Key_Space:
+            self.toggle(row)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._isolate(row)
+        else:
+            return False
+        return True
+
     def _on_click(self, index: QModelIndex) -> None:
         alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
-        (self.isolate if alt else self.toggle)(index.row())
+        (self._isolate if alt else self.toggle)(index.row())
 
     def _on_double_click(self, index: QModelIndex) -> None:
         # It began with a click, whose toggle it takes back.
         self.visible[index.row()] = not self.visible[index.row()]
-        self.isolate(index.row())
+        self._isolate(index.row())
 
-    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+    def _offer(self, at: QPoint) -> None:
         """Offer by name what can be done with a class."""
-        assert event is not None
-        row = self.indexAt(event.pos()).row()
+        row = self.chips.indexAt(at).row()
         if row < 0:
             return
         visible = bool(self.visible[row])
@@ -284,17 +247,7 @@ class _Chips(RowList):
         select.setToolTip("" if visible else "They are hidden: show them first")
         menu.addAction(
             "Show all classes" if self._is_alone(row) else "Show it alone",
-            lambda: self.isolate(row),
+            lambda: self._isolate(row),
         )
         menu.addAction("Hide" if visible else "Show", lambda: self.toggle(row))
-        menu.popup(event.globalPos())
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        assert event is not None
-        key, row = event.key(), self.currentRow()
-        if row >= 0 and key == Qt.Key.Key_Space:
-            self.toggle(row)
-        elif row >= 0 and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.isolate(row)
-        else:
-            super().keyPressEvent(event)
+        menu.popup(self.chips.viewport().mapToGlobal(at))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.edits import Edit, Move, Pin, Relabel
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker, Question
+from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.state import Change, WindowState, warn
 
@@ -75,7 +76,7 @@ class Naming:
         self._put_off: Ask | None = None
         self.picker = ClassPicker(window.palette)
         self.picker.confirmed.connect(self._on_choice)
-        self.picker.dismissed.connect(self._on_dismissed)
+        self.picker.rejected.connect(self._on_dismissed)
         self.picker.change_requested.connect(self._on_change_requested)
         window.changed.connect(self._on_change)
 
@@ -95,11 +96,15 @@ class Naming:
     def apply(self, edit: Edit) -> bool:
         """Apply an edit, or say why it cannot be; return whether it was."""
         assert self._window.session is not None
+        return self.attempt(partial(self._window.session.apply, edit))
+
+    def attempt(self, change: Callable[[], object]) -> bool:
+        """Change the edits, or say why they cannot be; return whether they were."""
         if self._window.locked:
             warn(self._window.locked)
             return False
         try:
-            self._window.session.apply(edit)
+            change()
         except SpaceEditingError as error:
             warn(str(error))
             return False
@@ -181,14 +186,12 @@ class Naming:
         kinds = np.unique(session.kinds(asked.images))
         self._asked = asked
         self.picker.ask(
-            Question(
-                title=asked.title,
-                classes=names,
-                votes=around.votes.mean(axis=0),
-                support=float(around.support.mean()),
-                allow_none=asked.allow_none,
-                own=names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else "",
-            )
+            asked.title,
+            names,
+            around.votes.mean(axis=0),
+            float(around.support.mean()),
+            allow_none=asked.allow_none,
+            own=names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else "",
         )
         self.picker.open_at(view.on_screen(asked.places))
 

@@ -126,7 +126,7 @@ class MapOverlay(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint what stays, and what follows the pointer over it."""
-        scene = self.scene.painted()
+        scene = self.scene
         painter = _smooth(QPainter(self))
         if len(scene.gliding.places):
             points = self._viewport.to_canvas(scene.gliding.places)
@@ -135,7 +135,8 @@ class MapOverlay(QWidget):
             painter.end()
             return
         self._paint_kept(painter, "still", self._paint_still)
-        self._routes(painter, scene.route)
+        if not scene.past:
+            self._routes(painter, scene.route)
         self._outline(painter)
         self._lines(painter, scene.dragged, 1.5, 0.9, dots=True)
         self._pictures(painter, scene.carried, max(scene.side, _CARRIED_SIDE))
@@ -168,7 +169,7 @@ class MapOverlay(QWidget):
         painter.drawPixmap(0, 0, kept)
 
     def _paint_still(self, painter: QPainter) -> None:
-        scene = self.scene.painted()
+        scene = self.scene
         many = len(scene.selected.places) > MOST_MARKS
         if many:
             # Kept while only thumbnails change over it.
@@ -182,7 +183,8 @@ class MapOverlay(QWidget):
         if not many:
             self._rings(painter, scene.selected, 1.2 * scene.dot)
         self._names(painter)
-        self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
+        if not scene.past:
+            self._lines(painter, scene.proposal, 3.0, 1.0, dots=True)
 
     def _points(self, places: NDArray[np.floating]) -> list[QPointF]:
         return [QPointF(x, y) for x, y in self._viewport.to_canvas(places).tolist()]

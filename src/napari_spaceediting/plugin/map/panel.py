@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QPoint, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -23,10 +23,9 @@ from napari_spaceediting.plugin.widgets.controls import (
     choose,
     column,
     combo,
+    pop_up,
     refill,
     row,
-    set_text,
-    style_label,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
@@ -100,28 +99,27 @@ class MapPanel(QWidget):
         self._build_tools()
         self._build_fields()
         self.legend = ClassLegend(palette)
-        self._quality = word_label()
-        self._quality.setToolTip(
+        self.quality = word_label("muted")
+        self.quality.setToolTip(
             "Trustworthiness: the share of neighbours on the map that are neighbours "
             "to the network too, weighted by rank; 1 is best"
         )
-        self._form = Form(palette)
-        self._form.add("Colour by", self.colour_combo)
-        self._form.add("Method", self.method_combo, self.redraw_button, stretch=(3, 2))
+        form = Form(palette)
+        form.add("Colour by", self.colour_combo)
+        form.add("Method", self.method_combo, self.redraw_button, stretch=(3, 2))
         layout = column(self)
         layout.addLayout(
             row(*self.tool_buttons.values(), self.select_button, stretch=(3, 3, 3, 4))
         )
-        layout.addWidget(self._form)
-        layout.addWidget(self._quality)
+        layout.addWidget(form)
+        layout.addWidget(self.quality)
         checks = QVBoxLayout()
         checks.setSpacing(TIGHT)
         checks.addWidget(self.thumbnails_check)
         checks.addWidget(self.held_out_check)
         layout.addLayout(checks)
         layout.addWidget(self.legend)
-        self.show_quality("")
-        self.set_theme(palette)
+        self.quality.hide()
 
     def _build_tools(self) -> None:
         self.tool_buttons: dict[str, QPushButton] = {}
@@ -136,16 +134,16 @@ class MapPanel(QWidget):
         self.set_tool(Tool.MOVE)
         self.select_button = QPushButton("Select ▾")
         self.select_button.setAccessibleName("Select")
-        self.select_button.clicked.connect(self._show_selections)
         self._gate.add(self.select_button, "Select images by what they have in common")
-        self.select_menu = QMenu(self)
-        self.select_menu.setToolTipsVisible(True)
-        self.select_menu.triggered.connect(self._on_select)
+        self.select_menu = menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        menu.triggered.connect(lambda chosen: self.select_requested.emit(chosen.data()))
+        self.select_button.clicked.connect(lambda: pop_up(menu, self.select_button))
         self._selections: dict[str, tuple[QAction, str]] = {}
         for key, title, tip in SELECTIONS:
             if key in _FIRST_OF_GROUPS:
-                self.select_menu.addSeparator()
-            action = self.select_menu.addAction(title)
+                menu.addSeparator()
+            action = menu.addAction(title)
             action.setData(key)
             action.setToolTip(tip)
             self._selections[key] = (action, tip)
@@ -180,27 +178,14 @@ class MapPanel(QWidget):
             "can be relabelled but neither moved nor pinned",
         )
 
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self._form.set_theme(palette)
-        self.legend.set_theme(palette)
-        style_label(self._quality, palette.muted)
-
     def set_tool(self, tool: str) -> None:
         """Show which tool is in hand; emits nothing."""
         self.tool_buttons[tool].setChecked(True)
 
-    def set_colour_keys(self, keys: Sequence[tuple[str, str]]) -> None:
-        """Offer what points can be coloured by, each with its key and its title."""
+    def offer_colours(self, keys: Sequence[tuple[str, str]], key: str) -> None:
+        """Offer what may colour the points, by key and title, and show what does."""
         refill(self.colour_combo, keys)
-
-    def set_colour_by(self, key: str) -> None:
-        """Show what points are coloured by; emits nothing."""
         choose(self.colour_combo, key)
-
-    def set_method(self, method: str) -> None:
-        """Show how the map is drawn; emits nothing."""
-        choose(self.method_combo, method)
 
     def set_any_selected(self, any_selected: bool) -> None:
         """Offer what starts from the selected images, or say that there are none."""
@@ -208,10 +193,6 @@ class MapPanel(QWidget):
             action, tip = self._selections[key]
             action.setEnabled(any_selected)
             action.setToolTip(tip if any_selected else f"{NONE_SELECTED}.\n\n{tip}")
-
-    def show_quality(self, text: str) -> None:
-        """Say how far the map can be trusted."""
-        set_text(self._quality, text)
 
     def set_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow work on the map, or say why not."""
@@ -221,10 +202,3 @@ class MapPanel(QWidget):
         """Allow to draw the map anew, or say why not."""
         for control in (self.method_combo, self.redraw_button):
             self._gate.block(control, "" if enabled else reason)
-
-    def _show_selections(self) -> None:
-        below = self.select_button.mapToGlobal(QPoint(0, self.select_button.height()))
-        self.select_menu.popup(below)
-
-    def _on_select(self, action: QAction) -> None:
-        self.select_requested.emit(action.data())

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal, SignalInstance
-from qtpy.QtGui import QGuiApplication, QHideEvent, QKeyEvent
+from qtpy.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QFrame,
-    QLabel,
+    QDialog,
     QLineEdit,
     QPushButton,
+    QShortcut,
+    QTableWidget,
+    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_spaceediting.editing.edits import Intent
 from napari_spaceediting.editing.places import LOW_SUPPORT
-from napari_spaceediting.plugin.map.options import Option, OptionList
-from napari_spaceediting.plugin.widgets.controls import row, style_label
+from napari_spaceediting.plugin.map.stamps import dot
+from napari_spaceediting.plugin.widgets.controls import (
+    dress,
+    row,
+    set_role,
+    word_label,
+)
 from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
 
 _GOOD_SUPPORT = 0.6
@@ -31,42 +39,10 @@ _CHANGE_TIP = (
 )
 _ROWS_IN_VIEW = 10
 _STABLE_UP_TO = 9
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """What the picker asks: which of the classes images at a place are.
-
-    Parameters
-    ----------
-    title : str
-        Such as "Move 12 images: these are …".
-    classes : tuple of str
-        C names.
-    votes : (C,) float array
-        Share of each class among the images around the place, 0 to 1; the class with
-        most of them is suggested.
-    support : float
-        How well real images surround the place, 0 to 1.
-    allow_none : bool
-        Whether "no class" is an answer.
-    own : str
-        The class that all of the images have, or seem to have, now; "" if there is no
-        such class.
-    """
-
-    title: str
-    classes: tuple[str, ...]
-    votes: NDArray[np.floating] = field(repr=False)
-    support: float
-    allow_none: bool = True
-    own: str = ""
-
-    @property
-    def suggested(self) -> str | None:
-        """The class to be chosen beforehand; None where none is voted for."""
-        votes = self.votes
-        return self.classes[int(votes.argmax())] if votes.any() else None
+_MARGIN = 10
+_KEY, _NAME, _SHARE = range(3)
+"""Columns of the options."""
+_TAG = Qt.ItemDataRole.UserRole
 
 
 @dataclass(frozen=True)
@@ -85,12 +61,13 @@ class ClassChoice:
     intent: Intent
 
 
-class ClassPicker(QFrame):
+class ClassPicker(QDialog):
     """A popup that asks for the class and the intent of a move.
 
     Everything can be done by keyboard: 1 to 9 or the arrows choose a class, text
     filters or names a new one, Alt+B and Alt+A set the intent, Alt+W asks what would
-    change, Enter confirms, Escape drops the move.
+    change, Enter confirms, Escape drops the move. It is `rejected` when it goes away
+    without an answer.
 
     Parameters
     ----------
@@ -102,8 +79,6 @@ class ClassPicker(QFrame):
 
     confirmed = Signal(object)
     """A `ClassChoice`."""
-    dismissed = Signal()
-    """The popup went away without an answer."""
     change_requested = Signal(object)
     """A `ClassChoice`: show what would change first; the question is put off."""
 
@@ -111,12 +86,11 @@ class ClassPicker(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("ClassPicker")
         self.setAccessibleName("Class of the moved images")
-        self._question = Question("", (), np.empty(0), 0.0)
-        self._answered = True
-        self._title = QLabel()
-        self._title.setWordWrap(True)
-        self._support = QLabel()
-        self._support.setWordWrap(True)
+        self._classes: Sequence[str] = ()
+        self._votes: NDArray[np.floating] = np.empty(0)
+        self._allow_none, self._own = True, ""
+        self._title = word_label("strong")
+        self._support = word_label()
         self._support.setToolTip(
             "Support says how well real images surround the place, from 0 to 1"
         )
@@ -127,10 +101,7 @@ class ClassPicker(QFrame):
         self._text.setTextMargins(4, 0, 4, 0)
         self._text.textChanged.connect(self._fill)
         self._text.installEventFilter(self)
-        self._options = OptionList(palette, self)
-        self._options.currentRowChanged.connect(self._update)
-        self._options.doubleClicked.connect(self._confirm)
-
+        self._build_options()
         self.belongs_button = QPushButton("Belongs here")
         self.belongs_button.setToolTip(
             "They are one of these: the class and the neighbours count (Alt+B)"
@@ -146,18 +117,17 @@ class ClassPicker(QFrame):
             button.toggled.connect(self._on_intent)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Put the images back where they were (Escape)")
-        self.cancel_button.clicked.connect(self.close)
+        self.cancel_button.clicked.connect(self.reject)
         self.cancel_button.setMinimumWidth(5 * self.fontMetrics().height())
         self.change_button = QPushButton("Show what would change…")
         self.change_button.clicked.connect(lambda: self._answer(self.change_requested))
         self.confirm_button = QPushButton()
+        set_role(self.confirm_button, "primary")
         self.confirm_button.setToolTip("Make this edit (Enter)")
-        self.confirm_button.clicked.connect(self._confirm)
-        for button in self.findChildren(QPushButton):
-            button.setAutoDefault(False)
+        self.confirm_button.clicked.connect(lambda: self._answer(self.confirmed))
 
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(10, 10, 10, 10)
+        layout.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         layout.setSpacing(6)
         layout.addWidget(self._title)
         layout.addWidget(self._support)
@@ -167,42 +137,102 @@ class ClassPicker(QFrame):
         layout.addWidget(self.change_button)
         ends = row(self.cancel_button, self.confirm_button, stretch=(0, 1))
         layout.addLayout(ends)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)
+        self.confirm_button.setDefault(True)
+        for keys, button in (
+            ("Alt+B", self.belongs_button),
+            ("Alt+A", self.arrange_button),
+            ("Alt+W", self.change_button),
+        ):
+            QShortcut(QKeySequence(keys), self).activated.connect(button.click)
         self.set_theme(palette)
+
+    def _build_options(self) -> None:
+        self._options = options = QTableWidget(0, 3)
+        options.setAccessibleName("Classes")
+        options.setToolTip(
+            "Click a class to choose it, double-click to confirm at once"
+        )
+        options.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        options.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
+        options.setSelectionMode(QTableWidget.SelectionMode.SingleSelection)
+        options.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        options.setVerticalScrollMode(QTableWidget.ScrollMode.ScrollPerPixel)
+        options.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        options.setShowGrid(False)
+        options.verticalHeader().hide()
+        options.horizontalHeader().hide()
+        options.horizontalHeader().setStretchLastSection(True)
+        options.currentCellChanged.connect(self._update)
+        options.doubleClicked.connect(lambda: self._answer(self.confirmed))
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._palette = palette
-        self._options.set_theme(palette)
+        self._muted = QColor(palette.muted)
+        dress(self, palette)
         self.setStyleSheet(
             palette.window_sheet
+            + self.styleSheet()
             + f"#ClassPicker {{background-color: {palette.background};"
             f" border: 1px solid {palette.secondary};}}"
+            f"QTableView {{background-color: {palette.background}; border: 0px;}}"
+            f"QTableView:disabled {{color: {palette.line};}}"
+            f"QTableView::item:hover {{background-color: {palette.foreground};}}"
+            f"QTableView::item:selected {{background-color: {palette.current};"
+            f" color: {palette.text};}}"
         )
-        self._title.setStyleSheet(
-            f"padding: 0px; font-weight: 600; font-size: {palette.font_size * 1.1}pt;"
-        )
-        self.confirm_button.setStyleSheet(palette.primary_button)
         self.change_button.setStyleSheet(palette.link_button)
-        self.setFixedWidth(21 * self._options.fontMetrics().height())
+        em = self._options.fontMetrics().height()
+        self._options.verticalHeader().setDefaultSectionSize(round(1.6 * em))
+        self._options.setColumnWidth(_KEY, round(1.6 * em))
+        self.setFixedWidth(21 * em)
 
-    def ask(self, question: Question) -> None:
-        """Put a question; `open_at` shows it."""
-        self._question = question
-        self._answered = False
-        self._title.setText(question.title)
-        if question.support < LOW_SUPPORT:
+    def ask(
+        self,
+        title: str,
+        classes: Sequence[str],
+        votes: NDArray[np.floating],
+        support: float,
+        *,
+        allow_none: bool = True,
+        own: str = "",
+    ) -> None:
+        """Ask which of the classes images at a place are; `open_at` shows it.
+
+        Parameters
+        ----------
+        title : str
+            Such as "Move 12 images: these are …".
+        classes : sequence of str
+            C names.
+        votes : (C,) float array
+            Share of each class among the images around the place, 0 to 1; the class
+            with most of them is suggested.
+        support : float
+            How well real images surround the place, 0 to 1.
+        allow_none : bool
+            Whether "no class" is an answer.
+        own : str
+            The class that all of the images have, or seem to have, now; "" if there
+            is no such class.
+        """
+        self._classes, self._votes = classes, votes
+        self._allow_none, self._own = allow_none, own
+        self._title.setText(title)
+        if support < LOW_SUPPORT:
+            role = "warning"
             text = "Few images near this place: the edit will weigh little."
-            style_label(self._support, self._palette.warning_text)
         else:
-            words = "Well" if question.support >= _GOOD_SUPPORT else "Partly"
-            text = f"{words} surrounded (support {question.support:.2f})."
-            style_label(self._support, self._palette.muted)
+            role = "muted"
+            words = "Well" if support >= _GOOD_SUPPORT else "Partly"
+            text = f"{words} surrounded (support {support:.2f})."
+        set_role(self._support, role)
         self._support.setText(text)
         self._text.clear()
         self._fill("")
-        if question.suggested is not None:
-            tags = [option.tag for option in self._options.rows]
-            self._options.setCurrentRow(tags.index(question.suggested))
+        if votes.any():
+            self._choose(self._tags().index(classes[int(votes.argmax())]))
         self.belongs_button.setChecked(True)
         self._update()
 
@@ -226,7 +256,7 @@ class ClassPicker(QFrame):
         at = self._options.currentRow()
         if at < 0:
             return None
-        return ClassChoice(self._options.rows[at].tag, Intent.BELONGS)
+        return ClassChoice(self._tags()[at], Intent.BELONGS)
 
     # Rows
 
@@ -235,44 +265,80 @@ class ClassPicker(QFrame):
 
         Few classes keep their places, so that their keys do; many are sorted by votes.
         """
-        question, name = self._question, text.strip()
+        classes, name = self._classes, text.strip()
         wanted = name.casefold()
-        order = list(range(len(question.classes)))
+        order = list(range(len(classes)))
         if len(order) > _STABLE_UP_TO:
-            order.sort(key=lambda i: -question.votes[i])
+            order.sort(key=lambda i: -self._votes[i])
         keys: dict[int, str] = {}
         if not name:
             # Classes that are named 0 to 9 have their own names as keys.
-            digits = {
-                i: c for i, c in enumerate(question.classes) if c in set("0123456789")
-            }
+            digits = {i: c for i, c in enumerate(classes) if c in set("0123456789")}
             keys = digits or {i: str(n + 1) for n, i in enumerate(order[:9])}
-        colours = class_colours(len(order)).tolist()
-        rows = [
-            Option(
-                question.classes[i],
-                question.classes[i],
-                keys.get(i, ""),
-                float(question.votes[i]),
-                colours[i],
-            )
-            for i in order
-            if wanted in question.classes[i].casefold()
-        ]
-        exact = [i for i, row in enumerate(rows) if row.text.casefold() == wanted]
+        order = [i for i in order if wanted in classes[i].casefold()]
+        exact = [n for n, i in enumerate(order) if classes[i].casefold() == wanted]
+        self._options.setRowCount(0)
+        self._options.clearSpans()
+        for at in order:
+            self._add_class(at, keys.get(at, ""))
         if name and not exact:
-            rows.append(Option(f"New class “{name}”", name))
-        if not name and question.allow_none:
+            self._add(f"New class “{name}”", name)
+        if not name and self._allow_none:
             free = "" if "0" in keys.values() else "0"
-            rows.append(Option("No class, only move", None, free))
-        self._options.set_rows(rows)
-        self._options.setCurrentRow(exact[0] if exact else 0 if name else -1)
+            self._add("No class, only move", None, free)
+        self._choose(exact[0] if exact else 0 if name else -1)
         if not name:
             # While the user types, the popup keeps its height.
             # A stylesheet may give the list some padding.
-            shown = min(max(len(rows), 1), _ROWS_IN_VIEW)
-            self._options.setFixedHeight(shown * self._options.row_size().height() + 4)
+            shown = min(max(self._options.rowCount(), 1), _ROWS_IN_VIEW)
+            height = self._options.verticalHeader().defaultSectionSize()
+            self._options.setFixedHeight(shown * height + 4)
         self._update()
+
+    def _add(self, text: str, tag: str | None, key: str = "") -> QTableWidgetItem:
+        """Add an option, which takes a row to its end."""
+        options, at = self._options, self._options.rowCount()
+        options.insertRow(at)
+        options.setSpan(at, _NAME, 1, 2)
+        caps, name = QTableWidgetItem(key), QTableWidgetItem(text)
+        caps.setForeground(self._muted)
+        caps.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+        name.setData(_TAG, tag)
+        options.setItem(at, _KEY, caps)
+        options.setItem(at, _NAME, name)
+        return name
+
+    def _add_class(self, number: int, key: str) -> None:
+        """Add a class with its colour, and its share as a bar and a figure."""
+        options, metrics = self._options, self._options.fontMetrics()
+        em, ratio = metrics.height(), self.devicePixelRatioF()
+        name = self._add(self._classes[number], self._classes[number], key)
+        colour = class_colours(len(self._classes))[number].tolist()
+        name.setIcon(dot(colour, 0.35 * em, ratio))
+        # One width for all names, so that the bars start on one line.
+        room = self.width() - 2 * _MARGIN - options.columnWidth(_KEY)
+        longest = max(map(metrics.horizontalAdvance, self._classes)) + 2 * em
+        options.setColumnWidth(_NAME, min(longest, room // 2))
+        options.setSpan(options.rowCount() - 1, _NAME, 1, 1)
+        share = float(self._votes[number])
+        if share >= 0.005:
+            room -= options.columnWidth(_NAME) + metrics.horizontalAdvance("100%") + em
+            bar = QPixmap(max(round(room * min(share, 1.0)), 2), round(0.34 * em))
+            bar.fill(self._muted)
+            figure = QTableWidgetItem(f"{share:.0%}")
+            figure.setTextAlignment(
+                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            )
+            figure.setForeground(self._muted)
+            figure.setData(Qt.ItemDataRole.DecorationRole, bar)
+            options.setItem(options.rowCount() - 1, _SHARE, figure)
+
+    def _tags(self) -> list[str | None]:
+        rows = range(self._options.rowCount())
+        return [self._options.item(at, _NAME).data(_TAG) for at in rows]
+
+    def _choose(self, at: int) -> None:
+        self._options.setCurrentCell(at, _NAME)
 
     def _on_intent(self) -> None:
         arranged = self.arrange_button.isChecked()
@@ -295,11 +361,11 @@ class ClassPicker(QFrame):
             self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
         )
         self.confirm_button.setEnabled(choice is not None)
-        reason, own = "", self._question.own
-        if choice is None or choice.tag not in self._question.classes:
+        reason = ""
+        if choice is None or choice.tag not in self._classes:
             reason = "Choose one of the classes first"
-        elif choice.tag == own:
-            reason = f"They are {own} already"
+        elif choice.tag == self._own:
+            reason = f"They are {self._own} already"
         self.change_button.setEnabled(not reason)
         self.change_button.setToolTip(reason or _CHANGE_TIP)
 
@@ -322,49 +388,24 @@ class ClassPicker(QFrame):
             super().keyPressEvent(event)
 
     def _take_key(self, event: QKeyEvent) -> bool:
-        key, modifiers = event.key(), event.modifiers()
-        if key == Qt.Key.Key_Escape:
-            self.close()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._confirm()
-        elif modifiers & Qt.KeyboardModifier.AltModifier:
-            buttons = {
-                Qt.Key.Key_B: self.belongs_button,
-                Qt.Key.Key_A: self.arrange_button,
-                Qt.Key.Key_W: self.change_button,
-            }
-            button = buttons.get(Qt.Key(key))
-            if button is None:
-                return False
-            button.click()
-        elif self.arrange_button.isChecked():
+        key, options = event.key(), self._options
+        if self.arrange_button.isChecked():
             return False
-        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            row = self._options.currentRow() + (1 if key == Qt.Key.Key_Down else -1)
-            last = self._options.count() - 1
-            self._options.setCurrentRow(min(max(row, 0), last))
+        if key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            at = options.currentRow() + (1 if key == Qt.Key.Key_Down else -1)
+            self._choose(min(max(at, 0), options.rowCount() - 1))
         elif not self._text.text() and event.text():
-            keys = [option.key for option in self._options.rows]
+            rows = range(options.rowCount())
+            keys = [options.item(at, _KEY).text() for at in rows]
             if event.text() not in keys:
                 return False
-            self._options.setCurrentRow(keys.index(event.text()))
+            self._choose(keys.index(event.text()))
         else:
             return False
         return True
 
-    def _confirm(self) -> None:
-        self._answer(self.confirmed)
-
     def _answer(self, signal: SignalInstance) -> None:
         choice = self.choice
-        if choice is not None and not self._answered:
-            self._answered = True
-            self.close()
+        if choice is not None and self.isVisible():
+            self.hide()
             signal.emit(choice)
-
-    def hideEvent(self, event: QHideEvent | None) -> None:
-        """Tell that the question was left unanswered."""
-        super().hideEvent(event)
-        if not self._answered:
-            self._answered = True
-            self.dismissed.emit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,7 @@ class Scene:
     gliding : Marks
         Images on their way from one map to the next; little else is painted meanwhile.
     past : str
-        Which earlier map is shown, "" for the present one; edits do not belong on it.
+        Which other map is shown, "" for the present one; edits do not belong on it.
     """
 
     selected: Marks = field(default_factory=Marks)
@@ -140,12 +140,3 @@ class Scene:
     def lifted(self) -> set[int]:
         """Images whose thumbnails are not where they were, but dragged."""
         return {picture.image for picture in self.carried}
-
-    def painted(self) -> Scene:
-        """Return what there is to paint: edits do not belong on an earlier map."""
-        if not self.past:
-            return self
-        nothing = Arrows()
-        return replace(
-            self, edited=nothing, pinned=Marks(), proposal=nothing, route=Routes()
-        )

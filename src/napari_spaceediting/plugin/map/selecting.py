@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import EditState
-from napari_spaceediting.plugin.map.display import disagree
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
 from napari_spaceediting.session.state import Checkpoint
 
@@ -42,28 +41,27 @@ def images_like(
     """
     assert shown.network is not None
     assert shown.map is not None
-    everything = np.arange(len(edits.labels))
-    guesses = shown.network.predictions.probabilities
+    everything, labels = np.arange(len(edits.labels)), edits.labels
+    probabilities = shown.network.predictions.probabilities
+    guesses = labels
+    if probabilities.shape[1]:
+        guesses = probabilities.argmax(axis=1)
     neighbours = shown.map.neighbours
     rows: Rows = {
-        "same_class": lambda: np.flatnonzero(
-            np.isin(edits.labels, edits.labels[chosen])
-        ),
+        "same_class": lambda: np.flatnonzero(np.isin(labels, labels[chosen])),
         "same_prediction": lambda: (
-            np.flatnonzero(
-                np.isin(guesses.argmax(axis=1), guesses[chosen].argmax(axis=1))
-            )
-            if guesses.shape[1]
+            np.flatnonzero(np.isin(guesses, guesses[chosen]))
+            if probabilities.shape[1]
             else chosen
         ),
         "neighbours": lambda: np.union1d(
             chosen, neighbours[chosen, :_NEIGHBOURS].ravel()
         ).astype(np.int64),
-        "unlabelled": lambda: np.flatnonzero(edits.labels == UNLABELLED),
+        "unlabelled": lambda: np.flatnonzero(labels == UNLABELLED),
         "edited": lambda: np.flatnonzero(edits.edited),
-        "disagree": lambda: np.flatnonzero(disagree(shown, edits)),
+        "disagree": lambda: np.flatnonzero((labels >= 0) & (guesses != labels)),
         "unsure": lambda: selectable(
-            np.argsort(guesses.max(axis=1, initial=0), kind="stable")
+            np.argsort(probabilities.max(axis=1, initial=0), kind="stable")
         )[:LEAST_SURE],
         "all": lambda: everything,
         "invert": lambda: np.setdiff1d(everything, chosen),

@@ -12,6 +12,7 @@ from qtpy.QtGui import (
     QColor,
     QFont,
     QFontMetricsF,
+    QIcon,
     QImage,
     QPainter,
     QPainterPath,
@@ -19,6 +20,8 @@ from qtpy.QtGui import (
     QPixmap,
     QTransform,
 )
+
+from napari_spaceediting.plugin.widgets.palette import Colour, to_qcolor
 
 _AIR = 2
 """Pixels around a picture that its frame may take."""
@@ -65,7 +68,7 @@ def paint_discs(
     corners = (points - half).tolist()
     shades = np.round(255 * colours[:, :3]).astype(int).tolist()
     for (x, y), shade in zip(corners, shades, strict=True):
-        stamp = _disc(tuple(shade), radius, ink.rgba(), ratio)
+        stamp = disc(tuple(shade), radius, ink.rgba(), ratio)
         painter.drawPixmap(QPointF(x, y), stamp)
 
 
@@ -74,9 +77,8 @@ def _half(radius: float) -> int:
 
 
 @lru_cache(512)
-def _disc(
-    shade: tuple[int, int, int], radius: float, ink: int, ratio: float
-) -> QPixmap:
+def disc(shade: tuple[int, ...], radius: float, ink: int, ratio: float) -> QPixmap:
+    """Return a disc of RGB or RGBA (0 to 255) with a ring of `QColor.rgba` around."""
     half = _half(radius)
     stamp = blank(round(2 * half * ratio), round(2 * half * ratio), ratio)
     painter = QPainter(stamp)
@@ -86,6 +88,16 @@ def _disc(
     painter.drawEllipse(QPointF(half, half), radius, radius)
     painter.end()
     return stamp
+
+
+def dot(colour: Colour, radius: float, ratio: float, *, filled: bool = True) -> QIcon:
+    """Return a disc or a ring as an icon, which looks the same where it is chosen."""
+    shade = to_qcolor(colour)
+    fill = (*shade.getRgb()[:3], 255 if filled else 0)
+    pixmap = disc(fill, radius, shade.rgba(), ratio)
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)
+    return icon
 
 
 @lru_cache(512)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -21,59 +20,32 @@ _MOST_CARRIED = 24
 """Thumbnails that a drag takes along at most."""
 _CACHED = 2048
 """Pixmaps of thumbnails that are kept."""
-_NOWHERE = np.empty((0, 2))
+Writing = tuple[NDArray[np.floating], NDArray[np.floating]]
+"""Middles of writing in map coordinates, and half its heights and widths in pixels."""
+_NOTHING: Writing = np.empty((0, 2)), np.empty((0, 2))
 
 
-def _side(magnification: float) -> int:
+def side(viewport: Viewport) -> int:
     """Return the side of a thumbnail in pixels."""
-    return int(np.clip(_SMALLEST * magnification**0.5, _SMALLEST, _LARGEST))
+    return int(np.clip(_SMALLEST * viewport.magnification**0.5, _SMALLEST, _LARGEST))
 
 
-@dataclass(frozen=True)
-class Room:
-    """What thumbnails are placed in: the part of the map that is seen.
+def _square(viewport: Viewport) -> float:
+    """Return the side of the squares that have one candidate each, on the map.
 
-    Parameters
-    ----------
-    lowest, highest : (2,) float arrays
-        Map coordinates that are visible.
-    zoom : float
-        Pixels per unit of the map.
-    magnification : float
-        Zoom over the zoom at which the whole map is seen; the closer one is, the more
-        densely the thumbnails stand.
-    middles : (m, 2) float array
-        Map coordinates of the writing that thumbnails keep clear of.
-    halves : (m, 2) float array
-        Half its height and half its width, in pixels.
+    The closer one is, the more densely the thumbnails stand. In steps of a half
+    octave: the choice stays while one zooms a little.
     """
-
-    lowest: NDArray[np.floating]
-    highest: NDArray[np.floating]
-    zoom: float
-    magnification: float
-    middles: NDArray[np.floating] = field(default_factory=lambda: _NOWHERE)
-    halves: NDArray[np.floating] = field(default_factory=lambda: _NOWHERE)
-
-    @property
-    def side(self) -> int:
-        """Side of a thumbnail in pixels."""
-        return _side(self.magnification)
-
-    @property
-    def square(self) -> float:
-        """Side of the squares that have one candidate each, in units of the map.
-
-        In steps of a half octave: the choice stays while one zooms a little.
-        """
-        room = max(_TIGHT, _ROOMY / max(self.magnification, 1) ** 0.5)
-        return float(2 ** (np.round(2 * np.log2(room * self.side / self.zoom)) / 2))
+    room = max(_TIGHT, _ROOMY / max(viewport.magnification, 1) ** 0.5)
+    square = room * side(viewport) / viewport.zoom
+    return float(2 ** (np.round(2 * np.log2(square)) / 2))
 
 
 def choose(
     places: NDArray[np.floating],
     priority: NDArray[np.floating],
-    room: Room,
+    viewport: Viewport,
+    writing: Writing = _NOTHING,
 ) -> NDArray[np.int64]:
     """Choose images whose thumbnails do not overlap.
 
@@ -87,44 +59,46 @@ def choose(
         Map coordinates of all images.
     priority : (N,) float array
         Images of low values are preferred; those of infinite values are left out.
-    room : Room
-        What is seen.
+    viewport : Viewport
+        What of the map is seen.
+    writing : Writing
+        What to keep clear of.
 
     Returns
     -------
     (n,) int64 array
         The best first.
     """
-    candidates = _first_of_squares(places, priority, room)
-    candidates = candidates[_clear(places[candidates], room)]
+    candidates = _first_of_squares(places, priority, viewport)
+    reach = side(viewport) / viewport.zoom
+    middles, halves = writing[0], writing[1] / viewport.zoom + reach / 2
+    touch = (np.abs(places[candidates][:, None] - middles) < halves).all(axis=2)
+    candidates = candidates[~touch.any(axis=1)]
     candidates = candidates[np.argsort(priority[candidates], kind="stable")]
-    return candidates[_apart(places[candidates], 1.08 * room.side / room.zoom)]
+    return candidates[_apart(places[candidates], 1.08 * reach)]
 
 
 def _first_of_squares(
-    places: NDArray[np.floating], priority: NDArray[np.floating], room: Room
+    places: NDArray[np.floating],
+    priority: NDArray[np.floating],
+    viewport: Viewport,
 ) -> NDArray[np.int64]:
     """Return the image of the lowest priority of each square that is seen."""
-    lowest = np.floor(room.lowest / room.square)
-    rows, columns = (np.floor(room.highest / room.square) - lowest + 1).astype(int)
-    (top, left), (bottom, right) = lowest * room.square, room.highest
+    square = _square(viewport)
+    # With a margin, for thumbnails of which a part is seen.
+    lowest, highest = viewport.visible(side(viewport))
+    lowest = np.floor(lowest / square)
+    rows, columns = (np.floor(highest / square) - lowest + 1).astype(int)
+    (top, left), (bottom, right) = lowest * square, highest
     row, column = places.T
     seen = np.flatnonzero(
         (row >= top) & (row <= bottom) & (column >= left) & (column <= right)
     )
-    row, column = (places[seen].T / room.square - lowest[:, None]).astype(np.int32)
-    square, rank = row * columns + column, priority[seen]
+    row, column = (places[seen].T / square - lowest[:, None]).astype(np.int32)
+    within, rank = row * columns + column, priority[seen]
     first = np.full(rows * columns, np.inf)
-    np.minimum.at(first, square, rank)
-    return seen[(rank == first[square]) & (rank < np.inf)]
-
-
-def _clear(places: NDArray[np.floating], room: Room) -> NDArray[np.bool_]:
-    """Return which of the (n, 2) places have a thumbnail that touches no writing."""
-    offsets = np.abs(places[:, None] - room.middles) * room.zoom
-    reach = room.halves + room.side / 2
-    touch = (offsets[..., 0] < reach[:, 0]) & (offsets[..., 1] < reach[:, 1])
-    return np.asarray(~touch.any(axis=1))
+    np.minimum.at(first, within, rank)
+    return seen[(rank == first[within]) & (rank < np.inf)]
 
 
 def _apart(places: NDArray[np.floating], distance: float) -> NDArray[np.bool_]:
@@ -154,11 +128,9 @@ class Pictures:
         self._pixmap: Callable[[int], QPixmap] | None = None
         self._priority: NDArray[np.float64] = np.empty(0)
         self._square = 0.0
-        self.is_on = True
-        """Whether there shall be pictures on the map."""
 
     def take(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        """Take the pictures of all images, or None while there are none."""
+        """Take the pictures of all images, or None for no pictures."""
         self._pixmap, count = None, 0
         if thumbnails is not None:
             count = len(thumbnails)
@@ -172,7 +144,7 @@ class Pictures:
         cloud: Cloud,
         shown: Sequence[Picture],
         selected: NDArray[np.int64],
-        writing: tuple[NDArray[np.floating], NDArray[np.floating]],
+        writing: Writing,
     ) -> tuple[list[Picture], int]:
         """Return the pictures that there is room for, and their side in pixels.
 
@@ -184,19 +156,19 @@ class Pictures:
             Those that stand there now; they stay while one pans.
         selected : (n,) int64 array
             Images that come first.
-        writing : tuple of (m, 2) float arrays
-            What to keep clear of; see `Room`.
+        writing : Writing
+            What to keep clear of.
         """
         if not self._has_all(cloud):
             return [], 0
-        room = self._room(*writing)
-        priority = self._priority.copy()
-        if room.square == self._square:
+        priority, square = self._priority.copy(), _square(self._viewport)
+        if square == self._square:
             priority[[picture.image for picture in shown]] -= 1
-        self._square = room.square
+        self._square = square
         priority[selected] -= 2
         priority[cloud.hidden] = np.inf
-        return self.of(cloud, choose(cloud.places, priority, room)), room.side
+        chosen = choose(cloud.places, priority, self._viewport, writing)
+        return self.of(cloud, chosen), side(self._viewport)
 
     def carried(
         self, cloud: Cloud, dragged: NDArray[np.int64], held: int
@@ -206,7 +178,7 @@ class Pictures:
             return dragged[:0]
         priority = self._priority[dragged]
         priority[dragged == held] = -1
-        chosen = choose(cloud.places[dragged], priority, self._room())
+        chosen = choose(cloud.places[dragged], priority, self._viewport)
         return dragged[chosen[:_MOST_CARRIED]]
 
     def of(
@@ -225,11 +197,4 @@ class Pictures:
         ]
 
     def _has_all(self, cloud: Cloud) -> bool:
-        return self.is_on and len(self._priority) == len(cloud.places)
-
-    def _room(self, *writing: NDArray[np.floating]) -> Room:
-        """Return the part of the map that is seen, with a margin for thumbnails."""
-        magnification = self._viewport.magnification
-        margin = _side(magnification)
-        lowest, highest = self._viewport.visible(margin)
-        return Room(lowest, highest, self._viewport.zoom, magnification, *writing)
+        return len(self._priority) == len(cloud.places)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QObject, QPoint, Signal
+from qtpy.QtCore import (
+    QEasingCurve,
+    QEvent,
+    QObject,
+    QPoint,
+    Qt,
+    QVariantAnimation,
+    Signal,
+)
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
 from superqt.utils import qthrottled
 
-from napari_spaceediting.plugin.map.glide import Glide
 from napari_spaceediting.plugin.map.layer import Cloud, MapLayer, differ, once
 from napari_spaceediting.plugin.map.outline import inside, simplify
 from napari_spaceediting.plugin.map.overlay import MapOverlay
 from napari_spaceediting.plugin.map.scene import Arrows, Marks, Picture
 from napari_spaceediting.plugin.map.thumbnails import Pictures
 from napari_spaceediting.plugin.map.viewport import Viewport
+from napari_spaceediting.plugin.state import warn
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -33,8 +42,12 @@ _FAR = 2.0
 _MOST = 0.5
 """Share of images that lie elsewhere on another map."""
 _NOTHING = np.empty(0, np.int64)
+_CONTROL = Qt.KeyboardModifier.ControlModifier
 _FAINT = 0.15
 """Opacity of the layer while images glide to their places."""
+_GLIDE_MS = 700
+_MOST_GLIDING = 1000
+"""How many images are seen to move to another map; the eye follows fewer."""
 _SETTLED_MS = 40
 """Milliseconds after the last change at which thumbnails are placed anew."""
 _SELECTED_MS = 150
@@ -54,40 +67,43 @@ class Tool(StrEnum):
 class MapView(QObject):
     """Shows images as points and lets the user select and move them.
 
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Gets a layer for the map.
+    canvas : QWidget
+        Its drawing surface.
+    take_layer : callable
+        Is given every layer of napari's that is made for the map.
+
     Signals
     -------
     selection_changed(int64 array)
-        The user chose other images.
+        The user chose other images; who hears of it has them shown by `select`.
     dragging(float array)
         Images are dragged; their (n, 2) map coordinates now.
     dropped(int64 array, float32 array)
         Images were moved, by a drag, napari's own tools or a script: with their map
         coordinates.
-    hovered(int, QPoint)
-        The image under the pointer (-1 for none), and the pointer within the canvas.
-    refused(str)
-        Why something was not done.
-    layer_made(Points)
-        There is a new layer of napari's for the map.
+    hovered(int)
+        The image under the pointer, -1 for none.
     """
 
     selection_changed = Signal(object)
     dragging = Signal(object)
     dropped = Signal(object, object)
-    hovered = Signal(int, QPoint)
-    refused = Signal(str)
-    layer_made = Signal(object)
+    hovered = Signal(int)
 
-    def __init__(self, viewer: Viewer, canvas: QWidget) -> None:
+    def __init__(
+        self, viewer: Viewer, canvas: QWidget, take_layer: Callable[[Points], None]
+    ) -> None:
         super().__init__(canvas)
         self.canvas = canvas
         self.viewport = Viewport(viewer, canvas)
         self.overlay = MapOverlay(canvas, self.viewport)
-        self._layer = MapLayer(viewer, self)
-        self._layer.made.connect(self.layer_made)
+        self._layer = MapLayer(viewer, self, take_layer)
         self._layer.changed.connect(self._on_layer_changed)
         self._layer.moved.connect(self._on_moved)
-        self._layer.refused.connect(self.refused)
         self._layer.removed.connect(self._restore)
         self._pictures = Pictures(self.viewport)
         self.tool = Tool.MOVE
@@ -102,9 +118,14 @@ class MapView(QObject):
         self._dragged = self._carried = _NOTHING
         self._refresh = once(self, _SETTLED_MS, self._place_thumbnails)
         self._step_back = once(self, _SELECTED_MS, self._place_thumbnails)
-        self.glide = Glide(self)
-        self.glide.moved.connect(lambda marks: self.overlay.change(gliding=marks))
-        self.glide.stateChanged.connect(self._on_glide)
+        self._ways = Arrows()
+        self._glide = QVariantAnimation(self)
+        self._glide.setDuration(_GLIDE_MS)
+        self._glide.setEasingCurve(QEasingCurve.Type.InOutCubic)
+        self._glide.setStartValue(0.0)
+        self._glide.setEndValue(1.0)
+        self._glide.valueChanged.connect(self._glide_to)
+        self._glide.stateChanged.connect(self._on_glide)
         self.refusal = ""
         """Why nothing can be moved on the map that is shown; "" where it can."""
         self._camera_events = viewer.scene.camera.events
@@ -125,6 +146,11 @@ class MapView(QObject):
         return self.is_open and self._layer.is_active
 
     @property
+    def is_gliding(self) -> bool:
+        """Whether images are on their way from one map to the next."""
+        return self._glide.state() == QVariantAnimation.State.Running
+
+    @property
     def layer(self) -> Points | None:
         """Napari's layer of the map."""
         return self._layer.points
@@ -138,7 +164,7 @@ class MapView(QObject):
 
         Then they are seen to glide to their new places.
         """
-        self.glide.stop()
+        self._glide.stop()
         old = self.cloud
         others = old is None or len(old.places) != len(cloud.places)
         fresh = others or self.layer is None
@@ -158,7 +184,8 @@ class MapView(QObject):
             if old is not None and not fresh and self.is_open and self._layer.is_seen:
                 seen = ~cloud.hidden
                 ways = old.places[seen], cloud.places[seen], cloud.colours[seen]
-                self.glide.begin(Arrows(*ways))
+                self._ways = Arrows(*ways).thinned(_MOST_GLIDING)
+                self._glide.start()
         if moved.any():
             self._place_thumbnails()
         else:
@@ -166,20 +193,15 @@ class MapView(QObject):
 
     def show_nothing(self) -> None:
         """Show no images, until there are others."""
-        self.glide.stop()
+        self._glide.stop()
         self.cloud, self._tree = None, None
         self.selected = self._dragged = self._carried = _NOTHING
         self.overlay.clear()
         self._layer.hide()
 
     def show_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        """Take the pictures of all images, or None while there are none."""
+        """Show pictures of all images where there is room; None for no pictures."""
         self._pictures.take(thumbnails)
-        self._place_thumbnails()
-
-    def toggle_thumbnails(self, on: bool) -> None:
-        """Show pictures on the map, or not."""
-        self._pictures.is_on = on
         self._place_thumbnails()
 
     def select(self, indices: NDArray[np.int64]) -> None:
@@ -192,10 +214,6 @@ class MapView(QObject):
         if self.cloud is not None:
             marks = Marks(self.cloud.places[indices], self.cloud.colours[indices])
             self.overlay.change(selected=marks)
-
-    def show_edits(self, arrows: Arrows, pinned: Marks) -> None:
-        """Show the open edits."""
-        self.overlay.change(edited=arrows.thinned(), pinned=pinned.thinned())
 
     def set_ink(self, ink: QColor, paper: QColor) -> None:
         """Choose the colours of marks and of the ground beneath them."""
@@ -211,8 +229,8 @@ class MapView(QObject):
 
     def remove(self) -> None:
         """Let go of the viewer."""
-        self.cloud = None
-        self.glide.stop()
+        self.cloud, self.is_open = None, False
+        self._glide.stop()
         self._camera_events.disconnect(self._on_camera)
         self._layer.stop()
         self.canvas.removeEventFilter(self)
@@ -242,12 +260,12 @@ class MapView(QObject):
         within = distance <= _REACH / self.viewport.zoom
         return int(self._pickable[row]) if within else -1
 
-    def click(self, index: int, modifiers: tuple[str, ...]) -> None:
+    def click(self, index: int, modifiers: Qt.KeyboardModifier) -> None:
         """Select an image; add it with Shift, add or take it with Control."""
         if index < 0:
             if not modifiers and len(self.selected):
                 self._choose(_NOTHING)
-        elif "Control" in modifiers and index in self.selected:
+        elif modifiers & _CONTROL and index in self.selected:
             self._choose(self.selected[self.selected != index])
         elif modifiers:
             self._choose(np.union1d(self.selected, [index]))
@@ -267,7 +285,7 @@ class MapView(QObject):
 
     def _leave_hovered(self) -> None:
         self.show_hovered(-1)
-        self.hovered.emit(-1, QPoint())
+        self.hovered.emit(-1)
 
     def drag(self, offset: NDArray[np.float64]) -> None:
         """Show what is dragged at its new place."""
@@ -284,7 +302,7 @@ class MapView(QObject):
         if len(self._dragged):
             self._layer.move(self._dragged, places)
         else:
-            self.refused.emit(self.refusal or _held_out(len(self.selected)))
+            warn(self.refusal or _held_out(len(self.selected)))
 
     def _show_dragged(self, places: NDArray[np.floating]) -> None:
         assert self.cloud is not None
@@ -301,13 +319,13 @@ class MapView(QObject):
         assert self.cloud is not None
         if self.refusal or not self.is_open:
             self.clear_drag()
-            self.refused.emit(self.refusal or _ONLY_SHOWN)
+            warn(self.refusal or _ONLY_SHOWN)
             return
         held_out, hidden = self.cloud.held_out[images], self.cloud.hidden[images]
         if held_out.any():
-            self.refused.emit(_held_out(int(held_out.sum())))
+            warn(_held_out(int(held_out.sum())))
         if hidden.any():
-            self.refused.emit(_HIDDEN)
+            warn(_HIDDEN)
         fixed = held_out | hidden
         self._layer.put_back(images[fixed])
         images, places = images[~fixed], places[~fixed]
@@ -337,7 +355,7 @@ class MapView(QObject):
         self._leave_hovered()
 
     def end_outline(
-        self, vertices: NDArray[np.float64], modifiers: tuple[str, ...]
+        self, vertices: NDArray[np.float64], modifiers: Qt.KeyboardModifier
     ) -> None:
         """Select what lies within; add with Shift, take away with Control.
 
@@ -350,17 +368,16 @@ class MapView(QObject):
         if not self.include_held_out:
             left_out = left_out | self.cloud.held_out[found]
         found = found[~left_out]
-        if "Control" in modifiers:
+        if modifiers & _CONTROL:
             found = np.setdiff1d(self.selected, found)
-        elif "Shift" in modifiers and len(self.selected):
+        elif modifiers and len(self.selected):
             found = np.union1d(self.selected, found)
         self._choose(found)
 
     def _hover(self, place: NDArray[np.float64]) -> None:
         index = self.pick(place) if self.is_active else -1
         self.show_hovered(index)
-        where = self.viewport.to_canvas(place[None])[0].astype(int).tolist()
-        self.hovered.emit(index, QPoint(*where))
+        self.hovered.emit(index)
 
     def show_hovered(self, index: int) -> None:
         """Show a ring around an image, or none for -1."""
@@ -370,14 +387,18 @@ class MapView(QObject):
 
     # Within
 
+    def _glide_to(self, part: float) -> None:
+        ways = self._ways
+        places = ways.starts + part * (ways.ends - ways.starts)
+        self.overlay.change(gliding=Marks(places, ways.colours))
+
     def _on_glide(self) -> None:
-        if not self.glide.is_running:
+        if not self.is_gliding:
             self.overlay.change(gliding=Marks())
         self._fade()
 
     def _choose(self, indices: NDArray[np.int64]) -> None:
-        self.select(np.asarray(indices, np.int64))
-        self.selection_changed.emit(self.selected)
+        self.selection_changed.emit(np.asarray(indices, np.int64))
 
     def _dragged_places(self) -> NDArray[np.float32]:
         assert self.cloud is not None
@@ -397,7 +418,7 @@ class MapView(QObject):
             opacity = float(np.clip(self._layer.crowdedness**-0.25, 0.5, 1))
         if len(self.selected):
             opacity *= _DIM
-        if self.glide.is_running:
+        if self.is_gliding:
             opacity = _FAINT
         self._layer.fade(opacity)
 
@@ -432,9 +453,7 @@ class MapView(QObject):
         # A window that closes takes its layers away, too.
         if self.cloud is not None and self.canvas.window().isVisible():
             self.show_cloud(self.cloud)
-            self.refused.emit(
-                "The map belongs to the open session, so it was put back."
-            )
+            warn("The map belongs to the open session, so it was put back.")
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Keep the overlay as large as the canvas, and clear the ring outside it."""
