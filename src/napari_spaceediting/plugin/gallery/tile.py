@@ -58,16 +58,11 @@ class Caption:
 
 
 class TilePainter:
-    """Paints tiles; thumbnails are scaled once while they are in use.
+    """Paints tiles; thumbnails are scaled once while they are in use."""
 
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+    palette: Palette
 
-    def __init__(self, palette: Palette) -> None:
-        self.palette = palette
+    def __init__(self) -> None:
         self._thumbnails: NDArray[np.uint8] | None = None
         self._pixmap = lru_cache(_CACHED_TILES)(self._draw)
 
