@@ -29,14 +29,15 @@ from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.runner import in_thread
-from napari_spaceediting.plugin.space_editor import Panel, SpaceEditor
+from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.state import STATUS, Change, WindowState, complain
-from napari_spaceediting.plugin.status import FOLDINGS, Step, sections
+from napari_spaceediting.plugin.status import Step, sections
 from napari_spaceediting.plugin.training.controller import TrainingController
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 from napari_spaceediting.plugin.traversal.controller import TraversalController
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
+from napari_spaceediting.plugin.widgets.controls import Panel, dress
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ class Panels:
     """The panels of the Space Editor."""
 
     def __init__(self, palette: Palette) -> None:
-        self.data = DataPanel(palette)
-        self.network = NetworkPanel(palette)
+        self.data = DataPanel()
+        self.network = NetworkPanel()
         self.map = MapPanel(palette)
-        self.guidance = GuidancePanel(palette)
+        self.guidance = GuidancePanel()
         self.edits = EditsPanel(palette)
-        self.retrain = RetrainPanel(palette)
+        self.retrain = RetrainPanel()
 
     def by_step(self) -> dict[Step, Panel]:
         """Return the panel of each step."""
@@ -81,8 +82,8 @@ class Workbench:
         self.state = state = WindowState(viewer)
         palette = state.palette
         self.panels = panels = Panels(palette)
-        self.editor = SpaceEditor(palette, panels.by_step())
-        self.gallery = ImageGallery(palette)
+        self.editor = SpaceEditor(panels.by_step())
+        self.gallery = ImageGallery()
         self.evidence = EvidencePanel(palette)
         self.traversal = TraversalPanel(palette)
         self._viewer = viewer
@@ -93,7 +94,11 @@ class Workbench:
         self.saving = SavingController(state, panels.data)
         self.training = TrainingController(state, panels.network, panels.retrain)
         self.opening = OpeningController(
-            state, panels.data, self.saving, self._prepare, self.training.begin
+            state,
+            panels.data,
+            self.saving,
+            lambda: self.map.prepare(),
+            self.training.begin,
         )
         self.map = MapController(state, panels.map, self.show_change, self._bind_keys)
         panels.map.redraw_requested.connect(self.training.draw_map)
@@ -107,6 +112,7 @@ class Workbench:
         self.rounds = EvidenceController(state, self.evidence, self.galleries)
         self.traversals = TraversalController(state, self.traversal, self.map)
         viewer.events.theme.connect(self._on_theme)
+        self._on_theme()
         self._on_change(STATUS)
 
     # What is shown
@@ -116,7 +122,7 @@ class Workbench:
         if change & STATUS:
             self.editor.show_states(sections(self.state.facts))
         if Change.TURN in change:
-            self.editor.fold(FOLDINGS[self.state.turn])
+            self.editor.fold(self.state.turn.value)
         if change & (Change.SESSION | Change.ROUNDS):
             session = self.state.session
             if session is not None and session.state.proposal:
@@ -145,9 +151,6 @@ class Workbench:
     def _on_failed(self, _job: Job[object], sentence: str) -> None:
         self.editor.job_bar.fail(sentence)
         complain(sentence)
-
-    def _prepare(self) -> None:
-        self.map.prepare()
 
     def show_change(self, images: NDArray[np.int64], name: str) -> None:
         """Show what would make images those of a class."""
@@ -271,7 +274,7 @@ class Workbench:
     def _on_theme(self) -> None:
         palette = self.state.palette
         for view in self._views:
-            view.set_theme(palette)
+            dress(view, palette)
         self.state.notify(Change.THEME)
 
 

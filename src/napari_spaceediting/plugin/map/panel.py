@@ -105,7 +105,7 @@ class MapPanel(QWidget):
             "Trustworthiness: the share of neighbours on the map that are neighbours "
             "to the network too, weighted by rank; 1 is best"
         )
-        self._form = Form(palette)
+        self._form = Form()
         self._form.add("Colour by", self.colour_combo)
         self._form.add("Method", self.method_combo, self.redraw_button, stretch=(3, 2))
         layout = column(self)
@@ -182,7 +182,6 @@ class MapPanel(QWidget):
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._form.set_theme(palette)
         self.legend.set_theme(palette)
         style_label(self._quality, palette.muted)
 

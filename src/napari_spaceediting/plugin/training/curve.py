@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QPainter, QPaintEvent, QPolygonF
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel
 
-from napari_spaceediting.plugin.widgets.painting import (
-    apply_font,
-    outline,
-    paint_plate,
-    write,
-)
+from napari_spaceediting.plugin.widgets.controls import set_role
+from napari_spaceediting.plugin.widgets.painting import outline
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
 
-class TrainingCurve(QWidget):
+class TrainingCurve(QLabel):
     """Loss and validation accuracy, each on a scale of its own, and in words.
 
     It is seen once there is something to see.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
     """
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        set_role(self, "text")
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setMinimumWidth(1)
+        self.setFixedHeight(round(4.6 * self.fontMetrics().height()))
         self.setAccessibleName("Training")
         self.setToolTip(
             "Loss on the training images (falls as the network learns) and "
@@ -38,14 +32,12 @@ class TrainingCurve(QWidget):
         )
         self._losses: list[tuple[float, float]] = []
         self._accuracies: list[tuple[float, float]] = []
-        self.set_theme(palette)
         self.clear()
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._palette = palette
-        apply_font(self, palette)
-        self.update()
+        self._write()
 
     def append(self, step: float, loss: float, accuracy: float | None = None) -> None:
         """Add the figures of a step.
@@ -63,9 +55,8 @@ class TrainingCurve(QWidget):
             self._losses.append((float(step), float(loss)))
         if accuracy is not None and np.isfinite(accuracy):
             self._accuracies.append((float(step), float(accuracy)))
-        self.setAccessibleDescription(self.words())
+        self._write()
         self.setVisible(bool(self._losses or self._accuracies))
-        self.update()
 
     def clear(self) -> None:
         """Forget all figures."""
@@ -90,28 +81,21 @@ class TrainingCurve(QWidget):
             parts.append((text, self._palette.gain))
         return parts
 
-    def sizeHint(self) -> QSize:
-        """Ask for a line of text and three lines of curve."""
-        return QSize(200, round(4.6 * self.fontMetrics().height()))
+    def _write(self) -> None:
+        """Write the last figures above the curves, each behind its colour."""
+        said = (f'<font color="{ink}">•</font> {text}' for text, ink in self._legend())
+        self.setText("&nbsp; ".join(said))
+        self.setAccessibleDescription(self.words())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Paint the curves and the legend."""
+        """Paint the curves below the words."""
+        super().paintEvent(event)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         em = self.fontMetrics().height()
         area = QRectF(self.rect()).adjusted(2, em * 1.4, -em * 0.4, -3)
         painter.setPen(outline(to_qcolor(self._palette.line), 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
-        line = QRectF(2, 0, self.width() - 2, em * 1.1)
-        for text, colour in self._legend():
-            dot = QRectF(
-                line.left(), line.center().y() - em * 0.22, em * 0.44, em * 0.44
-            )
-            paint_plate(painter, dot, colour, em * 0.22)
-            line.setLeft(line.left() + em * 0.7)
-            write(painter, line, text, self._palette.text)
-            width = self.fontMetrics().horizontalAdvance(text)
-            line.setLeft(line.left() + width + em)
         steps = [step for step, _ in (*self._losses, *self._accuracies)]
         for series, colour in (
             (self._losses, self._palette.muted),

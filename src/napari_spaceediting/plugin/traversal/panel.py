@@ -25,12 +25,11 @@ from napari_spaceediting.plugin.traversal.layers import LayerChoice
 from napari_spaceediting.plugin.traversal.way import Way
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
-    Card,
     Gate,
+    card,
     choose,
     column,
     combo,
-    dress,
     pop_up,
     refill,
     row,
@@ -128,7 +127,6 @@ class TraversalPanel(QWidget):
         inside.addWidget(self._empty, 1)
         inside.addWidget(self.way, 1)
         column(self).addWidget(scrolled(body))
-        dress(self, palette)
         self.show_hint("")
         self.show_waiting("")
         self.show_notice("")
@@ -184,7 +182,7 @@ class TraversalPanel(QWidget):
             "Drop the question; nothing is changed",
             self.put_back_requested,
         )
-        self._waiting = Card()
+        self._waiting = card()
         parts = self._waiting_text, self.decide_button, self.put_back_button
         waiting = column(self._waiting)
         waiting.setContentsMargins(8, 2, 2, 2)
@@ -237,7 +235,6 @@ class TraversalPanel(QWidget):
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._palette = palette
-        dress(self, palette)
         self._show_title()
 
     def set_selection(self, count: int) -> None:
