@@ -4,7 +4,6 @@ from qtpy.QtWidgets import QAbstractButton, QComboBox, QScrollArea
 
 from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.status import Folding, SectionState, Step
-from napari_spaceediting.plugin.widgets.controls import dress
 from napari_spaceediting.plugin.workbench import Panels
 
 LEFT = Qt.MouseButton.LeftButton
@@ -105,7 +104,7 @@ def test_everything_that_can_be_used_says_what_it_does(editor):
 
 
 def test_a_change_of_theme_reaches_every_panel(editor, panels, light):
-    dress(editor, light)
+    editor.set_theme(light)
     unfold(editor, *Step)
     assert light.text in editor.styleSheet()
     heading = panels.data._heading.palette().windowText().color()

@@ -8,8 +8,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.status import Folding, SectionState, Step
-from napari_spaceediting.plugin.widgets.controls import Panel, column, scrolled
+from napari_spaceediting.plugin.widgets.controls import Panel, column, dress, scrolled
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
+from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.widgets.section import TODO, Section
 
 
@@ -44,6 +45,10 @@ class SpaceEditor(QWidget):
         outer = column(self, 0)
         outer.addWidget(self.job_bar)
         outer.addWidget(self._scroll, 1)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        dress(self, palette)
 
     def section(self, step: str) -> Section:
         """Return the section of a step."""

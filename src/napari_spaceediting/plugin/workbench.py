@@ -37,7 +37,7 @@ from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 from napari_spaceediting.plugin.traversal.controller import TraversalController
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
-from napari_spaceediting.plugin.widgets.controls import Panel, dress
+from napari_spaceediting.plugin.widgets.controls import Panel
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 if TYPE_CHECKING:
@@ -129,28 +129,27 @@ class Workbench:
                 _raise(self.evidence)
 
     def _tell_of_jobs(self) -> None:
+        """Let the bar on top say what runs, and how it ended."""
         bar = self.editor.job_bar
+
+        def finish(_job: Job[object], said: str) -> None:
+            if not self.state.is_busy:
+                bar.finish(said or "Done")
+
+        def cancel(_job: Job[object], kept: str) -> None:
+            bar.finish(kept or "Cancelled; nothing was changed")
+
+        def fail(_job: Job[object], sentence: str) -> None:
+            bar.fail(sentence)
+            complain(sentence)
+
         bar.cancel_requested.connect(self.state.cancel)
         for runner in (self.state.reading, self.state.training):
-            runner.started.connect(self._on_started)
+            runner.started.connect(lambda job: bar.start(job.name))
             runner.progressed.connect(bar.report)
-            runner.finished.connect(self._on_finished)
-            runner.cancelled.connect(self._on_cancelled)
-            runner.failed.connect(self._on_failed)
-
-    def _on_started(self, job: Job[object]) -> None:
-        self.editor.job_bar.start(job.name)
-
-    def _on_finished(self, _job: Job[object], said: str) -> None:
-        if not self.state.is_busy:
-            self.editor.job_bar.finish(said or "Done")
-
-    def _on_cancelled(self, _job: Job[object], kept: str) -> None:
-        self.editor.job_bar.finish(kept or "Cancelled; nothing was changed")
-
-    def _on_failed(self, _job: Job[object], sentence: str) -> None:
-        self.editor.job_bar.fail(sentence)
-        complain(sentence)
+            runner.finished.connect(finish)
+            runner.cancelled.connect(cancel)
+            runner.failed.connect(fail)
 
     def show_change(self, images: NDArray[np.int64], name: str) -> None:
         """Show what would make images those of a class."""
@@ -274,7 +273,7 @@ class Workbench:
     def _on_theme(self) -> None:
         palette = self.state.palette
         for view in self._views:
-            dress(view, palette)
+            view.set_theme(palette)
         self.state.notify(Change.THEME)
 
 

@@ -130,11 +130,11 @@ def test_it_counts_the_decisions(panel):
 
 def test_what_was_learnt_is_there_only_when_something_was(panel):
     assert not panel._learnt.isVisible()
-    panel.show_learnt("You agreed with 9 of 10 groups.")
+    panel.show_words("You agreed with 9 of 10 groups.", "")
     assert panel._learnt.isVisible()
     panel.show_nothing("None")
     assert panel._learnt.isVisible(), "with or without a proposal"
-    panel.show_learnt("")
+    panel.show_words("", "")
     assert not panel._learnt.isVisible()
 
 

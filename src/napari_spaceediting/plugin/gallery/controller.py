@@ -270,7 +270,8 @@ class GalleryController:
         assert session is not None
         names = session.edits.class_names
         kinds = np.unique(session.kinds(chosen)).tolist()
-        changes = menu.addMenu(f"Show what would make {it}")
+        changes = QMenu(f"Show what would make {it}", menu)
+        menu.addMenu(changes)
         changes.setToolTipsVisible(True)
         tip = "See step by step what would change the network's mind"
         changes.menuAction().setToolTip(tip if names else _NO_CLASSES)
@@ -286,7 +287,7 @@ class GalleryController:
 
 
 def _offer(
-    menu: QMenu, title: str, act: Callable[[], None], tip: str, reason: str = ""
+    menu: QMenu, title: str, act: Callable[..., object], tip: str, reason: str = ""
 ) -> None:
     """Add to a menu what can be done, or why it cannot."""
     action = menu.addAction(title, act)

@@ -267,7 +267,6 @@ class GalleryGrid(QAbstractScrollArea):
                     QRectF(self._plate(position)),
                     index,
                     self._caption(index),
-                    self.viewport().devicePixelRatioF(),
                     # Where all are chosen, as after a lasso, none needs to stand out.
                     stands_out=is_marked and self.n_selected < len(self._items),
                     has_plate=is_marked or position == self._hovered,

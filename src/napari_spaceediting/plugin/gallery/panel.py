@@ -9,7 +9,8 @@ from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QSlider, QWidget
 from superqt import QFlowLayout
 
 from napari_spaceediting.plugin.gallery.grid import SIZES, USUAL_SIZE, GalleryGrid
-from napari_spaceediting.plugin.widgets.controls import column, set_role
+from napari_spaceediting.plugin.widgets.controls import column, dress, set_role
+from napari_spaceediting.plugin.widgets.palette import Palette
 
 SELECTION, NEAREST, GUIDANCE = "selection", "nearest", "guidance"
 FIXED, BROKEN, CHOSEN = "fixed", "broken", "chosen"
@@ -69,6 +70,10 @@ class ImageGallery(QWidget):
         self.grid.counted.connect(self._show_count)
         self._size.valueChanged.connect(self.grid.set_tile_size)
         self._show_count(0, 0)
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        dress(self, palette)
 
     def set_source(self, key: str) -> None:
         """Choose a source; emits nothing."""

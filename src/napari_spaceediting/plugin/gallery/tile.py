@@ -83,7 +83,6 @@ class TilePainter:
         plate: QRectF,
         index: int,
         caption: Caption,
-        ratio: float,
         *,
         stands_out: bool,
         has_plate: bool,
@@ -101,8 +100,6 @@ class TilePainter:
             Of the thumbnail; there may be none.
         caption : Caption
             What is written.
-        ratio : float
-            Device pixels per logical pixel.
         stands_out, has_plate, has_focus : bool
             Whether the plate catches the eye, is to be seen at all, and is outlined.
         """
@@ -111,6 +108,7 @@ class TilePainter:
         if has_plate:
             fill = palette.current if stands_out else palette.foreground
             paint_plate(painter, plate, fill, radius + 2)
+        ratio = painter.device().devicePixelRatioF()
         pixmap = self._pixmap(index, side, radius, ratio)
         if pixmap is not None:
             painter.drawPixmap(tile.topLeft(), pixmap)

@@ -285,15 +285,14 @@ class GuidanceController:
         """Say how often the user agreed so far, and what going on may bring."""
         session, panel = self._window.session, self._panel
         if session is None or not self._window.has_map:
-            panel.show_learnt("")
-            panel.show_expected("")
+            panel.show_words("", "")
             return
-        panel.show_learnt(summarise(session.answers))
         changed = session.edits.labels != session.shown.labels
         counts = [int(np.count_nonzero(changed[at])) for at in self._recent]
         rounds = session.state.rounds
         last = rounds[-1] if rounds and not session.state.proposal else None
-        panel.show_expected(f"{describe_recent(counts)} {describe_round(last)}".strip())
+        expected = f"{describe_recent(counts)} {describe_round(last)}".strip()
+        panel.show_words(summarise(session.answers), expected)
 
     def _show_arrow(self, proposal: Proposal | None) -> None:
         view, session = self._map.view, self._window.session

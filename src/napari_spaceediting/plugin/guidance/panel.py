@@ -107,8 +107,7 @@ class GuidancePanel(Panel):
             row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
         )
         self.show_counts(0, 0)
-        self.show_expected("")
-        self.show_learnt("")
+        self.show_words("", "")
         self.show_nothing(EMPTY_TEXT)
 
     def _build_card(self) -> None:
@@ -251,13 +250,13 @@ class GuidancePanel(Panel):
         self._done_label.setText(f"{done:,} of {total:,} decided")
         self._counts.setVisible(total > 0)
 
-    def show_expected(self, text: str) -> None:
-        """Say what going on may bring; "" where nothing is known of it."""
-        set_text(self._expected, text)
+    def show_words(self, learnt: str, expected: str) -> None:
+        """Say what the answers have taught, and what going on may bring.
 
-    def show_learnt(self, text: str) -> None:
-        """Say what the answers have taught, as "You agreed with 9 of 10 groups."."""
-        set_text(self._learnt, text)
+        Such as "You agreed with 9 of 10 groups."; "" where nothing is known of it.
+        """
+        set_text(self._learnt, learnt)
+        set_text(self._expected, expected)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Answer by key."""

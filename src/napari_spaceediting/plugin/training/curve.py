@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, Qt
@@ -102,42 +104,26 @@ class TrainingCurve(QLabel):
             (self._accuracies, self._palette.gain),
         ):
             if series:
-                points = np.array(series)
-                x = _scaled(points[:, 0], min(steps), max(steps))
-                y = _scaled(points[:, 1], points[:, 1].min(), points[:, 1].max())
-                x, y = thin_out(np.column_stack([x, y]), round(area.width()))
-                self._paint_curve(painter, area, x, y, colour)
-
-    @staticmethod
-    def _paint_curve(
-        painter: QPainter,
-        area: QRectF,
-        x: NDArray[np.float64],
-        y: NDArray[np.float64],
-        colour: str,
-    ) -> None:
-        x, y = area.left() + area.width() * x, area.bottom() - area.height() * y
-        points = [QPointF(*at) for at in zip(x.tolist(), y.tolist(), strict=True)]
-        painter.setPen(outline(to_qcolor(colour), 1.6))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPolyline(QPolygonF(points))
-        painter.setBrush(to_qcolor(colour))
-        painter.drawEllipse(points[-1], 2.5, 2.5)
+                points = thin_out(np.array(series), round(area.width()))
+                across = (area.left(), area.right())
+                x = np.interp(points[:, 0], _span(steps), across)
+                up = (area.bottom(), area.top())
+                y = np.interp(points[:, 1], _span([v for _, v in series]), up)
+                line = [QPointF(*at) for at in zip(x.tolist(), y.tolist(), strict=True)]
+                painter.setPen(outline(to_qcolor(colour), 1.6))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawPolyline(QPolygonF(line))
+                painter.setBrush(to_qcolor(colour))
+                painter.drawEllipse(line[-1], 2.5, 2.5)
 
 
-def _scaled(
-    values: NDArray[np.float64], low: float, high: float
-) -> NDArray[np.float64]:
-    return (values - low) / max(high - low, 1e-12)
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(max(values), min(values) + 1e-12)
 
 
-def thin_out(
-    series: NDArray[np.float64], count: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average (n, 2) steps and values over runs so that about `count` are left."""
-    run = -(-len(series) // max(count, 1))
-    if run > 1:
-        whole = len(series) // run * run
-        means = series[:whole].reshape(-1, run, 2).mean(axis=1)
-        series = np.concatenate([means, series[-1:]])
-    return series[:, 0], series[:, 1]
+def thin_out(series: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Average (n, 2) steps and values over runs: `count` are left, and the last."""
+    if len(series) <= count:
+        return series
+    runs = np.array_split(series, max(count, 1))
+    return np.vstack([*(run.mean(axis=0) for run in runs), series[-1]])

@@ -26,24 +26,6 @@ from napari_spaceediting.plugin.widgets.section import Disclosure
 
 PUBLISHED, FILE = "pretrained", "file"
 _PUBLISHED_TITLE = "Published (ImageNet)"
-TRAINABLES = (
-    (
-        "head",
-        "Head",
-        "Embedding and classes only: seconds, and the backbone stays as it is",
-    ),
-    (
-        "last_block",
-        "Last block too",
-        "The last block of the backbone as well: can learn more, takes longer",
-    ),
-    (
-        "all",
-        "Everything",
-        "The whole network: learns most, takes longest, needs most images",
-    ),
-)
-"""Key, title and tooltip of what may train."""
 _NETWORK: dict[str, Any] = {
     "backbone": {
         "label": "Backbone",
@@ -58,10 +40,26 @@ _NETWORK: dict[str, Any] = {
         "none": "Random",
     },
 }
-_TRAINABLE = {
+TRAINABLE = {
     "label": "Trains",
     "tooltip": "How much of the network learns; the more, the longer it takes",
-    "choices": TRAINABLES,
+    "choices": [
+        (
+            "head",
+            "Head",
+            "Embedding and classes only: seconds, and the backbone stays as it is",
+        ),
+        (
+            "last_block",
+            "Last block too",
+            "The last block of the backbone as well: can learn more, takes longer",
+        ),
+        (
+            "all",
+            "Everything",
+            "The whole network: learns most, takes longest, needs most images",
+        ),
+    ],
 }
 _LATENT_DIM = {
     "label": "Latent size",
@@ -114,7 +112,7 @@ class NetworkPanel(Panel):
         self._file = ""
         self.form = Form()
         self.form.add_settings(ClassifierSpec, **_NETWORK)
-        self.form.add_settings(TrainSettings, trainable=_TRAINABLE)
+        self.form.add_settings(TrainSettings, trainable=TRAINABLE)
         self.more_form = Form()
         self.more_form.add_settings(ClassifierSpec, latent_dim=_LATENT_DIM)
         self.more_form.add_settings(TrainSettings, **_TRAINING)

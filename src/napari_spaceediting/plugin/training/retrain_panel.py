@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 from napari_spaceediting.editing.arms import ARMS, CONTROL, comparisons
 from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
 from napari_spaceediting.plugin.training.curve import TrainingCurve
-from napari_spaceediting.plugin.training.network_panel import TRAINABLES
+from napari_spaceediting.plugin.training.network_panel import TRAINABLE
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Gate,
@@ -25,12 +25,6 @@ from napari_spaceediting.plugin.widgets.controls import (
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.section import Disclosure
 
-_TRAINABLE = {
-    "label": "Trains",
-    "tooltip": "How much of the network follows the edits; the more, the longer it "
-    "takes",
-    "choices": TRAINABLES,
-}
 _WEIGHT = {"min": 0.0, "max": 100.0, "step": 0.05, "decimals": 3, "none": "automatic"}
 _MORE: dict[str, Any] = {
     "objective": {
@@ -87,7 +81,7 @@ class RetrainPanel(Panel):
         self._settings = RetrainSettings()
         self._columns = Gate()
         self.form = Form()
-        self.form.add_settings(RetrainSettings, trainable=_TRAINABLE)
+        self.form.add_settings(RetrainSettings, trainable=TRAINABLE)
         self.more_form = Form()
         self.more_form.add_settings(RetrainSettings, **_MORE)
         self._repeats = self.more_form.field("repeats")

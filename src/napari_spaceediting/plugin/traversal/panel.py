@@ -30,6 +30,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     choose,
     column,
     combo,
+    dress,
     pop_up,
     refill,
     row,
@@ -127,6 +128,7 @@ class TraversalPanel(QWidget):
         inside.addWidget(self._empty, 1)
         inside.addWidget(self.way, 1)
         column(self).addWidget(scrolled(body))
+        dress(self, palette)
         self.show_hint("")
         self.show_waiting("")
         self.show_notice("")
@@ -235,6 +237,7 @@ class TraversalPanel(QWidget):
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._palette = palette
+        dress(self, palette)
         self._show_title()
 
     def set_selection(self, count: int) -> None:

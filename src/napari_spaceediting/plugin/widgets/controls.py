@@ -208,7 +208,7 @@ def dress(root: QWidget, palette: Palette) -> None:
         + _of_role("primary", palette.primary_button)
         + _of_role("link", palette.link_button)
     )
-    for widget in (root, *root.findChildren(QWidget)):
+    for widget in root.findChildren(QWidget):
         if hasattr(widget, "set_theme"):
             widget.set_theme(palette)
 
