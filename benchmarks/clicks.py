@@ -50,8 +50,10 @@ class Mouse:
         """Click on a button in a section of the editor, unfolded if need be."""
         section = editor.section(key)
         if not section.is_open:
-            self._click(section._header, section._header.rect().center())
-            self.clicks.append(f"the title of the section {section._header.title}")
+            self._click(section.header, section.header.rect().center())
+            self.clicks.append(
+                f"the title of the section {section.header.accessibleName()}"
+            )
         self.push(button)
 
     def push(self, button: QAbstractButton) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from napari_spaceediting.jobs.worker import WorkerProcess
 from napari_spaceediting.plugin import runner
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.status import Folding, Step
+from napari_spaceediting.plugin.widgets.controls import dress
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
 from napari_spaceediting.session.session import Session
@@ -476,14 +478,22 @@ def light():
 @pytest.fixture
 def shown(qtbot, dark):
     """Return a function that shows a panel at the dock's width, in napari's style."""
+    docks = []
 
     def show(panel_type, **arguments):
-        panel = panel_type(dark, **arguments)
-        qtbot.addWidget(panel)
-        panel.setStyleSheet(get_stylesheet("dark"))
+        if "palette" in signature(panel_type).parameters:
+            arguments["palette"] = dark
+        dock = QWidget()
+        docks.append(dock)
+        qtbot.addWidget(dock)
+        dock.setStyleSheet(get_stylesheet("dark"))
+        dock.resize(1000, 1000)
+        panel = panel_type(**arguments)
+        panel.setParent(dock)
+        dress(panel, dark)
         panel.resize(340, 700)
-        panel.show()
-        qtbot.waitExposed(panel)
+        dock.show()
+        qtbot.waitExposed(dock)
         return panel
 
     return show

@@ -38,20 +38,22 @@ def test_the_job_bar_is_there_only_while_something_runs(editor):
 def test_a_step_that_waits_is_folded_and_says_for_what(editor, panels):
     closed = SectionState("UMAP", "done", closed="Train a network first")
     editor.show_states({Step.MAP: closed})
-    header = editor.section("map")._header
-    assert not editor.section("map").is_open
-    assert (header.status, header.state) == ("Train a network first", "todo")
+    section = editor.section("map")
+    assert not section.is_open
+    assert section.status.text() == "Train a network first"
+    assert section._badge.text() == "3"
     assert not panels.map.redraw_button.isEnabled()
     assert "Train a network first" in panels.map.redraw_button.toolTip()
     editor.show_states({Step.MAP: SectionState("PCA", "done")})
-    assert (header.status, header.state) == ("PCA", "done")
+    assert section.status.text() == "PCA"
+    assert section._badge.text() == "✓"
     assert panels.map.redraw_button.isEnabled()
 
 
 def test_a_step_that_is_blocked_stays_open_and_says_why(editor, panels):
     editor.show_states({Step.RETRAIN: SectionState("running", blocked="Wait")})
     assert editor.section("retrain").is_open
-    assert editor.section("retrain")._header.status == "running"
+    assert editor.section("retrain").status.text() == "running"
     assert panels.retrain.retrain_button.toolTip().startswith("Wait")
 
 
@@ -73,7 +75,7 @@ def test_an_opened_step_comes_into_view(editor, qtbot, key):
 
 def test_a_fold_by_hand_stays(editor, qtbot):
     section = editor.section("data")
-    qtbot.mouseClick(section._header, LEFT)
+    qtbot.mouseClick(section.header, LEFT)
     assert not section.is_open
     editor.show_states({Step.DATA: SectionState("2,000 images", "done")})
     assert not section.is_open

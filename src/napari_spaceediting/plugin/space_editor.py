@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.status import Folding, SectionState, Step
-from napari_spaceediting.plugin.widgets.controls import column, dress, scrolled
+from napari_spaceediting.plugin.widgets.controls import Panel, column, dress, scrolled
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.widgets.section import TODO, Section
-
-
-class Panel(Protocol):
-    """What stands in a section: a widget that can be closed and says why."""
-
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow its use, or say why not."""
 
 
 class SpaceEditor(QWidget):
@@ -27,13 +19,11 @@ class SpaceEditor(QWidget):
 
     Parameters
     ----------
-    palette : Palette
-        Colours of the theme.
     panels : mapping of Step to Panel
         The widget of each step, in the order of the work.
     """
 
-    def __init__(self, palette: Palette, panels: Mapping[Step, Panel]) -> None:
+    def __init__(self, panels: Mapping[Step, Panel]) -> None:
         super().__init__()
         self.job_bar = JobBar("Stop this job and leave everything as it was before")
         self._panels = panels
@@ -42,9 +32,7 @@ class SpaceEditor(QWidget):
         body = QWidget()
         layout = column(body, 0)
         for number, (step, panel) in enumerate(panels.items(), 1):
-            section = Section(number, step.capitalize(), palette)
-            assert isinstance(panel, QWidget)
-            section.add(panel)
+            section = Section(number, step.capitalize(), panel)
             layout.addWidget(section)
             self._sections[step] = section
         layout.addStretch(1)
@@ -57,7 +45,6 @@ class SpaceEditor(QWidget):
         outer = column(self, 0)
         outer.addWidget(self.job_bar)
         outer.addWidget(self._scroll, 1)
-        dress(self, palette)
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
@@ -95,9 +82,6 @@ class SpaceEditor(QWidget):
             section.set_status(state.text, state.mark)
 
     def _reveal(self) -> None:
-        section = self._to_reveal
-        bar = self._scroll.verticalScrollBar()
-        top, height = section.y(), section.height()
-        view = self._scroll.viewport().height()
         # All of the section if there is room for it, but always its title.
-        bar.setValue(min(max(bar.value(), top + height - view), top))
+        for part in (self._to_reveal, self._to_reveal.header):
+            self._scroll.ensureWidgetVisible(part, 0, 0)

@@ -301,15 +301,10 @@ class WindowState:
         What comes of it after `shutdown` is dropped: the window is gone.
         """
 
-        def take(result: R) -> None:
-            if not self._is_shut:
-                then(result)
+        def unless_shut(tell: Callable[[Any], None]) -> Callable[[Any], None]:
+            return lambda outcome: None if self._is_shut else tell(outcome)
 
-        def complain_of(error: SpaceEditingError) -> None:
-            if not self._is_shut:
-                failed(error)
-
-        in_thread(work, take, complain_of)
+        in_thread(work, unless_shut(then), unless_shut(failed))
 
     def shutdown(self) -> None:
         """End all background work."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from types import MappingProxyType
 
 from napari_spaceediting.plugin.widgets.section import ACTIVE, DONE, TODO
 
@@ -171,17 +170,6 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'s' if n > 1 else ''}" if n else ""
 
 
-class Turn(Enum):
-    """What the work turns to."""
-
-    TRAINING = "training"
-    EDITING = "editing"
-    """There is a map to work on."""
-    FIRST_EDIT = "first edit"
-    REVIEW = "review"
-    RETRAINING = "retraining"
-
-
 @dataclass(frozen=True)
 class Folding:
     """What happens to the sections at a turn of the work.
@@ -201,13 +189,13 @@ class Folding:
     scrolls: bool = True
 
 
-FOLDINGS: Mapping[Turn, Folding] = MappingProxyType(
-    {
-        Turn.TRAINING: Folding((Step.NETWORK,)),
-        Turn.EDITING: Folding((Step.MAP, Step.GUIDANCE), (Step.DATA, Step.NETWORK)),
-        # The user looks at the map, and goes on with it.
-        Turn.FIRST_EDIT: Folding((Step.RETRAIN,), scrolls=False),
-        Turn.REVIEW: Folding((Step.GUIDANCE,), (Step.MAP,)),
-        Turn.RETRAINING: Folding((Step.RETRAIN,), (Step.GUIDANCE,)),
-    }
-)
+class Turn(Enum):
+    """What the work turns to, and what happens to the sections then."""
+
+    TRAINING = Folding((Step.NETWORK,))
+    EDITING = Folding((Step.MAP, Step.GUIDANCE), (Step.DATA, Step.NETWORK))
+    """There is a map to work on."""
+    FIRST_EDIT = Folding((Step.RETRAIN,), scrolls=False)
+    """The user looks at the map, and goes on with it."""
+    REVIEW = Folding((Step.GUIDANCE,), (Step.MAP,))
+    RETRAINING = Folding((Step.RETRAIN,), (Step.GUIDANCE,))

@@ -32,7 +32,7 @@ from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.runner import in_thread
-from napari_spaceediting.plugin.space_editor import Panel, SpaceEditor
+from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.state import (
     STATUS,
     Change,
@@ -40,12 +40,13 @@ from napari_spaceediting.plugin.state import (
     complain,
     preferences,
 )
-from napari_spaceediting.plugin.status import FOLDINGS, Step, sections
+from napari_spaceediting.plugin.status import Step, sections
 from napari_spaceediting.plugin.training.controller import TrainingController
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 from napari_spaceediting.plugin.traversal.controller import TraversalController
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
+from napari_spaceediting.plugin.widgets.controls import Panel
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ class Panels:
     """The panels of the Space Editor."""
 
     def __init__(self, palette: Palette) -> None:
-        self.data = DataPanel(palette)
-        self.network = NetworkPanel(palette)
+        self.data = DataPanel()
+        self.network = NetworkPanel()
         self.map = MapPanel(palette)
-        self.guidance = GuidancePanel(palette)
+        self.guidance = GuidancePanel()
         self.edits = EditsPanel(palette)
-        self.retrain = RetrainPanel(palette)
+        self.retrain = RetrainPanel()
 
     def by_step(self) -> dict[Step, Panel]:
         """Return the panel of each step."""
@@ -94,8 +95,8 @@ class Workbench:
         self.state = state = WindowState(viewer)
         palette = state.palette
         self.panels = panels = Panels(palette)
-        self.editor = SpaceEditor(palette, panels.by_step())
-        self.gallery = ImageGallery(palette)
+        self.editor = SpaceEditor(panels.by_step())
+        self.gallery = ImageGallery()
         self.evidence = EvidencePanel(palette)
         self.traversal = TraversalPanel(palette)
         self._viewer = viewer
@@ -106,7 +107,11 @@ class Workbench:
         self.saving = SavingController(state, panels.data)
         self.training = TrainingController(state, panels.network, panels.retrain)
         self.opening = OpeningController(
-            state, panels.data, self.saving, self._prepare, self.training.begin
+            state,
+            panels.data,
+            self.saving,
+            lambda: self.map.prepare(),
+            self.training.begin,
         )
         self.map = MapController(state, panels.map, self.show_change, self._bind_keys)
         panels.map.redraw_requested.connect(self.training.draw_map)
@@ -120,6 +125,7 @@ class Workbench:
         self.rounds = EvidenceController(state, self.evidence, self.galleries)
         self.traversals = TraversalController(state, self.traversal, self.map)
         viewer.events.theme.connect(self._on_theme)
+        self._on_theme()
         self._on_change(STATUS)
 
     # What is shown
@@ -129,38 +135,34 @@ class Workbench:
         if change & STATUS:
             self.editor.show_states(sections(self.state.facts))
         if Change.TURN in change:
-            self.editor.fold(FOLDINGS[self.state.turn])
+            self.editor.fold(self.state.turn.value)
         if change & (Change.SESSION | Change.ROUNDS):
             session = self.state.session
             if session is not None and session.state.proposal:
                 _raise(self.evidence)
 
     def _tell_of_jobs(self) -> None:
+        """Let the bar on top say what runs, and how it ended."""
         bar = self.editor.job_bar
+
+        def finish(_job: Job[object], said: str) -> None:
+            if not self.state.is_busy:
+                bar.finish(said or "Done")
+
+        def cancel(_job: Job[object], kept: str) -> None:
+            bar.finish(kept or "Cancelled; nothing was changed")
+
+        def fail(_job: Job[object], sentence: str) -> None:
+            bar.fail(sentence)
+            complain(sentence)
+
         bar.cancel_requested.connect(self.state.cancel)
         for runner in (self.state.reading, self.state.training):
-            runner.started.connect(self._on_started)
+            runner.started.connect(lambda job: bar.start(job.name))
             runner.progressed.connect(bar.report)
-            runner.finished.connect(self._on_finished)
-            runner.cancelled.connect(self._on_cancelled)
-            runner.failed.connect(self._on_failed)
-
-    def _on_started(self, job: Job[object]) -> None:
-        self.editor.job_bar.start(job.name)
-
-    def _on_finished(self, _job: Job[object], said: str) -> None:
-        if not self.state.is_busy:
-            self.editor.job_bar.finish(said or "Done")
-
-    def _on_cancelled(self, _job: Job[object], kept: str) -> None:
-        self.editor.job_bar.finish(kept or "Cancelled; nothing was changed")
-
-    def _on_failed(self, _job: Job[object], sentence: str) -> None:
-        self.editor.job_bar.fail(sentence)
-        complain(sentence)
-
-    def _prepare(self) -> None:
-        self.map.prepare()
+            runner.finished.connect(finish)
+            runner.cancelled.connect(cancel)
+            runner.failed.connect(fail)
 
     def show_change(self, images: NDArray[np.int64], name: str) -> None:
         """Show what would make images those of a class."""

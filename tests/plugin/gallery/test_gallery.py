@@ -98,7 +98,7 @@ def test_the_legend_selects_its_classes(window):
 
 def test_images_are_sorted_by_how_much_label_and_network_disagree(window):
     select(window, "all")
-    choose_in(window.bench.gallery._sort, "disagreement")
+    choose_in(window.bench.gallery.sorts, "disagreement")
     items = window.bench.gallery.grid.items
     labels = window.session.edits.labels[items]
     known = labels >= 0
@@ -121,8 +121,8 @@ def test_what_was_lassoed_stays_while_some_of_it_is_worked_on(window):
     QTest.keyClick(grid, Qt.Key.Key_Escape)
     assert not len(window.state.selected)
     assert grid.items.tolist() == group.tolist()
-    choose_in(window.bench.gallery._source, "selection")
-    window.bench.gallery.source_changed.emit("selection")
+    choose_in(window.bench.gallery.sources, "selection")
+    window.bench.gallery.sources.activated.emit(0)
     assert not len(grid.items), "asked for anew, it is what is selected now"
 
 
@@ -169,9 +169,9 @@ def test_while_a_round_awaits_a_decision_the_menu_says_so(window):
 
 def test_an_empty_gallery_says_what_to_do(make_window, saved):
     window = make_window()
-    assert "open some" in window.bench.gallery.empty_text
+    assert "open some" in window.bench.gallery.grid.empty_text
     window.open(saved)
-    assert "lasso" in window.bench.gallery.empty_text
+    assert "lasso" in window.bench.gallery.grid.empty_text
 
 
 def test_a_single_image_is_shown_with_those_around_it(window):

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QApplication
 from napari_spaceediting.plugin.gallery.grid import GalleryGrid
 from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.gallery.tile import Caption
+from napari_spaceediting.plugin.widgets.controls import dress
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -17,7 +18,8 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture
 def grid(qtbot, dark):
-    widget = GalleryGrid(dark)
+    widget = GalleryGrid()
+    widget.set_theme(dark)
     qtbot.addWidget(widget)
     widget.set_thumbnails(np.zeros((300, 16, 16, 3), np.uint8))
     widget.resize(350, 300)
@@ -313,9 +315,9 @@ def test_a_caption_is_told_in_full():
 
 @pytest.fixture
 def gallery(qtbot, palette):
-    widget = ImageGallery(palette)
+    widget = ImageGallery()
+    dress(widget, palette)
     qtbot.addWidget(widget)
-    widget.set_sources([("selection", "Selection", "a"), ("fixed", "Fixed", "b")])
     widget.resize(350, 400)
     widget.show()
     qtbot.waitExposed(widget)
@@ -324,36 +326,30 @@ def gallery(qtbot, palette):
 
 def test_gallery_counts_images_and_selection(gallery):
     assert gallery._count.text() == "0 images"
-    gallery.show_items(np.arange(1234))
+    gallery.grid.show_items(np.arange(1234))
     assert gallery._count.text() == "1,234 images"
-    gallery.set_selected([1, 2, 5000])
+    gallery.grid.set_selected([1, 2, 5000])
     assert gallery._count.text() == "1,234 images · 2 selected"
-    gallery.show_items([1, 2])
+    gallery.grid.show_items([1, 2])
     assert gallery._count.text() == "2 images · all selected"
-    gallery.show_items([3])
+    gallery.grid.show_items([3])
     assert gallery._count.text() == "1 image"
 
 
 def test_gallery_tells_source_and_order_chosen_by_hand_only(gallery):
     told = []
-    gallery.source_changed.connect(told.append)
-    gallery.sort_changed.connect(told.append)
-    gallery.set_source("fixed")
+    gallery.sources.activated.connect(lambda _: told.append(gallery.source))
+    gallery.sorts.activated.connect(lambda _: told.append(gallery.sort))
+    gallery.set_source("nearest")
     assert told == []
-    assert (gallery.source, gallery.sort) == ("fixed", "map")
-    QTest.keyClick(gallery._source, Qt.Key.Key_Up)
-    QTest.keyClick(gallery._sort, Qt.Key.Key_Down)
+    assert (gallery.source, gallery.sort) == ("nearest", "map")
+    QTest.keyClick(gallery.sources, Qt.Key.Key_Up)
+    QTest.keyClick(gallery.sorts, Qt.Key.Key_Down)
     assert told == ["selection", "label"]
 
 
-def test_gallery_keeps_its_source_when_sources_are_set_again(gallery):
-    gallery.set_source("fixed")
-    gallery.set_sources([("near", "Near", ""), ("fixed", "Fixed (3)", "")])
-    assert gallery.source == "fixed"
-
-
 def test_slider_changes_the_tiles(gallery):
-    gallery.show_items(np.arange(50))
+    gallery.grid.show_items(np.arange(50))
     before = gallery.grid._side
     gallery._size.setValue(160)
     assert gallery.grid._side > before

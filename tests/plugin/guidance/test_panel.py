@@ -1,29 +1,24 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_spaceediting.plugin.guidance.panel import (
-    GuidancePanel,
-    ProposalCard,
-)
+from napari_spaceediting.plugin.guidance.panel import GuidancePanel
 
 LEFT = Qt.MouseButton.LeftButton
-CARD = ProposalCard(
-    3,
-    47,
-    "probably mislabelled",
-    "11 of its 15 most similar images are Coat.",
-    "Move to Coat",
-    np.zeros((1, 16, 16, 3), np.uint8),
-)
+CARD = {
+    "position": 3,
+    "count": 47,
+    "title": "probably mislabelled",
+    "reason": "11 of its 15 most similar images are Coat.",
+    "action": "Move to Coat",
+}
 
 
 @pytest.fixture
 def panel(shown):
     panel = shown(GuidancePanel)
-    panel.show_proposal(CARD)
+    panel.show_proposal(**CARD)
+    panel.show_pictures(np.zeros((1, 16, 16, 3), np.uint8), frozenset())
     return panel
 
 
@@ -37,7 +32,7 @@ def test_without_a_proposal_it_offers_to_find_some(shown, qtbot, told):
 
 def test_the_card_tells_place_kind_reason_and_action(panel):
     assert panel._title.text() == "3 of 47 · probably mislabelled"
-    assert panel._reason.text() == CARD.reason
+    assert panel._reason.text() == CARD["reason"]
     assert panel._action.text() == "Move to Coat"
     assert panel._pictures.isVisible()
     assert panel._reason.font().pointSizeF() > panel._title.font().pointSizeF()
@@ -67,18 +62,18 @@ def test_moving_through_the_queue_ends_at_its_ends(panel, qtbot, told):
     qtbot.mouseClick(panel.move_buttons[1], LEFT)
     qtbot.keyClick(panel, ",")
     assert calls == [(1,), (-1,)]
-    panel.show_proposal(replace(CARD, position=47))
+    panel.show_proposal(**CARD | {"position": 47})
     qtbot.keyClick(panel, ".")
     assert not panel.move_buttons[1].isEnabled()
     assert "last" in panel.move_buttons[1].toolTip()
-    panel.show_proposal(replace(CARD, position=1))
+    panel.show_proposal(**CARD | {"position": 1})
     qtbot.keyClick(panel, ",")
     assert calls == [(1,), (-1,)]
 
 
 def test_without_a_proposal_keys_answer_nothing(panel, qtbot, told):
     calls = told(panel.answered)
-    panel.show_proposal(None)
+    panel.show_nothing("None")
     qtbot.keyClick(panel, "Y")
     assert calls == []
     assert not panel._frame.isVisible()
@@ -86,18 +81,18 @@ def test_without_a_proposal_keys_answer_nothing(panel, qtbot, told):
 
 def test_yes_says_why_it_cannot_be_answered(panel, qtbot, told):
     calls = told(panel.answered)
-    panel.show_proposal(replace(CARD, yes_reason="No class is proposed"))
+    panel.show_proposal(**CARD | {"yes_reason": "No class is proposed"})
     qtbot.mouseClick(panel.answer_buttons["yes"], LEFT)
     qtbot.keyClick(panel, "Y")
     qtbot.keyClick(panel, "N")
     assert panel.answer_buttons["yes"].toolTip().startswith("No class is proposed")
     assert calls == [("no",)]
-    panel.show_proposal(CARD)
+    panel.show_proposal(**CARD)
     assert panel.answer_buttons["yes"].isEnabled()
 
 
 def test_many_pictures_stay_within_the_width(panel, qtbot):
-    panel.show_proposal(replace(CARD, thumbnails=np.zeros((12, 16, 16, 3), np.uint8)))
+    panel.show_pictures(np.zeros((12, 16, 16, 3), np.uint8), frozenset())
     pictures = panel._pictures
     qtbot.waitUntil(lambda: pictures.labels[-1].geometry().top() > 0)
     assert all(pictures.rect().contains(one.geometry()) for one in pictures.labels)
@@ -109,7 +104,7 @@ def test_many_pictures_stay_within_the_width(panel, qtbot):
 def test_a_click_or_a_key_leaves_a_picture_out(panel, qtbot, told):
     calls = told(panel.toggled)
     thumbnails = np.full((3, 16, 16, 3), 200, np.uint8)
-    panel.show_proposal(replace(CARD, thumbnails=thumbnails, left_out=frozenset([1])))
+    panel.show_pictures(thumbnails, frozenset([1]))
     pictures = panel._pictures
     qtbot.waitUntil(lambda: pictures.labels[2].geometry().left() > 0)
     qtbot.mouseClick(pictures, LEFT, pos=pictures.labels[2].geometry().center())
@@ -123,7 +118,7 @@ def test_a_click_or_a_key_leaves_a_picture_out(panel, qtbot, told):
 
 
 def test_a_card_without_pictures_has_no_gap_for_them(panel):
-    panel.show_proposal(replace(CARD, thumbnails=None))
+    panel.show_pictures(None, frozenset())
     assert not panel._pictures.isVisible()
 
 
@@ -135,11 +130,11 @@ def test_it_counts_the_decisions(panel):
 
 def test_what_was_learnt_is_there_only_when_something_was(panel):
     assert not panel._learnt.isVisible()
-    panel.show_learnt("You agreed with 9 of 10 groups.")
+    panel.show_words("You agreed with 9 of 10 groups.", "")
     assert panel._learnt.isVisible()
-    panel.show_proposal(None)
+    panel.show_nothing("None")
     assert panel._learnt.isVisible(), "with or without a proposal"
-    panel.show_learnt("")
+    panel.show_words("", "")
     assert not panel._learnt.isVisible()
 
 

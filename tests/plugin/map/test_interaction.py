@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QToolTip
 
 from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
-from napari_spaceediting.plugin.gallery.controller import NEAREST, SELECTION
+from napari_spaceediting.plugin.gallery.panel import NEAREST, SELECTION
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CONTROL = Qt.KeyboardModifier.ControlModifier

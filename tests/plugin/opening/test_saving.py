@@ -26,7 +26,7 @@ NOT_SAVED = "not saved"
 
 
 def status(window) -> str:
-    return window.editor.section("data")._header.status
+    return window.editor.section("data").status.text()
 
 
 def pin(window, image: int = 0, tag: str = "3") -> None:

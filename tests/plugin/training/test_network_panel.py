@@ -10,9 +10,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture
 def panel(shown):
-    panel = shown(NetworkPanel)
-    panel.set_backbones(["small_cnn", "resnet18", "vit_b_16"])
-    return panel
+    return shown(NetworkPanel)
 
 
 def pick(qtbot, field, key):

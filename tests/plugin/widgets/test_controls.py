@@ -48,9 +48,9 @@ def test_a_refilled_combo_keeps_its_choice_and_is_silent(qtbot, told):
     assert calls == []
 
 
-def test_a_disclosure_shows_and_hides_by_mouse_and_key(qtbot, dark):
+def test_a_disclosure_shows_and_hides_by_mouse_and_key(qtbot):
     content = QLabel("inside")
-    title = Disclosure("More", dark, content, "")
+    title = Disclosure("More", content, "")
     qtbot.addWidget(content)
     qtbot.addWidget(title)
     title.show()

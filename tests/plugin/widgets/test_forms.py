@@ -31,7 +31,7 @@ class Tea:
 
 @pytest.fixture
 def form(qtbot, dark):
-    form = Form(dark)
+    form = Form()
     qtbot.addWidget(form)
     form.add_settings(
         Tea,
@@ -131,7 +131,7 @@ def test_numbers_read_as_elsewhere_in_the_window(qtbot, dark, locale, value, tex
     before = QLocale()
     QLocale.setDefault(locale)
     try:
-        form = Form(dark)
+        form = Form()
         options = {"label": "", "tooltip": "", "max": 1e6}
         form.add_settings(Tea, grams={**options, "min": 0.0, "decimals": 6})
         form.add_settings(Tea, minutes={**options, "min": 1})
@@ -176,7 +176,7 @@ def test_the_wheel_is_left_to_the_dock_and_changes_no_field(form, name, delta):
 
 
 def test_a_form_that_is_deleted_is_freed(dark):
-    form = Form(dark)
+    form = Form()
     form.add_settings(
         Tea,
         minutes={"label": "", "tooltip": "", "min": 1, "max": 9},

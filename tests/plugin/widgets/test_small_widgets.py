@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.training.curve import TrainingCurve, thin_out
+from napari_spaceediting.plugin.widgets.controls import dress
 from napari_spaceediting.plugin.widgets.job_bar import JobBar, remaining_in_words
 from napari_spaceediting.plugin.widgets.section import DONE, Section
 
@@ -86,7 +87,8 @@ def test_remaining_time_in_words(seconds, words):
 
 
 def test_curve_tells_the_last_figures(qtbot, palette):
-    curve = TrainingCurve(palette)
+    curve = TrainingCurve()
+    curve.set_theme(palette)
     qtbot.addWidget(curve)
     assert not curve.words()
     curve.grab()
@@ -101,7 +103,8 @@ def test_curve_tells_the_last_figures(qtbot, palette):
 
 
 def test_curve_can_show_accuracy_alone(qtbot, palette):
-    curve = TrainingCurve(palette)
+    curve = TrainingCurve()
+    curve.set_theme(palette)
     qtbot.addWidget(curve)
     curve.append(1, float("nan"), 0.25)
     assert curve.words() == "validation 25.0%"
@@ -110,11 +113,11 @@ def test_curve_can_show_accuracy_alone(qtbot, palette):
 
 def test_long_series_are_averaged_and_keep_the_last_value():
     series = np.column_stack([np.arange(1003.0), np.arange(1003.0)])
-    steps, values = thin_out(series, 100)
+    steps, values = thin_out(series, 100).T
     assert len(steps) <= 101
     assert values[-1] == 1002
     assert (np.diff(steps) > 0).all()
-    np.testing.assert_array_equal(thin_out(series[:5], 100)[0], np.arange(5.0))
+    np.testing.assert_array_equal(thin_out(series[:5], 100)[:, 0], np.arange(5.0))
 
 
 # Section
@@ -122,9 +125,9 @@ def test_long_series_are_averaged_and_keep_the_last_value():
 
 @pytest.fixture
 def section(qtbot, palette):
-    widget = Section(2, "Map", palette)
+    widget = Section(2, "Map", QLabel("body"))
+    dress(widget, palette)
     qtbot.addWidget(widget)
-    widget.add(QLabel("body"))
     widget.resize(350, 200)
     widget.show()
     qtbot.waitExposed(widget)
@@ -132,9 +135,9 @@ def section(qtbot, palette):
 
 
 def test_section_folds_by_mouse_and_keyboard(section):
-    QTest.mouseClick(section._header, LEFT)
+    QTest.mouseClick(section.header, LEFT)
     assert not section.body.isVisible()
-    QTest.keyClick(section._header, Qt.Key.Key_Space)
+    QTest.keyClick(section.header, Qt.Key.Key_Space)
     assert section.body.isVisible()
     section.set_open(False)
     assert not section.body.isVisible()
@@ -143,6 +146,6 @@ def test_section_folds_by_mouse_and_keyboard(section):
 
 def test_section_status_is_told_in_full_by_the_tooltip(section):
     section.set_status("UMAP of 2,000 images", DONE)
-    assert "UMAP of 2,000 images" in section._header.toolTip()
-    assert section._header.accessibleDescription() == "done: UMAP of 2,000 images"
+    assert "UMAP of 2,000 images" in section.header.toolTip()
+    assert section.header.accessibleDescription() == "done: UMAP of 2,000 images"
     section.grab()

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPoint
-from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QMenu
 
 from napari_spaceediting.data.dataset import UNLABELLED
+from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.gallery.captions import caption_of, disagreement
-from napari_spaceediting.plugin.gallery.panel import ImageGallery
+from napari_spaceediting.plugin.gallery.panel import (
+    BROKEN,
+    CHOSEN,
+    FIXED,
+    GUIDANCE,
+    NEAREST,
+    SELECTION,
+    ImageGallery,
+)
 from napari_spaceediting.plugin.gallery.tile import Caption
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
-from napari_spaceediting.plugin.widgets.palette import label_colours
-from napari_spaceediting.session.session import Session
+from napari_spaceediting.plugin.widgets.palette import Colour, label_colours
+from napari_spaceediting.session.state import Checkpoint
 
-SELECTION, NEAREST, GUIDANCE = "selection", "nearest", "guidance"
-FIXED, BROKEN, CHOSEN = "fixed", "broken", "chosen"
-_SOURCES = (
-    (SELECTION, "Selection", "What was last selected on the map"),
-    (NEAREST, "Nearest images", "Images most similar to the selection, to the network"),
-    (GUIDANCE, "Guidance", "All images that guidance proposes to look at"),
-    (FIXED, "Fixed", "Held-out images that the last round put right"),
-    (BROKEN, "Broken", "Held-out images that the last round got wrong"),
-    (CHOSEN, "Evidence", "What was clicked on in the Evidence dock"),
-)
 _ALL_HELD_OUT = "Held-out images can be relabelled, not pinned."
 _NO_NEIGHBOURS = "The map is still being drawn: similar images are known after it."
+_NO_CLASSES = "No class has a name yet: name some images first."
 _NO_MAP = "No images to show: open some in the Space Editor first, under Data."
 _NOT_MAPPED = "The images come here when the network has learnt from them."
 _OTHER_IMAGES = Change.PICTURES | Change.EDITS | Change.SHOWN | Change.PAST
@@ -74,15 +71,14 @@ class GalleryController:
         self._gallery = gallery
         self._map = on_map
         self.proposed = NOTHING
-        self._gathered = self._around = NOTHING
-        self._chosen = NOTHING
-        gallery.set_sources(_SOURCES)
-        gallery.source_changed.connect(self._on_source)
-        gallery.sort_changed.connect(self.refresh)
-        gallery.selection_changed.connect(self._on_chosen)
-        gallery.hovered.connect(self._on_hovered)
-        gallery.activated.connect(self._on_activated)
-        gallery.context_requested.connect(self._on_context)
+        self._gathered = self._around = self._chosen = NOTHING
+        self._grid = grid = gallery.grid
+        gallery.sources.activated.connect(self._on_source)
+        gallery.sorts.activated.connect(self.refresh)
+        grid.selection_changed.connect(self._on_chosen)
+        grid.hovered.connect(self._on_hovered)
+        grid.activated.connect(self._on_activated)
+        grid.context_requested.connect(self._on_context)
         window.changed.connect(self._on_change)
         self.refresh()
 
@@ -90,7 +86,7 @@ class GalleryController:
         if Change.SESSION in change:
             self.proposed = self._chosen = self._gathered = self._around = NOTHING
         if Change.PICTURES in change:
-            self._gallery.set_thumbnails(self._window.thumbnails)
+            self._grid.set_thumbnails(self._window.thumbnails)
         if Change.SELECTION in change:
             self._on_selection()
         elif change & _OTHER_IMAGES:
@@ -103,53 +99,46 @@ class GalleryController:
         self._gallery.set_source(source)
         self.refresh()
 
-    def refresh(self) -> None:
+    def refresh(self, *_: object) -> None:
         """Show the images of the chosen source as they are now."""
-        session = self._window.session
+        session, grid = self._window.session, self._grid
         source = self._gallery.source
         if session is None or not self._window.has_map:
-            self._gallery.empty_text = _NO_MAP if session is None else _NOT_MAPPED
-            self._gallery.show_items(NOTHING)
+            grid.empty_text = _NO_MAP if session is None else _NOT_MAPPED
+            grid.show_items(NOTHING)
             return
-        self._gallery.empty_text = _EMPTY.get(source, "")
+        grid.empty_text = _EMPTY[source]
         shown, edits = self._window.shown, self._window.edits
-        items = self._sorted(self._items(source))
         held_out, classes = session.dataset.held_out, range(len(edits.class_names))
         # The last one is what -1, for no class, leads to.
         colours = label_colours([*classes, UNLABELLED], len(classes)).tolist()
 
         def describe(index: int) -> Caption:
-            caption = caption_of(index, shown, edits)
-            return replace(
-                caption,
-                border=colours[edits.labels[index]],
-                badge="held out" if held_out[index] else "",
-            )
+            border = colours[edits.labels[index]]
+            badge = "held out" if held_out[index] else ""
+            return _caption(index, shown, edits, border, badge)
 
-        self._gallery.show_items(items, describe)
-        self._gallery.set_selected(self._window.selected)
+        grid.show_items(self._sorted(self._items(source)), describe)
+        grid.set_selected(self._window.selected)
 
     def _items(self, source: str) -> NDArray[np.int64]:
+        """Return the images of a source."""
         session = self._window.session
         assert session is not None
-        rounds = session.state.rounds
-        if source == SELECTION:
-            return self._gathered
-        if source == NEAREST:
-            return self._nearest()
-        if source == GUIDANCE:
-            return self.proposed
-        if source == CHOSEN:
-            return self._chosen
-        if not rounds:
-            return NOTHING
-        evidence = rounds[-1].evidence
-        return evidence.fixed if source == FIXED else evidence.broken
+        if source in (FIXED, BROKEN):
+            if not session.state.rounds:
+                return NOTHING
+            evidence = session.state.rounds[-1].evidence
+            return evidence.fixed if source == FIXED else evidence.broken
+        return {
+            SELECTION: self._gathered,
+            NEAREST: self._nearest(),
+            GUIDANCE: self.proposed,
+            CHOSEN: self._chosen,
+        }[source]
 
     def _nearest(self) -> NDArray[np.int64]:
-        session, chosen = self._window.session, self._around
-        assert session is not None
-        drawn = self._window.shown.map
+        drawn, chosen = self._window.shown.map, self._around
         if drawn is None or not len(chosen) or not drawn.neighbours.shape[1]:
             return NOTHING
         around = drawn.neighbours[chosen].T.ravel()
@@ -158,39 +147,35 @@ class GalleryController:
         return ordered[~np.isin(ordered, chosen)]
 
     def _sorted(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
-        session = self._window.session
-        assert session is not None
-        network = self._window.shown.network
-        by = self._gallery.sort
-        if by == "label":
-            return items[np.argsort(self._window.edits.labels[items], kind="stable")]
+        """Return images in the chosen order; as they come where nothing is known."""
+        by, labels = self._gallery.sort, self._window.edits.labels[items]
+        guesses = _guesses(self._window.shown)[items]
+        order = labels
         if by == "disagreement":
-            left = disagreement(self._window.shown, self._window.edits)
-            return items[np.argsort(-left[items], kind="stable")]
-        if network is None or not network.predictions.probabilities.shape[1]:
-            return items
-        guesses = network.predictions.probabilities[items]
-        if by == "prediction":
-            return items[np.argsort(guesses.argmax(axis=1), kind="stable")]
-        if by == "confidence":
-            return items[np.argsort(guesses.max(axis=1), kind="stable")]
-        return items
+            # What the network leaves for other classes; -1 without a label.
+            known = np.flatnonzero((labels >= 0) & (labels < guesses.shape[1]))
+            order = np.full(len(items), 1, np.float32)
+            order[known] = guesses[known, labels[known]] - 1
+        elif by != "label":
+            if by == "map" or not guesses.shape[1]:
+                return items
+            best = guesses.argmax(axis=1)
+            order = best if by == "prediction" else guesses.max(axis=1)
+        return items[np.argsort(order, kind="stable")]
 
     def _on_chosen(self, at: NDArray[np.int64]) -> None:
-        self._window.select(at, self._gallery)
+        self._window.select(at, self._grid)
 
     def _on_selection(self) -> None:
-        if self._window.selected_by is self._gallery:
+        if self._window.selected_by is self._grid:
             return
         # What is chosen among the images shown takes none of the others away.
         self._gathered = self._around = self._window.selected
-        if self._gallery.source not in (SELECTION, NEAREST) and len(
-            self._window.selected
-        ):
+        if len(self._gathered) and self._gallery.source not in (SELECTION, NEAREST):
             self._gallery.set_source(SELECTION)
         self.refresh()
 
-    def _on_source(self) -> None:
+    def _on_source(self, _row: int) -> None:
         self._gathered = self._around = self._window.selected
         self.refresh()
 
@@ -199,7 +184,7 @@ class GalleryController:
             self._map.view.show_hovered(index)
 
     def _on_activated(self, index: int) -> None:
-        self._window.select(np.array([index]), self._gallery)
+        self._window.select(np.array([index]), self._grid)
         self.find_similar()
 
     def find_similar(self) -> None:
@@ -233,52 +218,49 @@ class GalleryController:
         self._window.viewer.layers.selection.active = active
 
     def _on_context(self, indices: NDArray[np.int64], place: QPoint) -> None:
-        session = self._window.session
-        if session is None or not self._window.has_map:
+        session, window = self._window.session, self._window
+        if session is None or not window.has_map:
             return
-        self._window.select(indices, self._gallery)
+        window.select(indices, self._grid)
         menu = QMenu(self._gallery)
         menu.setToolTipsVisible(True)
         menu.aboutToHide.connect(menu.deleteLater)
-        locked = self._window.locked
+        it = "it" if len(indices) == 1 else "them"
+        locked, drawn = window.locked, window.shown.map
         fixed = _ALL_HELD_OUT if session.dataset.held_out[indices].all() else ""
-        alone = len(indices) == 1
-        it = "it" if alone else "them"
-
-        def offer(title: str, act: Callable[[], None], tip: str, reason: str) -> None:
-            _explain(menu.addAction(title, act), tip, reason)
-
-        offer(
+        has_neighbours = drawn is not None and drawn.neighbours.shape[1] > 0
+        naming = self._map.naming
+        _offer(
+            menu,
             "Pin: right place, name the class…\tC",
-            self._map.naming.name_selected,
-            f"Say which class {'it has' if alone else 'they have'} where "
-            f"{'it lies' if alone else 'they lie'} on the map",
+            naming.name_selected,
+            f"Say which class belongs where the map has {it}",
             locked or fixed,
         )
-        offer(
+        _offer(
+            menu,
             "Relabel…\tR",
-            self._map.naming.relabel_selected,
+            naming.relabel_selected,
             f"Give {it} another class, or none, wherever on the map",
             locked,
         )
         menu.addSeparator()
-        no_neighbours = "" if _has_neighbours(session) else _NO_NEIGHBOURS
-        offer(
+        _offer(
+            menu,
             "Find similar",
             self.find_similar,
             f"Show the images most similar to {it}, to the network",
-            no_neighbours,
+            "" if has_neighbours else _NO_NEIGHBOURS,
         )
         self._add_changes(menu, it)
         menu.addSeparator()
-        offer("Show on the map\tF", self._map.zoom_to_selection, f"Zoom to {it}", "")
-        offer(
+        zoom = self._map.zoom_to_selection
+        _offer(menu, "Show on the map\tF", zoom, f"Zoom to {it}")
+        _offer(
+            menu,
             "Open the original as a layer",
             self.open_original,
-            "Show the image as it is on disk, beside the map"
-            if alone
-            else "Show the first of them as it is on disk, beside the map",
-            "",
+            "Show the image, the first of several, as it is on disk, beside the map",
         )
         menu.popup(place)
 
@@ -288,27 +270,55 @@ class GalleryController:
         assert session is not None
         names = session.edits.class_names
         kinds = np.unique(session.kinds(chosen)).tolist()
-        offer = menu.addMenu(f"Show what would make {it}")
-        offer.setToolTipsVisible(True)
-        _explain(
-            offer.menuAction(),
-            "See step by step what would change the network's mind",
-            "" if names else "No class has a name yet: name some images first.",
-        )
+        changes = QMenu(f"Show what would make {it}", menu)
+        menu.addMenu(changes)
+        changes.setToolTipsVisible(True)
+        tip = "See step by step what would change the network's mind"
+        changes.menuAction().setToolTip(tip if names else _NO_CLASSES)
+        changes.menuAction().setEnabled(bool(names))
         for kind, name in enumerate(names):
-            action = offer.addAction(
-                name, lambda to=name: self._show_change(chosen, to)
+            _offer(
+                changes,
+                name,
+                lambda to=name: self._show_change(chosen, to),
+                f"What would make {it} {name}",
+                f"Already taken for {name}." if kinds == [kind] else "",
             )
-            same = f"Already taken for {name}." if kinds == [kind] else ""
-            _explain(action, f"What would make {it} {name}", same)
 
 
-def _explain(action: QAction, tip: str, reason: str) -> None:
-    """Say what an action does, or close it and say why."""
+def _offer(
+    menu: QMenu, title: str, act: Callable[..., object], tip: str, reason: str = ""
+) -> None:
+    """Add to a menu what can be done, or why it cannot."""
+    action = menu.addAction(title, act)
     action.setEnabled(not reason)
     action.setToolTip(reason or tip)
 
 
-def _has_neighbours(session: Session) -> bool:
-    drawn = session.shown.map
-    return drawn is not None and drawn.neighbours.shape[1] > 0
+def _guesses(checkpoint: Checkpoint) -> NDArray[np.float32]:
+    """Return the network's (N, C) probabilities; of no class where there are none."""
+    network = checkpoint.network
+    if network is None:
+        return np.empty((len(checkpoint.labels), 0), np.float32)
+    return network.predictions.probabilities
+
+
+def _caption(
+    index: int, checkpoint: Checkpoint, edits: EditState, border: Colour, badge: str
+) -> Caption:
+    """Return what is written around a tile.
+
+    The label, or what the network guesses for want of one; then how sure the network
+    is, and of what if that is another class.
+    """
+    label, guesses = int(edits.labels[index]), _guesses(checkpoint)[index]
+    own = edits.class_names[label] if label >= 0 else "?"
+    if not len(guesses):
+        return Caption(own, border, badge)
+    best = int(guesses.argmax())
+    guess, sure = edits.class_names[best], f"{guesses[best]:.0%}"
+    if label < 0:
+        return Caption(f"{guess}?", border, badge, figure=sure)
+    if best == label:
+        return Caption(own, border, badge, figure=sure)
+    return Caption(own, border, badge, f"→ {guess}", sure, is_odd=True)

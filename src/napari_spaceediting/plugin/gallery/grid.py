@@ -19,7 +19,7 @@ from qtpy.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from qtpy.QtWidgets import QAbstractScrollArea, QApplication, QToolTip, QWidget
+from qtpy.QtWidgets import QAbstractScrollArea, QApplication, QToolTip
 
 from napari_spaceediting.plugin.gallery.tile import Caption, TilePainter
 from napari_spaceediting.plugin.widgets.painting import apply_font, outline
@@ -35,13 +35,6 @@ class GalleryGrid(QAbstractScrollArea):
     """Tiles of images that can be browsed and selected by mouse and keyboard.
 
     Only visible tiles are painted and captioned.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     selection_changed = Signal(object)
@@ -52,22 +45,24 @@ class GalleryGrid(QAbstractScrollArea):
     """Dataset index under the pointer, -1 when it left."""
     context_requested = Signal(object, QPoint)
     """Dataset indices that a menu would act on, and its global position."""
+    counted = Signal(int, int)
+    """How many images are shown, and how many of them are selected."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._tiles = TilePainter(palette)
+    def __init__(self) -> None:
+        super().__init__()
+        self._tiles = TilePainter()
         self._items = np.empty(0, np.int64)
         self._caption: Callable[[int], Caption] = lambda _: Caption("")
         self._selected = np.empty(0, np.int64)
         self._marked = np.empty(0, bool)
-        self._n_selected = 0
+        self.n_selected = 0
+        self.empty_text = ""
         self._current = -1
         self._anchor = -1
         self._hovered = -1
         self._press: QPointF | None = None
         self._band: QRect | None = None
         self._before_press: tuple[NDArray[np.bool_], NDArray[np.int64]] | None = None
-        self._empty_text = "No images to show."
         self._wanted_side = USUAL_SIZE
         self._columns, self._side, self._row = 1, 0, 1
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -76,7 +71,6 @@ class GalleryGrid(QAbstractScrollArea):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setMouseTracking(True)
         self.setAccessibleName("Images")
-        self.set_theme(palette)
 
     # What is shown
 
@@ -148,26 +142,11 @@ class GalleryGrid(QAbstractScrollArea):
         return np.concatenate([shown, hidden])
 
     @property
-    def n_selected(self) -> int:
-        """How many of the images shown are selected."""
-        return self._n_selected
-
-    @property
     def current(self) -> int:
         """Dataset index that the keyboard is on, or -1."""
         if 0 <= self._current < len(self._items):
             return int(self._items[self._current])
         return -1
-
-    @property
-    def empty_text(self) -> str:
-        """What is written when there is no image."""
-        return self._empty_text
-
-    @empty_text.setter
-    def empty_text(self, text: str) -> None:
-        self._empty_text = text
-        self.viewport().update()
 
     # Geometry. Positions count tiles, in the order shown.
 
@@ -276,7 +255,7 @@ class GalleryGrid(QAbstractScrollArea):
             painter.drawText(
                 area.adjusted(margin, margin, -margin, -margin),
                 Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
-                self._empty_text,
+                self.empty_text,
             )
             return
         for position in self._visible():
@@ -288,9 +267,8 @@ class GalleryGrid(QAbstractScrollArea):
                     QRectF(self._plate(position)),
                     index,
                     self._caption(index),
-                    self.viewport().devicePixelRatioF(),
                     # Where all are chosen, as after a lasso, none needs to stand out.
-                    stands_out=is_marked and self._n_selected < len(self._items),
+                    stands_out=is_marked and self.n_selected < len(self._items),
                     has_plate=is_marked or position == self._hovered,
                     has_focus=position == self._current and self.hasFocus(),
                 )
@@ -487,7 +465,8 @@ class GalleryGrid(QAbstractScrollArea):
             self.selection_changed.emit(self.selected)
 
     def _describe(self) -> None:
-        self._n_selected = int(np.count_nonzero(self._marked))
+        self.n_selected = int(np.count_nonzero(self._marked))
         self.setAccessibleDescription(
             f"{len(self._items)} images, {self.n_selected} selected"
         )
+        self.counted.emit(len(self._items), self.n_selected)

@@ -58,16 +58,11 @@ class Caption:
 
 
 class TilePainter:
-    """Paints tiles; thumbnails are scaled once while they are in use.
+    """Paints tiles; thumbnails are scaled once while they are in use."""
 
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+    palette: Palette
 
-    def __init__(self, palette: Palette) -> None:
-        self.palette = palette
+    def __init__(self) -> None:
         self._thumbnails: NDArray[np.uint8] | None = None
         self._pixmap = lru_cache(_CACHED_TILES)(self._draw)
 
@@ -88,7 +83,6 @@ class TilePainter:
         plate: QRectF,
         index: int,
         caption: Caption,
-        ratio: float,
         *,
         stands_out: bool,
         has_plate: bool,
@@ -106,8 +100,6 @@ class TilePainter:
             Of the thumbnail; there may be none.
         caption : Caption
             What is written.
-        ratio : float
-            Device pixels per logical pixel.
         stands_out, has_plate, has_focus : bool
             Whether the plate catches the eye, is to be seen at all, and is outlined.
         """
@@ -116,6 +108,7 @@ class TilePainter:
         if has_plate:
             fill = palette.current if stands_out else palette.foreground
             paint_plate(painter, plate, fill, radius + 2)
+        ratio = painter.device().devicePixelRatioF()
         pixmap = self._pixmap(index, side, radius, ratio)
         if pixmap is not None:
             painter.drawPixmap(tile.topLeft(), pixmap)

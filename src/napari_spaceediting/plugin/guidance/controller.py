@@ -18,7 +18,6 @@ from napari_spaceediting.plugin.guidance.panel import (
     FINISHED_TEXT,
     NOTHING_FOUND_TEXT,
     GuidancePanel,
-    ProposalCard,
 )
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
@@ -88,8 +87,9 @@ class GuidanceController:
         if change & (Change.SESSION | Change.ROUNDS):
             self.clear()
         if change & (Change.SESSION | Change.EDITS | Change.SHOWN):
-            self._show_learnt()
-            self._show_expected()
+            self._show_words()
+        if Change.THEME in change and self.proposal is not None:
+            self._show_at_hand(self.proposal, select=False)
 
     @property
     def proposal(self) -> Proposal | None:
@@ -106,7 +106,7 @@ class GuidanceController:
         self._recent.clear()
         self._empty_text = EMPTY_TEXT
         self._take([], show=False)
-        self._show_expected()
+        self._show_words()
 
     def _on_found(self, queue: list[Proposal]) -> None:
         self._empty_text = FINISHED_TEXT if queue else NOTHING_FOUND_TEXT
@@ -125,7 +125,7 @@ class GuidanceController:
             self._settle(proposal, accepted=False)
         elif answer == "unsure":
             self._recent.append(NOTHING)
-            self._show_expected()
+            self._show_words()
             self._step(1)
 
     def show_change(self) -> None:
@@ -164,8 +164,7 @@ class GuidanceController:
         at = self._meant(proposal)
         session.answer(Answer(proposal.kind, at, accepted, proposal.signs))
         self._recent.append(at)
-        self._show_expected()
-        self._show_learnt()
+        self._show_words()
         self._decided.add(self._at)
         self._step(1)
 
@@ -250,65 +249,50 @@ class GuidanceController:
         self._window.notify(Change.REVIEW)
         self._show_arrow(proposal)
         if proposal is None:
-            panel.show_proposal(None, self._empty_text)
+            panel.show_nothing(self._empty_text)
         else:
             self._show_at_hand(proposal, select)
 
     def _show_at_hand(self, proposal: Proposal, select: bool = True) -> None:
-        self._panel.show_proposal(self._card(proposal))
-        if select:
-            self._window.select(self._meant(proposal))
-
-    def _show_learnt(self) -> None:
-        """Say how often the user agreed so far."""
-        session = self._window.session
-        if session is None or not self._window.has_map:
-            self._panel.show_learnt("")
-        else:
-            self._panel.show_learnt(summarise(session.answers))
-
-    def _show_expected(self) -> None:
-        """Say what going on may bring, as far as the user's own answers tell."""
-        session = self._window.session
-        if session is None or not self._window.has_map:
-            self._panel.show_expected("")
-            return
-        changed = session.edits.labels != session.shown.labels
-        counts = [int(np.count_nonzero(changed[at])) for at in self._recent]
-        rounds = session.state.rounds
-        last = rounds[-1] if rounds and not session.state.proposal else None
-        self._panel.show_expected(
-            " ".join(filter(None, [describe_recent(counts), describe_round(last)]))
-        )
-
-    def _card(self, proposal: Proposal) -> ProposalCard:
-        n, meant = len(proposal.indices), len(self._meant(proposal))
+        n, meant = len(proposal.indices), self._meant(proposal)
         these = "it" if n == 1 else f"these {n}"
-        if meant < n:
-            these = f"{meant} of these {n}"
+        if len(meant) < n:
+            these = f"{len(meant)} of these {n}"
         if proposal.tag is None:
             action = "Name their class"
         elif proposal.place is None:
             action = f"Name {these} {proposal.tag}"
         else:
             action = f"Move {these} to {proposal.tag}"
-        thumbnails = self._window.thumbnails
-        ways = self._separates(proposal)
-        return ProposalCard(
-            position=self._at + 1,
-            count=len(self._queue),
-            title=_TITLES[proposal.kind],
-            reason=proposal.reason,
-            action=action,
-            thumbnails=(
-                None if thumbnails is None else thumbnails[proposal.indices[:_SHOWN]]
-            ),
-            yes_reason="" if proposal.tag else "No class is known yet: use Elsewhere.",
-            left_out=self._left_out,
-            question=(
-                "" if ways is None else f"What separates {ways[1]} from {ways[2]}?"
-            ),
+        ways, thumbnails = self._separates(proposal), self._window.thumbnails
+        self._panel.show_proposal(
+            self._at + 1,
+            len(self._queue),
+            _TITLES[proposal.kind],
+            proposal.reason,
+            action,
+            "" if ways is None else f"What separates {ways[1]} from {ways[2]}?",
+            "" if proposal.tag else "No class is known yet: use Elsewhere.",
         )
+        shown = proposal.indices[:_SHOWN]
+        self._panel.show_pictures(
+            None if thumbnails is None else thumbnails[shown], self._left_out
+        )
+        if select:
+            self._window.select(meant)
+
+    def _show_words(self) -> None:
+        """Say how often the user agreed so far, and what going on may bring."""
+        session, panel = self._window.session, self._panel
+        if session is None or not self._window.has_map:
+            panel.show_words("", "")
+            return
+        changed = session.edits.labels != session.shown.labels
+        counts = [int(np.count_nonzero(changed[at])) for at in self._recent]
+        rounds = session.state.rounds
+        last = rounds[-1] if rounds and not session.state.proposal else None
+        expected = f"{describe_recent(counts)} {describe_round(last)}".strip()
+        panel.show_words(summarise(session.answers), expected)
 
     def _show_arrow(self, proposal: Proposal | None) -> None:
         view, session = self._map.view, self._window.session

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
@@ -11,6 +9,7 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QPushButton,
     QWidget,
@@ -20,17 +19,15 @@ from napari_spaceediting.plugin.guidance.pictures import Pictures
 from napari_spaceediting.plugin.widgets.controls import (
     SPACING,
     TIGHT,
-    Card,
-    Gate,
-    KeyButton,
-    ThinBar,
+    Panel,
+    card,
     column,
     row,
+    set_role,
     set_text,
-    style_label,
+    thin_bar,
     word_label,
 )
-from napari_spaceediting.plugin.widgets.palette import Palette
 
 YES, NO, UNSURE, ELSEWHERE = "yes", "no", "unsure", "elsewhere"
 ANSWER_KEYS = {YES: "Y", NO: "N", UNSURE: "U", ELSEWHERE: "E"}
@@ -58,52 +55,10 @@ _ANSWERS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class ProposalCard:
-    """A proposal in words.
-
-    Parameters
-    ----------
-    position, count : int
-        Its place in the queue, from 1, and the length of the queue.
-    title : str
-        The kind of proposal, such as "probably mislabelled".
-    reason : str
-        Why it is proposed, in one sentence.
-    action : str
-        What Yes does, such as "Move to Coat".
-    thumbnails : (n, h, w, 3) uint8 array or None
-        Pictures of the images.
-    yes_reason : str
-        Why Yes cannot be answered; "" if it can.
-    left_out : frozenset of int
-        Positions of the images that the answer shall leave out.
-    question : str
-        Such as "What separates Coat from Shirt?"; "" where nothing does.
-    """
-
-    position: int
-    count: int
-    title: str
-    reason: str
-    action: str
-    thumbnails: NDArray[np.uint8] | None = field(default=None, repr=False)
-    yes_reason: str = ""
-    left_out: frozenset[int] = frozenset()
-    question: str = ""
-
-
-class GuidancePanel(QWidget):
+class GuidancePanel(Panel):
     """A card with the proposal at hand, its answers, and how far one is.
 
     The keys of the answers work while the focus is anywhere in this panel.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     refresh_requested = Signal()
@@ -116,43 +71,48 @@ class GuidancePanel(QWidget):
     toggled = Signal(int)
     """Position of an image that is to be left out, or taken back."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._card: ProposalCard | None = None
-        self._gate = Gate()
-        self._empty = word_label()
+    def __init__(self) -> None:
+        super().__init__()
+        self._empty = word_label("muted")
         self._build_card()
-        self._build_buttons(palette)
-        self._build_progress()
-        self._expected = word_label()
+        self._build_buttons()
+        self._bar = thin_bar("Decisions")
+        self._done_label = word_label("small")
+        self._counts = QWidget()
+        counts = column(self._counts, 4)
+        counts.addWidget(self._bar)
+        counts.addWidget(self._done_label)
+        self._expected = word_label("small")
         self._expected.setToolTip(
             "What the answers so far have changed, and what the last round gained by "
             "its edits. Nobody knows what the next ones will."
         )
-        self._learnt = word_label()
+        self._learnt = word_label("small")
         self._learnt.setToolTip(
             "What you agree with is proposed more often, the rest less. An answer "
             "whose edit you take back does not count."
         )
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         layout = column(self)
-        layout.addWidget(self._empty)
-        layout.addWidget(self._frame)
-        layout.addWidget(self._answers)
-        layout.addWidget(self._counts)
-        layout.addWidget(self._expected)
-        layout.addWidget(self._learnt)
+        for part in (
+            self._empty,
+            self._frame,
+            self._answers,
+            self._counts,
+            self._expected,
+            self._learnt,
+        ):
+            layout.addWidget(part)
         layout.addLayout(
             row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
         )
         self.show_counts(0, 0)
-        self.show_expected("")
-        self.show_learnt("")
-        self.set_theme(palette)
-        self.show_proposal(None)
+        self.show_words("", "")
+        self.show_nothing(EMPTY_TEXT)
 
     def _build_card(self) -> None:
-        self._title, self._reason, self._action = (word_label() for _ in range(3))
+        self._title, self._reason = word_label("muted"), word_label("large")
+        self._action = word_label("strong")
         self._action.setToolTip("What Yes does")
         self.change_button = QPushButton()
         self.change_button.setToolTip(
@@ -160,11 +120,11 @@ class GuidancePanel(QWidget):
         )
         self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.change_button.clicked.connect(self.change_requested)
+        set_role(self.change_button, "link")
         self._pictures = Pictures()
         self._pictures.clicked.connect(self.toggled)
-        self._hint = word_label()
-        self._hint.setText("Click what does not belong: it is left out.")
-        self._frame = Card()
+        self._hint = word_label("muted", "Click what does not belong: it is left out.")
+        self._frame = card()
         # A single picture stands beside the reason, several above it.
         self._beside = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._beside.setSpacing(SPACING)
@@ -178,103 +138,110 @@ class GuidancePanel(QWidget):
         text.addWidget(self._action)
         text.addWidget(self.change_button, 0, Qt.AlignmentFlag.AlignLeft)
 
-    def _build_buttons(self, palette: Palette) -> None:
-        self.answer_buttons: dict[str, KeyButton] = {}
+    def _build_buttons(self) -> None:
+        self.answer_buttons: dict[str, QPushButton] = {}
         self._answers = QWidget()
         grid = QGridLayout(self._answers)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(TIGHT)
-        for number, (key, title, tip) in enumerate(_ANSWERS):
-            button = KeyButton(title, ANSWER_KEYS[key], palette)
-            button.clicked.connect(lambda _=False, k=key: self.answered.emit(k))
-            self._gate.add(button, f"{tip} [{ANSWER_KEYS[key]}]")
-            grid.addWidget(button, *divmod(number, 2))
-            self.answer_buttons[key] = button
-        self.move_buttons: dict[int, QPushButton] = {}
-        for step, title in ((-1, "Previous"), (1, "Next")):
-            move = QPushButton(f"‹  {title}" if step < 0 else f"{title}  ›")
-            move.clicked.connect(lambda _=False, s=step: self.moved.emit(s))
-            self._gate.add(
-                move,
-                f"Go to the {title.lower()} proposal without a decision "
-                f"[{MOVE_KEYS[step]}]",
+        for number, (answer, title, tip) in enumerate(_ANSWERS):
+            key = ANSWER_KEYS[answer]
+            button = self._gate.button(
+                title,
+                f"{tip} [{key}]",
+                lambda _=False, a=answer: self.answered.emit(a),
             )
-            self.move_buttons[step] = move
-        self.refresh_button = QPushButton("Find proposals")
-        self.refresh_button.clicked.connect(self.refresh_requested)
-        self._gate.add(
-            self.refresh_button, "Look for the images that are most worth a decision"
+            cap = QLabel(key)
+            cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            set_role(cap, "key")
+            inside = QHBoxLayout(button)
+            inside.setContentsMargins(0, 0, TIGHT, 0)
+            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            inside.addWidget(cap, 0, right)
+            grid.addWidget(button, *divmod(number, 2))
+            self.answer_buttons[answer] = button
+        set_role(self.answer_buttons[YES], "primary")
+        self.move_buttons: dict[int, QPushButton] = {}
+        for step, title, which in (
+            (-1, "‹  Previous", "previous"),
+            (1, "Next  ›", "next"),
+        ):
+            self.move_buttons[step] = move = self._gate.button(
+                title,
+                f"Go to the {which} proposal without a decision [{MOVE_KEYS[step]}]",
+                lambda _=False, s=step: self.moved.emit(s),
+            )
+            set_role(move, "quiet")
+        self.refresh_button = self._gate.button(
+            "Find proposals",
+            "Look for the images that are most worth a decision",
+            self.refresh_requested,
         )
 
-    def _build_progress(self) -> None:
-        self._bar = ThinBar("Decisions", 4)
-        self._done_label = QLabel()
-        self._counts = QWidget()
-        layout = column(self._counts, 4)
-        layout.addWidget(self._bar)
-        layout.addWidget(self._done_label)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self._palette = palette
-        self._frame.set_theme(palette)
-        style_label(self._empty, palette.muted)
-        style_label(self._title, palette.muted)
-        style_label(self._hint, palette.muted)
-        style_label(self._reason, palette.text, palette.font_size + 3)
-        self._action.setStyleSheet(
-            f"padding: 0px; color: {palette.text}; font-weight: 600;"
-        )
-        self.change_button.setStyleSheet(palette.link_button)
-        for label in (self._done_label, self._expected, self._learnt):
-            style_label(label, palette.muted, palette.font_size)
-        self._show_pictures()
+    def show_nothing(self, text: str) -> None:
+        """Say in words that there is no proposal."""
+        self._empty.setText(text)
+        self._show_any(False)
         for button in self.answer_buttons.values():
-            button.set_theme(palette)
-        self._bar.set_theme(palette)
-        self._style_buttons()
+            self._gate.block(button, NO_PROPOSAL)
 
     def show_proposal(
-        self, card: ProposalCard | None, empty_text: str = EMPTY_TEXT
+        self,
+        position: int,
+        count: int,
+        title: str,
+        reason: str,
+        action: str,
+        question: str = "",
+        yes_reason: str = "",
     ) -> None:
-        """Show a proposal, or in words that there is none."""
-        self._card = card
-        self._empty.setText(empty_text)
-        self._empty.setVisible(card is None)
-        for part in (self._frame, self._answers, *self.move_buttons.values()):
-            part.setVisible(card is not None)
-        for button in self.answer_buttons.values():
-            self._gate.block(button, "" if card else NO_PROPOSAL)
-        if card is not None:
-            self._title.setText(f"{card.position} of {card.count} · {card.title}")
-            self._reason.setText(card.reason)
-            set_text(self._action, card.action)
-            self.change_button.setText(card.question)
-            self.change_button.setVisible(bool(card.question))
-            self._show_pictures()
-            self._hint.setVisible(bool(self._pictures.numbers))
-            self._beside.setDirection(
-                QBoxLayout.Direction.LeftToRight
-                if self._pictures.is_single
-                else QBoxLayout.Direction.TopToBottom
-            )
-            self._gate.block(self.answer_buttons[YES], card.yes_reason)
-        at_start = card is None or card.position <= 1
-        at_end = card is None or card.position >= card.count
-        self._gate.block(
-            self.move_buttons[-1], "This is the first proposal" if at_start else ""
-        )
-        self._gate.block(
-            self.move_buttons[1], "This is the last proposal" if at_end else ""
-        )
-        self.refresh_button.setText("Find again" if card else "Find proposals")
-        self._style_buttons()
+        """Show a proposal in words; `show_pictures` comes with it.
 
-    def _show_pictures(self) -> None:
-        if self._card is not None:
-            self._pictures.show_pictures(
-                self._card.thumbnails, self._card.left_out, self._palette
-            )
+        Parameters
+        ----------
+        position, count : int
+            Its place in the queue, from 1, and the length of the queue.
+        title : str
+            The kind of proposal, such as "probably mislabelled".
+        reason : str
+            Why it is proposed, in one sentence.
+        action : str
+            What Yes does, such as "Move to Coat".
+        question : str
+            Such as "What separates Coat from Shirt?"; "" where nothing does.
+        yes_reason : str
+            Why Yes cannot be answered; "" if it can.
+        """
+        self._show_any(True)
+        self._title.setText(f"{position} of {count} · {title}")
+        self._reason.setText(reason)
+        set_text(self._action, action)
+        self.change_button.setText(question)
+        self.change_button.setVisible(bool(question))
+        for answer, button in self.answer_buttons.items():
+            self._gate.block(button, yes_reason if answer == YES else "")
+        for step, end, which in ((-1, 1, "first"), (1, count, "last")):
+            blocked = f"This is the {which} proposal" if position == end else ""
+            self._gate.block(self.move_buttons[step], blocked)
+
+    def show_pictures(
+        self, thumbnails: NDArray[np.uint8] | None, left_out: frozenset[int]
+    ) -> None:
+        """Show the (n, h, w, 3) uint8 images of the proposal, and what is left out."""
+        self._pictures.show_pictures(thumbnails, left_out)
+        self._hint.setVisible(bool(self._pictures.numbers))
+        self._beside.setDirection(
+            QBoxLayout.Direction.LeftToRight
+            if self._pictures.is_single
+            else QBoxLayout.Direction.TopToBottom
+        )
+
+    def _show_any(self, is_any: bool) -> None:
+        self._empty.setVisible(not is_any)
+        for part in (self._frame, self._answers, *self.move_buttons.values()):
+            part.setVisible(is_any)
+        self.refresh_button.setText("Find again" if is_any else "Find proposals")
+        set_role(self.refresh_button, "quiet" if is_any else "primary")
 
     def show_counts(self, done: int, total: int) -> None:
         """Show how many of the proposals have been decided on."""
@@ -283,17 +250,13 @@ class GuidancePanel(QWidget):
         self._done_label.setText(f"{done:,} of {total:,} decided")
         self._counts.setVisible(total > 0)
 
-    def show_expected(self, text: str) -> None:
-        """Say what going on may bring; "" where nothing is known of it."""
-        set_text(self._expected, text)
+    def show_words(self, learnt: str, expected: str) -> None:
+        """Say what the answers have taught, and what going on may bring.
 
-    def show_learnt(self, text: str) -> None:
-        """Say what the answers have taught, as "You agreed with 9 of 10 groups."."""
-        set_text(self._learnt, text)
-
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow deciding, or say why not."""
-        self._gate.set_enabled(enabled, reason)
+        Such as "You agreed with 9 of 10 groups."; "" where nothing is known of it.
+        """
+        set_text(self._learnt, learnt)
+        set_text(self._expected, expected)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Answer by key."""
@@ -315,15 +278,3 @@ class GuidancePanel(QWidget):
             self.toggled.emit(int(number) - 1)
             return
         super().keyPressEvent(event)
-
-    def _style_buttons(self) -> None:
-        """Emphasise the one button that is most likely to be wanted."""
-        primary = self._palette.primary_button
-        self.answer_buttons[YES].setStyleSheet(primary if self._card else "")
-        quiet = (
-            "QPushButton:!hover {background-color: transparent; border: 0px;}"
-            f"QPushButton:enabled {{color: {self._palette.muted};}}"
-        )
-        self.refresh_button.setStyleSheet(quiet if self._card else primary)
-        for button in self.move_buttons.values():
-            button.setStyleSheet(quiet)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QRectF, Qt, Signal
-from qtpy.QtGui import QMouseEvent, QPainter, QPixmap
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPixmap
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 from superqt import QFlowLayout
 
 from napari_spaceediting.plugin.widgets.painting import outline, rounded_pixmap
-from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
 _GAP = 4
 _FAINT = 0.2
@@ -44,10 +43,7 @@ class Pictures(QWidget):
         return [] if self.is_single else [str(n + 1) for n in range(min(count, 9))]
 
     def show_pictures(
-        self,
-        thumbnails: NDArray[np.uint8] | None,
-        left_out: frozenset[int],
-        palette: Palette,
+        self, thumbnails: NDArray[np.uint8] | None, left_out: frozenset[int]
     ) -> None:
         """Show (n, h, w, 3) uint8 images; those left out are faint and crossed out."""
         for label in self.labels:
@@ -61,8 +57,9 @@ class Pictures(QWidget):
             pixmap = rounded_pixmap(
                 thumbnails[place], side, 4, self.devicePixelRatioF()
             )
-            out = place in left_out
-            label.setPixmap(_crossed_out(pixmap, palette) if out else pixmap)
+            if place in left_out:
+                pixmap = _crossed_out(pixmap, self.palette().windowText().color())
+            label.setPixmap(pixmap)
             self._flow.addWidget(label)
         self.setToolTip(
             ""
@@ -84,7 +81,7 @@ class Pictures(QWidget):
                     return
 
 
-def _crossed_out(pixmap: QPixmap, palette: Palette) -> QPixmap:
+def _crossed_out(pixmap: QPixmap, ink: QColor) -> QPixmap:
     """Return a picture as one that is left out."""
     result = QPixmap(pixmap.size())
     result.setDevicePixelRatio(pixmap.devicePixelRatio())
@@ -93,7 +90,7 @@ def _crossed_out(pixmap: QPixmap, palette: Palette) -> QPixmap:
     painter.setOpacity(_FAINT)
     painter.drawPixmap(0, 0, pixmap)
     painter.setOpacity(1)
-    painter.setPen(outline(to_qcolor(palette.text), 2))
+    painter.setPen(outline(ink, 2))
     side = pixmap.width() / pixmap.devicePixelRatio()
     cross = QRectF(side / 3, side / 3, side / 3, side / 3)
     painter.drawLine(cross.topLeft(), cross.bottomRight())

@@ -104,7 +104,7 @@ class MapPanel(QWidget):
             "Trustworthiness: the share of neighbours on the map that are neighbours "
             "to the network too, weighted by rank; 1 is best"
         )
-        form = Form(palette)
+        form = Form()
         form.add("Colour by", self.colour_combo)
         form.add("Method", self.method_combo, self.redraw_button, stretch=(3, 2))
         layout = column(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu, QWidget
 from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
-    Card,
-    Gate,
+    Panel,
+    card,
     column,
     pop_up,
     row,
@@ -26,7 +25,6 @@ from napari_spaceediting.plugin.widgets.controls import (
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
-from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.widgets.section import Disclosure
 
 EMPTY_TEXT = (
@@ -80,14 +78,8 @@ class _Layers:
     mask_outside: bool = False
 
 
-class DataPanel(QWidget):
-    """Buttons that open images; then a summary of them, and saving.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+class DataPanel(Panel):
+    """Buttons that open images; then a summary of them, and saving."""
 
     folder_requested = Signal()
     file_requested = Signal()
@@ -106,17 +98,16 @@ class DataPanel(QWidget):
     save_requested = Signal()
     save_as_requested = Signal()
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._gate = Gate()
         self._heading = word_label("heading", "Open images to begin")
         self._empty = word_label("muted", EMPTY_TEXT)
         self._build_offer()
-        self._build_layers(palette)
+        self._build_layers()
         self._build_opener()
-        self._build_summary(palette)
+        self._build_summary()
         self._other = Disclosure(
-            "Open other images", palette, self._opener, "Start anew with other images"
+            "Open other images", self._opener, "Start anew with other images"
         )
         self._opener.show()
         layout = column(self)
@@ -135,7 +126,7 @@ class DataPanel(QWidget):
         self.show_saved(None, False)
         self.offer_recovery("")
 
-    def _build_summary(self, palette: Palette) -> None:
+    def _build_summary(self) -> None:
         self._lines = word_label("text")
         self._scaling, self._notes = word_label("muted"), word_label("muted")
         self._scaling.setToolTip("Every image is brought to this range of intensities")
@@ -143,7 +134,6 @@ class DataPanel(QWidget):
         self._skipped = _Skipped()
         self._skipped_title = Disclosure(
             "",
-            palette,
             self._skipped,
             "Images that were left out, each with its reason",
         )
@@ -190,7 +180,7 @@ class DataPanel(QWidget):
         self.discard_button = self._gate.button(
             "Discard", "Delete that work for good", self.discard_requested
         )
-        self._offer = Card()
+        self._offer = card()
         layout = column(self._offer, TIGHT)
         layout.setContentsMargins(10, 8, 10, 10)
         layout.addWidget(self._found)
@@ -233,8 +223,8 @@ class DataPanel(QWidget):
         layout.addWidget(self._layers)
         layout.addLayout(row(self.sample_button, self.session_button))
 
-    def _build_layers(self, palette: Palette) -> None:
-        self.form = Form(palette)
+    def _build_layers(self) -> None:
+        self.form = Form()
         self.form.add_settings(_Layers, **_LAYERS)
         self.form.field("labels").changed.connect(self._follow_labels)
         self.open_layers_button = self._gate.button(
@@ -251,8 +241,9 @@ class DataPanel(QWidget):
         """Offer samples, each with its name and its title."""
         self.sample_menu.clear()
         for name, title in samples:
-            chosen = partial(self._choose_sample, name)
-            self.sample_menu.addAction(title).triggered.connect(chosen)
+            self.sample_menu.addAction(title).triggered.connect(
+                lambda _=False, name=name: self.sample_requested.emit(name)
+            )
         self._gate.block(
             self.sample_button, "" if samples else "There are no samples to open"
         )
@@ -347,13 +338,6 @@ class DataPanel(QWidget):
         """Offer work that was never saved, in a sentence; "" where there is none."""
         self._found.setText(text)
         self._offer.setVisible(bool(text))
-
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow opening and saving, or say why not."""
-        self._gate.set_enabled(enabled, reason)
-
-    def _choose_sample(self, name: str, *_: object) -> None:
-        self.sample_requested.emit(name)
 
     def _follow_labels(self, *_: object) -> None:
         """Offer padding and mask for objects only."""

@@ -8,7 +8,7 @@ from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.jobs import TrainedNetwork
-from napari_spaceediting.network.spec import BACKBONES, ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
@@ -51,7 +51,6 @@ class TrainingController:
         self._network_panel = network_panel
         self._retrain_panel = retrain_panel
         self._has_edited = False
-        network_panel.set_backbones(BACKBONES)
         network_panel.train_requested.connect(self.train)
         retrain_panel.retrain_requested.connect(self.retrain)
         window.changed.connect(self._on_change)

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QPainter, QPaintEvent, QPolygonF
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel
 
-from napari_spaceediting.plugin.widgets.painting import (
-    apply_font,
-    outline,
-    paint_plate,
-    write,
-)
+from napari_spaceediting.plugin.widgets.controls import set_role
+from napari_spaceediting.plugin.widgets.painting import outline
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
 
-class TrainingCurve(QWidget):
+class TrainingCurve(QLabel):
     """Loss and validation accuracy, each on a scale of its own, and in words.
 
     It is seen once there is something to see.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
     """
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        set_role(self, "text")
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setMinimumWidth(1)
+        self.setFixedHeight(round(4.6 * self.fontMetrics().height()))
         self.setAccessibleName("Training")
         self.setToolTip(
             "Loss on the training images (falls as the network learns) and "
@@ -38,14 +34,12 @@ class TrainingCurve(QWidget):
         )
         self._losses: list[tuple[float, float]] = []
         self._accuracies: list[tuple[float, float]] = []
-        self.set_theme(palette)
         self.clear()
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         self._palette = palette
-        apply_font(self, palette)
-        self.update()
+        self._write()
 
     def append(self, step: float, loss: float, accuracy: float | None = None) -> None:
         """Add the figures of a step.
@@ -63,9 +57,8 @@ class TrainingCurve(QWidget):
             self._losses.append((float(step), float(loss)))
         if accuracy is not None and np.isfinite(accuracy):
             self._accuracies.append((float(step), float(accuracy)))
-        self.setAccessibleDescription(self.words())
+        self._write()
         self.setVisible(bool(self._losses or self._accuracies))
-        self.update()
 
     def clear(self) -> None:
         """Forget all figures."""
@@ -90,70 +83,47 @@ class TrainingCurve(QWidget):
             parts.append((text, self._palette.gain))
         return parts
 
-    def sizeHint(self) -> QSize:
-        """Ask for a line of text and three lines of curve."""
-        return QSize(200, round(4.6 * self.fontMetrics().height()))
+    def _write(self) -> None:
+        """Write the last figures above the curves, each behind its colour."""
+        said = (f'<font color="{ink}">•</font> {text}' for text, ink in self._legend())
+        self.setText("&nbsp; ".join(said))
+        self.setAccessibleDescription(self.words())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Paint the curves and the legend."""
+        """Paint the curves below the words."""
+        super().paintEvent(event)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         em = self.fontMetrics().height()
         area = QRectF(self.rect()).adjusted(2, em * 1.4, -em * 0.4, -3)
         painter.setPen(outline(to_qcolor(self._palette.line), 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
-        line = QRectF(2, 0, self.width() - 2, em * 1.1)
-        for text, colour in self._legend():
-            dot = QRectF(
-                line.left(), line.center().y() - em * 0.22, em * 0.44, em * 0.44
-            )
-            paint_plate(painter, dot, colour, em * 0.22)
-            line.setLeft(line.left() + em * 0.7)
-            write(painter, line, text, self._palette.text)
-            width = self.fontMetrics().horizontalAdvance(text)
-            line.setLeft(line.left() + width + em)
         steps = [step for step, _ in (*self._losses, *self._accuracies)]
         for series, colour in (
             (self._losses, self._palette.muted),
             (self._accuracies, self._palette.gain),
         ):
             if series:
-                points = np.array(series)
-                x = _scaled(points[:, 0], min(steps), max(steps))
-                y = _scaled(points[:, 1], points[:, 1].min(), points[:, 1].max())
-                x, y = thin_out(np.column_stack([x, y]), round(area.width()))
-                self._paint_curve(painter, area, x, y, colour)
-
-    @staticmethod
-    def _paint_curve(
-        painter: QPainter,
-        area: QRectF,
-        x: NDArray[np.float64],
-        y: NDArray[np.float64],
-        colour: str,
-    ) -> None:
-        x, y = area.left() + area.width() * x, area.bottom() - area.height() * y
-        points = [QPointF(*at) for at in zip(x.tolist(), y.tolist(), strict=True)]
-        painter.setPen(outline(to_qcolor(colour), 1.6))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPolyline(QPolygonF(points))
-        painter.setBrush(to_qcolor(colour))
-        painter.drawEllipse(points[-1], 2.5, 2.5)
+                points = thin_out(np.array(series), round(area.width()))
+                across = (area.left(), area.right())
+                x = np.interp(points[:, 0], _span(steps), across)
+                up = (area.bottom(), area.top())
+                y = np.interp(points[:, 1], _span([v for _, v in series]), up)
+                line = [QPointF(*at) for at in zip(x.tolist(), y.tolist(), strict=True)]
+                painter.setPen(outline(to_qcolor(colour), 1.6))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawPolyline(QPolygonF(line))
+                painter.setBrush(to_qcolor(colour))
+                painter.drawEllipse(line[-1], 2.5, 2.5)
 
 
-def _scaled(
-    values: NDArray[np.float64], low: float, high: float
-) -> NDArray[np.float64]:
-    return (values - low) / max(high - low, 1e-12)
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(max(values), min(values) + 1e-12)
 
 
-def thin_out(
-    series: NDArray[np.float64], count: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average (n, 2) steps and values over runs so that about `count` are left."""
-    run = -(-len(series) // max(count, 1))
-    if run > 1:
-        whole = len(series) // run * run
-        means = series[:whole].reshape(-1, run, 2).mean(axis=1)
-        series = np.concatenate([means, series[-1:]])
-    return series[:, 0], series[:, 1]
+def thin_out(series: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Average (n, 2) steps and values over runs: `count` are left, and the last."""
+    if len(series) <= count:
+        return series
+    runs = np.array_split(series, max(count, 1))
+    return np.vstack([*(run.mean(axis=0) for run in runs), series[-1]])

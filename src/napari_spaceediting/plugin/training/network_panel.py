@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog
 
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import (
+    BACKBONES,
+    ClassifierSpec,
+    TrainSettings,
+)
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.widgets.controls import (
-    Gate,
+    Panel,
     column,
     set_role,
     set_text,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
-from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.widgets.section import Disclosure
 
 PUBLISHED, FILE = "pretrained", "file"
 _PUBLISHED_TITLE = "Published (ImageNet)"
-TRAINABLES = (
-    (
-        "head",
-        "Head",
-        "Embedding and classes only: seconds, and the backbone stays as it is",
-    ),
-    (
-        "last_block",
-        "Last block too",
-        "The last block of the backbone as well: can learn more, takes longer",
-    ),
-    (
-        "all",
-        "Everything",
-        "The whole network: learns most, takes longest, needs most images",
-    ),
-)
-"""Key, title and tooltip of what may train."""
 _NETWORK: dict[str, Any] = {
     "backbone": {
         "label": "Backbone",
         "tooltip": "The network that turns images into features: small_cnn learns "
         "from scratch, the others know photographs already",
-        "choices": [("small_cnn", "small_cnn", "")],
+        "choices": [(name, name, "") for name in BACKBONES],
     },
     "weights": {
         "label": "Weights",
@@ -56,10 +40,26 @@ _NETWORK: dict[str, Any] = {
         "none": "Random",
     },
 }
-_TRAINABLE = {
+TRAINABLE = {
     "label": "Trains",
     "tooltip": "How much of the network learns; the more, the longer it takes",
-    "choices": TRAINABLES,
+    "choices": [
+        (
+            "head",
+            "Head",
+            "Embedding and classes only: seconds, and the backbone stays as it is",
+        ),
+        (
+            "last_block",
+            "Last block too",
+            "The last block of the backbone as well: can learn more, takes longer",
+        ),
+        (
+            "all",
+            "Everything",
+            "The whole network: learns most, takes longest, needs most images",
+        ),
+    ],
 }
 _LATENT_DIM = {
     "label": "Latent size",
@@ -99,35 +99,28 @@ _FROM_SCRATCH = "small_cnn"
 """The backbone that has no published weights."""
 
 
-class NetworkPanel(QWidget):
-    """Backbone, weights, what trains, and a button to train.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+class NetworkPanel(Panel):
+    """Backbone, weights, what trains, and a button to train."""
 
     train_requested = Signal(object, object)
     """`ClassifierSpec` and `TrainSettings`."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._spec = ClassifierSpec()
         self._settings = TrainSettings()
         self._file = ""
-        self._gate = Gate()
-        self.form = Form(palette)
+        self.form = Form()
         self.form.add_settings(ClassifierSpec, **_NETWORK)
-        self.form.add_settings(TrainSettings, trainable=_TRAINABLE)
-        self.more_form = Form(palette)
+        self.form.add_settings(TrainSettings, trainable=TRAINABLE)
+        self.more_form = Form()
         self.more_form.add_settings(ClassifierSpec, latent_dim=_LATENT_DIM)
         self.more_form.add_settings(TrainSettings, **_TRAINING)
         self.form.field("backbone").native.activated.connect(self._on_backbone)
         self._weights = self.form.field("weights")
         self._weights.native.activated.connect(self._on_weights)
         self.more = Disclosure(
-            "More", palette, self.more_form, "Latent size, epochs, rate, device"
+            "More", self.more_form, "Latent size, epochs, rate, device"
         )
         self.train_button = self._gate.button(
             "Train",
@@ -136,7 +129,7 @@ class NetworkPanel(QWidget):
         )
         set_role(self.train_button, "primary")
         self._status = word_label("text")
-        self.curve = TrainingCurve(palette)
+        self.curve = TrainingCurve()
         layout = column(self)
         for widget in (
             self.form,
@@ -148,13 +141,7 @@ class NetworkPanel(QWidget):
         ):
             layout.addWidget(widget)
         self.show_status("")
-        self.set_backbones([self._spec.backbone])
         self.set_settings(self._spec, self._settings)
-
-    def set_backbones(self, names: Sequence[str]) -> None:
-        """Offer these backbones."""
-        self.form.field("backbone").choices = names
-        self._offer_published()
 
     def set_settings(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
         """Show a choice; what has no field here is kept for the next training."""
@@ -177,10 +164,6 @@ class NetworkPanel(QWidget):
     def show_status(self, text: str) -> None:
         """Say what is trained, such as "small_cnn on cpu: accuracy 0.91"."""
         set_text(self._status, text)
-
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow training, or say why not."""
-        self._gate.set_enabled(enabled, reason)
 
     def _on_backbone(self) -> None:
         self._offer_published()

@@ -12,25 +12,19 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 from napari_spaceediting.editing.arms import ARMS, CONTROL, comparisons
 from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
 from napari_spaceediting.plugin.training.curve import TrainingCurve
-from napari_spaceediting.plugin.training.network_panel import TRAINABLES
+from napari_spaceediting.plugin.training.network_panel import TRAINABLE
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Gate,
+    Panel,
     column,
     set_role,
     set_text,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
-from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.widgets.section import Disclosure
 
-_TRAINABLE = {
-    "label": "Trains",
-    "tooltip": "How much of the network follows the edits; the more, the longer it "
-    "takes",
-    "choices": TRAINABLES,
-}
 _WEIGHT = {"min": 0.0, "max": 100.0, "step": 0.05, "decimals": 3, "none": "automatic"}
 _MORE: dict[str, Any] = {
     "objective": {
@@ -76,26 +70,19 @@ _USUAL_TRAININGS = 2
 """With the edits, and the control."""
 
 
-class RetrainPanel(QWidget):
-    """The button that retrains, and how it does.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+class RetrainPanel(Panel):
+    """The button that retrains, and how it does."""
 
     retrain_requested = Signal(object)
     """`RetrainSettings`."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._settings = RetrainSettings()
-        self._gate = Gate()
         self._columns = Gate()
-        self.form = Form(palette)
-        self.form.add_settings(RetrainSettings, trainable=_TRAINABLE)
-        self.more_form = Form(palette)
+        self.form = Form()
+        self.form.add_settings(RetrainSettings, trainable=TRAINABLE)
+        self.more_form = Form()
         self.more_form.add_settings(RetrainSettings, **_MORE)
         self._repeats = self.more_form.field("repeats")
         self._repeats.changed.connect(self._show_length)
@@ -106,7 +93,6 @@ class RetrainPanel(QWidget):
         more.addWidget(self._comparisons)
         self.more = Disclosure(
             "More",
-            palette,
             self._more,
             "Objective, its weights, steps, seeds, further comparisons",
         )
@@ -118,7 +104,7 @@ class RetrainPanel(QWidget):
         )
         set_role(self.retrain_button, "primary")
         self._length = word_label("muted")
-        self.curve = TrainingCurve(palette)
+        self.curve = TrainingCurve()
         layout = column(self)
         for widget in (
             self.form,
@@ -204,7 +190,3 @@ class RetrainPanel(QWidget):
         set_text(
             self._length, f"{count} trainings, one after the other" if is_long else ""
         )
-
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow retraining, or say why not."""
-        self._gate.set_enabled(enabled, reason)

@@ -23,8 +23,8 @@ from napari_spaceediting.plugin.traversal.layers import LayerChoice
 from napari_spaceediting.plugin.traversal.way import Way
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
-    Card,
     Gate,
+    card,
     choose,
     column,
     combo,
@@ -166,7 +166,7 @@ class TraversalPanel(QWidget):
             "Drop the question; nothing is changed",
             self.put_back_requested,
         )
-        self._waiting = Card()
+        self._waiting = card()
         parts = self._waiting_text, self.decide_button, self.put_back_button
         waiting = column(self._waiting)
         waiting.setContentsMargins(8, 2, 2, 2)

@@ -1,5 +1,5 @@
 """General pieces of a window: they know neither viewer, session nor network.
 
-They show the plain values that they are given and emit signals. Every one takes a
-`palette.Palette` and follows a change of theme through `set_theme`.
+They show the plain values that they are given and emit signals. `controls.dress` lets
+those with a role look as `look.qss` says, and gives what paints itself the `Palette`.
 """

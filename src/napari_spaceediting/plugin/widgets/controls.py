@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from importlib.resources import files
+from string import Template
 
-from qtpy.QtCore import QEvent, QObject, QRectF, Qt, SignalInstance
-from qtpy.QtGui import (
-    QPainter,
-    QPaintEvent,
-)
+from qtpy.QtCore import QEvent, QObject, Qt, SignalInstance
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -25,8 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_spaceediting.plugin.widgets.painting import outline, smaller
-from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+from napari_spaceediting.plugin.widgets.palette import Palette
 
 SPACING = 8
 """Between the parts of a panel, in pixels."""
@@ -75,6 +72,18 @@ class Gate:
         tip = self._tips[widget]
         widget.setEnabled(not reason)
         widget.setToolTip(f"{reason}\n\n{tip}" if reason else tip)
+
+
+class Panel(QWidget):
+    """A widget whose controls can be closed all together, and say why."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gate = Gate()
+
+    def set_enabled(self, enabled: bool, reason: str = "") -> None:
+        """Allow its use, or say why not."""
+        self._gate.set_enabled(enabled, reason)
 
 
 class _WheelGuard(QObject):
@@ -159,39 +168,53 @@ def style_label(label: QLabel, colour: str, size: float | None = None) -> None:
 
 
 def set_role(widget: QWidget, role: str) -> None:
-    """Let a label or button look as the sheet of its dock says, see `dress`."""
+    """Let a widget look as the sheet of its dock says, see `dress`."""
     widget.setProperty("role", role)
     widget.style().unpolish(widget)
     widget.style().polish(widget)
 
 
+def card() -> QFrame:
+    """Return a frame with round corners that stands out from the panel."""
+    frame = QFrame()
+    set_role(frame, "card")
+    return frame
+
+
+def thin_bar(name: str) -> QProgressBar:
+    """Return a bar of progress without words; screen readers tell its name."""
+    bar = QProgressBar()
+    bar.setTextVisible(False)
+    bar.setAccessibleName(name)
+    set_role(bar, "thin")
+    return bar
+
+
 def dress(root: QWidget, palette: Palette) -> None:
-    """Let a dock, and all within it that has colours of its own, follow the theme."""
-    colours = {
-        "text": palette.text,
-        "muted": palette.muted,
-        "warning": palette.warning_text,
-        "loss": palette.loss,
-    }
-    sheet = [
-        f'QLabel[role="{role}"] {{padding: 0px; color: {colour};}}'
-        for role, colour in colours.items()
-    ]
-    sheet += [
-        f'QLabel[role="heading"] {{padding: 0px; color: {palette.text};'
-        f" font-weight: 600; font-size: {palette.font_size + 2}pt;}}",
-        f'QLabel[role="caption"] {{padding: 0px; color: {palette.muted};'
-        f" font-size: {palette.font_size + 1}pt;}}",
-        'QLabel[role="strong"] {padding: 0px; font-weight: 600;}',
-        f'QListWidget[role="inset"] {{background-color: {palette.foreground};'
-        f" border-radius: 4px; padding: 4px; font-size: {palette.font_size}pt;}}",
-        'QListWidget[role="inset"]::item {padding: 2px 0px;}',
-        palette.primary_button.replace("QPushButton", 'QPushButton[role="primary"]'),
-    ]
-    root.setStyleSheet("".join(sheet))
+    """Let a dock follow the theme: its sheet, and what paints itself within it."""
+    size = palette.font_size
+    sheet = Template(files(__package__).joinpath("look.qss").read_text("utf-8"))
+    colours = "text", "muted", "warning_text", "loss", "foreground", "current"
+    surfaces = "primary", "line", "accent", "theme"
+    root.setStyleSheet(
+        sheet.substitute(
+            {name: getattr(palette, name) for name in (*colours, *surfaces)},
+            tiny=size - 1,
+            size=size,
+            caption=size + 1,
+            heading=size + 2,
+            large=size + 3,
+        )
+        + _of_role("primary", palette.primary_button)
+        + _of_role("link", palette.link_button)
+    )
     for widget in root.findChildren(QWidget):
         if hasattr(widget, "set_theme"):
             widget.set_theme(palette)
+
+
+def _of_role(role: str, sheet: str) -> str:
+    return sheet.replace("QPushButton", f'QPushButton[role="{role}"]')
 
 
 def pop_up(menu: QMenu, button: QWidget) -> None:
@@ -224,85 +247,3 @@ def scrolled(content: QWidget) -> QScrollArea:
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(content)
     return area
-
-
-class ThinBar(QProgressBar):
-    """A bar of progress without words.
-
-    Parameters
-    ----------
-    name : str
-        For screen readers.
-    height : int
-        Pixels.
-    """
-
-    def __init__(self, name: str, height: int) -> None:
-        super().__init__()
-        self._height = height
-        self.setTextVisible(False)
-        self.setAccessibleName(name)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        height = self._height
-        corners = f"border-radius: {height // 2}px;"
-        self.setStyleSheet(
-            f"QProgressBar {{background-color: {palette.primary}; border: 0px;"
-            f" min-height: {height}px; max-height: {height}px; padding: 0px;"
-            f" {corners}}}"
-            f"QProgressBar::chunk {{background-color: {palette.accent}; {corners}}}"
-        )
-
-
-class Card(QFrame):
-    """A frame with round corners that stands out from the panel."""
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self.setObjectName("Card")
-        self.setStyleSheet(
-            f"QFrame#Card {{background-color: {palette.foreground};"
-            " border-radius: 6px;}"
-            "QFrame#Card QLabel {background-color: transparent;}"
-        )
-
-
-class KeyButton(QPushButton):
-    """A button that shows its key on its right.
-
-    Parameters
-    ----------
-    title : str
-        What it does.
-    key : str
-        The key, a single character.
-    palette : Palette
-        Colours of the theme.
-    """
-
-    def __init__(self, title: str, key: str, palette: Palette) -> None:
-        super().__init__(title)
-        self.key = key
-        self.set_theme(palette)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self._palette = palette
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Paint the button and the key."""
-        super().paintEvent(event)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(smaller(self.font()))
-        em = painter.fontMetrics().height()
-        side = em * 1.15
-        cap = QRectF(self.width() - side - em * 0.4, 0, side, side)
-        cap.moveTop((self.height() - side) / 2)
-        colour = to_qcolor(self._palette.text, 0.75 if self.isEnabled() else 0.3)
-        painter.setPen(outline(to_qcolor(self._palette.text, 0.3), 1))
-        painter.drawRoundedRect(cap, 3, 3)
-        painter.setPen(colour)
-        painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, self.key)

@@ -11,7 +11,7 @@ from magicgui.types import Undefined
 from magicgui.widgets import CheckBox, ComboBox, create_widget
 from magicgui.widgets.bases import BaseValueWidget, ValuedContainerWidget
 from qtpy.QtCore import QLocale, Qt
-from qtpy.QtGui import QFont, QFontMetrics, QValidator
+from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QDoubleSpinBox,
@@ -26,14 +26,10 @@ from napari_spaceediting.plugin.widgets.controls import (
     adapt_combo,
     guard_wheel,
     row,
-    style_label,
+    set_role,
 )
-from napari_spaceediting.plugin.widgets.palette import Palette
 
 S = TypeVar("S")
-
-_WIDEST_LABEL = "Anchor weight"
-"""Longest label of any form: all make room for it, so that their fields align."""
 
 
 class NumberBox(QDoubleSpinBox):
@@ -150,18 +146,10 @@ def _make_field(
 
 
 class Form(QWidget):
-    """Labelled fields whose left edges align with those of every other form.
+    """Labelled fields whose left edges align with those of every other form."""
 
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
-    """
-
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._labels: dict[QWidget, QLabel] = {}
         self._fields: dict[str, tuple[type, Any]] = {}
         self._grid = QGridLayout(self)
@@ -169,13 +157,6 @@ class Form(QWidget):
         self._grid.setHorizontalSpacing(TIGHT)
         self._grid.setVerticalSpacing(TIGHT)
         self._grid.setColumnStretch(1, 1)
-        self.set_theme(palette)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self._palette = palette
-        for label in self._labels.values():
-            self._style(label)
 
     def add(self, title: str, *fields: QWidget, stretch: Sequence[int] = ()) -> None:
         """Add a row of fields, whose label has the first one's tooltip."""
@@ -183,7 +164,7 @@ class Form(QWidget):
         label.setBuddy(fields[0])
         label.setToolTip(fields[0].toolTip())
         self._labels[fields[0]] = label
-        self._style(label)
+        set_role(label, "field")
         at = self._grid.rowCount()
         self._grid.addWidget(label, at, 0)
         self._grid.addLayout(row(*fields, stretch=stretch), at, 1)
@@ -249,11 +230,3 @@ class Form(QWidget):
                 if isinstance(widget, ComboBox) and value not in widget.choices:
                     widget.set_choice(value)
                 widget.value = value
-
-    def _style(self, label: QLabel) -> None:
-        size = self._palette.font_size + 1
-        style_label(label, self._palette.muted, size)
-        font = QFont(label.font())
-        font.setPointSizeF(size)
-        width = QFontMetrics(font).horizontalAdvance(_WIDEST_LABEL)
-        label.setMinimumWidth(width + TIGHT)

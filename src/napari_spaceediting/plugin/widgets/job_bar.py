@@ -8,11 +8,11 @@ from superqt import QElidingLabel
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.widgets.controls import (
-    ThinBar,
     column,
     row,
     set_role,
     set_text,
+    thin_bar,
     word_label,
 )
 
@@ -40,7 +40,7 @@ class JobBar(QFrame):
         self._remaining = QLabel()
         set_role(self._remaining, "muted")
         self._remaining.setToolTip("Estimated from the progress so far")
-        self._progress = ThinBar("Progress", 6)
+        self._progress = thin_bar("Progress")
         self._message = word_label("muted")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip(tip)

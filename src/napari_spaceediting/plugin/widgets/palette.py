@@ -81,7 +81,7 @@ class Palette:
             for name in names
         }
         font_size = float(theme.font_size.removesuffix("pt"))
-        return cls(**colours, font_size=font_size, theme=theme_id)
+        return cls(**colours, font_size=font_size, theme=theme.id)
 
     @property
     def window_sheet(self) -> str:
