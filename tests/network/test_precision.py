@@ -44,7 +44,7 @@ def test_only_the_backbone_computes_in_bfloat16(make_bars) -> None:
 @pytest.mark.parametrize("trainable", ["last_block", "all"])
 def test_it_learns_as_well(make_bars, trainable: Trainable) -> None:
     dataset = make_bars(120)
-    settings = TrainSettings(epochs=20, trainable=trainable, device="cpu")
+    settings = TrainSettings(epochs=4, batch_size=64, trainable=trainable, device="cpu")
     job = TrainNetwork(dataset, SPEC, settings)
     trained: TrainedNetwork = run_job(job)
     assert np.isfinite([epoch.loss for epoch in trained.train.history]).all()

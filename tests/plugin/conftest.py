@@ -304,6 +304,19 @@ def _no_warm_up(
 
 
 @pytest.fixture(autouse=True)
+def _nothing_to_look_through_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the garbage collector pass over what windows of other tests left behind.
+
+    napari looks for garbage whenever a layer goes, and its app model keeps 5,000
+    objects of each window.
+    """
+    yield
+    if "make_napari_viewer" in request.fixturenames:
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.fixture(autouse=True)
 def _nothing_to_recover() -> Iterator[None]:
     """Let no test find the unsaved work of another one."""
     yield
@@ -391,9 +404,6 @@ def _saved_once(
 ) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "digits.spaceediting"
     save_session(trained_state, folder)
-    # napari looks for garbage whenever a layer goes; what is here by now is none.
-    gc.collect()
-    gc.freeze()
     return folder
 
 
