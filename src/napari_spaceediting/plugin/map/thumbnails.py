@@ -72,7 +72,8 @@ def choose(
     candidates = _first_of_squares(places, priority, viewport)
     reach = side(viewport) / viewport.zoom
     middles, halves = writing[0], writing[1] / viewport.zoom + reach / 2
-    touch = (np.abs(places[candidates][:, None] - middles) < halves).all(axis=2)
+    away = np.abs(places[candidates][:, None] - middles)
+    touch: NDArray[np.bool_] = (away < halves).all(axis=2)
     candidates = candidates[~touch.any(axis=1)]
     candidates = candidates[np.argsort(priority[candidates], kind="stable")]
     return candidates[_apart(places[candidates], 1.08 * reach)]
