@@ -73,7 +73,7 @@ def choose(
     reach = side(viewport) / viewport.zoom
     middles, halves = writing[0], writing[1] / viewport.zoom + reach / 2
     away = np.abs(places[candidates][:, None] - middles)
-    touch: NDArray[np.bool_] = (away < halves).all(axis=2)
+    touch = np.all(away < halves, axis=2)
     candidates = candidates[~touch.any(axis=1)]
     candidates = candidates[np.argsort(priority[candidates], kind="stable")]
     return candidates[_apart(places[candidates], 1.08 * reach)]
