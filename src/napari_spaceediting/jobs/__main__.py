@@ -95,7 +95,10 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(5)
     call = json.loads(sys.stdin.readline())
-    with Client(call["address"], authkey=bytes.fromhex(call["key"])) as connection:
+    address = call["address"]
+    if isinstance(address, list):
+        address = tuple(address)
+    with Client(address, authkey=bytes.fromhex(call["key"])) as connection:
         Server(connection).serve()
 
 

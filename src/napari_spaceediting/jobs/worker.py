@@ -220,7 +220,7 @@ class _Child:
 
     def __init__(self) -> None:
         key = secrets.token_bytes(32)
-        self._listener = Listener(authkey=key)
+        self._listener = _listener(key)
         # Held by the file system only as long as somebody has it open.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         flags = 0
@@ -298,6 +298,13 @@ class _Child:
         with suppress(EOFError, OSError, AuthenticationError), self._listener:
             self.connection = self._listener.accept()
         self.accepted.set()
+
+
+def _listener(key: bytes) -> Listener:
+    try:
+        return Listener(authkey=key)
+    except OSError:  # a socket has room for 100 letters; a temporary folder may not
+        return Listener(("localhost", 0), authkey=key)
 
 
 def worker_environment() -> dict[str, str]:
