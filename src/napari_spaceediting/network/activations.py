@@ -118,6 +118,7 @@ def activations(
     if crew.rank == 0:
         rows.begin(_CACHE_LIMIT, "activations, train only the head")
     crew.wait()
+    rows.begin(_CACHE_LIMIT, "activations, train only the head")  # for the others
     missing = yield from rows.missing()
     crew.wait()
     n_before = len(dataset) - len(missing)
