@@ -38,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # The second is platformdirs' name for the same on Windows.
     for name in "XDG_CACHE_HOME", "WIN_PD_OVERRIDE_LOCAL_APPDATA":
         environment.setenv(name, str(folder / "cache"))
+    environment.setenv("SPACEEDITING_CONFIG", str(folder / "config"))
     # None is read or saved: napari would save all at every change of one.
     environment.setenv("NAPARI_CONFIG", "")
 

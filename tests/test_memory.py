@@ -26,7 +26,10 @@ def test_sizes(text: str, size: float) -> None:
     assert bytes_of(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "much", "-1GB", "0", "1.2.3", "GB"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "much", "-1GB", "0", "1.2.3", "GB", "1e400", "1e30", "1e300T", "9" * 400],
+)
 def test_no_sizes(text: str) -> None:
     with pytest.raises(SpaceEditingError, match="no amount of memory"):
         bytes_of(text)

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,9 +46,9 @@ def bytes_of(text: str) -> int:
     )
     try:
         size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-    except ValueError:
+    except (ValueError, OverflowError):
         size = 0
-    if size < 1:
+    if not 1 <= size <= sys.maxsize:
         raise SpaceEditingError(
             f"{text!r} is no amount of memory: write it as 500MB or 4GB."
         )

@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+from napari_spaceediting.data import kept as rows
 from napari_spaceediting.data import pixels, prepared
 from napari_spaceediting.data.arrays import find_in_stack
 from napari_spaceediting.data.dataset import ImageDataset
@@ -99,8 +100,9 @@ def test_an_interrupted_file_is_gone_on_with(photos, tmp_path, decoded):
     n_before = kept.n_finished
     assert 0 < n_before < N
     path = next((tmp_path / "images").iterdir())
-    with path.open("ab") as file:
-        file.write(b"half an image")  # as when the disk is full
+    with path.open("r+b") as file:
+        file.seek(128 + n_before * photos.images([0]).nbytes)
+        file.write(b"half an image")  # as when the process is killed
     decoded.clear()
     for _ in kept.fill():
         pass
@@ -121,20 +123,41 @@ def test_two_writers_do_not_harm_each_other(photos):
     assert_array_equal(kept.images(range(N)), photos.images(range(N)))
 
 
-def test_images_after_a_gap_are_not_kept(photos):
+def test_images_after_a_gap_are_kept_and_the_gap_is_seen(photos, decoded):
     kept = Prepared(photos)
-    kept.put(10, photos.images(range(10, 20)))
-    assert kept.n_finished == 0
-    kept.put(0, photos.images(range(10)))
+    kept.put(np.arange(10, 20), photos.images(range(10, 20)))
     assert kept.n_finished == 10
+    decoded.clear()
+    found = kept.images(range(20))
+    assert sum(decoded.values()) == 10
+    assert_array_equal(found, photos.images(range(20)))
 
 
 def test_a_file_that_is_gone_or_other_images_are_read_anew(photos, tmp_path):
     kept = Prepared(photos)
-    kept.put(0, photos.images(range(N)))
+    kept.put(np.arange(N), photos.images(range(N)))
     assert Prepared(replace(photos, image_size=(9, 9))).n_finished == 0
     next((tmp_path / "images").iterdir()).unlink()
     assert_array_equal(kept.images([5]), photos.images([5]))
+    assert_array_equal(Prepared(photos).images([5]), photos.images([5]))
+
+
+def test_a_damaged_image_is_decoded_anew(photos, tmp_path, decoded):
+    list(Prepared(photos).fill())
+    path = next((tmp_path / "images").iterdir())
+    size = photos.images([0]).nbytes
+    with path.open("r+b") as file:
+        file.seek(128 + 7 * size + size // 2)
+        file.write(b"\xff\xff")
+    rows._checked.clear()  # as in another process
+    decoded.clear()
+    found = Prepared(photos).images(range(N))
+    assert dict(decoded) == {photos.pixels.paths[7]: 1}
+    assert_array_equal(found, photos.images(range(N)))
+    list(Prepared(photos).fill())
+    decoded.clear()
+    assert_array_equal(Prepared(photos).images(range(N)), found)
+    assert not decoded
 
 
 def test_arrays_and_too_many_images_are_not_kept(photos, monkeypatch):
@@ -146,12 +169,13 @@ def test_arrays_and_too_many_images_are_not_kept(photos, monkeypatch):
     assert_array_equal(Prepared(photos).images([1]), photos.images([1]))
 
 
-def test_a_damaged_image_is_a_grey_tile_and_those_before_are_kept(photos):
+def test_a_damaged_file_is_a_grey_tile_and_all_others_are_kept(photos):
     source = photos.pixels.paths[40]
     source.write_bytes(source.read_bytes()[:-50])
     tiles = run_job(PackThumbnails(photos, 16))
     assert (tiles[40] == 128).all()
     assert_array_equal(tiles[41:], photos.thumbnails(range(41, N), 16))
     kept = Prepared(photos)
-    assert kept.n_finished <= 40
-    assert_array_equal(kept.images(range(30)), photos.images(range(30)))
+    assert kept.n_finished == N - 1
+    others = np.delete(np.arange(N), 40)
+    assert_array_equal(kept.images(others), photos.images(others))

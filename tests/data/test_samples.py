@@ -150,8 +150,9 @@ def served(folder, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(fashion, "_FOLDERS", ())
     monkeypatch.setattr(fashion, "_cache_folder", lambda: cache)
     address = f"http://127.0.0.1:{server.server_port}/"
-    # The first address does not answer: the second one is tried.
-    monkeypatch.setattr(fashion, "_URLS", ("http://127.0.0.1:9/", address))
+    monkeypatch.setattr(fashion, "_URL", address)
+    # The small server knows no https.
+    monkeypatch.setattr(fashion, "_PROTOCOL", "http:")
     md5 = {
         name: hashlib.md5((folder / name).read_bytes()).hexdigest()
         for name in fashion.MD5
@@ -177,3 +178,20 @@ def test_a_download_with_another_checksum_is_refused(served, monkeypatch):
     with pytest.raises(DataError, match="cannot be downloaded"):
         finish(fashion.load_fashion_mnist(100, 50))
     assert list(served.iterdir()) == []
+
+
+def test_what_leads_to_another_protocol_is_refused(served, monkeypatch):
+    monkeypatch.setattr(fashion, "_PROTOCOL", "https:")
+    with pytest.raises(DataError, match=r"leads to http:.*put its four"):
+        finish(fashion.load_fashion_mnist(100, 50))
+    assert list(served.iterdir()) == []
+
+
+def test_a_damaged_file_of_the_cache_is_fetched_anew(served):
+    first = finish(fashion.load_fashion_mnist(100, 50))
+    path = served / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-4])
+    progress = list(fashion.load_fashion_mnist(100, 50))
+    assert {p.message.split()[-1] for p in progress} == {path.name}
+    again = finish(fashion.load_fashion_mnist(100, 50))
+    assert_array_equal(again.labels, first.labels)

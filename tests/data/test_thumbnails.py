@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.data import thumbnails
+from napari_spaceediting.data import kept, thumbnails
 from napari_spaceediting.data.arrays import find_in_stack
-from napari_spaceediting.data.cache import MappedArray
+from napari_spaceediting.data.kept import MappedArray
 from napari_spaceediting.data.open import OpenLayers
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.jobs.job import run_job
@@ -29,6 +29,20 @@ def _little_memory(monkeypatch):
 
 def opened(array):
     return run_job(OpenLayers(partial(find_in_stack, array)))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def altered(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def foreign(path):
+    np.save(path, np.array([{"a": 1}], object))
 
 
 def pack(array, size: int = 8):
@@ -63,11 +77,27 @@ def test_only_images_that_joined_are_drawn(array):
     assert_array_equal(tiles[..., 0], array)
 
 
-def test_a_cancelled_job_leaves_no_file(array, tmp_path):
+def test_a_cancelled_job_is_gone_on_with(array):
     steps = PackThumbnails(opened(array), 8).run()
-    next(steps)
+    assert next(steps).done == 32
     steps.close()
-    assert list((tmp_path / "thumbnails").iterdir()) == []
+    seen = []
+    tiles = run_job(PackThumbnails(opened(array), 8), seen.append)
+    assert [p.done for p in seen] == [64, 70]
+    assert_array_equal(tiles[..., 0], array)
+
+
+@pytest.mark.parametrize("damage", [cut, altered, foreign], ids=lambda f: f.__name__)
+def test_damaged_thumbnails_are_drawn_anew(array, tmp_path, damage):
+    tiles, drawn = pack(array)
+    (path,) = (tmp_path / "thumbnails").iterdir()
+    del tiles
+    damage(path)
+    kept._checked.clear()  # as in another process
+    again, drawn = pack(array)
+    assert drawn > 0
+    assert_array_equal(again[..., 0], array)
+    assert pack(array)[1] == 0
 
 
 def test_the_oldest_are_deleted_beyond_the_limit(array, tmp_path, monkeypatch):

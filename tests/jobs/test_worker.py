@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from multiprocessing import process
 from pathlib import Path
 
 import numpy as np
@@ -338,3 +340,21 @@ def test_the_child_ends_with_its_killed_parent(
         orphan = psutil.Process(child)
         psutil.wait_procs([orphan], timeout=30)
         assert orphan.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_temporary_folder_with_a_long_name_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER), prepend=os.pathsep)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    # It is remembered by all that listens.
+    monkeypatch.setitem(process.current_process()._config, "tempdir", None)
+    worker = WorkerProcess(grace=30)
+    try:
+        (steps, _), _ = run(worker, jobs.Count(3))
+        assert steps == 3
+    finally:
+        worker.shutdown()

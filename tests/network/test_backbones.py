@@ -15,6 +15,7 @@ from napari_spaceediting.network.backbones import Quarters
 from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import BACKBONES, ClassifierSpec
+from napari_spaceediting.network.trust import trust
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -107,6 +108,7 @@ def test_backbone_of_another_package_is_built(
         "    return Backbone(nn.Flatten(), nn.Linear(pixels, 6), n_features=6)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    trust("my_nets:flat")
     spec = ClassifierSpec(backbone="my_nets:flat", image_size=(4, 5), n_classes=2)
     latents, logits = classifier_from(spec)(torch.rand(3, 1, 4, 5))
     assert latents.shape == (3, 64)
@@ -115,6 +117,7 @@ def test_backbone_of_another_package_is_built(
 
 @pytest.mark.parametrize("name", ["no_such_package:net", "math:no_such_function"])
 def test_missing_backbone_of_another_package_is_named(name: str) -> None:
+    trust(name)
     with pytest.raises(SpaceEditingError, match=f'"{name}" was not found'):
         build_backbone(ClassifierSpec(backbone=name))
 

@@ -16,6 +16,7 @@ from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.trust import trust
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
@@ -55,6 +56,7 @@ def launch(*words: object, **environment: str) -> bool:
 def state() -> SessionState:
     """Return a session of 300 digits on a network with batch norms."""
     sys.path.insert(0, str(HERE))
+    trust(SPEC.backbone)
     try:
         dataset = digits(10).subset(np.arange(300))
         session = new_session(

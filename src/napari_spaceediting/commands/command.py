@@ -87,9 +87,14 @@ class Commands:
         """Add a command that works on a session, and may save what it has changed."""
 
         def run(options: Namespace) -> Report:
+            from napari_spaceediting.network.trust import trust
             from napari_spaceediting.session.session import Session
             from napari_spaceediting.session.storage import load_session, save_session
 
+            # What the user names himself is meant to be run.
+            for name in options.trust_backbone, getattr(options, "backbone", None):
+                if name is not None:
+                    trust(name)
             session = Session(load_session(options.session, tell))
             report = work(session, options)
             if saves and tells():
@@ -98,6 +103,11 @@ class Commands:
 
         parser = self.add(name, summary, run, is_shared=is_shared)
         parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
+        parser.add_argument(
+            "--trust-backbone",
+            metavar="NAME",
+            help="run the code that the session names as its backbone, from now on",
+        )
         return parser
 
 

@@ -22,7 +22,7 @@ from napari_spaceediting.commands import (
 )
 from napari_spaceediting.commands.command import Commands
 from napari_spaceediting.commands.terminal import tell, tells, write_json
-from napari_spaceediting.data.cache import caching_in
+from napari_spaceediting.data.cache import cache_dir, caching_in
 from napari_spaceediting.errors import (
     JobFailed,
     MapFailed,
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         quiet = redirect_stdout(sys.stderr) if options.json == "-" else nullcontext()
         with limited_to(options.memory), caching_in(options.cache), quiet:
+            cache_dir(tell)
             report = options.run(options)
             for line in report.words:
                 tell(line)

@@ -1,29 +1,56 @@
-"""Arrays that can be computed anew at any time, kept in files until room is needed."""
+"""The folders that this program keeps files in for a user: caches, and what it knows.
+
+Where nothing can be written into one of them, such as in a home on a full or read-only
+disk, a temporary folder takes its place, for this process and those that it starts.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_config_path
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.memory import environment
 
-VARIABLE = "SPACEEDITING_CACHE"
-"""Variable of the environment that names another folder than the user's own one."""
+VARIABLE, CONFIG = "SPACEEDITING_CACHE", "SPACEEDITING_CONFIG"
+"""Variables of the environment that name other folders than the user's own ones: of
+caches, and of what is remembered."""
+
+_NUMBA = "NUMBA_CACHE_DIR"
+_APP = "napari-spaceediting"
 
 
-def cache_dir() -> Path:
-    """Return the folder where caches of this program are kept."""
-    folder = os.environ.get(VARIABLE)
-    return Path(folder) if folder else user_cache_path("napari-spaceediting")
+def cache_dir(say: Callable[[str], object] = warnings.warn) -> Path:
+    """Return the folder where caches of this program are kept.
+
+    Parameters
+    ----------
+    say : callable
+        Takes a sentence for the user, at the first call at which nothing can be
+        written there.
+
+    Raises
+    ------
+    SpaceEditingError
+        If there is no temporary folder either.
+    """
+    folder = _writable(VARIABLE, user_cache_path(_APP), "Caches are", say)
+    _spare_numba(folder)
+    return folder
+
+
+def config_dir(say: Callable[[str], object] = warnings.warn) -> Path:
+    """Return the folder for what is remembered for a user; as `cache_dir`."""
+    return _writable(CONFIG, user_config_path(_APP), "What you trust is", say)
 
 
 @contextmanager
@@ -36,64 +63,42 @@ def caching_in(folder: Path | None) -> Iterator[None]:
         yield
 
 
-def make_room(path: Path, needed: int, limit: int, what: str) -> None:
-    """Delete the arrays of a folder that were not used for longest, to make room.
-
-    Parameters
-    ----------
-    path : Path
-        The file that is to be written.
-    needed : int
-        Its bytes.
-    limit : int
-        Bytes that the folder may hold.
-    what : str
-        What it is, with advice after a comma, for the error.
-
-    Raises
-    ------
-    SpaceEditingError
-        If the disk has no room for it.
-    """
-    others = [other for other in path.parent.glob("*.npy") if other != path]
-    in_use = sum(other.stat().st_size for other in others)
-    for other in sorted(others, key=lambda other: other.stat().st_mtime):
-        if in_use + needed <= limit:
-            break
-        in_use -= other.stat().st_size
-        with suppress(OSError):  # Windows keeps a file that someone has open
-            other.unlink()
-    # Writing to a memory map on a full disk would end the process.
-    if shutil.disk_usage(path.parent).free < needed:
-        name, _, advice = what.partition(", ")
+def _writable(
+    variable: str, usual: Path, what: str, say: Callable[[str], object]
+) -> Path:
+    folder = Path(os.environ.get(variable) or usual)
+    problem = _problem(folder)
+    if problem is None:
+        return folder
+    try:
+        os.environ[variable] = temporary = tempfile.mkdtemp(prefix=f"{_APP}-")
+    except OSError:
         raise SpaceEditingError(
-            f"The disk has no room for {needed / 1e9:.1f} GB of {name} in "
-            f"{path.parent}: free some space{advice and ', or '}{advice}."
-        )
+            f"Nothing can be written into {folder} ({problem}), nor into a temporary "
+            f"folder: name one that can be written to in the variable {variable}."
+        ) from None
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    say(
+        f"Nothing can be written into {folder} ({problem}). {what} kept in a temporary "
+        f"folder until the program ends; the variable {variable} can name another one."
+    )
+    return Path(temporary)
 
 
-class MappedArray(np.memmap[Any, Any]):
-    """A memory-mapped array that travels to another process as the path of its file.
-
-    Parts of it travel as their content.
-    """
-
-    path: Path | None = None
-
-    def __array_finalize__(self, obj: Any) -> None:
-        super().__array_finalize__(obj)
-        self.path = None
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if self.path is None:
-            plain = np.asarray(self)
-            return plain.__reduce_ex__(protocol)
-        return mapped, (self.path,)
+@cache
+def _problem(folder: Path) -> str | None:
+    """Say why nothing can be written into a folder, None where it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
 
 
-def mapped(path: Path) -> NDArray[Any]:
-    """Return the array of a .npy file, memory-mapped and read-only."""
-    found = np.load(path, mmap_mode="r").view(MappedArray)
-    found.path = path
-    array: NDArray[Any] = found
-    return array
+@cache
+def _spare_numba(folder: Path) -> None:
+    """Let numba keep what it compiles here, where it could nowhere: it would fail."""
+    usual = os.environ.get(_NUMBA) or user_cache_path()
+    if _problem(Path(usual)) is not None:
+        os.environ[_NUMBA] = str(folder / "numba")

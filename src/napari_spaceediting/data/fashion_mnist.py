@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
@@ -44,10 +46,10 @@ MD5 = {
 }
 """Checksums that the authors publish for their files."""
 
-_URLS = (
-    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-)
+_URL = "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"
+
+_PROTOCOL = "https:"
+"""Files come by no other one, wherever the address leads."""
 
 _FOLDERS = (
     Path("/usr/share/datasets/fashion-mnist"),  # Debian's dataset-fashion-mnist
@@ -193,43 +195,51 @@ def _cache_folder() -> Path:
 
 
 def _local_folder() -> Path | None:
-    """Return a folder that has all four files."""
+    """Return a folder that has all four files, as the authors published them."""
     folders = (*_FOLDERS, _cache_folder())
-    return next((f for f in folders if all((f / n).is_file() for n in MD5)), None)
+    return next((f for f in folders if all(_is_right(f / n) for n in MD5)), None)
+
+
+def _is_right(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_file() and _has_checksum(path.read_bytes(), path.name)
+    return False
+
+
+def _has_checksum(content: bytes | bytearray, name: str) -> bool:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() == MD5[name]
 
 
 def _download() -> Generator[Progress, None, Path]:
-    """Fetch the four files, checked by their MD5, from the first address that works."""
+    """Fetch the files that are missing, each checked by its MD5."""
     folder = _cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     for name in MD5:
-        reasons = []
-        for url in _URLS:
-            try:
-                content = yield from _fetch(url, name)
-            except (OSError, HTTPException) as error:
-                reasons.append(reason_of(error))
-                continue
-            unfinished = folder / f"{name}.part"
+        if _is_right(folder / name):
+            continue
+        try:
+            content = yield from _fetch(_URL + name, name)
+            unfinished = folder / f"{name}.{os.getpid()}.part"
             unfinished.write_bytes(content)
             unfinished.replace(folder / name)
-            break
-        else:
+        except (OSError, HTTPException) as error:
             raise DataError(
-                f"Fashion-MNIST cannot be downloaded ({reasons[0]}): check the "
+                f"Fashion-MNIST cannot be downloaded ({reason_of(error)}): check the "
                 f"network, or put its four .gz files into {folder}."
-            )
+            ) from error
     return folder
 
 
-def _fetch(url: str, name: str) -> Generator[Progress, None, bytearray]:
+def _fetch(url: str, name: str) -> Generator[Progress, None, bytes]:
     """Download one file; an OSError says why that failed."""
     content = bytearray()
-    with urlopen(url + name, timeout=30) as response:
+    with urlopen(url, timeout=30) as response:
+        if not response.url.startswith(_PROTOCOL):
+            raise OSError(f"{url} leads to {response.url}")
         total = int(response.headers.get("Content-Length", 0))
         while chunk := response.read1(1 << 16):
             content += chunk
             yield Progress(len(content), total, f"Downloading {name}")
-    if hashlib.md5(content).hexdigest() != MD5[name]:
-        raise OSError(f"{url}{name} is not the file that the authors published")
-    return content
+    if not _has_checksum(content, name):
+        raise OSError(f"{url} is not the file that the authors published")
+    return bytes(content)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.cache import cache_dir, make_room, mapped
+from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.kept import KeptRows
 from napari_spaceediting.data.pixels import files_of
 from napari_spaceediting.data.prepared import Prepared
 from napari_spaceediting.data.steps import in_threads
@@ -75,68 +75,56 @@ class PackThumbnails:
             If the disk has no room for them.
         """
         total = len(self.dataset)
-        shape = total, self.size, self.size, 3
-        few = np.prod(shape) <= min(_FEW, array_limit())
+        shape = self.size, self.size, 3
+        few = total * math.prod(shape) <= min(_FEW, array_limit())
         if few and not files_of(self.dataset.pixels):
-            tiles = np.empty(shape, np.uint8)
-            yield from self._fill(tiles, 0)
+            tiles = np.empty((total, *shape), np.uint8)
+            yield from self._draw_all(np.arange(total), tiles.__setitem__)
             return tiles
-        path = self._path(self.dataset)
-        if path.exists():
-            path.touch()
-            return mapped(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        make_room(path, int(np.prod(shape)), _CACHE_LIMIT, "thumbnails")
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        try:
-            tiles = open_memmap(unfinished, "w+", np.uint8, shape)
-            before = self.dataset.before_joined()
-            known = 0
-            if before is not None and self._path(before).exists():
-                known = len(before)
-                tiles[:known] = mapped(self._path(before))
-            yield from self._fill(tiles, known)
-            tiles.flush()
-            del tiles
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        return mapped(path)
+        kept = KeptRows(self.dataset, self._path_of, shape, np.uint8)
+        kept.begin(_CACHE_LIMIT, "thumbnails")
+        missing = yield from kept.missing()
+        yield from self._draw_all(missing, kept.put)
+        return kept.array()
 
-    def _path(self, dataset: ImageDataset) -> Path:
+    def _path_of(self, dataset: ImageDataset) -> Path:
         folder = cache_dir() / "thumbnails"
         return folder / f"{dataset.content_key()}-{self.size}.npy"
 
-    def _fill(
-        self, tiles: NDArray[np.uint8], known: int
+    def _draw_all(
+        self,
+        missing: NDArray[np.intp],
+        put: Callable[[NDArray[np.intp], NDArray[np.uint8]], None],
     ) -> Generator[Progress, None, None]:
-        total = len(tiles)
+        total = len(self.dataset)
         prepared = Prepared(self.dataset)
-        with_images = prepared.is_wanted and known <= prepared.n_finished
+        with_images = prepared.is_wanted
 
-        def draw(at: range) -> list[_Drawn]:
-            indices = range(at.start + known, at.stop + known)
-            return self._draw(indices, with_images=with_images)
+        def draw(part: range) -> list[_Drawn]:
+            return self._draw(missing[part.start : part.stop], with_images=with_images)
 
-        for start, block in in_threads(draw, total - known):
-            start, done = known + start, known + start + len(block)
-            tiles[start:done] = [tile for tile, _ in block]
-            images = [image for _, image in block if image is not None]
-            if len(images) == len(block):
-                prepared.put(start, np.stack(images))
+        for start, block in in_threads(draw, len(missing)):
+            at = missing[start : start + len(block)]
+            put(at, np.stack([tile for tile, _ in block]))
+            images = {
+                index: image
+                for index, (_, image) in zip(at, block, strict=True)
+                if image is not None
+            }
+            if images:
+                prepared.put(np.array([*images]), np.stack([*images.values()]))
+            done = total - len(missing) + start + len(block)
             yield Progress(done, total, "Drawing thumbnails")
 
-    def _draw(self, indices: range, *, with_images: bool) -> list[_Drawn]:
-        dataset, n = self.dataset, len(indices)
+    def _draw(self, at: NDArray[np.intp], *, with_images: bool) -> list[_Drawn]:
+        dataset = self.dataset
         try:
             if not with_images:
-                tiles = dataset.thumbnails(indices, self.size)
-                return list(zip(tiles, [None] * n, strict=True))
-            images, tiles = dataset.images_and_thumbnails(indices, self.size)
+                return [(tile, None) for tile in dataset.thumbnails(at, self.size)]
+            images, tiles = dataset.images_and_thumbnails(at, self.size)
             return list(zip(tiles, images, strict=True))
         except DataError:
-            if n == 1:
+            if len(at) == 1:
                 grey = np.full((self.size, self.size, 3), _GREY, np.uint8)
                 return [(grey, None)]
-        alone = (range(index, index + 1) for index in indices)
-        return [self._draw(one, with_images=with_images)[0] for one in alone]
+        return [self._draw(one, with_images=with_images)[0] for one in at[:, None]]

@@ -6,7 +6,8 @@ Any module can serve. A function in an installed package makes the backbone::
         return Backbone(my_module, nn.Flatten(), n_features=512)
 
 and is named by where it is, ``my_package.my_module:my_backbone``. So it is found by
-every process that works on a session, now and when the session is opened again.
+every process that works on a session, now and when the session is opened again. Code
+that the user has not named is not run: see `trust`.
 `spec.in_channels` and `spec.image_size` say what images come. Weights in a local file
 are loaded by `build_backbone`; the function only needs to look at `spec.weights` if it
 has published ones.
@@ -20,13 +21,14 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.errors import SpaceEditingError, reason_of
 from napari_spaceediting.network.backbones import Backbone, small_cnn
 from napari_spaceediting.network.spec import (
     BACKBONES,
     PUBLISHED_BACKBONES,
     ClassifierSpec,
 )
+from napari_spaceediting.network.trust import check_trust, is_imported
 from napari_spaceediting.network.weights import PUBLISHED, load_weights, read_weights
 
 BackboneFactory = Callable[[ClassifierSpec], Backbone]
@@ -42,8 +44,11 @@ def build_backbone(spec: ClassifierSpec) -> Backbone:
 
     Raises
     ------
+    UntrustedBackbone
+        If it is code that the user has not named.
     SpaceEditingError
-        If the name is unknown, or the weights are missing or do not fit.
+        If the name is unknown, what it names makes no backbone, or the weights are
+        missing or do not fit.
     """
     build = _factory(spec.backbone)
     if spec.weights is None or spec.weights == PUBLISHED:
@@ -69,17 +74,37 @@ def _factory(name: str) -> BackboneFactory:
         from napari_spaceediting.network.published import build  # torchvision: slow
 
         return partial(build, name)
-    module, separator, attribute = name.partition(":")
-    if not separator:
+    if not is_imported(name):
         raise SpaceEditingError(
             f'There is no backbone "{name}": choose one of {", ".join(BACKBONES)}, or '
             'name a function of your own as "package.module:function".'
         )
+    check_trust(name)
+    module, _, attribute = name.partition(":")
     try:
-        factory: BackboneFactory = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        factory = getattr(import_module(module), attribute)
+    except Exception as error:  # whatever its module raises
         raise SpaceEditingError(
-            f'The backbone "{name}" was not found ({error}): install the package that '
-            "has it, and check the name."
+            f'The backbone "{name}" was not found ({reason_of(error)}): install the '
+            "package that has it, and check the name."
         ) from error
-    return factory
+    return partial(_made_by, factory, name)
+
+
+def _made_by(factory: BackboneFactory, name: str, spec: ClassifierSpec) -> Backbone:
+    """Call a function of somebody else's, which may do anything."""
+    try:
+        backbone = factory(spec)
+    except SpaceEditingError:
+        raise
+    except Exception as error:
+        raise SpaceEditingError(
+            f'The backbone "{name}" could not be made ({reason_of(error)}): put that '
+            "right in its package."
+        ) from error
+    if not isinstance(backbone, Backbone):
+        raise SpaceEditingError(
+            f'"{name}" makes no backbone but a {type(backbone).__name__}: it must '
+            "return a Backbone, of napari_spaceediting.network.backbones."
+        )
+    return backbone
