@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_spaceediting.commands.terminal import tell, tells
+from napari_spaceediting.errors import SessionError
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -87,18 +88,38 @@ class Commands:
         """Add a command that works on a session, and may save what it has changed."""
 
         def run(options: Namespace) -> Report:
+            from napari_spaceediting.session.folder import SessionFolder
             from napari_spaceediting.session.session import Session
-            from napari_spaceediting.session.storage import load_session, save_session
 
-            session = Session(load_session(options.session, tell))
-            report = work(session, options)
-            if saves and tells():
-                save_session(session.state, options.session)
+            # Of several processes one saves; the others must not read an older state
+            # than it does, which it might if it waited.
+            is_writer = saves and tells()
+            with SessionFolder.open(
+                options.session,
+                is_read_only=not is_writer,
+                waits=is_writer and options.wait,
+                program=f"the command {name}",
+            ) as folder:
+                session = Session(folder.load(tell))
+                report = work(session, options)
+                if is_writer:
+                    folder.save(session.state, refuse)
             return report
 
         parser = self.add(name, summary, run, is_shared=is_shared)
         parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
+        if saves:
+            parser.add_argument(
+                "--wait",
+                action="store_true",
+                help="wait for whoever has the session open",
+            )
         return parser
+
+
+def refuse(sentence: str) -> None:
+    """Tell that something was not done as it was asked for."""
+    raise SessionError(sentence)
 
 
 def chosen(options: Namespace, *names: str) -> dict[str, Any]:
