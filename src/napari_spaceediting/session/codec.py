@@ -24,6 +24,7 @@ from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SpaceEditingError
 from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.shelf import DAMAGE
 from napari_spaceediting.session.store import Store
 from napari_spaceediting.traversal.settings import TraverseSettings
 
@@ -33,6 +34,9 @@ Writer = Callable[[Any], dict[str, Any]]
 
 EDITS = {kind.__name__.lower(): kind for kind in get_args(Edit)}
 SETTINGS = TrainSettings, MapSettings, RetrainSettings, TraverseSettings
+_COUNTS = "epochs", "batch_size", "steps", "edit_batch_size", "patience"
+"""Settings that nothing comes of at 0."""
+_LARGEST, _LARGEST_SEED = 1 << 32, 1 << 63
 _PLAIN = {bool: "truth", int: "whole number", float: "number", str: "text"}
 
 
@@ -172,11 +176,13 @@ class Codec(Converter):
         types = get_type_hints(kind)
         for name, value in self.known(values, kind, set(types)).items():
             try:
-                found = replace(found, **{name: self.structure(value, types[name])})
-            except (TypeError, ValueError, SpaceEditingError):
+                wanted = self.structure(value, types[name])
+                _check_setting(name, wanted)
+                found = replace(found, **{name: wanted})
+            except (*DAMAGE, SpaceEditingError):
                 self.left.say(
-                    f"“{name}” of {self.called[kind]} is {value!r}, which cannot be: "
-                    f"{getattr(usual, name)!r} takes its place."
+                    f"“{name}” of {self.called[kind]} is {value!r:.80}, which cannot "
+                    f"be: {getattr(usual, name)!r} takes its place."
                 )
         return found
 
@@ -199,11 +205,21 @@ def edits_from(entries: list[Any], ids: NDArray[np.str_]) -> list[Edit]:
     """
     try:
         return Codec(ids).structure(entries, list[Edit])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise EditError(
             f"An edit cannot be read ({error}): it needs 'kind', 'images' and, by "
             "kind, 'end' or 'tag'."
         ) from error
+
+
+def _check_setting(name: str, value: Any) -> None:
+    """Refuse numbers that no setting can be; its own check knows no more of some."""
+    values = value if isinstance(value, tuple) else (value,)
+    numbers = [each for each in values if isinstance(each, int | float)]
+    least = 1 if name in _COUNTS else 0
+    end = _LARGEST_SEED if name == "seed" else _LARGEST
+    if not all(least <= number < end for number in numbers):
+        raise ValueError(f"{value!r} is no {name}")
 
 
 def _is_literal(kind: Any) -> bool:

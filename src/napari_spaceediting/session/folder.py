@@ -45,6 +45,7 @@ from napari_spaceediting.session.shelf import DAMAGE, Damaged
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.store import Store
 from napari_spaceediting.session.traversals import Outcome, StoredTraversal
+from napari_spaceediting.session.validity import check_state
 from napari_spaceediting.session.versions import VERSION
 
 SUFFIX = ".spaceediting"
@@ -255,7 +256,10 @@ class SessionFolder:
             read = (self.path / INDEX).read_bytes()
             self._mark = _mark_of(read)
             values = json.loads(read)
-            if values["version"] > VERSION:
+            version = values["version"]
+            if type(version) is not int:
+                raise Damaged(f"its version is {version!r:.80}")
+            if version > VERSION:
                 raise SessionError(
                     f"{self.path} was saved by a newer version of napari-spaceediting: "
                     "update it to open this session."
@@ -264,6 +268,7 @@ class SessionFolder:
             state: SessionState = codec.structure(
                 read_values(values, left), SessionState
             )
+            check_state(state)
         except SessionError:
             raise
         except PermissionError as error:
@@ -272,9 +277,10 @@ class SessionFolder:
                 "ask who owns it."
             ) from error
         except (*DAMAGE, SpaceEditingError) as error:
+            is_told = isinstance(error, (Damaged, SpaceEditingError))
+            reason = str(error) if is_told else f"{type(error).__name__}: {error}"
             raise SessionError(
-                f"{self.path} is damaged ({type(error).__name__}: {error}): restore it "
-                "from a copy."
+                f"{self.path} is damaged ({reason:.300}): restore it from a copy."
             ) from error
         for sentence in left.sentences:
             say(sentence)
@@ -441,7 +447,7 @@ def _is_ours(index: bytes) -> bool:
     try:
         values = json.loads(index)
         return {"version", "dataset", "checkpoint"} <= values.keys()
-    except (*DAMAGE,):
+    except DAMAGE:
         return False
 
 
