@@ -153,4 +153,5 @@ def test_many_rounds_hold_no_more_files_open_than_few(
         assert all(len(past.after.network.state) for past in state.rounds)
         opened.append(open_files() - before)
         del state
-    assert opened[0] == opened[1]
+    few, many = opened
+    assert many <= few

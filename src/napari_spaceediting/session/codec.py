@@ -9,6 +9,7 @@ same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -214,12 +215,14 @@ def edits_from(entries: list[Any], ids: NDArray[np.str_]) -> list[Edit]:
 
 def _check_setting(name: str, value: Any) -> None:
     """Refuse numbers that no setting can be; its own check knows no more of some."""
-    values = value if isinstance(value, tuple) else (value,)
-    numbers = [each for each in values if isinstance(each, int | float)]
-    least = 1 if name in _COUNTS else 0
-    end = _LARGEST_SEED if name == "seed" else _LARGEST
-    if not all(least <= number < end for number in numbers):
-        raise ValueError(f"{value!r} is no {name}")
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, int):
+            end = _LARGEST_SEED if name == "seed" else _LARGEST
+            fits = (name in _COUNTS) <= each < end
+        else:
+            fits = not isinstance(each, float) or 0 <= each < math.inf
+        if not fits:
+            raise ValueError(f"{value!r} is no {name}")
 
 
 def _is_literal(kind: Any) -> bool:

@@ -21,6 +21,7 @@ LOCK, HOLDER = "session.lock", "session.holder.json"
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 """What file systems say that know no locks, as some network shares."""
 _LONGEST = 100
+_FOREVER = 1e8
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class FolderLock:
         # Not the same for all threads of this process: two windows keep each other out.
         self._lock = FileLock(self._path, thread_local=False)
         try:
-            self._lock.acquire(blocking=waits)
+            self._lock.acquire(timeout=_FOREVER if waits else 0)
         except Timeout:
             raise SessionBusy(_told(folder)) from None
         except OSError as error:
