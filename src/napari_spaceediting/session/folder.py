@@ -446,7 +446,7 @@ def _is_ours(index: bytes) -> bool:
     """Whether it is what a version of this program has written."""
     try:
         values = json.loads(index)
-        return {"version", "dataset", "checkpoint"} <= values.keys()
+        return bool({"version", "dataset", "checkpoint"} <= values.keys())
     except DAMAGE:
         return False
 

@@ -9,8 +9,9 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO
 
 from safetensors import SafetensorError
 
@@ -77,7 +78,7 @@ class Shelf:
         return f"{key}{self._suffix}"
 
     @contextmanager
-    def reading(self, key: object) -> Iterator[BinaryIO]:
+    def reading(self, key: object) -> Iterator[BufferedReader]:
         """Open a file; what goes wrong within is told as damage of that file.
 
         Raises
@@ -90,7 +91,7 @@ class Shelf:
         name = self.name(key)
         shown = f"{self.path.name}/{name}"
         try:
-            with cast(BinaryIO, open(name, "rb", opener=self._open)) as file:
+            with open(name, "rb", opener=self._open) as file:
                 yield file
         except PermissionError:
             raise
