@@ -37,6 +37,10 @@ class SessionError(SpaceEditingError):
     """A session cannot be saved or opened."""
 
 
+class SessionBusy(SessionError):
+    """Another program, or another window, has the session open for writing."""
+
+
 class JobFailed(SpaceEditingError):
     """A background job ended with an error that no one foresaw."""
 

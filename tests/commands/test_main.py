@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ from napari_spaceediting.commands import guide
 from napari_spaceediting.commands.main import main
 from napari_spaceediting.commands.retrain import read_edits
 from napari_spaceediting.errors import JobFailed, MapFailed, TrainingFailed
+from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.storage import load_session, save_session
 
 
@@ -182,3 +185,52 @@ def test_what_is_not_as_an_older_version_saved_it_is_told(command, version_1, ca
     assert main(["evidence", str(version_1), "--round", "2"]) == 0
     assert "Edits that spared images are left out" in capsys.readouterr().out
     assert command("evidence", version_1)["status"] == "rolled back"
+
+
+def test_a_session_that_is_open_elsewhere_is_not_worked_on(command, folder, edits):
+    before = (folder / "session.json").read_bytes()
+    with SessionFolder.open(folder, program="napari"):
+        told = command("retrain", folder, "--edits", edits, code=1)
+        assert told.startswith("one.spaceediting is open in napari on ")
+        assert "--wait" in told
+        # To look at it is allowed.
+        command("guide", folder)
+    assert (folder / "session.json").read_bytes() == before
+
+
+def test_a_command_waits_until_the_session_is_closed(command, folder):
+    holding = SessionFolder.open(folder)
+    closing = threading.Timer(0.2, holding.close)
+    closing.start()
+    command("map", folder, "--method", "pca", "--wait")
+    closing.join()
+
+
+def test_what_went_beside_a_session_is_told_as_that(command, folder, monkeypatch):
+    load = SessionFolder.load
+
+    def load_and_lose(self, say):
+        state = load(self, say)
+        (folder / "session.json").write_bytes(b"{}")
+        return state
+
+    monkeypatch.setattr(SessionFolder, "load", load_and_lose)
+    told = command("map", folder, "--method", "pca", code=1)
+    assert (folder / "session.json").read_bytes() == b"{}"
+    (beside,) = folder.parent.glob("* (conflict *")
+    assert beside.name in told
+    assert (beside / "session.json").exists()
+
+
+def test_a_terminal_without_the_letters_of_a_class_loses_nothing(
+    folder, tmp_path, trained_state, monkeypatch
+):
+    free = np.flatnonzero(~trained_state.dataset.held_out)[:5]
+    edits = tmp_path / "edits.json"
+    images = trained_state.dataset.ids[free].tolist()
+    edits.write_text(json.dumps([{"kind": "pin", "images": images, "tag": "ß→"}]))
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", out)
+    words = ["retrain", str(folder), "--edits", str(edits), "--steps", "2", "--arms"]
+    assert main(words) == 0
+    assert load_session(folder).rounds[-1].after.class_names[-1] == "ß→"

@@ -14,6 +14,7 @@ from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.errors import DataError, SessionError
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.session.history import stages
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import load_session, save_session
@@ -108,6 +109,23 @@ def test_rounds_and_what_they_go_back_to_have_the_new_images(proposed, array, tm
     assert "scribble" in session.edits.class_names
     assert session.edits.edited.sum() == 9
     assert len(run_job(session.retraining().retrain).predictions.latents) == n + 40
+
+
+def test_what_was_rolled_back_has_no_network_that_sees_new_images(
+    proposed, array, tmp_path
+):
+    session = proposed
+    n = len(session.dataset)
+    session.roll_back()
+    add(session, array)
+    (past,) = session.state.rounds
+    assert past.after.network is past.after.map is None
+    assert len(past.after.labels) == n + 40
+    assert len(past.before.map.coordinates) == n + 40
+    assert past.evidence is not None
+    assert [stage.name for stage in stages(session.state)] == ["Start"]
+    save_session(session.state, tmp_path / "one.spaceediting")
+    assert load_session(tmp_path / "one.spaceediting").rounds[0].after.network is None
 
 
 def test_a_round_can_be_trained_while_the_same_class_comes_with_new_images(

@@ -12,6 +12,7 @@ import pytest
 
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.history import describe_kept, stage_of
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Network, SessionState
@@ -95,7 +96,10 @@ def test_all_of_it_comes_back_from_disk_and_not_before_it_is_asked_for(
     job, done = outcome
     group = np.flatnonzero(session.dataset.labels == 8)
     session.keep(session.traversing(job.sets.images, group), done)
-    save_session(session.state, folder)
+    with SessionFolder.new(folder) as place:
+        place.save(session.state)
+        assert session.state.traversals[0].outcome.read() is done
+        place.let_go()
     for state in (session.state, load_session(folder)):
         for kept in state.traversals:
             assert isinstance(kept.outcome.source, StoredTraversal), "not in memory"
@@ -116,7 +120,9 @@ def test_saving_again_and_elsewhere_keeps_its_files(session, outcome, folder):
     save_session(state, folder)
     assert arrays(folder) == before
     other = folder.with_name("two.spaceediting")
-    save_session(state, other)
+    with SessionFolder.new(other) as place:
+        place.save(state)
+        place.let_go()
     shutil.rmtree(folder)
     for again in (state, load_session(other)):
         assert_same(outcome[1], again.traversals[0].outcome.read())

@@ -7,13 +7,15 @@ human and edits that speak for others, is accepted; its second, with "distill", 
 rolled back. "regression" is chosen for the next. Edits of every kind are done and
 undone, among them "spare", spares that are taken back, and takings-back of these. It
 has an answer of each kind but doubts, two of them to second looks, and two traversals.
-``version_1.json`` is what that code said of it.
+``version_1.json`` is what that code said of it. ``version_2.tar.xz`` is the same, as
+the last code of version 2 brought it up.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +29,7 @@ from napari_spaceediting.editing.edits import EditState, describe
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.jobs import ExtractPredictions
+from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.preparing import folded
 from napari_spaceediting.session.session import Session
@@ -66,7 +69,7 @@ def state(opened) -> SessionState:
 
 
 @pytest.fixture(scope="module")
-def version_2(version_1: Path) -> Path:
+def present(version_1: Path) -> Path:
     """Return the folder of the same in the present version, which nobody changes."""
     folder = version_1.with_name("present.spaceediting")
     save_session(load_session(version_1, [].append), folder)
@@ -74,9 +77,9 @@ def version_2(version_1: Path) -> Path:
 
 
 @pytest.fixture
-def saved(version_2: Path, tmp_path: Path) -> Path:
+def saved(present: Path, tmp_path: Path) -> Path:
     """Return a copy of one's own."""
-    return shutil.copytree(version_2, tmp_path / NAME)
+    return shutil.copytree(present, tmp_path / NAME)
 
 
 def check_edits(edits: EditState, said: dict[str, Any]) -> None:
@@ -243,6 +246,22 @@ def test_what_took_back_an_edit_finds_it_again(
     log = {"done": done, "undone": undone}
     found = brought_up(values | {"log": log}, [].append)["log"]
     assert found == {"done": done_after, "undone": undone_after}
+
+
+def test_a_session_of_version_2_loses_the_weights_that_nobody_needs(
+    assert_equal, state, tmp_path
+):
+    with tarfile.open(HERE / "version_2.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "version_2.spaceediting"
+    assert json.loads((folder / "session.json").read_text())["version"] == 2
+    assert len(list(folder.glob("weights/*"))) == 3
+    with SessionFolder.open(folder) as place:
+        found = place.load()
+        assert_equal(state, found)
+        place.save(found)
+    assert len(list(folder.glob("weights/*"))) == 2
+    assert_equal(state, load_session(folder))
 
 
 # Keys and values that are not known

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_spaceediting.commands.terminal import tell, tells
+from napari_spaceediting.errors import SessionError
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -88,17 +89,26 @@ class Commands:
 
         def run(options: Namespace) -> Report:
             from napari_spaceediting.network.trust import trust
+            from napari_spaceediting.session.folder import SessionFolder
             from napari_spaceediting.session.session import Session
-            from napari_spaceediting.session.storage import load_session, save_session
 
             # What the user names himself is meant to be run.
-            for name in options.trust_backbone, getattr(options, "backbone", None):
-                if name is not None:
-                    trust(name)
-            session = Session(load_session(options.session, tell))
-            report = work(session, options)
-            if saves and tells():
-                save_session(session.state, options.session)
+            for backbone in options.trust_backbone, getattr(options, "backbone", None):
+                if backbone is not None:
+                    trust(backbone)
+            # Of several processes one saves; the others must not read an older state
+            # than it does, which it might if it waited.
+            is_writer = saves and tells()
+            with SessionFolder.open(
+                options.session,
+                is_read_only=not is_writer,
+                waits=is_writer and options.wait,
+                program=f"the command {name}",
+            ) as folder:
+                session = Session(folder.load(tell))
+                report = work(session, options)
+                if is_writer:
+                    folder.save(session.state, refuse)
             return report
 
         parser = self.add(name, summary, run, is_shared=is_shared)
@@ -108,7 +118,18 @@ class Commands:
             metavar="NAME",
             help="run the code that the session names as its backbone, from now on",
         )
+        if saves:
+            parser.add_argument(
+                "--wait",
+                action="store_true",
+                help="wait for whoever has the session open",
+            )
         return parser
+
+
+def refuse(sentence: str) -> None:
+    """Tell that something was not done as it was asked for."""
+    raise SessionError(sentence)
 
 
 def chosen(options: Namespace, *names: str) -> dict[str, Any]:

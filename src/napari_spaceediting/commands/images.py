@@ -33,20 +33,31 @@ def add_to(commands: Commands) -> None:
 
 
 def _new(options: Namespace) -> Report:
-    import numpy as np
-
-    from napari_spaceediting.data.open import OpenDataset, OpenSample
+    from napari_spaceediting.session.folder import SUFFIX, SessionFolder
     from napari_spaceediting.session.session import new_session
-    from napari_spaceediting.session.storage import SUFFIX, save_session
 
     if options.session.suffix != SUFFIX:
         raise SessionError(
             f"'{options.session}' is no name for a session: let it end in {SUFFIX}."
         )
-    if options.session.exists():
-        raise SessionError(
-            f"{options.session} exists already: choose another name, or go on with it."
-        )
+    with SessionFolder.new(options.session, program="the command new") as folder:
+        dataset = _dataset(options)
+        folder.save(new_session(dataset, seed=options.seed).state)
+    values = {
+        "images": len(dataset),
+        "labelled": int(dataset.is_labelled.sum()),
+        "classes": list(dataset.class_names),
+        "skipped": [[entry.name, entry.reason] for entry in dataset.skipped],
+        "notes": list(dataset.notes),
+    }
+    return Report(values, [dataset.describe()])
+
+
+def _dataset(options: Namespace) -> ImageDataset:
+    import numpy as np
+
+    from napari_spaceediting.data.open import OpenDataset, OpenSample
+
     kind, _, name = options.data.partition(":")
     dataset: ImageDataset
     if kind == "sample" and name:
@@ -57,16 +68,7 @@ def _new(options: Namespace) -> Report:
         dataset = dataset.keep_labels(
             options.labels_per_class, np.random.default_rng(options.seed)
         )
-    session = new_session(dataset, seed=options.seed)
-    save_session(session.state, options.session)
-    values = {
-        "images": len(dataset),
-        "labelled": int(dataset.is_labelled.sum()),
-        "classes": list(dataset.class_names),
-        "skipped": [[entry.name, entry.reason] for entry in dataset.skipped],
-        "notes": list(dataset.notes),
-    }
-    return Report(values, [dataset.describe()])
+    return dataset
 
 
 def _add(session: Session, options: Namespace) -> Report:

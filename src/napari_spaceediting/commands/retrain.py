@@ -101,7 +101,7 @@ def read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
 
     try:
         entries = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EditError(
             f"The edits in {path} cannot be read ({error}): give a JSON file."
         ) from error

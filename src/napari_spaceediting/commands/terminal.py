@@ -24,7 +24,9 @@ def tells() -> bool:
 def tell(text: str) -> None:
     """Print a line, in one of the processes."""
     if tells():
-        print(text)
+        # What the terminal has no letter for must not end the command.
+        letters = sys.stdout.encoding or "utf-8"
+        print(text.encode(letters, "backslashreplace").decode(letters))
 
 
 def run(job: Job[R]) -> R:

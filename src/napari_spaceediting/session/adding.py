@@ -121,14 +121,14 @@ class AddImages:
 
 def checkpoints_of(state: SessionState) -> tuple[Checkpoint, ...]:
     """Return every checkpoint that a session may come back to, each once."""
-    every = [state.checkpoint]
-    for past in state.rounds:
-        every += [past.before, past.after]
-    return tuple({id(checkpoint): checkpoint for checkpoint in every}.values())
+    return _once(state.standing)
 
 
 def with_images(state: SessionState, added: Added) -> SessionState:
     """Return a session with further images; edits, rounds and answers stay valid.
+
+    What rounds led to that were rolled back has no network any more that could see
+    the new images: it is left without one, and without a map.
 
     Raises
     ------
@@ -141,13 +141,18 @@ def with_images(state: SessionState, added: Added) -> SessionState:
             "The session has changed while the images were read: add them again."
         )
     more = added.more
+    placed_of = dict(zip(map(id, checkpoints), added.placed, strict=True))
+    ends = [end for past in state.rounds for end in (past.before, past.after)]
+    every = _once((*checkpoints, *ends))
     now = {
-        id(checkpoint): _checkpoint_with(checkpoint, more, placed)
-        for checkpoint, placed in zip(checkpoints, added.placed, strict=True)
+        id(checkpoint): _checkpoint_with(
+            checkpoint, more, placed_of.get(id(checkpoint), Placed())
+        )
+        for checkpoint in every
     }
     return replace(
         state,
-        dataset=_dataset_with(state.dataset, more, checkpoints),
+        dataset=_dataset_with(state.dataset, more, every),
         checkpoint=now[id(state.checkpoint)],
         rounds=tuple(
             replace(past, before=now[id(past.before)], after=now[id(past.after)])
@@ -161,7 +166,7 @@ def _checkpoint_with(
 ) -> Checkpoint:
     class_names = _with_classes(checkpoint.class_names, more)
     labels = _renamed(more.labels, more.class_names, class_names)
-    network = checkpoint.network
+    network = checkpoint.network if placed.predictions is not None else None
     if network is not None and placed.predictions is not None:
         old, new = network.predictions, placed.predictions
         nothing = np.full(len(more), np.nan, np.float32)
@@ -218,3 +223,7 @@ def _renamed(
 
 def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([old, new.astype(old.dtype)])
+
+
+def _once(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
+    return tuple({id(checkpoint): checkpoint for checkpoint in checkpoints}.values())

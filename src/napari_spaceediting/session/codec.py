@@ -9,6 +9,7 @@ same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -24,6 +25,7 @@ from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SpaceEditingError
 from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.shelf import DAMAGE
 from napari_spaceediting.session.store import Store
 from napari_spaceediting.traversal.settings import TraverseSettings
 
@@ -33,6 +35,9 @@ Writer = Callable[[Any], dict[str, Any]]
 
 EDITS = {kind.__name__.lower(): kind for kind in get_args(Edit)}
 SETTINGS = TrainSettings, MapSettings, RetrainSettings, TraverseSettings
+_COUNTS = "epochs", "batch_size", "steps", "edit_batch_size", "patience"
+"""Settings that nothing comes of at 0."""
+_LARGEST, _LARGEST_SEED = 1 << 32, 1 << 63
 _PLAIN = {bool: "truth", int: "whole number", float: "number", str: "text"}
 
 
@@ -172,11 +177,13 @@ class Codec(Converter):
         types = get_type_hints(kind)
         for name, value in self.known(values, kind, set(types)).items():
             try:
-                found = replace(found, **{name: self.structure(value, types[name])})
-            except (TypeError, ValueError, SpaceEditingError):
+                wanted = self.structure(value, types[name])
+                _check_setting(name, wanted)
+                found = replace(found, **{name: wanted})
+            except (*DAMAGE, SpaceEditingError):
                 self.left.say(
-                    f"“{name}” of {self.called[kind]} is {value!r}, which cannot be: "
-                    f"{getattr(usual, name)!r} takes its place."
+                    f"“{name}” of {self.called[kind]} is {value!r:.80}, which cannot "
+                    f"be: {getattr(usual, name)!r} takes its place."
                 )
         return found
 
@@ -199,11 +206,23 @@ def edits_from(entries: list[Any], ids: NDArray[np.str_]) -> list[Edit]:
     """
     try:
         return Codec(ids).structure(entries, list[Edit])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise EditError(
             f"An edit cannot be read ({error}): it needs 'kind', 'images' and, by "
             "kind, 'end' or 'tag'."
         ) from error
+
+
+def _check_setting(name: str, value: Any) -> None:
+    """Refuse numbers that no setting can be; its own check knows no more of some."""
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, int):
+            end = _LARGEST_SEED if name == "seed" else _LARGEST
+            fits = (name in _COUNTS) <= each < end
+        else:
+            fits = not isinstance(each, float) or 0 <= each < math.inf
+        if not fits:
+            raise ValueError(f"{value!r} is no {name}")
 
 
 def _is_literal(kind: Any) -> bool:

@@ -30,6 +30,7 @@ from napari_spaceediting.session.state import (
 )
 from napari_spaceediting.session.training import MappedNetwork, MappedRound
 from napari_spaceediting.session.traversals import KeptTraversal, Outcome
+from napari_spaceediting.session.weights import Weights
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.result import Traversal
 
@@ -44,7 +45,7 @@ class Session(Preparing):
     Parameters
     ----------
     state : SessionState
-        What to start with; see `new_session` and `storage.load`.
+        What to start with; see `new_session` and `SessionFolder.load`.
 
     Signals
     -------
@@ -108,7 +109,7 @@ class Session(Preparing):
         self._check_no_edits()
         network = Network(
             trained.spec,
-            trained.train.state,
+            Weights(trained.train.state),
             trained.predictions,
             trained.train.margins,
         )
@@ -232,7 +233,10 @@ class Session(Preparing):
             labels=edits.labels,
             confirmed=before.confirmed | edits.edited,
             network=Network(
-                result.spec, result.state, result.predictions, self._network().margins
+                result.spec,
+                Weights(result.state),
+                result.predictions,
+                self._network().margins,
             ),
             map=_map_of(mapped.map),
         )

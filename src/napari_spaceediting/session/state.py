@@ -181,3 +181,14 @@ class SessionState:
     def shown(self) -> Checkpoint:
         """What the map shows: the proposal's outcome, or what edits start from."""
         return self.proposal.after if self.proposal else self.checkpoint
+
+    @property
+    def standing(self) -> tuple[Checkpoint, ...]:
+        """The checkpoints that the session can go on from or come back to.
+
+        A network that none of them has is only looked back at.
+        """
+        gone = RoundStatus.ROLLED_BACK
+        rounds = [past for past in self.rounds if past.status is not gone]
+        ends = [end for past in rounds for end in (past.before, past.after)]
+        return self.checkpoint, *ends

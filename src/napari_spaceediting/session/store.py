@@ -1,40 +1,37 @@
 """Arrays and weights of a session, in files named by a digest of their content.
 
 A file never changes once it is written, so that whatever names it finds it as it was,
-and writing the same again costs nothing. Nothing is ever unpickled.
+and writing the same again costs nothing. Nothing is ever unpickled. A content is
+compared with its name when it is first read; of an array beyond `CHECKED` bytes, only
+type, shape and length are.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-import shutil
-import sys
-from collections.abc import Callable
+import weakref
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, BinaryIO
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
 from napari_spaceediting.network.spec import State
+from napari_spaceediting.session.shelf import Damaged, Shelf
+from napari_spaceediting.session.weights import StoredWeights, Weights, packed
 
-DAMAGE = (
-    OSError,
-    EOFError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    SafetensorError,
-)
-"""What reading a file of a session may raise that is not what was written."""
-
+CHECKED = 1 << 28
+"""Bytes up to which the content of an array is compared with its name."""
 _MAPPED = 1 << 20
 """Bytes from which on an array stays in its file."""
+_HEADERS = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+}
 
 
 class Store:
@@ -43,137 +40,201 @@ class Store:
     Parameters
     ----------
     folder : Path
-        ``NAME.spaceediting``.
+        Resolved.
+
+    Raises
+    ------
+    Damaged
+        If a subfolder is a link.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.arrays = folder / "arrays"
-        self._weights = folder / "weights"
-        self._used: set[Path] = set()
-        self._known: dict[int, tuple[Any, str]] = {}
+        self.arrays = Shelf(folder / "arrays", ".npy")
+        self.weights = Shelf(folder / "weights", ".safetensors")
+        self._known: dict[int, tuple[weakref.ref[NDArray[Any]], str]] = {}
         self._networks: dict[str, State] = {}
+        self._written: dict[int, tuple[State, str]] = {}
+
+    # Arrays
 
     def put(self, array: NDArray[Any]) -> str:
         """Write an array, unless it is there; return its digest."""
-
-        def write() -> str:
-            # Python objects would need pickling.
-            plain = array.astype(str) if array.dtype.hasobject else array
-            contiguous = np.ascontiguousarray(plain)
-            head = f"{contiguous.dtype.str}{contiguous.shape}".encode()
-            digest = hashlib.blake2b(head, digest_size=16)
-            digest.update(contiguous.reshape(-1).view(np.uint8).data)
-            key = digest.hexdigest()
-            self._write_once(
-                self.path(key),
-                lambda file: np.save(file, contiguous, allow_pickle=False),
-            )
-            return key
-
-        return self._once(array, write)
+        known = self._key_of(array)
+        key = known or _digest(_plain(array))
+        shelf = self.arrays
+        # What was there before is trusted when it was read, but not by its name.
+        if shelf.holds(key) and (known or self._is_intact(key)):
+            shelf.use(key)
+        else:
+            shelf.write(key, lambda file: _write_array(file, _plain(array)))
+        self._remember(array, key)
+        return key
 
     def get(self, key: str) -> NDArray[Any]:
-        """Return an array, memory-mapped where it is large."""
-        path = self.path(key)
-        mode: Literal["r"] | None = "r" if path.stat().st_size > _MAPPED else None
-        found: NDArray[Any] = np.load(path, mmap_mode=mode, allow_pickle=False)
-        return found
+        """Return an array, memory-mapped where it is large.
+
+        Raises
+        ------
+        Damaged
+            If it is missing, or not what was written.
+        PermissionError
+            If it may not be read.
+        """
+        with self.arrays.reading(key) as file:
+            array = _read_array(file)
+            if not self.arrays.is_sound(key) and array.nbytes <= CHECKED:
+                if _digest(array) != key:
+                    raise Damaged("is not what was written")
+                self.arrays.found_sound(key)
+        self._remember(array, key)
+        return array
 
     def path(self, key: str) -> Path:
         """Return the file of an array."""
-        return self.arrays / f"{key}.npy"
+        return self.arrays.path / self.arrays.name(key)
 
-    def keep(self, path: Path) -> None:
-        """Take over the file of an array, of this session or another one."""
+    def keep(self, key: str, origin: Store) -> None:
+        """Take over the file of an array of this session or another one."""
+        if origin is self:
+            self.arrays.use(key)
+            return
+        # One that is damaged is not missed before somebody wants to see it.
+        with suppress(Damaged):
+            self.put(origin.get(key))
 
-        def copy(file: Any) -> None:
-            with path.open("rb") as original:
-                shutil.copyfileobj(original, file)
-
-        self._write_once(self.arrays / path.name, copy)
+    # Weights
 
     def put_weights(self, weights: State) -> str:
         """Write weights, unless they are there; return their digest."""
+        key = self.key_of(weights)
+        if key is not None and self.weights.holds(key):
+            self.weights.use(key)
+        else:
+            key, data = packed(weights)
+            try:
+                StoredWeights(self.weights, key).check()
+                self.weights.use(key)
+            except Damaged:
+                self.weights.write(key, lambda file: file.write(data))
+        self._written[id(weights)] = weights, key
+        return key
 
-        def write() -> str:
-            arrays = {k: np.asarray(v, order="C") for k, v in weights.items()}
-            data = save(arrays)
-            key = hashlib.blake2b(data, digest_size=16).hexdigest()
-            self._write_once(
-                self._weights / f"{key}.safetensors", lambda file: file.write(data)
-            )
-            return key
-
-        return self._once(weights, write)
+    def name_weights(self, weights: State) -> str:
+        """Return a digest for weights that are not kept."""
+        key = self.key_of(weights) or packed(weights)[0]
+        self._written.setdefault(id(weights), (weights, key))
+        return key
 
     def get_weights(self, key: str) -> State:
-        """Return weights; the same object for the same weights."""
+        """Return weights, which are not read yet; the same object for the same."""
         if key not in self._networks:
-            self._networks[key] = load_file(self._weights / f"{key}.safetensors")
+            self._networks[key] = Weights(StoredWeights(self.weights, key))
         return self._networks[key]
 
     def key_of(self, weights: State | None) -> str | None:
-        """Return the digest of weights that were written, None for others."""
-        return self._known.get(id(weights), (None, None))[1]
+        """Return the digest of weights that were written or read, None for others."""
+        if weights is None:
+            return None
+        if id(weights) in self._written:
+            return self._written[id(weights)][1]
+        source = weights.source if isinstance(weights, Weights) else None
+        return source.key if isinstance(source, StoredWeights) else None
 
     def weights_of(self, key: str | None) -> State | None:
         """Return weights that were read before, None for others."""
         return None if key is None else self._networks.get(key)
 
+    def let_go_of_weights(self) -> None:
+        """Have weights that were written read from their files from now on."""
+        for weights, key in self._written.values():
+            if isinstance(weights, Weights):
+                weights.source = stored = StoredWeights(self.weights, key)
+                if self.weights.holds(key):
+                    stored.map()
+        self._written = {}
+
+    # All of them
+
+    def begin(self) -> None:
+        """Forget what was in use, before it is told anew."""
+        self._written = {}
+        self.arrays.begin()
+        self.weights.begin()
+
     def settle(self) -> None:
         """Put the names of all files on disk, not just what they hold."""
-        for folder in (self.arrays, self._weights):
-            if folder.exists():
-                settle(folder)
+        self.arrays.settle()
+        self.weights.settle()
 
-    def forget_the_rest(self) -> None:
-        """Delete arrays and weights that the session no longer names.
+    def tidy(self) -> None:
+        """Delete files of ours that are not in use."""
+        self.arrays.tidy()
+        self.weights.tidy()
 
-        What cannot be deleted, such as a file that is open on Windows, waits for the
-        next time.
-        """
-        for folder in (self.arrays, self._weights):
-            for path in folder.glob("*"):
-                if path not in self._used:
-                    with suppress(OSError):
-                        path.unlink()
+    def _key_of(self, array: NDArray[Any]) -> str | None:
+        known = self._known.get(id(array))
+        return known[1] if known and known[0]() is array else None
 
-    def _once(self, value: Any, write: Callable[[], str]) -> str:
-        """Write an object only once; it is kept alive, so that its id stays its own."""
-        if id(value) not in self._known:
-            self._known[id(value)] = (value, write())
-        return self._known[id(value)][1]
+    def _remember(self, array: NDArray[Any], key: str) -> None:
+        """Know the digest of an array for as long as it lives."""
+        at, known = id(array), self._known
 
-    def _write_once(self, path: Path, write: Callable[[Any], object]) -> None:
-        self._used.add(path)
-        if not path.exists():
-            replace_file(path, write)
+        def forget(gone: weakref.ref[NDArray[Any]]) -> None:
+            if at in known and known[at][0] is gone:
+                del known[at]
 
+        known[at] = weakref.ref(array, forget), key
 
-def replace_file(path: Path, write: Callable[[Any], object]) -> None:
-    """Write a file beside its place and put it there when all of it is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        with unfinished.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            unfinished.unlink()
-        raise
+    def _is_intact(self, key: str) -> bool:
+        """Whether the file of a digest has the content that it says."""
+        if self.arrays.is_sound(key):
+            return True
+        try:
+            with self.arrays.reading(key) as file:
+                is_intact = _digest(_read_array(file)) == key
+        except Damaged:
+            return False
+        if is_intact:
+            self.arrays.found_sound(key)
+        return is_intact
 
 
-def settle(folder: Path) -> None:
-    """Put the names in a folder on disk, where the file system knows how to."""
-    if sys.platform == "win32":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(handle)
-    finally:
-        os.close(handle)
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as it is written; Python objects would need pickling."""
+    plain = array.astype(str) if array.dtype.hasobject else array
+    return np.ascontiguousarray(plain).reshape(plain.shape)
+
+
+def _content(array: NDArray[Any]) -> memoryview:
+    content: memoryview = array.reshape(-1).view(np.uint8).data
+    return content
+
+
+def _digest(array: NDArray[Any]) -> str:
+    head = f"{array.dtype.str}{array.shape}".encode()
+    digest = hashlib.blake2b(head, digest_size=16)
+    digest.update(_content(np.ascontiguousarray(array)))
+    return digest.hexdigest()
+
+
+def _write_array(file: IO[bytes], array: NDArray[Any]) -> None:
+    # As `numpy.save`, which does not say why it could not write.
+    npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
+    file.write(_content(array))
+
+
+def _read_array(file: BinaryIO) -> NDArray[Any]:
+    version = npy.read_magic(file)
+    if version not in _HEADERS:
+        raise Damaged(f"is an array of version {version}")
+    shape, is_fortran, dtype = _HEADERS[version](file)
+    start, size = file.tell(), os.fstat(file.fileno()).st_size
+    # Before room is made for what is not there.
+    if dtype.hasobject or start + math.prod(shape) * dtype.itemsize != size:
+        raise Damaged(f"does not hold {shape} of {dtype} as it says")
+    order: Any = "F" if is_fortran else "C"
+    if size > _MAPPED:
+        return np.memmap(file, dtype, "r", start, shape, order)
+    values = np.fromfile(file, dtype)
+    return values.reshape(shape, order=order)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import State
 from napari_spaceediting.session.codec import Codec
-from napari_spaceediting.session.store import DAMAGE, Store
+from napari_spaceediting.session.shelf import DAMAGE
+from napari_spaceediting.session.store import Store
 from napari_spaceediting.traversal.result import BY_IMAGE, Asked, Traversal
 from napari_spaceediting.traversal.settings import TraverseSettings
 
@@ -22,20 +21,21 @@ class StoredTraversal:
 
     Parameters
     ----------
-    folder : Path
-        Of the session.
+    store : Store
+        Where the session was saved.
     values : mapping
         As in ``session.json``.
     """
 
-    folder: Path
+    store: Store = field(repr=False)
     values: Mapping[str, Any] = field(repr=False)
 
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """Its files."""
-        store = Store(self.folder)
-        return tuple(map(store.path, self.values["arrays"].values()))
+    @classmethod
+    def of(cls, store: Store, values: Mapping[str, Any]) -> StoredTraversal:
+        """Return it, if what names its files are names."""
+        for name in BY_IMAGE:
+            store.arrays.name(values["arrays"][name])
+        return cls(store, values)
 
     def read(self) -> Traversal:
         """Read it; large arrays are memory-mapped.
@@ -46,7 +46,7 @@ class StoredTraversal:
             If it cannot be read.
         """
         try:
-            return _traversal(self.values, self.folder)
+            return _traversal(self.values, self.store)
         except DAMAGE as error:
             raise SessionError(
                 f"The images of this result cannot be read ({error}): remove it and "
@@ -107,19 +107,17 @@ def outcome_values(outcome: Outcome, store: Store) -> dict[str, Any]:
     """Return what came of a traversal as values for JSON; its arrays are stored."""
     source = outcome.source
     if isinstance(source, StoredTraversal):
-        for path in source.paths:
-            # One that is gone is not missed before somebody wants to see it.
-            with suppress(FileNotFoundError):
-                store.keep(path)
+        for key in source.values["arrays"].values():
+            store.keep(key, source.store)
         return dict(source.values)
     values = Codec(store=store).unstructure(replace(source, is_preview=False))
     del values["is_preview"]
     return {"arrays": {name: values.pop(name) for name in BY_IMAGE}, **values}
 
 
-def _traversal(values: Mapping[str, Any], folder: Path) -> Traversal:
+def _traversal(values: Mapping[str, Any], store: Store) -> Traversal:
     """Build from what `outcome_values` returned."""
-    codec = Codec(store=Store(folder))
+    codec = Codec(store=store)
     codec.called[TraverseSettings] = "its settings"
     rest = {name: value for name, value in values.items() if name != "arrays"}
     found = codec.structure({**values["arrays"], **rest}, Traversal)

@@ -356,8 +356,9 @@ def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
     window.wait(lambda: load_session(saved).traversals)
     window.open(saved)
     (kept,) = window.session.state.traversals
-    for path in kept.outcome.source.paths:
-        path.unlink(missing_ok=True)
+    source = kept.outcome.source
+    for key in source.values["arrays"].values():
+        source.store.path(key).unlink(missing_ok=True)
     choose_kept(window, moved, 0)
     assert "cannot be read" in moved._notice.text()
     assert moved._empty.isVisible()

@@ -1,0 +1,233 @@
+"""What ``session.json`` says of a whole session, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, get_type_hints
+
+import numpy as np
+from cattrs.gen import override
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset, Skipped
+from napari_spaceediting.data.intensity import IntensityScaling
+from napari_spaceediting.data.pixels import PixelSource
+from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.edits import Edit, EditLog
+from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    Predictions,
+    State,
+    TrainSettings,
+)
+from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.codec import (
+    EDITS,
+    SETTINGS,
+    Codec,
+    Leftovers,
+    Reader,
+    Values,
+    Writer,
+    names_of,
+)
+from napari_spaceediting.session.pixels import pixels_from_values, pixels_to_values
+from napari_spaceediting.session.state import (
+    Checkpoint,
+    Network,
+    Round,
+    SessionState,
+)
+from napari_spaceediting.session.store import Store
+from napari_spaceediting.session.traversals import (
+    KeptTraversal,
+    Outcome,
+    StoredTraversal,
+    outcome_values,
+)
+from napari_spaceediting.session.versions import brought_up
+from napari_spaceediting.session.weights import StoredWeights, Weights
+from napari_spaceediting.traversal.result import Asked
+
+
+class IndexCodec(Codec):
+    """Turns a whole session into values and back, its arrays and weights into files.
+
+    Edits, answers and evidence stay readable for people: their arrays are lists.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        left: Leftovers | None = None,
+        ids: NDArray[np.str_] | None = None,
+    ) -> None:
+        super().__init__(left=left, store=store)
+        self._files = store
+        self.called |= _CALLED
+        self.plain = Codec(ids, self.left)
+        self.plain.called = self.called
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._n_rounds = 0
+        self._needed: set[int] = set()
+        read, write = self.register_structure_hook, self.register_unstructure_hook
+        for kind in (Edit, *EDITS.values(), Answer, Evidence, Asked):
+            read(kind, self.plain.structure)
+            write(kind, self.plain.unstructure)
+        read(Skipped, lambda entry, _: Skipped(*entry))
+        write(Skipped, lambda skipped: [skipped.name, skipped.reason])
+        read(PixelSource, lambda values, _: pixels_from_values(values, store))
+        read(Outcome, lambda values, _: Outcome(StoredTraversal.of(store, values)))
+        write(Outcome, lambda outcome: outcome_values(outcome, store))
+
+    def known(self, values: Values, kind: type, names: set[str]) -> dict[str, Any]:
+        """Return the values that are known; but for settings, all must be there."""
+        if kind not in SETTINGS and not names <= values.keys():
+            raise KeyError(*names - values.keys())
+        return super().known(values, kind, names)
+
+    def overrides(self, kind: type) -> dict[str, Any]:
+        """Name weights by their digest."""
+        store = self._files
+        if kind is ImageDataset:
+            return {"pixels": override(unstruct_hook=lambda _: None)}
+        if kind is Network:
+            return {
+                "state": override(
+                    rename="weights",
+                    unstruct_hook=self._weights,
+                    struct_hook=lambda key, _: store.get_weights(key),
+                )
+            }
+        if kind is KeptTraversal:
+            return {
+                "weights": override(
+                    rename="network",
+                    unstruct_hook=store.key_of,
+                    struct_hook=lambda key, _: store.weights_of(key),
+                )
+            }
+        return super().overrides(kind)
+
+    def _reader(self, kind: type) -> Reader:
+        read = super()._reader(kind)
+        if kind in _FLAT:
+            return lambda values, _: read(_nested(values, *_FLAT[kind]), kind)
+        if kind is SessionState:
+            return lambda values, _: self._state(values)
+        if kind is Checkpoint:
+            return lambda values, _: self._checkpoint(values, read)
+        if kind is Round:
+            return lambda values, _: self._round(values, read)
+        return read
+
+    def _writer(self, kind: type) -> Writer:
+        write = super()._writer(kind)
+        if kind in _FLAT:
+            return lambda value: _flat(write(value), _FLAT[kind][0])
+        if kind is SessionState:
+            return lambda state: self._from_state(state, write)
+        if kind is ImageDataset:
+            return lambda dataset: {
+                **write(dataset),
+                "pixels": pixels_to_values(dataset, self._files),
+            }
+        return write
+
+    def _state(self, values: Values) -> SessionState:
+        types = get_type_hints(SessionState)
+        values = self.known(values, SessionState, set(types))
+        fields = {}
+        # In this order: ids name images, and networks of checkpoints made traversals.
+        for name in names_of(SessionState):
+            fields[name] = self.structure(values[name], types[name])
+            if name == "dataset":
+                self.plain.ids = fields[name].ids
+        state = SessionState(**fields)
+        for weights in weights_of(state.standing):
+            if isinstance(weights, Weights) and isinstance(
+                weights.source, StoredWeights
+            ):
+                weights.source.map()
+        return state
+
+    def _from_state(self, state: SessionState, write: Writer) -> dict[str, Any]:
+        self._needed = set(map(id, weights_of(state.standing)))
+        return write(state)
+
+    def _weights(self, weights: State) -> str:
+        """Write weights that may be needed again, and name the others only."""
+        is_needed = id(weights) in self._needed
+        files = self._files
+        return (files.put_weights if is_needed else files.name_weights)(weights)
+
+    def _checkpoint(self, values: Values, read: Reader) -> Checkpoint:
+        """Return a checkpoint; the same object for the same values."""
+        key = json.dumps(values)
+        if key not in self._checkpoints:
+            self._checkpoints[key] = read(values, Checkpoint)
+        return self._checkpoints[key]
+
+    def _round(self, values: Values, read: Reader) -> Round:
+        self._n_rounds += 1
+        name = f"round {self._n_rounds}"
+        its_own = {Evidence: f"the evidence of {name}", RetrainSettings: name}
+        self.called |= {Round: name, **its_own}
+        found: Round = read(values, Round)
+        self.called |= _CALLED
+        return found
+
+
+_CALLED = {
+    SessionState: "the session",
+    ImageDataset: "the data set",
+    IntensityScaling: "the intensity scaling",
+    ClassifierSpec: "a network",
+    EditLog: "the list of edits",
+    KeptTraversal: "a traversal",
+    **dict.fromkeys(EDITS.values(), "an edit"),
+    Answer: "an answer",
+    TrainSettings: "the training",
+    MapSettings: "the map",
+    RetrainSettings: "the next round",
+}
+
+_FLAT = {Network: ("predictions", Predictions), KeptTraversal: ("asked", Asked)}
+"""Fields whose own fields are written in their place."""
+
+
+def _nested(values: Values, name: str, inner: type) -> Values:
+    rest = dict(values)
+    return {name: {each: rest.pop(each) for each in names_of(inner)}, **rest}
+
+
+def _flat(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**values.pop(name), **values}
+
+
+def read_values(values: Any, left: Leftovers) -> Values:
+    """Return what ``session.json`` says, as the present version would say it."""
+    values = _without_unknown_answers(brought_up(values, left.say), left)
+    return {name: value for name, value in values.items() if name != "version"}
+
+
+def _without_unknown_answers(values: Values, left: Leftovers) -> dict[str, Any]:
+    """Leave out answers to what can no longer be proposed."""
+    kinds = {kind.value for kind in ProposalKind}
+    answers = values["answers"]
+    for kind in {answer["kind"] for answer in answers} - kinds:
+        left.say(
+            f"Answers to proposals of the kind “{kind}” are left out, as this "
+            "version has none."
+        )
+    known = [answer for answer in answers if answer["kind"] in kinds]
+    return {**values, "answers": known}
+
+
+def weights_of(checkpoints: Iterable[Checkpoint]) -> list[State]:
+    """Return the weights of the networks of checkpoints."""
+    networks = (checkpoint.network for checkpoint in checkpoints)
+    return [network.state for network in networks if network is not None]

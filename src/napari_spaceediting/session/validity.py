@@ -1,0 +1,266 @@
+"""Whether what was read of a session fits together: shapes, types, ranges, names.
+
+What a type cannot say is checked here, in one place, after a session was read. So no
+other code need expect labels beyond the classes or places that are no numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.editing.answers import Answer
+from napari_spaceediting.editing.edits import Edit, Move, Reset, Withdraw
+from napari_spaceediting.editing.evidence import Difference, Evidence
+from napari_spaceediting.session.shelf import Damaged
+from napari_spaceediting.session.state import (
+    Checkpoint,
+    Map,
+    Network,
+    Round,
+    RoundStatus,
+    SessionState,
+)
+from napari_spaceediting.traversal.result import Asked
+
+_LARGEST = 1 << 31
+_LARGEST_SIDE = 1 << 16
+
+
+def check_state(state: SessionState) -> None:
+    """Refuse a session that does not fit together.
+
+    Parameters
+    ----------
+    state : SessionState
+        As it was read.
+
+    Raises
+    ------
+    Damaged
+        Says in a few words what does not fit, and where.
+    """
+    _check_dataset(state.dataset)
+    n = len(state.dataset)
+    _require(0 <= state.seed < 1 << 63, f"the seed is {state.seed}")
+    _check_checkpoint(state.checkpoint, n, "the checkpoint")
+    log = state.log
+    _check_edits((*log.done, *log.undone), n, "the list of edits")
+    for number, past in enumerate(state.rounds, 1):
+        _check_round(past, n, f"round {number}")
+        is_open = past.status is RoundStatus.PROPOSED
+        _require(
+            not is_open or past is state.rounds[-1],
+            f"round {number} awaits a decision, but another followed",
+        )
+    for number, answer in enumerate(state.answers, 1):
+        _check_answer(answer, n, f"answer {number}")
+    for number, kept in enumerate(state.traversals, 1):
+        where = f"traversal {number}"
+        _check_asked(kept.asked, n, where)
+        _check_time(kept.created, where)
+
+
+def _check_dataset(dataset: ImageDataset) -> None:
+    # What its own check leaves open.
+    n, where = len(dataset), "the data set"
+    _check_array(dataset.ids, (n,), "U", f"the ids of {where}")
+    _check_array(dataset.labels, (n,), "i", f"the labels of {where}")
+    _check_array(dataset.split, (n,), "i", f"the splits of {where}")
+    try:
+        # Not every number is a letter.
+        dataset.ids.tolist()
+    except ValueError as error:
+        raise Damaged(f"the ids of {where} are no text") from error
+    _check_text(dataset.name, f"the name of {where}")
+    _check_names(dataset.class_names, where)
+    for name, values in dataset.columns.items():
+        _check_array(values, (n,), "biufUS", f"the column “{name}” of {where}")
+    truth = dataset.columns.get("truth")
+    if truth is not None:
+        _check_array(truth, (n,), "i", f"the truth of {where}")
+    sides = dataset.image_size
+    _require(max(sides) <= _LARGEST_SIDE, f"the images of {where} are {sides} large")
+    for value in (*dataset.scaling.low, *dataset.scaling.high):
+        _check_number(value, f"the intensity scaling of {where}", least=-math.inf)
+
+
+def _check_checkpoint(checkpoint: Checkpoint, n: int, where: str) -> None:
+    _check_names(checkpoint.class_names, where)
+    n_classes = len(checkpoint.class_names)
+    labels = checkpoint.labels
+    _check_array(labels, (n,), "i", f"the labels of {where}")
+    _check_range(labels, -1, n_classes, f"the labels of {where}")
+    _check_array(checkpoint.confirmed, (n,), "b", f"what is confirmed of {where}")
+    if checkpoint.network is not None:
+        _check_network(checkpoint.network, n, n_classes, where)
+    if checkpoint.map is not None:
+        _check_map(checkpoint.map, n, where)
+
+
+def _check_network(network: Network, n: int, n_classes: int, where: str) -> None:
+    spec, said = network.spec, network.predictions
+    for name in ("latent_dim", "in_channels"):
+        _check_count(getattr(spec, name), f"“{name}” of the network of {where}", 1)
+    _require(0 <= spec.n_classes <= n_classes, f"the network of {where} has classes")
+    _require(
+        all(1 <= side <= _LARGEST_SIDE for side in spec.image_size),
+        f"the network of {where} sees images of {spec.image_size}",
+    )
+    for values, width, what in (
+        (said.latents, spec.latent_dim, "latents"),
+        (said.probabilities, spec.n_classes, "probabilities"),
+    ):
+        name = f"the {what} of {where}"
+        _check_array(values, (n, width), "f", name)
+        _require(np.isfinite(values).all(), f"{name} are not all numbers")
+    _check_array(network.margins, (n,), "f", f"the margins of {where}")
+
+
+def _check_map(drawn: Map, n: int, where: str) -> None:
+    name = f"the map of {where}"
+    _check_array(drawn.coordinates, (n, 2), "f", name)
+    _require(np.isfinite(drawn.coordinates).all(), f"{name} has places that are none")
+    _check_array(drawn.neighbours, (n, None), "i", f"the neighbours on {name}")
+    _check_range(drawn.neighbours, 0, n, f"the neighbours on {name}")
+
+
+def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
+    for number, edit in enumerate(edits):
+        name = f"edit {number + 1} of {where}"
+        if isinstance(edit, Withdraw):
+            _require(
+                0 <= edit.number < number, f"{name} takes back what is not before it"
+            )
+            continue
+        _check_images(edit.indices, n, name)
+        if isinstance(edit, Move):
+            for places in (edit.start, edit.end):
+                _check_array(
+                    places, (len(edit.indices), 2), "f", f"the places of {name}"
+                )
+                _require(np.isfinite(places).all(), f"{name} goes to no place")
+        if not isinstance(edit, Reset) and edit.tag is not None:
+            _check_text(edit.tag, f"the class of {name}")
+            _require(bool(edit.tag.strip()), f"the class of {name} has no name")
+
+
+def _check_round(past: Round, n: int, where: str) -> None:
+    _check_edits(past.edits, n, where)
+    _check_checkpoint(past.before, n, f"what was before {where}")
+    _check_checkpoint(past.after, n, f"what came of {where}")
+    _check_evidence(past.evidence, n, f"the evidence of {where}")
+    _check_array(past.losses, (None,), "f", f"the losses of {where}")
+    _check_number(past.seconds, f"the seconds of {where}")
+    _check_time(past.created, where)
+
+
+def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
+    _check_names(evidence.class_names, where)
+    n_classes = len(evidence.class_names)
+    _check_count(evidence.n_images, f"the images of {where}")
+    _check_count(evidence.seeds, f"the seeds of {where}", 1)
+    for arm, found in evidence.arms.items():
+        name = f"“{arm}” in {where}"
+        for value in (found.accuracy, *found.interval):
+            _require(0 <= value <= 1, f"{name} is {value} of 1")
+        _check_array(found.recall, (n_classes,), "f", f"the recall of {name}")
+        shape = n_classes, n_classes
+        _check_array(found.confusion, shape, "i", f"the confusion of {name}")
+        _require((found.confusion >= 0).all(), f"the confusion of {name} is below 0")
+    differences: list[Difference] = [
+        *evidence.over.values(),
+        *evidence.over_seeds.values(),
+    ]
+    for each in differences:
+        for value in (each.value, each.low, each.high):
+            _check_number(value, f"a difference in {where}", least=-math.inf)
+    for what in ("fixed", "broken", "edited"):
+        _check_images(getattr(evidence, what), n, f"“{what}” of {where}")
+    shape_followed = (len(evidence.edited),)
+    _check_array(evidence.followed, shape_followed, "b", f"“followed” of {where}")
+
+
+def _check_answer(answer: Answer, n: int, where: str) -> None:
+    _check_images(answer.indices, n, where)
+    for sign in answer.signs:
+        _check_number(sign, f"a sign of {where}", least=-math.inf)
+
+
+def _check_asked(asked: Asked, n: int, where: str) -> None:
+    _check_names(asked.class_names, where)
+    _check_text(asked.goal, f"the goal of {where}")
+    n_classes = len(asked.class_names)
+    _check_array(asked.sources, (None,), "i", f"the sources of {where}")
+    _check_range(asked.sources, -1, n_classes, f"the sources of {where}")
+    _require(-1 <= asked.target < n_classes, f"the target of {where} is no class")
+    if asked.group is not None:
+        _check_images(asked.group, n, f"the group of {where}")
+
+
+def _check_images(indices: NDArray[Any], n: int, what: str) -> None:
+    _check_array(indices, (None,), "i", what)
+    _check_range(indices, 0, n, what)
+    _require(len(np.unique(indices)) == len(indices), f"{what} names an image twice")
+
+
+def _check_array(
+    values: NDArray[Any], shape: tuple[int | None, ...], kinds: str, what: str
+) -> None:
+    """Check the shape, in which None is any length, and the kind of numbers."""
+    fits = values.ndim == len(shape) and all(
+        wanted in (None, found)
+        for wanted, found in zip(shape, values.shape, strict=True)
+    )
+    _require(
+        fits and values.dtype.kind in kinds,
+        f"{what} is an array of {values.dtype} with the shape {values.shape}",
+    )
+
+
+def _check_range(values: NDArray[Any], least: int, end: int, what: str) -> None:
+    if values.size:
+        low, high = int(values.min()), int(values.max())
+        _require(
+            least <= low and high < end,
+            f"{what} goes from {low} to {high}, beyond {least} to {end - 1}",
+        )
+
+
+def _check_names(names: Sequence[str], where: str) -> None:
+    for name in names:
+        _check_text(name, f"a class of {where}")
+    _require(len(set(names)) == len(names), f"classes of {where} have the same name")
+
+
+def _check_text(text: str, what: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Damaged(f"{what} is no text ({text!a})") from error
+
+
+def _check_number(value: float, what: str, least: float = 0.0) -> None:
+    _require(least <= value < math.inf and value > -math.inf, f"{what} is {value}")
+
+
+def _check_count(value: int, what: str, least: int = 0) -> None:
+    _require(least <= value < _LARGEST, f"{what} is {value}")
+
+
+def _check_time(text: str, where: str) -> None:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Damaged(f"the time of {where} is {text!a}") from error
+
+
+def _require(fits: object, problem: str) -> None:
+    if not fits:
+        raise Damaged(problem)
