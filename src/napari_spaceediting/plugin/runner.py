@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from napari.qt.threading import create_worker
 from psygnal import Signal
+from qtpy.QtCore import QThreadPool
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Estimate, Job, Progress
@@ -214,6 +215,15 @@ class _Call:
 
     def steps(self) -> Generator[Progress, None, Any]:
         """Run the job when the process is free."""
+        pool = QThreadPool.globalInstance()
+        # This thread only waits: others, such as one that saves, need not wait for it.
+        pool.releaseThread()
+        try:
+            return (yield from self._steps())
+        finally:
+            pool.reserveThread()
+
+    def _steps(self) -> Generator[Progress, None, Any]:
         while not self._turn.acquire(timeout=_POLL):
             if self.is_cancelled:
                 return None

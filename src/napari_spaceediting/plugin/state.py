@@ -22,6 +22,7 @@ from napari_spaceediting.plugin import status
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.status import Facts, Turn, Work
 from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.preparing import folded
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Checkpoint
@@ -126,7 +127,7 @@ class WindowState:
     ----------
     session : Session or None
         What is open.
-    path : Path or None
+    folder : SessionFolder or None
         Where it is saved.
     selected : (n,) int64 array
         Selected images.
@@ -155,7 +156,7 @@ class WindowState:
         self.reading = JobRunner()
         self.training = JobRunner()
         self.session: Session | None = None
-        self.path: Path | None = None
+        self.folder: SessionFolder | None = None
         self.selected = NOTHING
         self.selected_by: object = None
         self.thumbnails: NDArray[np.uint8] | None = None
@@ -181,6 +182,11 @@ class WindowState:
     def palette(self) -> Palette:
         """Colours of napari's theme."""
         return Palette.from_theme_id(self.viewer.theme)
+
+    @property
+    def path(self) -> Path | None:
+        """Where the session is saved."""
+        return None if self.folder is None else self.folder.path
 
     @property
     def shown(self) -> Checkpoint:
@@ -237,8 +243,8 @@ class WindowState:
         """Tell what is other than it was."""
         self.changed.emit(change)
 
-    def take_session(self, session: Session, path: Path | None) -> None:
-        """Work on a session from now on."""
+    def take_session(self, session: Session, folder: SessionFolder | None) -> None:
+        """Work on a session from now on, which is saved in a folder if it has one."""
         self.training.cancel()
         for signal, change in (
             (session.edits_changed, Change.EDITS),
@@ -249,7 +255,7 @@ class WindowState:
             signal.connect(partial(self.notify, change))
         session.images_changed.connect(self._on_images)
         session.shown_changed.connect(self._on_shown)
-        self.session, self.path = session, path
+        self.session, self.folder = session, folder
         self.selected, self.selected_by = NOTHING, None
         self.thumbnails, self.past, self.map_note = None, None, ""
         self.notify(Change.SESSION | Change.PICTURES | Change.SELECTION)

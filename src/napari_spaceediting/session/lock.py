@@ -140,7 +140,4 @@ def holder_of(folder: Path) -> Holder | None:
 def _told(folder: Path) -> str:
     holder = holder_of(folder)
     by = f" in {holder.describe()}" if holder else " in another program"
-    return (
-        f"{folder.name} is open{by}: close it there, open it read only, or wait for it "
-        "(--wait)."
-    )
+    return f"{folder.name} is open{by}: close it there first."

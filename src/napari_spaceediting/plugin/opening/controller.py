@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spaceediting.data.arrays import find_in_stack
 from napari_spaceediting.data.dataset import ImageDataset
@@ -17,8 +17,10 @@ from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
+from napari_spaceediting.errors import SessionBusy, SpaceEditingError
 from napari_spaceediting.jobs.job import Job
 from napari_spaceediting.plugin.opening.panel import DataPanel
+from napari_spaceediting.plugin.opening.recovery import PROGRAM
 from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.state import (
     Change,
@@ -29,9 +31,10 @@ from napari_spaceediting.plugin.state import (
 )
 from napari_spaceediting.plugin.status import why_no_adding
 from napari_spaceediting.session.adding import Added
+from napari_spaceediting.session.files import is_session
+from napari_spaceediting.session.folder import SUFFIX, SessionFolder
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
-from napari_spaceediting.session.storage import SUFFIX, load_session
 
 _SESSIONS = f"Session folder (*{SUFFIX})"
 _FILES = "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)"
@@ -107,7 +110,7 @@ class OpeningController:
 
     def open_path(self, path: Path) -> None:
         """Open a saved session, or images."""
-        if path.suffix == SUFFIX:
+        if path.suffix == SUFFIX or is_session(path):
             self.open_session(path)
         else:
             self._open(OpenDataset(path, _seed()))
@@ -133,9 +136,20 @@ class OpeningController:
         self._open(OpenLayers(find, _seed()))
 
     def open_session(self, path: Path) -> None:
-        """Open a saved session and go on where one was."""
+        """Open a saved session and go on where one was.
+
+        One that somebody else has open can be looked at, if the user wants to.
+        """
+
+        def failed(error: SpaceEditingError) -> None:
+            if not isinstance(error, SessionBusy):
+                complain(error)
+            elif self._wants_to_look(error):
+                look = partial(self._opened, path, is_read_only=True)
+                self._load(look, self._take_state)
+
         if self._saving.may_leave():
-            self._load(path, lambda state: self._take_state(state, path))
+            self._load(partial(self._opened, path), self._take_state, failed)
 
     def restore(self) -> None:
         """Open the copy that is offered of a session that was never saved."""
@@ -143,33 +157,51 @@ class OpeningController:
         if copy is None or not self._saving.may_leave():
             return
 
-        def take(state: SessionState) -> None:
+        def take(state: SessionState, _: SessionFolder) -> None:
             self._take_state(state, None)
             self._saving.adopt(copy)
 
-        self._load(copy.session, take)
+        self._load(lambda: copy.folder, take)
 
     def _open(self, job: Job[ImageDataset]) -> None:
         if self._saving.may_leave():
             self._prepare()
             self._window.reading.run(job, self._on_dataset)
 
-    def _load(self, path: Path, take: Callable[[SessionState], None]) -> None:
+    def _opened(self, path: Path, *, is_read_only: bool = False) -> SessionFolder:
+        """Open a folder, unless it is the one that is open here."""
+        own = self._window.folder
+        if own is not None and own.path == path.resolve() and not is_read_only:
+            return own
+        return SessionFolder.open(path, is_read_only=is_read_only, program=PROGRAM)
+
+    def _load(
+        self,
+        opened: Callable[[], SessionFolder],
+        take: Callable[[SessionState, SessionFolder], None],
+        failed: Callable[[SpaceEditingError], None] = complain,
+    ) -> None:
         notes: list[str] = []
 
-        def load() -> SessionState:
+        def load() -> tuple[SessionState, SessionFolder]:
             # It may be the session that is just being saved.
             self._saving.wait()
-            return load_session(path, notes.append)
+            folder = opened()
+            try:
+                return folder.load(notes.append), folder
+            except BaseException:
+                if folder is not self._window.folder:
+                    folder.close()
+                raise
 
-        def take_and_tell(state: SessionState) -> None:
-            take(state)
+        def take_and_tell(loaded: tuple[SessionState, SessionFolder]) -> None:
+            take(*loaded)
             if notes:
                 tell("\n".join(notes))
 
         self._prepare()
         self._window.reading.cancel()
-        self._window.in_thread(load, take_and_tell, complain)
+        self._window.in_thread(load, take_and_tell, failed)
 
     def _on_dataset(self, dataset: ImageDataset) -> None:
         session = new_session(dataset, seed=_seed())
@@ -177,8 +209,8 @@ class OpeningController:
         self._draw_thumbnails()
         self._begin()
 
-    def _take_state(self, state: SessionState, path: Path | None) -> None:
-        self._window.take_session(Session(state), path)
+    def _take_state(self, state: SessionState, folder: SessionFolder | None) -> None:
+        self._window.take_session(Session(state), folder)
         self._draw_thumbnails()
 
     # Images that come later
@@ -221,6 +253,14 @@ class OpeningController:
             self._draw_thumbnails()
 
     # Asking
+
+    def _wants_to_look(self, error: SessionBusy) -> bool:
+        answer = QMessageBox.question(
+            self._panel,
+            "Open read only",
+            f"{error}\n\nOpen it read only? What you change can be saved elsewhere.",
+        )
+        return answer == QMessageBox.StandardButton.Yes
 
     def _ask_folder(self, title: str, take: Callable[[Path], None]) -> None:
         chosen = QFileDialog.getExistingDirectory(self._panel, title)

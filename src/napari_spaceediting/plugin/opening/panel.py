@@ -306,7 +306,9 @@ class DataPanel(Panel):
         self._opener.hide()
         self.layers_button.setChecked(False)
 
-    def show_saved(self, path: str | Path | None, unsaved: bool) -> None:
+    def show_saved(
+        self, path: str | Path | None, unsaved: bool, is_read_only: bool = False
+    ) -> None:
         """Show where the session lies on disk, and whether it has changed since.
 
         Parameters
@@ -315,10 +317,18 @@ class DataPanel(Panel):
             Folder of the session; None if it has never been saved.
         unsaved : bool
             Whether there are changes to save.
+        is_read_only : bool
+            Whether they can only be saved elsewhere.
         """
         if path is None:
             text = "● Not saved yet" if unsaved else ""
             where = "The session has not been saved yet"
+        elif is_read_only:
+            name = Path(path).name
+            text = f"{name}, read only"
+            if unsaved:
+                text = f"● Not saved: {text}"
+            where = f"{path} was opened read only: save elsewhere what you change"
         else:
             name = Path(path).name
             text = f"● Changed since saved in {name}" if unsaved else f"Saved in {name}"

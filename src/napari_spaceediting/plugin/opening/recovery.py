@@ -6,15 +6,17 @@ import re
 import shutil
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from qtpy.QtCore import QLockFile
+from napari_spaceediting.errors import SessionError
+from napari_spaceediting.session.folder import SUFFIX, SessionFolder
 
-from napari_spaceediting.session.storage import SUFFIX
-
-_FOLDER, _LOCK, _INDEX = "recovery", "lock", "session.json"
+PROGRAM = "napari"
+"""What others are told who has a session open."""
+_FOLDER, _INDEX = "recovery", "session.json"
+_OURS = re.compile(r"[0-9a-f]{32}")
 _LONGEST_NAME = 60
 
 
@@ -22,32 +24,27 @@ _LONGEST_NAME = 60
 class RecoveryCopy:
     """The copy of one session, which no other window touches while this one holds it.
 
-    Its lock ends with the process, however that ends.
-
     Parameters
     ----------
-    session : Path
-        The folder ``NAME.spaceediting``, alone in a folder of its own.
-    lock : QLockFile
-        Held by this window.
+    folder : SessionFolder
+        It is alone in a folder of its own.
     """
 
-    session: Path
-    lock: QLockFile = field(repr=False)
+    folder: SessionFolder
 
     @property
     def name(self) -> str:
         """Of the data set."""
-        return self.session.stem
+        return self.folder.path.stem
 
     @property
     def written(self) -> datetime:
         """When it was last written, local time."""
-        return datetime.fromtimestamp((self.session / _INDEX).stat().st_mtime)
+        return datetime.fromtimestamp((self.folder.path / _INDEX).stat().st_mtime)
 
     def release(self) -> None:
         """Leave the copy for the next window."""
-        self.lock.unlock()
+        self.folder.close()
 
     def delete(self) -> None:
         """Delete the copy, as far as the system lets go of its files.
@@ -55,9 +52,9 @@ class RecoveryCopy:
         What is left is no session any more; `find` deletes it another time.
         """
         with suppress(OSError):
-            (self.session / _INDEX).unlink()
-        self.lock.unlock()
-        shutil.rmtree(self.session.parent, ignore_errors=True)
+            (self.folder.path / _INDEX).unlink()
+        self.folder.close()
+        shutil.rmtree(self.folder.path.parent, ignore_errors=True)
 
 
 def make(cache: Path, name: str) -> RecoveryCopy:
@@ -65,37 +62,30 @@ def make(cache: Path, name: str) -> RecoveryCopy:
 
     Raises
     ------
-    OSError
+    SessionError
         If it cannot be made.
     """
-    folder = cache / _FOLDER / uuid.uuid4().hex
-    folder.mkdir(parents=True)
     safe = re.sub(r"[^\w .-]", "_", name).strip(" .")[:_LONGEST_NAME]
-    lock = _locked(folder)
-    if lock is None:
-        raise OSError(f"{folder} cannot be locked")
-    return RecoveryCopy(folder / f"{safe or 'session'}{SUFFIX}", lock)
+    path = cache / _FOLDER / uuid.uuid4().hex / f"{safe or 'session'}{SUFFIX}"
+    return RecoveryCopy(SessionFolder.new(path, program=PROGRAM))
 
 
 def find(cache: Path) -> list[RecoveryCopy]:
     """Return the copies that no window holds, the newest first; they are held now."""
     found = []
-    for folder in (cache / _FOLDER).glob("*"):
-        lock = _locked(folder)
-        if lock is None:
+    for place in (cache / _FOLDER).glob("*"):
+        if not _OURS.fullmatch(place.name):
             continue
-        session = next(folder.glob(f"*{SUFFIX}/{_INDEX}"), None)
-        if session is None:
-            lock.unlock()
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            found.append(RecoveryCopy(session.parent, lock))
+        path = next(place.glob(f"*{SUFFIX}"), None)
+        if path is None:
+            with suppress(OSError):
+                place.rmdir()
+            continue
+        with suppress(SessionError):
+            if (path / _INDEX).exists():
+                opened = SessionFolder.open(path, program=PROGRAM)
+                found.append(RecoveryCopy(opened))
+            else:
+                # A window was killed while it made it, or could not delete all of it.
+                RecoveryCopy(SessionFolder.new(path, program=PROGRAM)).delete()
     return sorted(found, key=lambda copy: copy.written, reverse=True)
-
-
-def _locked(folder: Path) -> QLockFile | None:
-    """Lock a folder; None where a living window holds it."""
-    lock = QLockFile(str(folder / _LOCK))
-    # It is stale only when its process is gone, not by age.
-    lock.setStaleLockTime(0)
-    return lock if lock.tryLock(0) else None

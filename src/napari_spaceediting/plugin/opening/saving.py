@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spaceediting.data.cache import cache_dir
-from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.errors import SessionError, SpaceEditingError
 from napari_spaceediting.plugin.opening import recovery
 from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.recovery import RecoveryCopy
@@ -20,10 +21,11 @@ from napari_spaceediting.plugin.state import (
     WindowState,
     complain,
     preferences,
+    warn,
 )
+from napari_spaceediting.session.folder import SUFFIX, SessionFolder
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
-from napari_spaceediting.session.storage import SUFFIX, save_session
 
 _SOON_MS = 2000
 """Milliseconds from a change until it is saved by itself."""
@@ -39,7 +41,8 @@ class _Wish:
     """What is to be written, and where; the state is taken when its turn comes."""
 
     session: Session = field(repr=False)
-    path: Path
+    folder: SessionFolder | Path
+    """One that is open, or where a new one is to be made."""
     is_copy: bool = False
     is_asked: bool = False
     """Whether the user waits for it."""
@@ -65,6 +68,8 @@ class SavingController:
         self._panel = panel
         self._saved: SessionState | None = None
         self._copied: SessionState | None = None
+        self._folder: SessionFolder | None = None
+        self._left: list[SessionFolder] = []
         self._copy: RecoveryCopy | None = None
         self._offers: list[RecoveryCopy] = []
         self._spent: list[RecoveryCopy] = []
@@ -106,10 +111,16 @@ class SavingController:
             and _has_work(session.state)
         )
 
+    @property
+    def _saves_itself(self) -> bool:
+        folder = self._window.folder
+        is_writable = folder is not None and not folder.is_read_only
+        return is_writable and bool(preferences().storage.autosave)
+
     def may_leave(self) -> bool:
         """Save what saves itself; ask before other unsaved work is left behind."""
         session = self._window.session
-        if self._window.path is not None and preferences().storage.autosave:
+        if self._saves_itself:
             self.autosave()
             return True
         if session is None or not self.is_unsaved:
@@ -130,10 +141,11 @@ class SavingController:
 
     def save(self) -> None:
         """Save the session where it was saved before, or ask where."""
-        if self._window.path is None:
+        folder = self._window.folder
+        if folder is None or folder.is_read_only:
             self.save_as()
         else:
-            self.save_to(self._window.path)
+            self._want_asked(folder)
 
     def save_as(self) -> None:
         """Ask where to save the session."""
@@ -144,13 +156,33 @@ class SavingController:
         chosen, _ = QFileDialog.getSaveFileName(
             self._panel, "Save the session", start, f"Session (*{SUFFIX})"
         )
-        if chosen:
-            self.save_to(Path(chosen).with_suffix(SUFFIX))
+        if not chosen:
+            return
+        path = Path(chosen)
+        if path.suffix != SUFFIX:
+            path = path.with_name(path.name + SUFFIX)
+            # The dialog has asked for the name without the ending only.
+            if path.exists() and not self._may_replace(path):
+                return
+        self.save_to(path)
 
     def save_to(self, path: Path) -> None:
-        """Save the session in a folder, beside the window."""
+        """Save the session in a folder, beside the window; it is replaced."""
+        path = path.resolve()
+        if path == self._window.path:
+            self.save()
+        else:
+            self._want_asked(path)
+
+    def _want_asked(self, folder: SessionFolder | Path) -> None:
         if self._window.session is not None:
-            self._want(_Wish(self._window.session, path, is_asked=True))
+            self._want(_Wish(self._window.session, folder, is_asked=True))
+
+    def _may_replace(self, path: Path) -> bool:
+        answer = QMessageBox.question(
+            self._panel, "Save the session", f"Replace the session {path.name}?"
+        )
+        return answer == QMessageBox.StandardButton.Yes
 
     # By itself
 
@@ -168,9 +200,14 @@ class SavingController:
         for wish in (self._wish, self._due()):
             if wish is not None:
                 try:
-                    save_session(wish.session.state, wish.path)
+                    folder = _write(wish, wish.session.state, warn)
+                    if folder is not wish.folder:
+                        folder.close()
                 except SpaceEditingError as error:
                     complain(error)
+        self._let_go()
+        if self._folder is not None:
+            self._folder.close()
         for copy in self._spent:
             copy.delete()
         held = [*self._offers, *([self._copy] if self._copy else [])]
@@ -180,22 +217,22 @@ class SavingController:
 
     def _due(self) -> _Wish | None:
         """Return what is to be saved unasked."""
-        session, path = self._window.session, self._window.path
+        session, folder = self._window.session, self._window.folder
         if session is None or not preferences().storage.autosave:
             return None
-        if path is not None:
-            return None if session.state is self._saved else _Wish(session, path)
+        if folder is not None and not folder.is_read_only:
+            return None if session.state is self._saved else _Wish(session, folder)
         if not self.is_unsaved or session.state is self._copied:
             return None
         copy = self._own_copy(session)
-        return None if copy is None else _Wish(session, copy.session, is_copy=True)
+        return None if copy is None else _Wish(session, copy.folder, is_copy=True)
 
     def _own_copy(self, session: Session) -> RecoveryCopy | None:
         if self._copy is None:
             try:
                 self._copy = recovery.make(cache_dir(), session.dataset.name)
-            except OSError as error:
-                self._complain_once(f"No copy of unsaved work can be kept: {error}.")
+            except SessionError as error:
+                self._complain_once(f"No copy of unsaved work can be kept: {error}")
         return self._copy
 
     # Copies of what was never saved
@@ -239,6 +276,7 @@ class SavingController:
     def _on_session(self) -> None:
         """Have another session; a copy of the last one was left, or saved."""
         self._need_no_copy()
+        self._move_to(self._window.folder)
         session = self._window.session
         assert session is not None
         self._saved = session.state if self._window.path is not None else None
@@ -255,21 +293,28 @@ class SavingController:
         wish, self._wish = self._wish, None
         self._is_saving = wish is not None
         if wish is None:
+            self._let_go()
             return
         state = wish.session.state
         started = time.monotonic()
         self._written.clear()
 
-        def write() -> None:
+        said: list[str] = []
+
+        def write() -> SessionFolder:
             try:
-                save_session(state, wish.path)
+                return _write(wish, state, said.append)
             finally:
                 self._written.set()
 
-        def done(_: None) -> None:
+        def done(folder: SessionFolder) -> None:
             self._complained = ""
+            for sentence in said:
+                warn(sentence)
             if wish.session is self._window.session:
-                self._take(wish, state)
+                self._take(wish, folder, state)
+            elif folder is not wish.folder:
+                folder.close()
             took = 1000 * (time.monotonic() - started)
             self._later.setInterval(max(_SOON_MS, round(_REST * took)))
             self._next()
@@ -284,13 +329,28 @@ class SavingController:
 
         self._window.in_thread(write, done, failed)
 
-    def _take(self, wish: _Wish, state: SessionState) -> None:
+    def _take(self, wish: _Wish, folder: SessionFolder, state: SessionState) -> None:
         if wish.is_copy:
             self._copied = state
         else:
-            self._saved, self._window.path = state, wish.path
+            self._saved, self._window.folder = state, folder
+            self._move_to(folder)
+            folder.let_go()
             self._need_no_copy()
         self._update()
+
+    def _move_to(self, folder: SessionFolder | None) -> None:
+        """Leave the last folder, as soon as nothing is to be written there any more."""
+        if self._folder is not None and self._folder is not folder:
+            self._left.append(self._folder)
+        self._folder = folder
+        if not self._is_saving:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for folder in self._left:
+            folder.close()
+        self._left = []
 
     def _need_no_copy(self) -> None:
         """Delete the copy when the window ends: the session may still read from it."""
@@ -308,12 +368,31 @@ class SavingController:
         window, session = self._window, self._window.session
         if session is None:
             return
-        self._panel.show_saved(window.path, session.state is not self._saved)
-        saves_itself = window.path is not None and preferences().storage.autosave
+        is_read_only = window.folder is not None and window.folder.is_read_only
+        self._panel.show_saved(
+            window.path, session.state is not self._saved, is_read_only
+        )
         window.at_risk = self.is_unsaved and (
-            not saves_itself or bool(self._complained)
+            not self._saves_itself or bool(self._complained)
         )
         window.notify(Change.SAVED)
+
+
+def _write(
+    wish: _Wish, state: SessionState, say: Callable[[str], object]
+) -> SessionFolder:
+    """Write a state where it is wished for; return the folder, which is open."""
+    folder = wish.folder
+    if isinstance(folder, SessionFolder):
+        folder.save(state, say)
+        return folder
+    new = SessionFolder.new(folder, replaces=True, program=recovery.PROGRAM)
+    try:
+        new.save(state, say)
+    except BaseException:
+        new.close()
+        raise
+    return new
 
 
 def _has_work(state: SessionState) -> bool:
