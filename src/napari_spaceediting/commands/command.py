@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_spaceediting.commands.terminal import tell, tells
-from napari_spaceediting.errors import SessionError
+from napari_spaceediting.errors import SessionBusy, SessionError
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -99,12 +99,17 @@ class Commands:
             # Of several processes one saves; the others must not read an older state
             # than it does, which it might if it waited.
             is_writer = saves and tells()
-            with SessionFolder.open(
-                options.session,
-                is_read_only=not is_writer,
-                waits=is_writer and options.wait,
-                program=f"the command {name}",
-            ) as folder:
+            try:
+                folder = SessionFolder.open(
+                    options.session,
+                    is_read_only=not is_writer,
+                    waits=is_writer and options.wait,
+                    program=f"the command {name}",
+                )
+            except SessionBusy as error:
+                said = str(error).removesuffix(".")
+                raise SessionBusy(f"{said}, or wait for it (--wait).") from None
+            with folder:
                 session = Session(folder.load(tell))
                 report = work(session, options)
                 if is_writer:

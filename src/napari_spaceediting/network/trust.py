@@ -72,8 +72,8 @@ def check_trust(name: str) -> None:
     if not is_trusted(name):
         raise UntrustedBackbone(
             f"The backbone {name} is code outside of this program, which a session "
-            "from somebody else could name to harm you: if you know it, agree to it in "
-            f"the window or give --trust-backbone {name}."
+            "from somebody else could name to harm you: if you know it, agree when the "
+            f"window opens it, or give --trust-backbone {name}."
         )
 
 

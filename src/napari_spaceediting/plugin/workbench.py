@@ -39,6 +39,7 @@ from napari_spaceediting.plugin.state import (
     WindowState,
     complain,
     preferences,
+    warn,
 )
 from napari_spaceediting.plugin.status import Step, sections
 from napari_spaceediting.plugin.training.controller import TrainingController
@@ -92,6 +93,8 @@ class Workbench:
         if folder:
             # Processes that are started from here find it, too.
             os.environ[cache.VARIABLE] = str(Path(folder).expanduser())
+        # Before processes are started, so that all have the same one.
+        cache.cache_dir(warn)
         self.state = state = WindowState(viewer)
         palette = state.palette
         self.panels = panels = Panels(palette)

@@ -4,25 +4,63 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.errors import SessionBusy
 from napari_spaceediting.plugin.opening import recovery
+from napari_spaceediting.plugin.runner import _Call
 from napari_spaceediting.plugin.state import preferences
+from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.session import Session
-from napari_spaceediting.session.storage import load_session
+from napari_spaceediting.session.storage import load_session, save_session
 
 LEFT = Qt.MouseButton.LeftButton
 CONTROL = Qt.KeyboardModifier.ControlModifier
 NOT_SAVED = "not saved"
+
+
+@dataclass(frozen=True)
+class Waits:
+    """A job that is only waited for."""
+
+    name: ClassVar[str] = "Wait"
+
+
+class Gate:
+    """A process that is busy until an event."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate = gate
+
+    def run(self, job):
+        self.gate.wait()
+        yield from ()
+
+
+def answer_with(monkeypatch, agrees: bool) -> list[str]:
+    """Answer the questions that come; return what they ask."""
+    asked: list[str] = []
+
+    def answer(_parent, _title, text):
+        asked.append(text)
+        kind = QMessageBox.StandardButton
+        return kind.Yes if agrees else kind.No
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    return asked
 
 
 def status(window) -> str:
@@ -93,19 +131,145 @@ def test_autosave_can_be_switched_off(window, saved, monkeypatch):
     assert not load_session(saved).log.done
 
 
-def test_what_cannot_be_saved_is_told_once_and_stays_marked(window, messages):
-    blocked = window.state.path / "session.json"
-    blocked.unlink()
-    blocked.mkdir()
+def test_what_cannot_be_saved_is_told_once_and_stays_marked(window, saved, messages):
+    away = saved.rename(saved.with_name("away"))
     for image in range(2):
         pin(window, image)
         window.bench.saving.autosave()
         window.wait(lambda: not window.bench.saving._is_saving)
     assert len(messages) == 1
     assert NOT_SAVED in status(window)
-    blocked.rmdir()
+    away.rename(saved)
     window.bench.saving.autosave()
     window.wait(lambda: NOT_SAVED not in status(window))
+
+
+def test_saving_does_not_wait_for_jobs(window, saved):
+    gate = threading.Event()
+    pool = QThreadPool.globalInstance()
+    waiting = [_Call(Waits(), Gate(gate), threading.Lock()) for _ in range(9)]
+    for call in waiting:
+        pool.start(partial(list, call.steps()))
+    try:
+        pin(window)
+        window.bench.saving.save()
+        window.wait(lambda: load_session(saved).log.done)
+    finally:
+        gate.set()
+        pool.waitForDone()
+
+
+def test_the_ending_is_added_to_a_name_with_a_dot(window, tmp_path, monkeypatch):
+    other = tmp_path / "exp.spaceediting"
+    save_session(window.session.state, other)
+    before = (other / "session.json").read_bytes()
+    chosen = [str(tmp_path / "exp.v2"), ""]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
+    pin(window)
+    window.bench.saving.save_as()
+    path = tmp_path / "exp.v2.spaceediting"
+    window.wait(lambda: window.state.path == path)
+    assert (other / "session.json").read_bytes() == before
+    assert len(load_session(path).log.done) == 1
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_session_is_replaced_only_after_a_question(
+    window, saved, tmp_path, monkeypatch, agrees
+):
+    other = tmp_path / "other.spaceediting"
+    save_session(window.session.state, other)
+    pin(window)
+    # The dialog does not know of the ending, and so has not asked.
+    chosen = [str(tmp_path / "other"), ""]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
+    asked = answer_with(monkeypatch, agrees)
+    window.bench.saving.save_as()
+    window.wait(lambda: not window.bench.saving._is_saving)
+    window.wait(lambda: window.state.path == (other if agrees else saved))
+    assert "other.spaceediting" in asked[0]
+    assert len(load_session(other).log.done) == agrees
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_what_is_open_elsewhere_can_be_looked_at(
+    window, make_window, saved, tmp_path, monkeypatch, agrees
+):
+    other = make_window()
+    asked = answer_with(monkeypatch, agrees)
+    other.bench.opening.open_session(saved)
+    other.wait(lambda: asked)
+    assert "is open in napari on" in asked[0]
+    if not agrees:
+        assert other.state.session is None
+        return
+    other.wait(lambda: other.state.session is not None)
+    other.wait_idle()
+    pin(other)
+    other.bench.saving.autosave()
+    assert NOT_SAVED in status(other)
+    assert not load_session(saved).log.done
+    elsewhere = tmp_path / "elsewhere.spaceediting"
+    other.bench.saving.save_to(elsewhere)
+    other.wait(lambda: other.state.path == elsewhere)
+    assert len(load_session(elsewhere).log.done) == 1
+    pin(window, 1)
+    window.wait(lambda: load_session(saved).log.done)
+
+
+def test_a_session_is_free_when_another_one_is_open(window, saved, tmp_path):
+    other = tmp_path / "other.spaceediting"
+    save_session(window.session.state, other)
+    pin(window)
+    window.open(other)
+    with SessionFolder.open(saved) as folder:
+        assert len(folder.load().log.done) == 1, "it was saved when it was left"
+    with pytest.raises(SessionBusy):
+        SessionFolder.open(other)
+    window.bench.shutdown()
+    SessionFolder.open(other).close()
+
+
+def test_the_session_that_is_open_can_be_opened_again(window, saved):
+    pin(window)
+    session = window.session
+    window.bench.opening.open_session(saved)
+    window.wait(lambda: window.session is not session)
+    window.wait_idle()
+    assert len(window.session.state.log.done) == 1
+    pin(window, 1)
+    window.wait(lambda: len(load_session(saved).log.done) == 2)
+
+
+def test_what_others_have_changed_is_left_and_the_work_goes_beside(
+    window, saved, messages
+):
+    text = (saved / "session.json").read_text()
+    (saved / "session.json").write_text(text + "\n")
+    pin(window)
+    window.bench.saving.save()
+    window.wait(lambda: window.state.path != saved)
+    assert (saved / "session.json").read_text() == text + "\n"
+    assert "conflict" in window.state.path.name
+    assert window.state.path.name in messages[0]
+    assert len(load_session(window.state.path).log.done) == 1
+
+
+def test_a_session_that_was_moved_is_saved_elsewhere(window, saved, messages, tmp_path):
+    moved = saved.rename(saved.with_name("moved.spaceediting"))
+    pin(window)
+    window.bench.saving.save()
+    window.wait(lambda: messages)
+    assert "is gone" in messages[0]
+    assert not saved.exists()
+    elsewhere = tmp_path / "elsewhere.spaceediting"
+    window.bench.saving.save_to(elsewhere)
+    window.wait(lambda: window.state.path == elsewhere)
+    state = load_session(elsewhere)
+    assert len(state.log.done) == 1
+    np.testing.assert_array_equal(
+        state.dataset.original(5), load_session(moved).dataset.original(5)
+    )
 
 
 # A session without a folder
@@ -197,8 +361,7 @@ def test_a_copy_belongs_to_one_process_and_is_free_when_that_is_killed(tmp_path,
         "from pathlib import Path\n"
         "from napari_spaceediting.plugin.opening import recovery\n"
         "copy = recovery.make(Path(sys.argv[1]), 'a/b: c')\n"
-        "copy.session.mkdir()\n"
-        "(copy.session / 'session.json').write_text('{}')\n"
+        "(copy.folder.path / 'session.json').write_text('{}')\n"
         "print(copy.name, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -218,9 +381,9 @@ def test_a_copy_belongs_to_one_process_and_is_free_when_that_is_killed(tmp_path,
 
 
 def test_folders_without_a_session_are_swept(tmp_path, qapp):
-    begun = recovery.make(tmp_path, "begun")
-    begun.session.mkdir()
-    begun.release()
+    begun = recovery.make(tmp_path, "begun").folder.path
+    # What a killed window leaves of one that it has just begun.
+    (begun / "arrays").mkdir()
     assert recovery.find(tmp_path) == []
     assert not [*(tmp_path / "recovery").iterdir()]
 
@@ -228,6 +391,5 @@ def test_folders_without_a_session_are_swept(tmp_path, qapp):
 @pytest.mark.parametrize("name", ["", "...", "x" * 300])
 def test_any_name_makes_a_folder(tmp_path, qapp, name):
     copy = recovery.make(tmp_path, name)
-    copy.session.mkdir()
-    assert copy.session.suffix == ".spaceediting"
+    assert copy.folder.path.suffix == ".spaceediting"
     copy.delete()

@@ -19,6 +19,7 @@ from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.errors import SessionBusy, SpaceEditingError
 from napari_spaceediting.jobs.job import Job
+from napari_spaceediting.network.trust import is_trusted, trust
 from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.recovery import PROGRAM
 from napari_spaceediting.plugin.opening.saving import SavingController
@@ -212,6 +213,9 @@ class OpeningController:
     def _take_state(self, state: SessionState, folder: SessionFolder | None) -> None:
         self._window.take_session(Session(state), folder)
         self._draw_thumbnails()
+        network = state.shown.network
+        if network is not None and not is_trusted(network.spec.backbone):
+            self._ask_for_trust(network.spec.backbone)
 
     # Images that come later
 
@@ -253,6 +257,20 @@ class OpeningController:
             self._draw_thumbnails()
 
     # Asking
+
+    def _ask_for_trust(self, backbone: str) -> None:
+        answer = QMessageBox.question(
+            self._panel,
+            "Code from elsewhere",
+            f"The network of this session is built by {backbone}, which is code from "
+            "outside of this program. From somebody you do not know, it could do harm."
+            "\n\nRun it, now and later? You can look at the session without it.",
+        )
+        if answer == QMessageBox.StandardButton.Yes:
+            try:
+                trust(backbone)
+            except SpaceEditingError as error:
+                complain(error)
 
     def _wants_to_look(self, error: SessionBusy) -> bool:
         answer = QMessageBox.question(
