@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_spaceediting.data.open import open_dataset
+from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.errors import SessionError
+from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
@@ -76,9 +77,8 @@ def test_a_link_or_a_dot_is_the_folder_itself(assert_equal, folder, later, monke
 
 def test_pixels_that_lie_in_another_session_are_copied(assert_equal, folder):
     index = json.loads((folder / "session.json").read_text())
-    dataset = open_dataset(
-        folder / "arrays" / f"{index['dataset']['pixels']['stored']}.npy"
-    )
+    path = folder / "arrays" / f"{index['dataset']['pixels']['stored']}.npy"
+    dataset = run_job(OpenDataset(path))
     other = folder.with_name("other")
     save_session(new_session(dataset).state, other)
     expected = dataset.original(3)
@@ -89,7 +89,7 @@ def test_pixels_that_lie_in_another_session_are_copied(assert_equal, folder):
 def test_absolute_paths_are_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("stack.npy", np.zeros((12, 8, 8), np.uint8))
-    save_session(new_session(open_dataset(Path("stack.npy"))).state, Path("a"))
+    save_session(new_session(run_job(OpenDataset(Path("stack.npy")))).state, Path("a"))
     (tmp_path / "elsewhere").mkdir()
     shutil.copytree("a", tmp_path / "elsewhere" / "b" / "c")
     monkeypatch.chdir(tmp_path / "elsewhere")

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QMessageBox
 from skimage.io import imsave
+
+from napari_spaceediting.network.trust import is_trusted
 
 
 def write_images(folder: Path, count: int, seed: int = 0) -> None:
@@ -77,6 +80,33 @@ def test_one_message_and_nothing_is_lost(window, messages, tmp_path, make, says)
     assert len(window.state.selected) == 1
     assert message in window.editor.job_bar._message.text()
     assert window.panels.data.folder_button.isEnabled()
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_code_that_a_session_names_is_asked_about(
+    window, saved, tmp_path, monkeypatch, agrees
+):
+    backbone = f"from_{agrees}:elsewhere"
+    other = shutil.copytree(saved, tmp_path / "other.spaceediting")
+    index = json.loads((other / "session.json").read_text())
+    index["checkpoint"]["network"]["spec"]["backbone"] = backbone
+    (other / "session.json").write_text(json.dumps(index))
+    asked: list[str] = []
+
+    def answer(_parent, _title, text):
+        asked.append(text)
+        kind = QMessageBox.StandardButton
+        return kind.Yes if agrees else kind.No
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    window.open(other)
+    window.wait(lambda: asked)
+    assert backbone in asked[0]
+    assert is_trusted(backbone) == agrees
+    assert window.map is not None, "it can be looked at all the same"
+    window.open(saved)
+    window.open(other)
+    assert len(asked) == (1 if agrees else 2)
 
 
 def newer(folder: Path) -> None:
