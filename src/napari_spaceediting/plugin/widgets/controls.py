@@ -161,12 +161,6 @@ def set_text(label: QLabel, text: str) -> None:
     label.setVisible(bool(text))
 
 
-def style_label(label: QLabel, colour: str, size: float | None = None) -> None:
-    """Colour a label; `size` in points, None for that of the theme's labels."""
-    font = "" if size is None else f" font-size: {size}pt;"
-    label.setStyleSheet(f"padding: 0px; color: {colour};{font}")
-
-
 def set_role(widget: QWidget, role: str) -> None:
     """Let a widget look as the sheet of its dock says, see `dress`."""
     widget.setProperty("role", role)
