@@ -6,6 +6,7 @@ from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from
 from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.network.trust import trust
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.jobs import ListLayers
 from napari_spaceediting.traversal.layers import Layer, in_words
@@ -54,5 +55,6 @@ def test_what_sounds_alike_is_numbered():
 
 
 def test_a_network_that_cannot_be_built_is_told():
+    trust("no_package:net")
     with pytest.raises(SpaceEditingError, match="was not found"):
         run_job(ListLayers(ClassifierSpec("no_package:net")))
