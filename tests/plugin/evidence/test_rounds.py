@@ -81,7 +81,7 @@ def rounds(window):
     """Return a window after three rounds, the second rolled back, the third open."""
     session = window.session
     # What is saved stays as it is for other tests.
-    window.state.path = None
+    window.state.folder = None
     for share, decide in zip(RIGHT, ("accept", "roll_back", None), strict=True):
         propose(session, share)
         if decide:
