@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.editing.edits import Pin, Withdraw
@@ -314,6 +314,13 @@ def _nothing_to_look_through_again(request: pytest.FixtureRequest) -> Iterator[N
     if "make_napari_viewer" in request.fixturenames:
         gc.collect()
         gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_question_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer with no what a test does not expect to be asked."""
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: no)
 
 
 @pytest.fixture(autouse=True)

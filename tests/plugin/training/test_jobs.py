@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -425,8 +426,9 @@ def test_a_floating_editor_does_everything(make_window, saved):
 
 def test_two_windows_share_nothing(make_window, saved):
     one, other = make_window(), make_window()
+    copied = shutil.copytree(saved, saved.with_name("copied.spaceediting"))
     one.open(saved)
-    other.open(saved)
+    other.open(copied)
     assert one.bench is not other.bench
     image = int(one.loners(one.movable)[0])
     one.click(one.of_image(image))
