@@ -15,19 +15,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import common
-from attack_base import Child, Sessions, import_everything, make_sessions
+from attack_base import N_IMAGES, Child, Sessions, import_everything, make_sessions
 from attack_damage import Damaged
 from attack_disk import Cancelled, FullDisk, Places
 from attack_programs import Killed, TwoWriters
@@ -118,8 +120,8 @@ def _run(work: Path, options: Any) -> dict[str, Any]:
         return {}
     for name in options.parts:
         # In a process of its own, so that this one has never computed anything.
-        limit = options.seconds
-        child = Child(lambda n=name: _series(n, sessions, work, limit), work / "said")
+        series = partial(_series, name, sessions, work, options.seconds)
+        child = Child(series, work / "said")
         ended = child.wait(float("inf"))
         if ended.code:
             raise SystemExit(f"The part {name} failed:\n{ended.output}")
@@ -153,14 +155,10 @@ def _series(name: str, sessions: Sessions, work: Path, seconds: float) -> int:
 def _attempt(
     name: str, number: int, sessions: Sessions, work: Path
 ) -> tuple[str, list[str]]:
-    return _try(
-        PARTS[name].make(sessions, work / "tries" / name), name, number, work
-    )
+    return _try(PARTS[name].make(sessions, work / "tries" / name), name, number, work)
 
 
 def _try(part: Any, name: str, number: int, work: Path) -> tuple[str, list[str]]:
-    import shutil
-
     folder = work / "tries" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -201,10 +199,17 @@ def _document(found: dict[str, Any]) -> str:
     return f"""# Sessions under attack
 
 {common.machine()}
-- {rows and len(rows)} attacks; seed {SEED}, and the number of each try
+- Seed {SEED} and the number of each try, from which all that is random follows
 
 {common.table(("attack", "tries", "failures", "goal", "seconds"), rows)}
-The sessions are of 60 pictures of 8 x 8 pixels, with one epoch and linear maps. TODO
+The sessions are of {N_IMAGES} pictures of 8 x 8 pixels, trained for one epoch, with a
+linear map. Commands run in forked processes that have everything imported, so that a
+try takes no seconds; moments before that are not tried. *At a moment* is a random time,
+*at a change of files* is right before a random one of the changes in the session's
+folder. A session that opens from damaged files must hold what was saved; one whose
+session.json says something else must say it again when it is saved. *Without locks*
+stands for network shares that know none; the milliseconds in which another program
+could still come first there are not aimed at.
 
 ## What was tried
 
@@ -215,7 +220,13 @@ The sessions are of 60 pictures of 8 x 8 pixels, with one epoch and linear maps.
 
 ## What is missing
 
-- Not yet: the window.
+- Kills and second writers of the window, cancelling in the window within 0.2 s, two
+  viewers, and the soak of the window for 30 minutes: not measured yet.
+- Tries above that are fewer than their goal; `--seconds` ended them.
+- Full disks are imitated: changes of files fail with the errors of the system, and no
+  file grows beyond some size. No real disk was filled.
+- Caches are not damaged here: see their tests.
+- Not of these formats: JPEG and other photographs, large zarr stores, GPUs.
 """
 
 

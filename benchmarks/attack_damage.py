@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import os
 import pickle
 import shutil
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from attack_base import (
     CLASSES,
     Child,
     Sessions,
+    Tried,
     content,
     is_one_sentence,
     retrain,
@@ -35,10 +38,9 @@ from napari_spaceediting.session.history import stages
 from napari_spaceediting.session.index import IndexCodec
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
-from napari_spaceediting.session.storage import load_session
+from napari_spaceediting.session.storage import load_session, save_session
 from napari_spaceediting.session.store import Store
 
-Outcome = tuple[str, list[str]]
 LONGEST_S = 20
 _VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 3, 59, 60, 10**30, -(10**30), 2**31, 2**63, 2**64,
@@ -70,9 +72,10 @@ class Damaged:
         self._data = _write_data(work.parent / "data")
         signal.signal(signal.SIGALRM, _ring)
 
-    def attempt(self, number: int, rng: np.random.Generator) -> Outcome:
+    def attempt(self, number: int, rng: np.random.Generator) -> Tried:
+        """Do one try."""
         self._canary.unlink(missing_ok=True)
-        tasks: list[tuple[int, Callable[[np.random.Generator], Outcome]]] = [
+        tasks: list[tuple[int, Callable[[np.random.Generator], Tried]]] = [
             (9, self._values),
             (10, self._text),
             (13, self._files),
@@ -92,7 +95,7 @@ class Damaged:
 
     # session.json
 
-    def _values(self, rng: np.random.Generator) -> Outcome:
+    def _values(self, rng: np.random.Generator) -> Tried:
         values = copy.deepcopy(self._index)
         for _ in range(1 + rng.poisson(0.4)):
             _mutate(values, rng)
@@ -103,7 +106,7 @@ class Damaged:
         (folder / "session.json").write_bytes(text.encode())
         return "values of session.json", self._opened(folder, json.loads(text))
 
-    def _text(self, rng: np.random.Generator) -> Outcome:
+    def _text(self, rng: np.random.Generator) -> Tried:
         folder = self._folder()
         data = bytearray((folder / "session.json").read_bytes())
         if rng.random() < 0.1:
@@ -119,7 +122,7 @@ class Damaged:
             values = None
         return "text of session.json", self._opened(folder, values)
 
-    def _backbone(self, _: np.random.Generator) -> Outcome:
+    def _backbone(self, _: np.random.Generator) -> Tried:
         """Retrain a session whose network is to be built by code of somebody else."""
         folder = self._sessions.copy("trained", self._work / "one.spaceediting")
         index = folder / "session.json"
@@ -135,7 +138,7 @@ class Damaged:
 
     # Arrays and weights
 
-    def _files(self, rng: np.random.Generator) -> Outcome:
+    def _files(self, rng: np.random.Generator) -> Tried:
         folder = self._folder()
         files = sorted([*folder.glob("arrays/*"), *folder.glob("weights/*")])
         path = files[rng.integers(len(files))]
@@ -174,7 +177,7 @@ class Damaged:
             path.symlink_to("/dev/zero")
         elif how == "type" and path.suffix == ".npy":
             kinds = ["<f8", ">i4", "<i1", "<U3", "<c16", "<M8[s]"]
-            values = np.load(_BytesOf(data))
+            values = np.load(io.BytesIO(data))
             with path.open("wb") as file, np.errstate(all="ignore"):
                 try:
                     np.save(file, values.astype(rng.choice(kinds)))
@@ -218,7 +221,7 @@ class Damaged:
 
     # What else is read
 
-    def _edits(self, rng: np.random.Generator) -> Outcome:
+    def _edits(self, rng: np.random.Generator) -> Tried:
         session = Session(load_session(self._sessions["trained"]))
         free = np.flatnonzero(~session.dataset.held_out)[:6]
         images = session.dataset.ids[free].tolist()
@@ -248,15 +251,13 @@ class Damaged:
                 raise
             _use(session.state)
             folder = self._work / "saved"
-            from napari_spaceediting.session.storage import save_session
-
             save_session(session.state, folder)
             same = content(load_session(folder)) == content(session.state)
             return [] if same else ["what was saved does not open as it was"]
 
         return "edits", _watched(work)
 
-    def _images(self, rng: np.random.Generator) -> Outcome:
+    def _images(self, rng: np.random.Generator) -> Tried:
         suffix = _FILES[rng.integers(len(_FILES))]
         place = self._work / "data"
         shutil.copytree(self._data / suffix, place)
@@ -347,8 +348,6 @@ def _watched(work: Callable[[], list[str]]) -> list[str]:
     except _Hang:
         return [f"it took more than {LONGEST_S} s"]
     except Exception as error:
-        import traceback
-
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
         ours = [
@@ -369,17 +368,14 @@ class _Bomb:
         return open, (self._path, "w")
 
 
-def _BytesOf(data: bytes) -> Any:
-    import io
-
-    return io.BytesIO(data)
-
-
 def _difference(one: Any, other: Any, where: str = "") -> str:
     """Return where two values for JSON differ, "" where they do not."""
     if isinstance(one, dict) and isinstance(other, dict):
         # Settings and fields that are not there take their default.
         for name in one:
+            # Of two paths to images, the one that leads there is taken.
+            if name == "relative":
+                continue
             if name not in other:
                 return f"{where}/{name} is gone"
             found = _difference(one[name], other[name], f"{where}/{name}")
@@ -391,7 +387,7 @@ def _difference(one: Any, other: Any, where: str = "") -> str:
                  enumerate(zip(one, other, strict=True)))  # fmt: skip
         return next(filter(None, found), "")
     same = one == other and isinstance(one, bool) == isinstance(other, bool)
-    if isinstance(one, float) and isinstance(other, float) and not same:
+    if isinstance(one, (int, float)) and isinstance(other, float) and not same:
         same = abs(one - other) <= 1e-6 * abs(one) or (one != one and other != other)
     return "" if same else f"{where}: {one!r:.60} became {other!r:.60}"
 
@@ -419,7 +415,7 @@ def _mutate(values: Any, rng: np.random.Generator) -> None:
         other, name = places[rng.integers(len(places))]
         within[key] = copy.deepcopy(other[name])
     elif how == 7 and isinstance(value, list) and value:
-        within[key] = rng.choice([0, 1]) and value[:-1] or value + value[:1]
+        within[key] = (rng.choice([0, 1]) and value[:-1]) or value + value[:1]
     elif how == 8 and isinstance(within, dict):
         within[f"{key} "] = within.pop(key)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):

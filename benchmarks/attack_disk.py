@@ -16,6 +16,7 @@ from attack_base import (
     CLASSES,
     Child,
     Sessions,
+    Tried,
     after_next_save,
     at_event,
     content,
@@ -33,7 +34,6 @@ from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session, save_session
 
-Outcome = tuple[str, list[str]]
 _NAMES = "b.backup", "x.spaceediting (copy)", "plain", "ü ñ.spaceediting", "exp.v2", "a"
 _STARTS = "new", "trained", "proposed", "whole"
 
@@ -44,7 +44,8 @@ class Places:
     def __init__(self, sessions: Sessions, work: Path) -> None:
         self._sessions, self._work = sessions, work
 
-    def attempt(self, number: int, rng: np.random.Generator) -> Outcome:
+    def attempt(self, number: int, rng: np.random.Generator) -> Tried:
+        """Do one try."""
         tasks = (
             self._copied,
             self._renamed,
@@ -227,13 +228,14 @@ class FullDisk:
     def __init__(self, sessions: Sessions, work: Path) -> None:
         self._sessions, self._work = sessions, work
 
-    def attempt(self, number: int, rng: np.random.Generator) -> Outcome:
+    def attempt(self, number: int, rng: np.random.Generator) -> Tried:
+        """Do one try."""
         if number % 3 == 0:
             return self._file_size(rng)
         fault = list(_FAULTS)[number % len(_FAULTS)]
         return self._fault(fault, rng, is_command=number % 3 == 1)
 
-    def _file_size(self, rng: np.random.Generator) -> Outcome:
+    def _file_size(self, rng: np.random.Generator) -> Tried:
         """Let no file grow beyond some size, as a quota does in the midst of it."""
         limit = int(np.exp(rng.uniform(0, np.log(300_000))))
 
@@ -243,9 +245,7 @@ class FullDisk:
 
         return "a size that no file exceeds, saving", self._tried(limited, False, rng)
 
-    def _fault(
-        self, fault: str, rng: np.random.Generator, is_command: bool
-    ) -> Outcome:
+    def _fault(self, fault: str, rng: np.random.Generator, is_command: bool) -> Tried:
         number, events = _FAULTS[fault]
         at, lasts = int(rng.integers(40)), bool(rng.random() < 0.7)
 
@@ -359,7 +359,8 @@ class Cancelled:
         self._steps: dict[str, int] = {}
         self._results: dict[str, str] = {}
 
-    def attempt(self, number: int, rng: np.random.Generator) -> Outcome:
+    def attempt(self, number: int, rng: np.random.Generator) -> Tried:
+        """Do one try."""
         from napari_spaceediting.network.jobs import ExtractActivations
 
         made = self._sessions
@@ -389,7 +390,7 @@ class Cancelled:
             self._steps[name] = whole.steps
         before = content(session.state), content(free.state), _bytes(made.base)
         error = KeyboardInterrupt if rng.random() < 0.5 else JobCancelled
-        stop = _Stop(int(rng.integers(self._steps[name])), error)
+        stop = _Stop(int(rng.integers(max(1, self._steps[name]))), error)
         kind = name
         try:
             run_job(jobs[name](), stop)

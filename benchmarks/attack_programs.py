@@ -19,6 +19,7 @@ from attack_base import (
     Child,
     Ended,
     Sessions,
+    Tried,
     after_next_save,
     at_event,
     content,
@@ -35,9 +36,6 @@ from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session
 from napari_spaceediting.session.weights import Weights
-
-Outcome = tuple[str, list[str]]
-"""The kind of a try, and what went wrong."""
 
 
 class Killed:
@@ -59,12 +57,13 @@ class Killed:
             "evidence": ("proposed", ["evidence", "SESSION"]),
         }
 
-    def attempt(self, number: int, rng: np.random.Generator) -> Outcome:
+    def attempt(self, number: int, rng: np.random.Generator) -> Tried:
+        """Do one try."""
         if number % 2:
             return self._saving(rng)
         return self._command(list(self._commands)[number // 2 % 6], rng)
 
-    def _command(self, name: str, rng: np.random.Generator) -> Outcome:
+    def _command(self, name: str, rng: np.random.Generator) -> Tried:
         seconds, events, after = self._undisturbed(name)
         start, words = self._commands[name]
         before = self._sessions.contents[start] if start else ""
@@ -122,7 +121,7 @@ class Killed:
             self._known[name] = ended.seconds, events, found
         return self._known[name]
 
-    def _saving(self, rng: np.random.Generator) -> Outcome:
+    def _saving(self, rng: np.random.Generator) -> Tried:
         folder = self._sessions.copy("trained", self._work / "saved.spaceediting")
         at = int(rng.integers(200))
 
@@ -178,10 +177,11 @@ class TwoWriters:
     def __init__(self, sessions: Sessions, work: Path) -> None:
         self._sessions, self._work = sessions, work
 
-    def attempt(self, number: int, rng: np.random.Generator) -> Outcome:
+    def attempt(self, number: int, rng: np.random.Generator) -> Tried:
+        """Do one try."""
         return self._commands(rng) if number % 5 == 0 else self._scripts(rng)
 
-    def _commands(self, rng: np.random.Generator) -> Outcome:
+    def _commands(self, rng: np.random.Generator) -> Tried:
         folder = self._sessions.copy("trained", self._work / "both.spaceediting")
         names = rng.choice(["retrain", "add", "map", "evidence", "new"], 2)
         waits = bool(rng.random() < 0.4)
@@ -225,7 +225,7 @@ class TwoWriters:
             "new": ["new", str(made.images), "SESSION"],
         }[name]
 
-    def _scripts(self, rng: np.random.Generator) -> Outcome:
+    def _scripts(self, rng: np.random.Generator) -> Tried:
         folder = self._sessions.copy("trained", self._work / "both.spaceediting")
         how = str(rng.choice(["told", "waiting", "without locks"], p=[0.5, 0.3, 0.2]))
         pauses = rng.uniform(0, 0.02, (2, 3))
