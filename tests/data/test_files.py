@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -123,3 +124,11 @@ def test_no_file_that_cannot_be_read_is_trusted_by_its_header(tmp_path, kind):
             assert image is not None
             assert header == (image.shape, image.dtype)
     assert unreadable > 5
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.tif")
+    for read in (read_header, read_image):
+        with pytest.raises(DataError, match="is no file"):
+            read(tmp_path / "a.tif")

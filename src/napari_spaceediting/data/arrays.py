@@ -80,7 +80,10 @@ def find_in_array(path: Path) -> Found:
 
     def beside(names: Sequence[str]) -> NDArray[Any] | None:
         key = _pick(keys or (), names)
-        return None if key is None else np.asarray(open_array(path, key)[...])
+        if key is None:
+            return None
+        with reading("array", path):
+            return np.asarray(open_array(path, key)[...])
 
     labels, split, names = map(beside, (_LABEL_KEYS, _SPLIT_KEYS, _NAME_KEYS))
     name = path.stem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,6 +112,10 @@ def reading(what: str, path: Path) -> Iterator[None]:
         In place of any other exception.
     """
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            # Whoever opens a pipe waits for somebody to write into it.
+            raise DataError(f"The {what} {path} is no file: leave it out.")
         yield
     except FileNotFoundError as error:
         raise DataError(

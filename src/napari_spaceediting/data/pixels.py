@@ -24,7 +24,7 @@ from napari_spaceediting.data.files import (
     read_image,
     reading,
 )
-from napari_spaceediting.errors import DataError
+from napari_spaceediting.errors import DataError, reason_of
 
 
 class PixelSource(Protocol):
@@ -206,7 +206,14 @@ class StoredPixels:
 
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`."""
-        image = np.asarray(self._array[index])
+        array = self._array
+        try:
+            image = np.asarray(array[index])
+        except Exception as error:
+            # A damaged piece of a zarr store is noticed now; its codecs raise anything.
+            raise DataError(
+                f"Image {index} of {self.path} cannot be read ({reason_of(error)})."
+            ) from error
         if self.axes == "NCYX":
             return np.moveaxis(image, 0, -1)
         return over_black(image) if self.axes == "NYXA" else image

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 from safetensors import SafetensorError
@@ -30,9 +31,11 @@ DAMAGE = (
     AttributeError,
     LookupError,
     RecursionError,
+    SyntaxError,
     TypeError,
     ValueError,
     SafetensorError,
+    TokenError,
 )
 """What reading a file of a session may raise that is not what was written."""
 
