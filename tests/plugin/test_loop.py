@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -221,7 +222,8 @@ def test_the_whole_loop(make_window, messages, tmp_path: Path):
     bench.saving.save_to(folder)
     window.wait(lambda: state.path == folder)
     other = make_window()
-    other.open(folder)
+    copied = shutil.copytree(folder, tmp_path / "copied.spaceediting")
+    other.open(copied)
     assert same(content(other.session.state), content(session.state))
     assert np.array_equal(other.places, window.places)
     assert np.array_equal(other.map.layer.data, window.map.layer.data)

@@ -195,9 +195,15 @@ def _cache_folder() -> Path:
 
 
 def _local_folder() -> Path | None:
-    """Return a folder that has all four files, as the authors published them."""
-    folders = (*_FOLDERS, _cache_folder())
-    return next((f for f in folders if all(_is_right(f / n) for n in MD5)), None)
+    """Return a folder that has all four files.
+
+    Those of the system may be packed anew; those of the cache are as published.
+    """
+    for folder in _FOLDERS:
+        if all((folder / name).is_file() for name in MD5):
+            return folder
+    folder = _cache_folder()
+    return folder if all(_is_right(folder / name) for name in MD5) else None
 
 
 def _is_right(path: Path) -> bool:

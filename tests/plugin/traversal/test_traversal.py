@@ -374,7 +374,7 @@ def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
     assert window.bench.saving.is_unsaved
     window.bench.saving.autosave()
     window.wait(lambda: window.bench.saving._copied is window.session.state)
-    state = load_session(window.bench.saving._copy.session)
+    state = load_session(window.bench.saving._copy.folder.path)
     (kept,) = state.traversals
     assert describe_kept(kept, state) == "3 → 8, 4 images, start"
     np.testing.assert_array_equal(kept.outcome.read().images, outcome[1].images)
