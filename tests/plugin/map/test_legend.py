@@ -165,3 +165,17 @@ def test_no_menu_beside_the_classes(legend):
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, at)
     QApplication.sendEvent(legend.chips.viewport(), event)
     assert QApplication.activePopupWidget() is None
+
+
+def test_each_chip_has_room_for_its_words_where_there_is_any(legend):
+    names = ["Coat", "T-shirt/top", "Pullover", "Dress"]
+    legend.resize(400, 200)
+    legend.set_classes(names, [0] * 4)
+    legend.grab()
+    legend.set_classes(names, [9, 819, 1768, 656])
+    legend.grab()
+    metrics = legend.chips.fontMetrics()
+    for index in range(4):
+        words = legend.chips.item(index).text()
+        room = rect(legend, index).width() - legend.chips.iconSize().width()
+        assert room >= metrics.horizontalAdvance(words)

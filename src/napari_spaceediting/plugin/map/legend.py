@@ -68,7 +68,6 @@ class ClassLegend(QWidget):
         self.chips = chips = QListWidget()
         chips.setFlow(QListWidget.Flow.LeftToRight)
         chips.setWrapping(True)
-        chips.setUniformItemSizes(True)
         chips.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         chips.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         chips.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
