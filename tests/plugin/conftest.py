@@ -323,6 +323,24 @@ def _no_question_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QMessageBox, "question", lambda *_: no)
 
 
+@pytest.fixture
+def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], list[str]]:
+    """Return a function that answers questions that come; it returns what they ask."""
+
+    def begin(agrees: bool) -> list[str]:
+        asked: list[str] = []
+
+        def answer(_parent: object, _title: str, text: str) -> object:
+            asked.append(text)
+            kind = QMessageBox.StandardButton
+            return kind.Yes if agrees else kind.No
+
+        monkeypatch.setattr(QMessageBox, "question", answer)
+        return asked
+
+    return begin
+
+
 @pytest.fixture(autouse=True)
 def _nothing_to_recover() -> Iterator[None]:
     """Let no test find the unsaved work of another one."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QMessageBox
 from skimage.io import imsave
 
 from napari_spaceediting.network.trust import is_trusted
@@ -84,21 +83,14 @@ def test_one_message_and_nothing_is_lost(window, messages, tmp_path, make, says)
 
 @pytest.mark.parametrize("agrees", [True, False])
 def test_code_that_a_session_names_is_asked_about(
-    window, saved, tmp_path, monkeypatch, agrees
+    window, saved, tmp_path, answer_with, agrees
 ):
     backbone = f"from_{agrees}:elsewhere"
     other = shutil.copytree(saved, tmp_path / "other.spaceediting")
     index = json.loads((other / "session.json").read_text())
     index["checkpoint"]["network"]["spec"]["backbone"] = backbone
     (other / "session.json").write_text(json.dumps(index))
-    asked: list[str] = []
-
-    def answer(_parent, _title, text):
-        asked.append(text)
-        kind = QMessageBox.StandardButton
-        return kind.Yes if agrees else kind.No
-
-    monkeypatch.setattr(QMessageBox, "question", answer)
+    asked = answer_with(agrees)
     window.open(other)
     window.wait(lambda: asked)
     assert backbone in asked[0]

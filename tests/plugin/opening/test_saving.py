@@ -50,19 +50,6 @@ class Gate:
         yield from ()
 
 
-def answer_with(monkeypatch, agrees: bool) -> list[str]:
-    """Answer the questions that come; return what they ask."""
-    asked: list[str] = []
-
-    def answer(_parent, _title, text):
-        asked.append(text)
-        kind = QMessageBox.StandardButton
-        return kind.Yes if agrees else kind.No
-
-    monkeypatch.setattr(QMessageBox, "question", answer)
-    return asked
-
-
 def status(window) -> str:
     return window.editor.section("data").status.text()
 
@@ -175,7 +162,7 @@ def test_the_ending_is_added_to_a_name_with_a_dot(window, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("agrees", [True, False])
 def test_a_session_is_replaced_only_after_a_question(
-    window, saved, tmp_path, monkeypatch, agrees
+    window, saved, tmp_path, monkeypatch, answer_with, agrees
 ):
     other = tmp_path / "other.spaceediting"
     save_session(window.session.state, other)
@@ -183,7 +170,7 @@ def test_a_session_is_replaced_only_after_a_question(
     # The dialog does not know of the ending, and so has not asked.
     chosen = [str(tmp_path / "other"), ""]
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
-    asked = answer_with(monkeypatch, agrees)
+    asked = answer_with(agrees)
     window.bench.saving.save_as()
     window.wait(lambda: not window.bench.saving._is_saving)
     window.wait(lambda: window.state.path == (other if agrees else saved))
@@ -193,10 +180,10 @@ def test_a_session_is_replaced_only_after_a_question(
 
 @pytest.mark.parametrize("agrees", [True, False])
 def test_what_is_open_elsewhere_can_be_looked_at(
-    window, make_window, saved, tmp_path, monkeypatch, agrees
+    window, make_window, saved, tmp_path, answer_with, agrees
 ):
     other = make_window()
-    asked = answer_with(monkeypatch, agrees)
+    asked = answer_with(agrees)
     other.bench.opening.open_session(saved)
     other.wait(lambda: asked)
     assert "is open in napari on" in asked[0]

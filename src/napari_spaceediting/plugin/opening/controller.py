@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.data.arrays import find_in_stack
 from napari_spaceediting.data.dataset import ImageDataset
@@ -31,6 +31,7 @@ from napari_spaceediting.plugin.state import (
     tell,
 )
 from napari_spaceediting.plugin.status import why_no_adding
+from napari_spaceediting.plugin.widgets.controls import agrees
 from napari_spaceediting.session.adding import Added
 from napari_spaceediting.session.files import is_session
 from napari_spaceediting.session.folder import SUFFIX, SessionFolder
@@ -145,7 +146,12 @@ class OpeningController:
         def failed(error: SpaceEditingError) -> None:
             if not isinstance(error, SessionBusy):
                 complain(error)
-            elif self._wants_to_look(error):
+            elif agrees(
+                self._panel,
+                "Open read only",
+                f"{error}\n\n"
+                "Open it read only? What you change can be saved elsewhere.",
+            ):
                 look = partial(self._opened, path, is_read_only=True)
                 self._load(look, self._take_state)
 
@@ -259,26 +265,18 @@ class OpeningController:
     # Asking
 
     def _ask_for_trust(self, backbone: str) -> None:
-        answer = QMessageBox.question(
+        is_known = agrees(
             self._panel,
             "Code from elsewhere",
             f"The network of this session is built by {backbone}, which is code from "
             "outside of this program. From somebody you do not know, it could do harm."
             "\n\nRun it, now and later? You can look at the session without it.",
         )
-        if answer == QMessageBox.StandardButton.Yes:
+        if is_known:
             try:
                 trust(backbone)
             except SpaceEditingError as error:
                 complain(error)
-
-    def _wants_to_look(self, error: SessionBusy) -> bool:
-        answer = QMessageBox.question(
-            self._panel,
-            "Open read only",
-            f"{error}\n\nOpen it read only? What you change can be saved elsewhere.",
-        )
-        return answer == QMessageBox.StandardButton.Yes
 
     def _ask_folder(self, title: str, take: Callable[[Path], None]) -> None:
         chosen = QFileDialog.getExistingDirectory(self._panel, title)

@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from napari_spaceediting.errors import SessionError
+from napari_spaceediting.session.files import INDEX
 from napari_spaceediting.session.folder import SUFFIX, SessionFolder
 
 PROGRAM = "napari"
 """What others are told who has a session open."""
-_FOLDER, _INDEX = "recovery", "session.json"
+_FOLDER = "recovery"
 _OURS = re.compile(r"[0-9a-f]{32}")
 _LONGEST_NAME = 60
 
@@ -40,7 +41,7 @@ class RecoveryCopy:
     @property
     def written(self) -> datetime:
         """When it was last written, local time."""
-        return datetime.fromtimestamp((self.folder.path / _INDEX).stat().st_mtime)
+        return datetime.fromtimestamp((self.folder.path / INDEX).stat().st_mtime)
 
     def release(self) -> None:
         """Leave the copy for the next window."""
@@ -52,7 +53,7 @@ class RecoveryCopy:
         What is left is no session any more; `find` deletes it another time.
         """
         with suppress(OSError):
-            (self.folder.path / _INDEX).unlink()
+            (self.folder.path / INDEX).unlink()
         self.folder.close()
         shutil.rmtree(self.folder.path.parent, ignore_errors=True)
 
@@ -82,7 +83,7 @@ def find(cache: Path) -> list[RecoveryCopy]:
                 place.rmdir()
             continue
         with suppress(SessionError):
-            if (path / _INDEX).exists():
+            if (path / INDEX).exists():
                 opened = SessionFolder.open(path, program=PROGRAM)
                 found.append(RecoveryCopy(opened))
             else:

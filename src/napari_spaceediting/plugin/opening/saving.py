@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.errors import SessionError, SpaceEditingError
@@ -23,6 +23,7 @@ from napari_spaceediting.plugin.state import (
     preferences,
     warn,
 )
+from napari_spaceediting.plugin.widgets.controls import agrees
 from napari_spaceediting.session.folder import SUFFIX, SessionFolder
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
@@ -112,10 +113,14 @@ class SavingController:
         )
 
     @property
-    def _saves_itself(self) -> bool:
+    def _writable(self) -> SessionFolder | None:
+        """The session's folder, if it may be saved there."""
         folder = self._window.folder
-        is_writable = folder is not None and not folder.is_read_only
-        return is_writable and bool(preferences().storage.autosave)
+        return None if folder is None or folder.is_read_only else folder
+
+    @property
+    def _saves_itself(self) -> bool:
+        return self._writable is not None and bool(preferences().storage.autosave)
 
     def may_leave(self) -> bool:
         """Save what saves itself; ask before other unsaved work is left behind."""
@@ -125,13 +130,12 @@ class SavingController:
             return True
         if session is None or not self.is_unsaved:
             return True
-        answer = QMessageBox.question(
+        return agrees(
             self._panel,
             "Unsaved work",
             f"The session on {session.dataset.name} has edits, answers, rounds or "
             "traversals that are not saved. Leave them?",
         )
-        return answer == QMessageBox.StandardButton.Yes
 
     def wait(self) -> None:
         """Wait until what is being written has been written."""
@@ -141,11 +145,10 @@ class SavingController:
 
     def save(self) -> None:
         """Save the session where it was saved before, or ask where."""
-        folder = self._window.folder
-        if folder is None or folder.is_read_only:
+        if self._writable is None:
             self.save_as()
         else:
-            self._want_asked(folder)
+            self._want_asked(self._writable)
 
     def save_as(self) -> None:
         """Ask where to save the session."""
@@ -162,7 +165,8 @@ class SavingController:
         if path.suffix != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
             # The dialog has asked for the name without the ending only.
-            if path.exists() and not self._may_replace(path):
+            question = f"Replace the session {path.name}?"
+            if path.exists() and not agrees(self._panel, "Save the session", question):
                 return
         self.save_to(path)
 
@@ -178,12 +182,6 @@ class SavingController:
         if self._window.session is not None:
             self._want(_Wish(self._window.session, folder, is_asked=True))
 
-    def _may_replace(self, path: Path) -> bool:
-        answer = QMessageBox.question(
-            self._panel, "Save the session", f"Replace the session {path.name}?"
-        )
-        return answer == QMessageBox.StandardButton.Yes
-
     # By itself
 
     def autosave(self) -> None:
@@ -197,15 +195,16 @@ class SavingController:
         """Save at once what waits, and leave the copy to the next window."""
         self._later.stop()
         self.wait()
-        for wish in (self._wish, self._due()):
-            if wish is not None:
-                try:
-                    folder = _write(wish, wish.session.state, warn)
-                    if folder is not wish.folder:
-                        folder.close()
-                except SpaceEditingError as error:
-                    complain(error)
-        self._let_go()
+        last = [wish for wish in (self._wish, self._due()) if wish is not None]
+        # Each folder once: both would write the state as it is now.
+        for wish in {wish.folder: wish for wish in last}.values():
+            try:
+                folder = _write(wish, wish.session.state, warn)
+                if folder is not wish.folder:
+                    folder.close()
+            except SpaceEditingError as error:
+                complain(error)
+        self._close_left()
         if self._folder is not None:
             self._folder.close()
         for copy in self._spent:
@@ -217,10 +216,10 @@ class SavingController:
 
     def _due(self) -> _Wish | None:
         """Return what is to be saved unasked."""
-        session, folder = self._window.session, self._window.folder
+        session, folder = self._window.session, self._writable
         if session is None or not preferences().storage.autosave:
             return None
-        if folder is not None and not folder.is_read_only:
+        if folder is not None:
             return None if session.state is self._saved else _Wish(session, folder)
         if not self.is_unsaved or session.state is self._copied:
             return None
@@ -293,7 +292,7 @@ class SavingController:
         wish, self._wish = self._wish, None
         self._is_saving = wish is not None
         if wish is None:
-            self._let_go()
+            self._close_left()
             return
         state = wish.session.state
         started = time.monotonic()
@@ -345,9 +344,9 @@ class SavingController:
             self._left.append(self._folder)
         self._folder = folder
         if not self._is_saving:
-            self._let_go()
+            self._close_left()
 
-    def _let_go(self) -> None:
+    def _close_left(self) -> None:
         for folder in self._left:
             folder.close()
         self._left = []
@@ -368,9 +367,10 @@ class SavingController:
         window, session = self._window, self._window.session
         if session is None:
             return
-        is_read_only = window.folder is not None and window.folder.is_read_only
         self._panel.show_saved(
-            window.path, session.state is not self._saved, is_read_only
+            window.path,
+            session.state is not self._saved,
+            is_read_only=window.folder is not self._writable,
         )
         window.at_risk = self.is_unsaved and (
             not self._saves_itself or bool(self._complained)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
@@ -25,6 +25,7 @@ from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
 from napari_spaceediting.plugin.traversal.kept import details, notice, titles
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
+from napari_spaceediting.plugin.widgets.controls import agrees
 from napari_spaceediting.plugin.widgets.palette import class_colours
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.traversals import KeptTraversal
@@ -321,13 +322,12 @@ class TraversalController:
         session, kept = self._window.session, self._kept
         if session is None or kept is None:
             return
-        answer = QMessageBox.question(
+        if agrees(
             self._panel,
             "Remove a result",
             f"Remove “{describe_kept(kept, session.state)}”? "
             "It cannot be brought back.",
-        )
-        if answer == QMessageBox.StandardButton.Yes:
+        ):
             self._show_nothing()
             session.remove(kept)
 

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -209,6 +210,12 @@ def dress(root: QWidget, palette: Palette) -> None:
 
 def _of_role(role: str, sheet: str) -> str:
     return sheet.replace("QPushButton", f'QPushButton[role="{role}"]')
+
+
+def agrees(parent: QWidget, title: str, question: str) -> bool:
+    """Ask a question that is answered with yes or no."""
+    answer = QMessageBox.question(parent, title, question)
+    return answer == QMessageBox.StandardButton.Yes
 
 
 def pop_up(menu: QMenu, button: QWidget) -> None:
