@@ -20,7 +20,7 @@ from napari_spaceediting.editing.settings import (
     weights_for,
 )
 from napari_spaceediting.errors import SpaceEditingError, TrainingFailed
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.session import Session, new_session
@@ -44,8 +44,9 @@ def unlabelled_images(job: Retrain) -> np.ndarray:
 
 @pytest.fixture
 def job(trained_session: Session) -> Retrain:
+    """Return a round by descent; for those that are solved see `test_learning`."""
     trained_session.replay(truthful_pins(trained_session))
-    return trained_session.retraining().retrain
+    return with_settings(trained_session.retraining().retrain, recipe="descent")
 
 
 def with_settings(job: Retrain, **changes: Any) -> Retrain:
@@ -167,41 +168,21 @@ def test_edits_draw_images_to_their_anchors(trained_session):
     end = np.tile(places[target], (len(at), 1))
     trained_session.apply(Move(at, places[at], end, Intent.BELONGS, None))
     settings = trained_session.state.retrain
-    settings = replace(settings, steps=60, arms=(), averaging=0.5)
+    settings = replace(settings, steps=60, arms=(), averaging=0.5, recipe="descent")
     job = replace(
         trained_session.retraining().retrain,
         settings=replace(settings, anchor_weight=5.0),
     )
     assert (job.anchors.weights > 0.3).all()
+    anchors = job.anchors.among(job.predictions.latents)
 
     def distance(latents):
-        return np.linalg.norm(latents[at] - job.anchors.latents, axis=1).mean()
+        return np.linalg.norm(latents[at] - anchors, axis=1).mean()
 
     without = replace(job, settings=replace(settings, anchor_weight=0.0))
     assert distance(run_job(job).predictions.latents) < 0.8 * distance(
         run_job(without).predictions.latents
     )
-
-
-def test_an_arrangement_shapes_the_latents(trained_session):
-    from scipy.spatial.distance import pdist
-    from scipy.stats import spearmanr
-
-    at = unlabelled(trained_session, 20)
-    line = np.column_stack([np.arange(20), np.zeros(20)]).astype(np.float32)
-    start = trained_session.edits.positions[at]
-    trained_session.apply(Move(at, start, line, Intent.ARRANGE, None))
-    settings = replace(
-        trained_session.state.retrain,
-        steps=80, arms=(), averaging=0.5, arrange_weight=5.0,
-    )  # fmt: skip
-    job = replace(trained_session.retraining().retrain, settings=settings)
-
-    def likeness(predictions) -> float:
-        return float(spearmanr(pdist(line), pdist(predictions.latents[at]))[0])
-
-    before, after = likeness(job.predictions), likeness(run_job(job).predictions)
-    assert after > before + 0.2
 
 
 @pytest.mark.parametrize("where", ["one place", "two images"])
@@ -287,16 +268,9 @@ def test_cancelling_changes_nothing(job, steps, labels):
 
 
 def test_a_place_that_is_no_number_fails_in_words(job):
-    nowhere = np.full_like(job.anchors.latents, np.nan)
-    job = replace(job, anchors=replace(job.anchors, latents=nowhere))
+    nowhere = np.full_like(job.anchors.speaking, np.nan)
+    job = replace(job, anchors=replace(job.anchors, speaking=nowhere))
     with pytest.raises(TrainingFailed, match="odd images among the edited"):
-        run_job(job)
-
-
-def test_judging_labels_fails_in_words_too(job):
-    job = with_all_labels(job, unlabelled_images(job)[-20:])
-    job = with_settings(job, arms=("automatic",), learning_rate=1e30)
-    with pytest.raises(TrainingFailed, match="no longer a number"):
         run_job(job)
 
 
@@ -328,9 +302,6 @@ def test_progress_of_all_arms_and_repetitions_is_one_count(job, cached):
     assert len({p.message for p in steps}) == 1 + len(comparisons())
     # The curve that is shown is of the network that is taken.
     assert sum("loss" in p.metrics for p in steps) == 3
-    judging = [p for p in seen if p.message.startswith("Judging")]
-    assert [p.done for p in judging] == list(range(1, judging[0].total + 1))
-    assert seen.index(judging[-1]) < seen.index(steps[0])
 
 
 def test_without_any_class_there_is_nothing_to_train(job):
@@ -417,17 +388,12 @@ def test_the_ceiling_does_best_where_there_is_much_to_gain(job):
 
 
 def expected_of(job: Retrain) -> np.ndarray:
-    from napari_spaceediting.editing.fine_tune import expected_classes
+    from napari_spaceediting.editing.learning import left_out_classes
 
-    running = expected_classes(job)
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            return end.value
+    return finish(left_out_classes(job))
 
 
-def test_labels_are_judged_by_networks_that_have_not_seen_them(job):
+def test_labels_are_judged_by_others_alone(job):
     at = unlabelled_images(job)
     job = with_all_labels(job, at[:0])
     image = at[-1]
@@ -435,8 +401,9 @@ def test_labels_are_judged_by_networks_that_have_not_seen_them(job):
     labels[image] = (labels[image] + 3) % 10
     other = replace(job, dataset=job.dataset.with_labels(labels))
     one, two = expected_of(job), expected_of(other)
-    assert_array_equal(one[image], two[image])
-    assert (one != two).any(), "but the others are judged by networks that have"
+    # The ridge is chosen by all of them.
+    assert_allclose(one[image], two[image], atol=0.05)
+    assert (one != two).any(), "but the others are judged by it"
     training = ~job.dataset.held_out
     assert_allclose(one[training].sum(axis=1), 1, atol=1e-5)
     assert not one[~training].any()

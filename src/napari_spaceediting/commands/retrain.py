@@ -17,7 +17,6 @@ from napari_spaceediting.commands.command import (
 from napari_spaceediting.commands.evidence import report_on_round
 from napari_spaceediting.commands.terminal import run, tell, tells
 from napari_spaceediting.editing.arms import comparisons
-from napari_spaceediting.editing.settings import OBJECTIVES
 from napari_spaceediting.errors import EditError
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--edits", type=Path, metavar="FILE", help="JSON list of edits to add first"
     )
-    parser.add_argument("--objective", choices=OBJECTIVES)
     parser.add_argument("--steps", type=at_least_one)
     parser.add_argument(
         "--arms",
@@ -60,7 +58,7 @@ def _retrain(session: Session, options: Namespace) -> Report:
 
     if options.edits is not None:
         session.replay(read_edits(options.edits, session.dataset.ids))
-    settings = chosen(options, "objective", "steps", "repeats")
+    settings = chosen(options, "steps", "repeats")
     if options.arms is not None:
         settings["arms"] = tuple(dict.fromkeys(options.arms))
     session.set_retrain_settings(replace(session.state.retrain, **settings))

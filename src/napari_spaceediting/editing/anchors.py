@@ -28,31 +28,37 @@ class Anchors:
     ----------
     indices : (M,) int64 array
         Positions in the data set.
-    latents : (M, D) float32 array
-        Latent anchor of each; the image's own latent where its weight is 0.
     weights : (M,) float32 array
         How much the anchor counts, 0 to 1: for moves and pins the support of the
         place, times the vote for the class that they name if any is known there; 0
         for relabelled and arranged images.
+    votes : (M, C) float32 array
+        Share of each class among the neighbours of the place.
     tags : (M,) int64 array
         Class that the edits say, -1 where they say none.
-    arranged : (M,) bool array
-        Images whose distances to each other are right as they lie.
-    near, away : (M, k) int64 arrays
-        Images that surround the place after the edits, and the one before; the image
-        itself where there are none.
+    near : (M, k) int64 array
+        Images that surround the place after the edits; the image itself where there
+        are none.
+    speaking : (M, k) float32 array
+        How much each of `near` speaks; a row sums to 1.
     """
 
     indices: NDArray[np.int64]
-    latents: NDArray[np.float32]
     weights: NDArray[np.float32]
+    votes: NDArray[np.float32]
     tags: NDArray[np.int64]
-    arranged: NDArray[np.bool_]
     near: NDArray[np.int64]
-    away: NDArray[np.int64]
+    speaking: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def among(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the latent anchors (M, D): barycentres of latents (N, D) of `near`."""
+        found: NDArray[np.float32] = np.einsum(
+            "mk,mkd->md", self.speaking, latents[self.near]
+        )
+        return found
 
     def mask(self, n_images: int) -> NDArray[np.bool_]:
         """Return the edited training images as an (N,) mask."""
@@ -84,10 +90,8 @@ def surroundings(
 
 def find_anchors(
     state: EditState,
-    latents: NDArray[np.float32],
     probabilities: NDArray[np.float32],
     held_out: NDArray[np.bool_],
-    start: NDArray[np.float32],
 ) -> Anchors:
     """Find what the edits ask of the network.
 
@@ -95,40 +99,33 @@ def find_anchors(
     ----------
     state : EditState
         The edits, added up.
-    latents : (N, D) float32 array
-        Of all images, by the network that made the map.
     probabilities : (N, c) float32 array
-        Of the same network.
+        Of the network that made the map.
     held_out : (N,) bool array
         Images kept apart for measuring; edits of them are left out.
-    start : (N, 2) float32 array
-        Map coordinates before the edits.
     """
     at = np.flatnonzero(state.edited & ~held_out)
     kinds = state.kinds[at]
     placed = (kinds == EditKind.MOVED) | (kinds == EditKind.PINNED)
-    targets = latents[at].copy()
     weights = np.zeros(len(at), np.float32)
     around_map = surroundings(state, probabilities, held_out)
     places = around_map.at(state.positions[at])
     near = places.neighbours
-    away = around_map.at(start[at]).neighbours
+    speaking = places.weights
     if not near.shape[1]:
-        near = away = at[:, None]
+        near = at[:, None]
+        speaking = np.ones((len(at), 1), np.float32)
     tags = np.where(state.tagged[at], state.labels[at], UNLABELLED)
     if places.neighbours.shape[1]:
         speaking, vote = _speaking(around_map, places, tags)
-        around = np.einsum("mk,mkd->md", speaking, latents[places.neighbours])
-        targets[placed] = around[placed]
         weights[placed] = (places.support * vote)[placed]
     return Anchors(
         indices=at,
-        latents=targets,
         weights=weights,
+        votes=places.votes,
         tags=tags,
-        arranged=kinds == EditKind.ARRANGED,
         near=near,
-        away=away,
+        speaking=speaking,
     )
 
 

@@ -1,8 +1,7 @@
 """What a round trains, and what it trains beside it to compare with.
 
 `ARMS` says everything of every arm: what it learns from, and how window, terminal and
-reports call it. All arms take the same steps from the same network with the same
-regularisers.
+reports call it. All arms learn in the same way from the same network.
 """
 
 from __future__ import annotations
@@ -150,11 +149,11 @@ def _placebo(material: Material, expected: Expected, seed: int) -> Lesson:
         targets=replace(after.targets, classes=classes),
         anchors=replace(
             anchors,
-            latents=anchors.latents[order],
             weights=anchors.weights[order],
+            votes=anchors.votes[order],
             tags=anchors.tags[order],
             near=anchors.near[order],
-            away=anchors.away[order],
+            speaking=anchors.speaking[order],
         ),
     )
 

@@ -280,13 +280,34 @@ def mean_drift(before: NDArray[np.float32], after: NDArray[np.float32]) -> float
 
     Parameters
     ----------
-    before, after : (n, D) float32 arrays
-        Latents of the same images.
+    before : (n, D) float32 array
+        Latents of some images.
+    after : (n, E) float32 array
+        Those of the same images by a network after it. With another number of
+        dimensions they are first laid over the others as well as turning and scaling
+        can (Procrustes), for that is no movement.
     """
     if not len(before):
         return 0.0
+    if before.shape[1] != after.shape[1]:
+        before, after = _laid_over(before, after)
     moved = np.linalg.norm(after - before, axis=1).mean()
     return float(moved / max(np.linalg.norm(before, axis=1).mean(), 1e-12))
+
+
+def _laid_over(
+    before: NDArray[np.float32], after: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return both about their means, the second turned and scaled onto the first."""
+    from scipy.linalg import orthogonal_procrustes
+
+    width = max(before.shape[1], after.shape[1])
+    before, after = (
+        np.pad(one - one.mean(axis=0), ((0, 0), (0, width - one.shape[1])))
+        for one in (before, after)
+    )
+    turn, scale = orthogonal_procrustes(after, before)
+    return before, after @ turn * (scale / max(np.square(after).sum(), 1e-12))
 
 
 def mean_difference(values: Sequence[float] | NDArray[np.float64]) -> Difference:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -22,10 +22,10 @@ from napari_spaceediting.editing.objectives import (
     total_variance,
 )
 from napari_spaceediting.editing.settings import Weights, weights_for
-from napari_spaceediting.editing.targets import Targets, known
+from napari_spaceediting.editing.targets import Targets
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.errors import TrainingFailed
-from napari_spaceediting.jobs.job import Progress, relayed
+from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.activations import Fetch, tail_inputs
 from napari_spaceediting.network.classifier import (
     LatentClassifier,
@@ -36,20 +36,19 @@ from napari_spaceediting.network.device import (
     tensor_on,
     torch_errors_in_words,
 )
-from napari_spaceediting.network.predict import predict
 from napari_spaceediting.network.processes import processes
 from napari_spaceediting.network.standardise import feature_sample, standardised
-
-_FOLDS = 5
-_FOLD_STEPS = 100
-_FOLD_AVERAGING = 0.9
 
 LatentsOf = Callable[[NDArray[np.int64]], Tensor]
 """From dataset indices (m,) to the latents now, (m, D)."""
 
 
 def fine_tune(
-    task: Task, lesson: Lesson, seed: int
+    task: Task,
+    lesson: Lesson,
+    seed: int,
+    start: LatentClassifier | None = None,
+    old: NDArray[np.float32] | None = None,
 ) -> Generator[Progress, None, LatentClassifier]:
     """Train the network of a round on from where it is.
 
@@ -61,6 +60,11 @@ def fine_tune(
         What to learn from.
     seed : int
         Of every random choice.
+    start : LatentClassifier, optional
+        Trained in place; by default the network before the round, with as many classes
+        as the lesson has.
+    old : (N, D) float32 array, optional
+        Latents of `start`; by default those before the round.
 
     Yields
     ------
@@ -77,7 +81,7 @@ def fine_tune(
     untouched = training
     if lesson.anchors is not None:
         untouched = training & ~lesson.anchors.mask(len(training))
-    old = task.predictions.latents
+    old = task.predictions.latents if old is None else old
     weights = weights_for(settings, task.labelled_share)
     device = pick_device(settings.device)
 
@@ -85,7 +89,6 @@ def fine_tune(
         space = Space(
             latents_of=latents_of,
             old=old,
-            positions=task.positions,
             anchors=lesson.anchors,
             untouched=np.flatnonzero(untouched),
             variance=total_variance(torch.as_tensor(old[training], device=device)),
@@ -93,62 +96,15 @@ def fine_tune(
             batch_size=settings.edit_batch_size,
             device=device,
         )
-        return objectives_of(settings.objective, space)
+        return objectives_of(space)
 
     with torch_errors_in_words(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # dropout
-        spec = replace(task.spec, n_classes=lesson.n_classes)
-        classifier = classifier_from(spec, task.state, seed=seed)
-        yield from _fit(task, classifier, lesson.targets, objectives, weights, seed)
-    return classifier
-
-
-def expected_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32]]:
-    """Return what networks say of labelled images that they were not trained on.
-
-    The labelled training images are dealt into five parts; for each, a new embedding
-    and head learn from the four others, on the frozen features.
-
-    Parameters
-    ----------
-    task : Task
-        The round; its labels before the edits are used.
-
-    Returns
-    -------
-    (N, c) float32 array
-        Probabilities of the c classes before the edits; 0 for all other images.
-    """
-    dataset = task.dataset
-    settings = replace(task.settings, trainable="head", steps=_FOLD_STEPS)
-    task = replace(task, settings=settings)
-    labelled = (dataset.labels >= 0) & ~dataset.held_out
-    part = np.random.default_rng(settings.seed).integers(0, _FOLDS, len(dataset))
-    expected = np.zeros((len(dataset), dataset.n_classes), np.float32)
-    weights = replace(weights_for(settings, 1.0), averaging=_FOLD_AVERAGING)
-    for fold in range(_FOLDS):
-        targets = known(dataset.labels, labelled & (part != fold), dataset.n_classes)
-        asked = labelled & (part == fold)
-        if not len(targets) or not asked.any():
-            continue
-        spec = replace(task.spec, n_classes=dataset.n_classes)
-        with torch_errors_in_words(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed + fold)
-            classifier = classifier_from(spec, task.state)
-            classifier.renew_end()
-            work = _fit(task, classifier, targets, lambda _: [], weights, settings.seed)
-            yield from relayed(work, partial(_of_fold, fold))
-        said = yield from predict(classifier, dataset, device=settings.device)
-        expected[asked] = said.probabilities[asked]
-    return expected
-
-
-def _of_fold(fold: int, progress: Progress) -> Progress:
-    if not progress.metrics:
-        return progress  # the images are being read
-    done = fold * _FOLD_STEPS + progress.done
-    message = f"Judging labels, part {fold + 1} of {_FOLDS}"
-    return Progress(done, _FOLDS * _FOLD_STEPS, message)
+        if start is None:
+            spec = replace(task.spec, n_classes=lesson.n_classes)
+            start = classifier_from(spec, task.state, seed=seed)
+        yield from _fit(task, start, lesson.targets, objectives, weights, seed)
+    return start
 
 
 def _fit(
@@ -172,8 +128,13 @@ def _fit(
     crew = processes()
     rng = np.random.default_rng(seed)
     training = np.flatnonzero(task.training)
-    features = feature_sample(classifier, fetch, settings.trainable, training, device)
-    with standardised(classifier, features), crew.one_batch(classifier):
+    conditioned: AbstractContextManager[None] = nullcontext()
+    if classifier.kernel is None:
+        conditioned = standardised(
+            classifier,
+            feature_sample(classifier, fetch, settings.trainable, training, device),
+        )
+    with conditioned, crew.one_batch(classifier):
         tail = classifier.tail(settings.trainable)
 
         def latents_of(indices: NDArray[np.int64]) -> Tensor:

@@ -37,7 +37,7 @@ class Retrain(Task):
         TrainingFailed
             If no training image has a class, the loss is not finite, or torch fails.
         """
-        from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
+        from napari_spaceediting.editing.learning import learn, left_out_classes
         from napari_spaceediting.network.classifier import state_of
         from napari_spaceediting.network.predict import predict
 
@@ -50,9 +50,10 @@ class Retrain(Task):
             )
         expected = None
         if needs_expected(self, settings.arms):
-            expected = yield from expected_classes(self)
+            expected = yield from left_out_classes(self)
         to_learn = lessons(self, settings.arms, expected, settings.seed)
-        total = len(to_learn) * settings.repeats * settings.steps
+        repeats = settings.repeats if settings.descends else 1
+        total = len(to_learn) * repeats * settings.steps
         losses: list[float] = []
         number, taken = 0, None
 
@@ -69,30 +70,33 @@ class Retrain(Task):
             )
 
         predicted: list[dict[str, NDArray[np.int64]]] = []
-        for seed in range(settings.seed, settings.seed + settings.repeats):
+        for seed in range(settings.seed, settings.seed + repeats):
             if predicted:
                 to_learn = lessons(self, settings.arms, expected, seed)
             predicted.append({})
             for name, lesson in to_learn.items():
-                work = fine_tune(self, lesson, seed)
-                classifier = yield from relayed(work, count)
+                if not settings.descends:
+                    n_done, how = number * settings.steps, ARMS[name].how
+                    yield Progress(n_done, total, f"Training {how}")
+                learnt = yield from relayed(learn(self, lesson, seed), count)
                 last_block = settings.trainable == "last_block"
                 said = yield from predict(
-                    classifier,
+                    learnt.classifier,
                     self.dataset,
                     frozen_up_to="last_block" if last_block else "head",
                     device=settings.device,
                 )
                 predicted[-1][name] = predicted_classes(said)
-                taken = taken or (classifier, said)
+                taken = taken or (learnt, said)
                 number += 1
         assert taken is not None
-        classifier, after = taken
+        first, after = taken
         return RetrainResult(
-            spec=classifier.spec,
-            state=state_of(classifier),
+            spec=first.classifier.spec,
+            state=state_of(first.classifier),
             predictions=after,
             evidence=self._evidence(predicted, after),
+            margins=first.margins,
             losses=np.array(losses, np.float32),
             settings=settings,
             seconds=time.monotonic() - start,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from napari_spaceediting.editing.arms import ARMS, comparisons
 from napari_spaceediting.editing.material import are_few
@@ -11,68 +12,16 @@ from napari_spaceediting.network.spec import Trainable
 
 
 @dataclass(frozen=True)
-class ObjectiveKind:
-    """What retraining makes of the places of edited images.
-
-    Parameters
-    ----------
-    title : str
-        Name, for a list.
-    meaning : str
-        What moved images are asked for, in a few words.
-    on_places : str
-        What asks for it, as ``module:name``: of a `Space` and `Anchors` it makes a
-        term of the loss (see `objectives`). Only imported where it is used.
-    anchor_weight : float or None
-        Its weight whatever the labels; None where that follows from their share.
-    keeps : bool
-        Whether untouched images are held where they are.
-    """
-
-    title: str
-    meaning: str
-    on_places: str
-    anchor_weight: float | None = None
-    keeps: bool = False
-
-
-_HERE = "napari_spaceediting.editing.objectives"
-
-OBJECTIVES = {
-    "anchor": ObjectiveKind(
-        "Anchor (default)",
-        "Be like the neighbours at the drop; others stay",
-        f"{_HERE}:anchor",
-        keeps=True,
-    ),
-    "triplet": ObjectiveKind(
-        "Triplet",
-        "Be nearer to those at the drop than to those before",
-        f"{_HERE}:triplet",
-        anchor_weight=0.3,
-    ),
-    "inverse_mds": ObjectiveKind(
-        "Inverse MDS",
-        "Be as far from each other as on the map",
-        f"{_HERE}:inverse_mds",
-        anchor_weight=1.0,
-    ),
-}
-"""The objectives by name, in the order in which they are offered."""
-
-
-@dataclass(frozen=True)
 class RetrainSettings:
     """Settings of one round.
 
-    Weights left at None follow from the objective and from the share of training
-    images that have a class: one value with few labels, below one half, another with
-    many.
+    All but the part that trains and what it is compared with is for descent, where
+    more than the head trains; a head is solved. Weights left at None follow from the
+    share of training images that have a class: one value with few labels, below one
+    half, another with many.
 
     Parameters
     ----------
-    objective : str
-        One of `OBJECTIVES`: what the places of edited images shall teach.
     steps : int
         Optimiser steps.
     batch_size : int
@@ -87,15 +36,16 @@ class RetrainSettings:
     mixup : float
         Alpha of the beta distribution that mixes images (Zhang et al. 2018).
     anchor_weight : float or None
-        Of what the objective asks of edited images.
+        Of the regression of edited images to their latent anchors.
     keep_weight : float or None
         Of the regression of untouched images to their old latents.
-    arrange_weight : float
-        Of the stress of arranged images.
     averaging : float or None
         Decay of the exponential moving average of the weights.
     trainable : {"head", "last_block", "all"}
         Which part trains.
+    recipe : {"solved", "descent"}
+        Whether classes come in closed form (see `learning`), or, as in rounds of
+        earlier versions, by descent from the labels alone.
     arms : tuple of str
         What to train beside it for comparison, of `comparisons`.
     repeats : int
@@ -107,7 +57,6 @@ class RetrainSettings:
         "auto", "cpu", "cuda" or "mps".
     """
 
-    objective: str = "anchor"
     steps: int = 200
     batch_size: int = 128
     edit_batch_size: int = 64
@@ -116,20 +65,15 @@ class RetrainSettings:
     mixup: float = 1.0
     anchor_weight: float | None = None
     keep_weight: float | None = None
-    arrange_weight: float = 1.0
     averaging: float | None = None
     trainable: Trainable = "head"
+    recipe: Literal["solved", "descent"] = "solved"
     arms: tuple[str, ...] = tuple(name for name, arm in ARMS.items() if arm.is_usual)
     repeats: int = 1
     seed: int = 0
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise TrainingFailed(
-                f"There is no objective '{self.objective}': choose one of "
-                f"{', '.join(OBJECTIVES)}."
-            )
         offered = comparisons()
         unknown = [arm for arm in self.arms if arm not in offered]
         if unknown:
@@ -143,6 +87,11 @@ class RetrainSettings:
                 "more."
             )
 
+    @property
+    def descends(self) -> bool:
+        """Whether a network is trained step by step, so that chance plays a part."""
+        return self.trainable != "head" or self.recipe == "descent"
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -150,7 +99,6 @@ class Weights:
 
     anchor: float
     keep: float
-    arrange: float
     averaging: float
     learning_rate: float
 
@@ -166,11 +114,9 @@ def weights_for(settings: RetrainSettings, labelled_share: float) -> Weights:
         Share of the training images that have a class, 0 to 1.
     """
     few = are_few(labelled_share)
-    objective, by_share = OBJECTIVES[settings.objective], 0.5 if few else 1.0
     usual = Weights(
-        anchor=objective.anchor_weight or by_share,
-        keep=(0.3 if few else 1.0) if objective.keeps else 0.0,
-        arrange=settings.arrange_weight,
+        anchor=0.5 if few else 1.0,
+        keep=0.3 if few else 1.0,
         averaging=0.98 if few else 0.99,
         learning_rate=3e-3 if settings.trainable == "head" else 1e-3,
     )

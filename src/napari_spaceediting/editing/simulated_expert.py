@@ -55,8 +55,7 @@ class SimulatedExpert:
         """Answer a proposal with an edit.
 
         Images that lie where their class is at home are pinned; others are moved to
-        the nearest place where it is. Of a group without a clear majority only the
-        first image is named.
+        the nearest place where it is.
 
         Parameters
         ----------
@@ -67,7 +66,21 @@ class SimulatedExpert:
         homes : Homes
             Where the classes are at home on the map.
         """
-        at = proposal.indices
+        at, tag = self.name(proposal.indices)
+        place = homes.near(tag, positions[at].mean(axis=0))
+        return name_images(at, self.class_names[tag], positions, place)
+
+    def name(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+        """Return which of some images are named, (m,), and their class.
+
+        Of a group without a clear majority only the first image is named.
+
+        Parameters
+        ----------
+        indices : (n,) int64 array
+            Images that are looked at; n at least 1.
+        """
+        at = indices
         counts = np.bincount(self.truth[at], minlength=len(self.class_names))
         tag = int(counts.argmax())
         if counts[tag] < CLEAR_MAJORITY * len(at):
@@ -78,5 +91,4 @@ class SimulatedExpert:
         if self.slips and self.rng.random() < self.slips:
             others = np.setdiff1d(np.unique(self.truth), [tag])
             tag = int(self.rng.choice(others))
-        place = homes.near(tag, positions[at].mean(axis=0))
-        return name_images(at, self.class_names[tag], positions, place)
+        return at, tag

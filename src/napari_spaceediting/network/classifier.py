@@ -1,4 +1,4 @@
-"""The network: backbone, embedding layer (the latents) and classification head."""
+"""The network: a backbone, and behind it what gives latents and classes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,79 @@ from torch import Tensor, nn
 from napari_spaceediting.network.backbones import Backbone
 from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.device import mixed_precision
+from napari_spaceediting.network.kernel_ridge import roots
 from napari_spaceediting.network.spec import ClassifierSpec, State, Trainable
 from napari_spaceediting.network.weights import load_weights
 
 
-class LatentClassifier(nn.Module):
-    """A classifier whose embedding layer gives the latents that are edited.
+class _End(nn.Module):
+    """From features to latents and logits, in one of two ways.
 
-    ``latents = ReLU(embedding(backbone(images)))``, ``logits = head(latents)``. The
-    backbone computes in `mixed_precision`, the two layers behind it in float32.
+    *Trained*: ``latents = ReLU(embedding(features))``, ``logits = head(latents)``.
+    *Solved*, in closed form (see `solving`): of the roots of the features, the
+    embedding gives components, the kernel and the head the logits. The latents are the
+    components and, beside them, the logits times a scale, so that images are near each
+    other which look alike and are of one class.
+    """
+
+    embedding: nn.Linear
+    head: nn.Linear
+    kernel: Kernel | None
+
+    def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return latents (n, D), or (n, D + C) if solved, and logits (n, C).
+
+        Parameters
+        ----------
+        features : (n, F) tensor
+            Outputs of the backbone.
+        """
+        if self.kernel is None:
+            latents = torch.relu(self.embedding(features))
+            return latents, self.head(latents)
+        rooted = roots(features)
+        logits = self.head(self.kernel(rooted))
+        components = self.embedding(rooted)
+        return torch.cat([components, self.kernel.scale * logits], dim=1), logits
+
+
+class Kernel(nn.Module):
+    """How alike images are to landmarks: a Gaussian of the distance between roots.
+
+    Parameters
+    ----------
+    n_landmarks, n_features : int
+        m and F; all are 0 at first.
+
+    Attributes
+    ----------
+    landmarks : (m, F) parameter
+        Roots of the features of images.
+    gamma : scalar buffer
+        Over the squared distance.
+    scale : scalar buffer
+        By which logits become latents.
+    """
+
+    gamma: Tensor
+    scale: Tensor
+
+    def __init__(self, n_landmarks: int, n_features: int) -> None:
+        super().__init__()
+        self.landmarks = nn.Parameter(torch.zeros(n_landmarks, n_features))
+        self.register_buffer("gamma", torch.zeros(()))
+        self.register_buffer("scale", torch.zeros(()))
+
+    def forward(self, rooted: Tensor) -> Tensor:
+        """Return the kernel (n, m) of roots (n, F), all of length 1."""
+        return torch.exp(-self.gamma * (2 - 2 * rooted @ self.landmarks.T))
+
+
+class LatentClassifier(_End):
+    """A classifier whose latents are edited.
+
+    Its end from features to latents and logits is trained or solved. The backbone
+    computes in `mixed_precision`, what is behind it in float32.
 
     Parameters
     ----------
@@ -30,25 +94,34 @@ class LatentClassifier(nn.Module):
         With C = `spec.n_classes`, which may be 0, and D = `spec.latent_dim`.
     backbone : Backbone
         From images to F features.
+    n_landmarks : int, optional
+        Of an end that is solved; by default the end is to be trained.
     """
 
-    def __init__(self, spec: ClassifierSpec, backbone: Backbone) -> None:
+    def __init__(
+        self, spec: ClassifierSpec, backbone: Backbone, n_landmarks: int | None = None
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.backbone = backbone
-        self.embedding = nn.Linear(backbone.n_features, spec.latent_dim)
-        self.head = _linear(spec.latent_dim, spec.n_classes)
+        n_features = backbone.n_features
+        self.embedding = nn.Linear(n_features, spec.latent_dim)
+        self.kernel = None
+        if n_landmarks is not None:
+            self.kernel = Kernel(n_landmarks, n_features)
+        n_inputs = spec.latent_dim if n_landmarks is None else n_landmarks
+        self.head = _linear(n_inputs, spec.n_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return latents (n, D) and logits (n, C) of images (n, channels, H, W)."""
+        """Return latents and logits of images (n, channels, H, W), as `classify`."""
         with mixed_precision(images.device):
             features = self.backbone(images)
         return self.classify(features.float())
 
-    def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return latents (n, D) and logits (n, C) of features (n, F)."""
-        latents = torch.relu(self.embedding(features))
-        return latents, self.head(latents)
+    @property
+    def latent_width(self) -> int:
+        """Length of a latent: D, and C more where the end is solved."""
+        return self.spec.latent_dim + (self.kernel is not None) * self.spec.n_classes
 
     def body(self, trainable: Trainable) -> nn.Module:
         """Return the frozen part, whose outputs stay the same during a training.
@@ -74,12 +147,6 @@ class LatentClassifier(nn.Module):
             return self
         return _Tail(self, with_last_block=trainable == "last_block")
 
-    def renew_end(self) -> None:
-        """Begin anew with random embedding and head, from torch's global generator."""
-        spec, n_features = self.spec, self.backbone.n_features
-        self.embedding = nn.Linear(n_features, spec.latent_dim)
-        self.head = _linear(spec.latent_dim, spec.n_classes)
-
     def grow_head(self, n_classes: int) -> None:
         """Give the head more classes; what it has learnt of the others stays.
 
@@ -103,7 +170,7 @@ class LatentClassifier(nn.Module):
         self.spec = replace(self.spec, n_classes=n_classes)
 
 
-class _Tail(nn.Module):
+class _Tail(_End):
     """The trained end of a `LatentClassifier`."""
 
     def __init__(self, classifier: LatentClassifier, *, with_last_block: bool) -> None:
@@ -113,22 +180,22 @@ class _Tail(nn.Module):
         )
         self.backbone = nn.ModuleDict({"last_block": last_block})
         self.embedding = classifier.embedding
+        self.kernel = classifier.kernel
         self.head = classifier.head
 
     def forward(self, activations: Tensor) -> tuple[Tensor, Tensor]:
         with mixed_precision(activations.device):
             features = self.backbone["last_block"](activations)
-        latents = torch.relu(self.embedding(features.float()))
-        return latents, self.head(latents)
+        return self.classify(features.float())
 
 
 def _linear(n_inputs: int, n_outputs: int) -> nn.Linear:
-    """Return a linear layer that may have no outputs at all."""
-    layer = nn.Linear(n_inputs, max(n_outputs, 1))  # torch warns of empty weights
-    if n_outputs == 0:
-        layer.out_features = 0
-        layer.weight = nn.Parameter(layer.weight[:0].detach().clone())
-        layer.bias = nn.Parameter(layer.bias[:0].detach().clone())
+    """Return a linear layer that may have no inputs or no outputs."""
+    # torch warns of empty weights.
+    layer = nn.Linear(max(n_inputs, 1), max(n_outputs, 1))
+    layer.in_features, layer.out_features = n_inputs, n_outputs
+    layer.weight = nn.Parameter(layer.weight[:n_outputs, :n_inputs].detach().clone())
+    layer.bias = nn.Parameter(layer.bias[:n_outputs].detach().clone())
     return layer
 
 
@@ -160,7 +227,9 @@ def classifier_from(
             return LatentClassifier(spec, build_backbone(spec)).eval()
         n_known = len(state["head.bias"]) if "head.bias" in state else 0
         known = replace(spec, weights=None, n_classes=min(n_known, spec.n_classes))
-        classifier = LatentClassifier(known, build_backbone(known))
+        landmarks = state.get("kernel.landmarks")
+        n_landmarks = None if landmarks is None else len(landmarks)
+        classifier = LatentClassifier(known, build_backbone(known), n_landmarks)
         load_state(classifier, state)
         classifier.grow_head(spec.n_classes)
         classifier.spec = spec

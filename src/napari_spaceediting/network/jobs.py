@@ -19,6 +19,10 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
 )
 
+_ALL_EPOCHS = (
+    "No validation image is labelled, so all epochs were run and the last weights kept."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
@@ -47,9 +51,9 @@ class TrainedNetwork:
 class TrainNetwork:
     """Train a network, or let it learn without labels if there are none.
 
-    Without any labelled training image, a backbone with weights is kept and its
-    features are projected by PCA; one without weights learns from the images
-    themselves (`self_supervised`).
+    Where only the head trains it is solved (`solving`). Without any labelled training
+    image, a backbone with weights is kept as it is; one without weights learns from the
+    images themselves (`self_supervised`).
 
     Parameters
     ----------
@@ -74,10 +78,8 @@ class TrainNetwork:
         """Train, then predict all images."""
         from napari_spaceediting.network.classifier import classifier_from
         from napari_spaceediting.network.predict import predict
-        from napari_spaceediting.network.self_supervised import (
-            project_features,
-            train_without_labels,
-        )
+        from napari_spaceediting.network.self_supervised import learn_features
+        from napari_spaceediting.network.solving import solve
         from napari_spaceediting.network.training import train
 
         dataset, settings = self.dataset, self.settings
@@ -85,23 +87,30 @@ class TrainNetwork:
         with_labels = bool(labelled.any())
         spec = replace(self.spec, n_classes=dataset.n_classes if with_labels else 0)
         classifier = classifier_from(spec, self.state, seed=settings.seed)
-        if with_labels:
+        if with_labels and settings.trainable == "head":
             notes = _notes_on_labels(dataset)
+            result = yield from solve(classifier, dataset, device=settings.device)
+        elif with_labels:
+            notes = _notes_on_labels(dataset)
+            if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():
+                notes = (*notes, _ALL_EPOCHS)
             result = yield from train(classifier, dataset, settings)
         elif spec.weights is not None:
             notes = (
                 "No training image is labelled, so the latents are the features of "
                 f"{spec.backbone} as it is.",
             )
-            result = yield from project_features(
-                classifier, dataset, device=settings.device
-            )
+            result = yield from solve(classifier, dataset, device=settings.device)
         else:
             notes = (
                 "No training image is labelled, so the network learnt from the images "
                 "alone.",
             )
-            result = yield from train_without_labels(classifier, dataset, settings)
+            history = yield from learn_features(classifier, dataset, settings)
+            result = yield from solve(classifier, dataset, device=settings.device)
+            result = replace(
+                result, history=tuple(history), best_epoch=len(history) - 1
+            )
         trained_on_trunk = with_labels and settings.trainable == "last_block"
         predictions = yield from predict(
             classifier,
@@ -209,9 +218,4 @@ def _notes_on_labels(dataset: ImageDataset) -> tuple[str, ...]:
     if empty:
         names = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
         notes.append(f"No training image is labelled {names}: it cannot be predicted.")
-    if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():
-        notes.append(
-            "No validation image is labelled, so all epochs were run and the last "
-            "weights kept."
-        )
     return tuple(notes)

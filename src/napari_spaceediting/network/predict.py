@@ -64,7 +64,7 @@ def predict(
     tail = classifier.to(target).tail(frozen_up_to).eval()
     spec = classifier.spec
     folder = cache_dir()
-    latents = room((len(inputs), spec.latent_dim), np.float32, folder)
+    latents = room((len(inputs), classifier.latent_width), np.float32, folder)
     probabilities = np.empty((len(inputs), spec.n_classes), np.float32)
     crew = processes()
     share = crew.share(len(inputs))

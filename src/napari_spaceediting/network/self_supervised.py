@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
-from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_spaceediting.data.dataset import ImageDataset, Split
-from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.network.activations import activations, tail_inputs
+from napari_spaceediting.network.activations import tail_inputs
 from napari_spaceediting.network.augment import erase, jitter, shift_and_scale
-from napari_spaceediting.network.classifier import LatentClassifier, state_of
+from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import (
-    describe_device,
     mixed_precision,
     pick_device,
     torch_errors_in_words,
 )
-from napari_spaceediting.network.spec import EpochLog, TrainResult, TrainSettings
+from napari_spaceediting.network.learnable import training_images
+from napari_spaceediting.network.spec import EpochLog, TrainSettings
 from napari_spaceediting.network.training import (
     descent,
     epoch_plan,
@@ -36,19 +31,16 @@ from napari_spaceediting.network.training import (
 _PROJECTION = 64
 """Width of the outputs that are compared; only the features below them are kept."""
 
-_PCA_IMAGES = 20_000
 
-
-def train_without_labels(
+def learn_features(
     classifier: LatentClassifier,
     dataset: ImageDataset,
     settings: TrainSettings | None = None,
-) -> Generator[Progress, None, TrainResult]:
-    """Learn features from the training images alone, then project them.
+) -> Generator[Progress, None, list[EpochLog]]:
+    """Learn features from the training images alone.
 
     SimCLR (Chen et al. 2020): two random views of an image shall be nearer to each
-    other than to views of other images, by the NT-Xent loss. The embedding layer is
-    then set by `embed_by_pca`.
+    other than to views of other images, by the NT-Xent loss.
 
     Parameters
     ----------
@@ -73,8 +65,7 @@ def train_without_labels(
         If an image cannot be read.
     """
     settings = TrainSettings() if settings is None else settings
-    started = time.perf_counter()
-    train_at = _training_images(dataset)
+    train_at = training_images(dataset)
     n = len(train_at)
     device = pick_device(settings.device)
     batch_size, n_steps = epoch_plan(n, settings.batch_size)
@@ -109,10 +100,7 @@ def train_without_labels(
                     {"loss": float(np.mean(losses))},
                 )
             history.append(EpochLog(epoch, float(np.mean(losses)), float("nan")))
-    result = yield from project_features(classifier, dataset, device=settings.device)
-    seconds = time.perf_counter() - started
-    last = max(settings.epochs - 1, 0)
-    return replace(result, history=tuple(history), best_epoch=last, seconds=seconds)
+    return history
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.2) -> Tensor:
@@ -133,83 +121,6 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.2) -> Tensor:
     similarity = (views @ views.T / temperature).fill_diagonal_(-torch.inf)
     partner = torch.arange(len(views), device=views.device).roll(len(first))
     return F.cross_entropy(similarity, partner)
-
-
-def project_features(
-    classifier: LatentClassifier,
-    dataset: ImageDataset,
-    *,
-    device: str = "auto",
-) -> Generator[Progress, None, TrainResult]:
-    """Leave the backbone as it is, and set the embedding layer by `embed_by_pca`.
-
-    Parameters
-    ----------
-    classifier : LatentClassifier
-        Its embedding layer is changed in place.
-    dataset : ImageDataset
-        N images; the projection is that of the training images.
-    device
-        As for `activations`.
-
-    Raises
-    ------
-    TrainingFailed
-        If there are fewer than two training images, or torch cannot run the network.
-    """
-    started = time.perf_counter()
-    train_at = _training_images(dataset)
-    classifier.eval()
-    features = yield from activations(classifier, dataset, device=device)
-    stride = -(-len(train_at) // _PCA_IMAGES)
-    embed_by_pca(classifier, features[train_at[::stride]])
-    return TrainResult(
-        state=state_of(classifier),
-        history=(),
-        best_epoch=0,
-        margins=np.full(len(dataset), np.nan, np.float32),
-        device=describe_device(pick_device(device)),
-        seconds=time.perf_counter() - started,
-    )
-
-
-def embed_by_pca(classifier: LatentClassifier, features: NDArray[np.float32]) -> None:
-    """Make the embedding layer a projection on principal components.
-
-    The layer ends in a ReLU, so each component is shifted until it is positive for
-    all of `features`: distances between latents are those between the projected
-    features. One scale for all components makes their mean variance 1.
-
-    Parameters
-    ----------
-    classifier : LatentClassifier
-        Its embedding layer is changed in place.
-    features : (n, F) float32 array
-        Outputs of the backbone.
-    """
-    latent_dim = classifier.spec.latent_dim
-    features = features.astype(np.float64)
-    pca = PCA(min(latent_dim, *features.shape), svd_solver="covariance_eigh")
-    projected = pca.fit_transform(features)
-    scale = np.sqrt(projected.var(axis=0).sum() / latent_dim) or 1.0
-    weight = np.zeros((latent_dim, features.shape[1]))
-    weight[: pca.n_components_] = pca.components_ / scale
-    bias = -weight @ pca.mean_
-    bias[: pca.n_components_] -= projected.min(axis=0) / scale
-    embedding = classifier.embedding
-    with torch.no_grad():
-        embedding.weight.copy_(torch.from_numpy(weight.astype(np.float32)))
-        embedding.bias.copy_(torch.from_numpy(bias.astype(np.float32)))
-
-
-def _training_images(dataset: ImageDataset) -> NDArray[np.intp]:
-    train_at = np.flatnonzero(dataset.split == Split.TRAIN)
-    if len(train_at) < 2:
-        raise TrainingFailed(
-            "Fewer than two images are for training: add images, or move some from the "
-            "validation and test sets."
-        )
-    return train_at
 
 
 def _view(images: Tensor, generator: torch.Generator) -> Tensor:

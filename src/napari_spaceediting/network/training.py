@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -25,8 +24,8 @@ from napari_spaceediting.network.device import (
     pick_device,
     torch_errors_in_words,
 )
+from napari_spaceediting.network.learnable import labelled_images
 from napari_spaceediting.network.spec import EpochLog, TrainResult, TrainSettings
-from napari_spaceediting.network.standardise import feature_sample, standardised
 
 _MIN_STEPS = 10
 """Steps in an epoch at least, so that a few labels train a network too."""
@@ -75,14 +74,8 @@ def train(
     """
     settings = TrainSettings() if settings is None else settings
     started = time.perf_counter()
-    is_train = dataset.is_labelled & (dataset.split == Split.TRAIN)
-    train_at = np.flatnonzero(is_train)
+    train_at = labelled_images(dataset)
     valid_at = np.flatnonzero(dataset.is_labelled & (dataset.split == Split.VALIDATION))
-    if len(np.unique(dataset.labels[train_at])) < 2:
-        raise TrainingFailed(
-            "Fewer than two classes have labelled training images: give some images "
-            "of a second class a label first."
-        )
     device = pick_device(settings.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)  # dropout
@@ -97,15 +90,14 @@ def train(
             classifier.to(device)
             inputs = yield from reader(fetch, train_at, device)
             valid_inputs = yield from reader(fetch, valid_at, device)
-            with _conditioned(classifier, fetch, dataset, settings, device):
-                history, best_epoch, seen = yield from _fit(
-                    classifier,
-                    settings,
-                    inputs,
-                    torch.from_numpy(dataset.labels[train_at]).to(device),
-                    valid_inputs,
-                    torch.from_numpy(dataset.labels[valid_at]).to(device),
-                )
+            history, best_epoch, seen = yield from _fit(
+                classifier,
+                settings,
+                inputs,
+                torch.from_numpy(dataset.labels[train_at]).to(device),
+                valid_inputs,
+                torch.from_numpy(dataset.labels[valid_at]).to(device),
+            )
     margins = np.full(len(dataset), np.nan, np.float32)
     margins[train_at] = seen
     return TrainResult(
@@ -116,21 +108,6 @@ def train(
         device=describe_device(device),
         seconds=time.perf_counter() - started,
     )
-
-
-def _conditioned(
-    classifier: LatentClassifier,
-    fetch: Fetch,
-    dataset: ImageDataset,
-    settings: TrainSettings,
-    device: torch.device,
-) -> AbstractContextManager[None]:
-    """Standardise the features where the network that makes them stays as it is."""
-    if settings.trainable != "head":
-        return nullcontext()
-    rows = np.flatnonzero(dataset.split == Split.TRAIN)
-    features = feature_sample(classifier, fetch, "head", rows, device)
-    return standardised(classifier, features)
 
 
 def _fit(

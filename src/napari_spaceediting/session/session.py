@@ -236,7 +236,7 @@ class Session(Preparing):
                 result.spec,
                 Weights(result.state),
                 result.predictions,
-                self._network().margins,
+                self._network().margins if result.margins is None else result.margins,
             ),
             map=_map_of(mapped.map),
         )

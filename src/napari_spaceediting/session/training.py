@@ -106,9 +106,8 @@ class RetrainAndMap:
 
         With many edits that takes a second, which belongs into the job.
         """
-        edits, network, drawn = self.edits, self.before.network, self.before.map
+        edits, network = self.edits, self.before.network
         assert network is not None
-        assert drawn is not None
         return Retrain(
             dataset=self.dataset,
             class_names=edits.class_names,
@@ -116,10 +115,8 @@ class RetrainAndMap:
             positions=edits.positions,
             anchors=find_anchors(
                 edits,
-                network.predictions.latents,
                 network.predictions.probabilities,
                 self.dataset.held_out,
-                drawn.coordinates,
             ),
             confirmed=self.before.confirmed,
             spec=network.spec,

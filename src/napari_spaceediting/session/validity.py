@@ -113,8 +113,11 @@ def _check_network(network: Network, n: int, n_classes: int, where: str) -> None
         all(1 <= side <= _LARGEST_SIDE for side in spec.image_size),
         f"the network of {where} sees images of {spec.image_size}",
     )
+    latent_width = spec.latent_dim
+    if said.latents.shape[1:] != (latent_width,):
+        latent_width += spec.n_classes  # where the end is solved
     for values, width, what in (
-        (said.latents, spec.latent_dim, "latents"),
+        (said.latents, latent_width, "latents"),
         (said.probabilities, spec.n_classes, "probabilities"),
     ):
         name = f"the {what} of {where}"

@@ -12,7 +12,7 @@ from typing import Any
 Values = dict[str, Any]
 Say = Callable[[str], object]
 
-VERSION = 3
+VERSION = 4
 
 
 def brought_up(values: Mapping[str, Any], say: Say) -> Values:
@@ -144,6 +144,35 @@ def _to_3(values: Values, say: Say) -> Values:
     return values
 
 
+def _to_4(values: Values, say: Say) -> Values:
+    """Let rounds keep the recipe that they were made with; there is one objective now.
+
+    Others, and the arrangement of a space, taught nothing that held.
+    """
+    for number, past in enumerate(values["rounds"], 1):
+        if (objective := past["settings"].get("objective", "anchor")) != "anchor":
+            say(
+                f"Round {number} was made with the objective “{objective}”, which this "
+                "version does without: what came of it is as it was."
+            )
+    return {
+        **values,
+        "rounds": [
+            {
+                **past,
+                "settings": {**_settings_of_4(past["settings"]), "recipe": "descent"},
+            }
+            for past in values["rounds"]
+        ],
+        "retrain": _settings_of_4(values["retrain"]),
+    }
+
+
+def _settings_of_4(settings: Values) -> Values:
+    gone = "objective", "arrange_weight"
+    return {name: value for name, value in settings.items() if name not in gone}
+
+
 _GONE_OBJECTIVES = "regression", "projective", "distill"
 
-_STEPS = {1: _to_2, 2: _to_3}
+_STEPS = {1: _to_2, 2: _to_3, 3: _to_4}

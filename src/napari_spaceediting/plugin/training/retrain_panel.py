@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 
 from napari_spaceediting.editing.arms import ARMS, CONTROL, comparisons
-from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
+from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.training.network_panel import TRAINABLE
 from napari_spaceediting.plugin.widgets.controls import (
@@ -25,31 +25,13 @@ from napari_spaceediting.plugin.widgets.controls import (
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.section import Disclosure
 
-_WEIGHT = {"min": 0.0, "max": 100.0, "step": 0.05, "decimals": 3, "none": "automatic"}
 _MORE: dict[str, Any] = {
-    "objective": {
-        "label": "Objective",
-        "tooltip": "What the places of edited images teach, beside their classes",
-        "choices": [(k, one.title, one.meaning) for k, one in OBJECTIVES.items()],
-    },
     "steps": {
         "label": "Steps",
-        "tooltip": "Steps of the optimiser",
+        "tooltip": "Steps of the optimiser, where more than the head trains",
         "min": 1,
         "max": 100_000,
         "step": 50,
-    },
-    "anchor_weight": {
-        "label": "Anchor weight",
-        "tooltip": "How strongly edited images are drawn to the place where you put "
-        "them; automatic follows from how many images have labels",
-        **_WEIGHT,
-    },
-    "keep_weight": {
-        "label": "Keep weight",
-        "tooltip": "How strongly untouched images are held where they are; automatic "
-        "follows from how many images have labels",
-        **_WEIGHT,
     },
     "seed": {
         "label": "Seed",
@@ -94,7 +76,7 @@ class RetrainPanel(Panel):
         self.more = Disclosure(
             "More",
             self._more,
-            "Objective, its weights, steps, seeds, further comparisons",
+            "Steps, seeds, further comparisons",
         )
         self.retrain_button = self._gate.button(
             "Retrain with edits",

@@ -1,0 +1,255 @@
+"""One repetition of each part of the benchmark on real data.
+
+A trial takes the folder of data, a folder for what is computed once, the names of a set
+and a network, a half and a seed, and returns its figures by name; accuracies are in
+percent of the test images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.editing.answers import ProposalKind
+from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.simulated_expert import SimulatedExpert
+from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.session.session import Session
+from real_rivals import KEYS, PER_ROUND, WAYS, components, label, logistic
+from real_sets import ONE_PERSON, WORSE, Begun, Half, begin
+
+Figures = dict[str, float]
+ROUNDS = 4
+LABELS = 10
+SECONDS_A_KEY = 2.0
+SECONDS_A_GROUP = 7.8
+"""What a simulated expert is taken to need, as in the benchmark of editing."""
+REVIEWS = 200
+
+
+def few(
+    data: Path, work: Path, name: str, network: str, half: Half, seed: int
+) -> Figures:
+    """Ten labels a class, then 100 actions in four rounds."""
+    begun = begin(data, work, name, network, half, seed, labels_per_class=LABELS)
+    figures = {"before": begun.now()}
+    session = Session(begun.session.state)
+    expert = _expert(begun, seed)
+    for _ in range(ROUNDS):
+        _round(session, expert, PER_ROUND)
+    ours = Begun(session, begun.truth, begun.features)
+    figures["ours"] = ours.now()
+    figures |= _named(session, begun)
+    space = components(begun.features, begun.pool)
+    n_classes = begun.session.dataset.n_classes
+    known = np.flatnonzero(session.shown.labels[begun.pool] >= 0)
+    said = logistic(space, session.shown.labels, begun.pool[known], n_classes)
+    figures["logistic, same labels"] = begun.accuracy(said)
+    said = logistic(
+        space, session.shown.labels, begun.pool[known], n_classes, by_folds=False
+    )
+    figures["logistic, C = 1, same labels"] = begun.accuracy(said)
+    labels = np.where(
+        np.isin(np.arange(len(begun.truth)), begun.pool), begun.session.dataset.labels, -1
+    )
+    for way, choose in WAYS.items():
+        said, _ = label(
+            space,
+            labels,
+            begun.pool,
+            _expert(begun, seed),
+            choose,
+            [PER_ROUND] * ROUNDS,
+        )
+        figures[f"rival {way}"] = begun.accuracy(said)
+    keys = round(PER_ROUND * SECONDS_A_GROUP / SECONDS_A_KEY)
+    for way, choose in KEYS.items():
+        expert = _expert(begun, seed)
+        said, named = label(
+            space, labels, begun.pool, expert, choose, [keys] * ROUNDS
+        )
+        figures[f"keys {way}"] = begun.accuracy(said)
+        figures[f"keys {way}, our network"] = _taught(begun, named)
+    return figures
+
+
+def noise(
+    data: Path, work: Path, name: str, network: str, half: Half, seed: int
+) -> Figures:
+    """Labels that people gave, of which 200 are reviewed in four rounds."""
+    figures = {}
+    for short, column in (("worse", WORSE), ("one person", ONE_PERSON)):
+        begun = begin(data, work, name, network, half, seed, noise=column)
+        figures |= {f"{short}, {k}": v for k, v in _reviewed(begun, seed).items()}
+    return figures
+
+
+def _reviewed(begun: Begun, seed: int) -> Figures:
+    figures = {"before": begun.now()}
+    session = Session(begun.session.state)
+    wrong = session.dataset.labels != begun.truth
+    order = _doubted(session, REVIEWS)
+    figures["proposed"] = float(len(order))
+    figures["wrong of 100"] = float(100 * wrong[order[:100]].mean())
+    figures["wrong of 200"] = float(wrong[order].sum())
+    session.replay(
+        [
+            Relabel(np.array([at]), session.dataset.class_names[begun.truth[at]])
+            for at in order
+        ]
+    )
+    session.propose(run_job(session.retraining()))
+    session.accept()
+    figures["ours"] = Begun(session, begun.truth, begun.features).now()
+    labels, pool = session.dataset.labels, begun.pool
+    space = components(begun.features, pool)
+    n_classes = session.dataset.n_classes
+    figures["logistic"] = begun.accuracy(logistic(space, labels, pool, n_classes))
+    scores = _cleanlab(space, labels, pool, n_classes)
+    by_cleanlab = pool[np.argsort(scores["self confidence"])]
+    for how, score in scores.items():
+        rival = pool[np.argsort(score)]
+        figures[f"cleanlab {how}, wrong of 100"] = float(
+            100 * wrong[rival[:100]].mean()
+        )
+        figures[f"cleanlab {how}, wrong of 200"] = float(wrong[rival[:REVIEWS]].sum())
+    doubted = scores["doubted"] > 0 if "doubted" in scores else None
+    del doubted
+    issues = _issues(space, labels, pool, n_classes)
+    kept = np.setdiff1d(pool, issues)
+    figures["logistic, doubted dropped"] = begun.accuracy(
+        logistic(space, labels, kept, n_classes)
+    )
+    mended = labels.copy()
+    mended[by_cleanlab[:REVIEWS]] = begun.truth[by_cleanlab[:REVIEWS]]
+    kept = np.setdiff1d(pool, np.setdiff1d(issues, by_cleanlab[:REVIEWS]))
+    figures["logistic, reviewed in cleanlab's order"] = begun.accuracy(
+        logistic(space, mended, kept, n_classes)
+    )
+    return figures
+
+
+def _doubted(session: Session, count: int) -> NDArray[np.int64]:
+    """Return the labels that guidance doubts, the most doubtful first."""
+    proposals = run_job(session.guiding(4 * count))
+    found = [p.indices for p in proposals if p.kind is ProposalKind.MISLABELLED]
+    return np.concatenate(found)[:count] if found else np.empty(0, np.int64)
+
+
+def _out_of_fold(
+    space: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    pool: NDArray[np.int64],
+    n_classes: int,
+) -> NDArray[np.floating]:
+    from sklearn.model_selection import StratifiedKFold
+
+    said = np.zeros((len(labels), n_classes))
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    for known, asked in folds.split(pool, labels[pool]):
+        said[pool[asked]] = logistic(space, labels, pool[known], n_classes)[pool[asked]]
+    return said[pool]
+
+
+def _cleanlab(
+    space: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    pool: NDArray[np.int64],
+    n_classes: int,
+) -> dict[str, NDArray[np.floating]]:
+    """Return the quality of each label of the pool by cleanlab's scores."""
+    from cleanlab.rank import get_label_quality_scores
+
+    said = _out_of_fold(space, labels, pool, n_classes)
+    return {
+        method.replace("_", " "): get_label_quality_scores(
+            labels[pool], said, method=method
+        )
+        for method in ("self_confidence", "normalized_margin")
+    }
+
+
+def _issues(
+    space: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    pool: NDArray[np.int64],
+    n_classes: int,
+) -> NDArray[np.int64]:
+    """Return the images whose label cleanlab takes for wrong."""
+    from cleanlab.filter import find_label_issues
+
+    said = _out_of_fold(space, labels, pool, n_classes)
+    return pool[find_label_issues(labels[pool], said, n_jobs=1)]
+
+
+def nothing(
+    data: Path, work: Path, name: str, network: str, half: Half, seed: int
+) -> Figures:
+    """A round that teaches nothing: 50 labels said again; is it called clear?"""
+    begun = begin(data, work, name, network, half, seed, labels_per_class=20)
+    session = Session(begun.session.state)
+    session.set_retrain_settings(replace(session.state.retrain, arms=("control",)))
+    labelled = begun.pool[session.dataset.labels[begun.pool] >= 0]
+    rng = np.random.default_rng(seed)
+    session.replay(
+        [
+            Relabel(np.array([at]), session.dataset.class_names[begun.truth[at]])
+            for at in rng.permutation(labelled)[:50]
+        ]
+    )
+    evidence = run_job(session.retraining()).result.evidence
+    gain = evidence.gain_over("control")
+    assert gain is not None
+    return {"clear": float(gain.is_clear), "gain": 100 * gain.value}
+
+
+def _expert(begun: Begun, seed: int) -> SimulatedExpert:
+    names = begun.session.dataset.class_names
+    return SimulatedExpert(begun.truth, names, np.random.default_rng(seed))
+
+
+def _round(session: Session, expert: SimulatedExpert, actions: int) -> None:
+    """Let an expert answer the first proposals, retrain and accept."""
+    proposals = [
+        p for p in run_job(session.guiding(4 * actions)) if p.kind is ProposalKind.GROUP
+    ][:actions]
+    edits = session.edits
+    session.replay(
+        [
+            Relabel(*_with_name(expert, proposal.indices))
+            for proposal in proposals
+        ]
+    )
+    assert session.edits is not edits
+    session.propose(run_job(session.retraining()))
+    session.accept()
+
+
+def _with_name(
+    expert: SimulatedExpert, indices: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], str]:
+    at, tag = expert.name(indices)
+    return at, expert.class_names[tag]
+
+
+def _named(session: Session, begun: Begun) -> Figures:
+    at = np.flatnonzero(session.shown.confirmed)
+    right = session.shown.labels[at] == begun.truth[at]
+    return {
+        "named an action": len(at) / (ROUNDS * PER_ROUND),
+        "named right": float(100 * right.mean()),
+    }
+
+
+def _taught(begun: Begun, labels: NDArray[np.int64]) -> float:
+    """Return the accuracy of our network with other labels."""
+    session = Session(begun.session.state)
+    names = session.dataset.class_names
+    new = np.flatnonzero((labels >= 0) & (session.dataset.labels < 0))
+    session.replay([Relabel(np.array([at]), names[labels[at]]) for at in new])
+    session.propose(run_job(session.retraining()))
+    session.accept()
+    return Begun(session, begun.truth, begun.features).now()

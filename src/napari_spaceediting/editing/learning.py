@@ -1,0 +1,203 @@
+"""What a network learns in one arm of a round."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+from torch import Tensor, nn
+
+from napari_spaceediting.editing.anchors import Anchors
+from napari_spaceediting.editing.arms import Lesson
+from napari_spaceediting.editing.fine_tune import fine_tune
+from napari_spaceediting.editing.targets import Targets, joined, known
+from napari_spaceediting.editing.task import Task
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
+from napari_spaceediting.network.kernel_ridge import roots
+from napari_spaceediting.network.solving import left_out_margins, solve_end
+
+_RIDGE = 0.1
+"""That keeps the components from bending, for roots of length 1."""
+_STAYING = 1_000
+"""Images at most that hold the others where they are."""
+_AT_ONCE = 4_096
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What came of an arm.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Its network.
+    margins : (N,) float32 array or None
+        As of `TrainResult`; None where they are as before.
+    """
+
+    classifier: LatentClassifier
+    margins: NDArray[np.float32] | None = None
+
+
+def learn(task: Task, lesson: Lesson, seed: int) -> Generator[Progress, None, Learnt]:
+    """Learn a lesson, in closed form as far as that goes.
+
+    Where only the head trains, the end is solved on the frozen features (`solving`),
+    and where edits ask for places, its components are bent towards them. Where more of
+    the network trains, the solution is the teacher: what it says of all training images
+    is what the network is fine-tuned to.
+
+    Parameters
+    ----------
+    task : Task
+        The round.
+    lesson : Lesson
+        What to learn from.
+    seed : int
+        Of every random choice.
+
+    Raises
+    ------
+    TrainingFailed
+        If the loss is not finite, or torch fails.
+    """
+    if task.settings.recipe == "descent":
+        return Learnt((yield from fine_tune(task, lesson, seed)))
+    training = np.flatnonzero(task.training)
+    spec = replace(task.spec, n_classes=lesson.n_classes)
+    classifier = classifier_from(spec, task.state, seed=seed)
+    was_solved = classifier.kernel is not None
+    features = yield from activations(classifier, task.dataset)
+    targets, anchors = _with_places(lesson), lesson.anchors
+    left_out = solve_end(
+        classifier,
+        features,
+        training,
+        targets.indices,
+        targets.classes,
+        targets.weights,
+    )
+    if task.settings.trainable == "head":
+        if anchors is not None:
+            untouched = training[~np.isin(training, anchors.indices)]
+            _bend(classifier.embedding, features, anchors, untouched)
+        return Learnt(classifier, _margins(targets, left_out, len(task.labels)))
+    latents, probabilities = _said(classifier, features)
+    taught = Targets(
+        training, probabilities[training], np.ones(len(training), np.float32)
+    )
+    lesson = replace(lesson, targets=taught)
+    if was_solved:
+        return Learnt((yield from fine_tune(task, lesson, seed, classifier, latents)))
+    return Learnt((yield from fine_tune(task, lesson, seed)))
+
+
+def _with_places(lesson: Lesson) -> Targets:
+    """Let a place speak for the class of images that were moved without a name."""
+    anchors = lesson.anchors
+    if anchors is None:
+        return lesson.targets
+    nameless = (anchors.tags < 0) & (anchors.weights > 0) & anchors.votes.any(axis=1)
+    if not nameless.any():
+        return lesson.targets
+    votes = anchors.votes[nameless]
+    return joined(
+        lesson.targets,
+        Targets(anchors.indices[nameless], votes, anchors.weights[nameless]),
+    )
+
+
+def _margins(
+    targets: Targets, left_out: NDArray[np.float32], n_images: int
+) -> NDArray[np.float32]:
+    margins = np.full(n_images, np.nan, np.float32)
+    sure = targets.classes.max(axis=1) == 1
+    labels = targets.classes[sure].argmax(axis=1)
+    margins[targets.indices[sure]] = left_out_margins(left_out[sure], labels)
+    return margins
+
+
+def _bend(
+    embedding: nn.Linear,
+    features: NDArray[np.float32],
+    anchors: Anchors,
+    untouched: NDArray[np.int64],
+) -> None:
+    """Move the components of edited images to their anchors, and let others stay.
+
+    The editing loss, which a ridge regression minimises: of the way that each image has
+    to go, on the roots. The others have none to go.
+    """
+    placed = anchors.weights > 0
+    if not placed.any() or not len(untouched):
+        return
+    at, few = anchors.indices[placed], -(-len(untouched) // _STAYING)
+    rows = np.concatenate([at, untouched[::few]])
+
+    def rooted(some: NDArray[np.int64]) -> Tensor:
+        return roots(torch.from_numpy(features[some])).to(embedding.weight.device)
+
+    with torch.no_grad():
+        now = embedding(rooted(at)).cpu().numpy()
+        near = embedding(rooted(anchors.near[placed].ravel())).cpu().numpy()
+    near = near.reshape(len(at), -1, now.shape[1])
+    ways = np.zeros((len(rows), now.shape[1]), np.float32)
+    ways[: len(at)] = np.einsum("mk,mkd->md", anchors.speaking[placed], near) - now
+    weights = np.ones(len(rows))
+    weights[: len(at)] = anchors.weights[placed]
+    bent = Ridge(_RIDGE, fit_intercept=False, solver="cholesky")
+    bent.fit(rooted(rows).cpu().numpy(), ways, weights)
+    with torch.no_grad():
+        embedding.weight += torch.from_numpy(bent.coef_).to(embedding.weight)
+
+
+def _said(
+    classifier: LatentClassifier, features: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return latents and probabilities of all images."""
+    device = classifier.embedding.weight.device
+    latents, probabilities = [], []
+    with torch.inference_mode():
+        for start in range(0, len(features), _AT_ONCE):
+            some = torch.from_numpy(np.array(features[start : start + _AT_ONCE]))
+            found, logits = classifier.classify(some.to(device))
+            latents.append(found.cpu().numpy())
+            probabilities.append(logits.softmax(dim=1).cpu().numpy())
+    return np.concatenate(latents), np.concatenate(probabilities)
+
+
+def left_out_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Return what the other labels say of each labelled training image.
+
+    Parameters
+    ----------
+    task : Task
+        The round; its labels before the edits are used.
+
+    Returns
+    -------
+    (N, c) float32 array
+        Probabilities of the c classes before the edits; 0 for all other images.
+    """
+    dataset = task.dataset
+    spec = replace(task.spec, n_classes=dataset.n_classes)
+    classifier = classifier_from(spec, task.state)
+    features = yield from activations(classifier, dataset)
+    targets = known(dataset.labels, task.training, dataset.n_classes)
+    left_out = solve_end(
+        classifier,
+        features,
+        np.flatnonzero(task.training),
+        targets.indices,
+        targets.classes,
+        targets.weights,
+    )
+    expected = np.zeros((len(dataset), dataset.n_classes), np.float32)
+    expected[targets.indices] = torch.from_numpy(left_out).softmax(dim=1).numpy()
+    return expected

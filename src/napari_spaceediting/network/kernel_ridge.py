@@ -1,0 +1,208 @@
+"""Classes from frozen features and the labels of a few, in closed form.
+
+Kernel ridge regression (Saunders et al., ICML 1998) on the roots of the features, which
+even out those of which few are large (Arandjelović & Zisserman, CVPR 2012). How
+strongly it is regularised follows from the labels themselves, each of which is left out
+once: no step of it is random or has to be tuned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from torch import Tensor
+from torch.nn import functional as F
+
+_RIDGES = 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0
+_TEMPERATURES = 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5
+_USUAL = 0.1, 0.14
+"""Ridge and temperature where each class has one image: none can be left out."""
+_CHOSEN_ON, _LANDMARKS = 500, 2_000
+"""Images at most on which ridge and temperature are chosen, and between which classes
+are interpolated (Nyström)."""
+_ROWS = 4_096
+_EVEN = 1e-4
+"""Below this feature the root is nearly a straight line, so that it has a slope."""
+
+Floats = NDArray[np.float64]
+
+
+def roots(features: Tensor) -> Tensor:
+    """Return signed roots of features, each image's of length 1.
+
+    Parameters
+    ----------
+    features : (n, F) float32 tensor
+        Of a network.
+    """
+    rooted = features / (features.abs() + _EVEN).sqrt()
+    return F.normalize(rooted, eps=1e-12)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelRidge:
+    """A fitted regression, from roots of features to scores of C classes.
+
+    ``scores = exp(-gamma |roots - landmarks|^2) @ weights + bias``; their softmax are
+    the probabilities.
+
+    Parameters
+    ----------
+    landmarks : (m, F) float32 array
+        Roots of labelled images; of all of them, if they are few.
+    gamma : float
+        Of the kernel.
+    weights : (m, C) float32 array
+        Of the landmarks.
+    bias : (C,) float32 array
+        Score of a class far from all landmarks.
+    left_out : (n, C) float32 array
+        Scores of the labelled images, each by a regression on all the others.
+    """
+
+    landmarks: NDArray[np.float32]
+    gamma: float
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    left_out: NDArray[np.float32]
+
+
+def fit(
+    rooted: NDArray[np.float32],
+    classes: NDArray[np.float32],
+    weights: NDArray[np.float32],
+) -> KernelRidge:
+    """Fit a regression of classes on roots of features.
+
+    Half the inverse of the median squared distance is gamma. The ridge has the least
+    squared error on images that are left out, the temperature by which scores are
+    divided the least log-loss.
+
+    Parameters
+    ----------
+    rooted : (n, F) float32 array
+        `roots` of the labelled images; n at least 1.
+    classes : (n, C) float32 array
+        Probabilities of their classes; a row sums to 1.
+    weights : (n,) float32 array
+        How much each image counts among those of its classes, more than 0; every
+        class counts the same.
+    """
+    n, order = len(rooted), np.arange(len(rooted))
+    if n > _CHOSEN_ON:
+        order = np.random.default_rng(0).permutation(n)
+    some, at = order[:_CHOSEN_ON], order[:_LANDMARKS]
+    counting = _balanced(classes.astype(np.float64), weights)
+    mean = np.asarray(np.average(classes, axis=0, weights=counting), np.float64)
+    wanted = classes.astype(np.float64) - mean
+    landmarks = rooted[at]
+    squared = 2 - 2 * (landmarks @ landmarks.T).astype(np.float64)
+    gamma = _gamma(squared[: len(some), : len(some)])
+    kernel = np.exp(-gamma * squared)
+    ridge, temperature, solved, left_out = _chosen(
+        kernel[: len(some), : len(some)], wanted[some], mean, counting[some]
+    )
+    if n > len(some):
+        solved, left_out = _interpolated(
+            rooted, landmarks, gamma, kernel, wanted, counting, ridge
+        )
+    return KernelRidge(
+        landmarks,
+        gamma,
+        (solved / temperature).astype(np.float32),
+        (mean / temperature).astype(np.float32),
+        ((left_out + mean) / temperature).astype(np.float32),
+    )
+
+
+def _balanced(classes: Floats, weights: NDArray[np.float32]) -> Floats:
+    """Return weights by which every class counts the same, 1 on average."""
+    mass = classes * weights[:, None]
+    totals = mass.sum(axis=0)
+    np.divide(mass, totals, out=mass, where=totals > 0)
+    counting = mass.sum(axis=1)
+    return np.asarray(counting / counting.mean())
+
+
+def _gamma(squared: Floats) -> float:
+    upper = squared[np.triu_indices(len(squared), 1)]
+    median = float(np.median(upper)) if len(upper) else 0.0
+    return 0.5 / median if median > 1e-6 else 0.5
+
+
+def _chosen(
+    kernel: Floats, wanted: Floats, mean: Floats, weights: Floats
+) -> tuple[float, float, Floats, Floats]:
+    """Return ridge, temperature, solution and what is said of images left out.
+
+    An image that counts w times has a w-th of the ridge. Leaving out (Craven & Wahba,
+    Numer. Math. 31, 377, 1979): with H = (K + ridge)^-1, what image i is
+    mistaken by when it is left out is (H t)_i / H_ii.
+    """
+    by_weight = np.sqrt(weights)[:, None]
+    values, vectors = np.linalg.eigh(by_weight * kernel * by_weight.T)
+    turned = vectors.T @ (by_weight * wanted)
+
+    def at_ridge(ridge: float) -> tuple[Floats, Floats]:
+        shrunk = 1 / (values.clip(0) + ridge)
+        solved = vectors @ (shrunk[:, None] * turned)
+        mistakes = solved / (vectors**2 @ shrunk)[:, None] / by_weight
+        return by_weight * solved, wanted - mistakes
+
+    ridge, temperature = _USUAL
+    if np.count_nonzero((wanted + mean).sum(axis=0)) < len(wanted):
+        tried = {ridge: at_ridge(ridge)[1] for ridge in _RIDGES}
+        ridge = min(
+            _RIDGES,
+            key=lambda r: float((weights @ np.square(wanted - tried[r])).sum()),
+        )
+        said, classes = tried[ridge] + mean, wanted + mean
+
+        def log_loss(temperature: float) -> float:
+            logits = said / temperature
+            top = logits.max(axis=1, keepdims=True)
+            normal = top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
+            return -float(weights @ (classes * (logits - normal)).sum(axis=1))
+
+        temperature = min(_TEMPERATURES, key=log_loss)
+    return ridge, temperature, *at_ridge(ridge)
+
+
+def _interpolated(
+    rooted: NDArray[np.float32],
+    landmarks: NDArray[np.float32],
+    gamma: float,
+    kernel: Floats,
+    wanted: Floats,
+    weights: Floats,
+    ridge: float,
+) -> tuple[Floats, Floats]:
+    """Fit all images by weights of landmarks (Williams & Seeger, NIPS 2000)."""
+    m = len(landmarks)
+    factor = np.linalg.cholesky(kernel + 1e-6 * np.eye(m))
+    square, right = ridge * np.eye(m), np.zeros((m, wanted.shape[1]))
+    blocks = [slice(at, at + _ROWS) for at in range(0, len(rooted), _ROWS)]
+
+    def coordinates(rows: slice) -> Floats:
+        to_landmarks = np.exp(-gamma * (2 - 2 * (rooted[rows] @ landmarks.T)))
+        found: Floats = solve_triangular(
+            factor, to_landmarks.T.astype(np.float64), lower=True
+        )
+        return found
+
+    for rows in blocks:
+        part = coordinates(rows)
+        square += (part * weights[rows]) @ part.T
+        right += (part * weights[rows]) @ wanted[rows]
+    inverse = cho_factor(square, lower=True)
+    solved = cho_solve(inverse, right)
+    left_out = np.empty_like(wanted)
+    for rows in blocks:
+        part = coordinates(rows)
+        leverage = weights[rows] * np.einsum("mn,mn->n", part, cho_solve(inverse, part))
+        mistakes = (wanted[rows] - part.T @ solved) / (1 - leverage)[:, None]
+        left_out[rows] = wanted[rows] - mistakes
+    return solve_triangular(factor.T, solved), left_out

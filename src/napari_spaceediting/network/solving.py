@@ -1,0 +1,187 @@
+"""The end of a network in closed form, on features that stay as they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from torch import nn
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.activations import activations
+from napari_spaceediting.network.classifier import Kernel, LatentClassifier, state_of
+from napari_spaceediting.network.device import describe_device, pick_device
+from napari_spaceediting.network.kernel_ridge import fit, roots
+from napari_spaceediting.network.learnable import labelled_images, training_images
+from napari_spaceediting.network.spec import TrainResult
+
+_SAMPLE = 4_096
+"""Images at most that tell the components, and the scale of the classes."""
+
+
+def solve(
+    classifier: LatentClassifier, dataset: ImageDataset, *, device: str = "auto"
+) -> Generator[Progress, None, TrainResult]:
+    """Learn the labelled training images of a data set, if there are any.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Its end is solved, by `solve_end`, and it is moved to the device.
+    dataset : ImageDataset
+        N images; held-out images are not learnt from.
+    device
+        As for `activations`.
+
+    Returns
+    -------
+    TrainResult
+        Its margins are those of `left_out_margins`.
+
+    Raises
+    ------
+    TrainingFailed
+        If there are fewer than two training images, or two classes among those that
+        are labelled, or torch cannot run the network.
+    DataError
+        If an image cannot be read.
+    """
+    started = time.perf_counter()
+    classifier.eval()
+    features = yield from activations(classifier, dataset, device=device)
+    training = training_images(dataset)
+    labelled = labelled_images(dataset) if classifier.spec.n_classes else training[:0]
+    labels = dataset.labels[labelled]
+    classes = np.eye(classifier.spec.n_classes, dtype=np.float32)[labels]
+    every = np.ones(len(labelled), np.float32)
+    left_out = solve_end(classifier, features, training, labelled, classes, every)
+    margins = np.full(len(dataset), np.nan, np.float32)
+    margins[labelled] = left_out_margins(left_out, labels)
+    return TrainResult(
+        state=state_of(classifier),
+        history=(),
+        best_epoch=0,
+        margins=margins,
+        device=describe_device(pick_device(device)),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def solve_end(
+    classifier: LatentClassifier,
+    features: NDArray[np.float32],
+    training: NDArray[np.int64],
+    known: NDArray[np.int64],
+    classes: NDArray[np.float32],
+    weights: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Give a network the end that fits what is known of some images.
+
+    Its components are the principal ones of the roots of all training images; those
+    of an end that was solved before stay, so that latents do not turn.
+
+    Parameters
+    ----------
+    classifier : LatentClassifier
+        Changed in place.
+    features : (N, F) float32 array
+        What its backbone gives.
+    training : (t,) int64 array
+        Images that may be learnt from.
+    known : (n,) int64 array
+        Those of which something is known; may be none.
+    classes : (n, C) float32 array
+        Probabilities of their classes.
+    weights : (n,) float32 array
+        How much each counts, more than 0.
+
+    Returns
+    -------
+    (n, C) float32 array
+        Logits of these images, each without what is known of it.
+    """
+    some = _rooted(features, training[:: -(-len(training) // _SAMPLE)])
+    if classifier.kernel is None:
+        _embed(classifier.embedding, some)
+    device = classifier.embedding.weight.device
+    n_classes = classifier.spec.n_classes
+    if not len(known):
+        kernel, head = Kernel(0, features.shape[1]), _empty(0, n_classes)
+        left_out = np.empty((0, n_classes), np.float32)
+    else:
+        fitted = fit(_rooted(features, known), classes, weights)
+        kernel = Kernel(*fitted.landmarks.shape)
+        head = _empty(*fitted.weights.shape)
+        left_out = fitted.left_out
+        with torch.no_grad():
+            kernel.landmarks.copy_(torch.from_numpy(fitted.landmarks))
+            kernel.gamma.fill_(fitted.gamma)
+            head.weight.copy_(torch.from_numpy(fitted.weights.T))
+            head.bias.copy_(torch.from_numpy(fitted.bias))
+            logits = head(kernel(torch.from_numpy(some)))
+            kernel.scale.fill_(1 / logits.var(dim=0).sum().sqrt().clamp(min=1e-6))
+    classifier.kernel, classifier.head = kernel.to(device), head.to(device)
+    return left_out
+
+
+def left_out_margins(
+    left_out: NDArray[np.float32], labels: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return by how much the other labels speak for each label.
+
+    Parameters
+    ----------
+    left_out : (n, C) float32 array
+        As from `solve_end`.
+    labels : (n,) int64 array
+        The labels.
+
+    Returns
+    -------
+    (n,) float32 array
+        Probability of the label less the largest other one; NaN where no other image
+        has that label, or there is no other class.
+    """
+    if left_out.shape[1] < 2:
+        return np.full(len(labels), np.nan, np.float32)
+    said = torch.from_numpy(left_out).softmax(dim=1).numpy()
+    rows = np.arange(len(labels))
+    given = said[rows, labels]
+    said[rows, labels] = -1
+    margins: NDArray[np.float32] = given - said.max(axis=1)
+    margins[np.bincount(labels)[labels] < 2] = np.nan
+    return margins
+
+
+def _empty(n_inputs: int, n_outputs: int) -> nn.Linear:
+    """Return a layer whose values are still to be given."""
+    with torch.device("meta"):
+        layer = nn.Linear(n_inputs, n_outputs)
+    return layer.to_empty(device="cpu")
+
+
+def _rooted(
+    features: NDArray[np.float32], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = roots(torch.from_numpy(features[rows])).numpy()
+    return found
+
+
+def _embed(embedding: nn.Linear, rooted: NDArray[np.float32]) -> None:
+    """Make a layer a projection on principal components, with lengths of 1 on average.
+
+    It has as many components as there can be, and zeros beside them.
+    """
+    n = min(embedding.out_features, *rooted.shape)
+    pca = PCA(n, svd_solver="randomized", random_state=0)
+    lengths = pca.fit_transform(rooted).var(axis=0).sum() ** 0.5 or 1.0
+    weight = np.zeros((embedding.out_features, rooted.shape[1]), np.float32)
+    weight[:n] = pca.components_ / lengths
+    with torch.no_grad():
+        embedding.weight.copy_(torch.from_numpy(weight))
+        embedding.bias.copy_(torch.from_numpy(-weight @ pca.mean_))
