@@ -25,8 +25,8 @@ class _End(nn.Module):
     *Trained*: ``latents = ReLU(embedding(features))``, ``logits = head(latents)``.
     *Solved*, in closed form (see `solving`): of the roots of the features, the
     embedding gives components, the kernel and the head the logits. The latents are the
-    components and, beside them, the logits times a scale, so that images are near each
-    other which look alike and are of one class.
+    components and, beside them, the roots of the classes' probabilities: so images are
+    near each other which look alike and are of one class.
     """
 
     embedding: nn.Linear
@@ -46,8 +46,8 @@ class _End(nn.Module):
             return latents, self.head(latents)
         rooted = roots(features)
         logits = self.head(self.kernel(rooted))
-        components = self.embedding(rooted)
-        return torch.cat([components, self.kernel.scale * logits], dim=1), logits
+        root_probabilities = torch.exp(logits.log_softmax(dim=1) / 2)
+        return torch.cat([self.embedding(rooted), root_probabilities], dim=1), logits
 
 
 class Kernel(nn.Module):
@@ -64,18 +64,14 @@ class Kernel(nn.Module):
         Roots of the features of images.
     gamma : scalar buffer
         Over the squared distance.
-    scale : scalar buffer
-        By which logits become latents.
     """
 
     gamma: Tensor
-    scale: Tensor
 
     def __init__(self, n_landmarks: int, n_features: int) -> None:
         super().__init__()
         self.landmarks = nn.Parameter(torch.zeros(n_landmarks, n_features))
         self.register_buffer("gamma", torch.zeros(()))
-        self.register_buffer("scale", torch.zeros(()))
 
     def forward(self, rooted: Tensor) -> Tensor:
         """Return the kernel (n, m) of roots (n, F), all of length 1."""

@@ -21,7 +21,7 @@ from napari_spaceediting.network.learnable import labelled_images, training_imag
 from napari_spaceediting.network.spec import TrainResult
 
 _SAMPLE = 4_096
-"""Images at most that tell the components, and the scale of the classes."""
+"""Images at most that tell the components."""
 
 
 def solve(
@@ -105,9 +105,9 @@ def solve_end(
     (n, C) float32 array
         Logits of these images, each without what is known of it.
     """
-    some = _rooted(features, training[:: -(-len(training) // _SAMPLE)])
     if classifier.kernel is None:
-        _embed(classifier.embedding, some)
+        some = training[:: -(-len(training) // _SAMPLE)]
+        _embed(classifier.embedding, _rooted(features, some))
     device = classifier.embedding.weight.device
     n_classes = classifier.spec.n_classes
     if not len(known):
@@ -123,8 +123,6 @@ def solve_end(
             kernel.gamma.fill_(fitted.gamma)
             head.weight.copy_(torch.from_numpy(fitted.weights.T))
             head.bias.copy_(torch.from_numpy(fitted.bias))
-            logits = head(kernel(torch.from_numpy(some)))
-            kernel.scale.fill_(1 / logits.var(dim=0).sum().sqrt().clamp(min=1e-6))
     classifier.kernel, classifier.head = kernel.to(device), head.to(device)
     return left_out
 
