@@ -33,7 +33,7 @@ REVIEWS = 200
 def few(
     data: Path, work: Path, name: str, network: str, half: Half, seed: int
 ) -> Figures:
-    """Ten labels a class, then 100 actions in four rounds."""
+    """Begin with ten labels a class, and spend 100 actions in four rounds."""
     begun = begin(data, work, name, network, half, seed, labels_per_class=LABELS)
     figures = {"before": begun.now()}
     session = Session(begun.session.state)
@@ -53,7 +53,9 @@ def few(
     )
     figures["logistic, C = 1, same labels"] = begun.accuracy(said)
     labels = np.where(
-        np.isin(np.arange(len(begun.truth)), begun.pool), begun.session.dataset.labels, -1
+        np.isin(np.arange(len(begun.truth)), begun.pool),
+        begun.session.dataset.labels,
+        -1,
     )
     for way, choose in WAYS.items():
         said, _ = label(
@@ -68,9 +70,7 @@ def few(
     keys = round(PER_ROUND * SECONDS_A_GROUP / SECONDS_A_KEY)
     for way, choose in KEYS.items():
         expert = _expert(begun, seed)
-        said, named = label(
-            space, labels, begun.pool, expert, choose, [keys] * ROUNDS
-        )
+        said, named = label(space, labels, begun.pool, expert, choose, [keys] * ROUNDS)
         figures[f"keys {way}"] = begun.accuracy(said)
         figures[f"keys {way}, our network"] = _taught(begun, named)
     return figures
@@ -79,7 +79,7 @@ def few(
 def noise(
     data: Path, work: Path, name: str, network: str, half: Half, seed: int
 ) -> Figures:
-    """Labels that people gave, of which 200 are reviewed in four rounds."""
+    """Begin with labels that people gave, and review 200 of them."""
     figures = {}
     for short, column in (("worse", WORSE), ("one person", ONE_PERSON)):
         begun = begin(data, work, name, network, half, seed, noise=column)
@@ -116,8 +116,6 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
             100 * wrong[rival[:100]].mean()
         )
         figures[f"cleanlab {how}, wrong of 200"] = float(wrong[rival[:REVIEWS]].sum())
-    doubted = scores["doubted"] > 0 if "doubted" in scores else None
-    del doubted
     issues = _issues(space, labels, pool, n_classes)
     kept = np.setdiff1d(pool, issues)
     figures["logistic, doubted dropped"] = begun.accuracy(
@@ -188,18 +186,17 @@ def _issues(
 def nothing(
     data: Path, work: Path, name: str, network: str, half: Half, seed: int
 ) -> Figures:
-    """A round that teaches nothing: 50 labels said again; is it called clear?"""
+    """Exchange labels for as many others, and ask whether the round is called clear."""
     begun = begin(data, work, name, network, half, seed, labels_per_class=20)
     session = Session(begun.session.state)
     session.set_retrain_settings(replace(session.state.retrain, arms=("control",)))
-    labelled = begun.pool[session.dataset.labels[begun.pool] >= 0]
-    rng = np.random.default_rng(seed)
-    session.replay(
-        [
-            Relabel(np.array([at]), session.dataset.class_names[begun.truth[at]])
-            for at in rng.permutation(labelled)[:50]
-        ]
-    )
+    labels, rng = session.dataset.labels, np.random.default_rng(seed)
+    edits = []
+    for number, tag in enumerate(session.dataset.class_names):
+        of_class = rng.permutation(begun.pool[begun.truth[begun.pool] == number])
+        edits.append(Relabel(of_class[labels[of_class] >= 0][:5], None))
+        edits.append(Relabel(of_class[labels[of_class] < 0][:5], tag))
+    session.replay(edits)
     evidence = run_job(session.retraining()).result.evidence
     gain = evidence.gain_over("control")
     assert gain is not None
@@ -216,14 +213,7 @@ def _round(session: Session, expert: SimulatedExpert, actions: int) -> None:
     proposals = [
         p for p in run_job(session.guiding(4 * actions)) if p.kind is ProposalKind.GROUP
     ][:actions]
-    edits = session.edits
-    session.replay(
-        [
-            Relabel(*_with_name(expert, proposal.indices))
-            for proposal in proposals
-        ]
-    )
-    assert session.edits is not edits
+    session.replay([Relabel(*_with_name(expert, p.indices)) for p in proposals])
     session.propose(run_job(session.retraining()))
     session.accept()
 
