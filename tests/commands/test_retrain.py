@@ -10,6 +10,9 @@ from napari_spaceediting.session.storage import load_session, save_session
 
 
 def test_a_round_is_compared_and_repeated_as_asked(command, folder, edits, capsys):
+    state = load_session(folder)
+    by_steps = replace(state.retrain, trainable="last_block")
+    save_session(replace(state, retrain=by_steps), folder)
     arms = ("placebo", "relabel", "automatic", "ceiling", "control", "placebo")
     done = command(
         "retrain", folder, "--edits", edits, "--steps", 2, "--repeats", 2,
