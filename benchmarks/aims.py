@@ -78,7 +78,7 @@ AIMS = (
         remaining(20), 60, 85),
     Aim("drift of untouched latents, noisy labels, 50 reviews at once", "noise",
         _figure("drift"), 0.25, 0.10, at_most=True),
-    Aim("drift of untouched latents, few labels, 100 actions at once", "objectives",
+    Aim("drift of untouched latents, few labels, 100 actions at once", "places",
         _figure("after: drift"), 0.40, 0.20, at_most=True),
     Aim("retraining of the head, of the time of a cold fit of umap-learn", "quickness",
         lambda runs: interval([run["retraining"] / run["umap-learn"] for run in runs]),

@@ -24,7 +24,7 @@ from napari_spaceediting.data.cache import caching_in
 
 SEEDS = {
     "few": 10,
-    "objectives": 10,
+    "places": 10,
     "pins": 10,
     "noise": 10,
     "doubts": 10,

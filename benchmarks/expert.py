@@ -15,8 +15,8 @@ from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.arms import AFTER, lessons, needs_expected
 from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.evidence import mean_drift
-from napari_spaceediting.editing.fine_tune import expected_classes, fine_tune
 from napari_spaceediting.editing.guidance import GROUP_SIZE, Proposal
+from napari_spaceediting.editing.learning import learn, left_out_classes
 from napari_spaceediting.editing.ranking import apart
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.editing.task import Task
@@ -36,7 +36,13 @@ ACTIONS = 100
 PER_ROUND = 25
 BUDGETS = 25, 50, 100, 200
 REVIEWS = 200
-PLAIN = {"mixup": 0.0, "keep_weight": 0.0, "anchor_weight": 0.0, "averaging": 0.0}
+PLAIN = {
+    "recipe": "descent",
+    "mixup": 0.0,
+    "keep_weight": 0.0,
+    "anchor_weight": 0.0,
+    "averaging": 0.0,
+}
 """Settings of a training by cross-entropy alone."""
 SECONDS = {
     "decide": 1.5,
@@ -64,12 +70,12 @@ def train_arms(
         By arm, of the session's images.
     """
     seed, others = job.settings.seed, [arm for arm in wanted if arm != AFTER]
-    expected = finish(expected_classes(job)) if needs_expected(job, others) else None
+    expected = finish(left_out_classes(job)) if needs_expected(job, others) else None
     accuracies, predictions = {}, {}
     for arm, lesson in lessons(job, others, expected, seed).items():
         if arm not in wanted:
             continue
-        classifier = finish(fine_tune(job, lesson, seed))
+        classifier = finish(learn(job, lesson, seed)).classifier
         accuracies[arm] = begun.accuracy(classifier.spec, state_of(classifier))
         predictions[arm] = finish(predict(classifier, job.dataset, device="cpu"))
     return accuracies, predictions

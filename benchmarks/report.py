@@ -122,7 +122,7 @@ def _prices(runs: Run) -> str:
     )
 
 
-def _objectives(runs: Run) -> str:
+def _places(runs: Run) -> str:
     arms = ["plain control", *(name for name in ARMS if name in runs[0])]
     rows = [
         (
@@ -135,29 +135,17 @@ def _objectives(runs: Run) -> str:
         for arm in arms
     ]
     text = (
-        f"## The same edits, every arm and objective\n\n{ACTIONS} lasso actions at "
+        f"## The same edits, every arm\n\n{ACTIONS} lasso actions at "
         f"once, one retraining (n = {len(runs)}). *Relabel* is what a list with "
         "class buttons would have given.\n\n"
         + common.table(
             ("arm", "accuracy", "over the plain control", "over relabel", "drift"), rows
         )
     )
-    weights = sorted(
-        {float(name.split()[1]) for name in runs[0] if name.startswith("anchor ")}
-    )
-    rows = []
-    told = (name.removesuffix(", places alone") for name in runs[0])
-    for name in [name for name in told if f"{name}, places alone" in runs[0]]:
-        cells = [paired(runs, f"{name} {weight:g}", "relabel") for weight in weights]
-        alone = paired(runs, f"{name}, places alone", "plain control")
-        rows.append((name, *cells, alone))
-    heads = ("objective", *(f"weight {w:g}" for w in weights), "places alone")
+    alone = paired(runs, "places alone", "plain control")
     return (
-        text + "\nWhat the *places* teach, by objective and its weight: the difference "
-        "to *relabel*, where the classes of the groups are told too; and, in the last "
-        "column, with the default weight and no class told, the difference to the "
-        "plain control. Every objective has the same four weights to choose from.\n\n"
-        + common.table(heads, rows)
+        text + "\nThe *places* alone, with no class told, over the plain control: "
+        f"{alone}."
     )
 
 
@@ -405,7 +393,7 @@ def _quickness(runs: Run) -> str:
 
 _SECTIONS: dict[str, Callable[[Run], str]] = {
     "few": _few,
-    "objectives": _objectives,
+    "places": _places,
     "pins": _pins,
     "none": _none,
     "careless": _careless,
@@ -453,7 +441,7 @@ def _no_help(runs: Runs) -> str:
          "the guidance over random groups"),
         ("orders", "guidance: single 100", "random: single 100",
          "the guidance over random images"),
-        ("objectives", "after", "relabel", "the places over the classes alone"),
+        ("places", "after", "relabel", "the places over the classes alone"),
         ("noise", "single 200", "automatic 200", "200 single reviews of noisy labels "
          "over the automatic arm"),
         ("noise", "after, at once", "relabel, at once",

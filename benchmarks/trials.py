@@ -45,10 +45,10 @@ from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.arms import AFTER, comparisons, lessons
 from napari_spaceediting.editing.edits import ImageEdit, Move, Pin, Relabel
-from napari_spaceediting.editing.fine_tune import fine_tune
 from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS
+from napari_spaceediting.editing.learning import learn
 from napari_spaceediting.editing.ranking import leads
-from napari_spaceediting.editing.settings import OBJECTIVES, RetrainSettings
+from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.spec import ClassifierSpec, Trainable, TrainSettings
@@ -56,9 +56,6 @@ from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.projection.neighbours import nearest
 from napari_spaceediting.session.session import Session
 from reference import Start, frozen_start, look_alikes, noisy, split_off, start
-from rivals import RIVALS
-
-OBJECTIVES.update(RIVALS)
 
 
 def few(seed: int, folder: Path) -> Figures:
@@ -123,8 +120,8 @@ def careless(seed: int, folder: Path) -> Figures:
     return figures
 
 
-def objectives(seed: int, folder: Path) -> Figures:
-    """Let every arm and objective learn from the same 100 lasso actions."""
+def places(seed: int, folder: Path) -> Figures:
+    """Let every arm learn from the same 100 lasso actions."""
     begun = _few_start(seed, folder)
     figures = {"before": begun.now()}
     session = in_one_go(begun, guided_groups)
@@ -137,20 +134,10 @@ def objectives(seed: int, folder: Path) -> Figures:
             predictions_of(begun.session), predictions, untouched
         )
     figures["plain control"] = plain_control(begun, job)
-    for name in OBJECTIVES:
-        for weight in _WEIGHTS:
-            figures[f"{name} {weight:g}"] = retrained(
-                begun, job, objective=name, anchor_weight=weight
-            )
     untagged = Session(begun.session.state)
     untagged.replay(_without_tags(session.state.log.done, session, begun))
-    job = untagged.retraining().retrain
-    for name in OBJECTIVES:
-        figures[f"{name}, places alone"] = retrained(begun, job, objective=name)
+    figures["places alone"] = retrained(begun, untagged.retraining().retrain)
     return figures
-
-
-_WEIGHTS = 0.1, 0.3, 1.0, 3.0
 
 
 def pins(seed: int, folder: Path) -> Figures:
@@ -303,7 +290,7 @@ def quickness(seed: int, folder: Path) -> Figures:
     job = in_one_go(begun, guided_groups).retraining().retrain
     retrained(begun, job)  # what is cached, is cached
     begin = time.process_time()
-    finish(fine_tune(job, lessons(job, (), None, seed)[AFTER], seed))
+    finish(learn(job, lessons(job, (), None, seed)[AFTER], seed))
     retraining = time.process_time() - begin
     latents = predictions_of(begun.session).latents
     begin = time.process_time()
@@ -355,7 +342,7 @@ def fashion_ten(seed: int, folder: Path) -> Figures:
 
 SCENARIOS: dict[str, Callable[[int, Path], Figures]] = {
     "few": few,
-    "objectives": objectives,
+    "places": places,
     "pins": pins,
     "noise": noise,
     "doubts": doubts,
@@ -435,10 +422,13 @@ def _with_pins(begun: Start, space: NDArray[np.float32]) -> Session:
 
 def _of_all_neighbours(session: Session, job: Task) -> Anchors:
     """Return the anchors as they are if neighbours of every class speak alike."""
-    places = session.surroundings.at(session.edits.positions[job.anchors.indices])
-    latents = predictions_of(session).latents[places.neighbours]
-    around = np.einsum("mk,mkd->md", places.weights, latents)
-    return replace(job.anchors, latents=around, weights=places.support)
+    around = session.surroundings.at(session.edits.positions[job.anchors.indices])
+    return replace(
+        job.anchors,
+        near=around.neighbours,
+        speaking=around.weights,
+        weights=around.support,
+    )
 
 
 def _without_tags(
