@@ -26,6 +26,7 @@ from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.backbones import Backbone, Prepare, Quarters
 from napari_spaceediting.network.jobs import ExtractPredictions, TrainNetwork
 from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings
+from napari_spaceediting.network.trust import trust
 from napari_spaceediting.session.session import Session, new_session
 
 N_TEST = 5000
@@ -125,6 +126,7 @@ def noisy(dataset: ImageDataset, share: float, seed: int) -> ImageDataset:
 
 def trunk(folder: Path, seed: int, backbone: str = REFERENCE) -> Path:
     """Return a file of weights that learnt from the five other classes."""
+    trust(backbone)
     path = folder / f"trunk-{backbone.rpartition(':')[2]}-{seed}.safetensors"
     if not path.exists():
         others = tuple(name for name in CLASSES if name not in LOOK_ALIKES)
@@ -155,6 +157,7 @@ def start(
     seed: int,
 ) -> Start:
     """Train the network and draw its map."""
+    trust(spec.backbone)
     session = new_session(
         train,
         train=settings,
