@@ -40,21 +40,21 @@ class RetrainResult:
         Of all images.
     evidence : Evidence
         On held-out images.
-    margins : (N,) float32 array or None
-        As of `TrainResult`; None where they are as before.
     losses : (steps,) float32 array
         Loss of every step; none where the end was solved.
     settings : RetrainSettings
         How it was trained.
     seconds : float
         Wall time.
+    margins : (N,) float32 array or None
+        As of `TrainResult`; None where they are as before.
     """
 
     spec: ClassifierSpec
     state: State = field(repr=False)
     predictions: Predictions = field(repr=False)
     evidence: Evidence = field(repr=False)
-    margins: NDArray[np.float32] | None = field(repr=False)
     losses: NDArray[np.float32] = field(repr=False)
     settings: RetrainSettings
     seconds: float
+    margins: NDArray[np.float32] | None = field(default=None, repr=False)

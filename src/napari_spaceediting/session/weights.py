@@ -51,7 +51,7 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         file = self._read()
-        if name not in file.keys():
+        if name not in tuple(self):
             raise KeyError(name)
         found: NDArray[Any] = file.get_tensor(name)
         return found

@@ -16,7 +16,7 @@ def panel(shown):
 def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told):
     calls = told(panel.retrain_requested)
     settings = RetrainSettings(
-        objective="triplet", steps=70, mixup=0.3, anchor_weight=0.0,
+        steps=70, mixup=0.3, anchor_weight=0.0,
         keep_weight=0.125, trainable="all", arms=("placebo", "control"), seed=9,
         learning_rate=0.02, repeats=7,
     )  # fmt: skip
@@ -25,17 +25,15 @@ def test_what_is_shown_is_what_retrains_and_the_rest_is_kept(panel, qtbot, told)
     assert calls == [(settings,)]
 
 
-def test_weights_are_automatic_until_chosen(panel, qtbot):
+def test_steps_and_chance_are_offered_where_there_are_any(panel, qtbot):
     assert panel.settings() == RetrainSettings()
-    assert panel.more_form.field("anchor_weight").box.text() == "automatic"
     qtbot.mouseClick(panel.more, LEFT)
-    qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Up)
-    assert panel.settings().anchor_weight == 0
-    qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Up)
-    assert panel.settings().anchor_weight == pytest.approx(0.05)
-    for _ in range(3):
-        qtbot.keyClick(panel.more_form.field("anchor_weight").box, Qt.Key.Key_Down)
-    assert panel.settings().anchor_weight is None
+    steps = panel.more_form.field("steps").box
+    assert not steps.isVisible()
+    panel.form.field("trainable").value = "last_block"
+    assert steps.isVisible()
+    panel.set_settings(RetrainSettings())
+    assert not steps.isVisible()
 
 
 def test_the_control_can_be_left_out(panel, qtbot):
@@ -70,6 +68,7 @@ def test_all_labels_right_needs_the_truth(panel):
 
 def test_it_says_how_many_trainings_are_more_than_usual(panel, qtbot):
     assert not panel._length.isVisible()
+    panel.form.field("trainable").value = "last_block"
     qtbot.mouseClick(panel.more, LEFT)
     qtbot.keyClick(panel.more_form.field("repeats").box, Qt.Key.Key_Up)
     assert panel.more_form.field("repeats").box.text() == "2 seeds"
@@ -99,8 +98,3 @@ def test_while_disabled_the_button_says_why(panel, qtbot, told):
     assert panel.retrain_button.toolTip().startswith("There are no edits yet")
     qtbot.mouseClick(panel.retrain_button, LEFT)
     assert calls == []
-
-
-def test_the_objectives_that_help_are_offered(panel):
-    offered = list(panel.more_form.field("objective").choices)
-    assert offered == ["anchor", "triplet", "inverse_mds"]

@@ -95,7 +95,7 @@ class TrainingController:
             seed=wanted.seed,
         )
         if not is_small:
-            settings = replace(settings, trainable="head", epochs=60)
+            settings = replace(settings, trainable="head")
         session.set_train_settings(settings)
         self._network_panel.set_settings(spec, settings)
         if is_small:

@@ -28,7 +28,7 @@ from napari_spaceediting.plugin.widgets.section import Disclosure
 _MORE: dict[str, Any] = {
     "steps": {
         "label": "Steps",
-        "tooltip": "Steps of the optimiser, where more than the head trains",
+        "tooltip": "Steps of the optimiser",
         "min": 1,
         "max": 100_000,
         "step": 50,
@@ -66,6 +66,7 @@ class RetrainPanel(Panel):
         self.form.add_settings(RetrainSettings, trainable=TRAINABLE)
         self.more_form = Form()
         self.more_form.add_settings(RetrainSettings, **_MORE)
+        self.form.field("trainable").changed.connect(self._show_descent)
         self._repeats = self.more_form.field("repeats")
         self._repeats.changed.connect(self._show_length)
         self._build_comparisons()
@@ -76,7 +77,7 @@ class RetrainPanel(Panel):
         self.more = Disclosure(
             "More",
             self._more,
-            "Steps, seeds, further comparisons",
+            "Further comparisons; steps and seeds where more than the head trains",
         )
         self.retrain_button = self._gate.button(
             "Retrain with edits",
@@ -129,6 +130,7 @@ class RetrainPanel(Panel):
         self._settings = settings
         self.form.fill(settings)
         self.more_form.fill(settings)
+        self._show_descent()
         for arm, check in self.arm_checks.items():
             check.setChecked(arm in settings.arms)
         self._show_length()
@@ -154,13 +156,23 @@ class RetrainPanel(Panel):
                 self._columns.block(check, reason)
         self._show_length()
 
+    def _show_descent(self, *_: object) -> None:
+        """Offer steps and chance where there are any: a head is solved."""
+        for name in _MORE:
+            self.more_form.set_shown(name, self._descends)
+        self._show_length()
+
+    @property
+    def _descends(self) -> bool:
+        return self.form.read(self._settings).descends
+
     def _show_length(self, *_: object) -> None:
         """Say how many trainings are chosen, where that is more than usual."""
         beside = sum(
             check.isChecked() and check.isEnabled()
             for check in self.arm_checks.values()
         )
-        repeats = self._repeats.value
+        repeats = self._repeats.value if self._descends else 1
         self._repeats.box.setSuffix(" seed" if repeats == 1 else " seeds")
         count = (1 + beside) * repeats
         self._repeats.box.setToolTip(
