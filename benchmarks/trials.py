@@ -443,11 +443,10 @@ def _without_tags(
         assert isinstance(edit, Move | Pin)
         start_, end = positions[edit.indices], getattr(edit, "end", None)
         if end is None:
-            own = homes.positions[homes.classes == names.index(edit.tag or "")]
-            if not len(own):
-                continue
             middle = start_.mean(axis=0)
-            place = own[np.linalg.norm(own - middle, axis=1).argmin()]
+            place = homes.near(names.index(edit.tag or ""), middle)
+            if place is None:
+                continue
             end = (start_ + place - middle).astype(np.float32)
         moves.append(Move(edit.indices, start_, end))
     return moves
