@@ -49,7 +49,6 @@ def check_state(state: SessionState) -> None:
     _check_dataset(state.dataset)
     n = len(state.dataset)
     _require(0 <= state.seed < 1 << 63, f"the seed is {state.seed}")
-    _check_checkpoint(state.checkpoint, n, "the checkpoint")
     log = state.log
     _check_edits((*log.done, *log.undone), n, "the list of edits")
     for number, past in enumerate(state.rounds, 1):
@@ -91,7 +90,14 @@ def _check_dataset(dataset: ImageDataset) -> None:
         _check_number(value, f"the intensity scaling of {where}", least=-math.inf)
 
 
-def _check_checkpoint(checkpoint: Checkpoint, n: int, where: str) -> None:
+def check_checkpoint(checkpoint: Checkpoint, n: int, where: str) -> None:
+    """Refuse a checkpoint that does not fit together, or to `n` images.
+
+    Raises
+    ------
+    Damaged
+        As `check_state`, which leaves the checkpoints out.
+    """
     _check_names(checkpoint.class_names, where)
     n_classes = len(checkpoint.class_names)
     labels = checkpoint.labels
@@ -153,8 +159,6 @@ def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
 
 def _check_round(past: Round, n: int, where: str) -> None:
     _check_edits(past.edits, n, where)
-    _check_checkpoint(past.before, n, f"what was before {where}")
-    _check_checkpoint(past.after, n, f"what came of {where}")
     _check_evidence(past.evidence, n, f"the evidence of {where}")
     _check_array(past.losses, (None,), "f", f"the losses of {where}")
     _check_number(past.seconds, f"the seconds of {where}")

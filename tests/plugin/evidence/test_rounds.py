@@ -14,7 +14,8 @@ from napari_spaceediting.editing.evidence import gather_evidence
 from napari_spaceediting.editing.retrain import RetrainResult
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.quality import MapQuality
-from napari_spaceediting.session.state import RoundStatus
+from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.state import DamagedCheckpoint, RoundStatus
 from napari_spaceediting.session.training import MappedRound
 
 LEFT = Qt.MouseButton.LeftButton
@@ -248,3 +249,22 @@ def test_the_history_shows_every_stage_and_leads_to_its_round(rounds):
     QTest.mouseClick(history, LEFT, pos=QPoint(20, round(1.5 * pitch)))
     assert rounds.evidence.rounds.currentText().startswith("Round 1")
     assert button(rounds, "Now").isChecked()
+
+
+def test_a_damaged_round_says_so_and_shows_what_there_is(rounds):
+    state = rounds.session.state
+    first, *others = state.rounds
+    n = len(state.dataset)
+    gone = DamagedCheckpoint(
+        (), np.full(n, -1), np.zeros(n, bool), damage="arrays/1.npy is missing"
+    )
+    opened = replace(state, rounds=(replace(first, before=gone), *others))
+    rounds.state.take_session(Session(opened), None)
+    panel = rounds.evidence
+    assert [row.name for row in panel.history.rows] == ["Round 1", "Round 2", "Round 3"]
+    choose(panel.rounds, "Round 1")
+    assert panel.rounds.currentText().endswith("damaged")
+    names = {one.text() for one in panel.side_buttons if one.isVisibleTo(panel)}
+    assert "Before" not in names
+    press(rounds, "After")
+    assert rounds.state.shown is first.after
