@@ -202,15 +202,14 @@ class IndexCodec(Codec):
 
     def _as_it_was(self, gone: DamagedCheckpoint) -> dict[str, Any]:
         """Return what was saved of a damaged checkpoint, and keep its files."""
-        values, store = gone.values, gone.store
-        assert store is not None
-        for part in (values, values["network"] or {}, values["map"] or {}):
-            for key in part.values():
+        values = gone.values
+        network = values["network"] or {}
+        for part in (values, network, values["map"] or {}):
+            for name, key in part.items():
+                is_weights = name == "weights"
+                keep = self._files.keep_weights if is_weights else self._files.keep
                 with suppress(Damaged):
-                    self._files.keep(key, store)
-        if values["network"] is not None:
-            with suppress(Damaged):
-                self._files.keep_weights(values["network"]["weights"], store)
+                    keep(key, gone.store)
         return dict(values)
 
     def _losses(self, key: str, _: Any) -> NDArray[np.float32]:

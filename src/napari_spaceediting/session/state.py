@@ -107,9 +107,9 @@ class DamagedCheckpoint(Checkpoint):
         Where those files were.
     """
 
-    damage: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    store: Store | None = field(default=None, repr=False)
+    damage: str = field(kw_only=True)
+    values: Mapping[str, Any] = field(kw_only=True, repr=False)
+    store: Store = field(kw_only=True, repr=False)
 
 
 class RoundStatus(StrEnum):

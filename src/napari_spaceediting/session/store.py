@@ -114,6 +114,7 @@ class Store:
 
     def keep_weights(self, key: str, origin: Store) -> None:
         """Take over the file of weights, as `keep` does."""
+        self.weights.name(key)
         if origin is not self:
             with suppress(SessionError):
                 self.put_weights(origin.get_weights(key))
