@@ -24,6 +24,8 @@ from attack_base import (
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.session.storage import load_session
 
+_SAVED = "saved by "
+
 
 class Windows:
     """A real window in a forked process, beside another program or until it is killed.
@@ -128,7 +130,7 @@ def _edit(folder: Path, which: int) -> int:
     place = bench.state.folder
     bench.shutdown()
     told = [note.message for note in notification_manager.records]
-    print(*told, place.path, f"by {which}", sep="\n")
+    print(*told, f"{_SAVED}{which}: {place.path}", sep="\n", flush=True)
     viewer.close()
     return 0
 
@@ -138,12 +140,16 @@ def _not_as_told(ended: Ended, folder: Path) -> list[str]:
     lines = ended.output.strip().splitlines()
     if "Traceback" in ended.output:
         return [ended.output[-1500:]]
-    if ended.code == 0 and lines and lines[-1].startswith("by "):
-        tags = {edit.tag for edit in load_session(Path(lines[-2])).log.done}
-        return [] if lines[-1] in tags else [f"{lines[-1]} is not among {tags}"]
+    # Libraries may say something when the window closes.
+    saved = [line for line in lines if line.startswith(_SAVED)]
+    if saved:
+        which, _, place = saved[0].removeprefix(_SAVED).partition(": ")
+        tags = {edit.tag for edit in load_session(Path(place)).log.done}
+        is_there = f"by {which}" in tags
+        return [] if is_there else [f"{which} was told done, but {tags} is there"]
     if ended.code == 0:
-        # A window may come later: it goes on from what the command has done.
-        return [] if load_session(folder).rounds else ["the round is not there"]
+        is_there = bool(load_session(folder).rounds)
+        return [] if is_there else [f"no round is there: {ended.output[-1000:]}"]
     if ended.code == 1 and not is_one_sentence(lines[-1] if lines else ""):
         return [f"told: {ended.output[-300:]}"]
     return [] if ended.code in (1, -9) else [f"ended with {ended.code}"]
