@@ -14,6 +14,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ class Damaged:
         )
         sys.path.insert(0, str(module))
         self._index = json.loads((sessions["whole"] / "session.json").read_text())
+        whole = load_session(sessions["whole"])
+        self._without_rounds = content(replace(whole, rounds=()))
         self._data = _write_data(work.parent / "data")
         signal.signal(signal.SIGALRM, _ring)
 
@@ -204,6 +207,10 @@ class Damaged:
         def work() -> list[str]:
             state = load_session(folder, told.append)
             _use(state)
+            if wanted is not None and told:
+                # An older round may be lost, and nothing else.
+                same = content(replace(state, rounds=())) == self._without_rounds
+                return [] if same else ["what opens is not what was saved"]
             if wanted is not None and content(state) != wanted:
                 return ["what opens is not what was saved"]
             if wanted is None and not told:

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from napari_spaceediting.data.writing import write_file
+
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 _PACKAGES = (
     "napari-spaceediting",
@@ -102,9 +104,7 @@ def publish(
 
 def keep(path: Path, figures: object) -> None:
     """Write figures as JSON, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(figures))
-    part.replace(path)
+    write_file(path, json.dumps(figures).encode())
 
 
 def run_apart(

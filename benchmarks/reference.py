@@ -6,13 +6,12 @@ learnt from the other five; from then on only its embedding and head train.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from torch import nn
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
@@ -21,6 +20,7 @@ from napari_spaceediting.data.fashion_mnist import (
     LOOK_ALIKES,
     load_fashion_mnist,
 )
+from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.backbones import Backbone, Prepare, Quarters
@@ -143,9 +143,7 @@ def trunk(folder: Path, seed: int, backbone: str = REFERENCE) -> Path:
             for name, value in state.items()
             if name.startswith(prefix)
         }
-        part = path.with_suffix(f".{os.getpid()}")
-        save_file(weights, part)
-        os.replace(part, path)  # noqa: PTH105
+        write_file(path, save(weights))
     return path
 
 

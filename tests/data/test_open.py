@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import pickle
+from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
@@ -49,6 +51,24 @@ def test_class_folders(classes):
     assert_array_equal(np.bincount(dataset.split), [14, 2, 4])
     assert dataset.original(3)[0, 0] == 3
     assert dataset.notes == dataset.skipped == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir])
+@pytest.mark.parametrize("is_table", [True, False])
+def test_what_is_no_file_is_left_out(classes, put, is_table):
+    put(classes / "cat" / "pipe.png")
+    path = classes
+    if is_table:
+        path = classes / "all.csv"
+        names = [p.relative_to(classes).as_posix() for p in classes.rglob("*.png")]
+        rows = {"path": names, "label": [name[:3] for name in names]}
+        pd.DataFrame(rows).to_csv(path, index=False)
+    dataset = open_dataset(path)
+    assert len(dataset) == 20
+    (skipped,) = dataset.skipped
+    assert skipped.name == "cat/pipe.png"
+    assert "missing" not in skipped.reason
 
 
 def test_the_seed_decides_the_split(classes):

@@ -95,6 +95,37 @@ def test_finished_images_are_not_read_again(counted, drain, tmp_path):
     np.testing.assert_array_equal(resumed, again)
 
 
+@pytest.mark.parametrize("trainable", ["head", "last_block"])
+def test_what_is_on_disk_is_found_without_running_the_network(
+    make_bars, drain, trainable
+):
+    dataset = make_bars(30)
+    ran: list[int] = []
+    classifier = classifier_from(SPEC)
+    classifier.body(trainable).register_forward_hook(lambda *_: ran.append(1))
+    expected, _ = drain(activations(classifier, dataset, trainable))
+    assert ran
+    ran.clear()
+    found, _ = drain(activations(classifier, dataset, trainable))
+    np.testing.assert_array_equal(found, expected)
+    assert module.n_unfinished(classifier, dataset, trainable) == 0
+    assert not ran
+
+
+@pytest.mark.parametrize("head", [b"(30, 9, 9)", b"(30, 1 1, )", b"(30,)    ", b"\xff"])
+def test_a_file_of_another_shape_is_made_anew(make_bars, drain, tmp_path, head):
+    dataset, classifier = make_bars(30), classifier_from(SPEC)
+    with caching_in(tmp_path):
+        expected, _ = drain(activations(classifier, dataset))
+        expected = np.array(expected)
+        (path,) = (tmp_path / "activations").iterdir()
+        content = path.read_bytes()
+        start = content.index(b"(30")
+        path.write_bytes(content[:start] + head + content[start + len(head) :])
+        found, _ = drain(activations(classifier, dataset))
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_damaged_cache_is_made_anew(counted, drain, tmp_path):
     dataset, seen = counted
     classifier = classifier_from(SPEC)

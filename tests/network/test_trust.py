@@ -61,12 +61,9 @@ def was_run(tmp_path, monkeypatch) -> Path:
 def test_our_own_are_trusted_and_others_only_when_they_were_named(config, was_run):
     assert all(map(is_trusted, BACKBONES))
     assert not is_trusted(NAME)
-    with pytest.raises(UntrustedBackbone, match=f"--trust-backbone {NAME}") as caught:
+    with pytest.raises(UntrustedBackbone, match=f"--trust-backbone {NAME}"):
         build_backbone(SPEC)
     assert not was_run.exists()
-    assert caught.value.backbone == NAME
-    # As when it comes from a worker process.
-    assert UntrustedBackbone(str(caught.value)).backbone == NAME
     trust(NAME)
     assert is_trusted(NAME)
     assert not is_trusted("received_nets:something_else")
@@ -121,10 +118,10 @@ def test_a_worker_process_asks_too(was_run):
     job = ExtractActivations(dataset, spec, None, device="cpu")
     worker = WorkerProcess()
     try:
-        with pytest.raises(UntrustedBackbone) as caught:
+        with pytest.raises(UntrustedBackbone, match=NAME):
             list(worker.run(job))
         assert not was_run.exists()
-        trust(caught.value.backbone)
+        trust(NAME)
         assert list(worker.run(job))
         assert was_run.exists()
     finally:

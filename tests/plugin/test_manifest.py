@@ -44,6 +44,11 @@ def test_the_reader_leaves_all_else_to_others(tmp_path) -> None:
     assert get_reader(str(tmp_path / "empty.spaceediting")) is None
     assert get_reader("sample://elsewhere/unknown.spaceediting-sample") is None
     assert get_reader(str(tmp_path / "image.tif")) is None
+    (tmp_path / "session.json").symlink_to(tmp_path)
+    assert get_reader(str(tmp_path)) is None
+    (tmp_path / "session.json").unlink()
+    (tmp_path / "session.json").touch()
+    assert get_reader(str(tmp_path)) is not None
 
 
 def test_preferences_are_typed(npe2pm, plugin_settings, manifest) -> None:

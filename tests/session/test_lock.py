@@ -151,12 +151,13 @@ def test_where_there_are_no_locks_the_index_alone_is_watched(folder, monkeypatch
 
     monkeypatch.setattr("napari_spaceediting.session.lock.FileLock.acquire", unknown)
     with SessionFolder.open(folder) as one, SessionFolder.open(folder) as other:
-        assert not one.is_safe
-        state, same = one.load(), other.load()
-        other.save(new_session(same.dataset, seed=1).state)
         told: list[str] = []
+        state, same = one.load(told.append), other.load([].append)
+        assert len(told) == 1
+        assert "let only one at a time save it" in told[0]
+        other.save(new_session(same.dataset, seed=1).state)
         one.save(state, told.append)
         assert one.path != folder
-        assert len(told) == 1
+        assert len(told) == 2
     assert load_session(folder).seed == 1
     assert load_session(one.path).seed == 0

@@ -151,7 +151,7 @@ def test_weights_are_named_by_digests_alone(folder):
 
 def test_every_flipped_bit_of_an_array_is_found(folder):
     rng = np.random.default_rng(0)
-    before = load_session(folder)
+    before, refused_any = load_session(folder), False
     for path in sorted(folder.glob("arrays/*")):
         content = path.read_bytes()
         # Blanks in the header before it mean nothing.
@@ -159,9 +159,16 @@ def test_every_flipped_bit_of_an_array_is_found(folder):
         flipped = bytearray(content)
         flipped[at] ^= 1 << int(rng.integers(8))
         path.write_bytes(flipped)
-        with pytest.raises(SessionError, match=path.name):
-            load_session(folder)
+        told: list[str] = []
+        try:
+            load_session(folder, told.append)
+        except SessionError as error:
+            told.append(f"refused: {error}")
+        # What only an older round needs is told, and the rest opens.
+        assert path.name in told[0]
+        refused_any |= told[0].startswith("refused: ")
         path.write_bytes(content)
+    assert refused_any
     after = load_session(folder)
     np.testing.assert_array_equal(before.checkpoint.labels, after.checkpoint.labels)
 

@@ -152,10 +152,9 @@ def _keys(path: Path) -> tuple[str, ...] | None:
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 return tuple(arrays.files)
-        import zarr
+        from napari_spaceediting.data.zarr_store import array_keys  # zarr: slow
 
-        node = zarr.open(path, mode="r")
-        return tuple(node.array_keys()) if isinstance(node, zarr.Group) else None
+        return array_keys(path)
 
 
 def _pick(keys: Sequence[str], wanted: Sequence[str]) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from http.client import HTTPException
@@ -20,6 +19,7 @@ from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.data.splits import FRACTIONS, Split, stratified_split
 from napari_spaceediting.data.steps import Steps
+from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.errors import DataError, reason_of
 from napari_spaceediting.jobs.job import Progress
 
@@ -225,9 +225,7 @@ def _download() -> Generator[Progress, None, Path]:
             continue
         try:
             content = yield from _fetch(_URL + name, name)
-            unfinished = folder / f"{name}.{os.getpid()}.part"
-            unfinished.write_bytes(content)
-            unfinished.replace(folder / name)
+            write_file(folder / name, content)
         except (OSError, HTTPException) as error:
             raise DataError(
                 f"Fashion-MNIST cannot be downloaded ({reason_of(error)}): check the "

@@ -115,7 +115,7 @@ def reading(what: str, path: Path) -> Iterator[None]:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             # Whoever opens a pipe waits for somebody to write into it.
-            raise DataError(f"The {what} {path} is no file: leave it out.")
+            raise no_file(what, path)
         yield
     except FileNotFoundError as error:
         raise DataError(
@@ -129,6 +129,11 @@ def reading(what: str, path: Path) -> Iterator[None]:
         raise DataError(
             f"The {what} {path} cannot be read ({reason_of(error)})."
         ) from error
+
+
+def no_file(what: str, path: Path) -> DataError:
+    """Say that what has the name of a file is a pipe, a device or the like."""
+    return DataError(f"The {what} {path} is no file: leave it out.")
 
 
 def over_black(rgba: NDArray[Any]) -> NDArray[Any]:

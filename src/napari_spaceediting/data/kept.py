@@ -14,20 +14,25 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from numpy.typing import DTypeLike, NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.writing import UNFINISHED, write_file
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import blocks
 
-_OURS = re.compile(r"[0-9a-f]{24,32}(-\d+)?(\.[0-9a-f]+\.part)?\.npy")
+_OURS = re.compile(
+    r"[0-9a-f]{24,32}(-\d+)?(\.[0-9a-f]+\.part)?\.npy|" + UNFINISHED.pattern
+)
 """Names that this program gives; files with others are nobody's to delete."""
 
+_SHAPE = re.compile(rb"'shape': \(([\d, ]+)\)")
+_LONGEST_HEAD = 1 << 8
 _MARK = np.dtype("<u4")
 _ID_BYTES = 16
 
@@ -112,19 +117,12 @@ class KeptRows:
         """
         if self._file is not None or self.open():
             return
-        unfinished = self.path.with_suffix(f".{secrets.token_hex(8)}.part.npy")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             make_room(self.path, self._size, limit, what)
-            with unfinished.open("xb") as file:
-                file.write(self._head)
-                file.seek(self._size - _ID_BYTES)
-                file.write(secrets.token_bytes(_ID_BYTES))
-            unfinished.replace(self.path)
+            write_file(self.path, self._write_empty)
         except OSError as error:
             raise self._cannot_write(error) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
         self.open()
         before = self._dataset.before_joined()
         while before is not None:
@@ -135,6 +133,11 @@ class KeptRows:
                 rows, is_right = known.take(at)
                 self.put(at[is_right], rows[is_right])
             before = before.before_joined()
+
+    def _write_empty(self, file: IO[bytes]) -> None:
+        file.write(self._head)
+        file.seek(self._size - _ID_BYTES)
+        file.write(secrets.token_bytes(_ID_BYTES))
 
     @property
     def n_recorded(self) -> int:
@@ -222,6 +225,21 @@ class KeptRows:
             f"The cache in {self.path.parent} cannot be written "
             f"({error.strerror or error}): free some space, or choose another folder."
         )
+
+
+def row_shape_of(path: Path) -> tuple[int, ...] | None:
+    """Return what a file says of the shape of its rows, None where there is none.
+
+    Whether the file is whole only `KeptRows.open` tells.
+    """
+    with (
+        suppress(OSError, ValueError),
+        io.FileIO(path, "rb", opener=_without_following) as file,
+    ):
+        found = _SHAPE.search(file.read(_LONGEST_HEAD))
+        if found is not None:
+            return tuple(int(n) for n in found[1].split(b",") if n.strip())[1:]
+    return None
 
 
 def _without_following(path: str, flags: int) -> int:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from lzma import LZMAError
 from pathlib import Path
+from struct import error as StructError
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -25,6 +28,23 @@ from napari_spaceediting.data.files import (
     reading,
 )
 from napari_spaceediting.errors import DataError, reason_of
+
+_BROKEN = (
+    OSError,
+    EOFError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zlib.error,
+    LZMAError,
+    StructError,
+)
+"""What codecs raise on pieces that are not what was written."""
 
 
 class PixelSource(Protocol):
@@ -209,8 +229,8 @@ class StoredPixels:
         array = self._array
         try:
             image = np.asarray(array[index])
-        except Exception as error:
-            # A damaged piece of a zarr store is noticed now; its codecs raise anything.
+        except _BROKEN as error:
+            # A damaged piece of a zarr store is noticed now.
             raise DataError(
                 f"Image {index} of {self.path} cannot be read ({reason_of(error)})."
             ) from error
@@ -430,9 +450,9 @@ def open_array(path: Path, key: str | None = None) -> Any:
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 return arrays[key]
-        import zarr
+        from napari_spaceediting.data.zarr_store import open_zarr  # zarr: slow
 
-        return zarr.open_array(path, mode="r", path=key or "")
+        return open_zarr(path, key or "")
 
 
 def _location(path: Path, base: Path) -> dict[str, str | None]:

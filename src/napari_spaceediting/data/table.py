@@ -69,7 +69,7 @@ def find_in_table(path: Path) -> Found:
             )
 
     files = [path.parent / name for name in names]
-    exists = np.array([file.is_file() for file in files])
+    exists = np.array([file.exists() for file in files])
     missing = [name for name, there in zip(names, exists, strict=True) if not there]
     if 2 * len(missing) >= len(names):
         raise DataError(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.data.kept import KeptRows
+from napari_spaceediting.data.kept import KeptRows, row_shape_of
 from napari_spaceediting.data.prepared import Prepared
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import rows_at_once
@@ -95,15 +95,19 @@ def activations(
     target = pick_device(device)
     classifier.to(target)
     rows, taken = _kept(classifier, dataset, trainable, target)
-    is_large = target.type == "cpu" and rows_at_once(taken) < batch_size
-    if is_large:
-        batch_size = rows_at_once(taken)
     prepared = Prepared(dataset)
     crew = processes()
 
     def compute(at: NDArray[np.intp], n_before: int) -> Generator[Progress, None, None]:
-        for start in range(0, len(at), batch_size):
-            batch = at[start : start + batch_size]
+        if not len(at):
+            return
+        at_once = batch_size
+        if target.type == "cpu":
+            needed = taken or _probe(body, classifier, dataset, target)[1]
+            at_once = min(batch_size, rows_at_once(needed))
+        is_large = at_once < batch_size
+        for start in range(0, len(at), at_once):
+            batch = at[start : start + at_once]
             images = torch.from_numpy(prepared.images(batch))
             if is_large:  # saves processors a tenth
                 images = images.contiguous(memory_format=torch.channels_last)
@@ -149,10 +153,12 @@ def _kept(
     dataset: ImageDataset,
     trainable: FrozenUpTo,
     device: torch.device,
-) -> tuple[KeptRows, int]:
-    """Return what is kept of these activations, and bytes that an image takes."""
+) -> tuple[KeptRows, int | None]:
+    """Return what is kept of these activations, and bytes that an image takes.
+
+    Where something is kept, no image is run, and the second is None.
+    """
     body = classifier.body(trainable)
-    row_shape, taken = _probe(body, classifier, dataset, device)
     weights = hashlib.sha256()
     for name, value in body.state_dict().items():
         weights.update(name.encode())
@@ -164,7 +170,13 @@ def _kept(
         key.update(json.dumps([*facts, trainable, "float32"]).encode())
         return cache_dir() / "activations" / f"{key.hexdigest()[:32]}.npy"
 
-    return KeptRows(dataset, path_of, row_shape, np.float32), taken
+    known = row_shape_of(path_of(dataset))
+    if known is not None:
+        rows = KeptRows(dataset, path_of, known, np.float32)
+        if rows.open():
+            return rows, None
+    shape, taken = _probe(body, classifier, dataset, device)
+    return KeptRows(dataset, path_of, shape, np.float32), taken
 
 
 def _probe(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from contextlib import suppress
 
 from napari_spaceediting.data.cache import config_dir
+from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.errors import SpaceEditingError
 
 _FILE = "trusted-backbones.json"
@@ -16,11 +16,6 @@ _IMPORTED = re.compile(r"[\w.]+:[\w.]+")
 
 class UntrustedBackbone(SpaceEditingError):
     """A backbone is code that the user has not named yet."""
-
-    @property
-    def backbone(self) -> str:
-        """Its name, to be given to `trust` if the user agrees."""
-        return str(_IMPORTED.findall(str(self))[0])
 
 
 def is_imported(name: str) -> bool:
@@ -50,10 +45,9 @@ def trust(name: str) -> None:
     if is_trusted(name):
         return
     path = config_dir() / _FILE
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    names = json.dumps(sorted({*_remembered(), name}), indent=1)
     try:
-        unfinished.write_text(json.dumps(sorted({*_remembered(), name}), indent=1))
-        unfinished.replace(path)
+        write_file(path, names.encode())
     except OSError as error:
         raise SpaceEditingError(
             f"That the backbone {name} is trusted cannot be written into {path} "

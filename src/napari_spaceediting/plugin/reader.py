@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_spaceediting.data.samples import SAMPLES
+from napari_spaceediting.session.files import is_session
 
 if TYPE_CHECKING:
     from napari_spaceediting.plugin.workbench import Workbench
@@ -23,7 +24,7 @@ def get_reader(path: Paths) -> Callable[[Paths], Nothing] | None:
     first = Path(path[0] if isinstance(path, list) else path)
     if first.suffix == SAMPLE_SUFFIX and first.stem in SAMPLES:
         return lambda _: _open(lambda bench: bench.opening.open_sample(first.stem))
-    if (first / "session.json").is_file():
+    if is_session(first):
         return lambda _: _open(lambda bench: bench.opening.open_session(first))
     return None
 

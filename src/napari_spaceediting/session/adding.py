@@ -17,7 +17,12 @@ from napari_spaceediting.network.jobs import ExtractPredictions
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.projection.neighbours import extended
 from napari_spaceediting.projection.placing import place
-from napari_spaceediting.session.state import Checkpoint, Map, SessionState
+from napari_spaceediting.session.state import (
+    Checkpoint,
+    DamagedCheckpoint,
+    Map,
+    SessionState,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +126,7 @@ class AddImages:
 
 def checkpoints_of(state: SessionState) -> tuple[Checkpoint, ...]:
     """Return every checkpoint that a session may come back to, each once."""
-    return _once(state.standing)
+    return tuple(filter(_is_sound, _once(state.standing)))
 
 
 def with_images(state: SessionState, added: Added) -> SessionState:
@@ -143,7 +148,7 @@ def with_images(state: SessionState, added: Added) -> SessionState:
     more = added.more
     placed_of = dict(zip(map(id, checkpoints), added.placed, strict=True))
     ends = [end for past in state.rounds for end in (past.before, past.after)]
-    every = _once((*checkpoints, *ends))
+    every = tuple(filter(_is_sound, _once((*checkpoints, *ends))))
     now = {
         id(checkpoint): _checkpoint_with(
             checkpoint, more, placed_of.get(id(checkpoint), Placed())
@@ -155,7 +160,11 @@ def with_images(state: SessionState, added: Added) -> SessionState:
         dataset=_dataset_with(state.dataset, more, every),
         checkpoint=now[id(state.checkpoint)],
         rounds=tuple(
-            replace(past, before=now[id(past.before)], after=now[id(past.after)])
+            replace(
+                past,
+                before=now.get(id(past.before), past.before),
+                after=now.get(id(past.after), past.after),
+            )
             for past in state.rounds
         ),
     )
@@ -223,6 +232,11 @@ def _renamed(
 
 def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([old, new.astype(old.dtype)])
+
+
+def _is_sound(checkpoint: Checkpoint) -> bool:
+    """Whether images can join a checkpoint; a damaged one stays as it was saved."""
+    return not isinstance(checkpoint, DamagedCheckpoint)
 
 
 def _once(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:

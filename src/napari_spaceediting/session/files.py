@@ -1,48 +1,19 @@
-"""Files that are there as a whole or not at all, and never through a link."""
+"""What a folder of a session is known by, and what in it is no link."""
 
 from __future__ import annotations
 
 import os
-import re
-import secrets
 import stat
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 INDEX = "session.json"
-
-UNFINISHED = re.compile(
-    r"([0-9a-f]{16}|[0-9a-f]{32}\.(npy|safetensors)|session\.json)\.part"
-)
-"""Names of what is being written, also by versions before; whoever is killed then
-leaves one behind."""
-
-
-def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file beside its place and put it there when all of it is on disk.
-
-    Its folder must exist. A link in its place is replaced, not followed.
-    """
-    unfinished = path.with_name(f"{secrets.token_hex(8)}.part")
-    try:
-        # "x" makes a new file: it neither follows a link nor opens what is there.
-        with unfinished.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            unfinished.unlink()
-        raise
 
 
 def settle(folder: Path) -> None:
     """Put the names in a folder on disk, where the file system knows how to."""
-    if sys.platform == "win32":
+    if sys.platform == "win32" or not folder.exists():
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -50,6 +21,11 @@ def settle(folder: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder, none where it does not exist."""
+    return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
 
 
 def is_link(path: Path) -> bool:

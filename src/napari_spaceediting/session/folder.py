@@ -19,7 +19,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -28,20 +27,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.errors import SessionBusy, SessionError, SpaceEditingError
 from napari_spaceediting.session.codec import Leftovers
 from napari_spaceediting.session.files import (
     INDEX,
-    UNFINISHED,
     is_link,
     is_plain_file,
     is_session,
+    names_in,
     settle,
-    write_file,
 )
 from napari_spaceediting.session.index import IndexCodec, read_values
 from napari_spaceediting.session.lock import HOLDER, LOCK, FolderLock
-from napari_spaceediting.session.shelf import DAMAGE, Damaged
+from napari_spaceediting.session.shelf import DAMAGE, UNFINISHED, Damaged
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.store import Store
 from napari_spaceediting.session.traversals import Outcome, StoredTraversal
@@ -74,8 +73,6 @@ class SessionFolder:
         The folder, resolved. Another one after a `save` that found it changed.
     is_read_only : bool
         Whether it cannot be saved to.
-    is_safe : bool
-        False where the file system has no locks, so that nobody is kept out.
     """
 
     def __init__(self, path: Path, lock: FolderLock | None, program: str) -> None:
@@ -89,7 +86,7 @@ class SessionFolder:
         self._store = Store(path)
         self._mark = _mark_of(_bytes_of(path))
         self._written: list[tuple[Outcome, StoredTraversal]] = []
-        self._strays = [name for name in _names(path) if UNFINISHED.fullmatch(name)]
+        self._strays = [name for name in names_in(path) if UNFINISHED.fullmatch(name)]
 
     @classmethod
     def open(
@@ -144,15 +141,12 @@ class SessionFolder:
         replaces : bool
             Whether the first `save` may replace a session that is there. Ask the user.
         program : str
-            What others are told who has it open.
+            As for `open`.
 
         Raises
         ------
-        SessionBusy
-            If somebody else has it open for writing.
-        SessionError
-            If there is a session that is not to be replaced, or anything else, or it
-            cannot be written.
+        SessionBusy, SessionError
+            As `open`, or if there is anything that is not to be replaced.
         """
         path = _resolved(path)
         _check_free(path, replaces)
@@ -192,11 +186,6 @@ class SessionFolder:
                 + ("ask who owns it." if is_read_only else "open it read only.")
             ) from error
 
-    @property
-    def is_safe(self) -> bool:
-        """Whether nobody else can write."""
-        return self._lock is not None and self._lock.is_safe
-
     def __enter__(self) -> Self:
         return self
 
@@ -229,8 +218,8 @@ class SessionFolder:
         Parameters
         ----------
         say : callable
-            Takes a sentence for the user about each thing that is not as it was,
-            because another version saved it.
+            Takes a sentence for the user about each thing that is not as it was, as
+            another version saved it or it is damaged, and about a place without locks.
 
         Raises
         ------
@@ -242,10 +231,7 @@ class SessionFolder:
                 return self._load(say)
             except SessionError:
                 # Somebody else may just be saving it.
-                if (
-                    not self.is_read_only
-                    or _mark_of(_bytes_of(self.path)) == self._mark
-                ):
+                if not (self.is_read_only and self._is_changed()):
                     raise
                 self._store = Store(self.path)
         return self._load(say)
@@ -269,6 +255,8 @@ class SessionFolder:
                 read_values(values, left), SessionState
             )
             check_state(state)
+            if any(past.damage for past in state.rounds) and self._is_changed():
+                raise Damaged("it was saved by another program meanwhile")
         except SessionError:
             raise
         except PermissionError as error:
@@ -284,6 +272,11 @@ class SessionFolder:
             ) from error
         for sentence in left.sentences:
             say(sentence)
+        if self._lock is not None and not self._lock.is_safe:
+            say(
+                f"{self.path.name} lies where programs cannot be kept apart, as on "
+                "some network shares: let only one at a time save it."
+            )
         return state
 
     def save(self, state: SessionState, say: Say = warnings.warn) -> None:
@@ -328,7 +321,7 @@ class SessionFolder:
         store.settle()
         # It took a while.
         self._check_unchanged()
-        write_file(self.path / INDEX, lambda file: file.write(index))
+        write_file(self.path / INDEX, index)
         self._mark = _mark_of(index)
         settle(self.path)
         store.tidy()
@@ -393,8 +386,11 @@ class SessionFolder:
                 self._lock = FolderLock(self.path, self._program)
             except SessionBusy:
                 raise _Changed from None
-        if is_link(self.path / INDEX) or _mark_of(_bytes_of(self.path)) != self._mark:
+        if is_link(self.path / INDEX) or self._is_changed():
             raise _Changed
+
+    def _is_changed(self) -> bool:
+        return _mark_of(_bytes_of(self.path)) != self._mark
 
 
 def _resolved(path: Path) -> Path:
@@ -432,7 +428,8 @@ def _check_free(path: Path, replaces: bool) -> None:
             )
         return
     own = {LOCK, HOLDER, "arrays", "weights"}
-    foreign = [n for n in _names(path) if n not in own and not UNFINISHED.fullmatch(n)]
+    others = [name for name in names_in(path) if name not in own]
+    foreign = [name for name in others if not UNFINISHED.fullmatch(name)]
     store = Store(path)
     foreign += store.arrays.foreign() + store.weights.foreign()
     if foreign:
@@ -449,10 +446,6 @@ def _is_ours(index: bytes) -> bool:
         return bool({"version", "dataset", "checkpoint"} <= values.keys())
     except DAMAGE:
         return False
-
-
-def _names(path: Path) -> list[str]:
-    return os.listdir(path) if path.is_dir() else []  # noqa: PTH208
 
 
 def _bytes_of(path: Path) -> bytes | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, get_type_hints
 
 import numpy as np
 from cattrs.gen import override
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.dataset import ImageDataset, Skipped
+from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Skipped
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import PixelSource
 from napari_spaceediting.editing.answers import Answer, ProposalKind
@@ -35,10 +36,13 @@ from napari_spaceediting.session.codec import (
     names_of,
 )
 from napari_spaceediting.session.pixels import pixels_from_values, pixels_to_values
+from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
     Checkpoint,
+    DamagedCheckpoint,
     Network,
     Round,
+    RoundStatus,
     SessionState,
 )
 from napari_spaceediting.session.store import Store
@@ -48,8 +52,8 @@ from napari_spaceediting.session.traversals import (
     StoredTraversal,
     outcome_values,
 )
+from napari_spaceediting.session.validity import check_checkpoint
 from napari_spaceediting.session.versions import brought_up
-from napari_spaceediting.session.weights import StoredWeights, Weights
 from napari_spaceediting.traversal.result import Asked
 
 
@@ -73,6 +77,8 @@ class IndexCodec(Codec):
         self._checkpoints: dict[str, Checkpoint] = {}
         self._n_rounds = 0
         self._needed: set[int] = set()
+        self._needed_keys: set[str] = set()
+        self._is_past = False
         read, write = self.register_structure_hook, self.register_unstructure_hook
         for kind in (Edit, *EDITS.values(), Answer, Evidence, Asked):
             read(kind, self.plain.structure)
@@ -99,7 +105,9 @@ class IndexCodec(Codec):
                 "state": override(
                     rename="weights",
                     unstruct_hook=self._weights,
-                    struct_hook=lambda key, _: store.get_weights(key),
+                    struct_hook=lambda key, _: store.get_weights(
+                        key, is_needed=key in self._needed_keys
+                    ),
                 )
             }
         if kind is KeptTraversal:
@@ -110,6 +118,8 @@ class IndexCodec(Codec):
                     struct_hook=lambda key, _: store.weights_of(key),
                 )
             }
+        if kind is Round:
+            return {"losses": override(struct_hook=self._losses)}
         return super().overrides(kind)
 
     def _reader(self, kind: type) -> Reader:
@@ -130,6 +140,12 @@ class IndexCodec(Codec):
             return lambda value: _flat(write(value), _FLAT[kind][0])
         if kind is SessionState:
             return lambda state: self._from_state(state, write)
+        if issubclass(kind, Checkpoint):
+            return lambda found: (
+                self._as_it_was(found)
+                if isinstance(found, DamagedCheckpoint)
+                else write(found)
+            )
         if kind is ImageDataset:
             return lambda dataset: {
                 **write(dataset),
@@ -140,19 +156,14 @@ class IndexCodec(Codec):
     def _state(self, values: Values) -> SessionState:
         types = get_type_hints(SessionState)
         values = self.known(values, SessionState, set(types))
+        self._needed_keys = _standing_weights(values)
         fields = {}
         # In this order: ids name images, and networks of checkpoints made traversals.
         for name in names_of(SessionState):
             fields[name] = self.structure(values[name], types[name])
             if name == "dataset":
                 self.plain.ids = fields[name].ids
-        state = SessionState(**fields)
-        for weights in weights_of(state.standing):
-            if isinstance(weights, Weights) and isinstance(
-                weights.source, StoredWeights
-            ):
-                weights.source.map()
-        return state
+        return SessionState(**fields)
 
     def _from_state(self, state: SessionState, write: Writer) -> dict[str, Any]:
         self._needed = set(map(id, weights_of(state.standing)))
@@ -165,19 +176,66 @@ class IndexCodec(Codec):
         return (files.put_weights if is_needed else files.name_weights)(weights)
 
     def _checkpoint(self, values: Values, read: Reader) -> Checkpoint:
-        """Return a checkpoint; the same object for the same values."""
+        """Return a checkpoint; the same object for the same values.
+
+        One that is only looked back at may be damaged.
+        """
         key = json.dumps(values)
         if key not in self._checkpoints:
-            self._checkpoints[key] = read(values, Checkpoint)
+            n = len(self.plain.ids)
+            try:
+                found = read(values, Checkpoint)
+                check_checkpoint(found, n, self.called.get(Round, "the checkpoint"))
+            except (Damaged, PermissionError) as error:
+                if not self._is_past:
+                    raise
+                if values["network"] is not None:
+                    # A traversal may be of it.
+                    with suppress(Damaged):
+                        self._files.get_weights(values["network"]["weights"])
+                nothing = np.full(n, UNLABELLED), np.zeros(n, bool)
+                found = DamagedCheckpoint(
+                    (), *nothing, damage=str(error), values=values, store=self._files
+                )
+            self._checkpoints[key] = found
         return self._checkpoints[key]
+
+    def _as_it_was(self, gone: DamagedCheckpoint) -> dict[str, Any]:
+        """Return what was saved of a damaged checkpoint, and keep its files."""
+        values = gone.values
+        network = values["network"] or {}
+        for part in (values, network, values["map"] or {}):
+            for name, key in part.items():
+                is_weights = name == "weights"
+                keep = self._files.keep_weights if is_weights else self._files.keep
+                with suppress(Damaged):
+                    keep(key, gone.store)
+        return dict(values)
+
+    def _losses(self, key: str, _: Any) -> NDArray[np.float32]:
+        """Return the losses of a round; nothing needs those of an older one."""
+        try:
+            return self._files.get(key)
+        except (Damaged, PermissionError) as error:
+            if not self._is_past:
+                raise
+            self.left.say(f"The losses of {self.called[Round]} are left out: {error}.")
+            return np.empty(0, np.float32)
 
     def _round(self, values: Values, read: Reader) -> Round:
         self._n_rounds += 1
         name = f"round {self._n_rounds}"
         its_own = {Evidence: f"the evidence of {name}", RetrainSettings: name}
         self.called |= {Round: name, **its_own}
+        self._is_past = values["status"] != RoundStatus.PROPOSED
         found: Round = read(values, Round)
         self.called |= _CALLED
+        del self.called[Round]
+        if found.damage:
+            self.left.say(
+                f"{name.capitalize()} is damaged ({found.damage}): its maps cannot be "
+                "shown, and it cannot be gone back to; restore it from a copy."
+            )
         return found
 
 
@@ -225,6 +283,15 @@ def _without_unknown_answers(values: Values, left: Leftovers) -> dict[str, Any]:
         )
     known = [answer for answer in answers if answer["kind"] in kinds]
     return {**values, "answers": known}
+
+
+def _standing_weights(values: Values) -> set[str]:
+    """Return the keys of weights that a session can go on from or come back to."""
+    gone = RoundStatus.ROLLED_BACK
+    rounds = [past for past in values["rounds"] if past["status"] != gone]
+    ends = [end for past in rounds for end in (past["before"], past["after"])]
+    networks = [end["network"] for end in (values["checkpoint"], *ends)]
+    return {network["weights"] for network in networks if network is not None}
 
 
 def weights_of(checkpoints: Iterable[Checkpoint]) -> list[State]:

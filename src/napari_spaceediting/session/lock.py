@@ -13,8 +13,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.errors import SessionBusy
-from napari_spaceediting.session.files import is_plain_file, write_file
+from napari_spaceediting.session.files import is_plain_file
 
 LOCK, HOLDER = "session.lock", "session.holder.json"
 
@@ -90,8 +91,8 @@ class FolderLock:
             self._lock.acquire(timeout=_FOREVER if waits else 0)
         except Timeout:
             raise SessionBusy(_told(folder)) from None
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
+        except (OSError, NotImplementedError) as error:
+            if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
                 raise
             self.is_safe = False
         self._status = self._path.stat()
@@ -103,7 +104,7 @@ class FolderLock:
         )
         try:
             text = json.dumps(asdict(holder)).encode()
-            write_file(folder / HOLDER, lambda file: file.write(text))
+            write_file(folder / HOLDER, text)
         except BaseException:
             self._lock.release()
             raise

@@ -22,6 +22,7 @@ from napari_spaceediting.session.adding import Added, with_images
 from napari_spaceediting.session.preparing import Preparing
 from napari_spaceediting.session.state import (
     Checkpoint,
+    DamagedCheckpoint,
     Map,
     Network,
     Round,
@@ -274,7 +275,7 @@ class Session(Preparing):
         Raises
         ------
         SessionError
-            If no round stands.
+            If no round stands, or what was before it is damaged.
         EditError
             If edits were made since the round was accepted, on a map that goes
             with it.
@@ -284,6 +285,13 @@ class Session(Preparing):
         if not standing:
             raise SessionError("There is no round to roll back.")
         last, log = standing[-1], self._state.log
+        if isinstance(last.before, DamagedCheckpoint):
+            raise SessionError(
+                f"The round cannot be rolled back, as what was before it is damaged "
+                f"({last.before.damage}): restore it from a copy."
+            )
+        if last.before.network is not None:
+            len(last.before.network.state)  # which are read only now
         if not self._state.proposal:
             self._check_no_edits()
             log = EditLog(last.edits)

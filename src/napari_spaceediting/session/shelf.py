@@ -16,13 +16,9 @@ from typing import IO
 
 from safetensors import SafetensorError
 
-from napari_spaceediting.session.files import (
-    UNFINISHED,
-    is_link,
-    is_plain_file,
-    settle,
-    write_file,
-)
+from napari_spaceediting.data import writing
+from napari_spaceediting.data.writing import write_file
+from napari_spaceediting.session.files import is_link, is_plain_file, names_in
 
 DAMAGE = (
     OSError,
@@ -40,6 +36,11 @@ DAMAGE = (
 """What reading a file of a session may raise that is not what was written."""
 
 _KEY = re.compile(r"[0-9a-f]{32}")
+UNFINISHED = re.compile(
+    rf"{writing.UNFINISHED.pattern}|"
+    r"([0-9a-f]{32}\.(npy|safetensors)|session\.json)\.part"
+)
+"""Names of what was being written, also by versions before."""
 
 
 class Damaged(ValueError):
@@ -59,6 +60,13 @@ class Shelf:
     suffix : str
         Of its files.
 
+    Attributes
+    ----------
+    sound : set of str
+        Digests of files that were written, or read and found to be what they say.
+    used : set of str
+        Digests of files that `tidy` keeps.
+
     Raises
     ------
     Damaged
@@ -69,10 +77,10 @@ class Shelf:
         self.path = path
         self._suffix = suffix
         self._handle: int | None = None
-        self._sound: set[str] = set()
-        self._used: set[str] = set()
+        self.sound: set[str] = set()
+        self.used: set[str] = set()
         self._hold()
-        self._ours = {name for name in self._names() if self._is_ours(name)}
+        self._ours = {name for name in names_in(path) if self._is_ours(name)}
 
     def name(self, key: object) -> str:
         """Return the name of the file of a digest; nothing else is a name."""
@@ -109,40 +117,19 @@ class Shelf:
         """Whether there is a file of this name."""
         return is_plain_file(self.path / self.name(key))
 
-    def is_sound(self, key: str) -> bool:
-        """Whether a file was written, or read and found to be what its name says."""
-        return key in self._sound
-
-    def found_sound(self, key: str) -> None:
-        """Remember that the content of a file is what its name says."""
-        self._sound.add(key)
-
-    def use(self, key: str) -> None:
-        """Keep a file when the others are deleted."""
-        self._used.add(key)
-
-    def write(self, key: str, write: Callable[[IO[bytes]], object]) -> None:
+    def write(self, key: str, content: bytes | Callable[[IO[bytes]], object]) -> None:
         """Write a file, which is in use then."""
         self.path.mkdir(exist_ok=True)
         self._hold()
         name = self.name(key)
         self._ours.add(name)
-        self._used.add(key)
-        write_file(self.path / name, write)
-        self._sound.add(key)
+        self.used.add(key)
+        write_file(self.path / name, content)
+        self.sound.add(key)
 
     def foreign(self) -> list[str]:
         """Return the names of files that are none of ours."""
-        return [name for name in self._names() if not self._is_ours(name)]
-
-    def settle(self) -> None:
-        """Put the names of all files on disk, not just what they hold."""
-        if self.path.exists():
-            settle(self.path)
-
-    def begin(self) -> None:
-        """Forget what was in use, before it is told anew."""
-        self._used = set()
+        return [name for name in names_in(self.path) if not self._is_ours(name)]
 
     def tidy(self) -> None:
         """Delete our files that are not in use.
@@ -151,11 +138,11 @@ class Shelf:
         since, as far as they have names of our own pattern. What cannot be deleted,
         such as a file that is open on Windows, waits for the next time.
         """
-        for name in self._ours - {self.name(key) for key in self._used}:
+        for name in self._ours - {self.name(key) for key in self.used}:
             with suppress(OSError):
                 (self.path / name).unlink(missing_ok=True)
                 self._ours.discard(name)
-        self._sound &= self._used
+        self.sound &= self.used
 
     def _hold(self) -> None:
         """Make sure that it is no link, and keep a hold of it wherever it is moved."""
@@ -165,9 +152,6 @@ class Shelf:
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
             self._handle = os.open(self.path, flags)
             weakref.finalize(self, os.close, self._handle)
-
-    def _names(self) -> list[str]:
-        return os.listdir(self.path) if self.path.is_dir() else []  # noqa: PTH208
 
     def _is_ours(self, name: str) -> bool:
         stem = name.removesuffix(self._suffix)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
 )
 from napari_spaceediting.projection.settings import MapSettings, Method
+from napari_spaceediting.session.store import Store
 from napari_spaceediting.session.traversals import KeptTraversal
 
 
@@ -90,6 +93,25 @@ class Checkpoint:
     map: Map | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class DamagedCheckpoint(Checkpoint):
+    """One of which nothing can be read; it takes part in nothing, but is not forgotten.
+
+    Parameters
+    ----------
+    damage : str
+        What is wrong with it, in a few words.
+    values : mapping
+        As in ``session.json``: with its files, it would be whole again.
+    store : Store
+        Where those files were.
+    """
+
+    damage: str = field(kw_only=True)
+    values: Mapping[str, Any] = field(kw_only=True, repr=False)
+    store: Store = field(kw_only=True, repr=False)
+
+
 class RoundStatus(StrEnum):
     """What became of a round."""
 
@@ -131,6 +153,13 @@ class Round:
     seconds: float
     created: str
     status: RoundStatus = RoundStatus.PROPOSED
+
+    @property
+    def damage(self) -> str:
+        """What is wrong with the networks and maps of it, "" for nothing."""
+        ends = self.before, self.after
+        gone = (end.damage for end in ends if isinstance(end, DamagedCheckpoint))
+        return next(gone, "")
 
 
 @dataclass(frozen=True, eq=False)

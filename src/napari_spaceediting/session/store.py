@@ -20,7 +20,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import State
+from napari_spaceediting.session.files import settle
 from napari_spaceediting.session.shelf import Damaged, Shelf
 from napari_spaceediting.session.weights import StoredWeights, Weights, packed
 
@@ -53,7 +55,7 @@ class Store:
         self.arrays = Shelf(folder / "arrays", ".npy")
         self.weights = Shelf(folder / "weights", ".safetensors")
         self._known: dict[int, tuple[weakref.ref[NDArray[Any]], str]] = {}
-        self._networks: dict[str, State] = {}
+        self._networks: dict[str, Weights] = {}
         self._written: dict[int, tuple[State, str]] = {}
 
     # Arrays
@@ -65,7 +67,7 @@ class Store:
         shelf = self.arrays
         # What was there before is trusted when it was read, but not by its name.
         if shelf.holds(key) and (known or self._is_intact(key)):
-            shelf.use(key)
+            shelf.used.add(key)
         else:
             shelf.write(key, lambda file: _write_array(file, _plain(array)))
         self._remember(array, key)
@@ -74,19 +76,9 @@ class Store:
     def get(self, key: str) -> NDArray[Any]:
         """Return an array, memory-mapped where it is large.
 
-        Raises
-        ------
-        Damaged
-            If it is missing, or not what was written.
-        PermissionError
-            If it may not be read.
+        Raises what `Shelf.reading` does.
         """
-        with self.arrays.reading(key) as file:
-            array = _read_array(file)
-            if not self.arrays.is_sound(key) and array.nbytes <= CHECKED:
-                if _digest(array) != key:
-                    raise Damaged("is not what was written")
-                self.arrays.found_sound(key)
+        array = self._read(key, CHECKED)
         self._remember(array, key)
         return array
 
@@ -96,12 +88,12 @@ class Store:
 
     def keep(self, key: str, origin: Store) -> None:
         """Take over the file of an array of this session or another one."""
-        if origin is self:
-            self.arrays.use(key)
-            return
-        # One that is damaged is not missed before somebody wants to see it.
-        with suppress(Damaged):
-            self.put(origin.get(key))
+        self.arrays.name(key)
+        if origin is not self:
+            # One that is damaged is not missed before somebody wants to see it.
+            with suppress(Damaged, PermissionError):
+                self.put(origin.get(key))
+        self.arrays.used.add(key)
 
     # Weights
 
@@ -109,16 +101,24 @@ class Store:
         """Write weights, unless they are there; return their digest."""
         key = self.key_of(weights)
         if key is not None and self.weights.holds(key):
-            self.weights.use(key)
+            self.weights.used.add(key)
         else:
             key, data = packed(weights)
             try:
                 StoredWeights(self.weights, key).check()
-                self.weights.use(key)
+                self.weights.used.add(key)
             except Damaged:
-                self.weights.write(key, lambda file: file.write(data))
+                self.weights.write(key, data)
         self._written[id(weights)] = weights, key
         return key
+
+    def keep_weights(self, key: str, origin: Store) -> None:
+        """Take over the file of weights, as `keep` does."""
+        self.weights.name(key)
+        if origin is not self:
+            with suppress(SessionError):
+                self.put_weights(origin.get_weights(key))
+        self.weights.used.add(key)
 
     def name_weights(self, weights: State) -> str:
         """Return a digest for weights that are not kept."""
@@ -126,11 +126,17 @@ class Store:
         self._written.setdefault(id(weights), (weights, key))
         return key
 
-    def get_weights(self, key: str) -> State:
-        """Return weights, which are not read yet; the same object for the same."""
+    def get_weights(self, key: str, *, is_needed: bool = False) -> State:
+        """Return weights, which are not read yet; the same object for the same.
+
+        Those that are needed must be there, and stay; raises what `Shelf.reading` does.
+        """
         if key not in self._networks:
             self._networks[key] = Weights(StoredWeights(self.weights, key))
-        return self._networks[key]
+        weights = self._networks[key]
+        if is_needed and isinstance(weights.source, StoredWeights):
+            weights.source.map()
+        return weights
 
     def key_of(self, weights: State | None) -> str | None:
         """Return the digest of weights that were written or read, None for others."""
@@ -159,13 +165,12 @@ class Store:
     def begin(self) -> None:
         """Forget what was in use, before it is told anew."""
         self._written = {}
-        self.arrays.begin()
-        self.weights.begin()
+        self.arrays.used, self.weights.used = set(), set()
 
     def settle(self) -> None:
         """Put the names of all files on disk, not just what they hold."""
-        self.arrays.settle()
-        self.weights.settle()
+        settle(self.arrays.path)
+        settle(self.weights.path)
 
     def tidy(self) -> None:
         """Delete files of ours that are not in use."""
@@ -187,17 +192,21 @@ class Store:
         known[at] = weakref.ref(array, forget), key
 
     def _is_intact(self, key: str) -> bool:
-        """Whether the file of a digest has the content that it says."""
-        if self.arrays.is_sound(key):
-            return True
         try:
-            with self.arrays.reading(key) as file:
-                is_intact = _digest(_read_array(file)) == key
+            self._read(key, math.inf)
         except Damaged:
             return False
-        if is_intact:
-            self.arrays.found_sound(key)
-        return is_intact
+        return True
+
+    def _read(self, key: str, checked: float) -> NDArray[Any]:
+        """Read an array; of one of so many bytes, the content is what its name says."""
+        with self.arrays.reading(key) as file:
+            array = _read_array(file)
+            if key not in self.arrays.sound and array.nbytes <= checked:
+                if _digest(array) != key:
+                    raise Damaged("is not what was written")
+                self.arrays.sound.add(key)
+        return array
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:

@@ -15,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.edits import Edit, Move, Reset, Withdraw
-from napari_spaceediting.editing.evidence import Difference, Evidence
+from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
     Checkpoint,
-    Map,
     Network,
-    Round,
     RoundStatus,
     SessionState,
 )
@@ -34,7 +31,7 @@ _LARGEST_SIDE = 1 << 16
 
 
 def check_state(state: SessionState) -> None:
-    """Refuse a session that does not fit together.
+    """Refuse a session that does not fit together; `check_checkpoint` has its rest.
 
     Parameters
     ----------
@@ -49,22 +46,48 @@ def check_state(state: SessionState) -> None:
     _check_dataset(state.dataset)
     n = len(state.dataset)
     _require(0 <= state.seed < 1 << 63, f"the seed is {state.seed}")
-    _check_checkpoint(state.checkpoint, n, "the checkpoint")
-    log = state.log
-    _check_edits((*log.done, *log.undone), n, "the list of edits")
+    _check_edits((*state.log.done, *state.log.undone), n, "the list of edits")
     for number, past in enumerate(state.rounds, 1):
-        _check_round(past, n, f"round {number}")
-        is_open = past.status is RoundStatus.PROPOSED
+        where = f"round {number}"
+        _check_edits(past.edits, n, where)
+        _check_evidence(past.evidence, n, f"the evidence of {where}")
+        _check_array(past.losses, (None,), "f?", f"the losses of {where}")
+        _check_number(past.seconds, f"the seconds of {where}")
+        _check_time(past.created, where)
         _require(
-            not is_open or past is state.rounds[-1],
-            f"round {number} awaits a decision, but another followed",
+            past.status is not RoundStatus.PROPOSED or past is state.rounds[-1],
+            f"{where} awaits a decision, but another followed",
         )
     for number, answer in enumerate(state.answers, 1):
-        _check_answer(answer, n, f"answer {number}")
+        where = f"answer {number}"
+        _check_images(answer.indices, n, where)
+        for sign in answer.signs:
+            _check_number(sign, f"a sign of {where}", least=-math.inf)
     for number, kept in enumerate(state.traversals, 1):
         where = f"traversal {number}"
         _check_asked(kept.asked, n, where)
         _check_time(kept.created, where)
+
+
+def check_checkpoint(checkpoint: Checkpoint, n: int, where: str) -> None:
+    """Refuse a checkpoint that does not fit together, or to `n` images.
+
+    Raises
+    ------
+    Damaged
+        As `check_state`.
+    """
+    _check_names(checkpoint.class_names, where)
+    span = -1, len(checkpoint.class_names)
+    _check_array(checkpoint.labels, (n,), "i", f"the labels of {where}", span)
+    _check_array(checkpoint.confirmed, (n,), "b", f"what is confirmed of {where}")
+    if checkpoint.network is not None:
+        _check_network(checkpoint.network, n, span[1], f"the network of {where}")
+    drawn, name = checkpoint.map, f"the map of {where}"
+    if drawn is not None:
+        _check_array(drawn.coordinates, (n, 2), "f", f"the places on {name}")
+        others = f"the neighbours on {name}"
+        _check_array(drawn.neighbours, (n, None), "i", others, (0, n))
 
 
 def _check_dataset(dataset: ImageDataset) -> None:
@@ -81,87 +104,48 @@ def _check_dataset(dataset: ImageDataset) -> None:
     _check_text(dataset.name, f"the name of {where}")
     _check_names(dataset.class_names, where)
     for name, values in dataset.columns.items():
-        _check_array(values, (n,), "biufUS", f"the column “{name}” of {where}")
-    truth = dataset.columns.get("truth")
-    if truth is not None:
-        _check_array(truth, (n,), "i", f"the truth of {where}")
+        is_truth = name == "truth"
+        kinds, what = ("i", "truth") if is_truth else ("bif?uUS", f"column “{name}”")
+        _check_array(values, (n,), kinds, f"the {what} of {where}")
     sides = dataset.image_size
     _require(max(sides) <= _LARGEST_SIDE, f"the images of {where} are {sides} large")
     for value in (*dataset.scaling.low, *dataset.scaling.high):
         _check_number(value, f"the intensity scaling of {where}", least=-math.inf)
 
 
-def _check_checkpoint(checkpoint: Checkpoint, n: int, where: str) -> None:
-    _check_names(checkpoint.class_names, where)
-    n_classes = len(checkpoint.class_names)
-    labels = checkpoint.labels
-    _check_array(labels, (n,), "i", f"the labels of {where}")
-    _check_range(labels, -1, n_classes, f"the labels of {where}")
-    _check_array(checkpoint.confirmed, (n,), "b", f"what is confirmed of {where}")
-    if checkpoint.network is not None:
-        _check_network(checkpoint.network, n, n_classes, where)
-    if checkpoint.map is not None:
-        _check_map(checkpoint.map, n, where)
-
-
-def _check_network(network: Network, n: int, n_classes: int, where: str) -> None:
+def _check_network(network: Network, n: int, n_classes: int, name: str) -> None:
     spec, said = network.spec, network.predictions
-    for name in ("latent_dim", "in_channels"):
-        _check_count(getattr(spec, name), f"“{name}” of the network of {where}", 1)
-    _require(0 <= spec.n_classes <= n_classes, f"the network of {where} has classes")
+    for what in ("latent_dim", "in_channels"):
+        _check_count(getattr(spec, what), f"“{what}” of {name}", 1)
+    _require(0 <= spec.n_classes <= n_classes, f"{name} has classes")
     _require(
         all(1 <= side <= _LARGEST_SIDE for side in spec.image_size),
-        f"the network of {where} sees images of {spec.image_size}",
+        f"{name} sees images of {spec.image_size}",
     )
-    latent_width = spec.latent_dim
-    if said.latents.shape[1:] != (latent_width,):
-        latent_width += spec.n_classes  # where the end is solved
-    for values, width, what in (
-        (said.latents, latent_width, "latents"),
-        (said.probabilities, spec.n_classes, "probabilities"),
-    ):
-        name = f"the {what} of {where}"
-        _check_array(values, (n, width), "f", name)
-        _require(np.isfinite(values).all(), f"{name} are not all numbers")
-    _check_array(network.margins, (n,), "f", f"the margins of {where}")
-
-
-def _check_map(drawn: Map, n: int, where: str) -> None:
-    name = f"the map of {where}"
-    _check_array(drawn.coordinates, (n, 2), "f", name)
-    _require(np.isfinite(drawn.coordinates).all(), f"{name} has places that are none")
-    _check_array(drawn.neighbours, (n, None), "i", f"the neighbours on {name}")
-    _check_range(drawn.neighbours, 0, n, f"the neighbours on {name}")
+    width = spec.latent_dim
+    if said.latents.shape[1:] != (width,):
+        width += spec.n_classes  # where the end is solved
+    _check_array(said.latents, (n, width), "f", f"the latents of {name}")
+    shape = n, spec.n_classes
+    _check_array(said.probabilities, shape, "f", f"the probabilities of {name}")
+    _check_array(network.margins, (n,), "f?", f"the margins of {name}")
 
 
 def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
     for number, edit in enumerate(edits):
         name = f"edit {number + 1} of {where}"
         if isinstance(edit, Withdraw):
-            _require(
-                0 <= edit.number < number, f"{name} takes back what is not before it"
-            )
+            is_before = 0 <= edit.number < number
+            _require(is_before, f"{name} takes back what is not before it")
             continue
         _check_images(edit.indices, n, name)
         if isinstance(edit, Move):
             for places in (edit.start, edit.end):
-                _check_array(
-                    places, (len(edit.indices), 2), "f", f"the places of {name}"
-                )
-                _require(np.isfinite(places).all(), f"{name} goes to no place")
+                shape = len(edit.indices), 2
+                _check_array(places, shape, "f", f"the places of {name}")
         if not isinstance(edit, Reset) and edit.tag is not None:
             _check_text(edit.tag, f"the class of {name}")
-            _require(bool(edit.tag.strip()), f"the class of {name} has no name")
-
-
-def _check_round(past: Round, n: int, where: str) -> None:
-    _check_edits(past.edits, n, where)
-    _check_checkpoint(past.before, n, f"what was before {where}")
-    _check_checkpoint(past.after, n, f"what came of {where}")
-    _check_evidence(past.evidence, n, f"the evidence of {where}")
-    _check_array(past.losses, (None,), "f", f"the losses of {where}")
-    _check_number(past.seconds, f"the seconds of {where}")
-    _check_time(past.created, where)
+            _require(edit.tag.strip(), f"the class of {name} has no name")
 
 
 def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
@@ -173,15 +157,10 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
         name = f"“{arm}” in {where}"
         for value in (found.accuracy, *found.interval):
             _require(0 <= value <= 1, f"{name} is {value} of 1")
-        _check_array(found.recall, (n_classes,), "f", f"the recall of {name}")
-        shape = n_classes, n_classes
-        _check_array(found.confusion, shape, "i", f"the confusion of {name}")
-        _require((found.confusion >= 0).all(), f"the confusion of {name} is below 0")
-    differences: list[Difference] = [
-        *evidence.over.values(),
-        *evidence.over_seeds.values(),
-    ]
-    for each in differences:
+        _check_array(found.recall, (n_classes,), "f?", f"the recall of {name}")
+        shape, span = (n_classes, n_classes), (0, 1 << 63)
+        _check_array(found.confusion, shape, "i", f"the confusion of {name}", span)
+    for each in (*evidence.over.values(), *evidence.over_seeds.values()):
         for value in (each.value, each.low, each.high):
             _check_number(value, f"a difference in {where}", least=-math.inf)
     for what in ("fixed", "broken", "edited"):
@@ -190,33 +169,32 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
     _check_array(evidence.followed, shape_followed, "b", f"“followed” of {where}")
 
 
-def _check_answer(answer: Answer, n: int, where: str) -> None:
-    _check_images(answer.indices, n, where)
-    for sign in answer.signs:
-        _check_number(sign, f"a sign of {where}", least=-math.inf)
-
-
 def _check_asked(asked: Asked, n: int, where: str) -> None:
     _check_names(asked.class_names, where)
     _check_text(asked.goal, f"the goal of {where}")
-    n_classes = len(asked.class_names)
-    _check_array(asked.sources, (None,), "i", f"the sources of {where}")
-    _check_range(asked.sources, -1, n_classes, f"the sources of {where}")
-    _require(-1 <= asked.target < n_classes, f"the target of {where} is no class")
+    span = -1, len(asked.class_names)
+    _check_array(asked.sources, (None,), "i", f"the sources of {where}", span)
+    _require(-1 <= asked.target < span[1], f"the target of {where} is no class")
     if asked.group is not None:
         _check_images(asked.group, n, f"the group of {where}")
 
 
 def _check_images(indices: NDArray[Any], n: int, what: str) -> None:
-    _check_array(indices, (None,), "i", what)
-    _check_range(indices, 0, n, what)
+    _check_array(indices, (None,), "i", what, (0, n))
     _require(len(np.unique(indices)) == len(indices), f"{what} names an image twice")
 
 
 def _check_array(
-    values: NDArray[Any], shape: tuple[int | None, ...], kinds: str, what: str
+    values: NDArray[Any],
+    shape: tuple[int | None, ...],
+    kinds: str,
+    what: str,
+    span: tuple[int, int] | None = None,
 ) -> None:
-    """Check the shape, in which None is any length, and the kind of numbers."""
+    """Check the shape, in which None is any length, and the kind and span of numbers.
+
+    Floats must be numbers unless a "?" is among the kinds.
+    """
     fits = values.ndim == len(shape) and all(
         wanted in (None, found)
         for wanted, found in zip(shape, values.shape, strict=True)
@@ -225,14 +203,13 @@ def _check_array(
         fits and values.dtype.kind in kinds,
         f"{what} is an array of {values.dtype} with the shape {values.shape}",
     )
-
-
-def _check_range(values: NDArray[Any], least: int, end: int, what: str) -> None:
-    if values.size:
+    if values.dtype.kind == "f" and "?" not in kinds:
+        _require(np.isfinite(values).all(), f"{what} are not all numbers")
+    if span is not None and values.size:
         low, high = int(values.min()), int(values.max())
         _require(
-            least <= low and high < end,
-            f"{what} goes from {low} to {high}, beyond {least} to {end - 1}",
+            span[0] <= low and high < span[1],
+            f"{what} goes from {low} to {high}, beyond {span[0]} to {span[1] - 1}",
         )
 
 

@@ -36,12 +36,7 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
     def map(self) -> None:
         """Map the file, so that it can be read whatever becomes of its name.
 
-        Raises
-        ------
-        Damaged
-            If it is missing or damaged.
-        PermissionError
-            If it may not be read.
+        Raises what `Shelf.reading` does.
         """
         if self._mapped is None:
             with self.shelf.reading(self.key):
@@ -76,21 +71,12 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
         return self._mapped
 
     def check(self) -> None:
-        """Compare the content with its name, once.
-
-        Raises
-        ------
-        Damaged
-            If it is missing, or not what was written.
-        PermissionError
-            If it may not be read.
-        """
-        if self.shelf.is_sound(self.key):
-            return
-        with self.shelf.reading(self.key) as file:
-            if hashlib.file_digest(file, _digest).hexdigest() != self.key:
-                raise Damaged("is not what was written")
-        self.shelf.found_sound(self.key)
+        """Compare the content with its name, once; raises what `Shelf.reading` does."""
+        if self.key not in self.shelf.sound:
+            with self.shelf.reading(self.key) as file:
+                if hashlib.file_digest(file, _digest).hexdigest() != self.key:
+                    raise Damaged("is not what was written")
+            self.shelf.sound.add(self.key)
 
 
 class Weights(Mapping[str, NDArray[Any]]):

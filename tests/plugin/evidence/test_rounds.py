@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,9 @@ from napari_spaceediting.editing.evidence import gather_evidence
 from napari_spaceediting.editing.retrain import RetrainResult
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.quality import MapQuality
+from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import RoundStatus
+from napari_spaceediting.session.storage import load_session, save_session
 from napari_spaceediting.session.training import MappedRound
 
 LEFT = Qt.MouseButton.LeftButton
@@ -248,3 +251,21 @@ def test_the_history_shows_every_stage_and_leads_to_its_round(rounds):
     QTest.mouseClick(history, LEFT, pos=QPoint(20, round(1.5 * pitch)))
     assert rounds.evidence.rounds.currentText().startswith("Round 1")
     assert button(rounds, "Now").isChecked()
+
+
+def test_a_damaged_round_says_so_and_shows_what_there_is(rounds, tmp_path):
+    folder = tmp_path / "one.spaceediting"
+    save_session(rounds.session.state, folder)
+    values = json.loads((folder / "session.json").read_text())
+    key = values["rounds"][0]["before"]["map"]["coordinates"]
+    (folder / "arrays" / f"{key}.npy").unlink()
+    session = Session(load_session(folder, [].append))
+    rounds.state.take_session(session, None)
+    panel = rounds.evidence
+    assert [row.name for row in panel.history.rows] == ["Round 1", "Round 2", "Round 3"]
+    choose(panel.rounds, "Round 1")
+    assert panel.rounds.currentText().endswith("damaged")
+    names = {one.text() for one in panel.side_buttons if one.isVisibleTo(panel)}
+    assert "Before" not in names
+    press(rounds, "After")
+    assert rounds.state.shown is session.state.rounds[0].after

@@ -262,6 +262,7 @@ def _row(number: int, past: Round) -> str:
         f"{after.accuracy:.1%}" if after else "",
         f"{gain.value * 100:+.1f}" if gain else "",
         _STATES.get(past.status, past.status.value),
+        past.damage and "damaged",
     ]
     return " · ".join(filter(None, parts))
 
