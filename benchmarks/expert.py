@@ -17,7 +17,6 @@ from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.evidence import mean_drift
 from napari_spaceediting.editing.guidance import GROUP_SIZE, Proposal
 from napari_spaceediting.editing.learning import learn, left_out_classes
-from napari_spaceediting.editing.ranking import apart
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.jobs.job import finish, run_job
@@ -150,8 +149,23 @@ def random_groups(session: Session, count: int, number: int) -> list[Proposal]:
     groups = np.column_stack([np.arange(len(at)), near])
     return [
         Proposal(ProposalKind.GROUP, at[groups[row]], "", None, None, 0.0)
-        for row in apart(groups, rng.permutation(len(at)), count)
+        for row in _apart(groups, rng.permutation(len(at)), count)
     ]
+
+
+def _apart(
+    groups: NDArray[np.integer], order: NDArray[np.integer], most: int
+) -> list[int]:
+    """Return which groups, (n, size), come first in an order and share no member."""
+    taken = np.zeros(groups.max(initial=-1) + 1, bool)
+    chosen: list[int] = []
+    for row in order:
+        if len(chosen) == most:
+            break
+        if not taken[groups[row]].any():
+            taken[groups[row]] = True
+            chosen.append(int(row))
+    return chosen
 
 
 def seconds_of(proposals: Sequence[Proposal]) -> float:

@@ -9,12 +9,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-ENOUGH = 10
-"""Answers to doubted labels from which the weights of their signs are learnt."""
 LEAST_AGREEMENT = 0.1
 """Keeps a kind of proposal in a list of 50, so that it can come back."""
-_PRIOR_WEIGHT = 3.0
-"""Answers that the prior for equal weights counts as, for and against."""
 
 
 class ProposalKind(StrEnum):
@@ -47,8 +43,8 @@ class Answer:
     accepted : bool
         Whether the user agreed.
     signs : tuple of float
-        The signs that led to a doubted label, as in its `Proposal`; they are kept
-        because a network that was trained with the answer shows others.
+        What led to a doubted label, as in its `Proposal`; kept as a record, because
+        a network that was trained with the answer shows others.
     """
 
     kind: ProposalKind
@@ -93,48 +89,6 @@ def agreement(answers: Sequence[Answer], kind: ProposalKind) -> float:
     """
     said = [answer.accepted for answer in answers if answer.kind is kind]
     return max((sum(said) + 1) / (len(said) + 2), LEAST_AGREEMENT)
-
-
-def suspicion(
-    signs: NDArray[np.float64], answers: Sequence[Answer]
-) -> NDArray[np.float64]:
-    """Return how probably labels are wrong, as far as answers have taught it.
-
-    The mean of the signs at first. From `ENOUGH` answers to doubted labels on, if
-    there are both outcomes, a logistic regression of the outcome on the signs. Its
-    prior is a label with all signs that is wrong and one with none that is right,
-    which alone give equal weights.
-
-    Parameters
-    ----------
-    signs : (n, S) float array
-        Signs of n labels, each 0 to 1, 1 for the most suspicious.
-    answers : sequence of Answer
-        Those that count.
-
-    Returns
-    -------
-    (n,) float array
-        0 to 1; only its order matters.
-    """
-    n_signs = signs.shape[1]
-    told = [
-        answer
-        for answer in answers
-        if answer.kind is ProposalKind.MISLABELLED and len(answer.signs) == n_signs
-    ]
-    outcomes = {answer.accepted for answer in told}
-    if len(told) < ENOUGH or len(outcomes) < 2:
-        return np.asarray(signs.mean(axis=1))
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression()
-    model.fit(
-        [*(answer.signs for answer in told), [1.0] * n_signs, [0.0] * n_signs],
-        [*(answer.accepted for answer in told), True, False],
-        [1.0] * len(told) + [_PRIOR_WEIGHT] * 2,
-    )
-    return np.asarray(model.predict_proba(signs)[:, 1])
 
 
 def summarise(answers: Sequence[Answer]) -> str:

@@ -10,23 +10,31 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.answers import (
-    Answer,
-    ProposalKind,
-    agreement,
-    suspicion,
-)
+from napari_spaceediting.editing.answers import Answer, ProposalKind, agreement
 from napari_spaceediting.editing.places import Homes, Surroundings, beliefs
-from napari_spaceediting.editing.ranking import alike, apart, leads, ranks
+from napari_spaceediting.editing.ranking import (
+    alike,
+    clusters,
+    leads,
+    without,
+    worth_naming,
+)
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.spec import Predictions
-from napari_spaceediting.projection.neighbours import nearest
+from napari_spaceediting.projection.neighbours import among
 
 NEIGHBOURS = 15
 GROUP_SIZE = 8
+"""Images that come together at most where labels are doubted, and that say the class
+of a group to name."""
+SMALLEST_GROUP, LARGEST_GROUP = 4, 16
+"""Images that are named together, as far as there are so many."""
+_CLUSTERS = 25
 _FAR = 1.5
 """Times the usual distance from which an image counts as isolated."""
+_LANDMARKS = 2_000
+"""Images that others may be far from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +54,9 @@ class Proposal:
     place : (2,) float32 array or None
         Where on the map images of that class lie near by; None to leave them there.
     score : float
-        Urgency among proposals of its kind, 0 to 1.
+        Urgency among proposals of its kind, 0 to 1: 1 for the first of them.
     signs : tuple of float
-        Of a doubted label: what led to it, each 0 to 1, 1 for the most suspicious.
+        Of a doubted label: its margin, the mean of a group.
     """
 
     kind: ProposalKind
@@ -77,7 +85,8 @@ class Guide:
     predictions : Predictions
         Of the network that is shown.
     margins : (N,) float32 array
-        Area under the margin, NaN where there is none.
+        What speaks for the given class of each image less what speaks for another,
+        as in `TrainResult`; NaN where there is none, and the network is asked.
     positions : (N, 2) float32 array
         Map coordinates.
     n_proposals : int
@@ -109,8 +118,7 @@ class Guide:
         groups to name come first, with many the probably wrong labels. Kinds that the
         user agreed with come more often, others less, but none never.
         """
-        yield Progress(0, 4, "Comparing neighbours")
-        training = ~self.held_out
+        yield Progress(0, 4, "Comparing labels")
         found = {ProposalKind.MISLABELLED: self._mislabelled()}
         yield Progress(1, 4, "Grouping what has no label")
         found[ProposalKind.GROUP] = self._groups()
@@ -118,6 +126,7 @@ class Guide:
         found[ProposalKind.AMBIGUOUS] = self._ambiguous()
         yield Progress(3, 4, "Looking for odd images")
         found[ProposalKind.ISOLATED] = self._isolated()
+        training = ~self.held_out
         labelled = np.count_nonzero((self.labels >= 0) & training)
         few = labelled < 0.5 * np.count_nonzero(training)
         usual = {
@@ -133,177 +142,139 @@ class Guide:
         )
 
     def _mislabelled(self) -> list[Proposal]:
-        """Return labelled images whose label is doubted, in groups of the same doubt.
+        """Return labelled images, those first whose label has the smallest margin.
 
-        There are three signs, each taken as the rank among the labels: a small area
-        under the margin (Pleiss et al. 2020), and by how much another class than the
-        given one is likelier to the network, and among the nearest latent neighbours.
-        `suspicion` weighs them. Images with the same label that the network takes for
-        the same other class, and that look alike to it, are proposed together: one
-        answer corrects them all, and the mean over them finds wrong labels more
-        surely than a single image.
+        That one sign, ranked, finds more wrong labels than votes of neighbours or
+        out-of-fold predictions, and no other adds to it. Images with the same label
+        that the network takes for the same other class, and that look alike to it, are
+        proposed together where they are as doubtful: one answer corrects them all.
         """
         at = self._open(ProposalKind.MISLABELLED, self.labels >= 0)
-        trained = np.flatnonzero((self.labels >= 0) & ~self.held_out)
-        if len(at) < 2 or len(trained) <= NEIGHBOURS:
-            return []
-        votes = self._votes(at, trained)
-        given = self.labels[at]
         # A class that the open edits have named is still unknown to the network.
-        probabilities = widened(
-            self.predictions.probabilities[at], len(self.class_names)
-        )
-        reassuring = (
-            np.where(np.isnan(self.margins[at]), np.inf, self.margins[at]),
-            leads(probabilities, given),
-            leads(votes, given),
-        )
-        signs = np.stack([1 - ranks(values) for values in reassuring], axis=1)
-        suspected = suspicion(signs, self.answers)
-        worth = np.flatnonzero(
-            (probabilities.argmax(axis=1) != given) & (votes.argmax(axis=1) != given)
-        )
-        seen = (probabilities + votes).argmax(axis=1)
-        worth = worth[np.argsort(-suspected[worth], kind="stable")]
-        worth = worth[: 4 * GROUP_SIZE * self.n_proposals]
-        doubts = given[worth] * len(self.class_names) + seen[worth]
-        groups = [
-            worth[group]
-            for group in alike(self.predictions.latents[at[worth]], doubts, GROUP_SIZE)
-        ]
-        return self._spread(
-            [
-                self._proposal(
-                    ProposalKind.MISLABELLED,
-                    at[group],
-                    int(seen[group[0]]),
-                    float(suspected[group].mean()),
-                    self._doubt(at[group], seen[group[0]], votes[group]),
-                    tuple(signs[group].mean(axis=0).tolist()),
-                )
-                for group in sorted(groups, key=lambda group: -suspected[group].mean())
-            ]
-        )
-
-    def _doubt(
-        self, group: NDArray[np.int64], seen: np.int64, votes: NDArray[np.float32]
-    ) -> str:
-        """Say why the labels of some images are doubted that the network sees as one.
-
-        Votes, (n, C), are the shares of classes among the images nearest to each.
-        """
-        given = self.class_names[self.labels[group[0]]]
-        other = self.class_names[seen]
-        near = votes[:, seen].mean()
-        if len(group) > 1:
-            return (
-                f"{len(group)} images labelled {given} that the network takes for "
-                f"{other}; so are {near:.0%} of the images most similar to them."
+        probabilities = widened(self._probabilities[at], len(self.class_names))
+        if not len(at) or probabilities.shape[1] < 2:
+            return []
+        given, margins = self.labels[at], self.margins[at]
+        missing = np.isnan(margins)
+        margins = np.where(missing, leads(probabilities, given), margins)
+        seen = without(probabilities, given).argmax(axis=1)
+        doubts = given * len(self.class_names) + seen
+        groups = alike(self.predictions.latents[at], doubts, margins, GROUP_SIZE)
+        return [
+            self._proposal(
+                ProposalKind.MISLABELLED,
+                at[group],
+                int(seen[group[0]]),
+                1 - number / len(groups),
+                self._doubt(
+                    at[group], int(seen[group[0]]), float(margins[group].mean())
+                ),
+                (float(margins[group].mean()),),
             )
-        said = self.predictions.probabilities[group[0], seen]
-        return (
-            f"{round(near * NEIGHBOURS)} of its {NEIGHBOURS} most similar images are "
-            f"{other}; labelled {given}; network {said:.2f} for {other}."
-        )
+            for number, group in enumerate(groups[: self.n_proposals])
+        ]
+
+    def _doubt(self, group: NDArray[np.int64], seen: int, margin: float) -> str:
+        """Say how doubtful the label of images is that may be of another class."""
+        given, other = self.class_names[self.labels[group[0]]], self.class_names[seen]
+        start = f"{len(group)} images labelled" if len(group) > 1 else "Labelled"
+        if margin < 0:
+            said = f"; the other labels speak for {other}, by {-margin:.2f}."
+        else:
+            said = f", and the other labels agree: by {margin:.2f} over {other}."
+        return f"{start} {given}{said}"
 
     def _groups(self) -> list[Proposal]:
-        """Return unlabelled images that one answer can name together."""
-        at = self._open(ProposalKind.GROUP, self.labels < 0)
-        if len(at) < GROUP_SIZE:
-            return []
-        # With fewer than two classes there is no doubt to go by.
-        has_doubts = self.predictions.probabilities.shape[1] > 1
-        return self._doubtful(at) if has_doubts else self._clusters(at)
+        """Return unlabelled images that one answer can name together.
 
-    def _doubtful(self, at: NDArray[np.int64]) -> list[Proposal]:
-        """Return the most doubtful images, each with its nearest in latent space.
-
-        The doubt is that of the image in the middle, one less the difference of its
-        two largest probabilities. No two groups share an image.
+        The centres of clusters are far from each other, so that every group teaches
+        something else. What the groups leave is clustered again.
         """
-        near, _ = nearest(self.predictions.latents[at], GROUP_SIZE - 1, self.seed)
-        groups = np.column_stack([np.arange(len(at)), near])
-        best = np.sort(self.predictions.probabilities[at], axis=1)
-        scores = 1 - (best[:, -1] - best[:, -2])
-        order = np.argsort(-scores, kind="stable")
-        rows = apart(groups, order, self.n_proposals)
-        return [self._group(at[groups[row]], float(scores[row])) for row in rows]
+        at = self._open(ProposalKind.GROUP, self.labels < 0)
+        groups: list[NDArray[np.int64]] = []
+        while len(at) and len(groups) < self.n_proposals:
+            n_clusters = min(_CLUSTERS, -(-len(at) // GROUP_SIZE))
+            found = clusters(self.predictions.latents[at], n_clusters, self.seed)
+            chosen = [self._purest(at[rows]) for rows in found]
+            groups += chosen
+            at = np.setdiff1d(at, np.concatenate(chosen))
+        return [
+            self._group(group, 1 - number / len(groups))
+            for number, group in enumerate(groups[: self.n_proposals])
+        ]
 
-    def _clusters(self, at: NDArray[np.int64]) -> list[Proposal]:
-        """Return images that lie together in latents and map, large crowds first."""
-        from sklearn.cluster import MiniBatchKMeans
+    def _purest(self, cluster: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the central image of a cluster, and those likely to be of its class.
 
-        n_groups = min(self.n_proposals, len(at) // GROUP_SIZE)
-        latents = self.predictions.latents[at]
-        clusters = MiniBatchKMeans(n_groups, random_state=self.seed, n_init=3)
-        assigned = clusters.fit_predict(latents)
-        centres = clusters.cluster_centers_[assigned]
-        distances = np.linalg.norm(latents - centres, axis=1)
-        proposals = []
-        for cluster in range(n_groups):
-            members = np.flatnonzero(assigned == cluster)
-            if not len(members):
-                continue
-            medoid = members[distances[members].argmin()]
-            offsets = self.positions[at[members]] - self.positions[at[medoid]]
-            near = np.argsort(np.linalg.norm(offsets, axis=1))[:GROUP_SIZE]
-            proposals.append(self._group(at[members[near]], len(members) / len(at)))
-        return sorted(proposals, key=lambda proposal: -proposal.score)
+        What the network says of the most central ones is the class; the surer it is of
+        the others, the more of them belong to the group.
+        """
+        central = cluster[:GROUP_SIZE]
+        probabilities = self._probabilities
+        if probabilities.shape[1] < 2:
+            return central
+        shares = probabilities[cluster, probabilities[central].mean(axis=0).argmax()]
+        order = np.r_[0, 1 + np.argsort(-shares[1:], kind="stable")]
+        size = worth_naming(shares[order], SMALLEST_GROUP, LARGEST_GROUP)
+        return cluster[order[:size]]
 
     def _group(self, group: NDArray[np.int64], score: float) -> Proposal:
-        tag, reason = self._opinion(group)
-        return self._proposal(ProposalKind.GROUP, group, tag, score, reason)
-
-    def _opinion(self, group: NDArray[np.int64]) -> tuple[int | None, str]:
-        size = len(group)
-        start = f"{size} unlabelled images that look alike to the network"
-        probabilities = self.predictions.probabilities[group]
+        start = "An unlabelled image"
+        if len(group) > 1:
+            start = f"{len(group)} unlabelled images that look alike to the network"
+        kind, probabilities = ProposalKind.GROUP, self._probabilities[group]
         if not probabilities.shape[1]:
-            return None, f"{start}: what are they?"
+            what = "what is it?" if len(group) == 1 else "what are they?"
+            return self._proposal(kind, group, None, score, f"{start}: {what}")
         guesses = np.bincount(probabilities.argmax(axis=1))
         tag = int(guesses.argmax())
-        return tag, (
-            f"{start}; it says {self.class_names[tag]} for {guesses[tag]} of them."
-        )
+        said = f"{self.class_names[tag]} for {guesses[tag]} of them"
+        if len(group) == 1:
+            said = f"{self.class_names[tag]} ({probabilities[0, tag]:.2f})"
+        who = "it" if len(group) > 1 else "the network"
+        return self._proposal(kind, group, tag, score, f"{start}; {who} says {said}.")
 
     def _ambiguous(self) -> list[Proposal]:
-        """Return unlabelled images between two classes."""
+        """Return unlabelled images between two classes, the most doubtful first."""
         at = self._open(ProposalKind.AMBIGUOUS, self.labels < 0)
-        probabilities = self.predictions.probabilities
-        if probabilities.shape[1] < 2 or not len(at):
+        if self._probabilities.shape[1] < 2 or not len(at):
             return []
-        best = np.argsort(-probabilities[at], axis=1)[:, :2]
-        first, second = np.take_along_axis(probabilities[at], best, axis=1).T
+        probabilities = self._probabilities[at]
+        best = np.argsort(-probabilities, axis=1)[:, :2]
+        first, second = np.take_along_axis(probabilities, best, axis=1).T
         margin = first - second
-        return self._spread(
-            [
-                self._proposal(
-                    ProposalKind.AMBIGUOUS,
-                    at[[row]],
-                    int(best[row, 0]),
-                    float(1 - margin[row]),
-                    f"The network wavers between {self.class_names[best[row, 0]]} "
-                    f"({first[row]:.2f}) and {self.class_names[best[row, 1]]} "
-                    f"({second[row]:.2f}).",
-                )
-                for row in np.argsort(margin)[: 4 * self.n_proposals]
-            ]
-        )
+        order = np.argsort(margin, kind="stable")
+        return [
+            self._proposal(
+                ProposalKind.AMBIGUOUS,
+                at[[row]],
+                int(best[row, 0]),
+                float(1 - margin[row]),
+                f"The network wavers between {self.class_names[best[row, 0]]} "
+                f"({first[row]:.2f}) and {self.class_names[best[row, 1]]} "
+                f"({second[row]:.2f}).",
+            )
+            for row in order[self._scattered(at[order])]
+        ]
 
     def _isolated(self) -> list[Proposal]:
         """Return training images that lie far from all others in latent space.
 
         How far is the distance to the 15th neighbour, over the usual one of these
         neighbours to theirs: a local outlier factor (Breunig et al., SIGMOD 2000) of
-        plain distances.
+        plain distances. Neighbours are some of the images.
         """
         training = np.flatnonzero(~self.held_out)
         if len(training) <= NEIGHBOURS:
             return []
         latents = self.predictions.latents[training]
-        near, distances = nearest(latents, NEIGHBOURS, self.seed)
-        reach = distances[:, -1]
-        usual = np.median(reach[near], axis=1)
+        rng = np.random.default_rng(self.seed)
+        some = rng.permutation(len(training))[:_LANDMARKS]
+        # The nearest of a landmark is itself.
+        near, distances = among(latents, latents[some], NEIGHBOURS + 1)
+        reach = distances[:, -2]
+        reach[some] = distances[some, -1]
+        usual = np.median(reach[some[near[:, :-1]]], axis=1)
         times = np.divide(reach, usual, out=np.ones_like(reach), where=usual > 0)
         everywhere = np.zeros(len(self.labels), np.float32)
         everywhere[training] = times
@@ -312,7 +283,7 @@ class Guide:
         return [self._odd_one(index, float(everywhere[index])) for index in at.tolist()]
 
     def _odd_one(self, index: int, times: float) -> Proposal:
-        label, probabilities = self.labels[index], self.predictions.probabilities[index]
+        label, probabilities = self.labels[index], self._probabilities[index]
         reason = f"It is {times:.1f} times as far from the images around it as is usual"
         tag = None
         if label >= 0:
@@ -334,33 +305,18 @@ class Guide:
                 may[answer.indices] = False
         return np.flatnonzero(may)
 
-    def _votes(
-        self, at: NDArray[np.int64], trained: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Class shares among the nearest labelled training images in latent space."""
-        neighbours, _ = nearest(self.predictions.latents[trained], NEIGHBOURS)
-        row_of = np.full(len(self.labels), -1)
-        row_of[trained] = np.arange(len(trained))
-        classes = self.labels[trained][neighbours[row_of[at]]]
-        votes = np.zeros((len(at), len(self.class_names)), np.float32)
-        np.add.at(votes, (np.arange(len(at))[:, None], classes), 1 / classes.shape[1])
-        return votes
-
-    def _spread(self, proposals: list[Proposal]) -> list[Proposal]:
-        """Leave out what lies next to something that is proposed already."""
-        if not proposals:
-            return []
+    def _scattered(self, at: NDArray[np.int64]) -> list[int]:
+        """Return rows of images, last those next to an earlier one on the map."""
         radius = 0.01 * np.ptp(self.positions, axis=0).max()
-        kept: list[Proposal] = []
-        taken = np.empty((0, 2), np.float32)
-        for proposal in proposals:
-            place = self.positions[proposal.indices[0]]
-            if (np.linalg.norm(taken - place, axis=1) > radius).all():
-                kept.append(proposal)
-                taken = np.vstack([taken, place])
-            if len(kept) == self.n_proposals:
-                break
-        return kept
+        near = np.zeros(len(at), bool)
+        kept: list[int] = []
+        while len(kept) < self.n_proposals and not near.all():
+            row = int(near.argmin())
+            kept.append(row)
+            offsets = self.positions[at] - self.positions[at[row]]
+            near |= np.linalg.norm(offsets, axis=1) <= radius
+        others = np.setdiff1d(np.arange(len(at)), kept)
+        return [*kept, *others.tolist()][: self.n_proposals]
 
     def _proposal(
         self,
@@ -377,12 +333,14 @@ class Guide:
             place = self.homes.near(tag, self.positions[indices].mean(axis=0))
         return Proposal(kind, indices, reason, name, place, score, signs)
 
+    @property
+    def _probabilities(self) -> NDArray[np.float32]:
+        return self.predictions.probabilities
+
     @cached_property
     def homes(self) -> Homes:
         """Where on the map the classes are at home."""
-        believed = beliefs(
-            self.labels, self.predictions.probabilities, len(self.class_names)
-        )
+        believed = beliefs(self.labels, self._probabilities, len(self.class_names))
         candidates = np.flatnonzero(~self.held_out)
         return Homes(Surroundings(self.positions, candidates, believed))
 

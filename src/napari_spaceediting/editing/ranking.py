@@ -2,66 +2,132 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
+CLEAR = 0.7
+"""Share of a group that has to be of one class, so that it can be named at once."""
+_HARM = 4.0
+"""Images with the right name that one with a wrong name outweighs."""
+_AS_DOUBTFUL = 0.8
+"""Share of a margin below 0 that makes another one as doubtful."""
+_ENOUGH = 4_000
+"""Images that say where clusters lie; others only join them."""
+
 
 def alike(
-    latents: NDArray[np.float32], kinds: NDArray[np.int64], size: int
+    latents: NDArray[np.float32],
+    kinds: NDArray[np.int64],
+    margins: NDArray[np.floating],
+    size: int,
 ) -> list[NDArray[np.int64]]:
-    """Put each image together with the nearest of its kind, at most `size`.
+    """Put each image together with the nearest that are doubted as it is.
 
     Parameters
     ----------
     latents : (n, D) float32 array
-        Of the images, in the order in which they may gather others.
+        Of the images.
     kinds : (n,) int64 array
         Only images of the same kind come together.
+    margins : (n,) float array
+        The smaller, the more doubtful. What gathers others has a margin below 0, and
+        theirs are at most 80% of it: what is less doubtful would hide wrong labels
+        among right ones.
     size : int
         Images of a group at most.
 
     Returns
     -------
     list of (k,) int64 arrays
-        Rows; every row is in one of them, the one that gathered first.
+        Rows, each in one group, the most doubtful one first; the groups with the
+        smallest mean margin come first.
     """
-    free = np.ones(len(latents), bool)
+    order = np.argsort(margins, kind="stable")
+    doubtful = order[: np.count_nonzero(margins < 0)]
+    free = np.zeros(len(latents), bool)
+    free[doubtful] = True
     groups = []
-    for row in range(len(latents)):
+    for row in doubtful:
         if not free[row]:
             continue
         free[row] = False
-        like = np.flatnonzero(free & (kinds == kinds[row]))
+        as_doubtful = margins <= _AS_DOUBTFUL * margins[row]
+        like = np.flatnonzero(free & (kinds == kinds[row]) & as_doubtful)
         away = np.linalg.norm(latents[like] - latents[row], axis=1)
         nearest_ones = like[np.argsort(away, kind="stable")[: size - 1]]
         free[nearest_ones] = False
         groups.append(np.array([row, *nearest_ones]))
-    return groups
+    groups.sort(key=lambda group: float(margins[group].mean()))
+    return [*groups, *order[len(doubtful) :, None]]
 
 
-def apart(
-    groups: NDArray[np.integer], order: NDArray[np.integer], most: int
-) -> list[int]:
-    """Return which groups come first in an order and share no member.
+def clusters(
+    latents: NDArray[np.float32], n_clusters: int, seed: int
+) -> list[NDArray[np.intp]]:
+    """Return clusters of k-means, large crowds first, the most central images first.
 
     Parameters
     ----------
-    groups : (n, size) int array
-        Members of each group, from 0 on.
-    order : (m,) int array
-        Rows of it.
-    most : int
-        Groups that are returned at most.
+    latents : (n, D) float32 array
+        Of at least one image.
+    n_clusters : int
+        How many at most; fewer where many images are equal.
+    seed : int
+        Of the search.
+
+    Returns
+    -------
+    list of (k,) int arrays
+        Rows, each in one cluster.
     """
-    taken = np.zeros(groups.max(initial=-1) + 1, bool)
-    chosen: list[int] = []
-    for row in order:
-        if len(chosen) == most:
-            break
-        if not taken[groups[row]].any():
-            taken[groups[row]] = True
-            chosen.append(int(row))
-    return chosen
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    rng = np.random.default_rng(seed)
+    n = len(latents)
+    asked = latents if n <= _ENOUGH else latents[rng.choice(n, _ENOUGH, False)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KMeans(
+            min(n_clusters, n), n_init=2, max_iter=50, random_state=seed
+        ).fit(asked)
+    cluster = model.predict(latents)
+    away = np.linalg.norm(latents - model.cluster_centers_[cluster], axis=1)
+    order = np.lexsort((away, cluster))
+    counts = np.bincount(cluster)
+    found = np.split(order, np.cumsum(counts)[:-1])
+    return [found[at] for at in np.argsort(-counts, kind="stable") if counts[at]]
+
+
+def worth_naming(shares: NDArray[np.floating], at_least: int, at_most: int) -> int:
+    """Return how many of some images should be named together.
+
+    As many as promise most, if somebody names them all where at least `CLEAR` of them
+    are of one class and notices half of the others, and names one where they are not.
+
+    Parameters
+    ----------
+    shares : (n,) float array
+        How probably each image, from the first on, is of that class.
+    at_least, at_most : int
+        How many, as far as there are so many.
+
+    Returns
+    -------
+    int
+    """
+    chances = np.ones(1)
+    promised: list[float] = []
+    for n, share in enumerate(shares[:at_most], 1):
+        chances = np.convolve(chances, [1 - share, share])
+        right = np.arange(n + 1)
+        clear = right >= CLEAR * n
+        gains = np.where(clear, right - _HARM * (n - right) / 2, 1)
+        promised.append(float(chances @ gains))
+    start = min(at_least, len(promised)) - 1
+    return start + int(np.argmax(promised[start:])) + 1
 
 
 def leads(shares: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -74,14 +140,14 @@ def leads(shares: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.f
     given : (n,) int64 array
         The classes that are given.
     """
-    own = np.eye(shares.shape[1], dtype=bool)[given]
-    others = np.where(own, -np.inf, shares).max(axis=1)
-    lead: NDArray[np.float32] = shares[own] - others
-    return lead
+    lead: NDArray[np.float32] = np.take_along_axis(shares, given[:, None], 1)[:, 0]
+    return lead - without(shares, given).max(axis=1)
 
 
-def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rank of each value, 0 for the smallest to 1 for the largest; ties share one."""
-    from scipy.stats import rankdata
-
-    return np.asarray((rankdata(values) - 1) / (len(values) - 1))
+def without(
+    shares: NDArray[np.float32], given: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return shares of classes, (n, C), that of the given one as -inf."""
+    others = shares.copy()
+    np.put_along_axis(others, given[:, None], -np.inf, axis=1)
+    return others
