@@ -55,9 +55,15 @@ def test_the_quicker_way_is_told(size, better):
     assert text.endswith(better)
 
 
+@pytest.mark.parametrize(("seconds", "figure"), [(14.6, "4.1"), (0.25, "240")])
+def test_figures_are_as_fine_as_they_need_be(seconds, figure):
+    text = describe_paces(answered(Way.SINGLE, 5, 1, seconds).paces)
+    assert text.endswith(f"one at a time {figure}.")
+
+
 def test_an_answer_without_time_divides_by_nothing():
     paces = answered(Way.SINGLE, 5, 1, 0.0).paces
-    assert describe_paces(paces).endswith("one at a time 0.")
+    assert describe_paces(paces).endswith("one at a time 0.0.")
 
 
 def test_habits_are_saved_with_the_session(trained_state, tmp_path):

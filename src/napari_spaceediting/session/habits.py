@@ -102,9 +102,13 @@ def describe_paces(paces: Mapping[str, Pace]) -> str:
     }
     if not known:
         return ""
-    parts = [f"{_TITLES[way]} {figure:.2g}" for way, figure in known.items()]
+    parts = [f"{_TITLES[way]} {_rounded(figure)}" for way, figure in known.items()]
     text = f"Measured, in images a minute: {', '.join(parts)}."
     if Way.GROUP in known and Way.SINGLE in known:
         quicker = max(Way.GROUP, Way.SINGLE, key=known.__getitem__)
         text += f" {_TITLES[quicker].capitalize()} named more."
     return text
+
+
+def _rounded(figure: float) -> str:
+    return f"{figure:.1f}" if figure < 9.95 else f"{figure:,.0f}"

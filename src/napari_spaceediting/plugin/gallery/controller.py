@@ -198,7 +198,7 @@ class GalleryController:
         """Return images in the chosen order; as they come where nothing is known."""
         by, labels = self._gallery.sort, self._window.edits.labels[items]
         guesses = _guesses(self._window.shown)[items]
-        order = labels
+        order: NDArray[np.number] = labels
         if by == "disagreement":
             # What the network leaves for other classes; -1 without a label.
             known = np.flatnonzero((labels >= 0) & (labels < guesses.shape[1]))

@@ -71,6 +71,7 @@ class ImageGallery(QWidget):
         set_role(self._named, "strong")
         self.class_keys = ClassKeys()
         self.class_keys.chosen.connect(self._on_class)
+        self.class_keys.layout().setContentsMargins(4, 0, 4, 2)
         self._size = QSlider(Qt.Orientation.Horizontal)
         self._size.setRange(*SIZES)
         self._size.setValue(USUAL_SIZE)

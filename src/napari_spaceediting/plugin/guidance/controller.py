@@ -341,7 +341,7 @@ class GuidanceController:
         self._panel.show_proposal(
             self._at + 1,
             len(self._queue),
-            _TITLES[proposal.kind] if self._order == MIXED else ORDERS[self._order],
+            ORDERS[Order(self._order)] if is_alone else _TITLES[proposal.kind],
             proposal.reason,
             action,
             "" if ways is None else f"What separates {ways[1]} from {ways[2]}?",

@@ -65,13 +65,12 @@ _ANSWERS = (
 )
 MIXED = "mixed"
 ORDERS = {
-    MIXED: "Groups and doubts, mixed",
-    Order.MARGIN: "One at a time: most doubtful first",
-    Order.TYPICALITY: "One at a time: most typical first",
-    Order.CLUSTER: "One at a time: cluster by cluster",
-    Order.DOUBTED: "One at a time: doubted labels",
+    Order.MARGIN: "most doubtful first",
+    Order.TYPICALITY: "most typical first",
+    Order.CLUSTER: "clusters in turn",
+    Order.DOUBTED: "doubted labels",
 }
-"""What may be looked at, and in which order."""
+"""Orders of single images."""
 
 
 class GuidancePanel(Panel):
@@ -96,7 +95,8 @@ class GuidancePanel(Panel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.orders = combo("", list(ORDERS.items()))
+        alone = [(key, f"One at a time: {title}") for key, title in ORDERS.items()]
+        self.orders = combo("", [(MIXED, "Groups and doubts, mixed"), *alone])
         self.orders.setAccessibleName("What to look at")
         self._gate.add(
             self.orders,
@@ -310,7 +310,7 @@ class GuidancePanel(Panel):
 
     @property
     def order(self) -> str:
-        """What is to be looked at, a key of `ORDERS`."""
+        """What is to be looked at, `MIXED` or an `Order`."""
         return str(self.orders.currentData())
 
     def take_focus(self) -> None:

@@ -59,22 +59,19 @@ class ClassKeys(QWidget):
         return True
 
     def _button(self, number: int, name: str, key: str) -> QPushButton:
-        """Return a button as wide as its words, which leaves the focus where it is."""
-        button = QPushButton()
-        button.setAccessibleName(name)
+        """Return a button that leaves the focus where it is."""
+        button = QPushButton(name)
         button.setToolTip(f"Name it {name} [{key}]")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(lambda: self.chosen.emit(number))
         set_role(button, "class")
         inside = QHBoxLayout(button)
-        inside.setContentsMargins(3, 1, 6, 1)
-        inside.setSpacing(4)
-        for text, role in ((key, "key"), (name, "text")):
-            label = QLabel(text)
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            set_role(label, role)
-            inside.addWidget(label)
-        button.setMinimumSize(inside.sizeHint())
+        inside.setContentsMargins(4, 0, 0, 0)
+        cap = QLabel(key)
+        cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        set_role(cap, "key")
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        inside.addWidget(cap, 0, left)
         self._flow.addWidget(button)
         return button
 
