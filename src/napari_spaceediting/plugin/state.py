@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Flag, auto
@@ -19,10 +20,12 @@ from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin import status
+from napari_spaceediting.plugin.keys import class_keys
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.status import Facts, Turn, Work
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.session.folder import SessionFolder
+from napari_spaceediting.session.habits import Way
 from napari_spaceediting.session.preparing import folded
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Checkpoint
@@ -48,7 +51,8 @@ class Change(Flag):
     SHOWN = auto()
     ROUNDS = auto()
     TRAVERSALS = auto()
-    """These six as the session's own signals."""
+    HABITS = auto()
+    """These seven as the session's own signals."""
     PAST = auto()
     """The user looks back at what was, or at the present again."""
     SELECTION = auto()
@@ -147,6 +151,8 @@ class WindowState:
         The question that waits for a decision; "" for none.
     turn : Turn
         What the work turned to last.
+    clock : callable
+        Tells the seconds that have passed.
     """
 
     changed = Signal(object)
@@ -166,6 +172,8 @@ class WindowState:
         self.review = (0, 0)
         self.put_off = ""
         self.turn = Turn.TRAINING
+        self.clock: Callable[[], float] = time.monotonic
+        self._asked_at = 0.0
         self._is_shut = False
         for runner in (self.reading, self.training):
             for signal in (
@@ -204,6 +212,12 @@ class WindowState:
     def has_map(self) -> bool:
         """Whether there is a map to work on."""
         return self.session is not None and self.session.shown.map is not None
+
+    @property
+    def class_keys(self) -> tuple[str, ...]:
+        """The key of each class, "" for none."""
+        assert self.session is not None
+        return class_keys(self.edits.class_names, self.session.state.habits.keys)
 
     @property
     def is_busy(self) -> bool:
@@ -251,6 +265,7 @@ class WindowState:
             (session.answers_changed, Change.ANSWERS),
             (session.rounds_changed, Change.ROUNDS),
             (session.traversals_changed, Change.TRAVERSALS),
+            (session.habits_changed, Change.HABITS),
         ):
             signal.connect(partial(self.notify, change))
         session.images_changed.connect(self._on_images)
@@ -286,6 +301,26 @@ class WindowState:
 
     def _on_job(self, *_: object) -> None:
         self.notify(Change.JOBS)
+
+    # How long answers take
+
+    def ask(self) -> None:
+        """Begin to count the time: the user sees what is to be decided."""
+        self._asked_at = self.clock()
+
+    def answered(self, way: Way, n_images: int) -> None:
+        """Count the time since then, or since the last answer."""
+        assert self.session is not None
+        seconds = self.clock() - self._asked_at
+        self.ask()
+        habits = self.session.state.habits
+        self.session.set_habits(habits.with_answer(way, n_images, seconds))
+
+    def unanswered(self, way: Way, n_images: int) -> None:
+        """Count an answer no more that was taken back."""
+        assert self.session is not None
+        habits = self.session.state.habits
+        self.session.set_habits(habits.without_answer(way, n_images))
 
     # Work beside the window
 

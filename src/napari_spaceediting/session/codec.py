@@ -25,6 +25,7 @@ from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SpaceEditingError
 from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.habits import Habits
 from napari_spaceediting.session.shelf import DAMAGE
 from napari_spaceediting.session.store import Store
 from napari_spaceediting.traversal.settings import TraverseSettings
@@ -34,7 +35,7 @@ Reader = Callable[[Values, Any], Any]
 Writer = Callable[[Any], dict[str, Any]]
 
 EDITS = {kind.__name__.lower(): kind for kind in get_args(Edit)}
-SETTINGS = TrainSettings, MapSettings, RetrainSettings, TraverseSettings
+SETTINGS = TrainSettings, MapSettings, RetrainSettings, TraverseSettings, Habits
 _COUNTS = "epochs", "batch_size", "steps", "edit_batch_size", "patience"
 """Settings that nothing comes of at 0."""
 _LARGEST, _LARGEST_SEED = 1 << 32, 1 << 63

@@ -35,6 +35,7 @@ from napari_spaceediting.session.codec import (
     Writer,
     names_of,
 )
+from napari_spaceediting.session.habits import Habits
 from napari_spaceediting.session.pixels import pixels_from_values, pixels_to_values
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
@@ -155,7 +156,8 @@ class IndexCodec(Codec):
 
     def _state(self, values: Values) -> SessionState:
         types = get_type_hints(SessionState)
-        values = self.known(values, SessionState, set(types))
+        # Sessions of this version were written before there were any.
+        values = self.known({"habits": {}, **values}, SessionState, set(types))
         self._needed_keys = _standing_weights(values)
         fields = {}
         # In this order: ids name images, and networks of checkpoints made traversals.
@@ -251,6 +253,7 @@ _CALLED = {
     TrainSettings: "the training",
     MapSettings: "the map",
     RetrainSettings: "the next round",
+    Habits: "the habits",
 }
 
 _FLAT = {Network: ("predictions", Predictions), KeptTraversal: ("asked", Asked)}

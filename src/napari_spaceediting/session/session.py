@@ -19,6 +19,7 @@ from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.adding import Added, with_images
+from napari_spaceediting.session.habits import Habits
 from napari_spaceediting.session.preparing import Preparing
 from napari_spaceediting.session.state import (
     Checkpoint,
@@ -62,6 +63,8 @@ class Session(Preparing):
         There is a new round, or a decision on one; comes after `shown_changed`.
     traversals_changed
         One more traversal is kept, or one less.
+    habits_changed
+        The keys of classes are others, or an answer was timed.
     """
 
     images_changed = Signal()
@@ -70,6 +73,7 @@ class Session(Preparing):
     shown_changed = Signal()
     rounds_changed = Signal()
     traversals_changed = Signal()
+    habits_changed = Signal()
 
     def set_train_settings(self, settings: TrainSettings) -> None:
         """Choose how the network is trained."""
@@ -82,6 +86,11 @@ class Session(Preparing):
     def set_retrain_settings(self, settings: RetrainSettings) -> None:
         """Choose how rounds are trained."""
         self._state = replace(self._state, retrain=settings)
+
+    def set_habits(self, habits: Habits) -> None:
+        """Remember how the user names images."""
+        self._state = replace(self._state, habits=habits)
+        self.habits_changed.emit()
 
     # Images that come later
 

@@ -22,6 +22,7 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
 )
 from napari_spaceediting.projection.settings import MapSettings, Method
+from napari_spaceediting.session.habits import Habits
 from napari_spaceediting.session.store import Store
 from napari_spaceediting.session.traversals import KeptTraversal
 
@@ -184,6 +185,8 @@ class SessionState:
         first.
     train, map, retrain : settings
         What the user chose.
+    habits : Habits
+        How the user names images.
     seed : int
         From which every random choice follows.
     """
@@ -197,6 +200,7 @@ class SessionState:
     train: TrainSettings = field(default_factory=TrainSettings)
     map: MapSettings = field(default_factory=MapSettings)
     retrain: RetrainSettings = field(default_factory=RetrainSettings)
+    habits: Habits = field(default_factory=Habits)
     seed: int = 0
 
     @property

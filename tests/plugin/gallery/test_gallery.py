@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMenu
+from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu
 
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.edits import Pin, Relabel
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
 from napari_spaceediting.plugin.status import TO_DECIDE
 from napari_spaceediting.session.state import RoundStatus
+from napari_spaceediting.session.storage import save_session
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -190,3 +191,120 @@ def test_a_single_image_is_shown_with_those_around_it(window):
     window.state.select(np.empty(0, np.int64))
     window.key("f")
     assert camera.zoom == whole
+
+
+# Keys of classes
+
+
+def test_one_key_names_the_image_in_the_frame_and_goes_on(window):
+    labels = window.session.edits.labels
+    group = window.movable[labels[window.movable] < 0][:4]
+    window.state.select(group)
+    grid, named = window.bench.gallery.grid, window.bench.gallery._named
+    grid.setFocus()
+    QTest.keyClick(grid, "3")
+    assert not window.session.state.log.done, "there was no frame yet"
+    assert grid.current == group[0]
+    for key in "37":
+        # No event is processed between two keys.
+        QTest.keyClick(grid, key)
+    edits = window.session.state.log.done
+    assert [type(edit) for edit in edits] == [Relabel, Relabel]
+    assert window.session.edits.labels[group].tolist() == [3, 7, -1, -1]
+    assert grid.current == group[2]
+    assert window.state.selected.tolist() == [group[2]]
+    assert grid.items.tolist() == group.tolist(), "all stay where they are"
+    assert named.text() == "7: 2 of 4 named"
+    # What is named already is skipped.
+    QTest.keyClick(grid, Qt.Key.Key_Home)
+    QTest.keyClick(grid, "4")
+    assert grid.current == group[2]
+    for _ in range(2):
+        QTest.keyClick(grid, "1")
+    assert grid.current == group[3], "the last one keeps the frame"
+    assert named.text() == "1: 4 of 4 named"
+
+
+def test_a_wrong_key_is_taken_back_by_one(window):
+    group = window.movable[:3]
+    before = window.session.edits.labels[group].tolist()
+    window.state.select(group)
+    grid = window.bench.gallery.grid
+    grid.setFocus()
+    QTest.keyClick(grid, Qt.Key.Key_Home)
+    for key in "12":
+        QTest.keyClick(grid, key)
+    QTest.keyClick(grid, Qt.Key.Key_Backspace)
+    assert grid.current == group[1]
+    QTest.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert grid.current == group[0]
+    assert window.session.edits.labels[group].tolist() == before
+    assert window.session.state.habits.paces["single"].n_answers == 0
+    assert not window.bench.gallery._named.isVisible()
+
+
+def test_keys_name_nothing_while_the_focus_is_elsewhere(window):
+    window.state.select(window.movable[:3])
+    gallery = window.bench.gallery
+    gallery.grid.setFocus()
+    QTest.keyClick(gallery.grid, Qt.Key.Key_Home)
+    for elsewhere in (gallery.sorts, gallery._size, window.canvas):
+        elsewhere.setFocus()
+        QTest.keyClick(elsewhere, "3")
+    assert not window.session.state.log.done
+    QTest.mouseClick(gallery.class_keys.buttons["3"], LEFT)
+    assert len(window.session.state.log.done) == 1, "a button does as its key"
+    assert gallery.focusWidget() is gallery.grid
+
+
+def test_while_a_round_awaits_a_decision_keys_say_so(window, messages):
+    window.take_round(RoundStatus.PROPOSED)
+    window.state.select(window.movable[:3])
+    grid = window.bench.gallery.grid
+    grid.setFocus()
+    QTest.keyClick(grid, Qt.Key.Key_Home)
+    QTest.keyClick(grid, "3")
+    assert messages == [TO_DECIDE]
+    assert grid.current == window.movable[0]
+
+
+def test_held_out_images_are_named_to_be_measured(window):
+    window.state.select(window.held_out[:2])
+    grid = window.bench.gallery.grid
+    grid.setFocus()
+    QTest.keyClick(grid, Qt.Key.Key_Home)
+    QTest.keyClick(grid, "6")
+    assert window.session.edits.labels[window.held_out[0]] == 6
+
+
+def test_images_are_sorted_by_how_doubtful_they_are(window):
+    select(window, "all")
+    choose_in(window.bench.gallery.sorts, "margin")
+    best = np.sort(guesses(window)[window.bench.gallery.grid.items], axis=1)
+    assert (np.diff(best[:, -1] - best[:, -2]) >= 0).all()
+
+
+def test_another_key_is_chosen_in_the_legend_and_kept(window, tmp_path):
+    window.bench.map.colour_by("label")
+    window.unfold("map")
+    legend, gallery = window.panels.map.legend, window.bench.gallery
+    legend._ask_key(3)
+    dialog = legend.findChild(QInputDialog)
+    window.wait(dialog.isVisible)
+    QTest.keyClicks(dialog.findChild(QLineEdit), "q")
+    QTest.keyClick(dialog, Qt.Key.Key_Return)
+    assert legend.chips.item(3).text().endswith("[Q]")
+    window.state.select(window.movable[:2])
+    gallery.grid.setFocus()
+    QTest.keyClick(gallery.grid, Qt.Key.Key_Home)
+    QTest.keyClick(gallery.grid, "q")
+    assert window.session.edits.labels[window.movable[0]] == 3
+    save_session(window.session.state, tmp_path / "keys.spaceediting")
+    window.open(tmp_path / "keys.spaceediting")
+    assert set(gallery.class_keys.buttons) == {*"012456789", "Q"}
+
+
+def test_a_key_of_guidance_is_refused(window, messages):
+    window.panels.map.legend.key_chosen.emit(3, "Y")
+    assert messages[0].startswith("Y is a key of Guidance itself")
+    assert window.session.state.habits.keys == {}

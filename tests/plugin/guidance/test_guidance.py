@@ -10,12 +10,15 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.edits import Pin, Relabel
 from napari_spaceediting.editing.evidence import Difference
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.orders import Order
+from napari_spaceediting.plugin.gallery.panel import GUIDANCE
 from napari_spaceediting.plugin.guidance.panel import (
     FINISHED_TEXT,
     NOTHING_FOUND_TEXT,
+    ORDERS,
 )
 from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import save_session
@@ -140,10 +143,10 @@ def test_what_does_not_belong_is_left_out(window, unlabelled):
     panel = window.panels.guidance
     window.wait(lambda: panel._pictures.labels[1].x() > panel._pictures.labels[0].x())
     QTest.mouseClick(panel._pictures, LEFT, pos=picture(panel, 1))
-    QTest.keyClick(panel, "3")
+    QTest.keyClick(panel, "3", CONTROL)
     assert panel._action.text() == "Name 2 of these 4 2"
     assert window.state.selected.tolist() == [unlabelled[0], unlabelled[3]]
-    QTest.keyClick(panel, "3")
+    QTest.keyClick(panel, "3", CONTROL)
     window.key("y")
     (edit,) = window.session.state.log.done
     assert edit.indices.tolist() == [unlabelled[0], *unlabelled[2:4]]
@@ -153,7 +156,7 @@ def test_what_does_not_belong_is_left_out(window, unlabelled):
 def test_one_image_of_a_group_has_to_stay(window, unlabelled):
     propose(window, GROUP, unlabelled[:2], "2")
     for number in "12":
-        QTest.keyClick(window.panels.guidance, number)
+        QTest.keyClick(window.panels.guidance, number, CONTROL)
     window.key("y")
     (edit,) = window.session.state.log.done
     assert edit.indices.tolist() == [unlabelled[1]]
@@ -163,7 +166,7 @@ def test_no_to_labels_doubted_together_confirms_those_that_stay(window):
     labels = window.session.edits.labels
     same = window.movable[labels[window.movable] == 4][:3]
     propose(window, MISLABELLED, same, "2", (0.9, 0.8, 0.7))
-    QTest.keyClick(window.panels.guidance, "2")
+    QTest.keyClick(window.panels.guidance, "2", CONTROL)
     window.key("n")
     (edit,) = window.session.state.log.done
     assert isinstance(edit, Pin)
@@ -246,3 +249,116 @@ def test_the_next_proposal_is_there_with_the_answer(window, unlabelled):
         # No event is processed between the key and the next proposal.
         QTest.keyClick(window.panels.guidance, "y")
     assert window.panels.guidance._done_label.text() == "6 of 6 decided"
+
+
+# Keys of classes, and images one at a time
+
+
+def choose_order(window, order) -> None:
+    """Choose what to look at, and wait for it."""
+    window.unfold("guidance")
+    orders, review = window.panels.guidance.orders, window.bench.review
+    orders.setFocus()
+    orders.setCurrentIndex(orders.findData(order))
+    orders.activated.emit(orders.currentIndex())
+    window.wait(lambda: review.proposal is not None and review._order == order)
+    window.wait_idle()
+
+
+@pytest.mark.parametrize(("key", "agrees"), [("2", True), ("3", False)])
+def test_the_key_of_a_class_names_a_group_at_once(window, unlabelled, key, agrees):
+    propose(window, GROUP, unlabelled[:4], "2")
+    panel = window.panels.guidance
+    QTest.keyClick(panel, "4", CONTROL)
+    QTest.keyClick(panel, key)
+    (edit,) = window.session.state.log.done
+    assert isinstance(edit, Relabel)
+    assert (edit.indices.tolist(), edit.tag) == (unlabelled[:3], key)
+    assert [a.accepted for a in window.session.answers] == [agrees]
+    assert panel._done_label.text().startswith(f"{key}: 1 of 1 decided")
+
+
+def test_a_wrong_key_is_taken_back_by_one(window, unlabelled):
+    window.unfold("guidance")
+    window.bench.review._on_found(
+        [Proposal(GROUP, np.array([at]), "Why?", "2", None, 1) for at in unlabelled[:3]]
+    )
+    panel = window.panels.guidance
+    for key in "23":
+        QTest.keyClick(panel, key)
+    QTest.keyClick(panel, Qt.Key.Key_Backspace)
+    assert window.bench.review.proposal.indices.tolist() == [unlabelled[1]]
+    assert len(window.session.state.log.done) == 1
+    assert "1 of 3 decided" in panel._done_label.text()
+    QTest.keyClick(panel, Qt.Key.Key_Z, CONTROL)
+    assert window.bench.review.proposal.indices.tolist() == [unlabelled[0]]
+    assert not window.session.state.log.done
+    QTest.keyClick(panel, Qt.Key.Key_Backspace)
+    assert window.bench.review.proposal.indices.tolist() == [unlabelled[0]]
+
+
+def test_no_to_a_doubted_label_may_be_its_own_key(window):
+    labels = window.session.edits.labels
+    image = window.movable[labels[window.movable] == 4][0]
+    propose(window, MISLABELLED, [image], "2", (0.9, 0.8, 0.7))
+    QTest.keyClick(window.panels.guidance, "4")
+    (answer,) = window.session.answers
+    assert (answer.accepted, answer.signs) == (False, (0.9, 0.8, 0.7))
+
+
+@pytest.mark.parametrize("order", [Order.MARGIN, Order.TYPICALITY, Order.CLUSTER])
+def test_unlabelled_images_come_one_at_a_time(window, order):
+    choose_order(window, order)
+    panel, review = window.panels.guidance, window.bench.review
+    assert panel.window().focusWidget() is panel, "a key names the first of them"
+    labels = window.session.edits.labels
+    queue = [int(proposal.indices[0]) for proposal in review._queue]
+    assert (labels[queue] < 0).all()
+    assert panel._title.text().endswith(ORDERS[order])
+    assert not panel.answer_buttons["no"].isEnabled()
+    window.key("n")
+    assert review.proposal.indices.tolist() == queue[:1]
+    keys = ["3", "5", "1"]
+    for key in keys:
+        # No event is processed between two keys.
+        QTest.keyClick(panel, key)
+    named = window.session.edits.labels[queue[:4]]
+    assert named.tolist() == [3, 5, 1, -1]
+    assert len(window.session.state.log.done) == 3
+    assert not window.session.answers, "an order is no proposal of guidance"
+    choose_order(window, order)
+    assert not set(queue[:3]) & {int(p.indices[0]) for p in review._queue}
+
+
+def test_the_gallery_shows_images_in_the_order_of_guidance(window):
+    choose_order(window, Order.CLUSTER)
+    queue = [int(proposal.indices[0]) for proposal in window.bench.review._queue]
+    window.bench.galleries.show(np.empty(0, np.int64), GUIDANCE)
+    assert window.bench.gallery.grid.items.tolist() == queue
+
+
+def test_answers_are_timed_by_their_kind(window, unlabelled):
+    now = [100.0]
+    window.state.clock = lambda: now[0]
+    panel = window.panels.guidance
+    for at in range(5):
+        propose(window, GROUP, unlabelled[4 * at : 4 * at + 4], "2")
+        assert panel._pace.text() == ""
+        now[0] += 8
+        window.key("y")
+    assert panel._pace.text() == "Measured, in images a minute: groups 30."
+    propose(window, GROUP, unlabelled[20:24], "2")
+    now[0] += 31
+    window.key("y")
+    window.bench.review._on_found(
+        [Proposal(GROUP, np.array([at]), "?", "2", None, 1) for at in unlabelled[30:36]]
+    )
+    for _ in range(5):
+        now[0] += 1.5
+        QTest.keyClick(panel, "2")
+    assert panel._pace.text() == (
+        "Measured, in images a minute: groups 30, one at a time 40. One at a time "
+        "named more."
+    )
+    QTest.keyClick(panel, Qt.Key.Key_Backspace)
+    assert panel._pace.text() == "Measured, in images a minute: groups 30."

@@ -5,6 +5,7 @@ from qtpy.QtCore import Qt
 from napari_spaceediting.plugin.guidance.panel import GuidancePanel
 
 LEFT = Qt.MouseButton.LeftButton
+CONTROL = Qt.KeyboardModifier.ControlModifier
 CARD = {
     "position": 3,
     "count": 47,
@@ -81,7 +82,7 @@ def test_without_a_proposal_keys_answer_nothing(panel, qtbot, told):
 
 def test_yes_says_why_it_cannot_be_answered(panel, qtbot, told):
     calls = told(panel.answered)
-    panel.show_proposal(**CARD | {"yes_reason": "No class is proposed"})
+    panel.show_proposal(**CARD, blocked={"yes": "No class is proposed"})
     qtbot.mouseClick(panel.answer_buttons["yes"], LEFT)
     qtbot.keyClick(panel, "Y")
     qtbot.keyClick(panel, "N")
@@ -108,7 +109,7 @@ def test_a_click_or_a_key_leaves_a_picture_out(panel, qtbot, told):
     pictures = panel._pictures
     qtbot.waitUntil(lambda: pictures.labels[2].geometry().left() > 0)
     qtbot.mouseClick(pictures, LEFT, pos=pictures.labels[2].geometry().center())
-    qtbot.keyClick(panel, "1")
+    qtbot.keyClick(panel, "1", CONTROL)
     assert calls == [(2,), (0,)]
     faint, plain = (
         pictures.labels[place].pixmap().toImage().pixelColor(9, 20).alpha()
@@ -130,11 +131,11 @@ def test_it_counts_the_decisions(panel):
 
 def test_what_was_learnt_is_there_only_when_something_was(panel):
     assert not panel._learnt.isVisible()
-    panel.show_words("You agreed with 9 of 10 groups.", "")
+    panel.show_words("You agreed with 9 of 10 groups.", "", "")
     assert panel._learnt.isVisible()
     panel.show_nothing("None")
     assert panel._learnt.isVisible(), "with or without a proposal"
-    panel.show_words("", "")
+    panel.show_words("", "", "")
     assert not panel._learnt.isVisible()
 
 

@@ -3,6 +3,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_spaceediting.plugin.keys import class_keys
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
 
 NAMES = ("shirt", "coat", "bag")
@@ -26,6 +27,7 @@ def ask(picker, qtbot):
             votes = np.zeros(len(names))
         if suggested is not None:
             votes[suggested] += 0.5
+        more = {"keys": class_keys(names, {})} | more
         picker.ask("Move 2 images", names, votes, support, **more)
         picker.open_at(QPoint(50, 50))
         qtbot.waitExposed(picker)
@@ -119,6 +121,14 @@ def test_digits_that_are_names_choose_the_class_of_that_name(picker, ask):
     press(picker, Qt.Key.Key_3)
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice("3", "belongs")]
+
+
+def test_keys_that_are_letters_are_left_to_the_text(picker, ask):
+    ask(names=("dog", "ant", "cat"), keys=("A", "D", "7"))
+    press(picker, "7")
+    assert picker.choice == ClassChoice("cat", "belongs")
+    QTest.keyClicks(picker._text, "a")
+    assert picker._tags()[:2] == ["ant", "cat"]
 
 
 def test_many_classes_are_listed_by_votes(picker, ask):

@@ -71,8 +71,7 @@ class EditsController:
 
     def undo(self) -> None:
         """Take the last edit back."""
-        if self._window.session is not None and self._window.has_map:
-            self._map.naming.attempt(self._window.session.undo)
+        self._map.naming.take_back()
 
     def redo(self) -> None:
         """Do the last undone edit again."""

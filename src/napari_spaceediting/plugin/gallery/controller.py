@@ -10,7 +10,8 @@ from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QMenu
 
 from napari_spaceediting.data.dataset import UNLABELLED
-from napari_spaceediting.editing.edits import EditState
+from napari_spaceediting.editing.edits import EditState, Relabel
+from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.gallery.panel import (
     BROKEN,
@@ -26,6 +27,7 @@ from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
 from napari_spaceediting.plugin.widgets.palette import Colour, label_colours
+from napari_spaceediting.session.habits import Way
 from napari_spaceediting.session.state import Checkpoint
 
 _ALL_HELD_OUT = "Held-out images can be relabelled, not pinned."
@@ -72,6 +74,7 @@ class GalleryController:
         self._map = on_map
         self.proposed = NOTHING
         self._gathered = self._around = self._chosen = NOTHING
+        self._last = ""
         self._grid = grid = gallery.grid
         gallery.sources.activated.connect(self._on_source)
         gallery.sorts.activated.connect(self.refresh)
@@ -79,6 +82,9 @@ class GalleryController:
         grid.hovered.connect(self._on_hovered)
         grid.activated.connect(self._on_activated)
         grid.context_requested.connect(self._on_context)
+        grid.focused.connect(window.ask)
+        gallery.named.connect(self.name)
+        gallery.taken_back.connect(self.take_back)
         window.changed.connect(self._on_change)
         self.refresh()
 
@@ -90,7 +96,10 @@ class GalleryController:
         if Change.SELECTION in change:
             self._on_selection()
         elif change & _OTHER_IMAGES:
-            self.refresh()
+            # While images are named, they stay where they are.
+            self.refresh(in_order=change is not Change.EDITS)
+        if change & (Change.SESSION | Change.SHOWN | Change.EDITS | Change.HABITS):
+            self._show_classes()
 
     def show(self, indices: NDArray[np.int64], source: str = CHOSEN) -> None:
         """Show images under a heading: `CHOSEN`, `FIXED`, `BROKEN` or `GUIDANCE`."""
@@ -99,8 +108,8 @@ class GalleryController:
         self._gallery.set_source(source)
         self.refresh()
 
-    def refresh(self, *_: object) -> None:
-        """Show the images of the chosen source as they are now."""
+    def refresh(self, *_: object, in_order: bool = True) -> None:
+        """Show the images of the chosen source as they are now, in the chosen order."""
         session, grid = self._window.session, self._grid
         source = self._gallery.source
         if session is None or not self._window.has_map:
@@ -118,8 +127,47 @@ class GalleryController:
             badge = "held out" if held_out[index] else ""
             return _caption(index, shown, edits, border, badge)
 
-        grid.show_items(self._sorted(self._items(source)), describe)
+        items = self._sorted(self._items(source)) if in_order else grid.items
+        grid.show_items(items, describe)
         grid.set_selected(self._window.selected)
+        count = int(np.count_nonzero(edits.edited[items]))
+        self._gallery.show_named(
+            f"{self._last}: {count:,} of {len(items):,} named"
+            if self._last and count
+            else ""
+        )
+
+    def _show_classes(self) -> None:
+        if self._window.session is not None and self._window.has_map:
+            names = self._window.edits.class_names
+            self._gallery.class_keys.show_classes(names, self._window.class_keys)
+
+    def name(self, number: int) -> None:
+        """Give the image in the frame a class, and go on to the next without an edit.
+
+        Where there is no frame yet, it comes to the first such image.
+        """
+        session, grid = self._window.session, self._grid
+        if session is None or not self._window.has_map:
+            return
+        index, ahead = grid.current, grid.items
+        if index >= 0:
+            self._last = tag = self._window.edits.class_names[number]
+            if not self._map.naming.apply(Relabel(np.array([index]), tag)):
+                return
+            self._window.answered(Way.SINGLE, 1)
+            ahead = ahead[np.flatnonzero(ahead == index)[0] + 1 :]
+        ahead = ahead[~session.edits.edited[ahead]]
+        if len(ahead):
+            grid.go_to(int(ahead[0]))
+
+    def take_back(self) -> None:
+        """Undo the last edit, and go back to its image."""
+        undone = self._map.naming.take_back()
+        shown = self._grid.items[np.isin(self._grid.items, undone)]
+        if len(shown):
+            self._window.unanswered(Way.SINGLE, len(undone))
+            self._grid.go_to(int(shown[0]))
 
     def _items(self, source: str) -> NDArray[np.int64]:
         """Return the images of a source."""
@@ -150,7 +198,7 @@ class GalleryController:
         """Return images in the chosen order; as they come where nothing is known."""
         by, labels = self._gallery.sort, self._window.edits.labels[items]
         guesses = _guesses(self._window.shown)[items]
-        order = labels
+        order: NDArray[np.number] = labels
         if by == "disagreement":
             # What the network leaves for other classes; -1 without a label.
             known = np.flatnonzero((labels >= 0) & (labels < guesses.shape[1]))
@@ -159,8 +207,8 @@ class GalleryController:
         elif by != "label":
             if by == "map" or not guesses.shape[1]:
                 return items
-            best = guesses.argmax(axis=1)
-            order = best if by == "prediction" else guesses.max(axis=1)
+            is_prediction = by == "prediction"
+            order = guesses.argmax(axis=1) if is_prediction else margins(guesses)
         return items[np.argsort(order, kind="stable")]
 
     def _on_chosen(self, at: NDArray[np.int64]) -> None:
@@ -171,12 +219,14 @@ class GalleryController:
             return
         # What is chosen among the images shown takes none of the others away.
         self._gathered = self._around = self._window.selected
+        self._last = ""
         if len(self._gathered) and self._gallery.source not in (SELECTION, NEAREST):
             self._gallery.set_source(SELECTION)
         self.refresh()
 
     def _on_source(self, _row: int) -> None:
         self._gathered = self._around = self._window.selected
+        self._last = ""
         self.refresh()
 
     def _on_hovered(self, index: int) -> None:

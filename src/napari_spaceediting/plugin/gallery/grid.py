@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
     QContextMenuEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -47,6 +48,8 @@ class GalleryGrid(QAbstractScrollArea):
     """Dataset indices that a menu would act on, and its global position."""
     counted = Signal(int, int)
     """How many images are shown, and how many of them are selected."""
+    focused = Signal()
+    """The keyboard has come here."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,6 +124,14 @@ class GalleryGrid(QAbstractScrollArea):
         self._marked = np.isin(self._items, self._selected)
         self._describe()
         self.viewport().update()
+
+    def go_to(self, index: int) -> None:
+        """Put the keyboard on an image that is shown, as its arrow keys do."""
+        position = int(np.flatnonzero(self._items == index)[0])
+        self._before_press = (self._marked.copy(), self._selected)
+        self._choose(position, Qt.KeyboardModifier.NoModifier)
+        self._reveal(position)
+        self._tell_change()
 
     def set_tile_size(self, side: int) -> None:
         """Set the wanted side of an image in logical pixels."""
@@ -368,6 +379,11 @@ class GalleryGrid(QAbstractScrollArea):
             self.viewport().update()
 
     # Keyboard
+
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
+        """Tell that the keyboard has come."""
+        super().focusInEvent(event)
+        self.focused.emit()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Move the current image, select, activate."""

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QSlider, QWidget
 from superqt import QFlowLayout
 
 from napari_spaceediting.plugin.gallery.grid import SIZES, USUAL_SIZE, GalleryGrid
-from napari_spaceediting.plugin.widgets.controls import column, dress, set_role
+from napari_spaceediting.plugin.widgets.class_keys import ClassKeys, takes_back
+from napari_spaceediting.plugin.widgets.controls import (
+    column,
+    dress,
+    set_role,
+    set_text,
+)
 from napari_spaceediting.plugin.widgets.palette import Palette
 
 SELECTION, NEAREST, GUIDANCE = "selection", "nearest", "guidance"
@@ -26,7 +33,11 @@ _SORTS = (
     ("map", "Map order", "In the order in which the images were chosen on the map"),
     ("label", "Label", "By the class that the image is labelled with"),
     ("prediction", "Prediction", "By the class that the network predicts"),
-    ("confidence", "Confidence", "From the least to the most confident prediction"),
+    (
+        "margin",
+        "Margin",
+        "By how much the likeliest class leads over the next: most doubtful first",
+    ),
     (
         "disagreement",
         "Disagreement",
@@ -36,7 +47,15 @@ _SORTS = (
 
 
 class ImageGallery(QWidget):
-    """The grid under a bar that says what is shown and how."""
+    """The grid under a bar that says what is shown and how.
+
+    While the grid has the focus, the key of a class names the image in the frame.
+    """
+
+    named = Signal(int)
+    """Number of the class that the image in the frame is of."""
+    taken_back = Signal()
+    """The last edit is to be undone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,6 +66,12 @@ class ImageGallery(QWidget):
         self._count = QLabel()
         self._count.setToolTip("Images shown here, and how many are selected")
         set_role(self._count, "muted")
+        self._named = QLabel()
+        self._named.setToolTip("Backspace takes the last name back")
+        set_role(self._named, "strong")
+        self.class_keys = ClassKeys()
+        self.class_keys.chosen.connect(self._on_class)
+        self.class_keys.layout().setContentsMargins(4, 0, 4, 2)
         self._size = QSlider(Qt.Orientation.Horizontal)
         self._size.setRange(*SIZES)
         self._size.setValue(USUAL_SIZE)
@@ -61,15 +86,17 @@ class ImageGallery(QWidget):
         flow.setHorizontalSpacing(8)
         flow.setVerticalSpacing(4)
         height = self.sources.sizeHint().height()
-        for widget in (self.sources, self._count, self.sorts, self._size):
+        for widget in (self.sources, self._count, self.sorts, self._size, self._named):
             widget.setMinimumHeight(height)
             flow.addWidget(widget)
         layout = column(self, 2)
         layout.addWidget(bar)
+        layout.addWidget(self.class_keys)
         layout.addWidget(self.grid, 1)
         self.grid.counted.connect(self._show_count)
         self._size.valueChanged.connect(self.grid.set_tile_size)
         self._show_count(0, 0)
+        self.show_named("")
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
@@ -88,6 +115,23 @@ class ImageGallery(QWidget):
     def sort(self) -> str:
         """Key of the chosen order."""
         return str(self.sorts.currentData())
+
+    def show_named(self, text: str) -> None:
+        """Say what was named last, such as "Coat: 3 of 24 named"."""
+        set_text(self._named, text)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Name an image by key, or take the name back."""
+        if event is None or self.focusWidget() is not self.grid:
+            return
+        if takes_back(event):
+            self.taken_back.emit()
+        elif not self.class_keys.take(event):
+            super().keyPressEvent(event)
+
+    def _on_class(self, number: int) -> None:
+        self.grid.setFocus()
+        self.named.emit(number)
 
     def _show_count(self, shown: int, chosen: int) -> None:
         text = "1 image" if shown == 1 else f"{shown:,} images"

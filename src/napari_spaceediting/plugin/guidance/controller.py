@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
 from napari_spaceediting.editing.arms import CONTROL
-from napari_spaceediting.editing.edits import Pin, Withdraw, name_images, withdrawn
+from napari_spaceediting.editing.edits import (
+    Pin,
+    Relabel,
+    Withdraw,
+    name_images,
+    withdrawn,
+)
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.orders import OneAtATime, Order
 from napari_spaceediting.plugin.gallery.controller import GalleryController
 from napari_spaceediting.plugin.guidance.panel import (
     EMPTY_TEXT,
     FINISHED_TEXT,
+    MIXED,
+    NO,
     NOTHING_FOUND_TEXT,
+    ORDERS,
+    YES,
     GuidancePanel,
 )
 from napari_spaceediting.plugin.map.controller import MapController
@@ -25,6 +37,7 @@ from napari_spaceediting.plugin.map.scene import Arrows
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
 from napari_spaceediting.plugin.status import Turn
 from napari_spaceediting.plugin.widgets.palette import label_colours
+from napari_spaceediting.session.habits import Way, describe_paces
 from napari_spaceediting.session.state import Round
 
 _TITLES = {
@@ -34,6 +47,10 @@ _TITLES = {
     ProposalKind.ISOLATED: "like no other image",
 }
 _SHOWN = 12
+_SINGLES = 200
+"""Images at most that are put in order at a time."""
+_NO_CLASS = "No class is known yet: use Elsewhere."
+_NO_LABEL = "There is no label that could be right: name it, or go on with Not sure."
 _RECENT = 10
 """Answers from which it is told what going on may bring."""
 _FEWEST = 3
@@ -71,6 +88,8 @@ class GuidanceController:
         self._gallery = gallery
         self._show_change = show_change
         self._queue: list[Proposal] = []
+        self._order = MIXED
+        self._last = ""
         self._at = 0
         self._decided: set[int] = set()
         self._left_out: frozenset[int] = frozenset()
@@ -78,6 +97,8 @@ class GuidanceController:
         self._empty_text = EMPTY_TEXT
         panel.refresh_requested.connect(self.find)
         panel.answered.connect(self.answer)
+        panel.named.connect(self.name)
+        panel.taken_back.connect(self.take_back)
         panel.moved.connect(self._step)
         panel.toggled.connect(self._toggle)
         panel.change_requested.connect(self.show_change)
@@ -86,7 +107,7 @@ class GuidanceController:
     def _on_change(self, change: Change) -> None:
         if change & (Change.SESSION | Change.ROUNDS):
             self.clear()
-        if change & (Change.SESSION | Change.EDITS | Change.SHOWN):
+        if change & (Change.SESSION | Change.EDITS | Change.SHOWN | Change.HABITS):
             self._show_words()
         if Change.THEME in change and self.proposal is not None:
             self._show_at_hand(self.proposal, select=False)
@@ -98,8 +119,15 @@ class GuidanceController:
 
     def find(self) -> None:
         """Look for what is worth a decision."""
-        if self._window.session is not None and self._window.has_map:
-            self._window.reading.run(self._window.session.guiding(), self._on_found)
+        session, order = self._window.session, self._panel.order
+        if session is None or not self._window.has_map:
+            return
+        found = partial(self._on_found, order=order)
+        if order == MIXED:
+            self._window.reading.run(session.guiding(), found)
+        else:
+            job = OneAtATime(session.guiding(_SINGLES), Order(order))
+            self._window.reading.run(job, found)
 
     def clear(self) -> None:
         """Forget all proposals."""
@@ -108,25 +136,47 @@ class GuidanceController:
         self._take([], show=False)
         self._show_words()
 
-    def _on_found(self, queue: list[Proposal]) -> None:
+    def _on_found(self, queue: list[Proposal], order: str = MIXED) -> None:
         self._empty_text = FINISHED_TEXT if queue else NOTHING_FOUND_TEXT
-        self._take(queue)
+        self._take(queue, order)
+        self._panel.take_focus()
 
     def answer(self, answer: str) -> None:
         """Take the answer to the proposal at hand: yes, no, unsure or elsewhere."""
         proposal = self.proposal
         if proposal is None:
             return
+        self._last = ""
         if answer == "elsewhere":
-            self._name(proposal)
+            self._ask(proposal)
         elif answer == "yes" and self._accept(proposal):
             self._settle(proposal, accepted=True)
         elif answer == "no" and self._keep(proposal):
             self._settle(proposal, accepted=False)
         elif answer == "unsure":
             self._recent.append(NOTHING)
-            self._show_words()
+            self._window.answered(self._way(proposal), 0)
             self._step(1)
+
+    def name(self, number: int) -> None:
+        """Give the images of the proposal at hand a class, wherever they lie."""
+        proposal, session = self.proposal, self._window.session
+        if proposal is None or session is None:
+            return
+        at, tag = self._meant(proposal), session.edits.class_names[number]
+        if self._map.naming.apply(Relabel(at, tag)):
+            self._last = tag
+            self._settle(proposal, accepted=self._agrees(proposal, at))
+
+    def take_back(self) -> None:
+        """Undo the last edit, and go back to its proposal."""
+        undone = self._map.naming.take_back()
+        for at in sorted(self._decided, reverse=True):
+            if np.isin(undone, self._queue[at].indices).any():
+                self._decided.remove(at)
+                self._window.unanswered(self._way(self._queue[at]), len(undone))
+                self._step(at - self._at)
+                return
 
     def show_change(self) -> None:
         """Show what separates the two places of the proposal at hand."""
@@ -162,31 +212,43 @@ class GuidanceController:
         session = self._window.session
         assert session is not None
         at = self._meant(proposal)
-        session.answer(Answer(proposal.kind, at, accepted, proposal.signs))
+        if self._order == MIXED or proposal.kind is ProposalKind.MISLABELLED:
+            # What is only put in order says nothing of a kind of proposal.
+            session.answer(Answer(proposal.kind, at, accepted, proposal.signs))
         self._recent.append(at)
-        self._show_words()
+        edited = session.edits.edited[at]
+        self._window.answered(self._way(proposal), int(np.count_nonzero(edited)))
         self._decided.add(self._at)
         self._step(1)
 
-    def _name(self, proposal: Proposal) -> None:
-        """Ask for the class.
-
-        That is agreement where none was proposed, and where the label that was doubted
-        turns out to be another.
-        """
-        session = self._window.session
-        assert session is not None
+    def _ask(self, proposal: Proposal) -> None:
+        """Ask for the class."""
         at = self._meant(proposal)
 
         def settle() -> None:
-            agrees = proposal.tag is None
-            if proposal.kind is ProposalKind.MISLABELLED:
-                before, now = session.shown.labels[at], session.edits.labels[at]
-                agrees = not np.array_equal(before, now)
-            self._settle(proposal, accepted=agrees)
+            self._settle(proposal, accepted=self._agrees(proposal, at))
 
         self._window.select(at)
         self._map.naming.name(at, then=settle)
+
+    def _agrees(self, proposal: Proposal, at: NDArray[np.int64]) -> bool:
+        """Whether the class that images have got agrees with a proposal.
+
+        So does any where none was proposed, or where a label that was doubted turns
+        out to be another.
+        """
+        session = self._window.session
+        assert session is not None
+        before, now = session.shown.labels[at], session.edits.labels[at]
+        if proposal.kind is ProposalKind.MISLABELLED:
+            return not np.array_equal(before, now)
+        return proposal.tag in (None, session.edits.class_names[now[0]])
+
+    @staticmethod
+    def _way(proposal: Proposal) -> Way:
+        if proposal.kind is ProposalKind.MISLABELLED:
+            return Way.REVIEW
+        return Way.GROUP if len(proposal.indices) > 1 else Way.SINGLE
 
     def _accept(self, proposal: Proposal) -> bool:
         session = self._window.session
@@ -203,7 +265,10 @@ class GuidanceController:
         )
 
     def _keep(self, proposal: Proposal) -> bool:
-        """Confirm the label that was doubted; other proposals are only put aside."""
+        """Confirm the label that was doubted; other proposals are only put aside.
+
+        A single image in an order has no reason to be put aside for.
+        """
         session = self._window.session
         assert session is not None
         label = int(session.edits.labels[proposal.indices[0]])
@@ -211,7 +276,7 @@ class GuidanceController:
             return self._map.naming.apply(
                 Pin(self._meant(proposal), session.edits.class_names[label])
             )
-        return True
+        return self._order == MIXED
 
     def _meant(self, proposal: Proposal) -> NDArray[np.int64]:
         """Return the images of the proposal at hand that are not left out."""
@@ -228,12 +293,15 @@ class GuidanceController:
             self._left_out = left_out
             self._show_at_hand(proposal)
 
-    def _take(self, queue: list[Proposal], show: bool = True) -> None:
-        self._queue, self._at = queue, 0
+    def _take(
+        self, queue: list[Proposal], order: str = MIXED, *, show: bool = True
+    ) -> None:
+        self._queue, self._at, self._order, self._last = queue, 0, order, ""
         self._decided, self._left_out = set(), frozenset()
         images = [proposal.indices for proposal in queue]
         self._gallery.proposed = np.concatenate([*images, np.empty(0, np.int64)])
         self._show(select=show)
+        self._window.ask()
         if show:
             self._window.turn_to(Turn.REVIEW)
 
@@ -241,10 +309,11 @@ class GuidanceController:
         self._at = int(np.clip(self._at + by, 0, len(self._queue)))
         self._left_out = frozenset()
         self._show()
+        self._window.ask()
 
     def _show(self, select: bool = True) -> None:
         panel, proposal = self._panel, self.proposal
-        panel.show_counts(len(self._decided), len(self._queue))
+        panel.show_counts(len(self._decided), len(self._queue), self._last)
         self._window.review = (self._at + 1, len(self._queue)) if proposal else (0, 0)
         self._window.notify(Change.REVIEW)
         self._show_arrow(proposal)
@@ -264,19 +333,25 @@ class GuidanceController:
             action = f"Name {these} {proposal.tag}"
         else:
             action = f"Move {these} to {proposal.tag}"
+        blocked = {} if proposal.tag else {YES: _NO_CLASS}
+        is_alone = self._order != MIXED
+        if is_alone and proposal.kind is not ProposalKind.MISLABELLED:
+            blocked[NO] = _NO_LABEL
         ways, thumbnails = self._separates(proposal), self._window.thumbnails
         self._panel.show_proposal(
             self._at + 1,
             len(self._queue),
-            _TITLES[proposal.kind],
+            ORDERS[Order(self._order)] if is_alone else _TITLES[proposal.kind],
             proposal.reason,
             action,
             "" if ways is None else f"What separates {ways[1]} from {ways[2]}?",
-            "" if proposal.tag else "No class is known yet: use Elsewhere.",
+            blocked,
         )
         shown = proposal.indices[:_SHOWN]
         self._panel.show_pictures(
-            None if thumbnails is None else thumbnails[shown], self._left_out
+            None if thumbnails is None else thumbnails[shown],
+            self._left_out,
+            is_alone,
         )
         if select:
             self._window.select(meant)
@@ -285,14 +360,18 @@ class GuidanceController:
         """Say how often the user agreed so far, and what going on may bring."""
         session, panel = self._window.session, self._panel
         if session is None or not self._window.has_map:
-            panel.show_words("", "")
+            panel.show_words("", "", "")
             return
+        panel.class_keys.show_classes(
+            session.edits.class_names, self._window.class_keys
+        )
         changed = session.edits.labels != session.shown.labels
         counts = [int(np.count_nonzero(changed[at])) for at in self._recent]
         rounds = session.state.rounds
         last = rounds[-1] if rounds and not session.state.proposal else None
         expected = f"{describe_recent(counts)} {describe_round(last)}".strip()
-        panel.show_words(summarise(session.answers), expected)
+        pace = describe_paces(session.state.habits.paces)
+        panel.show_words(summarise(session.answers), expected, pace)
 
     def _show_arrow(self, proposal: Proposal | None) -> None:
         view, session = self._map.view, self._window.session

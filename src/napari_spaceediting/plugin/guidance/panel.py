@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
@@ -15,13 +17,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_spaceediting.editing.orders import Order
 from napari_spaceediting.plugin.guidance.pictures import Pictures
+from napari_spaceediting.plugin.keys import KEYS, NEXT, PREVIOUS
+from napari_spaceediting.plugin.widgets.class_keys import ClassKeys, takes_back
 from napari_spaceediting.plugin.widgets.controls import (
     SPACING,
     TIGHT,
     Panel,
     card,
     column,
+    combo,
     row,
     set_role,
     set_text,
@@ -30,9 +36,13 @@ from napari_spaceediting.plugin.widgets.controls import (
 )
 
 YES, NO, UNSURE, ELSEWHERE = "yes", "no", "unsure", "elsewhere"
-ANSWER_KEYS = {YES: "Y", NO: "N", UNSURE: "U", ELSEWHERE: "E"}
+ANSWER_KEYS = {
+    entry.command.removeprefix("answer_"): entry.key
+    for entry in KEYS
+    if entry.command.startswith("answer_")
+}
 """The key of every answer."""
-MOVE_KEYS = {-1: ",", 1: "."}
+MOVE_KEYS = {-1: PREVIOUS, 1: NEXT}
 """The keys of the previous and the next proposal."""
 EMPTY_TEXT = (
     "Finds the images whose decision teaches the network most: probably wrong "
@@ -53,17 +63,29 @@ _ANSWERS = (
     (UNSURE, "Not sure", "Decide nothing, and go on to the next"),
     (ELSEWHERE, "Elsewhere", "It belongs to another class: choose which"),
 )
+MIXED = "mixed"
+ORDERS = {
+    Order.MARGIN: "most doubtful first",
+    Order.TYPICALITY: "most typical first",
+    Order.CLUSTER: "clusters in turn",
+    Order.DOUBTED: "doubted labels",
+}
+"""Orders of single images."""
 
 
 class GuidancePanel(Panel):
     """A card with the proposal at hand, its answers, and how far one is.
 
-    The keys of the answers work while the focus is anywhere in this panel.
+    The keys of answers and classes work while the focus is anywhere in this panel.
     """
 
     refresh_requested = Signal()
     answered = Signal(str)
     """"yes", "no", "unsure" or "elsewhere"."""
+    named = Signal(int)
+    """Number of the class that the images are of."""
+    taken_back = Signal()
+    """The last edit is to be undone."""
     change_requested = Signal()
     """Show what separates the two places of the proposal."""
     moved = Signal(int)
@@ -73,9 +95,21 @@ class GuidancePanel(Panel):
 
     def __init__(self) -> None:
         super().__init__()
+        alone = [(key, f"One at a time: {title}") for key, title in ORDERS.items()]
+        self.orders = combo("", [(MIXED, "Groups and doubts, mixed"), *alone])
+        self.orders.setAccessibleName("What to look at")
+        self._gate.add(
+            self.orders,
+            "Several images for each answer or a single one; images without a class, "
+            "or labels that are probably wrong",
+        )
+        self.orders.activated.connect(self.refresh_requested)
         self._empty = word_label("muted")
         self._build_card()
         self._build_buttons()
+        self.class_keys = ClassKeys()
+        self.class_keys.chosen.connect(self.named)
+        self._gate.add(self.class_keys, "")
         self._bar = thin_bar("Decisions")
         self._done_label = word_label("small")
         self._counts = QWidget()
@@ -92,13 +126,21 @@ class GuidancePanel(Panel):
             "What you agree with is proposed more often, the rest less. An answer "
             "whose edit you take back does not count."
         )
+        self._pace = word_label("small")
+        self._pace.setToolTip(
+            "By the clock, from when something is shown to the answer; answers after "
+            "half a minute are left out"
+        )
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         layout = column(self)
         for part in (
+            self.orders,
             self._empty,
             self._frame,
+            self.class_keys,
             self._answers,
             self._counts,
+            self._pace,
             self._expected,
             self._learnt,
         ):
@@ -107,7 +149,7 @@ class GuidancePanel(Panel):
             row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
         )
         self.show_counts(0, 0)
-        self.show_words("", "")
+        self.show_words("", "", "")
         self.show_nothing(EMPTY_TEXT)
 
     def _build_card(self) -> None:
@@ -193,7 +235,7 @@ class GuidancePanel(Panel):
         reason: str,
         action: str,
         question: str = "",
-        yes_reason: str = "",
+        blocked: Mapping[str, str] | None = None,
     ) -> None:
         """Show a proposal in words; `show_pictures` comes with it.
 
@@ -209,8 +251,8 @@ class GuidancePanel(Panel):
             What Yes does, such as "Move to Coat".
         question : str
             Such as "What separates Coat from Shirt?"; "" where nothing does.
-        yes_reason : str
-            Why Yes cannot be answered; "" if it can.
+        blocked : mapping of str to str, optional
+            Why some answers cannot be given.
         """
         self._show_any(True)
         self._title.setText(f"{position} of {count} · {title}")
@@ -219,48 +261,70 @@ class GuidancePanel(Panel):
         self.change_button.setText(question)
         self.change_button.setVisible(bool(question))
         for answer, button in self.answer_buttons.items():
-            self._gate.block(button, yes_reason if answer == YES else "")
+            self._gate.block(button, (blocked or {}).get(answer, ""))
         for step, end, which in ((-1, 1, "first"), (1, count, "last")):
-            blocked = f"This is the {which} proposal" if position == end else ""
-            self._gate.block(self.move_buttons[step], blocked)
+            why_not = f"This is the {which} proposal" if position == end else ""
+            self._gate.block(self.move_buttons[step], why_not)
 
     def show_pictures(
-        self, thumbnails: NDArray[np.uint8] | None, left_out: frozenset[int]
+        self,
+        thumbnails: NDArray[np.uint8] | None,
+        left_out: frozenset[int],
+        is_large: bool = False,
     ) -> None:
         """Show the (n, h, w, 3) uint8 images of the proposal, and what is left out."""
-        self._pictures.show_pictures(thumbnails, left_out)
+        self._pictures.show_pictures(thumbnails, left_out, is_large)
         self._hint.setVisible(bool(self._pictures.numbers))
         self._beside.setDirection(
             QBoxLayout.Direction.LeftToRight
-            if self._pictures.is_single
+            if self._pictures.is_single and not is_large
             else QBoxLayout.Direction.TopToBottom
         )
 
     def _show_any(self, is_any: bool) -> None:
         self._empty.setVisible(not is_any)
-        for part in (self._frame, self._answers, *self.move_buttons.values()):
+        parts = self._frame, self.class_keys, self._answers
+        for part in (*parts, *self.move_buttons.values()):
             part.setVisible(is_any)
         self.refresh_button.setText("Find again" if is_any else "Find proposals")
         set_role(self.refresh_button, "quiet" if is_any else "primary")
 
-    def show_counts(self, done: int, total: int) -> None:
-        """Show how many of the proposals have been decided on."""
+    def show_counts(self, done: int, total: int, last: str = "") -> None:
+        """Show how many of the proposals have been decided on, and the last class."""
         self._bar.setRange(0, max(total, 1))
         self._bar.setValue(min(done, total))
-        self._done_label.setText(f"{done:,} of {total:,} decided")
+        text = f"{done:,} of {total:,} decided"
+        self._done_label.setText(
+            f"{last}: {text}. Backspace takes it back." if last else text
+        )
         self._counts.setVisible(total > 0)
 
-    def show_words(self, learnt: str, expected: str) -> None:
-        """Say what the answers have taught, and what going on may bring.
+    def show_words(self, learnt: str, expected: str, pace: str) -> None:
+        """Say what answers have taught, what going on may bring, and how quick it is.
 
         Such as "You agreed with 9 of 10 groups."; "" where nothing is known of it.
         """
         set_text(self._learnt, learnt)
         set_text(self._expected, expected)
+        set_text(self._pace, pace)
+
+    @property
+    def order(self) -> str:
+        """What is to be looked at, `MIXED` or an `Order`."""
+        return str(self.orders.currentData())
+
+    def take_focus(self) -> None:
+        """Take the keyboard from a control of the panel, which has keys of its own."""
+        focus = self.window().focusWidget()
+        if focus is not None and self.isAncestorOf(focus):
+            self.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Answer by key."""
-        if event is None:
+        if event is None or self.class_keys.take(event):
+            return
+        if takes_back(event):
+            self.taken_back.emit()
             return
         plain = event.modifiers() in (
             Qt.KeyboardModifier.NoModifier,
@@ -273,8 +337,9 @@ class GuidancePanel(Panel):
             if plain and event.text().upper() == key and button.isVisible():
                 button.click()
                 return
-        number = event.text()
-        if plain and number in self._pictures.numbers:
-            self.toggled.emit(int(number) - 1)
+        number = event.key() - Qt.Key.Key_0
+        control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if control and 1 <= number <= len(self._pictures.numbers):
+            self.toggled.emit(number - 1)
             return
         super().keyPressEvent(event)

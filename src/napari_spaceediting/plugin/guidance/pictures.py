@@ -38,12 +38,15 @@ class Pictures(QWidget):
 
     @property
     def numbers(self) -> list[str]:
-        """The keys of the images: 1 for the first, to 9; none for a single image."""
+        """The keys of the images, with Control: 1 for the first, to 9; none for one."""
         count = len(self.labels)
         return [] if self.is_single else [str(n + 1) for n in range(min(count, 9))]
 
     def show_pictures(
-        self, thumbnails: NDArray[np.uint8] | None, left_out: frozenset[int]
+        self,
+        thumbnails: NDArray[np.uint8] | None,
+        left_out: frozenset[int],
+        is_large: bool,
     ) -> None:
         """Show (n, h, w, 3) uint8 images; those left out are faint and crossed out."""
         for label in self.labels:
@@ -51,7 +54,8 @@ class Pictures(QWidget):
             label.deleteLater()
         count = 0 if thumbnails is None else len(thumbnails)
         self.labels = [QLabel() for _ in range(count)]
-        side = round((5.4 if self.is_single else 3.6) * self.fontMetrics().height())
+        lines = 11 if is_large else 5.4 if self.is_single else 3.6
+        side = round(lines * self.fontMetrics().height())
         for place, label in enumerate(self.labels):
             assert thumbnails is not None
             pixmap = rounded_pixmap(
@@ -64,7 +68,7 @@ class Pictures(QWidget):
         self.setToolTip(
             ""
             if self.is_single
-            else f"Leave out by a click, or by the keys 1 to {len(self.numbers)}"
+            else f"Leave out by a click, or by Control with 1 to {len(self.numbers)}"
         )
         self.setVisible(count > 0)
         across = QSizePolicy.Policy.Preferred

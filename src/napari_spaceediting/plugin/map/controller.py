@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_spaceediting.editing.edits import EditState
+from napari_spaceediting.plugin.keys import refusal, with_key
 from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
@@ -24,6 +26,7 @@ from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
+    warn,
 )
 from napari_spaceediting.plugin.status import why_no_new_map
 from napari_spaceediting.plugin.widgets.controls import choose, set_text
@@ -81,6 +84,7 @@ class MapController:
         panel.select_requested.connect(self.select_like)
         panel.legend.changed.connect(self.refresh)
         panel.legend.select_requested.connect(self._select_group)
+        panel.legend.key_chosen.connect(self._choose_key)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -146,8 +150,11 @@ class MapController:
         self._colouring = colouring
         names, groups = colouring.names, colouring.groups
         legend = self._panel.legend
+        are_classes = tuple(names) == edits.class_names
         legend.set_classes(
-            names, np.bincount(groups[groups >= 0], minlength=len(names))
+            names,
+            np.bincount(groups[groups >= 0], minlength=len(names)),
+            window.class_keys[: len(names)] if are_classes else (),
         )
         hidden = np.isin(groups, np.flatnonzero(~legend.visible))
         arrows, marks = display.edit_marks(edits, drawn.coordinates)
@@ -242,6 +249,16 @@ class MapController:
         places = self._window.session.edits.positions
         away = ((places - places[index]) ** 2).sum(axis=1)
         return np.argsort(away, kind="stable")[:_VICINITY].astype(np.int64)
+
+    def _choose_key(self, row: int, key: str) -> None:
+        session = self._window.session
+        if session is None or (why_not := refusal(key)):
+            warn(why_not)
+            return
+        names, habits = self._window.edits.class_names, session.state.habits
+        keys = with_key(names, habits.keys, names[row], key)
+        session.set_habits(replace(habits, keys=keys))
+        self.refresh()
 
     # Hovering and dragging
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QApplication,
+    QInputDialog,
     QLineEdit,
     QListWidget,
     QMenu,
@@ -32,7 +33,7 @@ class ClassLegend(QWidget):
     """Chips of the classes in aligned columns.
 
     A click on one hides and shows it, with Alt or twice it shows it alone; the menu of
-    the right button offers the same, and to select its images.
+    the right button offers the same, to select its images, and to choose its key.
 
     Parameters
     ----------
@@ -46,12 +47,15 @@ class ClassLegend(QWidget):
     """Other classes are visible."""
     select_requested = Signal(int)
     """Class whose images are to be selected."""
+    key_chosen = Signal(int, str)
+    """Class, and the key that it shall have."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.names: tuple[str, ...] = ()
         self.counts = np.empty(0, int)
         self.visible = np.empty(0, bool)
+        self._keys: tuple[str, ...] = ()
         """Which of the (C,) classes are visible."""
         self._filter = QLineEdit()
         self._filter.setClearButtonEnabled(True)
@@ -95,7 +99,9 @@ class ClassLegend(QWidget):
         )
         self._fit()
 
-    def set_classes(self, names: Sequence[str], counts: ArrayLike) -> None:
+    def set_classes(
+        self, names: Sequence[str], counts: ArrayLike, keys: Sequence[str] = ()
+    ) -> None:
         """Show classes; what is typed and hidden stays where they are the same.
 
         Parameters
@@ -104,8 +110,11 @@ class ClassLegend(QWidget):
             C names.
         counts : (C,) array_like of int
             Images of each class.
+        keys : sequence of str
+            The key of each class, "" for none; empty where they are no classes.
         """
         others = tuple(names) != self.names
+        self._keys = tuple(keys)
         self.counts = np.array(counts, int)
         if others:
             self.names, self.visible = tuple(names), np.ones(len(names), bool)
@@ -147,8 +156,10 @@ class ClassLegend(QWidget):
         colours = class_colours(len(self.names)).tolist()
         for row, (name, count) in enumerate(zip(self.names, self.counts, strict=True)):
             act = "hide" if self.visible[row] else "show"
+            key = self._keys[row] if self._keys else ""
+            by_key = f" Key {key} in gallery and guidance." if key else ""
             tip = (
-                f"{name}: {count:,} images.\n"
+                f"{name}: {count:,} images.{by_key}\n"
                 f"Click to {act} it, Alt-click or double-click to see it alone, "
                 "right-click to select its images."
             )
@@ -156,7 +167,8 @@ class ClassLegend(QWidget):
             if item.toolTip() == tip:
                 continue
             item.setToolTip(tip)
-            item.setText(f"{name} ({count:,})")
+            cap = f" [{key}]" if key not in ("", name.upper()) else ""
+            item.setText(f"{name} ({count:,}){cap}")
             filled = bool(self.visible[row])
             item.setIcon(dot(colours[row], 0.32 * em, ratio, filled=filled))
             font = self.chips.font()
@@ -188,7 +200,8 @@ class ClassLegend(QWidget):
         em = metrics.height()
         pitch = round(1.5 * em)
         longest = max(map(metrics.horizontalAdvance, self.names), default=0)
-        count = metrics.horizontalAdvance(f" ({self.counts.max(initial=0):,})")
+        cap = " [W]" if self._keys else ""
+        count = metrics.horizontalAdvance(f" ({self.counts.max(initial=0):,}){cap}")
         least = max(_COLUMN * em, min(longest, 16 * em) + count + round(2.6 * em))
         for bar in (0, chips.verticalScrollBar().sizeHint().width()):
             columns = max(1, (chips.contentsRect().width() - bar) // least)
@@ -249,4 +262,20 @@ class ClassLegend(QWidget):
             lambda: self._isolate(row),
         )
         menu.addAction("Hide" if visible else "Show", lambda: self.toggle(row))
+        if self._keys:
+            menu.addAction("Choose its key…", lambda: self._ask_key(row))
         menu.popup(self.chips.viewport().mapToGlobal(at))
+
+    def _ask_key(self, row: int) -> None:
+        """Ask for the key of a class."""
+        dialog = QInputDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("Key of a class")
+        dialog.setLabelText(
+            f"The key that names an image {self.names[row]}, in gallery and guidance:"
+        )
+        dialog.setTextValue(self._keys[row])
+        dialog.textValueSelected.connect(
+            lambda text: self.key_chosen.emit(row, text.strip().upper())
+        )
+        dialog.open()

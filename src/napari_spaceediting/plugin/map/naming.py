@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import Edit, Move, Pin, Relabel
+from napari_spaceediting.editing.edits import Edit, Move, Pin, Relabel, Withdraw
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.map.view import MapView
-from napari_spaceediting.plugin.state import Change, WindowState, warn
+from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, warn
 
 ShowChange = Callable[[NDArray[np.int64], str], None]
 """Shows what would make images those of a class."""
@@ -110,6 +110,16 @@ class Naming:
             return False
         return True
 
+    def take_back(self) -> NDArray[np.int64]:
+        """Undo the last edit, and return its images; none where nothing was undone."""
+        session = self._window.session
+        if session is None or not self._window.has_map:
+            return NOTHING
+        done = session.state.log.done
+        if not self.attempt(session.undo) or not done:
+            return NOTHING
+        return NOTHING if isinstance(done[-1], Withdraw) else done[-1].indices
+
     # What is asked
 
     def name_selected(self) -> None:
@@ -180,7 +190,7 @@ class Naming:
             self._clear_drag()
             warn(self._window.locked)
             return
-        names = session.edits.class_names
+        names, keys = session.edits.class_names, self._window.class_keys
         step = -(-len(asked.places) // _ASKED)
         around = session.surroundings.at(asked.places[::step])
         kinds = np.unique(session.kinds(asked.images))
@@ -190,6 +200,7 @@ class Naming:
             names,
             around.votes.mean(axis=0),
             float(around.support.mean()),
+            keys=keys,
             allow_none=asked.allow_none,
             own=names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else "",
         )

@@ -64,10 +64,10 @@ class ClassChoice:
 class ClassPicker(QDialog):
     """A popup that asks for the class and the intent of a move.
 
-    Everything can be done by keyboard: 1 to 9 or the arrows choose a class, text
-    filters or names a new one, Alt+B and Alt+A set the intent, Alt+W asks what would
-    change, Enter confirms, Escape drops the move. It is `rejected` when it goes away
-    without an answer.
+    Everything can be done by keyboard: keys of classes that are no letters, or the
+    arrows, choose a class, text filters or names a new one, Alt+B and Alt+A set the
+    intent, Alt+W asks what would change, Enter confirms, Escape drops the move. It is
+    `rejected` when it goes away without an answer.
 
     Parameters
     ----------
@@ -87,6 +87,7 @@ class ClassPicker(QDialog):
         self.setObjectName("ClassPicker")
         self.setAccessibleName("Class of the moved images")
         self._classes: Sequence[str] = ()
+        self._keys: Sequence[str] = ()
         self._votes: NDArray[np.floating] = np.empty(0)
         self._allow_none, self._own = True, ""
         self._title = word_label("strong")
@@ -195,6 +196,7 @@ class ClassPicker(QDialog):
         votes: NDArray[np.floating],
         support: float,
         *,
+        keys: Sequence[str],
         allow_none: bool = True,
         own: str = "",
     ) -> None:
@@ -211,6 +213,8 @@ class ClassPicker(QDialog):
             with most of them is suggested.
         support : float
             How well real images surround the place, 0 to 1.
+        keys : sequence of str
+            The key of each class, "" for none. Letters are left to the text.
         allow_none : bool
             Whether "no class" is an answer.
         own : str
@@ -218,6 +222,7 @@ class ClassPicker(QDialog):
             is no such class.
         """
         self._classes, self._votes = classes, votes
+        self._keys = ["" if key.isalpha() else key for key in keys]
         self._allow_none, self._own = allow_none, own
         self._title.setText(title)
         if support < LOW_SUPPORT:
@@ -263,18 +268,14 @@ class ClassPicker(QDialog):
     def _fill(self, text: str) -> None:
         """List the classes that hold the text, and a new one of that name.
 
-        Few classes keep their places, so that their keys do; many are sorted by votes.
+        Few classes keep their places; many are sorted by votes.
         """
         classes, name = self._classes, text.strip()
         wanted = name.casefold()
         order = list(range(len(classes)))
         if len(order) > _STABLE_UP_TO:
             order.sort(key=lambda i: -self._votes[i])
-        keys: dict[int, str] = {}
-        if not name:
-            # Classes that are named 0 to 9 have their own names as keys.
-            digits = {i: c for i, c in enumerate(classes) if c in set("0123456789")}
-            keys = digits or {i: str(n + 1) for n, i in enumerate(order[:9])}
+        keys = dict(enumerate("" if name else key for key in self._keys))
         order = [i for i in order if wanted in classes[i].casefold()]
         exact = [n for n, i in enumerate(order) if classes[i].casefold() == wanted]
         self._options.setRowCount(0)

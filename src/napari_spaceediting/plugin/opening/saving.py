@@ -33,7 +33,12 @@ _SOON_MS = 2000
 _REST = 10
 """Times as long as saving took that it then rests at least."""
 _SAVED_SOON = (
-    Change.IMAGES | Change.EDITS | Change.ANSWERS | Change.SHOWN | Change.TRAVERSALS
+    Change.IMAGES
+    | Change.EDITS
+    | Change.ANSWERS
+    | Change.SHOWN
+    | Change.TRAVERSALS
+    | Change.HABITS
 )
 
 
