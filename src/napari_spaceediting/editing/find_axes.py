@@ -1,0 +1,126 @@
+"""The job that reads off all images what some were arranged by."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.editing.axis import (
+    Axis,
+    Coordinate,
+    coordinates_of,
+    goodness,
+    learn,
+)
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.memory import array_limit, rows_at_once
+from napari_spaceediting.network.spec import ClassifierSpec, State
+
+GROUP = "group"
+"""Column of images that belong together."""
+_MOST = 1_000
+"""Images that an axis is learnt from; it takes the cube of their number."""
+
+
+@dataclass(frozen=True, eq=False)
+class FindAxes:
+    """Find the axes along which images are arranged.
+
+    Held-out images are learnt nothing from; they have values like all others.
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        All N images; images with the same value in the column `group`, where there is
+        one, are left out together when an axis is tried.
+    spec : ClassifierSpec
+        The network.
+    state : mapping of str to array
+        Its weights.
+    indices : (m,) int64 array
+        The arranged images.
+    places : (m, 2) float32 array
+        Where they lie on the map.
+    seed : int
+        Of every random choice.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    """
+
+    name: ClassVar[str] = "Find what the images are arranged by"
+
+    dataset: ImageDataset
+    spec: ClassifierSpec
+    state: State = field(repr=False)
+    indices: NDArray[np.int64] = field(repr=False)
+    places: NDArray[np.float32] = field(repr=False)
+    seed: int = 0
+    device: str = "auto"
+
+    def run(self) -> Generator[Progress, None, tuple[Axis, ...]]:
+        """Learn each coordinate, and read it off all images.
+
+        Returns
+        -------
+        tuple of Axis
+            That of the largest spread first; none where all images lie in one place.
+            Whether they hold is another question (`Axis.holds`).
+
+        Raises
+        ------
+        TrainingFailed
+            If torch cannot run the network.
+        DataError
+            If an image cannot be read.
+        """
+        from napari_spaceediting.network.activations import activations
+        from napari_spaceediting.network.classifier import classifier_from
+
+        usable = np.flatnonzero(~self.dataset.held_out[self.indices])
+        coordinates = coordinates_of(self.places[usable])
+        if not coordinates:
+            return ()
+        rows = yield from activations(
+            classifier_from(self.spec, self.state),
+            self.dataset,
+            "last_block",
+            device=self.device,
+        )
+        found = []
+        for coordinate in coordinates:
+            found.append((yield from self._axis(coordinate, rows, usable)))
+        return tuple(found)
+
+    def _axis(
+        self,
+        coordinate: Coordinate,
+        rows: NDArray[np.float32],
+        usable: NDArray[np.int64],
+    ) -> Generator[Progress, None, Axis]:
+        size = rows[:1].nbytes
+        most = max(2, min(_MOST, array_limit() // size))
+        some = np.random.default_rng(self.seed).permutation(len(usable))[:most]
+        at, targets = self.indices[usable[some]], coordinate.targets[some]
+        groups = self.dataset.columns.get(GROUP)
+        yield Progress(0, len(rows), "Learning what the images are arranged by")
+        read = learn(rows[at], targets, None if groups is None else groups[at])
+        values = np.empty((len(rows), targets.shape[1]), np.float32)
+        step = rows_at_once(size)
+        for start in range(0, len(rows), step):
+            values[start : start + step] = read(rows[start : start + step])
+            done = min(start + step, len(rows))
+            yield Progress(done, len(rows), "Reading it off the images")
+        r2, ranks = goodness(targets, read.foretold)
+        return Axis(
+            title=coordinate.title,
+            values=coordinate.read(values),
+            is_circular=coordinate.is_circular,
+            r2=r2,
+            rank_correlation=ranks,
+            n_arranged=len(usable),
+        )
