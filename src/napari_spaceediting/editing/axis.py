@@ -57,7 +57,7 @@ class Coordinate:
     @property
     def is_circular(self) -> bool:
         """Whether it goes around."""
-        return self.targets.shape[1] == 2
+        return len(self.targets.T) == 2
 
     def read(self, found: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return values (n,) of (n, 1 or 2) targets; angles in degrees."""
@@ -146,7 +146,7 @@ def coordinates_of(places: NDArray[np.floating]) -> tuple[Coordinate, ...]:
     if lengths.std() <= _RING * lengths.mean() and gaps.max() < _WIDEST_GAP:
         return (Coordinate("angles", around / lengths[:, None]),)
     _, spreads, directions = np.linalg.svd(around, full_matrices=False)
-    found = []
+    found: list[Coordinate] = []
     for spread, direction in zip(spreads, directions, strict=True):
         if spread < _SECOND * spreads[0]:
             continue
@@ -155,6 +155,14 @@ def coordinates_of(places: NDArray[np.floating]) -> tuple[Coordinate, ...]:
         title = "places along the arrangement" if not found else "places across it"
         found.append(Coordinate(title, around @ direction[:, None]))
     return tuple(found)
+
+
+def targets_of(axis: Axis) -> NDArray[np.float64]:
+    """Return the values of an axis as (N, 1 or 2) targets, as in `Coordinate`."""
+    if not axis.is_circular:
+        return axis.values.astype(np.float64)[:, None]
+    angles = np.radians(axis.values.astype(np.float64))
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +192,8 @@ class Regression:
     def __call__(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the (n, k) coordinate of (n, ...) activations."""
         rows = described(activations, keeps_means=self.keeps_means)
-        return (rows - self.middle) @ self.weights + self.start
+        found = (rows - self.middle) @ self.weights + self.start
+        return found.astype(np.float32, copy=False)
 
 
 def described(
@@ -200,12 +209,13 @@ def described(
         Keep the mean of each map, which is what pooling would keep: what the image
         shows rather than where.
     """
-    rows = np.array(activations, np.float32)
+    maps = activations
     if not keeps_means:
-        rows -= rows.mean(axis=(2, 3), keepdims=True)
-    rows = rows.reshape(len(rows), -1)
+        maps = np.subtract(maps, maps.mean(axis=(2, 3), keepdims=True))
+    rows = maps.reshape(len(maps), -1)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(lengths, np.finfo(np.float32).tiny)
+    unit: NDArray[np.float32] = np.divide(rows, np.where(lengths > 0, lengths, 1))
+    return unit.astype(np.float32, copy=False)
 
 
 def learn(
@@ -272,7 +282,7 @@ def _learn(
     middle = rows.mean(axis=0)
     rows -= middle
     products = (rows @ rows.T).astype(np.float64)
-    size = max(float(np.trace(products)) / len(rows), np.finfo(np.float32).tiny)
+    size = float(np.trace(products)) / len(rows) or 1.0
     # Images on their own principal axes have the same products, in m numbers each.
     values, vectors = np.linalg.eigh(products / size)
     some = values > _SMALLEST

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,9 +13,11 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.axis import (
     Axis,
     Coordinate,
+    Regression,
     coordinates_of,
     goodness,
     learn,
+    targets_of,
 )
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import array_limit, rows_at_once
@@ -102,19 +104,12 @@ class FindAxes:
         rows: NDArray[np.float32],
         usable: NDArray[np.int64],
     ) -> Generator[Progress, None, Axis]:
-        size = rows[:1].nbytes
-        most = max(2, min(_MOST, array_limit() // size))
-        some = np.random.default_rng(self.seed).permutation(len(usable))[:most]
-        at, targets = self.indices[usable[some]], coordinate.targets[some]
+        some = _some_of(usable, rows, self.seed)
+        at, targets = self.indices[some], coordinate.targets[np.isin(usable, some)]
         groups = self.dataset.columns.get(GROUP)
         yield Progress(0, len(rows), "Learning what the images are arranged by")
         read = learn(rows[at], targets, None if groups is None else groups[at])
-        values = np.empty((len(rows), targets.shape[1]), np.float32)
-        step = rows_at_once(size)
-        for start in range(0, len(rows), step):
-            values[start : start + step] = read(rows[start : start + step])
-            done = min(start + step, len(rows))
-            yield Progress(done, len(rows), "Reading it off the images")
+        values = yield from _read_off(rows, read)
         r2, ranks = goodness(targets, read.foretold)
         return Axis(
             title=coordinate.title,
@@ -124,3 +119,58 @@ class FindAxes:
             rank_correlation=ranks,
             n_arranged=len(usable),
         )
+
+
+def extended(
+    axes: Sequence[Axis],
+    old: NDArray[np.float32],
+    new: NDArray[np.float32],
+    seed: int = 0,
+) -> Generator[Progress, None, tuple[Axis, ...]]:
+    """Read axes off images that came later, too.
+
+    An axis is a linear function of what images show, so that the values of the images
+    that there were tell which.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        Of N images.
+    old, new : (N, ...) and (M, ...) float32 arrays
+        Activations of the trunk.
+    seed : int
+        Of the choice of images that are looked at.
+
+    Returns
+    -------
+    tuple of Axis
+        Of the N and M images.
+    """
+    longer = []
+    for axis in axes:
+        at = _some_of(np.arange(len(old)), old, seed)
+        targets = targets_of(axis)[at]
+        found = yield from _read_off(new, learn(old[at], targets))
+        values = Coordinate(axis.title, targets).read(found)
+        longer.append(replace(axis, values=np.concatenate([axis.values, values])))
+    return tuple(longer)
+
+
+def _some_of(
+    images: NDArray[np.int64], rows: NDArray[np.float32], seed: int
+) -> NDArray[np.int64]:
+    """Return as many of some images, in order, as are learnt from at once."""
+    most = max(2, min(_MOST, array_limit() // rows[:1].nbytes))
+    return np.sort(np.random.default_rng(seed).permutation(images)[:most])
+
+
+def _read_off(
+    rows: NDArray[np.float32], read: Regression
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    values = np.empty((len(rows), len(read.start)), np.float32)
+    step = rows_at_once(rows[:1].nbytes)
+    for start in range(0, len(rows), step):
+        values[start : start + step] = read(rows[start : start + step])
+        done = min(start + step, len(rows))
+        yield Progress(done, len(rows), "Reading it off the images")
+    return values

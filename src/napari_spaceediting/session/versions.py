@@ -12,7 +12,7 @@ from typing import Any
 Values = dict[str, Any]
 Say = Callable[[str], object]
 
-VERSION = 3
+VERSION = 4
 
 
 def brought_up(values: Mapping[str, Any], say: Say) -> Values:
@@ -144,6 +144,11 @@ def _to_3(values: Values, say: Say) -> Values:
     return values
 
 
+def _to_4(values: Values, say: Say) -> Values:
+    """Have no axes yet."""
+    return {**values, "axes": []}
+
+
 _GONE_OBJECTIVES = "regression", "projective", "distill"
 
-_STEPS = {1: _to_2, 2: _to_3}
+_STEPS = {1: _to_2, 2: _to_3, 3: _to_4}
