@@ -376,10 +376,10 @@ def _pose(runs: Run) -> str:
     return (
         "## Poses\n\nRendered heads of 80 people in three classes of yaw; images are "
         "laid on a line by the angle that the expert reads to 5 degrees. Spearman's "
-        "correlation of the axis and of its distances with yaw on people who are in no "
-        "training image, the cross-validated R2 that the window tells, and the share of "
-        f"seeds in which the axis is offered (n = {len(runs)}). An axis changes neither "
-        "latents nor classes.\n\n" + common.table(heads, rows)
+        "correlation of the axis and of its distances with yaw on people who are in "
+        "no training image, the cross-validated R2 that the window tells, and the "
+        f"share of seeds in which the axis is offered (n = {len(runs)}). An axis "
+        "changes neither latents nor classes.\n\n" + common.table(heads, rows)
     )
 
 

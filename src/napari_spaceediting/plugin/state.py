@@ -48,7 +48,8 @@ class Change(Flag):
     SHOWN = auto()
     ROUNDS = auto()
     TRAVERSALS = auto()
-    """These six as the session's own signals."""
+    AXES = auto()
+    """These seven as the session's own signals."""
     PAST = auto()
     """The user looks back at what was, or at the present again."""
     SELECTION = auto()
@@ -251,6 +252,7 @@ class WindowState:
             (session.answers_changed, Change.ANSWERS),
             (session.rounds_changed, Change.ROUNDS),
             (session.traversals_changed, Change.TRAVERSALS),
+            (session.axes_changed, Change.AXES),
         ):
             signal.connect(partial(self.notify, change))
         session.images_changed.connect(self._on_images)
