@@ -1,7 +1,17 @@
-"""The scenario in which heads are arranged by the angle that they face."""
+"""The scenarios in which heads are arranged by the angle that they face.
+
+Rendered heads are a part of ``benchmarks/editing.py``. Photographs of 20 people, in the
+folder of data, are measured by::
+
+    python benchmarks/arranging.py --data FOLDER
+"""
 
 from __future__ import annotations
 
+import argparse
+import csv
+import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,87 +19,153 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expert import Figures
-from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.cache import caching_in
+from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
+from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.poses import render_poses
-from napari_spaceediting.editing.arms import AFTER, lessons
+from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.edits import Intent, Move
-from napari_spaceediting.editing.fine_tune import fine_tune
-from napari_spaceediting.jobs.job import finish
-from napari_spaceediting.network.predict import predict
-from napari_spaceediting.network.spec import (
-    ClassifierSpec,
-    Predictions,
-    Trainable,
-    TrainSettings,
-)
-from napari_spaceediting.session.session import Session
+from napari_spaceediting.jobs.job import finish, run_job
+from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.trust import trust
+from napari_spaceediting.session.session import Session, new_session
+from photo_networks import LITE0, MOBILE, mobile_weights
 from reference import split_off, start
+
+ARRANGEMENTS = {
+    "100 arranged": (100, False),
+    "100 at random": (100, True),
+    "400 arranged": (400, False),
+}
+"""How many images are arranged, and whether the angles are shuffled."""
+POSES = {"left": -1.0, "straight": 0.0, "right": 1.0}
+"""Where photographs are put along a line; those that look up are left out."""
+_N_PEOPLE = 10
+"""People of each half."""
 
 
 def pose(seed: int, folder: Path) -> Figures:
-    """Arrange heads, of three classes, by the angle that they face."""
+    """Arrange rendered heads, of three classes, by the angle that they face."""
     train, test = split_off(finish(render_poses(4000, 80, seed=seed)))
-    begun = start(
-        train,
-        test,
-        ClassifierSpec("small_cnn"),
-        TrainSettings(epochs=12, seed=seed, device="cpu"),
-        seed,
-    )
-    yaw, rng = train.columns["yaw"], np.random.default_rng(seed)
+    settings = TrainSettings(epochs=12, seed=seed, device="cpu")
+    begun = start(train, test, ClassifierSpec("small_cnn"), settings, seed)
+    network = begun.session.shown.network
+    assert network is not None
+    dataset = train.joined(test)
+    rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(train))
     # The expert reads an angle to 5 degrees.
-    read = yaw[chosen] + rng.normal(0, 5, len(chosen))
+    read = train.columns["yaw"][chosen] + rng.normal(0, 5, len(chosen))
     figures = {}
-    for title, (count, trainable, shuffled) in ARRANGEMENTS.items():
-        at, along = chosen[:count], read[:count]
+    for title, (count, shuffled) in ARRANGEMENTS.items():
+        along = rng.permutation(read[:count]) if shuffled else read[:count]
         session = Session(begun.session.state)
-        place = _on_a_line(session, rng.permutation(along) if shuffled else along)
-        session.apply(Move(at, session.edits.positions[at], place, Intent.ARRANGE))
-        job = session.retraining().retrain
-        job = replace(job, settings=replace(job.settings, trainable=trainable))
-        for arm, lesson in lessons(job, ["control"], None, seed).items():
-            classifier = finish(fine_tune(job, lesson, seed))
-            said = finish(predict(classifier, test))
-            name = title if arm == AFTER else f"{title}, control"
-            figures |= {f"{name}: {k}": v for k, v in _order_of(test, said).items()}
+        arrange(session, chosen[:count], along / 75)
+        (axis,) = run_job(replace(session.finding_axes(), dataset=dataset))
+        found = figures_of(axis, dataset.columns["yaw"], dataset.held_out)
+        figures |= {f"{title}: {figure}": value for figure, value in found.items()}
     return figures
 
 
-ARRANGEMENTS: dict[str, tuple[int, Trainable, bool]] = {
-    "100 arranged": (100, "head", False),
-    "100 at random": (100, "head", True),
-    "100 arranged, last block": (100, "last_block", False),
-    "100 arranged, whole network": (100, "all", False),
-    "400 arranged": (400, "head", False),
-}
-"""How many images are arranged, what trains, and whether the angles are shuffled."""
-
-
-def _on_a_line(session: Session, along: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return places on a line across the middle of the map, by angle."""
+def arrange(
+    session: Session, at: NDArray[np.int64], along: NDArray[np.float64]
+) -> None:
+    """Lay images on a line across the middle of the map, from -1 to 1."""
     positions = session.edits.positions
     half = np.ptp(positions, axis=0).max() / 2
-    offsets = np.c_[along / 75, np.zeros(len(along))] * half
-    places: NDArray[np.float32] = (positions.mean(axis=0) + offsets).astype(np.float32)
-    return places
+    offsets = np.c_[along, np.zeros(len(along))] * half
+    places = (positions.mean(axis=0) + offsets).astype(np.float32)
+    session.apply(Move(at, positions[at], places, Intent.ARRANGE))
 
 
-def _order_of(test: ImageDataset, said: Predictions) -> Figures:
-    """Return how well distances in latent space follow differences of angle."""
+def figures_of(
+    axis: Axis, truth: NDArray[np.float64], unseen: NDArray[np.bool_]
+) -> Figures:
+    """Return how well an axis orders images of people that it has not seen."""
     from scipy.spatial.distance import pdist
     from scipy.stats import spearmanr
 
-    yaw, labels = test.columns["yaw"], test.labels
-    some = np.arange(len(test))[:1000]
-    within = [
-        spearmanr(pdist(said.latents[at]), pdist(yaw[at, None])).statistic
-        for at in (some[labels[some] == c] for c in range(3))
-    ]
-    whole = spearmanr(pdist(said.latents[some]), pdist(yaw[some, None])).statistic
-    right = said.probabilities.argmax(axis=1) == labels
+    values, wanted = axis.values[unseen], truth[unseen]
+    some = slice(1000)
+    away, apart = (pdist(one[some, None]) for one in (values, wanted))
     return {
-        "rank correlation": float(whole),
-        "within class": float(np.mean(within)),
-        "accuracy": float(100 * right.mean()),
+        "rank correlation": float(spearmanr(values, wanted).statistic),
+        "of distances": float(spearmanr(away, apart).statistic),
+        "R2 told": axis.r2,
+        "offered": float(axis.holds),
     }
+
+
+def heads(seed: int, begun: Session) -> Figures:
+    """Arrange photographs of ten people by pose; the ten others are never seen."""
+    dataset = begun.dataset
+    truth, unseen = dataset.columns["pose"], dataset.held_out
+    known = np.isfinite(truth)
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(np.flatnonzero(known & ~unseen))[:100]
+    figures = {}
+    for title, along in (
+        ("arranged", truth[chosen]),
+        ("at random", rng.permutation(truth[chosen])),
+    ):
+        session = Session(begun.state)
+        arrange(session, chosen, along)
+        (axis,) = run_job(session.finding_axes())
+        found = figures_of(axis, truth, unseen & known)
+        figures |= {f"{title}: {figure}": value for figure, value in found.items()}
+    return figures
+
+
+def begin_heads(data: Path, work: Path, backbone: str) -> Session:
+    """Return a session of photographs with a frozen network, and no classes."""
+    weights = str(mobile_weights(data, work)) if backbone == MOBILE else None
+    trust(backbone)
+    session = new_session(photographs(data / "cmu_faces"), seed=0)
+    session.set_train_settings(TrainSettings(trainable="head", device="cpu"))
+    spec = ClassifierSpec(backbone, weights=weights)
+    session.take_network(run_job(session.training(spec)))
+    return session
+
+
+def photographs(folder: Path) -> ImageDataset:
+    """Return heads with a pose, by person; ten people are held out."""
+    dataset = run_job(OpenDataset(folder))
+    with (folder / "labels.csv").open(encoding="utf-8") as lines:
+        rows = {row["file"]: row for row in csv.DictReader(lines)}
+    said = [rows[name] for name in dataset.ids]
+    # The names of people have the number of the photograph before them.
+    people = np.array([re.sub(r"^\d+", "", row["person"]) for row in said])
+    order = np.random.default_rng(0).permutation(np.unique(people))
+    held_out = ~np.isin(people, order[:_N_PEOPLE])
+    return replace(
+        dataset,
+        labels=np.full(len(dataset), UNLABELLED),
+        split=np.where(held_out, Split.TEST, Split.TRAIN).astype(np.int8),
+        columns={
+            "group": people,
+            "pose": np.array([POSES.get(row["pose"], np.nan) for row in said]),
+        },
+    )
+
+
+def main() -> None:
+    """Measure on photographs, and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of data")
+    parser.add_argument("--seeds", type=int, default=10)
+    options = parser.parse_args()
+    work = Path(tempfile.gettempdir()) / "spaceediting-arranging"
+    work.mkdir(exist_ok=True)
+    with caching_in(work / "cache"):
+        for backbone in (LITE0, MOBILE):
+            begun = begin_heads(options.data, work, backbone)
+            found = [heads(seed, begun) for seed in range(options.seeds)]
+            print(backbone, f"(n = {len(found)})")
+            for figure in found[0]:
+                values = [one[figure] for one in found]
+                mean, low, high = np.mean(values), min(values), max(values)
+                print(f"  {figure}: {mean:.3f} ({low:.3f} to {high:.3f})")
+
+
+if __name__ == "__main__":
+    main()

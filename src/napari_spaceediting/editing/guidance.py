@@ -216,7 +216,8 @@ class Guide:
         shares = probabilities[cluster, probabilities[central].mean(axis=0).argmax()]
         order = np.r_[0, 1 + np.argsort(-shares[1:], kind="stable")]
         size = worth_naming(shares[order], SMALLEST_GROUP, LARGEST_GROUP)
-        return cluster[order[:size]]
+        purest: NDArray[np.int64] = cluster[order[:size]]
+        return purest
 
     def _group(self, group: NDArray[np.int64], score: float) -> Proposal:
         start = "An unlabelled image"

@@ -140,8 +140,9 @@ def leads(shares: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.f
     given : (n,) int64 array
         The classes that are given.
     """
-    lead: NDArray[np.float32] = np.take_along_axis(shares, given[:, None], 1)[:, 0]
-    return lead - without(shares, given).max(axis=1)
+    own = np.take_along_axis(shares, given[:, None], 1)[:, 0]
+    lead: NDArray[np.float32] = own - without(shares, given).max(axis=1)
+    return lead
 
 
 def without(

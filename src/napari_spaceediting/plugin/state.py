@@ -52,7 +52,8 @@ class Change(Flag):
     ROUNDS = auto()
     TRAVERSALS = auto()
     HABITS = auto()
-    """These seven as the session's own signals."""
+    AXES = auto()
+    """These eight as the session's own signals."""
     PAST = auto()
     """The user looks back at what was, or at the present again."""
     SELECTION = auto()
@@ -266,6 +267,7 @@ class WindowState:
             (session.rounds_changed, Change.ROUNDS),
             (session.traversals_changed, Change.TRAVERSALS),
             (session.habits_changed, Change.HABITS),
+            (session.axes_changed, Change.AXES),
         ):
             signal.connect(partial(self.notify, change))
         session.images_changed.connect(self._on_images)

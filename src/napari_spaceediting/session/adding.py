@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.editing.axis import Axis
+from napari_spaceediting.editing.find_axes import extended as extended_axes
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.jobs import ExtractPredictions
@@ -21,6 +23,7 @@ from napari_spaceediting.session.state import (
     Checkpoint,
     DamagedCheckpoint,
     Map,
+    Network,
     SessionState,
 )
 
@@ -53,11 +56,14 @@ class Added:
         Images that the session had.
     placed : tuple of Placed
         One for each of `checkpoints_of`.
+    axes : tuple of Axis
+        Those of the session, of the N old and M new images.
     """
 
     more: ImageDataset
     n_before: int
     placed: tuple[Placed, ...]
+    axes: tuple[Axis, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +81,10 @@ class AddImages:
         The images that there are.
     checkpoints : tuple of Checkpoint
         As from `checkpoints_of`.
+    axes : tuple of Axis
+        Those of the session.
+    network : Network or None
+        Reads them off the new images.
     device : str
         "auto", "cpu", "cuda" or "mps".
     """
@@ -82,6 +92,8 @@ class AddImages:
     path: Path
     dataset: ImageDataset = field(repr=False)
     checkpoints: tuple[Checkpoint, ...] = field(repr=False)
+    axes: tuple[Axis, ...] = field(default=(), repr=False)
+    network: Network | None = field(default=None, repr=False)
     device: str = "auto"
 
     name = "Add images"
@@ -100,7 +112,23 @@ class AddImages:
         placed = []
         for checkpoint in self.checkpoints:
             placed.append((yield from self._place(checkpoint, more)))
-        return Added(more, len(self.dataset), tuple(placed))
+        axes = yield from self._axes(more)
+        return Added(more, len(self.dataset), tuple(placed), axes)
+
+    def _axes(self, more: ImageDataset) -> Generator[Progress, None, tuple[Axis, ...]]:
+        network = self.network
+        if network is None or not self.axes:
+            return ()
+        from napari_spaceediting.network.activations import activations
+        from napari_spaceediting.network.classifier import classifier_from
+
+        classifier = classifier_from(network.spec, network.state)
+        rows = []
+        for images in (self.dataset, more):
+            found = activations(classifier, images, "last_block", device=self.device)
+            rows.append((yield from found))
+        old, new = rows
+        return (yield from extended_axes(self.axes, old, new))
 
     def _place(
         self, checkpoint: Checkpoint, more: ImageDataset
@@ -141,7 +169,8 @@ def with_images(state: SessionState, added: Added) -> SessionState:
         If the session is another one by now.
     """
     checkpoints = checkpoints_of(state)
-    if len(state.dataset) != added.n_before or len(checkpoints) != len(added.placed):
+    others = len(checkpoints) != len(added.placed) or len(state.axes) != len(added.axes)
+    if len(state.dataset) != added.n_before or others:
         raise SessionError(
             "The session has changed while the images were read: add them again."
         )
@@ -166,6 +195,10 @@ def with_images(state: SessionState, added: Added) -> SessionState:
                 after=now.get(id(past.after), past.after),
             )
             for past in state.rounds
+        ),
+        axes=tuple(
+            replace(kept, axis=axis)
+            for kept, axis in zip(state.axes, added.axes, strict=True)
         ),
     )
 

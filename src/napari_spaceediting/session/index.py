@@ -15,6 +15,7 @@ from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Skipped
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import PixelSource
 from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.edits import Edit, EditLog
 from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.editing.settings import RetrainSettings
@@ -25,6 +26,7 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
 )
 from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.codec import (
     EDITS,
     SETTINGS,
@@ -248,6 +250,8 @@ _CALLED = {
     ClassifierSpec: "a network",
     EditLog: "the list of edits",
     KeptTraversal: "a traversal",
+    KeptAxis: "an axis",
+    Axis: "an axis",
     **dict.fromkeys(EDITS.values(), "an edit"),
     Answer: "an answer",
     TrainSettings: "the training",

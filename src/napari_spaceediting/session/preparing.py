@@ -16,7 +16,8 @@ from napari_spaceediting.editing.contradictions import (
     Contradiction,
     find_contradictions,
 )
-from napari_spaceediting.editing.edits import Edit, EditState, fold
+from napari_spaceediting.editing.edits import Edit, EditKind, EditState, fold
+from napari_spaceediting.editing.find_axes import FindAxes
 from napari_spaceediting.editing.guidance import Guide
 from napari_spaceediting.editing.places import Surroundings
 from napari_spaceediting.errors import EditError, SessionError
@@ -107,6 +108,8 @@ class Preparing:
             path,
             state.dataset,
             checkpoints_of(state),
+            axes=tuple(kept.axis for kept in state.axes),
+            network=self.shown.network,
             device=state.train.device,
         )
 
@@ -213,6 +216,30 @@ class Preparing:
             before=checkpoint,
             settings=self._state.retrain,
             map=self._state.map,
+        )
+
+    def finding_axes(self) -> FindAxes:
+        """Prepare to find what the arranged images are arranged by.
+
+        Raises
+        ------
+        EditError
+            If no image is arranged.
+        """
+        network, edits = self._network(), self.edits
+        at = np.flatnonzero(edits.kinds == EditKind.ARRANGED)
+        if not len(at):
+            raise EditError(
+                "No image is arranged: move some on the map, and choose “Arrange only”."
+            )
+        return FindAxes(
+            dataset=self.dataset,
+            spec=network.spec,
+            state=network.state,
+            indices=at,
+            places=edits.positions[at],
+            seed=self._state.seed,
+            device=self._state.train.device,
         )
 
     def kinds(self, images: NDArray[np.int64]) -> NDArray[np.int64]:

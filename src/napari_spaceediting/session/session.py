@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.answers import Answer
+from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.edits import Edit, EditLog, check_edit
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SessionError
@@ -19,6 +20,7 @@ from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.adding import Added, with_images
+from napari_spaceediting.session.axes import KeptAxis, named
 from napari_spaceediting.session.habits import Habits
 from napari_spaceediting.session.preparing import Preparing
 from napari_spaceediting.session.state import (
@@ -65,6 +67,8 @@ class Session(Preparing):
         One more traversal is kept, or one less.
     habits_changed
         The keys of classes are others, or an answer was timed.
+    axes_changed
+        One more axis is kept, or one less.
     """
 
     images_changed = Signal()
@@ -74,6 +78,7 @@ class Session(Preparing):
     rounds_changed = Signal()
     traversals_changed = Signal()
     habits_changed = Signal()
+    axes_changed = Signal()
 
     def set_train_settings(self, settings: TrainSettings) -> None:
         """Choose how the network is trained."""
@@ -193,6 +198,28 @@ class Session(Preparing):
         others = [old for old in self._state.answers if not old.repeats(answer)]
         self._state = replace(self._state, answers=(*others, answer))
         self.answers_changed.emit()
+
+    # What images are arranged by
+
+    def keep_axes(self, axes: Sequence[Axis], name: str) -> tuple[KeptAxis, ...]:
+        """Keep those axes from `finding_axes` that hold, under a name.
+
+        Raises
+        ------
+        SessionError
+            If none holds, or the name is empty or taken.
+        """
+        kept = named(axes, name, self._state.axes)
+        self._set_axes((*self._state.axes, *kept))
+        return kept
+
+    def remove_axis(self, kept: KeptAxis) -> None:
+        """Keep an axis no more."""
+        self._set_axes(tuple(one for one in self._state.axes if one is not kept))
+
+    def _set_axes(self, axes: tuple[KeptAxis, ...]) -> None:
+        self._state = replace(self._state, axes=axes)
+        self.axes_changed.emit()
 
     # What would change
 

@@ -22,6 +22,7 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
 )
 from napari_spaceediting.projection.settings import MapSettings, Method
+from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.habits import Habits
 from napari_spaceediting.session.store import Store
 from napari_spaceediting.session.traversals import KeptTraversal
@@ -183,6 +184,8 @@ class SessionState:
     traversals : tuple of KeptTraversal
         What the user has seen of what would make images those of another kind, oldest
         first.
+    axes : tuple of KeptAxis
+        What images are arranged by, oldest first.
     train, map, retrain : settings
         What the user chose.
     habits : Habits
@@ -197,6 +200,7 @@ class SessionState:
     rounds: tuple[Round, ...] = ()
     answers: tuple[Answer, ...] = ()
     traversals: tuple[KeptTraversal, ...] = ()
+    axes: tuple[KeptAxis, ...] = ()
     train: TrainSettings = field(default_factory=TrainSettings)
     map: MapSettings = field(default_factory=MapSettings)
     retrain: RetrainSettings = field(default_factory=RetrainSettings)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.edits import Edit, Move, Reset, Withdraw
 from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
     Checkpoint,
@@ -67,6 +68,18 @@ def check_state(state: SessionState) -> None:
         where = f"traversal {number}"
         _check_asked(kept.asked, n, where)
         _check_time(kept.created, where)
+    _check_axes(state.axes, n)
+
+
+def _check_axes(axes: Sequence[KeptAxis], n: int) -> None:
+    _check_names([one.name for one in axes], "the axes")
+    for one in axes:
+        where, axis = f"the axis “{one.name}”", one.axis
+        _check_array(axis.values, (n,), "f", where)
+        _require(np.isfinite(axis.values).all(), f"{where} has values that are none")
+        _check_number(axis.r2, f"how well {where} holds", least=-math.inf)
+        _check_number(axis.rank_correlation, f"the order of {where}", least=-1)
+        _check_count(axis.n_arranged, f"the images of {where}")
 
 
 def check_checkpoint(checkpoint: Checkpoint, n: int, where: str) -> None:

@@ -145,9 +145,10 @@ def _to_3(values: Values, say: Say) -> Values:
 
 
 def _to_4(values: Values, say: Say) -> Values:
-    """Let rounds keep the recipe that they were made with; there is one objective now.
+    """Let rounds keep the recipe that they were made with; have no axes yet.
 
-    Others, and the arrangement of a space, taught nothing that held.
+    There is one objective now: others, and the arrangement of a space, taught nothing
+    that held.
     """
     for number, past in enumerate(values["rounds"], 1):
         if (objective := past["settings"].get("objective", "anchor")) != "anchor":
@@ -165,6 +166,7 @@ def _to_4(values: Values, say: Say) -> Values:
             for past in values["rounds"]
         ],
         "retrain": _settings_of_4(values["retrain"]),
+        "axes": [],
     }
 
 

@@ -13,6 +13,7 @@ from napari_spaceediting.editing.contradictions import (
 )
 from napari_spaceediting.editing.edits import EditState, Reset, Withdraw, describe
 from napari_spaceediting.editing.places import LOW_SUPPORT
+from napari_spaceediting.plugin.edits.axes import MakeAxes
 from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY, EditsPanel
 from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
@@ -49,6 +50,7 @@ class EditsController:
         self._seen: EditState | None = None
         self._is_looking = False
         self.replay = Replay(window, panel, on_map)
+        self.axes = MakeAxes(window, panel, on_map)
         panel.undo_button.clicked.connect(self.undo)
         panel.redo_button.clicked.connect(self.redo)
         panel.reset_button.clicked.connect(self.reset_all)

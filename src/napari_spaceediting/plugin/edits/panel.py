@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QWidget,
+)
 
 from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.plugin.widgets.controls import (
@@ -14,6 +20,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     Gate,
     column,
     row,
+    set_role,
     set_text,
     word_label,
 )
@@ -69,6 +76,16 @@ class EditsPanel(QWidget):
         self.contradiction_button.setToolTip(
             "Select both images, to take one of the two edits back or to change it"
         )
+        self.axis_name = QLineEdit()
+        self.axis_name.setPlaceholderText("Arranged by, such as angle")
+        self.axis_name.setAccessibleName("Name of the axis")
+        self.axis_button = self._button(
+            "Make an axis",
+            "Find out whether the arranged images show what they are arranged by; if "
+            "they do, every image gets a value, and the classes stay as they are",
+        )
+        self.axis_name.returnPressed.connect(self.axis_button.click)
+        self._axis_verdict = word_label("muted")
         self.summary = word_label("muted")
         self.reset_button = self._button(
             "Reset all", "Take all edits back; this can be undone"
@@ -86,11 +103,15 @@ class EditsPanel(QWidget):
         layout.addLayout(row(self.undo_button, self.redo_button, self.replay_button))
         layout.addWidget(self._empty)
         layout.addWidget(self.list)
+        layout.addLayout(row(self.axis_name, self.axis_button, stretch=(3, 2)))
+        layout.addWidget(self._axis_verdict)
         layout.addLayout(row(self.summary, self.reset_button, stretch=(2, 1)))
         self.set_rows([])
         self.set_history("", "")
         self.block_replay(NOTHING_TO_PLAY)
         self.show_contradiction("")
+        self.offer_axis(False)
+        self.show_verdict("")
         self.set_selection(0)
 
     def _button(self, title: str, tip: str) -> QPushButton:
@@ -119,6 +140,17 @@ class EditsPanel(QWidget):
         """Warn of edits that contradict each other; "" where none do."""
         set_text(self._contradiction, text)
         self.contradiction_button.setVisible(bool(text))
+
+    def offer_axis(self, any_arranged: bool, reason: str = "") -> None:
+        """Offer to make an axis of arranged images, or say why that has to wait."""
+        self.axis_name.setVisible(any_arranged)
+        self.axis_button.setVisible(any_arranged)
+        self._gate.block(self.axis_button, reason)
+
+    def show_verdict(self, text: str, *, holds: bool = True) -> None:
+        """Say how well an axis holds; "" for nothing."""
+        set_role(self._axis_verdict, "muted" if holds else "warning")
+        set_text(self._axis_verdict, text)
 
     def block_replay(self, reason: str) -> None:
         """Say why the edits cannot be played; "" where they can."""

@@ -18,7 +18,7 @@ from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
 from napari_spaceediting.plugin.map.naming import Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
-from napari_spaceediting.plugin.map.scene import Arrows
+from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.map.selecting import images_like
 from napari_spaceediting.plugin.map.view import MapView, Tool
 from napari_spaceediting.plugin.state import (
@@ -42,6 +42,7 @@ _ASKED_WHILE_DRAGGING = 10
 _PREVIEW = "A map of the pixels, until the network has learnt from them"
 _VICINITY = 40
 """Images that are shown with a single one."""
+_LAID_OUT = "Images lie along an axis: untick “Lay out along it” before you move them."
 _OTHER_CLOUD = Change.SESSION | Change.SHOWN | Change.EDITS | Change.PAST
 
 
@@ -79,6 +80,8 @@ class MapController:
         self._dwell = once(panel, _DWELL_MS, self._show_card)
         panel.tool_changed.connect(self.set_tool)
         panel.colour_by_changed.connect(self.colour_by)
+        panel.lay_out_toggled.connect(lambda _: self.refresh())
+        panel.removal_requested.connect(self._remove_axis)
         panel.thumbnails_check.toggled.connect(self._set_checks)
         panel.held_out_check.toggled.connect(self._set_checks)
         panel.select_requested.connect(self.select_like)
@@ -92,6 +95,8 @@ class MapController:
             self._on_session()
         if change & (Change.SESSION | Change.IMAGES):
             self._on_images()
+        if Change.AXES in change:
+            self._on_axes()
         if Change.PICTURES in change:
             self._on_pictures()
         if change & _OTHER_CLOUD:
@@ -145,8 +150,16 @@ class MapController:
         edits, shown, past = replayed or window.edits, window.shown, window.past
         drawn = shown.map
         assert drawn is not None
-        view.refusal = past.refusal if past else ""
-        colouring = display.colour_by(self.colour_key, session.dataset, shown, edits)
+        axis = display.axis_of(self.colour_key, session.state.axes)
+        self._panel.show_axis(axis.axis.verdict if axis else "")
+        along = axis if self._panel.along_check.isChecked() else None
+        places = display.laid_out(along, edits.positions) if along else edits.positions
+        view.refusal = past.refusal if past else _LAID_OUT if along else ""
+        colouring = (
+            display.by_axis(axis)
+            if axis
+            else display.colour_by(self.colour_key, session.dataset, shown, edits)
+        )
         self._colouring = colouring
         names, groups = colouring.names, colouring.groups
         legend = self._panel.legend
@@ -157,17 +170,19 @@ class MapController:
             window.class_keys[: len(names)] if are_classes else (),
         )
         hidden = np.isin(groups, np.flatnonzero(~legend.visible))
-        arrows, marks = display.edit_marks(edits, drawn.coordinates)
+        arrows, marks = Arrows(), Marks()
+        if along is None:
+            arrows, marks = display.edit_marks(edits, drawn.coordinates)
         # Thumbnails keep clear of names.
         view.overlay.change(
             edited=arrows,
             pinned=marks,
             past=past.title if past else "",
-            trails=self._trails(session),
-            names=display.class_places(colouring, edits.positions, ~hidden),
+            trails=self._trails(session) if along is None else Arrows(),
+            names=display.class_places(colouring, places, ~hidden),
         )
         view.show_cloud(
-            Cloud(edits.positions, colouring.colours, session.dataset.held_out, hidden)
+            Cloud(places, colouring.colours, session.dataset.held_out, hidden)
         )
         view.select(window.selected if selected is None else selected)
 
@@ -181,6 +196,7 @@ class MapController:
     def colour_by(self, key: str) -> None:
         """Colour images by their class, their prediction or a column."""
         self.colour_key = key
+        self._offer_colours()
         self._panel.legend.forget_hidden()
         self.refresh()
 
@@ -246,7 +262,10 @@ class MapController:
     def _around(self, index: int) -> NDArray[np.int64]:
         """Return an image and those that lie nearest to it on the map."""
         assert self._window.session is not None
-        places = self._window.session.edits.positions
+        view = self.view
+        assert view is not None
+        assert view.cloud is not None
+        places = view.cloud.places
         away = ((places - places[index]) ** 2).sum(axis=1)
         return np.argsort(away, kind="stable")[:_VICINITY].astype(np.int64)
 
@@ -278,7 +297,8 @@ class MapController:
             index, session.dataset, window.shown, window.edits
         )
         colour = self._colouring.colours[index]
-        place = view.on_screen(window.edits.positions[index][None])
+        assert view.cloud is not None
+        place = view.on_screen(view.cloud.places[index][None])
         text = display.card(thumbnails[index], lines, colour)
         QToolTip.showText(place, text, view.canvas)
 
@@ -353,8 +373,30 @@ class MapController:
         assert session is not None
         self._panel.legend.forget_hidden()
         self._on_hovered(-1)
+        self._offer_colours()
+
+    def _offer_colours(self) -> None:
+        session = self._window.session
+        assert session is not None
         keys = display.colour_keys(session.dataset)
+        keys += [(display.axis_key(one), one.name) for one in session.state.axes]
         self._panel.offer_colours(keys, self.colour_key)
+
+    def _on_axes(self) -> None:
+        """Colour by the class again where the axis has gone."""
+        session = self._window.session
+        assert session is not None
+        known = display.axis_of(self.colour_key, session.state.axes) is not None
+        if display.is_axis(self.colour_key) and not known:
+            self.colour_key = display.usual_key(session.dataset)
+        self.colour_by(self.colour_key)
+
+    def _remove_axis(self) -> None:
+        session = self._window.session
+        assert session is not None
+        kept = display.axis_of(self.colour_key, session.state.axes)
+        if kept is not None:
+            session.remove_axis(kept)
 
     def _on_pictures(self) -> None:
         self._set_checks()

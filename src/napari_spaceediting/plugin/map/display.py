@@ -20,9 +20,11 @@ from napari_spaceediting.plugin.widgets.palette import (
     continuous_colours,
     label_colours,
 )
+from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.state import Checkpoint
 
 LABEL, PREDICTION, CONFIDENCE = "label", "prediction", "confidence"
+_AXIS = "axis:"
 _MOST_TRAILS = 80
 _MOST_NAMES = 40
 _MOST_ASKED = 1000
@@ -61,6 +63,35 @@ def colour_keys(dataset: ImageDataset) -> list[tuple[str, str]]:
         for name, values in dataset.columns.items()
         if values.dtype.kind in "ifub" or len(np.unique(values)) <= 200
     ]
+
+
+def axis_key(kept: KeptAxis) -> str:
+    """Return the key of colours by an axis."""
+    return f"{_AXIS}{kept.name}"
+
+
+def is_axis(key: str) -> bool:
+    """Whether a key of colours stands for an axis, there or gone."""
+    return key.startswith(_AXIS)
+
+
+def axis_of(key: str, axes: Sequence[KeptAxis]) -> KeptAxis | None:
+    """Return the axis that a key of colours stands for, if it is one of these."""
+    return next((kept for kept in axes if axis_key(kept) == key), None)
+
+
+def by_axis(kept: KeptAxis) -> Colouring:
+    """Colour images by an axis; one that goes around ends in its first colour."""
+    values = kept.axis.values
+    return _continuous(abs(values) if kept.axis.is_circular else values)
+
+
+def laid_out(kept: KeptAxis, places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return places with an axis from left to right, as wide as the map."""
+    values, across = kept.axis.values, places[:, 1]
+    least, span = values.min(), np.ptp(values) or np.float32(1)
+    along = places[:, 0].min() + (values - least) / span * np.ptp(places[:, 0])
+    return np.stack([along, across], axis=1).astype(np.float32)
 
 
 def usual_key(dataset: ImageDataset) -> str:

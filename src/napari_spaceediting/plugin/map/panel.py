@@ -26,6 +26,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     pop_up,
     refill,
     row,
+    set_text,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
@@ -90,6 +91,10 @@ class MapPanel(QWidget):
     """Key of what colours the points."""
     redraw_requested = Signal(str)
     """"umap" or "pca"."""
+    lay_out_toggled = Signal(bool)
+    """Whether images lie along the axis that colours them."""
+    removal_requested = Signal()
+    """The axis that colours the images is to go."""
     select_requested = Signal(str)
     """A key of `SELECTIONS`."""
 
@@ -112,6 +117,8 @@ class MapPanel(QWidget):
             row(*self.tool_buttons.values(), self.select_button, stretch=(3, 3, 3, 4))
         )
         layout.addWidget(form)
+        layout.addLayout(row(self.along_check, self.remove_button, stretch=(3, 2)))
+        layout.addWidget(self.axis_note)
         layout.addWidget(self.quality)
         checks = QVBoxLayout()
         checks.setSpacing(TIGHT)
@@ -120,6 +127,7 @@ class MapPanel(QWidget):
         layout.addLayout(checks)
         layout.addWidget(self.legend)
         self.quality.hide()
+        self.show_axis("")
 
     def _build_tools(self) -> None:
         self.tool_buttons: dict[str, QPushButton] = {}
@@ -155,6 +163,16 @@ class MapPanel(QWidget):
             lambda: self.colour_by_changed.emit(self.colour_combo.currentData())
         )
         self._gate.add(self.colour_combo, "What the colour of a point stands for")
+        self.along_check = QCheckBox("Lay out along it")
+        self.along_check.toggled.connect(self.lay_out_toggled)
+        self._gate.add(
+            self.along_check,
+            "Have the axis from left to right; nothing can be moved meanwhile",
+        )
+        self.remove_button = QPushButton("Remove the axis")
+        self.remove_button.clicked.connect(self.removal_requested)
+        self._gate.add(self.remove_button, "Keep this axis no more")
+        self.axis_note = word_label("muted")
         self.method_combo = combo("", METHODS)
         self._gate.add(
             self.method_combo,
@@ -186,6 +204,14 @@ class MapPanel(QWidget):
         """Offer what may colour the points, by key and title, and show what does."""
         refill(self.colour_combo, keys)
         choose(self.colour_combo, key)
+
+    def show_axis(self, verdict: str) -> None:
+        """Say how well the axis that colours the points holds; "" if none does."""
+        set_text(self.axis_note, verdict)
+        for control in (self.along_check, self.remove_button):
+            control.setVisible(bool(verdict))
+        if not verdict:
+            self.along_check.setChecked(False)
 
     def set_any_selected(self, any_selected: bool) -> None:
         """Offer what starts from the selected images, or say that there are none."""

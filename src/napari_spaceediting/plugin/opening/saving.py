@@ -39,6 +39,7 @@ _SAVED_SOON = (
     | Change.SHOWN
     | Change.TRAVERSALS
     | Change.HABITS
+    | Change.AXES
 )
 
 
