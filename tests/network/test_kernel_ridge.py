@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from sklearn.kernel_ridge import KernelRidge as Reference
 
 from napari_spaceediting.network import kernel_ridge
-from napari_spaceediting.network.kernel_ridge import KernelRidge, fit, roots
+from napari_spaceediting.network.kernel_ridge import KernelRidge, LeftOut, fit, roots
 
 
 def some(n: int, seed: int = 0, n_classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -70,15 +70,14 @@ def test_an_image_left_out_is_judged_as_if_it_were_not_there(monkeypatch, chosen
     rooted, classes = some(60)
     model = fitted(rooted, classes)
     mean = classes.mean(axis=0)
-    temperature = mean[0] / model.bias[0]
     gamma = model.gamma
     others = np.arange(60) != 7
     best = []
     for ridge in kernel_ridge._RIDGES:
         reference = Reference(alpha=ridge, kernel="rbf", gamma=gamma)
         reference.fit(rooted[others], classes[others] - mean)
-        scores = (reference.predict(rooted[[7]]) + mean) / temperature
-        best.append(np.abs(scores - model.left_out[7]).max())
+        scores = reference.predict(rooted[[7]]) + mean
+        best.append(np.abs(scores - model.left_out.scores[7]).max())
     assert min(best) < 0.01
 
 
@@ -95,7 +94,7 @@ def test_many_images_are_interpolated_between_some(monkeypatch):
         for scores in (exact, said(model, new))
     ]
     assert right[1] > right[0] - 0.02
-    agree = said(model, rooted).argmax(axis=1) == model.left_out.argmax(axis=1)
+    agree = said(model, rooted).argmax(axis=1) == model.left_out.scores.argmax(axis=1)
     assert agree.mean() > 0.8
 
 
@@ -105,7 +104,7 @@ def test_wrong_labels_are_outvoted():
     given = classes.copy()
     given[wrong] = np.roll(classes[wrong], 1, axis=1)
     model = fitted(rooted, given)
-    outvoted = model.left_out.argmax(axis=1) != given.argmax(axis=1)
+    outvoted = model.left_out.scores.argmax(axis=1) != given.argmax(axis=1)
     assert outvoted[wrong].mean() > 0.8
     assert outvoted.mean() < 0.35
 
@@ -134,7 +133,7 @@ def test_one_image_a_class_is_enough(n):
     rooted, classes = some(n)
     model = fitted(rooted, classes[:, :n])
     assert (said(model, rooted).argmax(axis=1) == np.arange(n)).all()
-    assert np.isfinite(model.left_out).all()
+    assert np.isfinite(model.left_out.scores).all()
 
 
 def test_equal_images_are_no_trouble():
@@ -147,3 +146,12 @@ def test_a_class_that_nobody_has_is_never_said():
     rooted, classes = some(60)
     wide = np.concatenate([classes, np.zeros((60, 2), np.float32)], axis=1)
     assert said(fitted(rooted, wide), rooted).argmax(axis=1).max() == 2
+
+
+def test_margins_are_of_scores_and_of_labels_that_others_have():
+    scores = np.array([[0.9, 0.1], [0.2, 0.7], [0.6, 0.5]], np.float32)
+    left_out = LeftOut(scores, 0.1)
+    found = left_out.margins(np.array([0, 0, 1]))
+    assert_allclose(found, [0.8, -0.5, np.nan], atol=1e-6)
+    assert_allclose(left_out.probabilities().sum(axis=1), 1, atol=1e-6)
+    assert left_out.probabilities()[0, 0] == pytest.approx(1 / (1 + np.exp(-8)))

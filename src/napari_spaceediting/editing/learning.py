@@ -19,8 +19,8 @@ from napari_spaceediting.editing.task import Task
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.activations import activations
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
-from napari_spaceediting.network.kernel_ridge import roots
-from napari_spaceediting.network.solving import left_out_margins, solve_end
+from napari_spaceediting.network.kernel_ridge import LeftOut, roots
+from napari_spaceediting.network.solving import solve_end
 
 _RIDGE = 0.1
 """That keeps the components from bending, for roots of length 1."""
@@ -113,13 +113,12 @@ def _with_places(lesson: Lesson) -> Targets:
     )
 
 
-def _margins(
-    targets: Targets, left_out: NDArray[np.float32], n_images: int
-) -> NDArray[np.float32]:
+def _margins(targets: Targets, left_out: LeftOut, n_images: int) -> NDArray[np.float32]:
     margins = np.full(n_images, np.nan, np.float32)
     sure = targets.classes.max(axis=1) == 1
     labels = targets.classes[sure].argmax(axis=1)
-    margins[targets.indices[sure]] = left_out_margins(left_out[sure], labels)
+    scores = replace(left_out, scores=left_out.scores[sure])
+    margins[targets.indices[sure]] = scores.margins(labels)
     return margins
 
 
@@ -199,5 +198,5 @@ def left_out_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32
         targets.weights,
     )
     expected = np.zeros((len(dataset), dataset.n_classes), np.float32)
-    expected[targets.indices] = torch.from_numpy(left_out).softmax(dim=1).numpy()
+    expected[targets.indices] = left_out.probabilities()
     return expected

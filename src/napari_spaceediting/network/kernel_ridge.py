@@ -43,6 +43,53 @@ def roots(features: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
+class LeftOut:
+    """What is said of labelled images by a regression on all the others.
+
+    Parameters
+    ----------
+    scores : (n, C) float32 array
+        Of the classes; about 1 for a certain one and 0 for the others.
+    temperature : float
+        Scores over it are logits.
+    """
+
+    scores: NDArray[np.float32]
+    temperature: float
+
+    def probabilities(self) -> NDArray[np.float32]:
+        """Return the probabilities of the classes, (n, C)."""
+        raised = np.exp(
+            (self.scores - self.scores.max(axis=1, keepdims=True)) / self.temperature
+        )
+        said: NDArray[np.float32] = raised / raised.sum(axis=1, keepdims=True)
+        return said
+
+    def margins(self, labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return by how much the others speak for each label.
+
+        Parameters
+        ----------
+        labels : (n,) int64 array
+            What is said to be right.
+
+        Returns
+        -------
+        (n,) float32 array
+            Score of the label less the largest other one, not of the probabilities,
+            which hardly differ where all are certain; NaN where no other image has that
+            label, or there is no other class.
+        """
+        if self.scores.shape[1] < 2:
+            return np.full(len(labels), np.nan, np.float32)
+        rows, others = np.arange(len(labels)), self.scores.copy()
+        others[rows, labels] = -np.inf
+        margins: NDArray[np.float32] = self.scores[rows, labels] - others.max(axis=1)
+        margins[np.bincount(labels)[labels] < 2] = np.nan
+        return margins
+
+
+@dataclass(frozen=True, eq=False)
 class KernelRidge:
     """A fitted regression, from roots of features to scores of C classes.
 
@@ -59,15 +106,15 @@ class KernelRidge:
         Of the landmarks.
     bias : (C,) float32 array
         Score of a class far from all landmarks.
-    left_out : (n, C) float32 array
-        Scores of the labelled images, each by a regression on all the others.
+    left_out : LeftOut
+        What is said of the labelled images.
     """
 
     landmarks: NDArray[np.float32]
     gamma: float
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
-    left_out: NDArray[np.float32]
+    left_out: LeftOut
 
 
 def fit(
@@ -114,7 +161,7 @@ def fit(
         gamma,
         (solved / temperature).astype(np.float32),
         (mean / temperature).astype(np.float32),
-        ((left_out + mean) / temperature).astype(np.float32),
+        LeftOut((left_out + mean).astype(np.float32), temperature),
     )
 
 

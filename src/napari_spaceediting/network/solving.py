@@ -16,7 +16,7 @@ from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.activations import activations
 from napari_spaceediting.network.classifier import Kernel, LatentClassifier, state_of
 from napari_spaceediting.network.device import describe_device, pick_device
-from napari_spaceediting.network.kernel_ridge import fit, roots
+from napari_spaceediting.network.kernel_ridge import LeftOut, fit, roots
 from napari_spaceediting.network.learnable import labelled_images, training_images
 from napari_spaceediting.network.spec import TrainResult
 
@@ -41,7 +41,7 @@ def solve(
     Returns
     -------
     TrainResult
-        Its margins are those of `left_out_margins`.
+        Its margins are those of `LeftOut`.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def solve(
     every = np.ones(len(labelled), np.float32)
     left_out = solve_end(classifier, features, training, labelled, classes, every)
     margins = np.full(len(dataset), np.nan, np.float32)
-    margins[labelled] = left_out_margins(left_out, labels)
+    margins[labelled] = left_out.margins(labels)
     return TrainResult(
         state=state_of(classifier),
         history=(),
@@ -79,7 +79,7 @@ def solve_end(
     known: NDArray[np.int64],
     classes: NDArray[np.float32],
     weights: NDArray[np.float32],
-) -> NDArray[np.float32]:
+) -> LeftOut:
     """Give a network the end that fits what is known of some images.
 
     Its components are the principal ones of the roots of all training images; those
@@ -102,8 +102,8 @@ def solve_end(
 
     Returns
     -------
-    (n, C) float32 array
-        Logits of these images, each without what is known of it.
+    LeftOut
+        What is said of these images, each without what is known of it.
     """
     if classifier.kernel is None:
         some = training[:: -(-len(training) // _SAMPLE)]
@@ -112,7 +112,7 @@ def solve_end(
     n_classes = classifier.spec.n_classes
     if not len(known):
         kernel, head = Kernel(0, features.shape[1]), _empty(0, n_classes)
-        left_out = np.empty((0, n_classes), np.float32)
+        left_out = LeftOut(np.empty((0, n_classes), np.float32), 1.0)
     else:
         fitted = fit(_rooted(features, known), classes, weights)
         kernel = Kernel(*fitted.landmarks.shape)
@@ -125,35 +125,6 @@ def solve_end(
             head.bias.copy_(torch.from_numpy(fitted.bias))
     classifier.kernel, classifier.head = kernel.to(device), head.to(device)
     return left_out
-
-
-def left_out_margins(
-    left_out: NDArray[np.float32], labels: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return by how much the other labels speak for each label.
-
-    Parameters
-    ----------
-    left_out : (n, C) float32 array
-        As from `solve_end`.
-    labels : (n,) int64 array
-        The labels.
-
-    Returns
-    -------
-    (n,) float32 array
-        Probability of the label less the largest other one; NaN where no other image
-        has that label, or there is no other class.
-    """
-    if left_out.shape[1] < 2:
-        return np.full(len(labels), np.nan, np.float32)
-    said = torch.from_numpy(left_out).softmax(dim=1).numpy()
-    rows = np.arange(len(labels))
-    given = said[rows, labels]
-    said[rows, labels] = -1
-    margins: NDArray[np.float32] = given - said.max(axis=1)
-    margins[np.bincount(labels)[labels] < 2] = np.nan
-    return margins
 
 
 def _empty(n_inputs: int, n_outputs: int) -> nn.Linear:
