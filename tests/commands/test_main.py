@@ -143,7 +143,7 @@ def test_what_is_not_understood_exits_with_2(arguments, capsys):
 
 def test_a_training_that_fails_exits_with_3(command, folder, edits):
     state = load_session(folder)
-    wild = replace(state.retrain, learning_rate=1e30)
+    wild = replace(state.retrain, trainable="last_block", learning_rate=1e30)
     save_session(replace(state, retrain=wild), folder)
     before = (folder / "session.json").read_bytes()
     assert "learning rate" in command("retrain", folder, "--edits", edits, code=3)

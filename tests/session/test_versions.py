@@ -7,8 +7,8 @@ human and edits that speak for others, is accepted; its second, with "distill", 
 rolled back. "regression" is chosen for the next. Edits of every kind are done and
 undone, among them "spare", spares that are taken back, and takings-back of these. It
 has an answer of each kind but doubts, two of them to second looks, and two traversals.
-``version_1.json`` is what that code said of it. ``version_2.tar.xz`` is the same, as
-the last code of version 2 brought it up.
+``version_1.json`` is what that code said of it. ``version_2.tar.xz`` and
+``version_3.tar.xz`` are the same, as the last code of these versions brought it up.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def test_its_rounds_are_as_they_were(state):
             "accuracy"
         ]
         check_edits(folded(past.edits, past.before), said)
-        assert past.settings.objective == "anchor"
+        assert past.settings.recipe == "descent"
     assert first.after is second.before is state.checkpoint
     assert (first.settings.repeats, first.settings.steps) == (2, 30)
     assert first.settings.arms == (
@@ -160,7 +160,7 @@ def test_its_networks_maps_and_settings_are_as_they_were(state, version_1):
     assert checkpoint.network.spec.latent_dim == 8
     assert (state.train.epochs, state.map.min_dist, state.seed) == (12, 0.2, 3)
     chosen = state.retrain
-    assert (chosen.objective, chosen.keep_weight, chosen.steps) == ("anchor", 0.5, 30)
+    assert (chosen.recipe, chosen.keep_weight, chosen.steps) == ("solved", 0.5, 30)
     assert state.dataset.notes == ("Sixty of the digits.",)
 
 
@@ -215,7 +215,7 @@ def test_a_session_that_never_had_what_is_gone_says_nothing(version_1):
     assert found == {
         **values,
         "version": VERSION,
-        "retrain": {"objective": "triplet", "steps": 9},
+        "retrain": {"steps": 9},
         "answers": [],
         "traversals": [],
     }
@@ -262,6 +262,22 @@ def test_a_session_of_version_2_loses_the_weights_that_nobody_needs(
         place.save(found)
     assert len(list(folder.glob("weights/*"))) == 2
     assert_equal(state, load_session(folder))
+
+
+def test_rounds_of_version_3_keep_their_recipe_and_the_next_is_solved(state, tmp_path):
+    with tarfile.open(HERE / "version_3.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "version_3.spaceediting"
+    assert json.loads((folder / "session.json").read_text())["version"] == 3
+    notes: list[str] = []
+    session = Session(load_session(folder, notes.append))
+    assert notes == []
+    assert {past.settings.recipe for past in session.state.rounds} == {"descent"}
+    latents = session.shown.network.predictions.latents
+    again = run_job(session.retraining())
+    assert again.result.settings.recipe == "solved"
+    assert again.result.predictions.latents.shape[1] > latents.shape[1]
+    assert np.isfinite(again.result.evidence.drift)
 
 
 # Keys and values that are not known
@@ -338,11 +354,11 @@ def test_an_unknown_setting_of_a_traversal_is_among_its_notes(state, saved):
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        (("retrain", "objective"), "magic", "“objective” of the next round is 'magic'"),
+        (("retrain", "recipe"), "magic", "“recipe” of the next round is 'magic'"),
         (("retrain", "arms"), ["magic"], "“arms” of the next round is ['magic']"),
         (("retrain", "steps"), "many", "“steps” of the next round is 'many'"),
         (("retrain", "repeats"), 0, "“repeats” of the next round is 0"),
-        (("rounds", 0, "settings", "objective"), "magic", "“objective” of round 1 is"),
+        (("rounds", 0, "settings", "recipe"), "magic", "“recipe” of round 1 is"),
         (("train", "trainable"), "tail", "“trainable” of the training is 'tail'"),
         (("train", "epochs"), None, "“epochs” of the training is None"),
         (("map", "method"), "tsne", "“method” of the map is 'tsne'"),

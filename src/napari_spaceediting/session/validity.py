@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.edits import Edit, Move, Reset, Withdraw
-from napari_spaceediting.editing.evidence import Difference, Evidence
+from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
     Checkpoint,
@@ -168,7 +168,8 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
     _check_names(evidence.class_names, where)
     n_classes = len(evidence.class_names)
     _check_count(evidence.n_images, f"the images of {where}")
-    _check_count(evidence.seeds, f"the seeds of {where}", 1)
+    _check_count(evidence.seeds, f"the seeds of {where}")
+    _check_count(evidence.looks, f"the looks of {where}", 1)
     for arm, found in evidence.arms.items():
         name = f"“{arm}” in {where}"
         for value in (found.accuracy, *found.interval):
@@ -177,11 +178,7 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
         shape = n_classes, n_classes
         _check_array(found.confusion, shape, "i", f"the confusion of {name}")
         _require((found.confusion >= 0).all(), f"the confusion of {name} is below 0")
-    differences: list[Difference] = [
-        *evidence.over.values(),
-        *evidence.over_seeds.values(),
-    ]
-    for each in differences:
+    for each in evidence.over.values():
         for value in (each.value, each.low, each.high):
             _check_number(value, f"a difference in {where}", least=-math.inf)
     for what in ("fixed", "broken", "edited"):

@@ -50,7 +50,10 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
                 self._mapped = safe_open(path, framework="np")
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        found: NDArray[Any] = self._read().get_tensor(name)
+        file = self._read()
+        if name not in file.keys():
+            raise KeyError(name)
+        found: NDArray[Any] = file.get_tensor(name)
         return found
 
     def __iter__(self) -> Iterator[str]:
