@@ -124,7 +124,7 @@ def compare(
     of_group = np.append(together, (n_groups, n_groups + 1))
 
     def by_group(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(of_group[: len(values)], values)
+        return np.asarray(np.bincount(of_group[: len(values)], values), np.float64)
 
     by_images = float(np.square(by_group(each - centre)).sum()) / (n + 2) ** 2
     parts = []
