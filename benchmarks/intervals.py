@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from napari_spaceediting.editing.evidence import mean_difference
+from scipy.stats import t
 
 Run = Sequence[dict[str, float]]
 """Figures by name, of every seed of one scenario."""
@@ -32,8 +31,9 @@ def interval(values: Sequence[float]) -> Interval:
     """Return the mean of values with its interval; of a single one it is not known."""
     if len(values) < 2:
         return Interval(float(np.mean(values)), float("nan"), len(values))
-    found = mean_difference(values)
-    return Interval(found.value, found.high - found.value, len(values))
+    n = len(values)
+    error = float(np.std(values, ddof=1)) / n**0.5
+    return Interval(float(np.mean(values)), float(t.ppf(0.975, n - 1)) * error, n)
 
 
 def paired(runs: Run, one: str, other: str) -> Interval:

@@ -1,7 +1,6 @@
 """What a user would do without the program, on the same frozen features.
 
-Logistic regression on 256 principal components of the standardised features, and the
-usual ways of choosing what to label.
+The usual ways of choosing what logistic regression learns from.
 """
 
 from __future__ import annotations
@@ -11,70 +10,19 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-from sklearn.preprocessing import StandardScaler
 
+from napari_spaceediting.editing.rival import logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.projection.neighbours import nearest
 
 GROUP = 8
 PER_ROUND = 25
-COMPONENTS = 256
-_STRENGTHS = np.logspace(-3, 1, 5)
-_FOLDS = 3
 
 Floats = NDArray[np.floating]
 Rows = NDArray[np.int64]
 Choose = Callable[[Floats, Rows, Floats, int, np.random.Generator], list[Rows]]
 """From components of all images, those without a label, what the model says of all,
 how many and random choices to the images of each action."""
-
-
-def components(features: Floats, pool: Rows) -> Floats:
-    """Return principal components of standardised features, learnt on the pool."""
-    scaler = StandardScaler().fit(features[pool])
-    pca = PCA(min(COMPONENTS, len(pool)), svd_solver="randomized", random_state=0)
-    pca.fit(scaler.transform(features[pool]))
-    return np.asarray(pca.transform(scaler.transform(features)))
-
-
-def logistic(
-    space: Floats, labels: Rows, known: Rows, n_classes: int, *, by_folds: bool = True
-) -> Floats:
-    """Return what logistic regression says of all images, (N, C).
-
-    Parameters
-    ----------
-    space : (N, P) array
-        Of all images.
-    labels : (N,) int64 array
-        Classes; those of `known` are learnt.
-    known : (n,) int64 array
-        Images that are learnt from.
-    n_classes : int
-        C.
-    by_folds : bool
-        Whether the regularisation is chosen by cross-validation, where every class has
-        enough images for it; else it is 1.
-    """
-    given = labels[known]
-    least = np.bincount(given)[np.unique(given)].min()
-    model = LogisticRegression(max_iter=500)
-    if by_folds and least >= _FOLDS:
-        model = LogisticRegressionCV(
-            Cs=_STRENGTHS,
-            cv=_FOLDS,
-            max_iter=200,
-            tol=1e-3,
-            scoring="neg_log_loss",
-            l1_ratios=(0,),
-            use_legacy_attributes=False,
-        )
-    model.fit(space[known], given)
-    said = np.zeros((len(space), n_classes))
-    said[:, model.classes_] = model.predict_proba(space)
-    return said
 
 
 def margin_groups(

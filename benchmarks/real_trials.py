@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session
-from real_rivals import KEYS, PER_ROUND, WAYS, components, label, logistic
+from real_rivals import KEYS, PER_ROUND, WAYS, label
 from real_sets import ONE_PERSON, WORSE, Begun, Half, begin
 
 Figures = dict[str, float]
@@ -198,7 +199,7 @@ def nothing(
         edits.append(Relabel(of_class[labels[of_class] < 0][:5], tag))
     session.replay(edits)
     evidence = run_job(session.retraining()).result.evidence
-    gain = evidence.gain_over("control")
+    gain = evidence.over.get("control")
     assert gain is not None
     return {"clear": float(gain.is_clear), "gain": 100 * gain.value}
 

@@ -13,13 +13,15 @@ def test_a_round_is_compared_and_repeated_as_asked(command, folder, edits, capsy
     state = load_session(folder)
     by_steps = replace(state.retrain, trainable="last_block")
     save_session(replace(state, retrain=by_steps), folder)
-    arms = ("placebo", "relabel", "automatic", "ceiling", "control", "placebo")
+    arms = (
+        "placebo", "relabel", "rival", "automatic", "ceiling", "control", "placebo"
+    )  # fmt: skip
     done = command(
         "retrain", folder, "--edits", edits, "--steps", 2, "--repeats", 2,
         "--arms", *arms,
     )  # fmt: skip
     assert set(done["arms"]) == {"before", "after", *arms}
-    assert set(done["over"]) == set(done["over_seeds"]) == {"before", *arms}
+    assert set(done["over"]) == {"before", *arms}
     assert done["seeds"] == 2
     assert "headroom_share" in done
     # What was chosen is kept for the next round.
@@ -30,9 +32,9 @@ def test_a_round_is_compared_and_repeated_as_asked(command, folder, edits, capsy
     assert main(["evidence", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     listed = [line.split()[0] for line in lines if line.startswith("  ")]
-    others = ["relabel", "automatic", "placebo", "ceiling"]
-    assert listed[:7] == ["before", "control", "after", *others]
-    assert listed[-6:] == ["before", "control", *others]
+    others = ["relabel", "rival", "automatic", "placebo", "ceiling"]
+    assert listed[:8] == ["before", "control", "after", *others]
+    assert listed[-7:] == ["before", "control", *others]
     assert max(map(len, lines)) <= 79
     assert "over 2 repetitions:" in "\n".join(lines)
 
@@ -41,7 +43,8 @@ def test_a_round_is_compared_and_repeated_as_asked(command, folder, edits, capsy
         "retrain", folder, "--steps", 2, "--repeats", 1, "--arms", "control"
     )
     assert set(again["arms"]) == {"before", "after", "control"}
-    assert again["over_seeds"] == {}
+    assert again["seeds"] == 1
+    assert (done["looks"], again["looks"]) == (1, 2)
 
 
 def test_edits_that_contradict_each_other_are_told(tmp_path, trained_state, capsys):

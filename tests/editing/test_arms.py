@@ -137,6 +137,17 @@ def test_relabel_is_the_taken_one_without_the_places(job):
     assert arms["relabel"].n_classes == arms["after"].n_classes
 
 
+def test_logistic_regression_learns_the_same_labels(job):
+    arms = trained(job)
+    assert same(arms["rival"].targets, arms["after"].targets)
+    assert arms["rival"].anchors is None
+
+
+def test_of_one_class_logistic_regression_learns_nothing(job):
+    labels = np.where(job.labels == 3, 3, -1)
+    assert "rival" not in trained(replace(job, labels=labels))
+
+
 def rows_of(arm: Lesson, job: Retrain, edited: bool) -> np.ndarray:
     at = np.isin(arm.targets.indices, job.anchors.indices) == edited
     return arm.targets.classes[at]
@@ -280,7 +291,7 @@ def test_where_nothing_had_a_class_there_is_nothing_to_do_without_edits(job):
     edited = np.isin(np.arange(len(job.labels)), job.anchors.indices)
     labels = np.where(edited, job.labels, -1)
     arms = trained(replace(job, dataset=bare, labels=labels))
-    assert arms.keys() == {"after", "relabel", "placebo", "ceiling"}
+    assert arms.keys() == {"after", "relabel", "rival", "placebo", "ceiling"}
 
 
 def test_labels_of_held_out_images_alone_are_no_control(job):

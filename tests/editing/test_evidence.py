@@ -4,16 +4,9 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_spaceediting.editing.evidence import (
-    Evidence,
-    compare,
-    gather_evidence,
-    score,
-)
+from napari_spaceediting.editing.evidence import Evidence, gather_evidence, score
 
 NAMES = ("cat", "dog", "owl")
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
@@ -30,7 +23,7 @@ def predictions(**arms):
 
 def evidence(
     before=None, after=None, control=None, truth=TRUTH, n_classes: int = 3,
-    again=(), **others,
+    again=(), looks: int = 1, chance: bool = False, **others,
 ) -> Evidence:  # fmt: skip
     """Return evidence on the images from number 10 on."""
     n = len(truth)
@@ -42,6 +35,8 @@ def evidence(
         class_names=NAMES[:n_classes],
         predicted=predicted,
         again=[predictions(**arms) for arms in again],
+        chance=chance or bool(again),
+        looks=looks,
         drift=0.25,
         edited=np.array([3, 5]),
         tags=np.array([0, 1]),
@@ -77,47 +72,6 @@ def test_confusion_and_recall_by_class():
     arm = score(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]), 3)
     assert_array_equal(arm.confusion, [[1, 1, 0], [0, 2, 0], [0, 0, 0]])
     assert_array_equal(arm.recall, [0.5, 1, np.nan])
-
-
-def paired(fixed: int, broken: int, n: int):
-    right = np.zeros(n, bool)
-    reference = np.zeros(n, bool)
-    right[:fixed] = True
-    reference[fixed : fixed + broken] = True
-    return compare(right, reference)
-
-
-def test_a_difference_is_paired_by_image():
-    # Bonett and Price (2012): (f - b) / (n + 2) and its Wald interval, with one added
-    # to fixed and broken, here 12 and 4 of 102.
-    difference = paired(11, 3, 100)
-    half = 1.96 * np.sqrt((16 / 102 - (8 / 102) ** 2) / 102)
-    assert difference.value == 0.08
-    assert_allclose([difference.low, difference.high], [8 / 102 - half, 8 / 102 + half])
-
-
-@pytest.mark.parametrize(
-    ("fixed", "broken", "n", "is_clear"),
-    [
-        (0, 0, 50, False),
-        (1, 0, 1, False),  # a single image proves nothing
-        (4, 0, 300, False),  # exact McNemar p = 0.125
-        (8, 0, 300, True),
-        (0, 8, 300, True),
-        (30, 25, 300, False),
-        (40, 12, 300, True),
-    ],
-)
-def test_a_difference_is_clear_where_mcnemar_would_say_so(fixed, broken, n, is_clear):
-    assert paired(fixed, broken, n).is_clear == is_clear
-
-
-@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 200))
-def test_a_difference_lies_in_its_interval(fixed, broken, more):
-    difference = paired(fixed, broken, fixed + broken + more)
-    assert -1 <= difference.low <= difference.value <= difference.high <= 1
-    reverse = paired(broken, fixed, fixed + broken + more)
-    assert_allclose(-reverse.low, difference.high)
 
 
 def test_fixed_and_broken_images_are_named_by_their_place_in_the_data_set():
@@ -170,8 +124,11 @@ SOME = tuple(range(0, 60, 2))
         ((flip(LONG, *SOME), LONG, flip(LONG, *SOME)), "15.0 points better"),
         ((LONG, flip(LONG, *SOME), LONG), "15.0 points worse"),
         ((flip(LONG, *SOME), LONG, LONG), "Within noise"),
-        ((flip(LONG, *SOME), LONG, None), "better than before .*Run the control"),
-        ((LONG, LONG, None), "Within noise: .* from before"),
+        (
+            (flip(LONG, *SOME), LONG, None),
+            "better than the one before .*Run the control",
+        ),
+        ((LONG, LONG, None), "Within noise: .* from the one before"),
     ],
 )
 def test_the_verdict_goes_by_the_control_where_it_ran(arms, words):
@@ -179,36 +136,68 @@ def test_the_verdict_goes_by_the_control_where_it_ran(arms, words):
     assert re.search(words, found.verdict())
 
 
-def test_over_repetitions_the_interval_is_students():
-    # All of it by hand, with t = 4.302653 for two degrees of freedom.
+def test_over_repetitions_a_difference_is_their_mean():
     found = evidence(
-        flip(TRUTH, 0, 5), TRUTH, flip(TRUTH, 9),
+        flip(TRUTH, 0, 5), TRUTH, flip(TRUTH, 9), ceiling=flip(TRUTH, 3),
         again=[
             {"after": flip(TRUTH, 0), "control": flip(TRUTH, 1)},
             {"after": flip(TRUTH, 0), "control": flip(TRUTH, 1, 2, 3)},
         ],
     )  # fmt: skip
     assert found.seeds == 3
-    control, before = found.over_seeds["control"], found.over_seeds["before"]
-    half = 4.302653 * 0.1 / 3**0.5  # of 0.1, 0 and 0.2
-    assert_allclose(
-        [control.value, control.low, control.high], [0.1, 0.1 - half, 0.1 + half],
-        atol=1e-6,
-    )  # fmt: skip
-    half = 4.302653 / 30  # of 0.2, 0.1 and 0.1, whose mean has an error of 1/30
-    assert_allclose(
-        [before.value, before.low, before.high], [2 / 15, 2 / 15 - half, 2 / 15 + half],
-        atol=1e-6,
-    )  # fmt: skip
+    assert found.over["control"].value == pytest.approx(0.1)  # of 0.1, 0 and 0.2
+    # What has no seeds is the same in all repetitions.
+    assert found.over["before"].value == pytest.approx((0.2 + 0.1 + 0.1) / 3)
+    assert found.over["ceiling"].value == pytest.approx((0.1 + 0 + 0) / 3)
     # What is shown of single images is of the first.
     assert found.arms["after"].accuracy == 1
-    assert found.over["control"].value == 0.1
+    assert len(found.broken) == 0
 
 
-def test_a_single_training_has_no_repetitions():
+def test_what_leaves_nothing_to_chance_has_no_seeds():
     found = evidence(TRUTH, TRUTH, TRUTH)
-    assert found.seeds == 1
-    assert found.over_seeds == {}
+    assert found.seeds == 0
+    assert found.cautions() == ""
+
+
+def test_of_one_training_with_chance_less_is_sure():
+    few = tuple(range(12))
+    solved = evidence(LONG, LONG, flip(LONG, *few), truth=LONG)
+    once = evidence(LONG, LONG, flip(LONG, *few), truth=LONG, chance=True)
+    assert once.seeds == 1
+    assert "repeat it over seeds" in once.cautions()
+    one, other = solved.over["control"], once.over["control"]
+    assert one.value == other.value
+    assert one.high - one.low < other.high - other.low
+
+
+def test_who_looks_again_needs_more_to_be_sure():
+    few = tuple(range(0, 14, 2))
+    first = evidence(LONG, LONG, flip(LONG, *few), truth=LONG)
+    assert first.over["control"].is_clear
+    ninth = evidence(LONG, LONG, flip(LONG, *few), truth=LONG, looks=9)
+    assert not ninth.over["control"].is_clear
+    assert ninth.verdict().startswith("Within noise")
+    assert ninth.cautions().startswith("Number 9 of the rounds on these images")
+    assert first.cautions() == ""
+
+
+def test_images_of_a_group_count_together():
+    n = 10 + len(LONG)
+    few = tuple(range(20))
+    apart = evidence(LONG, LONG, flip(LONG, *few), truth=LONG)
+    held_out = np.arange(10, n)
+    together = gather_evidence(
+        measured_on="test", held_out=held_out, truth=LONG, class_names=NAMES,
+        predicted=predictions(before=LONG, after=LONG, control=flip(LONG, *few)),
+        groups=np.arange(n) // 10, drift=0.0, edited=held_out[:0], tags=held_out[:0],
+    )  # fmt: skip
+    assert apart.over["control"].is_clear
+    assert not together.over["control"].is_clear
+    (low, high), (lowest, highest) = (
+        one.arms["control"].interval for one in (apart, together)
+    )
+    assert lowest < low < high < highest
 
 
 def test_the_verdict_goes_by_the_repetitions_where_there_are_some():
@@ -217,7 +206,7 @@ def test_the_verdict_goes_by_the_repetitions_where_there_are_some():
     first = evidence(LONG, LONG, flip(LONG, *SOME), truth=LONG)
     assert "15.0 points better" in first.verdict()
     both = evidence(LONG, LONG, flip(LONG, *SOME), truth=LONG, again=[unlucky, lucky])
-    assert both.verdict().startswith("Within noise")
+    assert "Within noise" in both.verdict()
     assert "over 3 repetitions" in both.verdict()
 
 
@@ -256,23 +245,55 @@ def test_no_share_is_claimed_where_the_edits_cannot_be_told_from_nothing(wrong):
     assert "all labels right" not in found.verdict()
 
 
+@pytest.mark.parametrize("control", [True, False])
 @pytest.mark.parametrize(
-    ("arm", "what"),
-    [
-        ("relabel", "the same classes without the places"),
-        ("automatic", "what can be corrected without a human"),
-        ("placebo", "edits dealt out at random"),
-    ],
+    ("wrong", "noise"), [(40, ""), (1, ", within noise")], ids=["clear", "noise"]
 )
-def test_the_verdict_says_what_the_other_arms_show(arm, what):
-    control = flip(LONG, *SOME)
-    better = evidence(LONG, LONG, control, truth=LONG, **{arm: control})
-    assert f"They did 15.0 points better than {what}." in better.verdict()
-    worse = evidence(LONG, control, control, truth=LONG, **{arm: LONG})
-    assert f"They did 15.0 points worse than {what}." in worse.verdict()
-    equal = evidence(LONG, LONG, control, truth=LONG, **{arm: flip(LONG, 3)})
-    assert f"They cannot be told from {what}." in equal.verdict()
+def test_the_verdict_leads_with_what_was_lost_since_before(control, wrong, noise):
+    worst = flip(LONG, *range(80)) if control else None
+    found = evidence(LONG, flip(LONG, *range(wrong)), worst, truth=LONG).verdict()
+    lost = f"Now {wrong / 2:.1f} points below where this round began{noise} (95% "
+    assert found.startswith(lost)
+    assert ("points better than the training without edits" in found) == control
+    assert ("Run the control" in found) != control
+
+
+OTHERS = {
+    "relabel": "the same classes without the places",
+    "rival": "logistic regression on the same features and labels",
+    "automatic": "what can be corrected without a human",
+    "placebo": "edits dealt out at random",
+}
+
+
+@pytest.mark.parametrize(("arm", "what"), OTHERS.items())
+def test_the_verdict_goes_by_the_strongest_and_tells_the_rest(arm, what):
+    worst, control = flip(LONG, *range(40)), flip(LONG, *SOME)
+    said = {
+        "worst": evidence(LONG, LONG, control, truth=LONG, **{arm: worst}),
+        "best": evidence(LONG, control, control, truth=LONG, **{arm: LONG}),
+        "equal": evidence(control, LONG, control, truth=LONG, **{arm: flip(LONG, 3)}),
+    }
+    told = {name: found.verdict().partition(" (")[0] for name, found in said.items()}
+    rest = {name: found.verdict().partition("). ")[2] for name, found in said.items()}
+    assert told["worst"] == (
+        "The network is now 15.0 points better than the training without edits"
+    )
+    assert rest["worst"].startswith(f"It is 20.0 points better than {what}.")
+    assert told["best"] == "Now 15.0 points below where this round began"
+    assert f"The network is now 15.0 points worse than {what} (" in rest["best"]
+    assert told["equal"] == f"Within noise: the network cannot be told from {what}"
+    assert rest["equal"].startswith(
+        "It is 15.0 points better than the training without edits."
+    )
     assert what not in evidence(LONG, LONG, control, truth=LONG).verdict()
+
+
+def test_all_labels_right_is_no_control():
+    found = evidence(
+        LONG, flip(LONG, *SOME), flip(LONG, *range(40)), ceiling=LONG, truth=LONG
+    )
+    assert found.reference == "control"
 
 
 def test_a_share_stands_beside_the_control_that_it_is_of():
@@ -280,7 +301,7 @@ def test_a_share_stands_beside_the_control_that_it_is_of():
         LONG, flip(LONG, *range(10)), flip(LONG, *range(40)),
         ceiling=LONG, placebo=flip(LONG, *range(80)), truth=LONG,
     ).verdict()  # fmt: skip
-    places = [found.index(words) for words in ("without them", "75%", "at random")]
+    places = [found.index(words) for words in ("without edits", "75%", "at random")]
     assert places == sorted(places)
 
 

@@ -26,7 +26,8 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.editing.edits import Pin, Withdraw
-from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
+from napari_spaceediting.editing.evidence import ArmScore, Evidence
+from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.jobs.worker import WorkerProcess
 from napari_spaceediting.plugin import runner
 from napari_spaceediting.plugin.map.view import MapView
@@ -456,8 +457,8 @@ def with_round(
         class_names=state.shown.class_names,
         arms={"before": score, "after": score, "control": score},
         over={"control": gain, "before": gain},
-        seeds=1,
-        over_seeds={},
+        seeds=0,
+        looks=1,
         fixed=held_out[:2],
         broken=held_out[2:3],
         drift=0.1,

@@ -107,6 +107,8 @@ def evidence(again=(), n: int = 10, **predicted) -> Evidence:
         class_names=("cat", "dog", "owl"),
         predicted=predicted,
         again=again,
+        chance=bool(again),
+        looks=3,
         drift=0.25,
         edited=np.array([3, 5]),
         tags=np.array([0, 1]),

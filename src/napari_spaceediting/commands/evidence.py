@@ -59,7 +59,7 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
     """Return the accuracy of all arms, what the edits gained, and the verdict."""
     from napari_spaceediting.editing.arms import ARMS
 
-    repeated = bool(evidence.over_seeds)
+    repeated = evidence.seeds > 1
     lines = []
     if evidence.arms:
         first = ", first repetition" if repeated else ""
@@ -81,10 +81,11 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
         often = f", over {evidence.seeds} repetitions" if repeated else ""
         lines.append(f"Points that after is better than the others{often}:")
     for name in ARMS:
-        gain = evidence.gain_over(name)
+        gain = evidence.over.get(name)
         if gain is not None:
             low, value, high = (100 * x for x in (gain.low, gain.value, gain.high))
             lines.append(
                 f"  {name:9} {value:+6.1f}   95% interval {low:+.1f} to {high:+.1f}"
             )
-    return [*lines, textwrap.fill(evidence.verdict(), 79)]
+    said = (evidence.verdict(), evidence.cautions())
+    return [*lines, *(textwrap.fill(words, 79) for words in said if words)]

@@ -1,7 +1,8 @@
 """What a round trains, and what it trains beside it to compare with.
 
 `ARMS` says everything of every arm: what it learns from, and how window, terminal and
-reports call it. All arms learn in the same way from the same network.
+reports call it. All arms start from the same network, and all but logistic regression
+learn in the same way.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Arm:
         Whether it is trained unless the user says otherwise.
     asks_networks : bool
         Whether it needs to know what networks expect where many images have a class.
+    is_network : bool
+        Whether the network learns it; else logistic regression on its features does.
     """
 
     title: str
@@ -84,6 +87,7 @@ class Arm:
     needs: str = ""
     is_usual: bool = False
     asks_networks: bool = False
+    is_network: bool = True
 
 
 def comparisons() -> tuple[str, ...]:
@@ -103,7 +107,8 @@ def lessons(
     """Return what a round trains by name, first the network that is taken.
 
     What cannot be trained is left out: a control or an automatic correction where no
-    training image had a class, a ceiling where the truth is not known.
+    training image had a class, a ceiling where the truth is not known, logistic
+    regression where there is one class.
 
     Parameters
     ----------
@@ -135,6 +140,12 @@ def _after(material: Material, _expected: Expected, _seed: int) -> Lesson:
 
 def _relabel(material: Material, expected: Expected, seed: int) -> Lesson:
     return replace(_after(material, expected, seed), anchors=None)
+
+
+def _rival(material: Material, expected: Expected, seed: int) -> Lesson | None:
+    lesson = _relabel(material, expected, seed)
+    named = lesson.targets.classes.any(axis=0)
+    return lesson if np.count_nonzero(named) > 1 else None
 
 
 def _placebo(material: Material, expected: Expected, seed: int) -> Lesson:
@@ -183,7 +194,7 @@ ARMS = {
         title="Before",
         meaning="The network as it was before this round",
         how="",
-        compared="before the round",
+        compared="the one before the round",
         short="before",
     ),
     CONTROL: Arm(
@@ -212,6 +223,17 @@ ARMS = {
         short="no places",
         shows="whether the map taught anything beside them",
         lesson=_relabel,
+    ),
+    "rival": Arm(
+        title="Logistic regression",
+        meaning="What logistic regression on the features of the network before makes "
+        "of the same labels",
+        how="logistic regression",
+        compared="logistic regression on the same features and labels",
+        short="logistic",
+        shows="whether this program was needed",
+        lesson=_rival,
+        is_network=False,
     ),
     "automatic": Arm(
         title="Without a human",

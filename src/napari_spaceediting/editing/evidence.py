@@ -10,40 +10,8 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.editing.arms import AFTER, ARMS, BEFORE, CEILING, CONTROL
+from napari_spaceediting.editing.intervals import Difference, compare, share
 from napari_spaceediting.network.spec import Predictions
-
-_Z = 1.96  # of a 95% interval
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference of accuracies with its 95% interval.
-
-    Parameters
-    ----------
-    value, low, high : float
-        In shares of 1 (0.05 is five percentage points).
-    """
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
-
-    @property
-    def change(self) -> str:
-        """The difference in words, such as "1.5 points better"."""
-        better = "better" if self.value > 0 else "worse"
-        return f"{abs(self.value) * 100:.1f} points {better}"
-
-    @property
-    def interval(self) -> str:
-        """The interval in words, in points."""
-        return f"95% interval {self.low * 100:+.1f} to {self.high * 100:+.1f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +23,7 @@ class ArmScore:
     accuracy : float
         Share of images classified right.
     interval : tuple of float
-        95% Wilson score interval of the accuracy.
+        95% interval of the accuracy (see `share`).
     recall : (C,) float64 array
         Share of each class found; NaN for a class without held-out images.
     confusion : (C, C) int64 array
@@ -84,12 +52,13 @@ class Evidence:
         "after", and "before" and what was trained beside it (see `arms`) where they
         could name a class.
     over : mapping of str to Difference
-        Accuracy of "after" less that of another arm, paired by image.
+        Accuracy of "after" less that of another arm, paired by image, as the mean over
+        all trainings (see `compare`).
     seeds : int
-        How often the training was repeated, with other random choices.
-    over_seeds : mapping of str to Difference
-        The same difference as the mean over these repetitions, with Student's
-        interval; empty where there was one.
+        How often the training was done, with other random choices; 0 where it leaves
+        nothing to chance.
+    looks : int
+        How many rounds have been measured on these images, with this one.
     fixed, broken : (n,) int64 arrays
         Dataset indices of held-out images that went from wrong to right, and
         from right to wrong; none where there is no "before".
@@ -106,7 +75,7 @@ class Evidence:
     arms: Mapping[str, ArmScore]
     over: Mapping[str, Difference]
     seeds: int
-    over_seeds: Mapping[str, Difference]
+    looks: int
     fixed: NDArray[np.int64]
     broken: NDArray[np.int64]
     drift: float
@@ -115,12 +84,12 @@ class Evidence:
 
     @property
     def reference(self) -> str:
-        """The arm that "after" is compared with first."""
-        return CONTROL if CONTROL in self.over else BEFORE
+        """The arm that "after" is compared with first: the best that was trained.
 
-    def gain_over(self, arm: str) -> Difference | None:
-        """Return the difference to an arm: over the seeds, where there are several."""
-        return self.over_seeds.get(arm) or self.over.get(arm)
+        What was trained on the truth is beside the point. "before" where there is none.
+        """
+        trained = [name for name in self.over if name not in (BEFORE, CEILING)]
+        return min(trained, key=lambda name: self.over[name].value, default=BEFORE)
 
     @property
     def headroom_share(self) -> float | None:
@@ -138,68 +107,97 @@ class Evidence:
         return (self.arms[AFTER].accuracy - control) / to_gain
 
     def verdict(self) -> str:
-        """Say in plain words whether the edits helped."""
+        """Say in plain words whether the round helped.
+
+        First that the network is worse than before, if it is; then how it stands to the
+        best of what was trained beside it, and to the rest.
+        """
         if not self.n_images:
             return (
                 "No held-out image has a label, so nothing can be measured: "
                 "label some held-out images to see whether the edits help."
             )
-        reference, gain = self.reference, self.gain_over(self.reference)
-        if gain is None:
+        before, reference = self.over.get(BEFORE), self.reference
+        if reference not in self.over:
             return (
                 f"The network now names {self.arms[AFTER].accuracy:.0%} of the "
                 "held-out images rightly; before the edits it knew no class, so there "
                 "is nothing to compare with."
             )
-        than = "the same training without them" if reference == CONTROL else "before"
-        interval = gain.interval
-        if reference in self.over_seeds:
-            interval += f" over {self.seeds} repetitions"
-        if not gain.is_clear:
-            sentence = (
-                f"Within noise: the edits cannot be told from {than} "
-                f"({gain.value * 100:+.1f} points, {interval})."
+        said = []
+        is_below = before is not None and round(before.value, 3) < 0
+        if before is not None and is_below:
+            noise = "" if before.is_clear else ", within noise"
+            said.append(
+                f"Now {abs(before.value) * 100:.1f} points below where this round "
+                f"began{noise} ({self._interval(before)})."
             )
-        else:
-            sentence = f"The edits did {gain.change} than {than} ({interval})."
-        if reference == BEFORE:
-            sentence += " Run the control to see how much the extra training did."
-        return " ".join([sentence, *self._remarks()])
+        if reference != BEFORE or not is_below:
+            said += [self._compared(reference), *self._of_headroom(reference)]
+        for name in ARMS:
+            if name in self.over and name not in (BEFORE, CEILING, reference):
+                gain, than = self.over[name], ARMS[name].compared
+                told = (
+                    f"is {gain.change} than" if gain.is_clear else "cannot be told from"
+                )
+                said += [f"It {told} {than}.", *self._of_headroom(name)]
+        if before is not None and CONTROL not in self.over:
+            said.append("Run the control to see how much the extra training did.")
+        return " ".join([*said, *self._unmeasured()])
 
-    def _remarks(self) -> list[str]:
-        """Say what the other arms show."""
-        remarks = []
-        over_control = self.gain_over(CONTROL)
-        share = self.headroom_share
-        if over_control and over_control.is_clear and share is not None and share > 0:
-            remarks.append(
-                f"That is {share:.0%} of what all labels right would have gained."
+    def cautions(self) -> str:
+        """Say what the intervals allow for, and what they cannot; "" for nothing."""
+        said = []
+        if self.looks > 1:
+            said.append(
+                f"Number {self.looks} of the rounds on these images, so intervals are "
+                "wider: who looks more often is fooled more often."
             )
-        for name, arm in ARMS.items():
-            gain = self.gain_over(name)
-            if gain is None or name in (BEFORE, CONTROL, CEILING):
-                continue
-            if gain.is_clear:
-                remarks.append(f"They did {gain.change} than {arm.compared}.")
-            else:
-                remarks.append(f"They cannot be told from {arm.compared}.")
-        missing = [
-            name
-            for name, recall in zip(
-                self.class_names, self.arms[AFTER].recall, strict=True
+        if self.seeds == 1:
+            said.append(
+                "Chance plays a part in this training: repeat it over seeds to see "
+                "how much."
             )
-            if np.isnan(recall)
-        ]
-        if missing:
-            remarks.append(
-                f"Nothing is measured of {', '.join(missing)}: no held-out image has "
-                "that class."
+        return " ".join(said)
+
+    def _interval(self, gain: Difference) -> str:
+        often = f" over {self.seeds} repetitions" if self.seeds > 1 else ""
+        return gain.interval + often
+
+    def _compared(self, name: str) -> str:
+        gain, than = self.over[name], ARMS[name].compared
+        if gain.is_clear:
+            return (
+                f"The network is now {gain.change} than {than} "
+                f"({self._interval(gain)})."
             )
-        return remarks
+        return (
+            f"Within noise: the network cannot be told from {than} "
+            f"({gain.value * 100:+.1f} points, {self._interval(gain)})."
+        )
+
+    def _of_headroom(self, name: str) -> list[str]:
+        """Say beside the control how much of what there was to gain was gained."""
+        part = self.headroom_share
+        if name != CONTROL or part is None or part <= 0:
+            return []
+        if not self.over[CONTROL].is_clear:
+            return []
+        return [f"That is {part:.0%} of what all labels right would have gained."]
+
+    def _unmeasured(self) -> list[str]:
+        found = zip(self.class_names, self.arms[AFTER].recall, strict=True)
+        missing = ", ".join(name for name, recall in found if np.isnan(recall))
+        if not missing:
+            return []
+        return [f"Nothing is measured of {missing}: no held-out image has that class."]
 
 
 def score(
-    predicted: NDArray[np.int64], truth: NDArray[np.int64], n_classes: int
+    predicted: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    n_classes: int,
+    groups: NDArray[np.int64] | None = None,
 ) -> ArmScore:
     """Score predictions against true classes.
 
@@ -209,37 +207,16 @@ def score(
         Classes of the same images, 0 to C - 1; n at least 1.
     n_classes : int
         Number of classes C.
+    groups : (n,) int64 array, optional
+        The same number for images that belong together; by default none do.
     """
     confusion = np.zeros((n_classes, n_classes), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     totals = confusion.sum(axis=1)
     recall = np.full(n_classes, np.nan)
     np.divide(np.diag(confusion), totals, out=recall, where=totals > 0)
-    right = int(np.trace(confusion))
-    return ArmScore(right / len(truth), _wilson(right, len(truth)), recall, confusion)
-
-
-def compare(right: NDArray[np.bool_], reference: NDArray[np.bool_]) -> Difference:
-    """Return the paired difference of two accuracies on the same images.
-
-    The interval is the adjusted Wald interval of Bonett and Price (2012, J. Educ.
-    Behav. Stat. 37, 479), which adds one fixed and one broken image. Unlike a
-    bootstrap it stays honest where only a few images differ.
-
-    Parameters
-    ----------
-    right, reference : (n,) bool arrays
-        Whether each arm classifies each image right; n at least 1.
-    """
-    n = len(right)
-    fixed = int(np.count_nonzero(right & ~reference))
-    broken = int(np.count_nonzero(~right & reference))
-    gain, loss = (fixed + 1) / (n + 2), (broken + 1) / (n + 2)
-    centre = gain - loss
-    half = _Z * ((gain + loss - centre**2) / (n + 2)) ** 0.5
-    return Difference(
-        (fixed - broken) / n, max(centre - half, -1.0), min(centre + half, 1.0)
-    )
+    right = predicted == truth
+    return ArmScore(float(right.mean()), share(right, groups), recall, confusion)
 
 
 def measured_images(
@@ -310,22 +287,6 @@ def _laid_over(
     return before, after @ turn * (scale / max(np.square(after).sum(), 1e-12))
 
 
-def mean_difference(values: Sequence[float] | NDArray[np.float64]) -> Difference:
-    """Return the mean of paired differences with Student's 95% interval.
-
-    Parameters
-    ----------
-    values : (n,) floats
-        One of each repetition, at least two.
-    """
-    from scipy.stats import t
-
-    mean = float(np.mean(values))
-    error = float(np.std(values, ddof=1)) / len(values) ** 0.5
-    half = float(t.ppf(0.975, len(values) - 1)) * error
-    return Difference(mean, mean - half, mean + half)
-
-
 def gather_evidence(
     *,
     measured_on: str,
@@ -334,6 +295,9 @@ def gather_evidence(
     class_names: tuple[str, ...],
     predicted: Mapping[str, NDArray[np.int64]],
     again: Sequence[Mapping[str, NDArray[np.int64]]] = (),
+    groups: NDArray[np.int64] | None = None,
+    chance: bool = False,
+    looks: int = 1,
     drift: float,
     edited: NDArray[np.int64],
     tags: NDArray[np.int64],
@@ -354,54 +318,47 @@ def gather_evidence(
         Predicted class of every image of the data set, by arm; "before" and
         "after" must be there. -1 where an arm knows no class yet.
     again : sequence of mappings of str to (N,) int64 array
-        The same of every repetition, without "before".
+        The same of every repetition, without what chance has no part in, such as
+        "before".
+    groups : (N,) int64 array, optional
+        The same number for images that belong together; by default none do.
+    chance : bool
+        Whether the training leaves something to chance.
+    looks : int
+        As in `Evidence`.
     drift : float
         As in `Evidence`.
     edited, tags : (M,) int64 arrays
         Dataset indices of the images that were given a class, and the class.
     """
-    followed = predicted[AFTER][edited] == tags
+    groups = None if groups is None else groups[held_out]
     arms = {}
     right = {}
     for name, classes in predicted.items():
         known = classes[held_out]
         if len(known) and (known >= 0).all():
-            arms[name] = score(known, truth, len(class_names))
-            right[name] = known == truth
+            arms[name] = score(known, truth, len(class_names), groups)
+            trainings = [classes, *(one.get(name, classes) for one in again)]
+            right[name] = np.array([one[held_out] == truth for one in trainings])
     # Without a "before" nothing was fixed or broken.
-    after = right.get(AFTER, np.empty(0, bool))
-    before = right.get(BEFORE, after)
-    others = [name for name in right if name != AFTER]
-    # The network before is the same for all seeds.
-    rounds = [{**predicted, **more} for more in ({}, *again)]
-    accuracies = {
-        name: np.array([np.mean(one[name][held_out] == truth) for one in rounds])
-        for name in right
-    }
-    over_seeds = {
-        name: mean_difference(accuracies[AFTER] - accuracies[name])
-        for name in (others if again else [])
+    nothing = np.empty((1, 0), bool)
+    after = right.pop(AFTER, nothing)
+    first, before = after[0], right.get(BEFORE, after)[0]
+    over = {
+        name: compare(after, other, groups, chance=chance, looks=looks)
+        for name, other in right.items()
     }
     return Evidence(
         measured_on=measured_on,
         n_images=len(held_out),
         class_names=class_names,
         arms=arms,
-        over={name: compare(after, right[name]) for name in others},
-        seeds=1 + len(again),
-        over_seeds=over_seeds,
-        fixed=held_out[after & ~before],
-        broken=held_out[before & ~after],
+        over=over,
+        seeds=1 + len(again) if chance else 0,
+        looks=looks,
+        fixed=held_out[first & ~before],
+        broken=held_out[before & ~first],
         drift=drift,
         edited=edited,
-        followed=followed,
+        followed=predicted[AFTER][edited] == tags,
     )
-
-
-def _wilson(right: int, n: int) -> tuple[float, float]:
-    """Wilson (1927) score interval of a proportion."""
-    share = right / n
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = (share * (1 - share) / n + _Z**2 / (4 * n**2)) ** 0.5
-    half *= _Z / (1 + _Z**2 / n)
-    return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -17,6 +17,7 @@ from napari_spaceediting.editing.evidence import (
     measured_images,
     predicted_classes,
 )
+from napari_spaceediting.editing.intervals import groups_of
 from napari_spaceediting.editing.task import RetrainResult, Task
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress, relayed
@@ -38,6 +39,7 @@ class Retrain(Task):
             If no training image has a class, the loss is not finite, or torch fails.
         """
         from napari_spaceediting.editing.learning import learn, left_out_classes
+        from napari_spaceediting.editing.rival import rival_classes
         from napari_spaceediting.network.classifier import state_of
         from napari_spaceediting.network.predict import predict
 
@@ -52,8 +54,9 @@ class Retrain(Task):
         if needs_expected(self, settings.arms):
             expected = yield from left_out_classes(self)
         to_learn = lessons(self, settings.arms, expected, settings.seed)
+        networks = [name for name in to_learn if ARMS[name].is_network]
         repeats = settings.repeats if settings.descends else 1
-        total = len(to_learn) * repeats * settings.steps
+        total = len(networks) * repeats * settings.steps
         losses: list[float] = []
         number, taken = 0, None
 
@@ -74,7 +77,8 @@ class Retrain(Task):
             if predicted:
                 to_learn = lessons(self, settings.arms, expected, seed)
             predicted.append({})
-            for name, lesson in to_learn.items():
+            for name in networks:
+                lesson = to_learn[name]
                 if not settings.descends:
                     n_done, how = number * settings.steps, ARMS[name].how
                     yield Progress(n_done, total, f"Training {how}")
@@ -89,6 +93,11 @@ class Retrain(Task):
                 predicted[-1][name] = predicted_classes(said)
                 taken = taken or (learnt, said)
                 number += 1
+        for name, lesson in to_learn.items():
+            if name not in networks:
+                yield Progress(total, total, f"Training {ARMS[name].how}")
+                probabilities = yield from rival_classes(self, lesson)
+                predicted[0][name] = probabilities.argmax(axis=1)
         assert taken is not None
         first, after = taken
         return RetrainResult(
@@ -116,6 +125,9 @@ class Retrain(Task):
             class_names=self.class_names,
             predicted={BEFORE: predicted_classes(before), **predicted[0]},
             again=predicted[1:],
+            groups=groups_of(self.dataset.columns, len(self.dataset)),
+            chance=self.settings.descends,
+            looks=self.looks,
             drift=mean_drift(before.latents[untouched], after.latents[untouched]),
             edited=self.anchors.indices[tags >= 0],
             tags=tags[tags >= 0],

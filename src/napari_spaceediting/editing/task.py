@@ -21,9 +21,12 @@ class Task(Material):
     ----------
     settings : RetrainSettings
         How to train.
+    looks : int
+        How many rounds have been measured on the same held-out images, with this one.
     """
 
     settings: RetrainSettings = field(default_factory=RetrainSettings)
+    looks: int = 1
 
 
 @dataclass(frozen=True, eq=False)

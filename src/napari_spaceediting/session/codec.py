@@ -20,7 +20,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.edits import Edit, Move
-from napari_spaceediting.editing.evidence import Difference
+from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SpaceEditingError
 from napari_spaceediting.network.spec import TrainSettings

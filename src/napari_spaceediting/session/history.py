@@ -18,6 +18,7 @@ from napari_spaceediting.editing.evidence import (
     predicted_classes,
     score,
 )
+from napari_spaceediting.editing.intervals import groups_of
 from napari_spaceediting.session.state import (
     Checkpoint,
     Network,
@@ -121,6 +122,7 @@ def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
             BEFORE: predicted_among(earlier.checkpoint, names),
             AFTER: predicted_among(later.checkpoint, names),
         },
+        groups=groups_of(dataset.columns, len(dataset)),
         drift=mean_drift(before.latents, after.latents) if same_space else np.nan,
         edited=nothing,
         tags=nothing,
@@ -131,7 +133,7 @@ def verdict(evidence: Evidence, earlier: Stage, later: Stage) -> str:
     """Say in plain words what `compare` has found."""
     if not evidence.n_images:
         return "No held-out image has a label, so nothing can be measured."
-    difference = evidence.gain_over(BEFORE)
+    difference = evidence.over.get(BEFORE)
     if difference is None:
         return f"{earlier.name} knew no class, so there is nothing to compare with."
     interval = difference.interval
@@ -153,13 +155,14 @@ def scores(dataset: ImageDataset, over: tuple[Stage, ...]) -> list[ArmScore | No
     """
     last = over[-1].checkpoint
     _, held_out = measured_images(dataset.split, last.labels)
+    groups = groups_of(dataset.columns, len(dataset))[held_out]
     found: list[ArmScore | None] = []
     for stage in over:
         names = _all_classes(last, stage.checkpoint)
         classes = predicted_among(stage.checkpoint, names)[held_out]
         known = len(held_out) and (classes >= 0).all()
         truth = last.labels[held_out]
-        found.append(score(classes, truth, len(names)) if known else None)
+        found.append(score(classes, truth, len(names), groups) if known else None)
     return found
 
 

@@ -17,6 +17,7 @@ from napari_spaceediting.editing.contradictions import (
     find_contradictions,
 )
 from napari_spaceediting.editing.edits import Edit, EditKind, EditState, fold
+from napari_spaceediting.editing.evidence import measured_images
 from napari_spaceediting.editing.find_axes import FindAxes
 from napari_spaceediting.editing.guidance import Guide
 from napari_spaceediting.editing.places import Surroundings
@@ -209,13 +210,16 @@ class Preparing:
             raise EditError(
                 "There is no edit to learn from: move, pin or relabel images first."
             )
-        checkpoint = self._state.checkpoint
+        checkpoint, edits = self._state.checkpoint, self.edits
+        part, _ = measured_images(self.dataset.split, edits.labels)
+        looked = [past.evidence for past in self._state.rounds]
         return RetrainAndMap(
             dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
-            edits=self.edits,
+            edits=edits,
             before=checkpoint,
             settings=self._state.retrain,
             map=self._state.map,
+            looks=1 + sum(one.measured_on == part.name.lower() for one in looked),
         )
 
     def finding_axes(self) -> FindAxes:

@@ -90,6 +90,8 @@ class RetrainAndMap:
         How to train.
     map : MapSettings
         How to draw.
+    looks : int
+        As of `Task`.
     """
 
     dataset: ImageDataset = field(repr=False)
@@ -97,6 +99,7 @@ class RetrainAndMap:
     before: Checkpoint = field(repr=False)
     settings: RetrainSettings
     map: MapSettings
+    looks: int = 1
 
     name = Retrain.name
 
@@ -123,6 +126,7 @@ class RetrainAndMap:
             state=network.state,
             predictions=network.predictions,
             settings=self.settings,
+            looks=self.looks,
         )
 
     def run(self) -> Generator[Progress, None, MappedRound]:

@@ -165,7 +165,8 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
     _check_names(evidence.class_names, where)
     n_classes = len(evidence.class_names)
     _check_count(evidence.n_images, f"the images of {where}")
-    _check_count(evidence.seeds, f"the seeds of {where}", 1)
+    _check_count(evidence.seeds, f"the seeds of {where}")
+    _check_count(evidence.looks, f"the looks of {where}", 1)
     for arm, found in evidence.arms.items():
         name = f"“{arm}” in {where}"
         for value in (found.accuracy, *found.interval):
@@ -173,7 +174,7 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
         _check_array(found.recall, (n_classes,), "f?", f"the recall of {name}")
         shape, span = (n_classes, n_classes), (0, 1 << 63)
         _check_array(found.confusion, shape, "i", f"the confusion of {name}", span)
-    for each in (*evidence.over.values(), *evidence.over_seeds.values()):
+    for each in evidence.over.values():
         for value in (each.value, each.low, each.high):
             _check_number(value, f"a difference in {where}", least=-math.inf)
     for what in ("fixed", "broken", "edited"):

@@ -148,7 +148,8 @@ def _to_4(values: Values, say: Say) -> Values:
     """Let rounds keep the recipe that they were made with; have no axes yet.
 
     There is one objective now: others, and the arrangement of a space, taught nothing
-    that held.
+    that held. Evidence has one difference to each arm: where a training was repeated,
+    that over the seeds.
     """
     for number, past in enumerate(values["rounds"], 1):
         if (objective := past["settings"].get("objective", "anchor")) != "anchor":
@@ -162,6 +163,7 @@ def _to_4(values: Values, say: Say) -> Values:
             {
                 **past,
                 "settings": {**_settings_of_4(past["settings"]), "recipe": "descent"},
+                "evidence": _evidence_of_4(past["evidence"]),
             }
             for past in values["rounds"]
         ],
@@ -173,6 +175,12 @@ def _to_4(values: Values, say: Say) -> Values:
 def _settings_of_4(settings: Values) -> Values:
     gone = "objective", "arrange_weight"
     return {name: value for name, value in settings.items() if name not in gone}
+
+
+def _evidence_of_4(evidence: Values) -> Values:
+    rest = dict(evidence)
+    over = {**rest["over"], **rest.pop("over_seeds")}
+    return {**rest, "over": over, "looks": 1}
 
 
 _GONE_OBJECTIVES = "regression", "projective", "distill"

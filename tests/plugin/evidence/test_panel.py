@@ -45,6 +45,7 @@ def make_evidence(n_classes=3, n=90, control=True, measured=True, arms=(), repea
         class_names=tuple(f"class number {i}" for i in range(n_classes)),
         predicted=predicted,
         again=again,
+        chance=bool(again),
         drift=0.1,
         edited=np.arange(5),
         tags=truth[:5],
@@ -164,10 +165,10 @@ def test_all_that_was_trained_is_compared(panel):
     panel.show_evidence(evidence)
     names = [row.name for row in panel.accuracies.rows]
     assert names[:3] == ["Before", "Control", "After"]
-    assert len(names) == len(evidence.arms) == 7
+    assert len(names) == len(evidence.arms) == 8
     rows = panel.differences.rows
     assert [row.name for row in rows[:2]] == ["vs before", "vs control"]
-    assert len(rows) == len(evidence.over) == 6
+    assert len(rows) == len(evidence.over) == 7
     assert rows[1].tone == "gain"
     assert "better" in rows[1].tooltip
     # What is out of reach is no loss.
@@ -186,15 +187,16 @@ def test_the_first_sentence_stands_out(panel):
     assert ". " not in headline
 
 
-def test_repetitions_come_before_a_single_run(panel):
+def test_a_difference_is_over_all_repetitions(panel):
     evidence = make_evidence(arms=comparisons(), repeats=4)
     panel.show_evidence(evidence)
     control = panel.differences.rows[1]
-    mean = evidence.over_seeds["control"]
+    mean = evidence.over["control"]
     assert (control.value, control.low, control.high) == (
         mean.value, mean.low, mean.high,
     )  # fmt: skip
-    assert mean.value != evidence.over["control"].value
+    arms = evidence.arms
+    assert mean.value != arms["after"].accuracy - arms["control"].accuracy
     assert "over 4 repetitions" in control.tooltip
     assert panel.accuracies.heading.text() == "Accuracy, first repetition"
     assert panel.differences.heading.text() == (

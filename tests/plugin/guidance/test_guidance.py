@@ -11,8 +11,8 @@ from qtpy.QtTest import QTest
 
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Pin, Relabel
-from napari_spaceediting.editing.evidence import Difference
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.orders import Order
 from napari_spaceediting.plugin.gallery.panel import GUIDANCE
 from napari_spaceediting.plugin.guidance.panel import (

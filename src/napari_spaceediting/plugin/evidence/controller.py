@@ -256,7 +256,7 @@ class EvidenceController:
 def _row(number: int, past: Round) -> str:
     """Return a round as one line."""
     after = past.evidence.arms.get(AFTER)
-    gain = past.evidence.gain_over(past.evidence.reference)
+    gain = past.evidence.over.get(past.evidence.reference)
     parts = [
         f"Round {number}",
         f"{after.accuracy:.1%}" if after else "",

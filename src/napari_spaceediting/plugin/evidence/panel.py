@@ -213,7 +213,7 @@ class EvidencePanel(QWidget):
         noun = "image" if evidence.n_images == 1 else "images"
         self._measured.setText(
             f"Measured on {evidence.n_images:,} {evidence.measured_on} {noun} "
-            "that took no part in the training."
+            f"that took no part in the training. {evidence.cautions()}".strip()
         )
         self._measured.setVisible(evidence.n_images > 0)
         arms = titles(earlier, later)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from napari_spaceediting.editing.arms import AFTER, ARMS, BEFORE, CEILING
-from napari_spaceediting.editing.evidence import ArmScore, Difference, Evidence
+from napari_spaceediting.editing.evidence import ArmScore, Evidence
+from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.plugin.evidence.chart import Interval
 
 
@@ -77,10 +78,12 @@ def difference_rows(
     """Return how much better "after" is than the arms that `differences` name."""
     rows = []
     for arm, (name, than) in differences.items():
-        difference = evidence.gain_over(arm)
+        difference = evidence.over.get(arm)
         if difference is not None:
             if evidence.seeds > 1:
                 than += f", on average over {evidence.seeds} repetitions"
+            if evidence.looks > 1:
+                than += f", allowing for {evidence.looks} looks at these images"
             tone = "muted"
             # To stay below what all labels right would give is no loss.
             if difference.is_clear and arm != CEILING:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
-from napari_spaceediting.editing.arms import CONTROL
+from napari_spaceediting.editing.arms import BEFORE, CONTROL
 from napari_spaceediting.editing.edits import (
     Pin,
     Relabel,
@@ -413,16 +413,16 @@ def describe_recent(counts: Sequence[int]) -> str:
 
 def describe_round(past: Round | None) -> str:
     """Say what a round gained by its edits; "" where that is not known."""
-    gain = None if past is None else past.evidence.gain_over(past.evidence.reference)
-    if past is None or gain is None:
+    over = {} if past is None else past.evidence.over
+    reference = CONTROL if CONTROL in over else BEFORE
+    if past is None or reference not in over:
         return ""
+    gain = over[reference]
     edits = past.edits
     standing = {n for n, edit in enumerate(edits) if not isinstance(edit, Withdraw)}
     count = len(standing - withdrawn(edits))
     made = "1 edit" if count == 1 else f"{count:,} edits"
-    than = (
-        "the control" if past.evidence.reference == CONTROL else "the network before it"
-    )
+    than = "the control" if reference == CONTROL else "the network before it"
     interval = gain.interval
     if not gain.is_clear:
         return (

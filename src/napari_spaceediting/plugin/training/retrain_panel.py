@@ -117,7 +117,9 @@ class RetrainPanel(Panel):
         for name in comparisons():
             if name != CONTROL:
                 arm, check = ARMS[name], QCheckBox(ARMS[name].title)
-                tip = f"{arm.meaning}: {arm.shows}; takes about as long again"
+                tip = f"{arm.meaning}: {arm.shows}"
+                if arm.is_network:
+                    tip += "; takes about as long again"
                 check.setToolTip(tip)
                 self._columns.add(check, tip)
                 layout.addWidget(check)
