@@ -117,7 +117,7 @@ def heads(seed: int, begun: Session) -> Figures:
 
 
 def begin_heads(data: Path, work: Path, backbone: str) -> Session:
-    """Return a session of photographs with a frozen network, and no classes."""
+    """Return a session of photographs with a frozen network that tells people."""
     weights = str(mobile_weights(data, work)) if backbone == MOBILE else None
     trust(backbone)
     session = new_session(photographs(data / "cmu_faces"), seed=0)
@@ -135,11 +135,14 @@ def photographs(folder: Path) -> ImageDataset:
     said = [rows[name] for name in dataset.ids]
     # The names of people have the number of the photograph before them.
     people = np.array([re.sub(r"^\d+", "", row["person"]) for row in said])
-    order = np.random.default_rng(0).permutation(np.unique(people))
-    held_out = ~np.isin(people, order[:_N_PEOPLE])
+    names, who = np.unique(people, return_inverse=True)
+    held_out = ~np.isin(
+        who, np.random.default_rng(0).permutation(len(names))[:_N_PEOPLE]
+    )
     return replace(
         dataset,
-        labels=np.full(len(dataset), UNLABELLED),
+        labels=np.where(held_out, UNLABELLED, who),
+        class_names=tuple(names.tolist()),
         split=np.where(held_out, Split.TEST, Split.TRAIN).astype(np.int8),
         columns={
             "group": people,
