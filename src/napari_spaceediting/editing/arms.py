@@ -19,6 +19,7 @@ from napari_spaceediting.editing.material import Material, are_few
 from napari_spaceediting.editing.targets import Targets, joined, known, widened
 
 BEFORE, AFTER, CONTROL, CEILING = "before", "after", "control", "ceiling"
+RELABEL = "relabel"
 """Arms that the evidence names by themselves."""
 
 
@@ -215,7 +216,7 @@ ARMS = {
         short="after",
         lesson=_after,
     ),
-    "relabel": Arm(
+    RELABEL: Arm(
         title="Without places",
         meaning="The same training with the classes that you gave, but not the places",
         how="without places",

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import Split
-from napari_spaceediting.editing.arms import AFTER, ARMS, BEFORE, CEILING, CONTROL
+from napari_spaceediting.editing.arms import (
+    AFTER,
+    ARMS,
+    BEFORE,
+    CEILING,
+    CONTROL,
+    RELABEL,
+)
 from napari_spaceediting.editing.intervals import Difference, compare, share
 from napari_spaceediting.network.spec import Predictions
 
@@ -86,9 +93,11 @@ class Evidence:
     def reference(self) -> str:
         """The arm that "after" is compared with first: the best that was trained.
 
-        What was trained on the truth is beside the point. "before" where there is none.
+        What was trained on the truth, or on these very edits without their places, is
+        beside the point. "before" where there is none.
         """
-        trained = [name for name in self.over if name not in (BEFORE, CEILING)]
+        beside = BEFORE, CEILING, RELABEL
+        trained = [name for name in self.over if name not in beside]
         return min(trained, key=lambda name: self.over[name].value, default=BEFORE)
 
     @property
