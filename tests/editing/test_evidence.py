@@ -259,7 +259,6 @@ def test_the_verdict_leads_with_what_was_lost_since_before(control, wrong, noise
 
 
 OTHERS = {
-    "relabel": "the same classes without the places",
     "rival": "logistic regression on the same features and labels",
     "automatic": "what can be corrected without a human",
     "placebo": "edits dealt out at random",
@@ -289,9 +288,10 @@ def test_the_verdict_goes_by_the_strongest_and_tells_the_rest(arm, what):
     assert what not in evidence(LONG, LONG, control, truth=LONG).verdict()
 
 
-def test_all_labels_right_is_no_control():
+@pytest.mark.parametrize("arm", ["ceiling", "relabel"])
+def test_all_labels_right_and_the_same_classes_are_no_control(arm):
     found = evidence(
-        LONG, flip(LONG, *SOME), flip(LONG, *range(40)), ceiling=LONG, truth=LONG
+        LONG, flip(LONG, *SOME), flip(LONG, *range(40)), truth=LONG, **{arm: LONG}
     )
     assert found.reference == "control"
 
