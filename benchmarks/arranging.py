@@ -1,17 +1,13 @@
 """The scenarios in which heads are arranged by the angle that they face.
 
-Rendered heads are a part of ``benchmarks/editing.py``. Photographs of 20 people, in the
-folder of data, are measured by::
-
-    python benchmarks/arranging.py --data FOLDER
+Rendered heads are a part of ``benchmarks/editing.py``, photographs of 20 people one of
+``benchmarks/real_data.py``.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import re
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expert import Figures
-from napari_spaceediting.data.cache import caching_in
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.poses import render_poses
@@ -29,7 +24,7 @@ from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.network.trust import trust
 from napari_spaceediting.session.session import Session, new_session
-from photo_networks import LITE0, MOBILE, mobile_weights
+from photo_networks import MOBILE, mobile_weights
 from reference import split_off, start
 
 ARRANGEMENTS = {
@@ -149,26 +144,3 @@ def photographs(folder: Path) -> ImageDataset:
             "pose": np.array([POSES.get(row["pose"], np.nan) for row in said]),
         },
     )
-
-
-def main() -> None:
-    """Measure on photographs, and print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of data")
-    parser.add_argument("--seeds", type=int, default=10)
-    options = parser.parse_args()
-    work = Path(tempfile.gettempdir()) / "spaceediting-arranging"
-    work.mkdir(exist_ok=True)
-    with caching_in(work / "cache"):
-        for backbone in (LITE0, MOBILE):
-            begun = begin_heads(options.data, work, backbone)
-            found = [heads(seed, begun) for seed in range(options.seeds)]
-            print(backbone, f"(n = {len(found)})")
-            for figure in found[0]:
-                values = [one[figure] for one in found]
-                mean, low, high = np.mean(values), min(values), max(values)
-                print(f"  {figure}: {mean:.3f} ({low:.3f} to {high:.3f})")
-
-
-if __name__ == "__main__":
-    main()

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import arranging
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.rival import components, logistic
@@ -20,7 +21,7 @@ from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session
 from real_rivals import KEYS, PER_ROUND, WAYS, label
-from real_sets import ONE_PERSON, WORSE, Begun, Half, begin
+from real_sets import NETWORKS, ONE_PERSON, WORSE, Begun, Half, begin
 
 Figures = dict[str, float]
 ROUNDS = 4
@@ -202,6 +203,13 @@ def nothing(
     gain = evidence.over.get("control")
     assert gain is not None
     return {"clear": float(gain.is_clear), "gain": 100 * gain.value}
+
+
+def heads(
+    data: Path, work: Path, name: str, network: str, half: Half, seed: int
+) -> Figures:
+    """Arrange heads of ten people by pose, and order those of ten others."""
+    return arranging.heads(seed, arranging.begin_heads(data, work, NETWORKS[network]))
 
 
 def _expert(begun: Begun, seed: int) -> SimulatedExpert:
