@@ -141,7 +141,7 @@ def test_a_round_leaves_axes_as_they_are(trained_session, axis, pin):
     ("change", "what"),
     [
         ({"values": np.zeros(3, np.float32)}, "shape"),
-        ({"values": np.full(300, np.nan, np.float32)}, "values that are none"),
+        ({"values": np.full(300, np.nan, np.float32)}, "are not all numbers"),
         ({"r2": float("inf")}, "how well"),
         ({"n_arranged": -1}, "images of the axis"),
     ],

@@ -149,13 +149,15 @@ class OneAtATime:
 
     def _apart(self, proposal: Proposal) -> list[Proposal]:
         """Return a proposal for each image of one."""
+        if len(proposal.indices) == 1:
+            return [proposal]
         names, labels = self.guide.class_names, self.guide.labels
         return [
             replace(
                 proposal,
                 indices=np.array([index]),
-                reason=f"Labelled {names[labels[index]]}; it looks like "
-                f"{proposal.tag} to the network.",
+                reason=f"Labelled {names[labels[index]]}; the other labels speak for "
+                f"{proposal.tag}.",
             )
             for index in proposal.indices.tolist()
         ]

@@ -76,7 +76,6 @@ def _check_axes(axes: Sequence[KeptAxis], n: int) -> None:
     for one in axes:
         where, axis = f"the axis “{one.name}”", one.axis
         _check_array(axis.values, (n,), "f", where)
-        _require(np.isfinite(axis.values).all(), f"{where} has values that are none")
         _check_number(axis.r2, f"how well {where} holds", least=-math.inf)
         _check_number(axis.rank_correlation, f"the order of {where}", least=-1)
         _check_count(axis.n_arranged, f"the images of {where}")
