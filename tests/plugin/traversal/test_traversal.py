@@ -45,6 +45,7 @@ def threes(window) -> np.ndarray:
 def panel(window):
     window.bench.show_traversal()
     window.wait(lambda: window.bench.traversal.is_seen)
+    window.map.zoom_to_fit()  # into what the dock leaves of the canvas
     return window.bench.traversal
 
 
