@@ -258,8 +258,9 @@ def _noise_section(noise: list[dict[str, float]], targets: list[Target]) -> list
         "## Errors that people made (CIFAR-10N)",
         "",
         "Of 600 labels 200 are reviewed as they are proposed, each by itself, and the "
-        "network is retrained once. Accuracies on clean labels. The goals for the first "
-        "100 and for 200 were set where two to three times as many labels were ranked.",
+        "network is retrained once. Accuracies on clean labels. The goals for the "
+        "first 100 and for 200 were set where two to three times as many labels were "
+        "ranked.",
         "",
     ]
     for kind, goals in (
