@@ -106,7 +106,7 @@ class LatentClassifier(_End):
         if n_landmarks is not None:
             self.kernel = Kernel(n_landmarks, n_features)
         n_inputs = spec.latent_dim if n_landmarks is None else n_landmarks
-        self.head = _linear(n_inputs, spec.n_classes)
+        self.head = linear(n_inputs, spec.n_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents and logits of images (n, channels, H, W), as `classify`."""
@@ -158,7 +158,7 @@ class LatentClassifier(_End):
             raise ValueError(
                 f"a head of {old.out_features} cannot shrink to {n_classes}"
             )
-        head = _linear(old.in_features, n_classes).to(old.weight.device)
+        head = linear(old.in_features, n_classes).to(old.weight.device)
         with torch.no_grad():
             head.weight[: old.out_features] = old.weight
             head.bias[: old.out_features] = old.bias
@@ -185,7 +185,7 @@ class _Tail(_End):
         return self.classify(features.float())
 
 
-def _linear(n_inputs: int, n_outputs: int) -> nn.Linear:
+def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
     """Return a linear layer that may have no inputs or no outputs."""
     # torch warns of empty weights.
     layer = nn.Linear(max(n_inputs, 1), max(n_outputs, 1))

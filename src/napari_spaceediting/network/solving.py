@@ -14,7 +14,12 @@ from torch import nn
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.activations import activations
-from napari_spaceediting.network.classifier import Kernel, LatentClassifier, state_of
+from napari_spaceediting.network.classifier import (
+    Kernel,
+    LatentClassifier,
+    linear,
+    state_of,
+)
 from napari_spaceediting.network.device import describe_device, pick_device
 from napari_spaceediting.network.kernel_ridge import LeftOut, fit, roots
 from napari_spaceediting.network.learnable import labelled_images, training_images
@@ -129,9 +134,8 @@ def solve_end(
 
 def _empty(n_inputs: int, n_outputs: int) -> nn.Linear:
     """Return a layer whose values are still to be given."""
-    with torch.device("meta"):
-        layer = nn.Linear(n_inputs, n_outputs)
-    return layer.to_empty(device="cpu")
+    with torch.random.fork_rng(devices=[]):
+        return linear(n_inputs, n_outputs)
 
 
 def _rooted(
