@@ -13,17 +13,16 @@ goes on.
 from __future__ import annotations
 
 import json
-import statistics
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t as student
 
 import common
 from common import Target, at_least, at_most, table
+from intervals import interval
 from napari_spaceediting.data.cache import caching_in
 
 SEEDS = {"few": 5, "noise": 5, "nothing": 20, "heads": 10}
@@ -78,30 +77,26 @@ def finished(work: Path, half: str) -> Runs:
     return found
 
 
-def interval(values: list[float]) -> str:
-    """Return a mean with Student's 95% interval."""
-    return f"{np.mean(values):+.1f} ± {_half(values):.1f}"
+def _told(values: list[float], sign: str = "+") -> str:
+    """Return a mean with its interval to one digit."""
+    found = interval(values)
+    return f"{found.mean:{sign}.1f} ± {found.half:.1f}"
 
 
-def _half(values: list[float]) -> float:
-    n = len(values)
-    if n < 2:
-        return float("nan")
-    return float(student.ppf(0.975, n - 1) * statistics.stdev(values) / n**0.5)
+def _few_over(
+    runs: Runs, ours: str, others: tuple[str, ...]
+) -> tuple[str, dict[str, list[float]]]:
+    """Return the best of others, and our figure less its, by set and in all.
 
-
-def _few_over(runs: Runs, ours: str, best: tuple[str, ...]) -> dict[str, list[float]]:
-    """Return our figure less the best of others by its mean, in each set and in all.
-
-    Which of the others is best is judged on all sets together.
+    Which is the best is judged by the mean on all sets together.
     """
     of_part = {key: found for key, found in runs.items() if key[0] == "few"}
     every = [run for found in of_part.values() for run in found]
-    rival = max(best, key=lambda one: np.mean([run[one] for run in every]))
-    found = {"all": [run[ours] - run[rival] for run in every]}
+    rival = max(others, key=lambda one: np.mean([run[one] for run in every]))
+    gains = {"all": [run[ours] - run[rival] for run in every]}
     for (_, name, _), some in of_part.items():
-        found.setdefault(name, []).extend(run[ours] - run[rival] for run in some)
-    return {f"over {rival}": [], **found}
+        gains.setdefault(name, []).extend(run[ours] - run[rival] for run in some)
+    return rival, gains
 
 
 def document(runs: Runs, half: str) -> tuple[str, list[Target]]:
@@ -137,7 +132,7 @@ def document(runs: Runs, half: str) -> tuple[str, list[Target]]:
             "",
             f"{len(nothing)} rounds that exchange five labels a class for as many "
             f"others: {clear:.1f}% are called clear; the mean gain is "
-            f"{interval([run['gain'] for run in nothing])} points. The interval of a "
+            f"{_told([run['gain'] for run in nothing])} points. The interval of a "
             "round covers other test images, not which images happened to be labelled, "
             "so that it is too narrow for this question; a round that says the same "
             "labels again is never called clear, for it gives the same network.",
@@ -202,7 +197,7 @@ def _few_section(
                 for r in v
             ]
             cells.append(f"{np.mean(some):.1f}" if some else "-")
-        rows.append((arm, *cells, interval([run[arm] - run["ours"] for run in few])))
+        rows.append((arm, *cells, _told([run[arm] - run["ours"] for run in few])))
     lines = [
         "## Few labels: ten a class, then 100 actions in four rounds",
         "",
@@ -223,15 +218,12 @@ def _few_section(
         "at equal seconds over the best rival with keys": (best_own, keys, 2.0),
     }
     for what, (ours, others, goal) in compared.items():
-        found = _few_over(runs, ours, others)
-        rival = next(iter(found)).removeprefix("over ")
+        rival, found = _few_over(runs, ours, others)
         gains = found["all"]
         by_set = "; ".join(
-            f"{name} {interval(found[name])}" for name in SETS["few"] if name in found
+            f"{name} {_told(found[name])}" for name in SETS["few"] if name in found
         )
-        lines.append(
-            f"- {what}: **{interval(gains)}** ({ours} less {rival}; {by_set})."
-        )
+        lines.append(f"- {what}: **{_told(gains)}** ({ours} less {rival}; {by_set}).")
         targets.append(at_least(f"{what}, points", float(np.mean(gains)), goal))
     cells = [
         np.mean([run["ours"] - run["logistic, same labels"] for run in some])
@@ -272,14 +264,14 @@ def _noise_section(noise: list[dict[str, float]], targets: list[Target]) -> list
             for name in noise[0]
             if name.startswith(kind)
         }
-        rows = [(arm, f"{np.mean(v):.1f} ± {_half(v):.1f}") for arm, v in arms.items()]
+        rows = [(arm, _told(v, "")) for arm, v in arms.items()]
         lines += [f"### Labels: {kind}", "", table(("figure", "mean"), rows), ""]
         ours = np.array(arms["ours"])
         dropped = list(ours - np.array(arms["logistic, doubted dropped"]))
         gain = list(ours - np.array(arms["before"]))
         lines += [
-            f"After less before {interval(gain)}; over LR without what cleanlab "
-            f"doubts {interval(dropped)}.",
+            f"After less before {_told(gain)}; over LR without what cleanlab "
+            f"doubts {_told(dropped)}.",
             "",
         ]
         targets += [

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
+from napari_spaceediting.editing.orders import margins, typicality
 from napari_spaceediting.editing.rival import logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.projection.neighbours import nearest
@@ -29,8 +30,7 @@ def margin_groups(
     space: Floats, free: Rows, said: Floats, count: int, rng: np.random.Generator
 ) -> list[Rows]:
     """Return the images of the smallest margins with their seven nearest."""
-    two = np.sort(said[free], axis=1)[:, -2:]
-    return _groups(space, free, np.argsort(two[:, 1] - two[:, 0]), count)
+    return _groups(space, free, np.argsort(margins(said[free])), count)
 
 
 def random_groups(
@@ -71,12 +71,11 @@ def typical(
     space: Floats, free: Rows, said: Floats, count: int, rng: np.random.Generator
 ) -> list[Rows]:
     """Return the most typical image of each cluster (Hacohen et al., ICML 2022)."""
-    _, away = nearest(space[free].astype(np.float32), 20)
-    typicality = 1 / (away.mean(axis=1) + 1e-9)
+    crowded = typicality(space[free].astype(np.float32))
     means = KMeans(min(count, len(free)), n_init=1, random_state=int(rng.integers(1e6)))
     of = means.fit_predict(space[free])
     return [
-        free[np.flatnonzero(of == k)[[np.argmax(typicality[of == k])]]]
+        free[np.flatnonzero(of == k)[[np.argmax(crowded[of == k])]]]
         for k in range(means.n_clusters)
     ]
 
@@ -85,8 +84,7 @@ def margin_singles(
     space: Floats, free: Rows, said: Floats, count: int, rng: np.random.Generator
 ) -> list[Rows]:
     """Return the images of the smallest margins."""
-    two = np.sort(said[free], axis=1)[:, -2:]
-    return [free[[row]] for row in np.argsort(two[:, 1] - two[:, 0])[:count]]
+    return [free[[row]] for row in np.argsort(margins(said[free]))[:count]]
 
 
 def random_singles(

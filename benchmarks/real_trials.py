@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
 
 import arranging
 from napari_spaceediting.editing.answers import ProposalKind
@@ -90,6 +91,9 @@ def noise(
 
 
 def _reviewed(begun: Begun, seed: int) -> Figures:
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
     figures = {"before": begun.now()}
     session = Session(begun.session.state)
     wrong = session.dataset.labels != begun.truth
@@ -110,7 +114,11 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
     space = components(begun.features, pool)
     n_classes = session.dataset.n_classes
     figures["logistic"] = begun.accuracy(logistic(space, labels, pool, n_classes))
-    scores = _cleanlab(space, labels, pool, n_classes)
+    said = _out_of_fold(space, labels, pool, n_classes)
+    scores = {
+        how: get_label_quality_scores(labels[pool], said, method=how.replace(" ", "_"))
+        for how in ("self confidence", "normalized margin")
+    }
     by_cleanlab = pool[np.argsort(scores["self confidence"])]
     for how, score in scores.items():
         rival = pool[np.argsort(score)]
@@ -118,7 +126,7 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
             100 * wrong[rival[:100]].mean()
         )
         figures[f"cleanlab {how}, wrong of 200"] = float(wrong[rival[:REVIEWS]].sum())
-    issues = _issues(space, labels, pool, n_classes)
+    issues = pool[find_label_issues(labels[pool], said, n_jobs=1)]
     kept = np.setdiff1d(pool, issues)
     figures["logistic, doubted dropped"] = begun.accuracy(
         logistic(space, labels, kept, n_classes)
@@ -145,44 +153,12 @@ def _out_of_fold(
     pool: NDArray[np.int64],
     n_classes: int,
 ) -> NDArray[np.floating]:
-    from sklearn.model_selection import StratifiedKFold
-
+    """Return what is said of each image of the pool without its own label, (n, C)."""
     said = np.zeros((len(labels), n_classes))
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     for known, asked in folds.split(pool, labels[pool]):
         said[pool[asked]] = logistic(space, labels, pool[known], n_classes)[pool[asked]]
     return said[pool]
-
-
-def _cleanlab(
-    space: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    pool: NDArray[np.int64],
-    n_classes: int,
-) -> dict[str, NDArray[np.floating]]:
-    """Return the quality of each label of the pool by cleanlab's scores."""
-    from cleanlab.rank import get_label_quality_scores
-
-    said = _out_of_fold(space, labels, pool, n_classes)
-    return {
-        method.replace("_", " "): get_label_quality_scores(
-            labels[pool], said, method=method
-        )
-        for method in ("self_confidence", "normalized_margin")
-    }
-
-
-def _issues(
-    space: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    pool: NDArray[np.int64],
-    n_classes: int,
-) -> NDArray[np.int64]:
-    """Return the images whose label cleanlab takes for wrong."""
-    from cleanlab.filter import find_label_issues
-
-    said = _out_of_fold(space, labels, pool, n_classes)
-    return pool[find_label_issues(labels[pool], said, n_jobs=1)]
 
 
 def nothing(

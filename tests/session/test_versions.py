@@ -219,6 +219,7 @@ def test_a_session_that_never_had_what_is_gone_says_nothing(version_1):
         "answers": [],
         "traversals": [],
         "axes": [],
+        "habits": {},
     }
 
 

@@ -310,7 +310,7 @@ def _parts(
 
     everything = np.arange(n)
     n_groups = 0 if groups is None else len(np.unique(groups))
-    if n_groups >= 2:
+    if 2 <= n_groups < n:
         by_group = GroupKFold(min(_FOLDS, n_groups))
         return list(by_group.split(everything, groups=groups))
     dealt = KFold(min(_FOLDS, n), shuffle=True, random_state=seed)

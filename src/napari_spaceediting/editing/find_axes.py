@@ -19,12 +19,11 @@ from napari_spaceediting.editing.axis import (
     learn,
     targets_of,
 )
+from napari_spaceediting.editing.intervals import groups_of
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import array_limit, rows_at_once
 from napari_spaceediting.network.spec import ClassifierSpec, State
 
-GROUP = "group"
-"""Column of images that belong together."""
 _MOST = 1_000
 """Images that an axis is learnt from; it takes the cube of their number."""
 
@@ -38,8 +37,8 @@ class FindAxes:
     Parameters
     ----------
     dataset : ImageDataset
-        All N images; images with the same value in the column `group`, where there is
-        one, are left out together when an axis is tried.
+        All N images; those that belong together (`groups_of`) are left out together
+        when an axis is tried.
     spec : ClassifierSpec
         The network.
     state : mapping of str to array
@@ -106,9 +105,9 @@ class FindAxes:
     ) -> Generator[Progress, None, Axis]:
         some = _some_of(usable, rows, self.seed)
         at, targets = self.indices[some], coordinate.targets[np.isin(usable, some)]
-        groups = self.dataset.columns.get(GROUP)
+        groups = groups_of(self.dataset.columns, len(self.dataset))
         yield Progress(0, len(rows), "Learning what the images are arranged by")
-        read = learn(rows[at], targets, None if groups is None else groups[at])
+        read = learn(rows[at], targets, groups[at])
         values = yield from _read_off(rows, read)
         r2, ranks = goodness(targets, read.foretold)
         return Axis(

@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind, agreement
 from napari_spaceediting.editing.places import Homes, Surroundings, beliefs
-from napari_spaceediting.editing.ranking import (
-    alike,
-    clusters,
-    leads,
-    without,
-    worth_naming,
-)
+from napari_spaceediting.editing.ranking import alike, clusters, worth_naming
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.margins import leads, without
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.projection.neighbours import among
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
-from torch import Tensor, nn
+from torch import nn
 
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.arms import Lesson
@@ -19,14 +19,14 @@ from napari_spaceediting.editing.task import Task
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.activations import activations
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
-from napari_spaceediting.network.kernel_ridge import LeftOut, roots
-from napari_spaceediting.network.solving import solve_end
+from napari_spaceediting.network.kernel_ridge import LeftOut
+from napari_spaceediting.network.predict import predict
+from napari_spaceediting.network.solving import rooted, solve_end
 
 _RIDGE = 0.1
 """That keeps the components from bending, for roots of length 1."""
 _STAYING = 1_000
 """Images at most that hold the others where they are."""
-_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,32 +70,46 @@ def learn(task: Task, lesson: Lesson, seed: int) -> Generator[Progress, None, Le
     if task.settings.recipe == "descent":
         return Learnt((yield from fine_tune(task, lesson, seed)))
     training = np.flatnonzero(task.training)
-    spec = replace(task.spec, n_classes=lesson.n_classes)
-    classifier = classifier_from(spec, task.state, seed=seed)
-    was_solved = classifier.kernel is not None
-    features = yield from activations(classifier, task.dataset)
     targets, anchors = _with_places(lesson), lesson.anchors
-    left_out = solve_end(
-        classifier,
-        features,
-        training,
-        targets.indices,
-        targets.classes,
-        targets.weights,
+    was_solved = "kernel.landmarks" in task.state
+    classifier, features, left_out = yield from _solved(
+        task, targets, lesson.n_classes, seed
     )
     if task.settings.trainable == "head":
         if anchors is not None:
             untouched = training[~np.isin(training, anchors.indices)]
             _bend(classifier.embedding, features, anchors, untouched)
         return Learnt(classifier, _margins(targets, left_out, len(task.labels)))
-    latents, probabilities = _said(classifier, features)
+    said = yield from predict(classifier, task.dataset, device=task.settings.device)
     taught = Targets(
-        training, probabilities[training], np.ones(len(training), np.float32)
+        training, said.probabilities[training], np.ones(len(training), np.float32)
     )
     lesson = replace(lesson, targets=taught)
     if was_solved:
-        return Learnt((yield from fine_tune(task, lesson, seed, classifier, latents)))
-    return Learnt((yield from fine_tune(task, lesson, seed)))
+        tuning = fine_tune(task, lesson, seed, classifier, said.latents)
+    else:
+        tuning = fine_tune(task, lesson, seed)
+    return Learnt((yield from tuning))
+
+
+def _solved(
+    task: Task, targets: Targets, n_classes: int, seed: int
+) -> Generator[Progress, None, tuple[LatentClassifier, NDArray[np.float32], LeftOut]]:
+    """Solve the end for targets; return the network, its features, what is left out."""
+    spec = replace(task.spec, n_classes=n_classes)
+    classifier = classifier_from(spec, task.state, seed=seed)
+    features = yield from activations(
+        classifier, task.dataset, device=task.settings.device
+    )
+    left_out = solve_end(
+        classifier,
+        features,
+        np.flatnonzero(task.training),
+        targets.indices,
+        targets.classes,
+        targets.weights,
+    )
+    return classifier, features, left_out
 
 
 def _with_places(lesson: Lesson) -> Targets:
@@ -138,37 +152,19 @@ def _bend(
         return
     at, few = anchors.indices[placed], -(-len(untouched) // _STAYING)
     rows = np.concatenate([at, untouched[::few]])
-
-    def rooted(some: NDArray[np.int64]) -> Tensor:
-        return roots(torch.from_numpy(features[some])).to(embedding.weight.device)
-
-    with torch.no_grad():
-        now = embedding(rooted(at)).cpu().numpy()
-        near = embedding(rooted(anchors.near[placed].ravel())).cpu().numpy()
-    near = near.reshape(len(at), -1, now.shape[1])
-    ways = np.zeros((len(rows), now.shape[1]), np.float32)
-    ways[: len(at)] = np.einsum("mk,mkd->md", anchors.speaking[placed], near) - now
+    moved = rooted(features, rows)
+    near = rooted(features, anchors.near[placed].ravel())
+    near = near.reshape(len(at), -1, near.shape[1])
+    goals = np.einsum("mk,mkf->mf", anchors.speaking[placed], near)
+    ways = np.zeros((len(rows), embedding.out_features), np.float32)
+    weight = embedding.weight.detach().cpu().numpy()
+    ways[: len(at)] = (goals - moved[: len(at)]) @ weight.T
     weights = np.ones(len(rows))
     weights[: len(at)] = anchors.weights[placed]
     bent = Ridge(_RIDGE, fit_intercept=False, solver="cholesky")
-    bent.fit(rooted(rows).cpu().numpy(), ways, weights)
+    bent.fit(moved, ways, weights)
     with torch.no_grad():
         embedding.weight += torch.from_numpy(bent.coef_).to(embedding.weight)
-
-
-def _said(
-    classifier: LatentClassifier, features: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return latents and probabilities of all images."""
-    device = classifier.embedding.weight.device
-    latents, probabilities = [], []
-    with torch.inference_mode():
-        for start in range(0, len(features), _AT_ONCE):
-            some = torch.from_numpy(np.array(features[start : start + _AT_ONCE]))
-            found, logits = classifier.classify(some.to(device))
-            latents.append(found.cpu().numpy())
-            probabilities.append(logits.softmax(dim=1).cpu().numpy())
-    return np.concatenate(latents), np.concatenate(probabilities)
 
 
 def left_out_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32]]:
@@ -185,17 +181,9 @@ def left_out_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32
         Probabilities of the c classes before the edits; 0 for all other images.
     """
     dataset = task.dataset
-    spec = replace(task.spec, n_classes=dataset.n_classes)
-    classifier = classifier_from(spec, task.state)
-    features = yield from activations(classifier, dataset)
     targets = known(dataset.labels, task.training, dataset.n_classes)
-    left_out = solve_end(
-        classifier,
-        features,
-        np.flatnonzero(task.training),
-        targets.indices,
-        targets.classes,
-        targets.weights,
+    _, _, left_out = yield from _solved(
+        task, targets, dataset.n_classes, task.settings.seed
     )
     expected = np.zeros((len(dataset), dataset.n_classes), np.float32)
     expected[targets.indices] = left_out.probabilities()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.guidance import Guide, Proposal
+from napari_spaceediting.editing.ranking import clusters
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.projection.neighbours import nearest
 
@@ -78,18 +80,9 @@ def by_clusters(
     seed : int
         Of the clustering.
     """
-    from sklearn.cluster import MiniBatchKMeans
-
-    clusters = MiniBatchKMeans(n_clusters, random_state=seed, n_init=3)
-    assigned = clusters.fit_predict(latents)
-    offsets = latents - clusters.cluster_centers_[assigned]
-    outwards = np.argsort(np.linalg.norm(offsets, axis=1), kind="stable")
-    turns = np.empty(len(latents), int)
-    for cluster in range(n_clusters):
-        members = outwards[assigned[outwards] == cluster]
-        turns[members] = np.arange(len(members))
-    sizes = np.bincount(assigned, minlength=n_clusters)[assigned]
-    return np.lexsort((assigned, -sizes, turns))
+    turns = zip_longest(*clusters(latents, n_clusters, seed), fillvalue=-1)
+    rows = np.array(list(turns), np.int64).ravel()
+    return rows[rows >= 0]
 
 
 @dataclass(frozen=True, eq=False)

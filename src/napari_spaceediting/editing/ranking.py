@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-CLEAR = 0.7
+CLEAR_MAJORITY = 0.7
 """Share of a group that has to be of one class, so that it can be named at once."""
 _HARM = 4.0
 """Images with the right name that one with a wrong name outweighs."""
@@ -104,8 +104,8 @@ def clusters(
 def worth_naming(shares: NDArray[np.floating], at_least: int, at_most: int) -> int:
     """Return how many of some images should be named together.
 
-    As many as promise most, if somebody names them all where at least `CLEAR` of them
-    are of one class and notices half of the others, and names one where they are not.
+    As many as promise most, if somebody names them all where a `CLEAR_MAJORITY` is of
+    one class and notices half of the others, and names one where there is none.
 
     Parameters
     ----------
@@ -123,32 +123,8 @@ def worth_naming(shares: NDArray[np.floating], at_least: int, at_most: int) -> i
     for n, share in enumerate(shares[:at_most], 1):
         chances = np.convolve(chances, [1 - share, share])
         right = np.arange(n + 1)
-        clear = right >= CLEAR * n
+        clear = right >= CLEAR_MAJORITY * n
         gains = np.where(clear, right - _HARM * (n - right) / 2, 1)
         promised.append(float(chances @ gains))
     start = min(at_least, len(promised)) - 1
     return start + int(np.argmax(promised[start:])) + 1
-
-
-def leads(shares: NDArray[np.float32], given: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the share of the given class less the largest other one, (n,).
-
-    Parameters
-    ----------
-    shares : (n, C) float32 array
-        Of each class.
-    given : (n,) int64 array
-        The classes that are given.
-    """
-    own = np.take_along_axis(shares, given[:, None], 1)[:, 0]
-    lead: NDArray[np.float32] = own - without(shares, given).max(axis=1)
-    return lead
-
-
-def without(
-    shares: NDArray[np.float32], given: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return shares of classes, (n, C), that of the given one as -inf."""
-    others = shares.copy()
-    np.put_along_axis(others, given[:, None], -np.inf, axis=1)
-    return others

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from napari_spaceediting.editing.task import RetrainResult, Task
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress, relayed
 from napari_spaceediting.network.spec import Predictions
+
+if TYPE_CHECKING:
+    from napari_spaceediting.network.classifier import LatentClassifier
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,6 @@ class Retrain(Task):
         from napari_spaceediting.editing.learning import learn, left_out_classes
         from napari_spaceediting.editing.rival import rival_classes
         from napari_spaceediting.network.classifier import state_of
-        from napari_spaceediting.network.predict import predict
 
         start = time.monotonic()
         settings = self.settings
@@ -83,13 +86,7 @@ class Retrain(Task):
                     n_done, how = number * settings.steps, ARMS[name].how
                     yield Progress(n_done, total, f"Training {how}")
                 learnt = yield from relayed(learn(self, lesson, seed), count)
-                last_block = settings.trainable == "last_block"
-                said = yield from predict(
-                    learnt.classifier,
-                    self.dataset,
-                    frozen_up_to="last_block" if last_block else "head",
-                    device=settings.device,
-                )
+                said = yield from self._said(learnt.classifier)
                 predicted[-1][name] = predicted_classes(said)
                 taken = taken or (learnt, said)
                 number += 1
@@ -109,6 +106,21 @@ class Retrain(Task):
             losses=np.array(losses, np.float32),
             settings=settings,
             seconds=time.monotonic() - start,
+        )
+
+    def _said(
+        self, classifier: LatentClassifier
+    ) -> Generator[Progress, None, Predictions]:
+        from napari_spaceediting.network.predict import predict
+
+        last_block = self.settings.trainable == "last_block"
+        return (
+            yield from predict(
+                classifier,
+                self.dataset,
+                frozen_up_to="last_block" if last_block else "head",
+                device=self.settings.device,
+            )
         )
 
     def _evidence(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from napari_spaceediting.editing.edits import ImageEdit, name_images
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.places import Homes
+from napari_spaceediting.editing.ranking import CLEAR_MAJORITY
 
-CLEAR_MAJORITY = 0.7
 LEFT_OUT = 0.5
 
 

@@ -13,6 +13,7 @@ from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.spec import (
     ClassifierSpec,
+    EpochLog,
     Predictions,
     State,
     TrainResult,
@@ -87,30 +88,27 @@ class TrainNetwork:
         with_labels = bool(labelled.any())
         spec = replace(self.spec, n_classes=dataset.n_classes if with_labels else 0)
         classifier = classifier_from(spec, self.state, seed=settings.seed)
-        if with_labels and settings.trainable == "head":
-            notes = _notes_on_labels(dataset)
-            result = yield from solve(classifier, dataset, device=settings.device)
-        elif with_labels:
-            notes = _notes_on_labels(dataset)
-            if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():
-                notes = (*notes, _ALL_EPOCHS)
-            result = yield from train(classifier, dataset, settings)
-        elif spec.weights is not None:
+        notes = _notes_on_labels(dataset) if with_labels else ()
+        history: list[EpochLog] = []
+        if not with_labels and spec.weights is not None:
             notes = (
                 "No training image is labelled, so the latents are the features of "
                 f"{spec.backbone} as it is.",
             )
-            result = yield from solve(classifier, dataset, device=settings.device)
-        else:
+        elif not with_labels:
             notes = (
                 "No training image is labelled, so the network learnt from the images "
                 "alone.",
             )
             history = yield from learn_features(classifier, dataset, settings)
+        if with_labels and settings.trainable != "head":
+            if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():
+                notes = (*notes, _ALL_EPOCHS)
+            result = yield from train(classifier, dataset, settings)
+        else:
             result = yield from solve(classifier, dataset, device=settings.device)
-            result = replace(
-                result, history=tuple(history), best_epoch=len(history) - 1
-            )
+            last = max(len(history) - 1, 0)
+            result = replace(result, history=tuple(history), best_epoch=last)
         trained_on_trunk = with_labels and settings.trainable == "last_block"
         predictions = yield from predict(
             classifier,

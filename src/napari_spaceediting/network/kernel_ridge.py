@@ -13,8 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.special import log_softmax, softmax
 from torch import Tensor
 from torch.nn import functional as F
+
+from napari_spaceediting.network.margins import leads
 
 _RIDGES = 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0
 _TEMPERATURES = 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5
@@ -59,10 +62,7 @@ class LeftOut:
 
     def probabilities(self) -> NDArray[np.float32]:
         """Return the probabilities of the classes, (n, C)."""
-        raised = np.exp(
-            (self.scores - self.scores.max(axis=1, keepdims=True)) / self.temperature
-        )
-        said: NDArray[np.float32] = raised / raised.sum(axis=1, keepdims=True)
+        said: NDArray[np.float32] = softmax(self.scores / self.temperature, axis=1)
         return said
 
     def margins(self, labels: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -82,9 +82,7 @@ class LeftOut:
         """
         if self.scores.shape[1] < 2:
             return np.full(len(labels), np.nan, np.float32)
-        rows, others = np.arange(len(labels)), self.scores.copy()
-        others[rows, labels] = -np.inf
-        margins: NDArray[np.float32] = self.scores[rows, labels] - others.max(axis=1)
+        margins = leads(self.scores, labels)
         margins[np.bincount(labels)[labels] < 2] = np.nan
         return margins
 
@@ -209,10 +207,8 @@ def _chosen(
         said, classes = tried[ridge] + mean, wanted + mean
 
         def log_loss(temperature: float) -> float:
-            logits = said / temperature
-            top = logits.max(axis=1, keepdims=True)
-            normal = top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
-            return -float(weights @ (classes * (logits - normal)).sum(axis=1))
+            told = log_softmax(said / temperature, axis=1)
+            return -float(weights @ (classes * told).sum(axis=1))
 
         temperature = min(_TEMPERATURES, key=log_loss)
     return ridge, temperature, *at_ridge(ridge)

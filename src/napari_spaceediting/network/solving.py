@@ -112,14 +112,14 @@ def solve_end(
     """
     if classifier.kernel is None:
         some = training[:: -(-len(training) // _SAMPLE)]
-        _embed(classifier.embedding, _rooted(features, some))
+        _embed(classifier.embedding, rooted(features, some))
     device = classifier.embedding.weight.device
     n_classes = classifier.spec.n_classes
     if not len(known):
         kernel, head = Kernel(0, features.shape[1]), _empty(0, n_classes)
         left_out = LeftOut(np.empty((0, n_classes), np.float32), 1.0)
     else:
-        fitted = fit(_rooted(features, known), classes, weights)
+        fitted = fit(rooted(features, known), classes, weights)
         kernel = Kernel(*fitted.landmarks.shape)
         head = _empty(*fitted.weights.shape)
         left_out = fitted.left_out
@@ -138,22 +138,23 @@ def _empty(n_inputs: int, n_outputs: int) -> nn.Linear:
         return linear(n_inputs, n_outputs)
 
 
-def _rooted(
+def rooted(
     features: NDArray[np.float32], rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
+    """Return the `roots` of the features (N, F) of some images, (n, F)."""
     found: NDArray[np.float32] = roots(torch.from_numpy(features[rows])).numpy()
     return found
 
 
-def _embed(embedding: nn.Linear, rooted: NDArray[np.float32]) -> None:
+def _embed(embedding: nn.Linear, sample: NDArray[np.float32]) -> None:
     """Make a layer a projection on principal components, with lengths of 1 on average.
 
     It has as many components as there can be, and zeros beside them.
     """
-    n = min(embedding.out_features, *rooted.shape)
+    n = min(embedding.out_features, *sample.shape)
     pca = PCA(n, svd_solver="randomized", random_state=0)
-    lengths = pca.fit_transform(rooted).var(axis=0).sum() ** 0.5 or 1.0
-    weight = np.zeros((embedding.out_features, rooted.shape[1]), np.float32)
+    lengths = pca.fit_transform(sample).var(axis=0).sum() ** 0.5 or 1.0
+    weight = np.zeros((embedding.out_features, sample.shape[1]), np.float32)
     weight[:n] = pca.components_ / lengths
     with torch.no_grad():
         embedding.weight.copy_(torch.from_numpy(weight))

@@ -25,6 +25,7 @@ from napari_spaceediting.network.device import (
     torch_errors_in_words,
 )
 from napari_spaceediting.network.learnable import labelled_images
+from napari_spaceediting.network.margins import leads
 from napari_spaceediting.network.spec import EpochLog, TrainResult, TrainSettings
 
 _MIN_STEPS = 10
@@ -264,8 +265,4 @@ def _margins(logits: Tensor, labels: Tensor) -> NDArray[np.float32]:
     Pleiss et al. (2020) take logits. These have no bounds, so that late epochs
     outweigh all others where a network fits its labels fast.
     """
-    probabilities = logits.softmax(dim=1)
-    own = F.one_hot(labels, logits.shape[1]).bool()
-    other = probabilities.masked_fill(own, -math.inf).amax(dim=1)
-    margins: NDArray[np.float32] = (probabilities[own] - other).cpu().numpy()
-    return margins
+    return leads(logits.softmax(dim=1).cpu().numpy(), labels.cpu().numpy())

@@ -158,8 +158,7 @@ class IndexCodec(Codec):
 
     def _state(self, values: Values) -> SessionState:
         types = get_type_hints(SessionState)
-        # Sessions of this version were written before there were any.
-        values = self.known({"habits": {}, **values}, SessionState, set(types))
+        values = self.known(values, SessionState, set(types))
         self._needed_keys = _standing_weights(values)
         fields = {}
         # In this order: ids name images, and networks of checkpoints made traversals.

@@ -145,7 +145,7 @@ def _to_3(values: Values, say: Say) -> Values:
 
 
 def _to_4(values: Values, say: Say) -> Values:
-    """Let rounds keep the recipe that they were made with; have no axes yet.
+    """Let rounds keep the recipe that they were made with; have no axes and habits yet.
 
     There is one objective now: others, and the arrangement of a space, taught nothing
     that held. Evidence has one difference to each arm: where a training was repeated,
@@ -169,6 +169,7 @@ def _to_4(values: Values, say: Say) -> Values:
         ],
         "retrain": _settings_of_4(values["retrain"]),
         "axes": [],
+        "habits": {},
     }
 
 
