@@ -22,7 +22,11 @@ from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.pace import Trial, find_pace
-from napari_spaceediting.traversal.reconstruction import preview_images, reconstruct
+from napari_spaceediting.traversal.reconstruction import (
+    PREVIEW_WEIGHT,
+    preview_images,
+    reconstruct,
+)
 from napari_spaceediting.traversal.result import Traversal
 from napari_spaceediting.traversal.sets import TraversalSets, choose_sets
 from napari_spaceediting.traversal.settings import (
@@ -94,7 +98,12 @@ class Trip:
             network.spec,
             state_of(network),
             self.sets,
-            TraverseSettings(device="cpu", batch_size=len(self.originals), **settings),  # type: ignore[arg-type]
+            TraverseSettings(
+                device="cpu",
+                batch_size=len(self.originals),
+                regime="mixtures",
+                **settings,  # type: ignore[arg-type]
+            ),
         )
         return run_job(job)
 
@@ -128,7 +137,7 @@ class Trip:
         done = {}
         for share in typical:
             steps = self._seek(self.gram, arriving_path, share)
-            made = self.make(iter(steps[1:]), range(1, len(steps)), TraverseSettings())
+            made = self.make(iter(steps[1:]), range(1, len(steps)))
             done[share] = [self.originals, *made.values()]
         short = self._first_arrived(done[typical[0]], typical[0], short=1)
         found = {share: self._first_arrived(done[share], share) for share in typical}
@@ -232,10 +241,12 @@ class Trip:
         self,
         steps: Iterator[Array],
         strengths: Sequence[float],
-        settings: TraverseSettings,
+        preview_weight: float = PREVIEW_WEIGHT,
+        iterations: int = TraverseSettings.iterations,
     ) -> Path:
         """Return images made from features, each near to a mixture of real ones."""
-        table, arrival = self.table, Arrival(*self.real, settings.typical)
+        table = self.table
+        arrival = Arrival(*self.real, TraverseSettings.typical)
         spread = table.spread(self.features.sizes)
         path = {}
         for strength, step in zip(strengths, steps, strict=True):
@@ -245,8 +256,8 @@ class Trip:
                 table.combine(step),
                 torch.from_numpy(start),
                 spread,
-                start_weight=settings.preview_weight / arrival.variance,
-                iterations=settings.iterations,
+                start_weight=preview_weight / arrival.variance,
+                iterations=iterations,
             )
             path[strength] = images.numpy()
         return path
@@ -291,8 +302,8 @@ def as_published(trip: Trip) -> Path:
     shared = bandwidth(distances[:, trip.members[1]].ravel(), 0.5)
     problem = replace(problem, variances=np.full(len(problem.rows), shared))
     strengths = (0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
-    settings = TraverseSettings().from_features_alone()
-    return trip.make(traverse_path(problem, strengths), strengths, settings)
+    steps = traverse_path(problem, strengths)
+    return trip.make(steps, strengths, preview_weight=0, iterations=10)
 
 
 def our_path(problems: Sequence[WitnessProblem], trial: Trial) -> list[Array]:
@@ -304,7 +315,7 @@ def feature_interpolation(trip: Trip) -> Path:
     """Go along the difference of the means of the nearest images of both sets."""
     problem = trip.problem(trip.gram, _INTERPOLATED_NEIGHBOURS)
     steps = interpolate_path(problem, LENGTHS)
-    return trip.make(steps, LENGTHS, TraverseSettings())
+    return trip.make(steps, LENGTHS)
 
 
 def in_pixels(trip: Trip) -> Path:

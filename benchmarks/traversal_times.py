@@ -29,6 +29,7 @@ from napari_spaceediting.network.spec import ClassifierSpec
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.reconstruction import (
+    PREVIEW_WEIGHT,
     TV_WEIGHT,
     preview_images,
     reconstruct,
@@ -99,7 +100,7 @@ class _Bench:
         )
         self.spread = self.table.spread(self.features.sizes)
         variance = dataset.images(self.rows[:_IN_SETS]).var(axis=0).mean()
-        self.near = TraverseSettings().preview_weight / float(variance)
+        self.near = PREVIEW_WEIGHT / float(variance)
 
     def compare(self) -> Seconds:
         """Take the times of one turn."""

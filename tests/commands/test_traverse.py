@@ -39,12 +39,12 @@ def test_images_are_moved_to_a_group(command, folder, tmp_path):
     eights = dataset.ids[(dataset.labels == 8) & ~dataset.held_out]
     done = command(
         "traverse", folder, "--images", *three, "--to-images", *eights,
-        "--layers", "trunk", "--features-alone",
+        "--layers", "trunk", "--regime", "mixtures",
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert done["layers"] == ["trunk"]
     kept = load_session(folder).traversals[-1].outcome.read()
-    assert kept.settings.preview_weight == 0
+    assert kept.settings.regime == kept.regime == "mixtures"
     assert done["images"][0]["to"] == "group of 8 (mostly 8)"
     assert set(np.ravel(done["images"][0]["nearest"])) <= set(eights)
 

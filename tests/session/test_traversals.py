@@ -62,7 +62,7 @@ def assert_same(one: Traversal, other: Traversal) -> None:
         wanted, found = getattr(one, name), getattr(other, name)
         np.testing.assert_array_equal(wanted, found)
         assert wanted.dtype == found.dtype
-    for name in ("layers", "settings", "notes", "seconds", "is_preview"):
+    for name in ("layers", "settings", "notes", "seconds", "regime"):
         assert getattr(one, name) == getattr(other, name)
 
 

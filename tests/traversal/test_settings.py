@@ -14,12 +14,6 @@ def test_images_have_as_many_steps_as_budgets_were_given():
     assert TraverseSettings().steps == len(TraverseSettings().path) == 8
 
 
-def test_from_features_alone_nothing_holds_images_to_a_preview():
-    settings = TraverseSettings(neighbours=(7,)).from_features_alone()
-    assert (settings.preview_weight, settings.neighbours) == (0, (7,))
-    assert settings.iterations > TraverseSettings().iterations
-
-
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -28,9 +22,8 @@ def test_from_features_alone_nothing_holds_images_to_a_preview():
         ({"budgets": (-1.0,)}, "budgets.*-1.0.*positive"),
         ({"budgets": (float("nan"),)}, "budgets.*nan.*positive"),
         ({"budgets": (float("inf"),)}, "budgets.*inf.*positive"),
-        ({"preview_weight": float("nan")}, "preview_weight.*0 or more"),
+        ({"regime": "dreams"}, "regime.*mixtures or features"),
         ({"iterations": -1}, '"iterations" is -1'),
-        ({"preview_weight": -0.5}, "preview_weight.*0 or more"),
         ({"neighbours": (50, 0)}, '"neighbours" is .*0.*at least 1'),
         ({"neighbours": ()}, "neighbours"),
         ({"typical": 1.0}, "between 0 and 1"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from napari_spaceediting.commands.command import Commands, Report
 from napari_spaceediting.commands.terminal import run
 from napari_spaceediting.errors import SessionError
+from napari_spaceediting.traversal.settings import Regime, TraverseSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,9 +37,10 @@ def add_to(commands: Commands) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="folder for the images"
     )
     parser.add_argument(
-        "--features-alone",
-        action="store_true",
-        help="hold them to no mixture of real ones: for objects that do not lie alike",
+        "--regime",
+        choices=get_args(Regime),
+        help="mixtures of real images, for small ones that lie alike, or changes of "
+        "features, for photographs (chosen by the images and the network)",
     )
     parser.add_argument(
         "--layers", nargs="+", metavar="NAME", help="modules that make the features"
@@ -47,16 +49,14 @@ def add_to(commands: Commands) -> None:
 
 def _traverse(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.traversal.export import write_traversal
-    from napari_spaceediting.traversal.settings import TraverseSettings
 
     dataset = session.dataset
     images = _indices(dataset, options.images)
     group = options.to_images
     settings = TraverseSettings(
         layers=None if options.layers is None else tuple(options.layers),
+        regime=options.regime,
     )
-    if options.features_alone:
-        settings = settings.from_features_alone()
     target = options.to if group is None else _indices(dataset, group)
     job = session.traversing(images, target, settings)
     traversal = run(job)

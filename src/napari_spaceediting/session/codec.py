@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -99,7 +100,7 @@ class Codec(Converter):
         for kind in _PLAIN:
             self.register_structure_hook(kind, _as_it_is)
         self.register_structure_hook_func(_is_literal, _one_of)
-        read = _array if store is None else lambda key, _: store.get(key)
+        read = _array if store is None else partial(_stored, store)
         self.register_structure_hook_func(_is_array, read)
         write = _listed if store is None else store.put
         self.register_unstructure_hook_func(_is_array, write)
@@ -239,6 +240,11 @@ def _array(values: Any, kind: Any) -> NDArray[Any]:
     """Build an array of the type of a field, None for NaN."""
     (dtype,) = get_args(get_args(kind)[1])
     return np.array(values, dtype)
+
+
+def _stored(store: Store, key: Any, _: Any) -> NDArray[Any]:
+    """Return an array that is stored; one that was read already is itself."""
+    return key if isinstance(key, np.ndarray) else store.get(key)
 
 
 def _places(values: Any, _: Any) -> NDArray[np.float32]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import State
 from napari_spaceediting.session.codec import Codec
@@ -33,8 +35,8 @@ class StoredTraversal:
     @classmethod
     def of(cls, store: Store, values: Mapping[str, Any]) -> StoredTraversal:
         """Return it, if what names its files are names."""
-        for name in BY_IMAGE:
-            store.arrays.name(values["arrays"][name])
+        for key in values["arrays"].values():
+            store.arrays.name(key)
         return cls(store, values)
 
     def read(self) -> Traversal:
@@ -110,8 +112,7 @@ def outcome_values(outcome: Outcome, store: Store) -> dict[str, Any]:
         for key in source.values["arrays"].values():
             store.keep(key, source.store)
         return dict(source.values)
-    values = Codec(store=store).unstructure(replace(source, is_preview=False))
-    del values["is_preview"]
+    values = Codec(store=store).unstructure(source)
     return {"arrays": {name: values.pop(name) for name in BY_IMAGE}, **values}
 
 
@@ -120,7 +121,16 @@ def _traversal(values: Mapping[str, Any], store: Store) -> Traversal:
     codec = Codec(store=store)
     codec.called[TraverseSettings] = "its settings"
     rest = {name: value for name, value in values.items() if name != "arrays"}
-    found = codec.structure({**values["arrays"], **rest}, Traversal)
+    arrays = {name: store.get(key) for name, key in values["arrays"].items()}
+    if "made" not in arrays:
+        # Early ones knew one regime, and nothing of steps to come.
+        n_images, n_steps = arrays["arrived"].shape
+        arrays["made"] = np.full(n_images, n_steps - 1)
+        arrays["own"] = np.ones((n_images, n_steps), bool)
+        rest["regime"] = "mixtures"
+        rest["settings"] = {**rest["settings"]}
+        rest["settings"].pop("preview_weight", None)
+    found = codec.structure({**arrays, **rest}, Traversal)
     if len({len(getattr(found, name)) for name in BY_IMAGE}) != 1:
         raise ValueError("its arrays are of different lengths")
     return replace(found, notes=(*found.notes, *codec.left.sentences))

@@ -16,6 +16,8 @@ from napari_spaceediting.traversal.lbfgs import minimise_in_box
 from napari_spaceediting.traversal.witness import Array
 
 TV_WEIGHT = 0.05
+PREVIEW_WEIGHT = 10.0
+"""Of staying near to the preview, over the variance of the pixels."""
 _BLOCK = 64
 """Images that are read at once: bounds the memory."""
 

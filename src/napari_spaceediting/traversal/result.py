@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.traversal.settings import TraverseSettings
+from napari_spaceediting.traversal.settings import Regime, TraverseSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +71,14 @@ class Traversal:
     closeness : (n, 1 + steps, 5) float64 array
         How much each of them counts there: by the inverse of its squared distance.
         Sums to 1.
+    own : (n, 1 + steps) bool array
+        Whether of all real images that were used the one that the network finds most
+        like each step is its own original.
+    made : (n,) int64 array
+        Last step of each image that is finished. What is beyond it shows the last that
+        is, or a mixture of real images.
+    regime : str
+        "mixtures" or "features".
     layers : tuple of str
         Modules of the backbone whose outputs are the features.
     settings : TraverseSettings
@@ -79,8 +87,6 @@ class Traversal:
         What the user should know, one sentence each.
     seconds : float
         Wall time.
-    is_preview : bool
-        Whether the images are mixtures of real ones, shown until they are made.
     """
 
     indices: NDArray[np.int64]
@@ -93,11 +99,13 @@ class Traversal:
     nearest: NDArray[np.int64] = field(repr=False)
     around: NDArray[np.int64] = field(repr=False)
     closeness: NDArray[np.float64] = field(repr=False)
+    own: NDArray[np.bool_] = field(repr=False)
+    made: NDArray[np.int64] = field(repr=False)
+    regime: Regime
     layers: tuple[str, ...]
     settings: TraverseSettings
     notes: tuple[str, ...]
     seconds: float
-    is_preview: bool = False
 
     @property
     def arrival(self) -> NDArray[np.int64]:
@@ -105,14 +113,18 @@ class Traversal:
         first = self.arrived[:, 1:].argmax(axis=1) + 1
         return np.where(self.arrived[:, 1:].any(axis=1), first, -1)
 
+    @property
+    def is_preview(self) -> bool:
+        """Whether no step of any image is finished."""
+        return not self.made.any()
+
     def part(self, rows: slice) -> Traversal:
         """Return that of some of the images."""
         return replace(self, **{name: getattr(self, name)[rows] for name in BY_IMAGE})
 
-    def as_preview(self) -> Traversal:
-        """Return the same as a preview, which later changes do not reach."""
-        now = {name: getattr(self, name).copy() for name in BY_IMAGE}
-        return replace(self, **now, is_preview=True)
+    def copied(self) -> Traversal:
+        """Return the same, which later changes do not reach."""
+        return replace(self, **{name: getattr(self, name).copy() for name in BY_IMAGE})
 
     def route(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return about where the images travel on a map, (n, 1 + steps, 2).

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from napari_spaceediting.errors import SpaceEditingError
+
+Regime = Literal["mixtures", "features"]
+"""How images are made: near to mixtures of real ones, for small images that lie alike,
+or by changing the features of the original, for photographs."""
 
 BUDGETS = 0.5, 0.3, 0.2, 0.14, 0.1, 0.06, 0.03, 0.01
 """What is tried, from little to much change."""
@@ -49,9 +54,8 @@ class TraverseSettings:
         not given.
     most : int
         Images that are used of every source and of the target, drawn at random.
-    preview_weight : float
-        Of staying near to the preview, in units of the variance of the pixels. Where
-        objects do not lie alike, mixtures are blurred: see `from_features_alone`.
+    regime : str, optional
+        "mixtures" or "features"; if not given, chosen by the images and the network.
     iterations : int
         Of the reconstruction, for each step of the path. With 0 the images are the
         previews, mixtures of real ones: they are there at once and, where all objects
@@ -74,7 +78,7 @@ class TraverseSettings:
     typical: float = TYPICAL
     layers: tuple[str, ...] | None = None
     most: int = 300
-    preview_weight: float = 10.0
+    regime: Regime | None = None
     iterations: int = 5
     batch_size: int = 32
     seed: int = 0
@@ -95,7 +99,11 @@ class TraverseSettings:
             ),
             ("typical", 0 < self.typical < 1, f"between 0 and 1, such as {TYPICAL}"),
             ("most", self.most >= 1, "at least 1"),
-            ("preview_weight", 0 <= self.preview_weight < math.inf, "0 or more"),
+            (
+                "regime",
+                self.regime in (None, *get_args(Regime)),
+                "mixtures or features",
+            ),
             ("iterations", self.iterations >= 0, "0 or more"),
             ("batch_size", self.batch_size >= 1, "at least 1"),
         ):
@@ -103,10 +111,6 @@ class TraverseSettings:
                 raise TraversalError(
                     f'"{name}" is {getattr(self, name)}: let it be {wanted}.'
                 )
-
-    def from_features_alone(self) -> TraverseSettings:
-        """Return the same, but that nothing holds images to a preview, as published."""
-        return replace(self, preview_weight=0.0, iterations=2 * self.iterations)
 
     @property
     def path(self) -> tuple[float, ...]:

@@ -18,7 +18,11 @@ from napari_spaceediting.network.spec import ClassifierSpec, State
 from napari_spaceediting.traversal.arrival import Arrival, Looks, look_at, read_looks
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.pace import Pace, find_pace, shared_pace
-from napari_spaceediting.traversal.reconstruction import preview_images, reconstruct
+from napari_spaceediting.traversal.reconstruction import (
+    PREVIEW_WEIGHT,
+    preview_images,
+    reconstruct,
+)
 from napari_spaceediting.traversal.result import Traversal
 from napari_spaceediting.traversal.sets import TraversalSets
 from napari_spaceediting.traversal.settings import TraverseSettings
@@ -124,6 +128,9 @@ class _Walk:
             nearest=np.empty((n_images, n_steps, n_nearest), np.int64),
             around=np.empty((n_images, n_steps, n_around), np.int64),
             closeness=np.empty((n_images, n_steps, n_around)),
+            own=np.ones((n_images, n_steps), bool),
+            made=np.zeros(n_images, np.int64),
+            regime="mixtures",
             layers=self.features.layers,
             settings=self.settings,
             notes=notes,
@@ -154,7 +161,7 @@ class _Walk:
         for number, (part, (problem, *_)) in enumerate(batches, start=1):
             self._mix_path(part, shared_pace(problem, self.settings))
             yield Progress(
-                number, len(batches), "Mix real images", finished=part.as_preview()
+                number, len(batches), "Mix real images", finished=part.copied()
             )
 
     def find_paths(
@@ -182,7 +189,7 @@ class _Walk:
         """Make the images of all steps from what was mixed for them."""
         settings = self.settings
         spread = self.table.spread(self.features.sizes)
-        near = settings.preview_weight / max(self.arrival.variance, _NO_DISTANCE)
+        near = PREVIEW_WEIGHT / max(self.arrival.variance, _NO_DISTANCE)
         total = len(batches) * settings.steps * settings.iterations
         done = 0
         for (part, _), path in zip(batches, paths, strict=True):
@@ -200,6 +207,7 @@ class _Walk:
                     yield Progress(done, total, "Make the images", {"loss": loss})
                 part.images[:, step] = current.cpu().numpy()
             self._judge(part)
+            part.made[:] = settings.steps
             timed = replace(part, seconds=time.perf_counter() - self.began)
             yield Progress(done, total, "Judge the images", finished=timed)
 
