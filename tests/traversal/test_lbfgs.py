@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_spaceediting.traversal.lbfgs import minimise_in_box
+from napari_spaceediting.traversal.lbfgs import Minimiser
 
 
 def parabolas(n: int = 4, size: int = 6):
@@ -29,7 +29,7 @@ def last(steps):
 def test_it_finds_the_lowest_point_of_the_box():
     function, matrices, centres = parabolas()
     start = torch.full((4, 6), 0.5, dtype=torch.float64)
-    points, _ = last(minimise_in_box(function, start, 0.0, 1.0, 200))
+    points, _ = last(Minimiser(0.0, 1.0).minimise(function, start, 200))
     assert ((points >= 0) & (points <= 1)).all()
     slopes = torch.einsum("nij,nj->ni", matrices, points - centres)
     inside = (points > 1e-9) & (points < 1 - 1e-9)
@@ -49,7 +49,7 @@ def test_a_bent_valley_is_followed_to_its_end():
         return losses.detach(), gradients
 
     start = torch.tensor([[-1.2, 1.0], [0.0, 0.0]], dtype=torch.float64)
-    points, _ = last(minimise_in_box(function, start, -2.0, 2.0, 200))
+    points, _ = last(Minimiser(-2.0, 2.0).minimise(function, start, 200))
     np.testing.assert_allclose(points, np.ones((2, 2)), atol=1e-3)
 
 
@@ -57,7 +57,7 @@ def test_losses_never_rise_and_the_start_is_left_alone():
     function, *_ = parabolas()
     start = torch.full((4, 6), 0.5, dtype=torch.float64)
     losses = [function(start, torch.arange(4))[0]]
-    losses += [loss for _, loss in minimise_in_box(function, start, 0.0, 1.0, 30)]
+    losses += [loss for _, loss in Minimiser(0.0, 1.0).minimise(function, start, 30)]
     assert (torch.stack(losses).diff(dim=0) <= 1e-12).all()
     assert (start == 0.5).all()
 
@@ -65,13 +65,13 @@ def test_losses_never_rise_and_the_start_is_left_alone():
 def test_one_problem_does_not_change_another():
     function, *_ = parabolas()
     start = torch.full((4, 6), 0.5, dtype=torch.float64)
-    together, _ = last(minimise_in_box(function, start, 0.0, 1.0, 15))
+    together, _ = last(Minimiser(0.0, 1.0).minimise(function, start, 15))
     for at in range(4):
 
         def alone(points, rows, at=at):
             return function(points, rows + at)
 
-        one, _ = last(minimise_in_box(alone, start[:1], 0.0, 1.0, 15))
+        one, _ = last(Minimiser(0.0, 1.0).minimise(alone, start[:1], 15))
         np.testing.assert_allclose(one[0], together[at], atol=1e-6)
 
 
@@ -80,6 +80,6 @@ def test_at_the_lowest_point_it_stays():
         return points.square().sum(dim=1), 2 * points
 
     start = torch.zeros(2, 3, dtype=torch.float64)
-    points, losses = last(minimise_in_box(function, start, -1.0, 1.0, 5))
+    points, losses = last(Minimiser(-1.0, 1.0).minimise(function, start, 5))
     assert not points.any()
     assert not losses.any()

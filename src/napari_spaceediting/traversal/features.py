@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -22,6 +23,9 @@ _LAYERS = {
 }
 """The image and after the ReLU of each convolution; conv3_1, conv4_1 and conv5_1."""
 
+_STRIDES = 2, 3, 4
+"""As powers of 2."""
+
 _SMOOTHING = (
     nn.ReLU,
     nn.GELU,
@@ -33,6 +37,10 @@ _SMOOTHING = (
     nn.Dropout,
 )
 """What belongs to the layer before it, whose outcome it is."""
+
+
+class _Enough(Exception):
+    """The last layer that is wanted has given its output."""
 
 
 class LayerFeatures(nn.Module):
@@ -78,7 +86,9 @@ class LayerFeatures(nn.Module):
             usable = [layer.name for layer in usable_layers(classifier)]
             raise TraversalError(f"There is {wanted}: choose from {', '.join(usable)}.")
         self.layers = tuple(layers)
+        self._classifier = [classifier]  # no part of this module
         self._outputs: dict[str, Tensor] = {}
+        self._stops = False
         for name in self.layers:
             self.backbone.get_submodule(name).register_forward_hook(
                 partial(self._keep, name)
@@ -87,11 +97,32 @@ class LayerFeatures(nn.Module):
             self.sizes = tuple(part.shape[1] for part in self.parts(image))
 
     def parts(self, images: Tensor) -> list[Tensor]:
-        """Return the features of images (n, C, H, W), (n, D_l) for each layer."""
-        self.backbone(images)
-        parts = [self._outputs[name].flatten(1) for name in self.layers]
+        """Return the features of images (n, C, H, W), (n, D_l) for each layer.
+
+        What is behind the last of these layers is not computed.
+        """
         self._outputs.clear()
-        return parts
+        self._stops = True
+        try:
+            self.backbone(images)
+        except _Enough:
+            pass
+        finally:
+            self._stops = False
+        return self._taken()
+
+    def look(self, images: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Return the `parts` of images and what the network makes of them.
+
+        Returns
+        -------
+        parts : list of (n, D_l) tensor
+        latents : (n, D) tensor
+        probabilities : (n, classes) tensor
+        """
+        self._outputs.clear()
+        latents, logits = self._classifier[0](images)
+        return self._taken(), latents, logits.softmax(dim=1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features (n, D) of images (n, C, H, W) in [0, 1]."""
@@ -99,6 +130,13 @@ class LayerFeatures(nn.Module):
 
     def _keep(self, name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
         self._outputs[name] = output
+        if self._stops and len(self._outputs) == len(set(self.layers)):
+            raise _Enough
+
+    def _taken(self) -> list[Tensor]:
+        parts = [self._outputs[name].flatten(1) for name in self.layers]
+        self._outputs.clear()
+        return parts
 
 
 def default_layers(classifier: LatentClassifier) -> tuple[str, ...]:
@@ -107,9 +145,9 @@ def default_layers(classifier: LatentClassifier) -> tuple[str, ...]:
     For `small_cnn`, those after each convolution and the image itself: the first of its
     convolutions halves the resolution and its normalisation takes away the contrast,
     so that these would be made up else. For `vgg19`, those of the paper (Gardner et
-    al., arXiv 1511.06421: conv3_1, conv4_1 and conv5_1, after the ReLU). For others, of
-    each size of the maps that occurs, the last block with it; of four or more sizes the
-    second to the fourth, from fine to coarse.
+    al., arXiv 1511.06421: conv3_1, conv4_1 and conv5_1, after the ReLU). For others,
+    the last with maps of a 4th, an 8th and a 16th of the size of the image that the
+    network sees; where there are none, the last of each size.
 
     Raises
     ------
@@ -119,17 +157,28 @@ def default_layers(classifier: LatentClassifier) -> tuple[str, ...]:
     name = classifier.spec.backbone
     if name in _LAYERS:
         return _LAYERS[name]
+    outputs = _outputs(classifier)
+    side = min(classifier.spec.image_size)
+    for _, module, shape in outputs:
+        if isinstance(module, Prepare):
+            side = min(shape[1:])
     found = {
         shape[1:] or shape[:1]: layer
-        for layer, module, shape in _outputs(classifier)
+        for layer, module, shape in outputs
         if len(shape) >= 2 and not isinstance(module, Prepare)
     }
+    strides = {
+        round(math.log2(side / min(size))): layer
+        for size, layer in found.items()
+        if len(size) == 2
+    }
+    if wanted := [strides[power] for power in _STRIDES if power in strides]:
+        return tuple(wanted)
     if not found:
         raise TraversalError(
             f"No layer of {name} gives maps: name the layers that make the features."
         )
-    layers = list(found.values())
-    return tuple(layers[1:4] if len(layers) > 3 else layers)
+    return tuple(found.values())
 
 
 def usable_layers(classifier: LatentClassifier) -> tuple[Layer, ...]:
@@ -170,10 +219,11 @@ def _outputs(
         if isinstance(output, Tensor):
             found.append((name, module, tuple(output.shape[1:])))
 
+    seen: set[nn.Module] = set()
     hooks = [
         module.register_forward_hook(partial(note, name))
         for part in ("trunk", "last_block")
-        for name, module in _stages(part, backbone.get_submodule(part))
+        for name, module in _stages(part, backbone.get_submodule(part), seen, True)
     ]
     try:
         with torch_errors_in_words(), torch.no_grad():
@@ -184,11 +234,17 @@ def _outputs(
     return found
 
 
-def _stages(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield what stands in sequences, which is no sequence itself, with its name."""
-    if type(module) is nn.Sequential:
-        for child, inner in module.named_children():
-            yield from _stages(f"{name}.{child}", inner)
+def _stages(
+    name: str, module: nn.Module, seen: set[nn.Module], is_root: bool = False
+) -> Iterator[tuple[str, nn.Module]]:
+    """Yield what a part and the sequences within it are made of, each once."""
+    children = list(module.named_children())
+    if module in seen:
+        return
+    seen.add(module)
+    if children and (is_root or type(module) in (nn.Sequential, nn.ModuleList)):
+        for child, inner in children:
+            yield from _stages(f"{name}.{child}", inner, seen)
     else:
         yield name, module
 

@@ -1,7 +1,8 @@
-"""Minimisation of many small problems at once, each within the same box."""
+"""Minimisation of many problems at once, each within the same box."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -19,78 +20,94 @@ _SHORTER = 0.3
 _FIRST_CHANGE = 0.1
 
 
-def minimise_in_box(
-    function: Function, start: Tensor, low: float, high: float, iterations: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Minimise by projected L-BFGS with a line search of its own for each problem.
+class Minimiser:
+    """Projected L-BFGS with a line search of its own for each of n problems.
 
     Directions follow Liu & Nocedal (1989) on the coordinates that are not held by the
     box (Bertsekas 1982); steps are projected back into it and shortened until they
     descend enough (Armijo). A problem that finds no such step starts anew from the
-    gradient.
+    gradient. What is learnt of the curvature serves the next call as well, so that
+    problems that hardly differ follow each other cheaply.
 
     Parameters
     ----------
-    function : callable
-        Losses and gradients.
-    start : (n, P) tensor
-        Points inside the box.
-    low, high : float
+    low, high : float, optional
         The box.
-    iterations : int
-        How many.
-
-    Yields
-    ------
-    points : (n, P) tensor
-        After each iteration; their losses never rise.
-    losses : (n,) tensor
     """
-    points = start.clone()
-    everyone = torch.arange(len(points), device=points.device)
-    losses, gradients = function(points, everyone)
-    memory: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=_MEMORY)
-    usable = torch.zeros(len(points), dtype=torch.bool, device=points.device)
-    for _ in range(iterations):
-        held = ((points <= low) & (gradients > 0)) | (
-            (points >= high) & (gradients < 0)
-        )
-        free = torch.where(held, 0, gradients)
-        directions = torch.where(held, 0, -_times_inverse_hessian(free, memory))
-        slopes = (directions * free).sum(dim=1)
-        steepest = ~usable | (slopes >= 0) | ~slopes.isfinite()
-        largest = free.abs().amax(dim=1, keepdim=True).clamp_min(1e-30)
-        directions = torch.where(
-            steepest[:, None], -_FIRST_CHANGE / largest * free, directions
-        )
-        before, slope_before = points.clone(), gradients.clone()
-        lengths = torch.ones_like(losses)
-        rows = everyone
-        for _ in range(_TRIES):
-            tried = points[rows] + lengths[rows, None] * directions[rows]
-            tried = tried.clamp(low, high)
-            new_losses, new_gradients = function(tried, rows)
-            promised = ((tried - points[rows]) * gradients[rows]).sum(dim=1)
-            good = new_losses <= losses[rows] + _SUFFICIENT * promised.clamp_max(0)
-            done = rows[good]
-            points[done], losses[done] = tried[good], new_losses[good]
-            gradients[done] = new_gradients[good]
-            rows = rows[~good]
-            if not len(rows):
-                break
-            lengths[rows] *= _SHORTER
-        steps, turns = points - before, gradients - slope_before
-        curvatures = (steps * turns).sum(dim=1)
-        curved = curvatures > 1e-10 * (turns * turns).sum(dim=1)
-        inverse = torch.where(curved, 1 / curvatures.clamp_min(1e-30), 0)
-        # A problem without a good step forgets; the others keep what they know.
-        usable = curved | usable
-        usable[rows] = False
-        for old_steps, old_turns, old_inverse in memory:
-            for values in (old_steps, old_turns, old_inverse):
-                values[rows] = 0
-        memory.append((steps, turns, inverse))
-        yield points.clone(), losses.clone()
+
+    def __init__(self, low: float = -math.inf, high: float = math.inf) -> None:
+        self._low, self._high = low, high
+        self._memory: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=_MEMORY)
+        self._usable: Tensor | None = None
+
+    def minimise(
+        self, function: Function, start: Tensor, iterations: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Go down from a start.
+
+        Parameters
+        ----------
+        function : callable
+            Losses and gradients.
+        start : (n, P) tensor
+            Points inside the box; n and P as in the calls before.
+        iterations : int
+            How many.
+
+        Yields
+        ------
+        points : (n, P) tensor
+            After each iteration; their losses never rise.
+        losses : (n,) tensor
+        """
+        low, high, memory = self._low, self._high, self._memory
+        points = start.clone()
+        everyone = torch.arange(len(points), device=points.device)
+        losses, gradients = function(points, everyone)
+        usable = self._usable
+        if usable is None:
+            usable = torch.zeros(len(points), dtype=torch.bool, device=points.device)
+        for _ in range(iterations):
+            held = ((points <= low) & (gradients > 0)) | (
+                (points >= high) & (gradients < 0)
+            )
+            free = torch.where(held, 0, gradients)
+            directions = torch.where(held, 0, -_times_inverse_hessian(free, memory))
+            slopes = (directions * free).sum(dim=1)
+            steepest = ~usable | (slopes >= 0) | ~slopes.isfinite()
+            largest = free.abs().amax(dim=1, keepdim=True).clamp_min(1e-30)
+            directions = torch.where(
+                steepest[:, None], -_FIRST_CHANGE / largest * free, directions
+            )
+            before, slope_before = points.clone(), gradients.clone()
+            lengths = torch.ones_like(losses)
+            rows = everyone
+            for _ in range(_TRIES):
+                tried = points[rows] + lengths[rows, None] * directions[rows]
+                tried = tried.clamp(low, high)
+                new_losses, new_gradients = function(tried, rows)
+                promised = ((tried - points[rows]) * gradients[rows]).sum(dim=1)
+                good = new_losses <= losses[rows] + _SUFFICIENT * promised.clamp_max(0)
+                done = rows[good]
+                points[done], losses[done] = tried[good], new_losses[good]
+                gradients[done] = new_gradients[good]
+                rows = rows[~good]
+                if not len(rows):
+                    break
+                lengths[rows] *= _SHORTER
+            steps, turns = points - before, gradients - slope_before
+            curvatures = (steps * turns).sum(dim=1)
+            curved = curvatures > 1e-10 * (turns * turns).sum(dim=1)
+            inverse = torch.where(curved, 1 / curvatures.clamp_min(1e-30), 0)
+            # A problem without a good step forgets; the others keep what they know.
+            usable = curved | usable
+            usable[rows] = False
+            for old_steps, old_turns, old_inverse in memory:
+                for values in (old_steps, old_turns, old_inverse):
+                    values[rows] = 0
+            memory.append((steps, turns, inverse))
+            self._usable = usable
+            yield points.clone(), losses.clone()
 
 
 def _times_inverse_hessian(

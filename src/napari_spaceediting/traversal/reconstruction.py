@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.network.device import torch_errors_in_words
 from napari_spaceediting.traversal.features import LayerFeatures
-from napari_spaceediting.traversal.lbfgs import minimise_in_box
+from napari_spaceediting.traversal.lbfgs import Minimiser
 from napari_spaceediting.traversal.witness import Array
 
 TV_WEIGHT = 0.05
@@ -130,7 +130,7 @@ def reconstruct(
             (gradients,) = torch.autograd.grad(losses.sum(), flat)
         return losses.detach(), gradients
 
-    for points, losses in minimise_in_box(function, previews, 0.0, 1.0, iterations):
+    for points, losses in Minimiser(0, 1).minimise(function, previews, iterations):
         yield points.view_as(start), float(losses.mean())
 
 
