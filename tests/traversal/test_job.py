@@ -26,7 +26,11 @@ from napari_spaceediting.traversal.settings import (
 )
 
 QUICK = TraverseSettings(
-    budgets=(0.2, 0.07), neighbours=(None,), iterations=12, device="cpu"
+    budgets=(0.2, 0.07),
+    neighbours=(None,),
+    regime="mixtures",
+    iterations=12,
+    device="cpu",
 )
 
 
@@ -94,7 +98,7 @@ def test_threes_become_eights(job, settings):
 
 
 def test_each_image_has_a_path_of_its_own(job):
-    settings = TraverseSettings(iterations=0, device="cpu")
+    settings = TraverseSettings(regime="mixtures", iterations=0, device="cpu")
     done = run_job(replace(job, settings=settings))
     assert done.images.shape == (3, 1 + settings.steps, 1, 28, 28)
     assert done.budgets.shape == (3, settings.steps)

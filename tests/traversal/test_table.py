@@ -8,6 +8,7 @@ from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import VARIABLE
 from napari_spaceediting.network.classifier import classifier_from
 from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.traversal.arrival import look_at
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.settings import TraversalError
 from napari_spaceediting.traversal.table import FeatureTable, read_features
@@ -67,16 +68,22 @@ def test_a_network_that_sees_no_difference_is_told():
 
 
 def test_features_are_the_same_in_memory_and_on_disk(small_digits, monkeypatch):
-    features = LayerFeatures(classifier_from(ClassifierSpec(n_classes=10)))
+    classifier = classifier_from(ClassifierSpec(n_classes=10)).eval()
+    features = LayerFeatures(classifier)
     indices = np.array([4, 7, 1, 200, 9])
     more = {"device": CPU, "batch_size": 2}
-    kept, seen = result_of(read_features(features, small_digits, indices, **more))
+    (kept, looks), seen = result_of(
+        read_features(features, small_digits, indices, **more)
+    )
     assert [progress.done for progress in seen] == [2, 4, 5]
     with torch.no_grad():
         direct = features(torch.from_numpy(small_digits.images(indices)))
     np.testing.assert_allclose(kept.rows, direct, atol=1e-4)
+    alone = look_at(classifier, small_digits.images(indices), CPU)
+    for seen_at_once, seen_alone in zip(looks, alone, strict=True):
+        np.testing.assert_allclose(seen_at_once, seen_alone, atol=1e-5)
 
     monkeypatch.setenv("SPACEEDITING_MEMORY", "4KB")
-    mapped, _ = result_of(read_features(features, small_digits, indices, **more))
+    (mapped, _), _ = result_of(read_features(features, small_digits, indices, **more))
     assert isinstance(mapped.rows, np.memmap)
     np.testing.assert_array_equal(mapped.rows, kept.rows)

@@ -62,7 +62,7 @@ def _traverse(session: Session, options: Namespace) -> Report:
     traversal = run(job)
     kept = session.keep(job, traversal)
     values = write_traversal(traversal, kept.asked, dataset, options.out)
-    words = [f"Beware: {note}" for note in traversal.notes]
+    words = list(traversal.notes)
     for entry in values["images"]:
         seen = entry["probabilities"]["to"]
         likely = "" if seen is None else f", {seen[0]:.0%} to {seen[-1]:.0%}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
 from torch.nn import functional as F
 
 from napari_spaceediting.data.dataset import ImageDataset
@@ -40,6 +41,15 @@ class Looks(NamedTuple):
     probabilities: NDArray[np.float32]
     pixels: NDArray[np.float32]
 
+    @classmethod
+    def joined(cls, looks: Iterable[Looks]) -> Looks:
+        """Return how images of several parts look, one after the other."""
+        return cls(*map(np.concatenate, zip(*looks, strict=True)))
+
+    def of(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Looks:
+        """Return those of some of the images."""
+        return Looks(*(values[rows] for values in self))
+
 
 class Arrival:
     """What tells that an image has arrived at the target, by three signs.
@@ -57,12 +67,17 @@ class Arrival:
     numbers are ours, chosen on the tuning half of `benchmarks/traversal.py`. It knows
     only the network and images of the user, so it is no independent judge.
 
+    Where objects do not lie alike, the pixels that are nearest are those of a similar
+    background: of photographs, pixels say nothing, and only network and latents do.
+
     Parameters
     ----------
     target, others : Looks
         Of real images of the target, and of other kinds.
     typical : float
         Share of the target's images that are at most so far from each other.
+    by_pixels : bool, optional
+        Whether pixels say something.
 
     Attributes
     ----------
@@ -70,7 +85,10 @@ class Arrival:
         Mean variance of a pixel of the real images, target and others.
     """
 
-    def __init__(self, target: Looks, others: Looks, typical: float) -> None:
+    def __init__(
+        self, target: Looks, others: Looks, typical: float, *, by_pixels: bool = True
+    ) -> None:
+        self._by_pixels = by_pixels
         knows_classes = target.probabilities.shape[1] > 0
         likely = target.probabilities.mean(axis=0)
         self._class = int(likely.argmax()) if knows_classes else None
@@ -96,15 +114,16 @@ class Arrival:
 
     def of(self, looks: Looks) -> NDArray[np.bool_]:
         """Return which images have arrived, (n,)."""
-        voters = self._voters.kneighbors(
-            looks.pixels, self._n_voters, return_distance=False
-        )
-        arrived = (voters < self._n_target).mean(axis=1) >= _VOTES / _VOTERS
+        arrived = _to_nearest(self._latents, looks.latents) <= self._far_latents
         if self._class is not None:
             arrived &= looks.probabilities[:, self._class] >= self._likely
-        scaled = looks.pixels / self._scale
-        arrived &= _to_nearest(self._pixels, scaled) <= self._far_pixels
-        arrived &= _to_nearest(self._latents, looks.latents) <= self._far_latents
+        if self._by_pixels:
+            scaled = looks.pixels / self._scale
+            arrived &= _to_nearest(self._pixels, scaled) <= self._far_pixels
+            voters = self._voters.kneighbors(
+                looks.pixels, self._n_voters, return_distance=False
+            )
+            arrived &= (voters < self._n_target).mean(axis=1) >= _VOTES / _VOTERS
         result: NDArray[np.bool_] = arrived
         return result
 
@@ -126,13 +145,20 @@ def look_at(
     with torch_errors_in_words(), torch.inference_mode():
         for start in range(0, len(images), batch_size):
             batch = torch.from_numpy(images[start : start + batch_size])
-            height, width = (min(side, _MOST_SIDE) for side in batch.shape[2:])
-            small = F.adaptive_avg_pool2d(batch, (height, width))
-            pixels.append(small.flatten(1).numpy())
+            pixels.append(small_pixels(batch))
             some_latents, logits = classifier(batch.to(device))
             latents.append(some_latents.cpu().numpy())
             probabilities.append(logits.softmax(dim=1).cpu().numpy())
     return Looks(*map(np.concatenate, (latents, probabilities, pixels)))
+
+
+def small_pixels(images: Tensor) -> NDArray[np.float32]:
+    """Return the pixels of images (n, C, H, W), shrunk to 32 px at most, (n, P)."""
+    height, width = (min(side, _MOST_SIDE) for side in images.shape[2:])
+    small: NDArray[np.float32] = (
+        F.adaptive_avg_pool2d(images, (height, width)).flatten(1).numpy()
+    )
+    return small
 
 
 def read_looks(
@@ -161,7 +187,7 @@ def read_looks(
         batch = indices[start : start + batch_size]
         found.append(look_at(classifier, dataset.images(batch), device, batch_size))
         yield Progress(start + len(batch), len(indices), "Look at the images")
-    return Looks(*map(np.concatenate, zip(*found, strict=True)))
+    return Looks.joined(found)
 
 
 def _neighbours(places: NDArray[np.float32]) -> NearestNeighbors:

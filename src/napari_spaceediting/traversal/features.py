@@ -58,6 +58,8 @@ class LayerFeatures(nn.Module):
     ----------
     layers : tuple of str
         Those names.
+    shapes : tuple of tuple of int
+        Of the output of each layer for one image.
     sizes : tuple of int
         Features of each layer; D is their sum.
 
@@ -93,6 +95,7 @@ class LayerFeatures(nn.Module):
             self.backbone.get_submodule(name).register_forward_hook(
                 partial(self._keep, name)
             )
+        self.shapes: tuple[tuple[int, ...], ...] = ()
         with torch_errors_in_words(), torch.no_grad():
             self.sizes = tuple(part.shape[1] for part in self.parts(image))
 
@@ -134,9 +137,9 @@ class LayerFeatures(nn.Module):
             raise _Enough
 
     def _taken(self) -> list[Tensor]:
-        parts = [self._outputs[name].flatten(1) for name in self.layers]
-        self._outputs.clear()
-        return parts
+        outputs = [self._outputs[name] for name in self.layers]
+        self.shapes = tuple(tuple(output.shape[1:]) for output in outputs)
+        return [output.flatten(1) for output in outputs]
 
 
 def default_layers(classifier: LatentClassifier) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ Regime = Literal["mixtures", "features"]
 or by changing the features of the original, for photographs."""
 
 BUDGETS = 0.5, 0.3, 0.2, 0.14, 0.1, 0.06, 0.03, 0.01
-"""What is tried, from little to much change."""
+"""What is tried of mixtures, from little to much change."""
 
 TO_ARRIVAL = 6
 """Steps until its preview arrives, of an image with budgets of its own. It has as many
@@ -38,14 +38,15 @@ class TraverseSettings:
     Parameters
     ----------
     budgets : tuple of float, optional
-        One for each step of the path; if not given, each image has its own, by which it
-        arrives at step `TO_ARRIVAL`. They are the price of change, per mean squared
-        change of the standardised features: the smaller, the further an image goes.
-        They may come in any order.
+        One for each step of the path; if not given, each image has its own: of
+        mixtures, those by which it arrives at step `TO_ARRIVAL`, of features, those
+        that make its steps even. They are the price of change, per mean squared change
+        of the standardised features: the smaller, the further an image goes. They may
+        come in any order.
     neighbours : tuple of int or None
         Each image is moved by only so many of its nearest images in the source and in
         the target; None for all. Of several numbers each image takes the one by which
-        it arrives with the least change.
+        its mixture arrives with the least change. Features move by all images.
     typical : float
         How typical of the target an image must be to have arrived: as near to a real
         one as this share of them is to each other. The smaller, the more it changes.
@@ -56,10 +57,11 @@ class TraverseSettings:
         Images that are used of every source and of the target, drawn at random.
     regime : str, optional
         "mixtures" or "features"; if not given, chosen by the images and the network.
-    iterations : int
-        Of the reconstruction, for each step of the path. With 0 the images are the
-        previews, mixtures of real ones: they are there at once and, where all objects
-        lie alike, convince no less.
+    iterations : int, optional
+        Of the reconstruction, for each step of the path; 5 of mixtures and 8 of
+        features if not given. With 0 the images of mixtures
+        are the previews: they are there at once and, where all objects lie alike,
+        convince no less.
     batch_size : int
         Images that are worked on at once.
     seed : int
@@ -79,7 +81,7 @@ class TraverseSettings:
     layers: tuple[str, ...] | None = None
     most: int = 300
     regime: Regime | None = None
-    iterations: int = 5
+    iterations: int | None = None
     batch_size: int = 32
     seed: int = 0
     device: str = "auto"
@@ -104,7 +106,11 @@ class TraverseSettings:
                 self.regime in (None, *get_args(Regime)),
                 "mixtures or features",
             ),
-            ("iterations", self.iterations >= 0, "0 or more"),
+            (
+                "iterations",
+                self.iterations is None or self.iterations >= 0,
+                "0 or more",
+            ),
             ("batch_size", self.batch_size >= 1, "at least 1"),
         ):
             if not can_be:
@@ -121,3 +127,8 @@ class TraverseSettings:
     def steps(self) -> int:
         """Steps of each image after the original."""
         return len(self.path)
+
+    def iterations_of(self, regime: Regime) -> int:
+        """Return the iterations for each step."""
+        usual = {"mixtures": 5, "features": 8}
+        return usual[regime] if self.iterations is None else self.iterations

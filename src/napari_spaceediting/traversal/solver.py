@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,6 +13,9 @@ _MOST_ITERATIONS = 500
 _TOLERANCE = 1e-8
 _RELAXATION, _MOST_RELAXATION = 1.5, 4.0
 _LEAST_SHARE = 0.1
+_NEAR, _FAR, _TRIED = 1.0, 0.02, 33
+"""The first and last of the budgets that are tried for a path of even steps, and how
+many. Beyond, what is asked for is more than two kinds of photographs differ by."""
 
 
 def traverse_path(
@@ -35,6 +39,48 @@ def traverse_path(
     for budget in budgets:
         coefficients = minimise(problem, coefficients, budget)
         yield coefficients
+
+
+def even_path(problem: WitnessProblem, steps: int) -> tuple[Array, list[Array]]:
+    """Go as far as images stay images, in steps of the same length for each.
+
+    At each place an image keeps what only it has, see `WitnessProblem.own_kept`.
+
+    Parameters
+    ----------
+    problem : WitnessProblem
+        Of B images and K rows.
+    steps : int
+        How many.
+
+    Returns
+    -------
+    budgets : (steps, B) float64 array
+        At which each image is at each step, from large to small.
+    places : list of (B, K) float64 array
+        Coefficients of each step.
+    """
+    budgets = np.concatenate([[math.inf], np.geomspace(_NEAR, _FAR, _TRIED)])
+    path = [problem.start()]
+    path += [problem.own_kept(p) for p in traverse_path(problem, budgets[1:])]
+    lengths = np.maximum.accumulate([problem.length(places) for places in path])
+    at = np.stack(
+        [
+            np.interp(np.arange(1, steps + 1) * far[-1] / steps, far, range(len(path)))
+            for far in lengths.T
+        ],
+        axis=1,
+    )
+    below = np.minimum(at.astype(int), _TRIED - 1)
+    share = at - below
+    stacked, images = np.stack(path), np.arange(len(problem.rows))
+    places = [
+        (1 - part)[:, None] * stacked[low, images]
+        + part[:, None] * stacked[low + 1, images]
+        for low, part in zip(below, share, strict=True)
+    ]
+    prices = np.exp(np.interp(at, range(1, len(path)), np.log(budgets[1:])))
+    return prices, places
 
 
 def minimise(

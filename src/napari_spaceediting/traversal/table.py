@@ -14,6 +14,7 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import blocks, room
 from napari_spaceediting.network.device import torch_errors_in_words
+from napari_spaceediting.traversal.arrival import Looks, small_pixels
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.settings import TraversalError
 
@@ -61,11 +62,19 @@ class FeatureTable:
             )
         np.maximum(self.scale, _FLOOR * mean_scale, out=self.scale)
 
-    def gram(self) -> Generator[Progress, None, NDArray[np.float64]]:
+    def gram(
+        self, sizes: Sequence[int] | None = None
+    ) -> Generator[Progress, None, NDArray[np.float64]]:
         """Return the mean product of standardised features, (K, K).
 
         It is the Gram matrix divided by D, so that a budget means the same whatever the
         number of features.
+
+        Parameters
+        ----------
+        sizes : sequence of int, optional
+            Features of each layer, in turn, where layers shall count the same, however
+            many features they have.
 
         Yields
         ------
@@ -74,9 +83,14 @@ class FeatureTable:
         """
         n_rows, n_features = self.rows.shape
         total = np.zeros((n_rows, n_rows))
+        shares = np.ones(n_features, np.float32)
+        if sizes is not None:
+            even = n_features / (len(sizes) * np.array(sizes))
+            shares = np.repeat(np.sqrt(even, dtype=np.float32), sizes)
         for part in self._parts():
             with torch_errors_in_words():
                 block = (self.rows[:, part] - self.mean[part]) / self.scale[part]
+                block *= shares[part]
                 on_device = torch.from_numpy(block).to(self.device)
                 total += (on_device @ on_device.T).cpu().double().numpy()
             yield Progress(min(part.stop, n_features), n_features, "Compare features")
@@ -122,8 +136,8 @@ def read_features(
     *,
     device: torch.device,
     batch_size: int = 32,
-) -> Generator[Progress, None, FeatureTable]:
-    """Compute the features of images.
+) -> Generator[Progress, None, tuple[FeatureTable, Looks]]:
+    """Compute the features of images, and how they look to the network.
 
     Parameters
     ----------
@@ -156,11 +170,14 @@ def read_features(
     """
     shape = len(indices), sum(features.sizes)
     rows = room(shape, np.float32, cache_dir())
+    looks = []
     for start in range(0, len(indices), batch_size):
         batch = indices[start : start + batch_size]
-        images = dataset.images(batch)
+        images = torch.from_numpy(dataset.images(batch))
         with torch_errors_in_words(), torch.no_grad():
-            found = features(torch.from_numpy(images).to(device))
-            rows[start : start + len(batch)] = found.cpu().numpy()
+            parts, *seen = features.look(images.to(device))
+            rows[start : start + len(batch)] = torch.cat(parts, dim=1).cpu().numpy()
+        latents, probabilities = (values.cpu().numpy() for values in seen)
+        looks.append(Looks(latents, probabilities, small_pixels(images)))
         yield Progress(start + len(batch), len(indices), "Read the images")
-    return FeatureTable(rows, device)
+    return FeatureTable(rows, device), Looks.joined(looks)

@@ -85,6 +85,27 @@ class WitnessProblem:
         coefficients[np.arange(len(self.rows)), self.rows] = 1
         return coefficients
 
+    def length(self, coefficients: Array) -> Array:
+        """Return how far places (B, K) are from the images, (B,)."""
+        moved = coefficients - self.start()
+        squared = np.einsum("bk,bk->b", moved @ self.gram, moved)
+        lengths: Array = np.sqrt(np.maximum(squared, 0))
+        return lengths
+
+    def own_kept(self, coefficients: Array) -> Array:
+        """Return places (B, K) at which an image keeps what only it has.
+
+        What it loses of itself on the way is taken from the mean of its source in its
+        place: so it loses what its kind has, and no more.
+        """
+        rows = np.arange(len(self.rows)), self.rows
+        kept = coefficients.copy()
+        lost = 1 - kept[rows]
+        kept[rows] = 1
+        kind = np.maximum(self.weights, 0)
+        kept -= lost[:, None] * kind / kind.sum(axis=1, keepdims=True)
+        return kept
+
     def distances(self, coefficients: Array, products: Array) -> Array:
         """Return the squared distances (B, K) of places to all rows.
 
