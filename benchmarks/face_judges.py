@@ -68,17 +68,30 @@ class FaceFigures:
         far = (moved if self.older else -moved) >= YEARS
         return np.where(far.any(axis=1), far.argmax(axis=1), -1)
 
+    @property
+    def shown(self) -> NDArray[np.int64]:
+        """That step, else the last, (n,)."""
+        there = self.there
+        return np.where(there >= 0, there, self.age.shape[1] - 1)
+
+    def by_step(self) -> dict[str, list[float]]:
+        """Return the means of all faces at each step."""
+        return {
+            name: value.mean(axis=0).tolist()
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+
     def by_face(self) -> list[dict[str, float]]:
         """Return the figures of each face where it is there, else at its last step."""
-        steps = self.there
+        last = self.age.shape[1] - 1
         found = []
-        for face, step in enumerate(steps.tolist()):
-            last = self.age.shape[1] - 1
-            at = face, step if step >= 0 else last
+        for face, (there, step) in enumerate(zip(self.there, self.shown, strict=True)):
+            at = face, step
             found.append(
                 {
-                    "there": float(step >= 0),
-                    "step": float(at[1]),
+                    "there": float(there >= 0),
+                    "step": float(step),
                     "age before": float(self.age[face, 0]),
                     "age": float(self.age[at]),
                     "age at the end": float(self.age[face, last]),

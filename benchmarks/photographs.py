@@ -5,102 +5,78 @@ It writes docs/results/photographs.md and docs/pictures/photographs-sheet.jpg::
     python benchmarks/photographs.py --data FOLDER
 
 FOLDER has ``dmt_faces`` (from the code of Deep Manifold Traversal, a18/deepmanifold)
-and ``weights/faceapi`` (``model`` of the npm package @vladmandic/face-api). ``--tune``
-prints figures of other faces than are reported, for choosing.
+and ``weights/faceapi`` (``model`` of the npm package @vladmandic/face-api). What is
+finished is kept in ``--work``, so that an interrupted run goes on. ``--tune`` prints
+figures of other faces than are reported, for choosing.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import common
-from face_judges import FaceFigures, FaceJury
-from napari_spaceediting.traversal.jobs import Traverse
-from napari_spaceediting.traversal.result import Traversal
-from napari_spaceediting.traversal.settings import TraverseSettings
-from photographs_faces import WAYS, Outing
+import photographs_report as report
+from face_judges import FaceJury
+from photographs_faces import LITE0, MOBILE, WAYS, Outing
+from photographs_methods import INTERPOLATION, METHODS, MIXTURES, OURS, Piece
 
-READING = "Read the images", "Compare features", "Look at the images"
-"""What is known once the features of the sets are."""
-
-
-def timed(job: Traverse) -> tuple[Traversal, dict[str, float]]:
-    """Run a job; return processor seconds by what was going on, too."""
-    seconds: dict[str, float] = {}
-    steps = job.run()
-    while True:
-        begin = time.process_time()
-        try:
-            progress = next(steps)
-        except StopIteration as end:
-            result: Traversal = end.value
-            return result, seconds
-        spent = time.process_time() - begin
-        seconds[progress.message] = seconds.get(progress.message, 0.0) + spent
+SEEDS = {
+    (LITE0, OURS): 3,
+    (LITE0, INTERPOLATION): 3,
+    (LITE0, MIXTURES): 1,
+    (MOBILE, OURS): 1,
+    (MOBILE, INTERPOLATION): 1,
+}
+"""How many, by network and method; mixtures take long."""
+SIDE, QUICK_SIDE = 224, 128
+SET_SIZE, QUICK_SET_SIZE = 150, 40
+QUICK_FACES = 2
 
 
-def traverse(
-    outing: Outing, way: str, settings: TraverseSettings, count: int | None = None
-) -> tuple[Traversal, dict[str, float]]:
-    """Move faces one way."""
-    network = outing.trained
-    sets = outing.sets(way, count)
-    job = Traverse(outing.dataset, network.spec, network.train.state, sets, settings)
-    return timed(job)
-
-
-def tune(data: Path, work: Path, count: int, side: int) -> None:
-    """Print the figures of our default on faces for tuning."""
-    outing = Outing(data, work, "tuning", side=side)
-    jury = FaceJury(data, outing.dataset.images(np.arange(len(outing.dataset))))
-    for way in WAYS:
-        done, seconds = traverse(outing, way, TraverseSettings(device="cpu"), count)
-        figures = jury.judge(done.images[:, 0], done.images, older=way == "to old")
-        print(f"\n## {way}, {done.regime}, {side} px\n\n{tuning_table(figures)}")
-        making = sum(v for name, v in seconds.items() if name not in READING)
-        print(
-            f"{making / len(done.images):.2f} s a face of one core; by work: "
-            + ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-        )
-        for note in done.notes:
-            print(note)
-
-
-def tuning_table(figures: FaceFigures) -> str:
-    """Return figures by step, and where each face is there."""
-    steps = range(figures.age.shape[1])
-    by_step = {
-        name: [f"{values[:, step].mean():.3f}" for step in steps]
-        for name, values in vars(figures).items()
-        if name != "older"
-    }
-    faces = figures.by_face()
-    rows = [(name, *values) for name, values in by_step.items()]
-    return (
-        common.table(("mean of all", *steps), rows)
-        + "\n"
-        + common.table(faces[0], [[f"{v:.3g}" for v in f.values()] for f in faces])
-        + "\nWhere they are there: "
-        + ", ".join(f"{name} {value:.3f}" for name, value in summary(faces).items())
+def run_piece(piece: Piece, options: argparse.Namespace) -> None:
+    """Move faces, judge them, and keep figures and images."""
+    torch.set_num_threads(1)
+    outing = Outing(
+        options.data,
+        options.work,
+        "tuning" if options.tune else "reported",
+        piece.seed,
+        piece.network,
+        options.side,
+        QUICK_SET_SIZE if options.quick else SET_SIZE,
     )
-
-
-def summary(faces: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Return how many faces are there, and the means of those."""
-    there = [face for face in faces if face["there"]]
-    means = {
-        name: float(np.mean([f[name] for f in there or faces])) for name in faces[0]
-    }
-    return {**means, "there": len(there), "of": len(faces)}
+    moved = METHODS[piece.method](outing, outing.sets(piece.way, options.faces))
+    jury = FaceJury(options.data, outing.dataset.images(np.arange(len(outing.dataset))))
+    judged = jury.judge(moved.originals, moved.images, older=piece.way == "to old")
+    path = piece.path(options.work)
+    rows = np.arange(len(judged.there)), judged.shown
+    shown = np.stack([moved.originals, moved.images[rows]], axis=1)
+    np.save(path.with_suffix(".npy"), np.uint8(np.rint(255 * shown)))
+    common.keep(
+        path,
+        {
+            "faces": judged.by_face(),
+            "by step": judged.by_step(),
+            "arrival": moved.arrival.tolist(),
+            "own by network": moved.own.tolist(),
+            "own by judge": judged.own.tolist(),
+            "age": judged.age.tolist(),
+            "seconds": moved.seconds,
+            "notes": moved.notes,
+        },
+    )
+    print(f"{path.stem} is done", flush=True)
 
 
 def main() -> None:
-    """Run the benchmark and write its document."""
+    """Run what is not finished yet and write the document."""
     made = common.parser(__doc__)
     made.add_argument("--data", type=Path, required=True, metavar="FOLDER")
     made.add_argument(
@@ -109,12 +85,57 @@ def main() -> None:
         default=Path(tempfile.gettempdir()) / "spaceediting-photographs",
         help="folder of what is finished",
     )
-    made.add_argument("--tune", type=int, nargs="?", const=8, metavar="FACES")
-    made.add_argument("--side", type=int, default=224, help="of the images, pixels")
+    made.add_argument("--processes", type=int, default=1)
+    made.add_argument(
+        "--tune",
+        nargs="*",
+        metavar="METHOD",
+        help="print figures of faces for tuning, anew, by methods (ours)",
+    )
+    made.add_argument("--faces", type=int, help="how many each way (all)")
+    made.add_argument("--side", type=int, default=SIDE, help="of the images, pixels")
     options = made.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if options.quick:
+        options.faces, options.side = QUICK_FACES, QUICK_SIDE
+    tunes = options.tune is not None
+    if tunes:
+        pieces = [
+            Piece(LITE0, method, way, 0)
+            for method in options.tune or [OURS]
+            for way in WAYS
+        ]
+        options.work /= "tuning"
+    elif options.quick:
+        pieces = [Piece(LITE0, OURS, next(iter(WAYS)), 0)]
+        options.work /= "quick"
+    else:
+        pieces = [
+            Piece(network, method, way, seed)
+            for (network, method), count in SEEDS.items()
+            for seed in range(count)
+            for way in WAYS
+        ]
     options.work.mkdir(parents=True, exist_ok=True)
-    if options.tune:
-        tune(options.data, options.work, options.tune, options.side)
+    todo = [one for one in pieces if tunes or not one.path(options.work).exists()]
+    options.tune = tunes
+    common.run_apart(run_piece, [(one, options) for one in todo], options.processes)
+    runs = {one: json.loads(one.path(options.work).read_text()) for one in pieces}
+    if tunes:
+        for piece, run in runs.items():
+            print(report.tuning(piece, run))
+        return
+    common.publish(
+        "photographs",
+        report.written(runs),
+        report.targets(runs),
+        options,
+        runs={one.path(options.work).stem: run for one, run in runs.items()},
+    )
+    if not options.quick:
+        report.draw_sheet(
+            {one: one.path(options.work).with_suffix(".npy") for one in pieces}, runs
+        )
 
 
 if __name__ == "__main__":

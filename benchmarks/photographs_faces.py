@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+import photo_networks
 from napari_spaceediting.data.cache import caching_in
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.data.open import OpenDataset
@@ -24,7 +25,6 @@ from napari_spaceediting.network.jobs import TrainedNetwork, TrainNetwork
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.network.trust import trust
 from napari_spaceediting.traversal.sets import TraversalSets
-from photo_networks import LITE0, MOBILE, mobile_weights
 
 Part = Literal["tuning", "reported"]
 
@@ -32,8 +32,8 @@ FOLDER = "dmt_faces"
 WAYS = {"to young": ("old", "young"), "to old": ("young", "old")}
 FACES: Mapping[Part, int] = {"reported": 12, "tuning": 8}
 """Faces of each class that are moved; what is chosen is chosen on those for tuning."""
-SET_SIZE = 150
-NETWORKS = {"EfficientNet-lite0": LITE0, "MobileNetV2": MOBILE}
+LITE0, MOBILE = "EfficientNet-lite0", "MobileNetV2"
+_NETWORKS = {LITE0: photo_networks.LITE0, MOBILE: photo_networks.MOBILE}
 
 
 def read_faces(data: Path, side: int) -> ImageDataset:
@@ -72,17 +72,20 @@ class Outing:
     seed : int
         Of the draw of the sets, among faces of neither part.
     network : str
-        Of `NETWORKS`.
+        `LITE0` or `MOBILE`.
     side : int
         Height and width of the images, pixels.
+    set_size : int
+        Faces of each set.
     """
 
     data: Path
     work: Path
     part: Part
     seed: int = 0
-    network: str = "EfficientNet-lite0"
+    network: str = LITE0
     side: int = 224
+    set_size: int = 150
 
     @cached_property
     def dataset(self) -> ImageDataset:
@@ -97,7 +100,7 @@ class Outing:
         for number in range(whole.n_classes):
             members = np.flatnonzero(whole.labels == number)
             members = members[~np.isin(members, apart)]
-            drawn = rng.choice(members, min(SET_SIZE, len(members)), replace=False)
+            drawn = rng.choice(members, min(self.set_size, len(members)), replace=False)
             labels[drawn] = number
         split = np.full(len(whole), Split.TRAIN, np.int8)
         split[apart] = Split.TEST
@@ -121,11 +124,11 @@ class Outing:
     @cached_property
     def trained(self) -> TrainedNetwork:
         """The network, whose head has learnt to tell the sets apart."""
-        name = NETWORKS[self.network]
+        name = _NETWORKS[self.network]
         trust(name)
         weights = "pretrained"
-        if name == MOBILE:
-            weights = str(mobile_weights(self.data, self.work))
+        if self.network == MOBILE:
+            weights = str(photo_networks.mobile_weights(self.data, self.work))
         with caching_in(self.work / "cache"):
             return run_job(
                 TrainNetwork(
