@@ -68,6 +68,7 @@ def run_piece(piece: Piece, options: argparse.Namespace) -> None:
             "own by network": moved.own.tolist(),
             "own by judge": judged.own.tolist(),
             "age": judged.age.tolist(),
+            "side": options.side,
             "seconds": moved.seconds,
             "notes": moved.notes,
         },
