@@ -55,7 +55,7 @@ def summary(runs: Sequence[Run]) -> dict[str, float]:
         **means,
         "there": len(there) / len(faces),
         "faces": len(there),
-        "years": abs(means["age"] - means["age before"]),
+        "years": float(np.mean([abs(f["age"] - f["age before"]) for f in counted])),
         "seconds": sum(spent) / len(faces),
     }
 
@@ -83,13 +83,13 @@ did with all before. *{interpolation}*: Deep Feature Interpolation (Upchurch et 
 2017), the difference of the means of all images of both sets in place of the path, the
 images made as ours are. *{ours}*: what the program does with photographs.
 
-**Judges**, none of which any method knows, and which were not asked about these faces
-before the methods stood: networks for age and for identity (npm
+**Judges**, none of which any method knows, and which were never asked about these faces
+while anything was chosen: networks for age and for identity (npm
 `@vladmandic/face-api`, read by `face_networks.py`), which see the middle of the image
 (half of its side). On the real faces they tell old from young always (68 and 31 years
 on average) and persons nearly always. A face is *there* at the first step at which the
 judge of age has moved by 20 years; the figures are those of this step, of the faces
-that come there, but where it says *at the last step*. *Own*: the share whose nearest of
+that come there. *Own*: the share whose nearest of
 the 400 real faces, by the judge of identity, is their own original. *Background*: mean
 absolute change outside an ellipse that the crop of LFW has the head in (centre 46% from
 the top and in the middle, half axes 35% and 26% of the side; 29% of the area).
