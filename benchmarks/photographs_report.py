@@ -44,9 +44,8 @@ def summary(runs: Sequence[Run]) -> dict[str, float]:
     """
     faces = [face for run in runs for face in run["faces"]]
     there = [face for face in faces if face["there"]]
-    means = {
-        name: float(np.mean([f[name] for f in there or faces])) for name in faces[0]
-    }
+    counted = there or faces
+    means = {name: float(np.mean([f[name] for f in counted])) for name in faces[0]}
     spent = [
         sum(v for name, v in run["seconds"].items() if name not in READING)
         for run in runs
