@@ -14,7 +14,6 @@ takes a few minutes and no graphics card, and writes docs/demonstrations/NAME-*.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -123,18 +122,17 @@ def age(data: Path) -> Iterator[Journey]:
 def smile(data: Path) -> Iterator[Journey]:
     """Yield neutral faces that come to smile, and smiling ones that stop."""
     whole = run_job(OpenDataset(data / "cmu_faces"))
-    with (data / "cmu_faces" / "labels.csv").open(encoding="utf-8") as lines:
-        rows = {row["file"]: row for row in csv.DictReader(lines)}
-    about = [rows[name] for name in whole.ids.tolist()]
     names = "neutral", "happy"
+    # Such as an2i_straight_happy_open.
+    words = [Path(name).stem.split("_") for name in whole.ids.tolist()]
     chosen = [
         index
-        for index, row in enumerate(about)
-        if row["pose"] == "straight" and row["expression"] in names
+        for index, word in enumerate(words)
+        if len(word) == 4 and word[1] == "straight" and word[2] in names
     ]
-    about = [about[index] for index in chosen]
-    labels = np.array([names.index(row["expression"]) for row in about])
-    persons = np.array([row["person"].lstrip("0123456789") for row in about])
+    words = [words[index] for index in chosen]
+    labels = np.array([names.index(word[2]) for word in words])
+    persons = np.array([word[0].lstrip("0123456789") for word in words])
     people = np.random.default_rng(0).permutation(np.unique(persons))[:SHOWN]
     apart = np.isin(persons, people)
     dataset = replace(
@@ -145,7 +143,7 @@ def smile(data: Path) -> Iterator[Journey]:
         split=np.where(apart, Split.TEST, Split.TRAIN).astype(np.int8),
         image_size=(128, 128),
     )
-    shown = apart & np.array([row["eyes"] == "open" for row in about])
+    shown = apart & np.array([word[3] == "open" for word in words])
     for source, goal in (names, names[::-1]):
         moved = np.flatnonzero(shown & (labels == names.index(source)))
         yield Journey(goal, dataset, moved, goal)
