@@ -46,7 +46,7 @@ def run_piece(piece: Piece, options: argparse.Namespace) -> None:
     outing = Outing(
         options.data,
         options.work,
-        "tuning" if options.tune else "reported",
+        "tuning" if options.tune or options.quick else "reported",
         piece.seed,
         piece.network,
         options.side,

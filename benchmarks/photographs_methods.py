@@ -6,17 +6,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interpolation import interpolate_path
 from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.result import Traversal
 from napari_spaceediting.traversal.sets import TraversalSets
 from napari_spaceediting.traversal.settings import Regime, TraverseSettings
+from napari_spaceediting.traversal.witness import Array, WitnessProblem
 from photographs_faces import Outing
 
 MIXTURES, INTERPOLATION, OURS = "mixtures", "feature interpolation", "ours"
+MOST_LENGTH = 4.8
+"""Of feature interpolation: how many differences of the means the last step goes."""
 READING = "Read the images", "Compare features", "Look at the images"
 """What is known once the features of the sets are."""
 
@@ -100,7 +105,21 @@ def _timed(job: Traverse) -> tuple[Traversal, dict[str, float]]:
         seconds[progress.message] = seconds.get(progress.message, 0.0) + spent
 
 
+def _interpolated(outing: Outing, sets: TraversalSets) -> Moved:
+    """Move faces along the difference of the means, all else as ours."""
+    from napari_spaceediting.traversal import changes
+
+    def path(problem: WitnessProblem, steps: int) -> tuple[Array, list[Array]]:
+        lengths = MOST_LENGTH / steps * np.arange(1, steps + 1)
+        every = np.repeat(lengths[:, None], len(problem.rows), axis=1)
+        return every, list(interpolate_path(problem, every))
+
+    with patch.object(changes, "even_path", path):
+        return _traversed("features")(outing, sets)
+
+
 METHODS: dict[str, Callable[[Outing, TraversalSets], Moved]] = {
     MIXTURES: _traversed("mixtures"),
+    INTERPOLATION: _interpolated,
     OURS: _traversed(None),
 }

@@ -220,6 +220,8 @@ def _by_step(runs: Runs) -> str:
             for seed in of(runs, network=LITE0, method=OURS, way=way)
             for run in seed
         ]
+        if not together:
+            continue
         for name, form in (
             ("age", "{:.0f}"), ("own", "{:.2f}"), ("background", "{:.3f}"),
             ("ssim", "{:.2f}"), ("sharpness", "{:.2f}"),

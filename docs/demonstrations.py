@@ -111,7 +111,7 @@ class Journey:
 def age(data: Path) -> Iterator[Journey]:
     """Yield old faces that become young, and young ones that become old."""
     whole = read_faces(data, SIDE)
-    moved = moved_faces(whole, "reported")
+    moved = moved_faces(whole, "tuning")
     split = np.full(len(whole), Split.TRAIN, np.int8)
     split[np.concatenate(list(moved.values()))] = Split.TEST
     dataset = replace(whole, split=split)
@@ -135,12 +135,16 @@ def smile(data: Path) -> Iterator[Journey]:
     persons = np.array([word[0].lstrip("0123456789") for word in words])
     people = np.random.default_rng(0).permutation(np.unique(persons))[:SHOWN]
     apart = np.isin(persons, people)
+    split = np.where(apart, Split.TEST, Split.TRAIN).astype(np.int8)
+    some = whole.subset(chosen)
+    heads = _heads([whole.original(index) for index in chosen])
     dataset = replace(
-        whole.subset(chosen),
-        pixels=ArrayPixels(_heads([whole.original(index) for index in chosen])),
-        labels=labels,
+        some,
+        ids=np.concatenate([some.ids, np.char.add("mirrored ", some.ids)]),
+        pixels=ArrayPixels(np.concatenate([heads, heads[..., ::-1]])),
+        labels=np.tile(labels, 2),
         class_names=names,
-        split=np.where(apart, Split.TEST, Split.TRAIN).astype(np.int8),
+        split=np.tile(split, 2),
         image_size=(128, 128),
     )
     shown = apart & np.array([word[3] == "open" for word in words])
@@ -181,7 +185,7 @@ def colour(data: Path) -> Iterator[Journey]:
     """Yield faces that were made black and white, and become coloured."""
     whole = read_faces(data, SIDE)
     moved = np.concatenate(
-        [some[: SHOWN // 2] for some in moved_faces(whole, "reported").values()]
+        [some[: SHOWN // 2] for some in moved_faces(whole, "tuning").values()]
     )
     pixels = np.stack([whole.original(index) for index in range(len(whole))])
     persons = np.array([n.rpartition("/")[2].rsplit("_", 1)[0] for n in whole.ids])
@@ -236,7 +240,8 @@ def draw(journey: Journey, done: Traversal, path: Path) -> None:
     real = to_rgb(journey.dataset.images(nearest))
     for row in range(n):
         images = done.images[row]
-        tiles = [*to_rgb(images), differences_to_rgb(images)[at[row]], real[row]]
+        difference = differences_to_rgb(images[[0, at[row]]])[1]
+        tiles = [*to_rgb(images), difference, real[row]]
         if journey.truth is not None:
             tiles.append(journey.truth[row])
         sure = done.probabilities[row, :, goal]
