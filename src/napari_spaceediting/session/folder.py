@@ -342,7 +342,6 @@ class SessionFolder:
 
         That is weights, traversals, and what is only looked back at.
 
-        A session has one place: call it where it is saved, not where it is copied.
         Until then they stay in memory, or are read from where they were before.
         """
         with self._saving:

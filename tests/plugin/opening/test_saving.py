@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -25,6 +25,7 @@ from napari_spaceediting.plugin.runner import _Call
 from napari_spaceediting.plugin.state import preferences
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import load_session, save_session
 
 LEFT = Qt.MouseButton.LeftButton
@@ -337,6 +338,25 @@ def test_no_copy_is_left_of_what_the_user_left(window, saved, monkeypatch):
     window.open(saved)
     window.bench.shutdown()
     assert not copies()
+
+
+def test_what_is_looked_back_at_lies_in_the_copy(window, tmp_path):
+    window.take_round(RoundStatus.ACCEPTED)
+    state = window.session.state
+    before = replace(state.checkpoint, labels=state.checkpoint.labels.copy())
+    rounds = (replace(state.rounds[0], before=before),)
+    window.state.take_session(Session(replace(state, rounds=rounds)), None)
+    window.wait_idle()
+    pin(window)
+    window.wait(lambda: "labels" not in vars(before))
+    np.testing.assert_array_equal(before.labels, state.checkpoint.labels)
+    assert "labels" in vars(window.session.shown)
+    folder = tmp_path / "kept.spaceediting"
+    window.bench.saving.save_to(folder)
+    window.wait(lambda: window.state.path == folder)
+    window.bench.shutdown()
+    assert not copies()
+    np.testing.assert_array_equal(before.labels, state.checkpoint.labels)
 
 
 # The folders of copies

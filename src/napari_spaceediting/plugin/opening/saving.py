@@ -340,8 +340,8 @@ class SavingController:
         else:
             self._saved, self._window.folder = state, folder
             self._move_to(folder)
-            folder.let_go()
             self._need_no_copy()
+        folder.let_go()
         self._update()
 
     def _move_to(self, folder: SessionFolder | None) -> None:
