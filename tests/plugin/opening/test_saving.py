@@ -59,9 +59,9 @@ def pin(window, image: int = 0, tag: str = "3") -> None:
     assert window.bench.map.naming.apply(Pin(window.movable[image : image + 1], tag))
 
 
-def never_saved(window) -> None:
-    """Let the session that is open be one without a folder."""
-    session = Session(window.session.state)
+def never_saved(window, state=None) -> None:
+    """Let the session that is open, or one in a state, be one without a folder."""
+    session = Session(state or window.session.state)
     window.state.take_session(session, None)
     window.bench.opening._draw_thumbnails()
     window.wait_idle()
@@ -345,8 +345,7 @@ def test_what_is_looked_back_at_lies_in_the_copy(window, tmp_path):
     state = window.session.state
     before = replace(state.checkpoint, labels=state.checkpoint.labels.copy())
     rounds = (replace(state.rounds[0], before=before),)
-    window.state.take_session(Session(replace(state, rounds=rounds)), None)
-    window.wait_idle()
+    never_saved(window, replace(state, rounds=rounds))
     pin(window)
     window.wait(lambda: "labels" not in vars(before))
     np.testing.assert_array_equal(before.labels, state.checkpoint.labels)

@@ -60,23 +60,15 @@ _WIDE = 42
 
 
 class EvidencePanel(QWidget):
-    """The evidence of a round, and the buttons that decide on it.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
-    """
+    """The evidence of a round, and the buttons that decide on it."""
 
     side_selected = Signal(int)
     """Which of the maps offered to show."""
     show_images = Signal(str)
     """"fixed", "broken" or "not_followed"."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._build_bar()
         self._build_body()
         self._empty = word_label("caption", EMPTY_TEXT)
@@ -93,7 +85,6 @@ class EvidencePanel(QWidget):
         self.set_sides([], -1)
         self.history.set_rows([])
         self.set_decision_enabled(False, "There is no round to decide on.")
-        self.set_theme(palette)
         self.show_evidence(None)
 
     def _build_bar(self) -> None:

@@ -44,11 +44,15 @@ class Gate:
         self._closed = ""
 
     def button(
-        self, text: str, tip: str, clicked: Callable[..., object] | SignalInstance
+        self,
+        text: str,
+        tip: str,
+        clicked: Callable[..., object] | SignalInstance | None = None,
     ) -> QPushButton:
-        """Return a button behind the gate that calls something or emits a signal."""
+        """Return a button behind the gate; it calls something or emits a signal."""
         button = QPushButton(text)
-        button.clicked.connect(clicked)
+        if clicked is not None:
+            button.clicked.connect(clicked)
         self.add(button, tip)
         return button
 
@@ -189,8 +193,8 @@ def dress(root: QWidget, palette: Palette) -> None:
     """Let a dock follow the theme: its sheet, and what paints itself within it."""
     size = palette.font_size
     sheet = Template(files(__package__).joinpath("look.qss").read_text("utf-8"))
-    colours = "text", "muted", "warning_text", "loss", "foreground", "current"
-    surfaces = "primary", "line", "accent", "theme"
+    colours = "text", "muted", "warning_text", "loss", "foreground", "current", "link"
+    surfaces = "background", "primary", "secondary", "line", "accent", "theme"
     root.setStyleSheet(
         sheet.substitute(
             {name: getattr(palette, name) for name in (*colours, *surfaces)},
@@ -200,16 +204,10 @@ def dress(root: QWidget, palette: Palette) -> None:
             heading=size + 2,
             large=size + 3,
         )
-        + _of_role("primary", palette.primary_button)
-        + _of_role("link", palette.link_button)
     )
     for widget in root.findChildren(QWidget):
         if hasattr(widget, "set_theme"):
             widget.set_theme(palette)
-
-
-def _of_role(role: str, sheet: str) -> str:
-    return sheet.replace("QPushButton", f'QPushButton[role="{role}"]')
 
 
 def agrees(parent: QWidget, title: str, question: str) -> bool:
