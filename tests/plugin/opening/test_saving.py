@@ -46,7 +46,7 @@ class Gate:
     def __init__(self, gate: threading.Event) -> None:
         self.gate = gate
 
-    def run(self, job):
+    def run(self, job, cancel):
         self.gate.wait()
         yield from ()
 

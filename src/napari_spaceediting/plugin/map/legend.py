@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QInputDialog,
     QLineEdit,
     QListWidget,
-    QMenu,
     QPushButton,
     QWidget,
 )
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_spaceediting.plugin.map.stamps import dot
 from napari_spaceediting.plugin.widgets.controls import (
     column,
+    context_menu,
     set_role,
     set_text,
     word_label,
@@ -240,9 +240,7 @@ class ClassLegend(QWidget):
         if row < 0:
             return
         visible = bool(self.visible[row])
-        menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        menu.aboutToHide.connect(menu.deleteLater)
+        menu = context_menu(self)
         select = menu.addAction(
             "Select its images", lambda: self.select_requested.emit(row)
         )

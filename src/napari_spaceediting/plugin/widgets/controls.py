@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_spaceediting.plugin.widgets.palette import Palette
 
@@ -228,6 +229,34 @@ def row(*widgets: QWidget, stretch: Sequence[int] = ()) -> QHBoxLayout:
     for number, widget in enumerate(widgets):
         layout.addWidget(widget, stretch[number] if stretch else 1)
     return layout
+
+
+def flow(parent: QWidget, spacing: int = TIGHT, below: int = TIGHT) -> QFlowLayout:
+    """Give a widget a layout of lines without margins."""
+    layout = QFlowLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(spacing)
+    layout.setVerticalSpacing(below)
+    return layout
+
+
+def key_cap(button: QPushButton, key: str, side: Qt.AlignmentFlag) -> None:
+    """Show a key within a button, on one side."""
+    cap = QLabel(key)
+    cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    set_role(cap, "key")
+    inside = QHBoxLayout(button)
+    is_left = side == Qt.AlignmentFlag.AlignLeft
+    inside.setContentsMargins(*((4, 0, 0, 0) if is_left else (0, 0, TIGHT, 0)))
+    inside.addWidget(cap, 0, side | Qt.AlignmentFlag.AlignVCenter)
+
+
+def context_menu(parent: QWidget) -> QMenu:
+    """Return a menu that shows tooltips, and goes when it is closed."""
+    menu = QMenu(parent)
+    menu.setToolTipsVisible(True)
+    menu.aboutToHide.connect(menu.deleteLater)
+    return menu
 
 
 def column(parent: QWidget, spacing: int = SPACING) -> QVBoxLayout:
