@@ -29,6 +29,7 @@ from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.index import weights_of
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session
+from napari_spaceediting.session.store import SHELVES
 from napari_spaceediting.session.traversals import Outcome
 from napari_spaceediting.session.weights import Weights
 
@@ -49,7 +50,7 @@ _LIBRARIES = (
     "umap",
 )
 _STATE_EVENTS = "open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"
-_KEYED = re.compile(r"(arrays|weights)/([0-9a-f]{32})\.(npy|safetensors)")
+_KEYED = re.compile(r"(arrays|checkpoints|weights)/([0-9a-f]{32})\.(npy|safetensors)")
 
 Tried = tuple[str, list[str]]
 """The kind of a try, and what went wrong."""
@@ -259,7 +260,7 @@ def strays(folder: Path) -> list[str]:
         name = path.relative_to(folder).as_posix()
         keyed = _KEYED.fullmatch(name)
         is_named = keyed is not None and keyed[2] in index
-        known = "arrays", "weights", "session.json", "session.lock"
+        known = *SHELVES, "session.json", "session.lock"
         if not is_named and name not in known:
             found.append(name)
     return found

@@ -40,7 +40,7 @@ from napari_spaceediting.session.index import IndexCodec
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session, save_session
-from napari_spaceediting.session.store import Store
+from napari_spaceediting.session.store import SHELVES, Store
 
 LONGEST_S = 20
 _VALUES: tuple[Any, ...] = (
@@ -143,7 +143,7 @@ class Damaged:
 
     def _files(self, rng: np.random.Generator) -> Tried:
         folder = self._folder()
-        files = sorted([*folder.glob("arrays/*"), *folder.glob("weights/*")])
+        files = sorted(path for shelf in SHELVES for path in folder.glob(f"{shelf}/*"))
         path = files[rng.integers(len(files))]
         how = str(
             rng.choice(

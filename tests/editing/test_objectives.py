@@ -10,9 +10,7 @@ from torch import Tensor
 from napari_spaceediting.editing.anchors import Anchors, find_anchors
 from napari_spaceediting.editing.edits import Edit, Move, Pin, fold
 from napari_spaceediting.editing.objectives import (
-    Objective,
-    Space,
-    objectives_of,
+    EditingLoss,
     regression,
     total_variance,
 )
@@ -39,15 +37,17 @@ class World:
         self.old = self.old.astype(np.float32)
         self.latents = torch.tensor(self.old, requires_grad=True)
 
-    def space(self, *edits: Edit, weights: Weights | None = None) -> Space:
+    def latents_of(self, at: np.ndarray) -> Tensor:
+        return self.latents[torch.as_tensor(at)]
+
+    def asked(self, *edits: Edit, weights: Weights | None = None) -> EditingLoss:
         state = fold(edits, self.labels, self.positions, ("left", "right"))
         anchors = find_anchors(
             state,
             np.eye(2, dtype=np.float32)[self.labels],
             np.zeros(N, bool),
         )
-        return Space(
-            latents_of=lambda at: self.latents[torch.as_tensor(at)],
+        return EditingLoss(
             old=self.old,
             anchors=anchors,
             untouched=np.flatnonzero(~state.edited),
@@ -62,13 +62,13 @@ class World:
         end = np.tile(np.float32([10, 10]), (len(at), 1))
         return Move(indices, self.positions[indices], end, **options)
 
-    def train(self, *parts: Objective, steps: int = 150) -> None:
+    def train(self, asked: EditingLoss, pull: Tensor | float = 0.0) -> None:
         optimiser = torch.optim.Adam([self.latents], 0.1)
         rng = np.random.default_rng(0)
-        for _ in range(steps):
+        for _ in range(150):
             optimiser.zero_grad()
-            loss: Tensor = sum(part(rng) for part in parts)
-            loss.backward()
+            loss = sum(asked.terms(self.latents_of, rng))
+            (loss + (self.latents * pull).mean()).backward()
             optimiser.step()
 
 
@@ -80,7 +80,7 @@ def towards_right(latents: np.ndarray) -> np.ndarray:
 def test_moved_images_follow_to_where_they_were_dropped():
     world = World()
     moved = [0, 2, 4]
-    world.train(*objectives_of(world.space(world.move(*moved, tag="right"))))
+    world.train(world.asked(world.move(*moved, tag="right")))
     latents = world.latents.detach().numpy()
     assert (towards_right(world.old[moved]) < 0.2).all()
     assert (towards_right(latents[moved]) > 0.35).all()
@@ -92,8 +92,8 @@ def test_a_drop_into_a_void_asks_for_little():
     for place in ([10, 10], [500, -500]):
         world = World()
         end = np.array([place], np.float32)
-        space = world.space(Move(np.array([0]), world.positions[[0]], end, tag="right"))
-        loss = sum(part(np.random.default_rng(0)) for part in objectives_of(space))
+        asked = world.asked(Move(np.array([0]), world.positions[[0]], end, tag="right"))
+        loss = sum(asked.terms(world.latents_of, np.random.default_rng(0)))
         (gradient,) = torch.autograd.grad(loss, world.latents)
         pull[place[0]] = float(gradient[0].norm())
     assert pull[500] < 0.05 * pull[10]
@@ -101,13 +101,12 @@ def test_a_drop_into_a_void_asks_for_little():
 
 def test_gradients_agree_with_finite_differences():
     world = World()
-    space = world.space(world.move(0, 2, tag="right"), Pin(np.array([5]), "right"))
+    asked = world.asked(world.move(0, 2, tag="right"), Pin(np.array([5]), "right"))
     values = torch.tensor(world.old, dtype=torch.float64, requires_grad=True)
-    space = replace(space, latents_of=lambda at: values[torch.as_tensor(at)])
-    parts = objectives_of(space)
 
     def loss() -> Tensor:
-        return sum(part(np.random.default_rng(7)) for part in parts)
+        rng = np.random.default_rng(7)
+        return sum(asked.terms(lambda at: values[torch.as_tensor(at)], rng))
 
     (gradient,) = torch.autograd.grad(loss(), values)
     rng = np.random.default_rng(1)
@@ -128,11 +127,11 @@ def test_gradients_agree_with_finite_differences():
 
 def test_without_edits_nothing_is_asked_but_to_stay():
     world = World()
-    space = replace(world.space(), anchors=None)
-    assert objectives_of(space) == []
-    weights = replace(space.weights, keep=0.5)
-    (held,) = objectives_of(replace(space, weights=weights))
-    assert float(held(np.random.default_rng(0)).detach()) == 0
+    asked, rng = replace(world.asked(), anchors=None), np.random.default_rng(0)
+    assert list(asked.terms(world.latents_of, rng)) == []
+    weights = replace(asked.weights, keep=0.5)
+    (held,) = replace(asked, weights=weights).terms(world.latents_of, rng)
+    assert float(held.detach()) == 0
 
 
 def test_untouched_images_stay_where_they_are():
@@ -140,12 +139,11 @@ def test_untouched_images_stay_where_they_are():
     for keep in (0.0, None):
         world = World()
         weights = weights_for(RetrainSettings(keep_weight=keep), labelled_share=1.0)
-        space = world.space(world.move(0, 2, 4, 6, 8, tag="right"), weights=weights)
+        asked = world.asked(world.move(0, 2, 4, 6, 8, tag="right"), weights=weights)
         pull = torch.randn(N, 4, generator=torch.Generator().manual_seed(0))
-        drag = lambda _, pull=pull, world=world: (world.latents * pull).mean()  # noqa: E731
-        world.train(*objectives_of(space), drag)
+        world.train(asked, pull)
         away = np.abs(world.latents.detach().numpy() - world.old).max(axis=1)
-        moved[keep] = away[space.untouched].mean()
+        moved[keep] = away[asked.untouched].mean()
     assert moved[None] < 0.5 * moved[0.0]
 
 
@@ -155,9 +153,9 @@ def test_a_weight_that_is_given_is_taken():
 
 def test_anchors_can_be_empty():
     world = World()
-    space = world.space()
-    assert isinstance(space.anchors, Anchors)
-    assert objectives_of(space) == []
+    asked = world.asked()
+    assert isinstance(asked.anchors, Anchors)
+    assert not list(asked.terms(world.latents_of, np.random.default_rng(0)))
 
 
 # The formulas

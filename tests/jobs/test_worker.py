@@ -98,20 +98,22 @@ def test_what_stands_in_survives_cancelling_and_death(
     worker: WorkerProcess, dies: bool
 ) -> None:
     def listen() -> Generator[Progress, None, None]:
-        result = yield from worker.run(jobs.StandInAndGoOn(dies))
+        result = yield from worker.run(jobs.StandInAndGoOn(dies), cancel)
         assert result == "kept"
 
+    cancel = threading.Event()
     for progress in listen():
         if progress.message == "working on":
-            worker.cancel()
+            cancel.set()
     assert run(worker, jobs.Count(3))[0][0] == 3
 
 
 def test_cancelling_amid_finished_parts(worker: WorkerProcess) -> None:
-    steps = worker.run(jobs.FinishParts(1000))
+    cancel = threading.Event()
+    steps = worker.run(jobs.FinishParts(1000), cancel)
     while next(steps).finished is None:
         pass
-    worker.cancel()
+    cancel.set()
     with pytest.raises(JobCancelled):
         list(steps)
     assert run(worker, jobs.Count(3))[0][0] == 3
@@ -163,10 +165,11 @@ def test_a_killed_child_is_replaced(worker: WorkerProcess) -> None:
 def test_cancel_closes_the_job_at_its_next_yield(
     worker: WorkerProcess, tmp_path: Path
 ) -> None:
-    steps = worker.run(jobs.CountForever(tmp_path / "trace"))
+    cancel = threading.Event()
+    steps = worker.run(jobs.CountForever(tmp_path / "trace"), cancel)
     next(steps)
     before = worker.pid
-    canceller = threading.Thread(target=worker.cancel)
+    canceller = threading.Thread(target=cancel.set)
     canceller.start()
     with pytest.raises(JobCancelled, match="Count forever was cancelled"):
         list(steps)
@@ -179,12 +182,12 @@ def test_cancel_closes_the_job_at_its_next_yield(
 
 @pytest.mark.usefixtures("worker")
 def test_cancel_kills_a_job_that_never_yields() -> None:
-    impatient = WorkerProcess(grace=0)
-    steps = impatient.run(jobs.NeverYieldAgain())
+    impatient, cancel = WorkerProcess(grace=0), threading.Event()
+    steps = impatient.run(jobs.NeverYieldAgain(), cancel)
     next(steps)
     pid = impatient.pid
     assert pid is not None
-    impatient.cancel()
+    cancel.set()
     with pytest.raises(JobCancelled):
         list(steps)
     assert not psutil.pid_exists(pid)
@@ -195,17 +198,11 @@ def test_cancel_kills_a_job_that_never_yields() -> None:
 def test_cancel_before_the_first_step_is_not_lost(
     worker: WorkerProcess, tmp_path: Path
 ) -> None:
-    steps = worker.run(jobs.CountForever(tmp_path / "trace"))
-    worker.cancel()
+    cancel = threading.Event()
+    steps = worker.run(jobs.CountForever(tmp_path / "trace"), cancel)
+    cancel.set()
     with pytest.raises(JobCancelled):
         list(steps)
-
-
-def test_cancel_without_a_job_does_not_touch_the_next_one(
-    worker: WorkerProcess,
-) -> None:
-    worker.cancel()
-    assert run(worker, jobs.Count(1))[0]
 
 
 def test_closing_the_generator_cancels(worker: WorkerProcess, tmp_path: Path) -> None:
@@ -223,7 +220,7 @@ def test_one_job_at_a_time(worker: WorkerProcess, tmp_path: Path) -> None:
     next(steps)
     assert worker.is_running
     with pytest.raises(JobFailed, match="another job is still running"):
-        worker.run(jobs.Count(1))
+        run(worker, jobs.Count(1))
     steps.close()
 
 

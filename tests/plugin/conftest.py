@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -354,9 +355,18 @@ class SharedProcess(WorkerProcess):
 
     is_free = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._latest = threading.Event()
+
+    def run(self, job: Any, cancel: threading.Event | None = None) -> Any:
+        """Run a job, and know what cancels it."""
+        self._latest = cancel or threading.Event()
+        return super().run(job, self._latest)
+
     def shutdown(self) -> None:
         """Cancel what runs, and wait for the next window."""
-        self.cancel()
+        self._latest.set()
         self.is_free = True
 
 

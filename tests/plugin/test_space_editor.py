@@ -10,8 +10,8 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def panels(dark):
-    return Panels(dark)
+def panels():
+    return Panels()
 
 
 @pytest.fixture

@@ -40,9 +40,12 @@ def file_of(folder: Path, *names: str) -> Path:
     key: Any = json.loads((folder / "session.json").read_text())["rounds"][0]
     for name in names:
         key = key[name]
-    shelf, suffix = ("weights", "safetensors"), ("arrays", "npy")
-    place, ending = shelf if names[-1] == "weights" else suffix
-    return folder / place / f"{key}.{ending}"
+    key, _, is_together = key.partition("/")
+    if is_together:
+        return folder / "checkpoints" / f"{key}.safetensors"
+    if names[-1] == "weights":
+        return folder / "weights" / f"{key}.safetensors"
+    return folder / "arrays" / f"{key}.npy"
 
 
 def cut(path: Path) -> None:
@@ -79,7 +82,7 @@ def test_a_damaged_array_of_an_older_round_closes_that_round_alone(
             assert_equal(getattr(state, name), getattr(session.state, name))
         (past,) = session.state.rounds
         assert len(told) == 1
-        assert told[0].startswith(f"Round 1 is damaged (arrays/{path.name}")
+        assert told[0].startswith(f"Round 1 is damaged (checkpoints/{path.name}")
         assert past.damage in told[0]
         assert past.evidence.verdict() == state.rounds[0].evidence.verdict()
         assert [stage.name for stage in stages(session.state)] == ["Round 1"]
@@ -93,7 +96,7 @@ def test_a_damaged_array_of_an_older_round_closes_that_round_alone(
         save_session(session.state, elsewhere)
     for saved in (folder, elsewhere):
         assert load_session(saved, [].append).rounds[0].damage
-        back = saved / "arrays" / path.name
+        back = saved / "checkpoints" / path.name
         if back.is_dir():
             back.rmdir()
         back.write_bytes(whole)

@@ -20,6 +20,7 @@ from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session, save_session
+from napari_spaceediting.session.store import SHELVES
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def test_a_session_is_replaced_only_by_choice(
 # Links
 
 
-@pytest.mark.parametrize("name", ["arrays", "weights"])
+@pytest.mark.parametrize("name", SHELVES)
 def test_a_linked_subfolder_is_refused(folder, name):
     mine = folder.parent / "mine"
     (folder / name).rename(mine)
@@ -386,6 +387,6 @@ def test_the_index_says_what_is_in_use(folder, later):
     with SessionFolder.open(folder) as place:
         place.save(edited(place.load()))
     index = json.loads((folder / "session.json").read_text())
-    named = set(str(index).replace("'", " ").split())
-    for path in (*folder.glob("arrays/*"), *folder.glob("weights/*")):
+    named = set(str(index).replace("'", " ").replace("/", " ").split())
+    for path in (path for shelf in SHELVES for path in folder.glob(f"{shelf}/*")):
         assert path.stem in named

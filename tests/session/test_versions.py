@@ -7,8 +7,8 @@ human and edits that speak for others, is accepted; its second, with "distill", 
 rolled back. "regression" is chosen for the next. Edits of every kind are done and
 undone, among them "spare", spares that are taken back, and takings-back of these. It
 has an answer of each kind but doubts, two of them to second looks, and two traversals.
-``version_1.json`` is what that code said of it. ``version_2.tar.xz`` and
-``version_3.tar.xz`` are the same, as the last code of these versions brought it up.
+``version_1.json`` is what that code said of it. ``version_2.tar.xz`` to
+``version_4.tar.xz`` are the same, as the last code of these versions brought it up.
 """
 
 from __future__ import annotations
@@ -280,6 +280,24 @@ def test_rounds_of_version_3_keep_their_recipe_and_the_next_is_solved(state, tmp
     assert again.result.settings.recipe == "solved"
     assert again.result.predictions.latents.shape[1] > latents.shape[1]
     assert np.isfinite(again.result.evidence.drift)
+
+
+def test_checkpoints_of_version_4_move_into_a_file_each(assert_equal, state, tmp_path):
+    with tarfile.open(HERE / "version_4.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "version_4.spaceediting"
+    assert json.loads((folder / "session.json").read_text())["version"] == 4
+    arrays = len(list(folder.glob("arrays/*")))
+    with SessionFolder.open(folder) as place:
+        found = place.load()
+        assert_equal(state, found)
+        place.save(found)
+        place.let_go()
+        assert_equal(state, found)
+    # Before the rounds, between them and after the second.
+    assert len(list(folder.glob("checkpoints/*"))) == 3
+    assert len(list(folder.glob("arrays/*"))) < arrays
+    assert_equal(state, load_session(folder))
 
 
 # Keys and values that are not known

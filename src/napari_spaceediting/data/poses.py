@@ -202,20 +202,12 @@ def _draw(
 
 
 class _Canvas:
-    """An image on which the nearest surface wins.
-
-    Parameters
-    ----------
-    x, y : (pixels,) float32
-        Where each ray crosses the plane of the picture.
-    colour : (pixels, 3) float32
-        The background, painted over in place.
-    light : (3,) float32
-        Unit direction to the light, in the viewer's frame.
-    """
+    """An image on which the nearest surface wins."""
 
     def __init__(self, x: Array, y: Array, colour: Array, light: Array) -> None:
-        self.x, self.y, self.colour, self.light = x, y, colour, light
+        self.x, self.y = x, y  # (pixels,), where each ray crosses the picture
+        self.colour = colour  # (pixels, 3), the background, painted over in place
+        self.light = light  # (3,), unit direction in the viewer's frame
         self.depth = np.full(x.shape, -np.inf, np.float32)
 
     def add(
@@ -226,18 +218,10 @@ class _Canvas:
         paint: Array | Callable[[Array], Array],
         covers: Callable[[Array], NDArray[np.bool_]] | None = None,
     ) -> None:
-        """Add an ellipsoid.
+        """Add an ellipsoid, whose frame has the viewer's axes as the rows of `turn`.
 
-        Parameters
-        ----------
-        turn : (3, 3)
-            Rows are the viewer's axes in the ellipsoid's frame.
-        centre, radii : (3,)
-            In the ellipsoid's frame.
-        paint : (3,) array or callable
-            Its colour, or that of points (k, 3) on the unit sphere, as (k, 3).
-        covers : callable, optional
-            Tells in the same way where the ellipsoid has a surface.
+        It has one colour, or each point (k, 3) of the unit sphere has its own; `covers`
+        tells in the same way where there is a surface.
         """
         # In units of the radii a ray is x u + y v + t d - m, on a unit sphere:
         # a t^2 + 2 b t + c = 0.

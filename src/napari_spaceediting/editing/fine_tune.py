@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -15,13 +15,8 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_spaceediting.editing.arms import Lesson
-from napari_spaceediting.editing.objectives import (
-    Objective,
-    Space,
-    objectives_of,
-    total_variance,
-)
-from napari_spaceediting.editing.settings import Weights, weights_for
+from napari_spaceediting.editing.objectives import EditingLoss, total_variance
+from napari_spaceediting.editing.settings import weights_for
 from napari_spaceediting.editing.targets import Targets
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.errors import TrainingFailed
@@ -38,9 +33,6 @@ from napari_spaceediting.network.device import (
 )
 from napari_spaceediting.network.processes import processes
 from napari_spaceediting.network.standardise import feature_sample, standardised
-
-LatentsOf = Callable[[NDArray[np.int64]], Tensor]
-"""From dataset indices (m,) to the latents now, (m, D)."""
 
 
 def fine_tune(
@@ -82,28 +74,22 @@ def fine_tune(
     if lesson.anchors is not None:
         untouched = training & ~lesson.anchors.mask(len(training))
     old = task.predictions.latents if old is None else old
-    weights = weights_for(settings, task.labelled_share)
     device = pick_device(settings.device)
-
-    def objectives(latents_of: LatentsOf) -> list[Objective]:
-        space = Space(
-            latents_of=latents_of,
-            old=old,
-            anchors=lesson.anchors,
-            untouched=np.flatnonzero(untouched),
-            variance=total_variance(torch.as_tensor(old[training], device=device)),
-            weights=weights,
-            batch_size=settings.edit_batch_size,
-            device=device,
-        )
-        return objectives_of(space)
-
+    editing = EditingLoss(
+        old=old,
+        anchors=lesson.anchors,
+        untouched=np.flatnonzero(untouched),
+        variance=total_variance(torch.as_tensor(old[training], device=device)),
+        weights=weights_for(settings, task.labelled_share),
+        batch_size=settings.edit_batch_size,
+        device=device,
+    )
     with torch_errors_in_words(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # dropout
         if start is None:
             spec = replace(task.spec, n_classes=lesson.n_classes)
             start = classifier_from(spec, task.state, seed=seed)
-        yield from _fit(task, start, lesson.targets, objectives, weights, seed)
+        yield from _fit(task, start, lesson.targets, editing, seed)
     return start
 
 
@@ -111,13 +97,11 @@ def _fit(
     task: Task,
     classifier: LatentClassifier,
     targets: Targets,
-    objectives_for: Callable[[LatentsOf], Sequence[Objective]],
-    weights: Weights,
+    editing: EditingLoss,
     seed: int,
 ) -> Generator[Progress, None, None]:
-    """Minimise cross-entropy and objectives; the averaged weights are kept."""
-    settings = task.settings
-    device = pick_device(settings.device)
+    """Minimise cross-entropy and editing loss; the averaged weights are kept."""
+    settings, weights, device = task.settings, editing.weights, editing.device
     classifier.to(device)
     fetch = yield from tail_inputs(
         classifier,
@@ -149,7 +133,6 @@ def _fit(
             logits = crew.gathered(tail(tensor_on(device, mixed))[1], n)
             return F.cross_entropy(logits, tensor_on(device, classes))
 
-        objectives = objectives_for(latents_of)
         chances = targets.chances()
         optimiser = torch.optim.AdamW(
             tail.parameters(), weights.learning_rate, weight_decay=settings.weight_decay
@@ -163,8 +146,8 @@ def _fit(
         for step in range(settings.steps):
             rows = rng.choice(len(targets), settings.batch_size, p=chances)
             loss = cross_entropy(rows)
-            for objective in objectives:
-                loss = loss + objective(rng)
+            for term in editing.terms(latents_of, rng):
+                loss = loss + term
             if not torch.isfinite(loss):
                 raise TrainingFailed(
                     f"The loss is no longer a number at step {step + 1}: lower the "

@@ -8,8 +8,9 @@ a network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from torch import Tensor
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.settings import Weights
 from napari_spaceediting.network.device import tensor_on
+
+LatentsOf = Callable[[NDArray[np.int64]], Tensor]
+"""From dataset indices (m,) to the latents now, (m, D)."""
 
 
 def regression(
@@ -45,13 +49,11 @@ def total_variance(latents: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
-    """The space that is edited, during one training.
+class EditingLoss:
+    """What is asked of the space that is edited, during one training.
 
     Parameters
     ----------
-    latents_of : callable
-        From dataset indices (m,) to the latents now, (m, D).
     old : (N, D) float32 array
         Latents before.
     anchors : Anchors or None
@@ -68,7 +70,6 @@ class Space:
         Where the network is.
     """
 
-    latents_of: Callable[[NDArray[np.int64]], Tensor]
     old: NDArray[np.float32]
     anchors: Anchors | None
     untouched: NDArray[np.int64]
@@ -77,52 +78,33 @@ class Space:
     batch_size: int
     device: torch.device
 
-    def tensor(self, array: NDArray[np.generic]) -> Tensor:
-        """Return an array as a tensor on the device."""
-        return tensor_on(self.device, array)
+    def terms(
+        self, latents_of: LatentsOf, rng: np.random.Generator
+    ) -> Iterator[Tensor]:
+        """Yield the scalars of one step, to be summed, that have something to say.
 
+        Untouched images shall stay, ``keep * |f - f_old|^2 / v``, and edited ones come
+        to their anchors, ``a * |f - anchor|^2 / v``, weighted by the support of each.
+        """
+        if not len(self.untouched):
+            return
+        if self.weights.keep > 0:
+            batch = rng.choice(self.untouched, self.batch_size)
+            away = self._away(latents_of(batch), self.old[batch])
+            yield self.weights.keep * away
+        anchors = self.anchors
+        if anchors is not None and self.weights.anchor > 0 and anchors.weights.any():
+            rows = rng.choice(len(anchors), self.batch_size)
+            now = latents_of(anchors.indices[rows])
+            support = tensor_on(self.device, anchors.weights[rows])
+            yield self.weights.anchor * self._away(now, self._goals[rows], support)
 
-Objective = Callable[[np.random.Generator], Tensor]
-"""A part of the loss: of one step, on images drawn by the generator, a scalar."""
+    @cached_property
+    def _goals(self) -> NDArray[np.float32]:
+        assert self.anchors is not None
+        return self.anchors.among(self.old)
 
-
-def stay(space: Space) -> Objective:
-    """Return ``keep * |f - f_old|^2 / v`` of untouched images."""
-
-    def loss(rng: np.random.Generator) -> Tensor:
-        batch = rng.choice(space.untouched, space.batch_size)
-        old = space.tensor(space.old[batch])
-        away = regression(space.latents_of(batch), old, space.variance)
-        return space.weights.keep * away
-
-    return loss
-
-
-def follow(space: Space, anchors: Anchors) -> Objective:
-    """Return ``a * |f - anchor|^2 / v``, weighted by the support of each place."""
-    targets = anchors.among(space.old)
-
-    def loss(rng: np.random.Generator) -> Tensor:
-        rows = rng.choice(len(anchors), space.batch_size)
-        away = regression(
-            space.latents_of(anchors.indices[rows]),
-            space.tensor(targets[rows]),
-            space.variance,
-            space.tensor(anchors.weights[rows]),
-        )
-        return space.weights.anchor * away
-
-    return loss
-
-
-def objectives_of(space: Space) -> list[Objective]:
-    """Return the parts of the editing loss that have something to say, to be summed."""
-    parts: list[Objective] = []
-    if not len(space.untouched):
-        return parts
-    if space.weights.keep > 0:
-        parts.append(stay(space))
-    anchors = space.anchors
-    if anchors is not None and space.weights.anchor > 0 and anchors.weights.any():
-        parts.append(follow(space, anchors))
-    return parts
+    def _away(
+        self, now: Tensor, goals: NDArray[np.float32], weights: Tensor | None = None
+    ) -> Tensor:
+        return regression(now, tensor_on(self.device, goals), self.variance, weights)

@@ -52,7 +52,6 @@ class WorkerProcess:
         self._child: _Child | None = None
         self._busy = threading.Lock()  # held while a job runs
         self._state = threading.Lock()  # guards what start and shutdown change
-        self._cancel = threading.Event()  # belongs to the latest job
         self._closed = False
 
     @property
@@ -66,44 +65,51 @@ class WorkerProcess:
         child = self._child
         return child.process.pid if child is not None and child.is_alive else None
 
-    def run(self, job: Job[R]) -> Generator[Progress, None, R]:
+    def run(
+        self, job: Job[R], cancel: threading.Event | None = None
+    ) -> Generator[Progress, None, R]:
         """Run a job in the child.
 
         Parameters
         ----------
         job : Job
             Frozen inputs that can be pickled.
+        cancel : threading.Event, optional
+            Asks the job to stop when it is set, from any thread; so does closing the
+            generator.
+
+        Yields
+        ------
+        Progress
+            At most about 20 times a second, but the last one and those with a finished
+            part always.
 
         Returns
         -------
-        generator of Progress
-            Blocks until the child reports, and returns the job's result, or its last
-            `StandIn` if it is cancelled or fails. Progress comes at most about 20 times
-            a second, but the last one and those with a finished part always. Closing
-            the generator cancels the job.
+        object
+            The job's result, or its last `StandIn` if it is cancelled or fails.
 
         Raises
         ------
         SpaceEditingError
             Whatever the job raised of this kind, as its own class.
         JobCancelled
-            After `cancel` or `shutdown`.
+            If it was cancelled, or after `shutdown`.
         JobFailed
             If the job raised anything else, could not be sent, or its process
             died; the child's traceback is attached as a note.
         """
-        if self.is_running:
+        if not self._busy.acquire(blocking=False):
             raise JobFailed(f"{job.name} must wait: another job is still running.")
-        self._cancel = cancel = threading.Event()
-        return self._run(job, cancel)
-
-    def cancel(self) -> None:
-        """Ask the current job to stop; callable from any thread, returns at once."""
-        self._cancel.set()
+        try:
+            child = self._living_child(job)
+            steps = self._drive(child, job, cancel or threading.Event())
+            return (yield from or_stand_in(steps))
+        finally:
+            self._busy.release()
 
     def shutdown(self) -> None:
         """End the child at once and for good; a running job ends as cancelled."""
-        self._cancel.set()
         with self._state:
             self._closed = True
             if self._child is not None:
@@ -125,17 +131,6 @@ class WorkerProcess:
                     self._child.end()
                 self._child = _Child()
             return self._child
-
-    def _run(
-        self, job: Job[R], cancel: threading.Event
-    ) -> Generator[Progress, None, R]:
-        if not self._busy.acquire(blocking=False):
-            raise JobFailed(f"{job.name} must wait: another job is still running.")
-        try:
-            child = self._living_child(job)
-            return (yield from or_stand_in(self._drive(child, job, cancel)))
-        finally:
-            self._busy.release()
 
     def _drive(
         self, child: _Child, job: Job[R], cancel: threading.Event
@@ -182,7 +177,7 @@ class WorkerProcess:
         """Bury the child and return what to tell the user."""
         words = child.last_words()
         child.end()
-        if cancel.is_set():
+        if cancel.is_set() or self._closed:
             return JobCancelled(f"{job.name} was cancelled.")
         return JobFailed(f"{job.name} stopped: the background process ended {words}.")
 

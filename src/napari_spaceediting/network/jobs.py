@@ -122,19 +122,7 @@ class TrainNetwork:
 
 @dataclass(frozen=True, eq=False)
 class _Extract:
-    """What a network as it is makes of all images.
-
-    Parameters
-    ----------
-    dataset : ImageDataset
-        All images.
-    spec : ClassifierSpec
-        The network.
-    state : mapping of str to array or None
-        Its weights; None where it starts as the spec says.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
-    """
+    """What a network, with weights or as its spec says, makes of all images."""
 
     dataset: ImageDataset
     spec: ClassifierSpec

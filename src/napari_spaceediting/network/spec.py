@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.filed import Filed
+
 Trainable = Literal["head", "last_block", "all"]
 """Which part trains: embedding and head; the last block too; everything."""
 
@@ -139,7 +141,7 @@ class TrainResult:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class Predictions(Filed):
     """What a network says of images.
 
     Parameters

@@ -200,7 +200,6 @@ class _Call:
         self._process = process
         self._turn = turn
         self._cancelled = threading.Event()
-        self._begun = False
 
     @property
     def is_cancelled(self) -> bool:
@@ -210,8 +209,6 @@ class _Call:
     def cancel(self) -> None:
         """Stop the job, or its waiting for the process to be free."""
         self._cancelled.set()
-        if self._begun:
-            self._process.cancel()
 
     def steps(self) -> Generator[Progress, None, Any]:
         """Run the job when the process is free."""
@@ -228,15 +225,10 @@ class _Call:
             if self.is_cancelled:
                 return None
         try:
-            steps = self._process.run(self.job)
-            self._begun = True
-            if self.is_cancelled:
-                return None
-            return (yield from steps)
+            return (yield from self._process.run(self.job, self._cancelled))
         except SpaceEditingError as error:
             return _Failure(error)
         finally:
-            self._begun = False
             self._turn.release()
 
 

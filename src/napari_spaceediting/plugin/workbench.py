@@ -48,7 +48,6 @@ from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 from napari_spaceediting.plugin.traversal.controller import TraversalController
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.controls import Panel
-from napari_spaceediting.plugin.widgets.palette import Palette
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -66,12 +65,12 @@ _WIDTH, _HEIGHT = 380, 300
 class Panels:
     """The panels of the Space Editor."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         self.data = DataPanel()
         self.network = NetworkPanel()
-        self.map = MapPanel(palette)
+        self.map = MapPanel()
         self.guidance = GuidancePanel()
-        self.edits = EditsPanel(palette)
+        self.edits = EditsPanel()
         self.retrain = RetrainPanel()
 
     def by_step(self) -> dict[Step, Panel]:
@@ -96,12 +95,11 @@ class Workbench:
         # Before processes are started, so that all have the same one.
         cache.cache_dir(warn)
         self.state = state = WindowState(viewer)
-        palette = state.palette
-        self.panels = panels = Panels(palette)
+        self.panels = panels = Panels()
         self.editor = SpaceEditor(panels.by_step())
         self.gallery = ImageGallery()
-        self.evidence = EvidencePanel(palette)
-        self.traversal = TraversalPanel(palette)
+        self.evidence = EvidencePanel()
+        self.traversal = TraversalPanel(state.palette)
         self._viewer = viewer
         self._settled = False
         # Comes first: a section is opened before a room turns to it.

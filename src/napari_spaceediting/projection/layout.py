@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.projection.align import align
-from napari_spaceediting.projection.neighbours import nearest
+from napari_spaceediting.projection.neighbours import nearest, torch_threads_kept
 from napari_spaceediting.projection.pca import compact, pca_map
 from napari_spaceediting.projection.placing import place, place_among
 from napari_spaceediting.projection.quality import (
@@ -21,7 +21,6 @@ from napari_spaceediting.projection.quality import (
     trustworthiness,
 )
 from napari_spaceediting.projection.settings import MapSettings, Method
-from napari_spaceediting.projection.threads import torch_threads_kept
 
 NOT_DRAWN = (
     "The map was not drawn: every image lies among its neighbours, on the map as it "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.memory import blocks
 from napari_spaceediting.projection.pca import check_latents, compact
-from napari_spaceediting.projection.threads import torch_threads_kept
 
 # Up to here an exact search takes a few seconds; beyond it grows with the square.
 EXACT_UP_TO = 20_000
@@ -193,3 +196,19 @@ def _without_self(
         indices[~drop].reshape(shape).astype(np.int32),
         distances[~drop].reshape(shape).astype(np.float32),
     )
+
+
+@contextmanager
+def torch_threads_kept() -> Iterator[None]:
+    """Leave torch with as many threads as it had, if it is loaded.
+
+    Numba uses the same OpenMP library, and its first parallel function sets the number
+    for the calling thread. On busy cores torch is then many times slower.
+    """
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch is not None else 0
+    try:
+        yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(threads)

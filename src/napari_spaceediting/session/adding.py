@@ -21,10 +21,11 @@ from napari_spaceediting.projection.neighbours import extended
 from napari_spaceediting.projection.placing import place
 from napari_spaceediting.session.state import (
     Checkpoint,
-    DamagedCheckpoint,
     Map,
     Network,
     SessionState,
+    ends,
+    is_whole,
 )
 
 
@@ -154,7 +155,7 @@ class AddImages:
 
 def checkpoints_of(state: SessionState) -> tuple[Checkpoint, ...]:
     """Return every checkpoint that a session may come back to, each once."""
-    return tuple(filter(_is_sound, _once(state.standing)))
+    return tuple(filter(is_whole, _once(state.standing)))
 
 
 def with_images(state: SessionState, added: Added) -> SessionState:
@@ -176,8 +177,7 @@ def with_images(state: SessionState, added: Added) -> SessionState:
         )
     more = added.more
     placed_of = dict(zip(map(id, checkpoints), added.placed, strict=True))
-    ends = [end for past in state.rounds for end in (past.before, past.after)]
-    every = tuple(filter(_is_sound, _once((*checkpoints, *ends))))
+    every = tuple(filter(is_whole, _once((*checkpoints, *ends(state.rounds)))))
     now = {
         id(checkpoint): _checkpoint_with(
             checkpoint, more, placed_of.get(id(checkpoint), Placed())
@@ -265,11 +265,6 @@ def _renamed(
 
 def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([old, new.astype(old.dtype)])
-
-
-def _is_sound(checkpoint: Checkpoint) -> bool:
-    """Whether images can join a checkpoint; a damaged one stays as it was saved."""
-    return not isinstance(checkpoint, DamagedCheckpoint)
 
 
 def _once(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:

@@ -101,9 +101,9 @@ class Codec(Converter):
             self.register_structure_hook(kind, _as_it_is)
         self.register_structure_hook_func(_is_literal, _one_of)
         read = _array if store is None else partial(_stored, store)
-        self.register_structure_hook_func(_is_array, read)
+        self.register_structure_hook_func(is_array, read)
         write = _listed if store is None else store.put
-        self.register_unstructure_hook_func(_is_array, write)
+        self.register_unstructure_hook_func(is_array, write)
         self.register_structure_hook_factory(is_dataclass, self._reader)
         self.register_unstructure_hook_factory(is_dataclass, self._writer)
         self.register_structure_hook(Edit, self._edit)
@@ -231,7 +231,7 @@ def _is_literal(kind: Any) -> bool:
     return get_origin(kind) is Literal
 
 
-def _is_array(kind: Any) -> bool:
+def is_array(kind: Any) -> bool:
     """Whether a type is that of arrays."""
     return kind is np.ndarray or get_origin(kind) is np.ndarray
 

@@ -1,8 +1,9 @@
 """The folder of a session on disk, from its opening until it is closed.
 
 A session is a folder ``NAME.spaceediting``, whatever its name. Arrays
-(``arrays/*.npy``) and weights (``weights/*.safetensors``) are named by a digest of
-their content and never change once written; ``session.json`` says which of them make
+(``arrays/*.npy``), those of checkpoints (``checkpoints/*.safetensors``) and weights
+(``weights/*.safetensors``) are named by a digest of their content and never change
+once written; ``session.json`` says which of them make
 up the session. It is replaced in one step after everything that it names is on disk,
 so that a crash at any moment leaves the last good state, and saving again writes only
 what is new.
@@ -41,8 +42,8 @@ from napari_spaceediting.session.files import (
 from napari_spaceediting.session.index import IndexCodec, read_values
 from napari_spaceediting.session.lock import HOLDER, LOCK, FolderLock
 from napari_spaceediting.session.shelf import DAMAGE, UNFINISHED, Damaged
-from napari_spaceediting.session.state import SessionState
-from napari_spaceediting.session.store import Store
+from napari_spaceediting.session.state import SessionState, is_whole
+from napari_spaceediting.session.store import SHELVES, Store
 from napari_spaceediting.session.traversals import Outcome, StoredTraversal
 from napari_spaceediting.session.validity import check_state
 from napari_spaceediting.session.versions import VERSION
@@ -85,6 +86,7 @@ class SessionFolder:
         self._saving = threading.RLock()
         self._store = Store(path)
         self._mark = _mark_of(_bytes_of(path))
+        self._saved: SessionState | None = None
         self._written: list[tuple[Outcome, StoredTraversal]] = []
         self._strays = [name for name in names_in(path) if UNFINISHED.fullmatch(name)]
 
@@ -208,7 +210,7 @@ class SessionFolder:
             if is_vain and self._is_made:
                 with suppress(OSError):
                     (self.path / LOCK).unlink(missing_ok=True)
-                for folder in ("arrays", "weights", "."):
+                for folder in (*SHELVES, "."):
                     with suppress(OSError):
                         (self.path / folder).rmdir()
 
@@ -329,15 +331,17 @@ class SessionFolder:
             with suppress(OSError):
                 (self.path / name).unlink()
         self._strays = []
+        self._saved = state
         self._written = [
             (kept.outcome, StoredTraversal(store, entry["outcome"]))
             for kept, entry in zip(state.traversals, values["traversals"], strict=True)
         ]
 
     def let_go(self) -> None:
-        """Have weights and traversals that were saved here read from here from now on.
+        """Have what is not present read from where it was saved from now on.
 
-        A session has one place: call it where it is saved, not where it is copied.
+        That is weights, traversals, and what is only looked back at.
+
         Until then they stay in memory, or are read from where they were before.
         """
         with self._saving:
@@ -345,6 +349,10 @@ class SessionFolder:
             for outcome, stored in self._written:
                 outcome.source = stored
             self._written = []
+            if (state := self._saved) is not None:
+                past = [end for end in state.past if is_whole(end)]
+                self._store.let_go(past, (state.checkpoint, state.shown))
+            self._saved = None
 
     def _save_beside(self, state: SessionState, say: Say) -> None:
         stem = self.path.stem if self.path.suffix == SUFFIX else self.path.name
@@ -367,7 +375,7 @@ class SessionFolder:
         self._lock.release()
         self.path, self._lock = other.path, other._lock
         self._store, self._mark = other._store, other._mark
-        self._strays, self._written = [], other._written
+        self._strays, self._written, self._saved = [], other._written, other._saved
 
     def _check_there(self) -> None:
         if not self.path.is_dir():
@@ -402,7 +410,7 @@ def _resolved(path: Path) -> Path:
 
 def _check_links(path: Path) -> None:
     """Refuse what may lead out of the folder."""
-    for name in (INDEX, "arrays", "weights", LOCK, HOLDER):
+    for name in (INDEX, *SHELVES, LOCK, HOLDER):
         if is_link(path / name):
             raise SessionError(
                 f"“{name}” in {path} is a link, which may lead anywhere: put the files "
@@ -427,11 +435,11 @@ def _check_free(path: Path, replaces: bool) -> None:
                 f"{path} has an {INDEX} that is none of a session: choose another name."
             )
         return
-    own = {LOCK, HOLDER, "arrays", "weights"}
+    own = {LOCK, HOLDER, *SHELVES}
     others = [name for name in names_in(path) if name not in own]
     foreign = [name for name in others if not UNFINISHED.fullmatch(name)]
-    store = Store(path)
-    foreign += store.arrays.foreign() + store.weights.foreign()
+    for shelf in Store(path).shelves:
+        foreign += shelf.foreign()
     if foreign:
         raise SessionError(
             f"{path} is no session, but has other files in it, such as {foreign[0]}: "

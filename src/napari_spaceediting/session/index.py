@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import Any, get_type_hints
 
 import numpy as np
-from cattrs.gen import override
+from cattrs.gen import make_dict_unstructure_fn, override
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Skipped
+from napari_spaceediting.data.filed import Filed
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import PixelSource
 from napari_spaceediting.editing.answers import Answer, ProposalKind
@@ -35,6 +36,7 @@ from napari_spaceediting.session.codec import (
     Reader,
     Values,
     Writer,
+    is_array,
     names_of,
 )
 from napari_spaceediting.session.habits import Habits
@@ -43,6 +45,7 @@ from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
     Checkpoint,
     DamagedCheckpoint,
+    Map,
     Network,
     Round,
     RoundStatus,
@@ -79,6 +82,7 @@ class IndexCodec(Codec):
         self.plain.called = self.called
         self._checkpoints: dict[str, Checkpoint] = {}
         self._n_rounds = 0
+        self._file = ""
         self._needed: set[int] = set()
         self._needed_keys: set[str] = set()
         self._is_past = False
@@ -138,23 +142,38 @@ class IndexCodec(Codec):
         return read
 
     def _writer(self, kind: type) -> Writer:
-        write = super()._writer(kind)
+        write = (
+            self._without_arrays(kind)
+            if issubclass(kind, Filed)
+            else super()._writer(kind)
+        )
         if kind in _FLAT:
             return lambda value: _flat(write(value), _FLAT[kind][0])
         if kind is SessionState:
             return lambda state: self._from_state(state, write)
         if issubclass(kind, Checkpoint):
-            return lambda found: (
-                self._as_it_was(found)
-                if isinstance(found, DamagedCheckpoint)
-                else write(found)
-            )
+            return lambda found: self._from_checkpoint(found, write)
         if kind is ImageDataset:
             return lambda dataset: {
                 **write(dataset),
                 "pixels": pixels_to_values(dataset, self._files),
             }
         return write
+
+    def _without_arrays(self, kind: type) -> Writer:
+        """Write the names of arrays, which themselves lie in the checkpoint's file."""
+        names = _arrays_in(kind)
+        special = {**self.overrides(kind), **dict.fromkeys(names, override(omit=True))}
+        write: Writer = make_dict_unstructure_fn(kind, self, **special)
+        return lambda value: (
+            write(value) | {name: f"{self._file}/{name}" for name in names}
+        )
+
+    def _from_checkpoint(self, found: Checkpoint, write: Writer) -> dict[str, Any]:
+        if isinstance(found, DamagedCheckpoint):
+            return self._as_it_was(found)
+        self._file = self._files.put_checkpoint(found)
+        return write(found)
 
     def _state(self, values: Values) -> SessionState:
         types = get_type_hints(SessionState)
@@ -189,6 +208,7 @@ class IndexCodec(Codec):
             try:
                 found = read(values, Checkpoint)
                 check_checkpoint(found, n, self.called.get(Round, "the checkpoint"))
+                self._take_file(found, values)
             except (Damaged, PermissionError) as error:
                 if not self._is_past:
                     raise
@@ -203,16 +223,27 @@ class IndexCodec(Codec):
             self._checkpoints[key] = found
         return self._checkpoints[key]
 
+    def _take_file(self, found: Checkpoint, values: Values) -> None:
+        """Know the file of a checkpoint; what is looked back at is read when shown.
+
+        Before version 5 each array had its own.
+        """
+        keys = _keys_of(values)
+        file = keys["labels"].partition("/")[0]
+        if all(key == f"{file}/{name}" for name, key in keys.items()):
+            self._files.know(found, file)
+            if self._is_past:
+                self._files.let_go([found], ())
+
     def _as_it_was(self, gone: DamagedCheckpoint) -> dict[str, Any]:
         """Return what was saved of a damaged checkpoint, and keep its files."""
-        values = gone.values
-        network = values["network"] or {}
-        for part in (values, network, values["map"] or {}):
-            for name, key in part.items():
-                is_weights = name == "weights"
-                keep = self._files.keep_weights if is_weights else self._files.keep
-                with suppress(Damaged):
-                    keep(key, gone.store)
+        values, files = gone.values, self._files
+        for key in _keys_of(values).values():
+            with suppress(Damaged):
+                files.keep(key, gone.store)
+        if values["network"] is not None:
+            with suppress(Damaged):
+                files.keep_weights(values["network"]["weights"], gone.store)
         return dict(values)
 
     def _losses(self, key: str, _: Any) -> NDArray[np.float32]:
@@ -261,6 +292,25 @@ _CALLED = {
 
 _FLAT = {Network: ("predictions", Predictions), KeptTraversal: ("asked", Asked)}
 """Fields whose own fields are written in their place."""
+
+
+def _arrays_in(kind: type) -> list[str]:
+    """Return the names of the arrays among the fields of a dataclass."""
+    types = get_type_hints(kind)
+    return [name for name in names_of(kind) if is_array(types[name])]
+
+
+def _keys_of(values: Values) -> dict[str, str]:
+    """Return the keys of the arrays of a checkpoint by their names."""
+    parts = values, values["network"] or {}, values["map"] or {}
+    return {name: part[name] for part in parts for name in part if name in _ARRAYS}
+
+
+_ARRAYS = {
+    name
+    for kind in (Checkpoint, Network, Predictions, Map)
+    for name in _arrays_in(kind)
+}
 
 
 def _nested(values: Values, name: str, inner: type) -> Values:

@@ -328,6 +328,8 @@ class Session(Preparing):
             )
         if last.before.network is not None:
             len(last.before.network.state)  # which are read only now
+        for part in last.before.parts:
+            part.hold()
         if not self._state.proposal:
             self._check_no_edits()
             log = EditLog(last.edits)

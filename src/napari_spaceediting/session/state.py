@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.filed import Filed
 from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.edits import Edit, EditLog
 from napari_spaceediting.editing.evidence import Evidence
@@ -29,7 +30,7 @@ from napari_spaceediting.session.traversals import KeptTraversal
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(Filed):
     """A trained network and what it says of all images.
 
     Parameters
@@ -51,7 +52,7 @@ class Network:
 
 
 @dataclass(frozen=True, eq=False)
-class Map:
+class Map(Filed):
     """The map of the latents.
 
     Parameters
@@ -71,8 +72,10 @@ class Map:
 
 
 @dataclass(frozen=True, eq=False)
-class Checkpoint:
+class Checkpoint(Filed):
     """What edits start from, and what a round leads to.
+
+    Saved, one that is only looked back at lies in its file.
 
     Parameters
     ----------
@@ -112,6 +115,11 @@ class DamagedCheckpoint(Checkpoint):
     damage: str = field(kw_only=True)
     values: Mapping[str, Any] = field(kw_only=True, repr=False)
     store: Store = field(kw_only=True, repr=False)
+
+
+def is_whole(checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint could be read; a damaged one stays as it was saved."""
+    return not isinstance(checkpoint, DamagedCheckpoint)
 
 
 class RoundStatus(StrEnum):
@@ -227,5 +235,15 @@ class SessionState:
         """
         gone = RoundStatus.ROLLED_BACK
         rounds = [past for past in self.rounds if past.status is not gone]
-        ends = [end for past in rounds for end in (past.before, past.after)]
-        return self.checkpoint, *ends
+        return self.checkpoint, *ends(rounds)
+
+    @property
+    def past(self) -> tuple[Checkpoint, ...]:
+        """The checkpoints that are only looked back at."""
+        present = self.checkpoint, self.shown
+        return tuple(end for end in ends(self.rounds) if end not in present)
+
+
+def ends(rounds: Iterable[Round]) -> list[Checkpoint]:
+    """Return the checkpoints that rounds began and ended with."""
+    return [end for past in rounds for end in (past.before, past.after)]

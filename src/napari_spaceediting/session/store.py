@@ -1,5 +1,8 @@
 """Arrays and weights of a session, in files named by a digest of their content.
 
+The arrays of a checkpoint lie in one file, as the weights of a network do; the key of
+one of them is the digest of the file, and its own name behind a slash.
+
 A file never changes once it is written, so that whatever names it finds it as it was,
 and writing the same again costs nothing. Nothing is ever unpickled. A content is
 compared with its name when it is first read; of an array beyond `CHECKED` bytes, only
@@ -11,23 +14,36 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import weakref
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.filed import Filed
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import State
 from napari_spaceediting.session.files import settle
 from napari_spaceediting.session.shelf import Damaged, Shelf
-from napari_spaceediting.session.weights import StoredWeights, Weights, packed
+from napari_spaceediting.session.weights import (
+    StoredArrays,
+    StoredWeights,
+    Weights,
+    packed,
+)
 
+SHELVES = "arrays", "checkpoints", "weights"
+"""Names of the subfolders."""
 CHECKED = 1 << 28
 """Bytes up to which the content of an array is compared with its name."""
+_IN_FILE = re.compile(r"([0-9a-f]{32})/(\w+)")
+"""The key of an array that lies in a file with others."""
 _MAPPED = 1 << 20
 """Bytes from which on an array stays in its file."""
 _HEADERS = {
@@ -53,8 +69,11 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.arrays = Shelf(folder / "arrays", ".npy")
+        self.checkpoints = Shelf(folder / "checkpoints", ".safetensors")
         self.weights = Shelf(folder / "weights", ".safetensors")
+        self.shelves = self.arrays, self.checkpoints, self.weights
         self._known: dict[int, tuple[weakref.ref[NDArray[Any]], str]] = {}
+        self._checkpoints: WeakKeyDictionary[Filed, str] = WeakKeyDictionary()
         self._networks: dict[str, Weights] = {}
         self._written: dict[int, tuple[State, str]] = {}
 
@@ -78,6 +97,12 @@ class Store:
 
         Raises what `Shelf.reading` does.
         """
+        if place := _IN_FILE.fullmatch(str(key)):
+            file, name = place.groups()
+            stored = StoredArrays(self.checkpoints, file)
+            stored.check()
+            with self.checkpoints.reading(file):
+                return stored[name]
         array = self._read(key, CHECKED)
         self._remember(array, key)
         return array
@@ -88,12 +113,44 @@ class Store:
 
     def keep(self, key: str, origin: Store) -> None:
         """Take over the file of an array of this session or another one."""
+        if place := _IN_FILE.fullmatch(str(key)):
+            self._keep_file(self.checkpoints, origin.checkpoints, place[1])
+            return
         self.arrays.name(key)
         if origin is not self:
             # One that is damaged is not missed before somebody wants to see it.
             with suppress(Damaged, PermissionError):
                 self.put(origin.get(key))
         self.arrays.used.add(key)
+
+    # Checkpoints
+
+    def put_checkpoint(self, checkpoint: Filed) -> str:
+        """Write its arrays, unless they are there; return the digest of their file."""
+        key = self._checkpoints.get(checkpoint)
+        if key is not None and self.checkpoints.holds(key):
+            self.checkpoints.used.add(key)
+            return key
+        key = self._put_file(self.checkpoints, checkpoint.arrays)
+        self._checkpoints[checkpoint] = key
+        return key
+
+    def know(self, checkpoint: Filed, key: str) -> None:
+        """Remember the file of a checkpoint that was read."""
+        self._checkpoints[checkpoint] = key
+
+    def let_go(self, checkpoints: Sequence[Filed], kept: Sequence[Filed]) -> None:
+        """Have checkpoints that are known here read from their files from now on.
+
+        What they share with those that are `kept` stays in memory.
+        """
+        stay = {id(part) for one in kept for part in one.parts}
+        for checkpoint in checkpoints:
+            stored = StoredArrays(self.checkpoints, self._checkpoints[checkpoint])
+            stored.map()
+            for part in checkpoint.parts:
+                if id(part) not in stay:
+                    part.let_go(stored)
 
     # Weights
 
@@ -103,22 +160,13 @@ class Store:
         if key is not None and self.weights.holds(key):
             self.weights.used.add(key)
         else:
-            key, data = packed(weights)
-            try:
-                StoredWeights(self.weights, key).check()
-                self.weights.used.add(key)
-            except Damaged:
-                self.weights.write(key, data)
+            key = self._put_file(self.weights, weights)
         self._written[id(weights)] = weights, key
         return key
 
     def keep_weights(self, key: str, origin: Store) -> None:
         """Take over the file of weights, as `keep` does."""
-        self.weights.name(key)
-        if origin is not self:
-            with suppress(SessionError):
-                self.put_weights(origin.get_weights(key))
-        self.weights.used.add(key)
+        self._keep_file(self.weights, origin.weights, key)
 
     def name_weights(self, weights: State) -> str:
         """Return a digest for weights that are not kept."""
@@ -165,17 +213,37 @@ class Store:
     def begin(self) -> None:
         """Forget what was in use, before it is told anew."""
         self._written = {}
-        self.arrays.used, self.weights.used = set(), set()
+        for shelf in self.shelves:
+            shelf.used = set()
 
     def settle(self) -> None:
         """Put the names of all files on disk, not just what they hold."""
-        settle(self.arrays.path)
-        settle(self.weights.path)
+        for shelf in self.shelves:
+            settle(shelf.path)
 
     def tidy(self) -> None:
         """Delete files of ours that are not in use."""
-        self.arrays.tidy()
-        self.weights.tidy()
+        for shelf in self.shelves:
+            shelf.tidy()
+
+    @staticmethod
+    def _put_file(shelf: Shelf, arrays: State) -> str:
+        """Write arrays into one file, unless they are there; return its digest."""
+        key, data = packed(arrays)
+        with suppress(Damaged):
+            if shelf.holds(key):
+                StoredArrays(shelf, key).check()
+                shelf.used.add(key)
+                return key
+        shelf.write(key, data)
+        return key
+
+    def _keep_file(self, shelf: Shelf, origin: Shelf, key: str) -> None:
+        shelf.name(key)
+        if origin is not shelf:
+            with suppress(SessionError):
+                self._put_file(shelf, StoredArrays(origin, key))
+        shelf.used.add(key)
 
     def _key_of(self, array: NDArray[Any]) -> str | None:
         known = self._known.get(id(array))

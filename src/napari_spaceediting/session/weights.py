@@ -1,4 +1,4 @@
-"""Weights of networks, in memory until they are saved, and then in their files."""
+"""Arrays that lie in one file, read when they are asked for; so do weights."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from napari_spaceediting.network.spec import State
 from napari_spaceediting.session.shelf import DAMAGE, Damaged, Shelf
 
 
-class StoredWeights(Mapping[str, NDArray[Any]]):
-    """Weights in a file, read when they are asked for.
+class StoredArrays(Mapping[str, NDArray[Any]]):
+    """Arrays in one file, read when they are asked for.
 
     Parameters
     ----------
@@ -26,6 +26,9 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
     key : str
         Its digest.
     """
+
+    problem = "What a round led to cannot be read ({}): restore it from a copy."
+    """What the user is told."""
 
     def __init__(self, shelf: Shelf, key: str) -> None:
         self.shelf = shelf
@@ -64,10 +67,7 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
             if self.shelf.holds(self.key):
                 self.check()
         except DAMAGE as error:
-            raise SessionError(
-                f"The weights of a network cannot be read ({error}): those of a round "
-                "that was rolled back are not kept; restore others from a copy."
-            ) from error
+            raise SessionError(self.problem.format(error)) from error
         return self._mapped
 
     def check(self) -> None:
@@ -77,6 +77,15 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
                 if hashlib.file_digest(file, _digest).hexdigest() != self.key:
                     raise Damaged("is not what was written")
             self.shelf.sound.add(self.key)
+
+
+class StoredWeights(StoredArrays):
+    """Weights of a network in a file."""
+
+    problem = (
+        "The weights of a network cannot be read ({}): those of a round that was "
+        "rolled back are not kept; restore others from a copy."
+    )
 
 
 class Weights(Mapping[str, NDArray[Any]]):
@@ -107,10 +116,9 @@ class Weights(Mapping[str, NDArray[Any]]):
         return dict, (dict(self.source),)
 
 
-def packed(weights: State) -> tuple[str, bytes]:
-    """Return the digest of weights, and what their file holds."""
-    arrays = {name: np.asarray(value, order="C") for name, value in weights.items()}
-    data = save(arrays)
+def packed(arrays: State) -> tuple[str, bytes]:
+    """Return the digest of arrays, and what their file holds."""
+    data = save({name: np.asarray(each, order="C") for name, each in arrays.items()})
     return _digest(data).hexdigest(), data
 
 

@@ -54,8 +54,9 @@ def make_evidence(n_classes=3, n=90, control=True, measured=True, arms=(), repea
 
 @pytest.fixture
 def panel(qtbot, palette):
-    widget = EvidencePanel(palette)
+    widget = EvidencePanel()
     qtbot.addWidget(widget)
+    widget.set_theme(palette)
     widget.resize(1200, 320)
     widget.show()
     qtbot.waitExposed(widget)

@@ -258,7 +258,8 @@ def test_a_damaged_round_says_so_and_shows_what_there_is(rounds, tmp_path):
     save_session(rounds.session.state, folder)
     values = json.loads((folder / "session.json").read_text())
     key = values["rounds"][0]["before"]["map"]["coordinates"]
-    (folder / "arrays" / f"{key}.npy").unlink()
+    file = key.partition("/")[0]
+    (folder / "checkpoints" / f"{file}.safetensors").unlink()
     session = Session(load_session(folder, [].append))
     rounds.state.take_session(session, None)
     panel = rounds.evidence

@@ -8,6 +8,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_spaceediting.plugin.map.legend import ClassLegend
+from napari_spaceediting.plugin.widgets.controls import dress
 
 LEFT = Qt.MouseButton.LeftButton
 ALT = Qt.KeyboardModifier.AltModifier
@@ -16,8 +17,9 @@ NONE = Qt.KeyboardModifier.NoModifier
 
 @pytest.fixture
 def legend(qtbot, palette):
-    widget = ClassLegend(palette)
+    widget = ClassLegend()
     qtbot.addWidget(widget)
+    dress(widget, palette)
     widget.resize(350, 200)
     widget.show()
     qtbot.waitExposed(widget)

@@ -12,8 +12,11 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def picker(host, palette):
-    return ClassPicker(palette, host)
+def picker(qtbot, palette):
+    picker = ClassPicker()
+    qtbot.addWidget(picker)
+    picker.set_theme(palette)
+    return picker
 
 
 @pytest.fixture

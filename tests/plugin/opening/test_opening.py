@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QFileDialog
 
 
 @pytest.mark.trains
@@ -24,3 +25,22 @@ def test_pixels_are_mapped_until_the_network_has_learnt(make_window, saved):
     assert len(window.map.layer.data) == len(window.session.dataset) < 1797
     assert window.map.is_active
     np.testing.assert_array_equal(window.map.layer.data, window.places)
+
+
+@pytest.mark.parametrize(
+    ("button", "ask", "title"),
+    [
+        ("folder_button", "getExistingDirectory", "Folder of images"),
+        ("file_button", "getOpenFileName", "Table or array of images"),
+        ("session_button", "getExistingDirectory", "Session folder (*.spaceediting)"),
+    ],
+)
+def test_buttons_ask_what_to_open(make_window, monkeypatch, button, ask, title):
+    asked = []
+    nothing = "" if ask == "getExistingDirectory" else ("", "")
+    monkeypatch.setattr(
+        QFileDialog, ask, lambda _, what, *__: asked.append(what) or nothing
+    )
+    window = make_window()
+    getattr(window.panels.data, button).click()
+    assert asked == [title]

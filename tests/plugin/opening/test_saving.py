@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -25,6 +25,7 @@ from napari_spaceediting.plugin.runner import _Call
 from napari_spaceediting.plugin.state import preferences
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.session import Session
+from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import load_session, save_session
 
 LEFT = Qt.MouseButton.LeftButton
@@ -45,7 +46,7 @@ class Gate:
     def __init__(self, gate: threading.Event) -> None:
         self.gate = gate
 
-    def run(self, job):
+    def run(self, job, cancel):
         self.gate.wait()
         yield from ()
 
@@ -58,9 +59,9 @@ def pin(window, image: int = 0, tag: str = "3") -> None:
     assert window.bench.map.naming.apply(Pin(window.movable[image : image + 1], tag))
 
 
-def never_saved(window) -> None:
-    """Let the session that is open be one without a folder."""
-    session = Session(window.session.state)
+def never_saved(window, state=None) -> None:
+    """Let the session that is open, or one in a state, be one without a folder."""
+    session = Session(state or window.session.state)
     window.state.take_session(session, None)
     window.bench.opening._draw_thumbnails()
     window.wait_idle()
@@ -337,6 +338,24 @@ def test_no_copy_is_left_of_what_the_user_left(window, saved, monkeypatch):
     window.open(saved)
     window.bench.shutdown()
     assert not copies()
+
+
+def test_what_is_looked_back_at_lies_in_the_copy(window, tmp_path):
+    window.take_round(RoundStatus.ACCEPTED)
+    state = window.session.state
+    before = replace(state.checkpoint, labels=state.checkpoint.labels.copy())
+    rounds = (replace(state.rounds[0], before=before),)
+    never_saved(window, replace(state, rounds=rounds))
+    pin(window)
+    window.wait(lambda: "labels" not in vars(before))
+    np.testing.assert_array_equal(before.labels, state.checkpoint.labels)
+    assert "labels" in vars(window.session.shown)
+    folder = tmp_path / "kept.spaceediting"
+    window.bench.saving.save_to(folder)
+    window.wait(lambda: window.state.path == folder)
+    window.bench.shutdown()
+    assert not copies()
+    np.testing.assert_array_equal(before.labels, state.checkpoint.labels)
 
 
 # The folders of copies

@@ -19,7 +19,9 @@ NONE = Qt.KeyboardModifier.NoModifier
 
 @pytest.fixture
 def bar(host):
-    return JobBar("Stop this job", host)
+    bar = JobBar("Stop this job")
+    bar.setParent(host)
+    return bar
 
 
 def test_job_bar_is_hidden_until_a_job_starts(bar):

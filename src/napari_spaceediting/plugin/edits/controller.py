@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 
 from napari_spaceediting.editing import contradictions
+from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.contradictions import (
     Contradiction,
     find_contradictions,
 )
-from napari_spaceediting.editing.edits import EditState, Reset, Withdraw, describe
+from napari_spaceediting.editing.edits import (
+    EditKind,
+    EditState,
+    Reset,
+    Withdraw,
+    describe,
+)
 from napari_spaceediting.editing.places import LOW_SUPPORT
-from napari_spaceediting.plugin.edits.axes import MakeAxes
+from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY, EditsPanel
 from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
+from napari_spaceediting.plugin.map.display import axis_key
 from napari_spaceediting.plugin.state import (
     NOTHING,
     Change,
     WindowState,
     complain,
 )
-from napari_spaceediting.plugin.status import counted
+from napari_spaceediting.plugin.status import BUSY, counted
+from napari_spaceediting.session.axes import NO_ARRANGEMENT
+
+_OFFERS_AXIS = (
+    Change.SESSION | Change.EDITS | Change.SHOWN | Change.ROUNDS | Change.PAST
+    | Change.JOBS
+)  # fmt: skip
 
 
 class EditsController:
@@ -50,7 +65,6 @@ class EditsController:
         self._seen: EditState | None = None
         self._is_looking = False
         self.replay = Replay(window, panel, on_map)
-        self.axes = MakeAxes(window, panel, on_map)
         panel.undo_button.clicked.connect(self.undo)
         panel.redo_button.clicked.connect(self.redo)
         panel.reset_button.clicked.connect(self.reset_all)
@@ -58,6 +72,7 @@ class EditsController:
         panel.pin_button.clicked.connect(on_map.naming.name_selected)
         panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
         panel.contradiction_button.clicked.connect(self._show_contradiction)
+        panel.axis_button.clicked.connect(self.make_axis)
         panel.list.chosen.connect(self._jump)
         panel.list.deleted.connect(self._delete)
         window.changed.connect(self._on_change)
@@ -66,6 +81,10 @@ class EditsController:
         if Change.SESSION in change:
             self._poor = 0
             self._warn_of(())
+        if change & (Change.SESSION | Change.EDITS):
+            self._panel.show_verdict("")
+        if change & _OFFERS_AXIS:
+            self._offer_axis()
         if change & (Change.SESSION | Change.EDITS | Change.SHOWN | Change.JOBS):
             self.refresh()
         elif Change.SELECTION in change:
@@ -188,6 +207,39 @@ class EditsController:
         poor = f"; {self._poor:,} with little support" if self._poor else ""
         self._panel.summary.setText(summary + poor if done else "")
 
+    # What images are arranged by
+
+    def _offer_axis(self) -> None:
+        window = self._window
+        kinds = window.edits.kinds if window.has_map else np.empty(0)
+        busy = BUSY if window.training.is_running else window.locked
+        self._panel.offer_axis(bool((kinds == EditKind.ARRANGED).any()), busy)
+
+    def make_axis(self) -> None:
+        """Find axes of the arranged images, keep those that hold, colour by one."""
+        session, panel = self._window.session, self._panel
+        if session is None:
+            return
+        name = panel.axis_name.text().strip() or _free_name(
+            {one.name for one in session.state.axes}
+        )
+        try:
+            job = session.finding_axes()
+        except SpaceEditingError as error:
+            complain(error)
+            return
+
+        def take(axes: tuple[Axis, ...]) -> None:
+            said = " ".join(axis.verdict for axis in axes) or NO_ARRANGEMENT
+            holds = any(axis.holds for axis in axes)
+            panel.show_verdict(said, holds=holds)
+            if holds:
+                kept = session.keep_axes(axes, name)
+                panel.axis_name.clear()
+                self._map.colour_by(axis_key(kept[0]))
+
+        self._window.training.run(job, take)
+
     def _jump(self, number: int) -> None:
         session = self._window.session
         assert session is not None
@@ -207,3 +259,8 @@ class EditsController:
         at = at[session.edits.edited[at]]
         if len(at):
             self._map.naming.apply(Reset(at))
+
+
+def _free_name(taken: set[str]) -> str:
+    numbered = (f"axis {number}" for number in count(1))
+    return next(name for name in numbered if name not in taken)

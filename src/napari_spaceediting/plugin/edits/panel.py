@@ -11,20 +11,18 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QWidget,
 )
 
 from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
-    Gate,
+    Panel,
     column,
     row,
     set_role,
     set_text,
     word_label,
 )
-from napari_spaceediting.plugin.widgets.palette import Palette
 
 NOTHING_TO_PLAY = "There are no edits to play"
 NOTHING_SELECTED = "Select images on the map or in the gallery first"
@@ -35,41 +33,32 @@ EMPTY_TEXT = (
 _ROWS_IN_VIEW = 6
 
 
-class EditsPanel(QWidget):
-    """What to do with the selection, above the list of edits.
+class EditsPanel(Panel):
+    """What to do with the selection, above the list of edits."""
 
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
-    """
-
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._gate = Gate()
+    def __init__(self) -> None:
+        super().__init__()
         self._selection = word_label("muted")
-        self.pin_button = self._button(
+        self.pin_button = self._gate.button(
             "Pin…",
             "These images lie where they belong: say which class they have there",
         )
-        self.relabel_button = self._button(
+        self.relabel_button = self._gate.button(
             "Relabel…", "Give these images another class, or none, wherever they lie"
         )
-        self.reset_selected_button = self._button(
+        self.reset_selected_button = self._gate.button(
             "Reset",
             "Put the selected images back to where they were, with the class they had",
         )
-        self.undo_button = self._button("Undo", "")
-        self.redo_button = self._button("Redo", "")
-        self.replay_button = self._button(
+        self.undo_button = self._gate.button("Undo", "")
+        self.redo_button = self._gate.button("Redo", "")
+        self.replay_button = self._gate.button(
             "Replay",
             "Show on the map how it came about, one edit after the other; changes "
             "nothing",
         )
         self.replay_button.setCheckable(True)
-        self.list = EditList(palette)
+        self.list = EditList()
         self._empty = word_label("muted", EMPTY_TEXT)
         self._contradiction = word_label("warning")
         self.contradiction_button = QPushButton("Show")
@@ -79,7 +68,7 @@ class EditsPanel(QWidget):
         self.axis_name = QLineEdit()
         self.axis_name.setPlaceholderText("Arranged by, such as angle")
         self.axis_name.setAccessibleName("Name of the axis")
-        self.axis_button = self._button(
+        self.axis_button = self._gate.button(
             "Make an axis",
             "Find out whether the arranged images show what they are arranged by; if "
             "they do, every image gets a value, and the classes stay as they are",
@@ -87,7 +76,7 @@ class EditsPanel(QWidget):
         self.axis_name.returnPressed.connect(self.axis_button.click)
         self._axis_verdict = word_label("muted")
         self.summary = word_label("muted")
-        self.reset_button = self._button(
+        self.reset_button = self._gate.button(
             "Reset all", "Take all edits back; this can be undone"
         )
 
@@ -113,12 +102,6 @@ class EditsPanel(QWidget):
         self.offer_axis(False)
         self.show_verdict("")
         self.set_selection(0)
-
-    def _button(self, title: str, tip: str) -> QPushButton:
-        """Return a button behind the gate."""
-        button = QPushButton(title)
-        self._gate.add(button, tip)
-        return button
 
     def set_rows(self, rows: Sequence[tuple[str, bool]]) -> None:
         """List the edits, the oldest first.
@@ -194,26 +177,16 @@ class EditsPanel(QWidget):
         self._gate.block(self.relabel_button, blocked)
         self._gate.block(self.reset_selected_button, blocked)
 
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow editing, or say why not."""
-        self._gate.set_enabled(enabled, reason)
-
 
 class EditList(QListWidget):
-    """The edits in the order in which they were made, by mouse and by keys.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+    """The edits in the order in which they were made, by mouse and by keys."""
 
     chosen = Signal(int)
     """Row whose images are to be shown."""
     deleted = Signal(int)
     """Row of the edit to be taken out."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Edits")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -221,16 +194,7 @@ class EditList(QListWidget):
         self.clicked.connect(lambda at: self.chosen.emit(at.row()))
         take_out = self.addAction("Take out\tDel")
         take_out.triggered.connect(lambda: self.deleted.emit(self.currentRow()))
-        self.set_theme(palette)
-
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self.setStyleSheet(
-            f"QListView {{background-color: {palette.background}; border: 0px;}}"
-            f"QListView::item:hover {{background-color: {palette.foreground};}}"
-            f"QListView::item:selected {{background-color: {palette.primary};"
-            f" color: {palette.text};}}"
-        )
+        set_role(self, "rows")
 
     def show_rows(self, rows: Sequence[tuple[str, bool]]) -> None:
         """List edits, and show the last ones."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QBoxLayout, QPushButton, QVBoxLayout, QWidget
-from superqt import QFlowLayout
 
 from napari_spaceediting.editing.arms import CEILING, CONTROL
 from napari_spaceediting.editing.evidence import Evidence
@@ -26,6 +25,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     column,
     combo,
     dress,
+    flow,
     row,
     scrolled,
     set_role,
@@ -60,23 +60,15 @@ _WIDE = 42
 
 
 class EvidencePanel(QWidget):
-    """The evidence of a round, and the buttons that decide on it.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
-    """
+    """The evidence of a round, and the buttons that decide on it."""
 
     side_selected = Signal(int)
     """Which of the maps offered to show."""
     show_images = Signal(str)
     """"fixed", "broken" or "not_followed"."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._build_bar()
         self._build_body()
         self._empty = word_label("caption", EMPTY_TEXT)
@@ -93,7 +85,6 @@ class EvidencePanel(QWidget):
         self.set_sides([], -1)
         self.history.set_rows([])
         self.set_decision_enabled(False, "There is no round to decide on.")
-        self.set_theme(palette)
         self.show_evidence(None)
 
     def _build_bar(self) -> None:
@@ -120,14 +111,11 @@ class EvidencePanel(QWidget):
     def _build_images(self) -> QWidget:
         """Return the buttons that show images, and the switch between maps."""
         images = QWidget()
-        flow = QFlowLayout(images)
-        flow.setContentsMargins(0, 0, 0, 0)
-        flow.setHorizontalSpacing(TIGHT)
-        flow.setVerticalSpacing(4)
+        parts = flow(images, below=4)
         self.image_buttons = {key: QPushButton() for key in _IMAGES}
         for key, button in self.image_buttons.items():
             button.clicked.connect(lambda _=False, k=key: self.show_images.emit(k))
-            flow.addWidget(button)
+            parts.addWidget(button)
         self.side_buttons = [QPushButton() for _ in range(_MOST_SIDES)]
         for number, button in enumerate(self.side_buttons):
             button.setCheckable(True)
@@ -137,7 +125,7 @@ class EvidencePanel(QWidget):
         sides.setContentsMargins(12, 0, 0, 0)
         sides.setSpacing(4)
         self._sides.setLayout(sides)
-        flow.addWidget(self._sides)
+        parts.addWidget(self._sides)
         return images
 
     def _build_body(self) -> None:
@@ -241,19 +229,10 @@ class EvidencePanel(QWidget):
             button.setToolTip(f"{meaning}: show them in the gallery")
         self.image_buttons[NOT_FOLLOWED].setVisible(not earlier)
 
-    def set_others(self, names: Sequence[str], current: int = -1) -> None:
-        """List what the round can be compared with, beside its own control.
-
-        Parameters
-        ----------
-        names : sequence of str
-            Other stages.
-        current : int
-            Which of them it is compared with, -1 for its own control.
-        """
+    def set_others(self, names: Sequence[str]) -> None:
+        """List other stages that the round can be compared with, after its control."""
         self.others.clear()
         self.others.addItems([OWN_CONTROL, *(f"vs {name}" for name in names)])
-        self.others.setCurrentIndex(current + 1)
         self.others.setEnabled(bool(names))
         self.others.setToolTip(
             "What the round is compared with"

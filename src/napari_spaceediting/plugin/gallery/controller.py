@@ -26,6 +26,7 @@ from napari_spaceediting.plugin.gallery.tile import Caption
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
+from napari_spaceediting.plugin.widgets.controls import context_menu
 from napari_spaceediting.plugin.widgets.palette import Colour, label_colours
 from napari_spaceediting.session.habits import Way
 from napari_spaceediting.session.state import Checkpoint
@@ -272,9 +273,7 @@ class GalleryController:
         if session is None or not window.has_map:
             return
         window.select(indices, self._grid)
-        menu = QMenu(self._gallery)
-        menu.setToolTipsVisible(True)
-        menu.aboutToHide.connect(menu.deleteLater)
+        menu = context_menu(self._gallery)
         it = "it" if len(indices) == 1 else "them"
         locked, drawn = window.locked, window.shown.map
         fixed = _ALL_HELD_OUT if session.dataset.held_out[indices].all() else ""

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QSlider, QWidget
-from superqt import QFlowLayout
 
 from napari_spaceediting.plugin.gallery.grid import SIZES, USUAL_SIZE, GalleryGrid
 from napari_spaceediting.plugin.widgets.class_keys import ClassKeys, takes_back
 from napari_spaceediting.plugin.widgets.controls import (
     column,
     dress,
+    flow,
     set_role,
     set_text,
 )
@@ -81,14 +81,12 @@ class ImageGallery(QWidget):
 
         bar = QWidget()
         bar.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        flow = QFlowLayout(bar)
-        flow.setContentsMargins(4, 4, 4, 0)
-        flow.setHorizontalSpacing(8)
-        flow.setVerticalSpacing(4)
+        parts = flow(bar, 8, 4)
+        parts.setContentsMargins(4, 4, 4, 0)
         height = self.sources.sizeHint().height()
         for widget in (self.sources, self._count, self.sorts, self._size, self._named):
             widget.setMinimumHeight(height)
-            flow.addWidget(widget)
+            parts.addWidget(widget)
         layout = column(self, 2)
         layout.addWidget(bar)
         layout.addWidget(self.class_keys)

@@ -11,8 +11,6 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
     QGridLayout,
-    QHBoxLayout,
-    QLabel,
     QPushButton,
     QWidget,
 )
@@ -28,6 +26,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     card,
     column,
     combo,
+    key_cap,
     row,
     set_role,
     set_text,
@@ -193,13 +192,7 @@ class GuidancePanel(Panel):
                 f"{tip} [{key}]",
                 lambda _=False, a=answer: self.answered.emit(a),
             )
-            cap = QLabel(key)
-            cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            set_role(cap, "key")
-            inside = QHBoxLayout(button)
-            inside.setContentsMargins(0, 0, TIGHT, 0)
-            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            inside.addWidget(cap, 0, right)
+            key_cap(button, key, Qt.AlignmentFlag.AlignRight)
             grid.addWidget(button, *divmod(number, 2))
             self.answer_buttons[answer] = button
         set_role(self.answer_buttons[YES], "primary")

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPixmap
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
-from superqt import QFlowLayout
 
+from napari_spaceediting.plugin.widgets.controls import flow
 from napari_spaceediting.plugin.widgets.painting import outline, rounded_pixmap
 
 _GAP = 4
@@ -24,10 +24,7 @@ class Pictures(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._flow = QFlowLayout(self)
-        self._flow.setContentsMargins(0, 0, 0, 0)
-        self._flow.setHorizontalSpacing(_GAP)
-        self._flow.setVerticalSpacing(_GAP)
+        self._flow = flow(self, _GAP, _GAP)
         self.labels: list[QLabel] = []
         self.setAccessibleName("Images of the proposal")
 

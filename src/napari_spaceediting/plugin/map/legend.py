@@ -13,13 +13,18 @@ from qtpy.QtWidgets import (
     QInputDialog,
     QLineEdit,
     QListWidget,
-    QMenu,
     QPushButton,
     QWidget,
 )
 
 from napari_spaceediting.plugin.map.stamps import dot
-from napari_spaceediting.plugin.widgets.controls import column, set_text, word_label
+from napari_spaceediting.plugin.widgets.controls import (
+    column,
+    context_menu,
+    set_role,
+    set_text,
+    word_label,
+)
 from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
 
 _FILTER_ABOVE = 12
@@ -34,13 +39,6 @@ class ClassLegend(QWidget):
 
     A click on one hides and shows it, with Alt or twice it shows it alone; the menu of
     the right button offers the same, to select its images, and to choose its key.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     changed = Signal()
@@ -50,8 +48,8 @@ class ClassLegend(QWidget):
     key_chosen = Signal(int, str)
     """Class, and the key that it shall have."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.names: tuple[str, ...] = ()
         self.counts = np.empty(0, int)
         self.visible = np.empty(0, bool)
@@ -82,21 +80,14 @@ class ClassLegend(QWidget):
         chips.doubleClicked.connect(self._on_double_click)
         chips.customContextMenuRequested.connect(self._offer)
         chips.installEventFilter(self)
+        set_role(chips, "chips")
         layout = column(self, 4)
         for part in (self._filter, chips, self._nothing, self._show_all):
             layout.addWidget(part)
-        self.set_theme(palette)
         self.set_classes([], [])
 
-    def set_theme(self, palette: Palette) -> None:
-        """Follow a change of theme."""
-        self.chips.setStyleSheet(
-            f"QListView {{background-color: {palette.background}; border: 0px;"
-            f" font-size: {palette.font_size}pt;}}"
-            "QListView::item {border-radius: 4px;}"
-            f"QListView::item:hover {{background-color: {palette.foreground};}}"
-            f"QListView::item:focus {{border: 1px solid {palette.text};}}"
-        )
+    def set_theme(self, _: Palette) -> None:
+        """Fit the chips to the text size of a theme."""
         self._fit()
 
     def set_classes(
@@ -249,9 +240,7 @@ class ClassLegend(QWidget):
         if row < 0:
             return
         visible = bool(self.visible[row])
-        menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        menu.aboutToHide.connect(menu.deleteLater)
+        menu = context_menu(self)
         select = menu.addAction(
             "Select its images", lambda: self.select_requested.emit(row)
         )

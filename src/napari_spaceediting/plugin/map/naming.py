@@ -74,7 +74,7 @@ class Naming:
         self._show_change = show_change
         self._asked: Ask | None = None
         self._put_off: Ask | None = None
-        self.picker = ClassPicker(window.palette)
+        self.picker = ClassPicker()
         self.picker.confirmed.connect(self._on_choice)
         self.picker.rejected.connect(self._on_dismissed)
         self.picker.change_requested.connect(self._on_change_requested)

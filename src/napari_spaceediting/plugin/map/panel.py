@@ -12,14 +12,13 @@ from qtpy.QtWidgets import (
     QMenu,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_spaceediting.plugin.map.legend import ClassLegend
 from napari_spaceediting.plugin.map.view import Tool
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
-    Gate,
+    Panel,
     choose,
     column,
     combo,
@@ -30,7 +29,6 @@ from napari_spaceediting.plugin.widgets.controls import (
     word_label,
 )
 from napari_spaceediting.plugin.widgets.forms import Form
-from napari_spaceediting.plugin.widgets.palette import Palette
 
 _TOOLS = (
     (Tool.MOVE, "Drag images to where they belong; click to select, drag to pan [M]"),
@@ -74,16 +72,8 @@ _FIRST_OF_GROUPS = ("unlabelled", "all")
 METHODS = (("umap", "UMAP"), ("pca", "PCA"))
 
 
-class MapPanel(QWidget):
-    """Tools, colours, selection helpers, the method and the classes.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
-    """
+class MapPanel(Panel):
+    """Tools, colours, selection helpers, the method and the classes."""
 
     tool_changed = Signal(str)
     """A `Tool`."""
@@ -98,12 +88,11 @@ class MapPanel(QWidget):
     select_requested = Signal(str)
     """A key of `SELECTIONS`."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._gate = Gate()
+    def __init__(self) -> None:
+        super().__init__()
         self._build_tools()
         self._build_fields()
-        self.legend = ClassLegend(palette)
+        self.legend = ClassLegend()
         self.quality = word_label("muted")
         self.quality.setToolTip(
             "Trustworthiness: the share of neighbours on the map that are neighbours "
@@ -133,20 +122,23 @@ class MapPanel(QWidget):
         self.tool_buttons: dict[str, QPushButton] = {}
         group = QButtonGroup(self)
         for tool, tip in _TOOLS:
-            button = QPushButton(tool.capitalize())
+            self.tool_buttons[tool] = button = self._gate.button(
+                tool.capitalize(),
+                tip,
+                lambda _=False, t=tool: self.tool_changed.emit(t),
+            )
             button.setCheckable(True)
-            button.clicked.connect(lambda _=False, t=tool: self.tool_changed.emit(t))
             group.addButton(button)
-            self._gate.add(button, tip)
-            self.tool_buttons[tool] = button
         self.set_tool(Tool.MOVE)
-        self.select_button = QPushButton("Select ▾")
+        self.select_button = self._gate.button(
+            "Select ▾",
+            "Select images by what they have in common",
+            lambda: pop_up(menu, self.select_button),
+        )
         self.select_button.setAccessibleName("Select")
-        self._gate.add(self.select_button, "Select images by what they have in common")
         self.select_menu = menu = QMenu(self)
         menu.setToolTipsVisible(True)
         menu.triggered.connect(lambda chosen: self.select_requested.emit(chosen.data()))
-        self.select_button.clicked.connect(lambda: pop_up(menu, self.select_button))
         self._selections: dict[str, tuple[QAction, str]] = {}
         for key, title, tip in SELECTIONS:
             if key in _FIRST_OF_GROUPS:
@@ -169,9 +161,9 @@ class MapPanel(QWidget):
             self.along_check,
             "Have the axis from left to right; nothing can be moved meanwhile",
         )
-        self.remove_button = QPushButton("Remove the axis")
-        self.remove_button.clicked.connect(self.removal_requested)
-        self._gate.add(self.remove_button, "Keep this axis no more")
+        self.remove_button = self._gate.button(
+            "Remove the axis", "Keep this axis no more", self.removal_requested
+        )
         self.axis_note = word_label("muted")
         self.method_combo = combo("", METHODS)
         self._gate.add(
@@ -179,11 +171,11 @@ class MapPanel(QWidget):
             "UMAP keeps neighbourhoods together; PCA is immediate and keeps the "
             "coarse order",
         )
-        self.redraw_button = QPushButton("Redraw")
-        self.redraw_button.clicked.connect(
-            lambda: self.redraw_requested.emit(self.method_combo.currentData())
+        self.redraw_button = self._gate.button(
+            "Redraw",
+            "Draw the map anew by this method",
+            lambda: self.redraw_requested.emit(self.method_combo.currentData()),
         )
-        self._gate.add(self.redraw_button, "Draw the map anew by this method")
         self.thumbnails_check = QCheckBox("Thumbnails")
         self.thumbnails_check.setChecked(True)
         self._gate.add(
@@ -219,10 +211,6 @@ class MapPanel(QWidget):
             action, tip = self._selections[key]
             action.setEnabled(any_selected)
             action.setToolTip(tip if any_selected else f"{NONE_SELECTED}.\n\n{tip}")
-
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow work on the map, or say why not."""
-        self._gate.set_enabled(enabled, reason)
 
     def set_redraw_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow to draw the map anew, or say why not."""

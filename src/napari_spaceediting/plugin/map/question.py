@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_spaceediting.editing.edits import Intent
@@ -68,13 +67,6 @@ class ClassPicker(QDialog):
     arrows, choose a class, text filters or names a new one, Alt+B and Alt+A set the
     intent, Alt+W asks what would change, Enter confirms, Escape drops the move. It is
     `rejected` when it goes away without an answer.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     confirmed = Signal(object)
@@ -82,9 +74,9 @@ class ClassPicker(QDialog):
     change_requested = Signal(object)
     """A `ClassChoice`: show what would change first; the question is put off."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
-        self.setObjectName("ClassPicker")
+    def __init__(self) -> None:
+        super().__init__(None, Qt.WindowType.Popup)
+        set_role(self, "question")
         self.setAccessibleName("Class of the moved images")
         self._classes: Sequence[str] = ()
         self._keys: Sequence[str] = ()
@@ -122,6 +114,7 @@ class ClassPicker(QDialog):
         self.cancel_button.setMinimumWidth(5 * self.fontMetrics().height())
         self.change_button = QPushButton("Show what would change…")
         self.change_button.clicked.connect(lambda: self._answer(self.change_requested))
+        set_role(self.change_button, "link")
         self.confirm_button = QPushButton()
         set_role(self.confirm_button, "primary")
         self.confirm_button.setToolTip("Make this edit (Enter)")
@@ -147,11 +140,11 @@ class ClassPicker(QDialog):
             ("Alt+W", self.change_button),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(button.click)
-        self.set_theme(palette)
 
     def _build_options(self) -> None:
         self._options = options = QTableWidget(0, 3)
         options.setAccessibleName("Classes")
+        set_role(options, "choices")
         options.setToolTip(
             "Click a class to choose it, double-click to confirm at once"
         )
@@ -172,18 +165,7 @@ class ClassPicker(QDialog):
         """Follow a change of theme."""
         self._muted = QColor(palette.muted)
         dress(self, palette)
-        self.setStyleSheet(
-            palette.window_sheet
-            + self.styleSheet()
-            + f"#ClassPicker {{background-color: {palette.background};"
-            f" border: 1px solid {palette.secondary};}}"
-            f"QTableView {{background-color: {palette.background}; border: 0px;}}"
-            f"QTableView:disabled {{color: {palette.line};}}"
-            f"QTableView::item:hover {{background-color: {palette.foreground};}}"
-            f"QTableView::item:selected {{background-color: {palette.current};"
-            f" color: {palette.text};}}"
-        )
-        self.change_button.setStyleSheet(palette.link_button)
+        self.setStyleSheet(palette.window_sheet + self.styleSheet())
         em = self._options.fontMetrics().height()
         self._options.verticalHeader().setDefaultSectionSize(round(1.6 * em))
         self._options.setColumnWidth(_KEY, round(1.6 * em))

@@ -79,15 +79,15 @@ class OpeningController:
         folder, file = self._ask_folder, self._ask_file
         new, add, files = self.open_path, self.add_images, "Table or array of images"
         for signal, ask, title, take in (
-            (panel.folder_requested, folder, "Folder of images", new),
-            (panel.file_requested, file, files, new),
-            (panel.session_requested, folder, _SESSIONS, self.open_session),
-            (panel.add_folder_requested, folder, "Folder of new images", add),
-            (panel.add_file_requested, file, files, add),
+            (panel.folder_button.clicked, folder, "Folder of images", new),
+            (panel.file_button.clicked, file, files, new),
+            (panel.session_button.clicked, folder, _SESSIONS, self.open_session),
+            (panel.add_folder.triggered, folder, "Folder of new images", add),
+            (panel.add_file.triggered, file, files, add),
         ):
-            signal.connect(partial(ask, title, take))
+            signal.connect(lambda *_, a=ask, what=title, then=take: a(what, then))
         panel.layers_requested.connect(self.open_layers)
-        panel.restore_requested.connect(self.restore)
+        panel.restore_button.clicked.connect(self.restore)
         window.changed.connect(self._on_change)
         reading = window.reading
         for ended in (reading.finished, reading.cancelled, reading.failed):

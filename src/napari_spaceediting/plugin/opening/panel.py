@@ -81,22 +81,11 @@ class _Layers:
 class DataPanel(Panel):
     """Buttons that open images; then a summary of them, and saving."""
 
-    folder_requested = Signal()
-    file_requested = Signal()
-    session_requested = Signal()
     sample_requested = Signal(str)
     """Name of a sample."""
     layers_requested = Signal(str, str, dict)
     """Image layer, labels layer ("" where the image is a stack of images), and the
     options "padding" (float), "mask_outside" (bool), "channel_axis" (int or None)."""
-    add_folder_requested = Signal()
-    add_file_requested = Signal()
-    restore_requested = Signal()
-    """The work that is offered is to be opened."""
-    discard_requested = Signal()
-    """The work that is offered is to be deleted."""
-    save_requested = Signal()
-    save_as_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,16 +127,14 @@ class DataPanel(Panel):
             "Images that were left out, each with its reason",
         )
         self.save_button = self._gate.button(
-            "Save", "Save the session where it was saved last", self.save_requested
+            "Save", "Save the session where it was saved last"
         )
         self.save_as_button = self._gate.button(
-            "Save as…",
-            "Save images, network, map and edits as one session",
-            self.save_as_requested,
+            "Save as…", "Save images, network, map and edits as one session"
         )
         self.add_menu = QMenu(self)
-        self.add_menu.addAction("Folder…", self.add_folder_requested.emit)
-        self.add_menu.addAction("Table or array…", self.add_file_requested.emit)
+        self.add_folder = self.add_menu.addAction("Folder…")
+        self.add_file = self.add_menu.addAction("Table or array…")
         self.add_button = self._gate.button(
             "Add images…",
             "Put new images on the map as it is: nothing is trained anew, and edits "
@@ -172,14 +159,10 @@ class DataPanel(Panel):
     def _build_offer(self) -> None:
         self._found = word_label("text")
         self.restore_button = self._gate.button(
-            "Restore",
-            "Go on where that window ended; then save it",
-            self.restore_requested,
+            "Restore", "Go on where that window ended; then save it"
         )
         set_role(self.restore_button, "primary")
-        self.discard_button = self._gate.button(
-            "Discard", "Delete that work for good", self.discard_requested
-        )
+        self.discard_button = self._gate.button("Discard", "Delete that work for good")
         self._offer = card()
         layout = column(self._offer, TIGHT)
         layout.setContentsMargins(10, 8, 10, 10)
@@ -191,21 +174,18 @@ class DataPanel(Panel):
             "Folder…",
             "A folder with one folder of images per class, perhaps split into train, "
             "val and test",
-            self.folder_requested,
         )
         self.file_button = self._gate.button(
             "Table or array…",
             "A table of image paths and labels (CSV, TSV, Parquet), or an array of "
             "images (.npy, .npz, zarr)",
-            self.file_requested,
         )
         self.session_button = self._gate.button(
-            "Session…", "Go on with a saved session", self.session_requested
+            "Session…", "Go on with a saved session"
         )
         self.layers_button = self._gate.button(
             "Layers of this window…",
             "The objects of a segmentation, or a stack of images, open in this window",
-            lambda: None,
         )
         self.layers_button.setCheckable(True)
         self.layers_button.toggled.connect(self._layers.setVisible)

@@ -89,9 +89,9 @@ class SavingController:
         self._later.setSingleShot(True)
         self._later.setInterval(_SOON_MS)
         self._later.timeout.connect(self.autosave)
-        panel.save_requested.connect(self.save)
-        panel.save_as_requested.connect(self.save_as)
-        panel.discard_requested.connect(self.discard)
+        panel.save_button.clicked.connect(self.save)
+        panel.save_as_button.clicked.connect(self.save_as)
+        panel.discard_button.clicked.connect(self.discard)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -340,8 +340,8 @@ class SavingController:
         else:
             self._saved, self._window.folder = state, folder
             self._move_to(folder)
-            folder.let_go()
             self._need_no_copy()
+        folder.let_go()
         self._update()
 
     def _move_to(self, folder: SessionFolder | None) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
-from superqt import QFlowLayout
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
 
-from napari_spaceediting.plugin.widgets.controls import TIGHT, set_role
+from napari_spaceediting.plugin.widgets.controls import flow, key_cap, set_role
 
 _OTHERS = (
     Qt.KeyboardModifier.ControlModifier
@@ -28,10 +27,7 @@ class ClassKeys(QWidget):
         super().__init__()
         self._classes: tuple[tuple[str, str], ...] = ()
         self.buttons: dict[str, QPushButton] = {}
-        self._flow = QFlowLayout(self)
-        self._flow.setContentsMargins(0, 0, 0, 0)
-        self._flow.setHorizontalSpacing(TIGHT)
-        self._flow.setVerticalSpacing(TIGHT)
+        self._flow = flow(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Keys of classes")
 
@@ -65,13 +61,7 @@ class ClassKeys(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(lambda: self.chosen.emit(number))
         set_role(button, "class")
-        inside = QHBoxLayout(button)
-        inside.setContentsMargins(4, 0, 0, 0)
-        cap = QLabel(key)
-        cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        set_role(cap, "key")
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        inside.addWidget(cap, 0, left)
+        key_cap(button, key, Qt.AlignmentFlag.AlignLeft)
         self._flow.addWidget(button)
         return button
 

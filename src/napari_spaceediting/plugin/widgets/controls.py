@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_spaceediting.plugin.widgets.palette import Palette
 
@@ -44,11 +45,15 @@ class Gate:
         self._closed = ""
 
     def button(
-        self, text: str, tip: str, clicked: Callable[..., object] | SignalInstance
+        self,
+        text: str,
+        tip: str,
+        clicked: Callable[..., object] | SignalInstance | None = None,
     ) -> QPushButton:
-        """Return a button behind the gate that calls something or emits a signal."""
+        """Return a button behind the gate; it calls something or emits a signal."""
         button = QPushButton(text)
-        button.clicked.connect(clicked)
+        if clicked is not None:
+            button.clicked.connect(clicked)
         self.add(button, tip)
         return button
 
@@ -189,8 +194,8 @@ def dress(root: QWidget, palette: Palette) -> None:
     """Let a dock follow the theme: its sheet, and what paints itself within it."""
     size = palette.font_size
     sheet = Template(files(__package__).joinpath("look.qss").read_text("utf-8"))
-    colours = "text", "muted", "warning_text", "loss", "foreground", "current"
-    surfaces = "primary", "line", "accent", "theme"
+    colours = "text", "muted", "warning_text", "loss", "foreground", "current", "link"
+    surfaces = "background", "primary", "secondary", "line", "accent", "theme"
     root.setStyleSheet(
         sheet.substitute(
             {name: getattr(palette, name) for name in (*colours, *surfaces)},
@@ -200,16 +205,10 @@ def dress(root: QWidget, palette: Palette) -> None:
             heading=size + 2,
             large=size + 3,
         )
-        + _of_role("primary", palette.primary_button)
-        + _of_role("link", palette.link_button)
     )
     for widget in root.findChildren(QWidget):
         if hasattr(widget, "set_theme"):
             widget.set_theme(palette)
-
-
-def _of_role(role: str, sheet: str) -> str:
-    return sheet.replace("QPushButton", f'QPushButton[role="{role}"]')
 
 
 def agrees(parent: QWidget, title: str, question: str) -> bool:
@@ -230,6 +229,34 @@ def row(*widgets: QWidget, stretch: Sequence[int] = ()) -> QHBoxLayout:
     for number, widget in enumerate(widgets):
         layout.addWidget(widget, stretch[number] if stretch else 1)
     return layout
+
+
+def flow(parent: QWidget, spacing: int = TIGHT, below: int = TIGHT) -> QFlowLayout:
+    """Give a widget a layout of lines without margins."""
+    layout = QFlowLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(spacing)
+    layout.setVerticalSpacing(below)
+    return layout
+
+
+def key_cap(button: QPushButton, key: str, side: Qt.AlignmentFlag) -> None:
+    """Show a key within a button, on one side."""
+    cap = QLabel(key)
+    cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    set_role(cap, "key")
+    inside = QHBoxLayout(button)
+    is_left = side == Qt.AlignmentFlag.AlignLeft
+    inside.setContentsMargins(*((4, 0, 0, 0) if is_left else (0, 0, TIGHT, 0)))
+    inside.addWidget(cap, 0, side | Qt.AlignmentFlag.AlignVCenter)
+
+
+def context_menu(parent: QWidget) -> QMenu:
+    """Return a menu that shows tooltips, and goes when it is closed."""
+    menu = QMenu(parent)
+    menu.setToolTipsVisible(True)
+    menu.aboutToHide.connect(menu.deleteLater)
+    return menu
 
 
 def column(parent: QWidget, spacing: int = SPACING) -> QVBoxLayout:

@@ -27,14 +27,12 @@ class JobBar(QFrame):
     ----------
     tip : str
         Tooltip of the button that cancels.
-    parent : QWidget, optional
-        Qt parent.
     """
 
     cancel_requested = Signal()
 
-    def __init__(self, tip: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, tip: str) -> None:
+        super().__init__()
         self._name = QElidingLabel()
         set_role(self._name, "strong")
         self._remaining = QLabel()

@@ -121,25 +121,9 @@ class Palette:
         return readable(self.warning, self.background)
 
     @property
-    def primary_button(self) -> str:
-        """Stylesheet of the one button of a view that matters most."""
-        return (
-            f"QPushButton:enabled {{background-color: {self.current};"
-            f" color: {self.text}; font-weight: 600;}}"
-            f"QPushButton:enabled:hover {{background-color: {self.accent};"
-            f" color: {self.background};}}"
-        )
-
-    @property
-    def link_button(self) -> str:
-        """Stylesheet of a button that leads elsewhere, within a text."""
-        return (
-            "QPushButton, QPushButton:hover, QPushButton:pressed {"
-            "background-color: transparent; border: 0px; padding: 0px;"
-            f" text-align: left; color: {readable(self.current, self.background)};}}"
-            f"QPushButton:hover {{color: {self.text};}}"
-            f"QPushButton:disabled {{color: {self.muted};}}"
-        )
+    def link(self) -> str:
+        """Writing that leads elsewhere."""
+        return readable(self.current, self.background)
 
 
 def continuous_colours(values: ArrayLike) -> NDArray[np.float32]:
