@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.soft_labels import renamed, rows_of
 from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.evidence import (
     ArmScore,
@@ -126,6 +127,19 @@ def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
         drift=mean_drift(before.latents, after.latents) if same_space else np.nan,
         edited=nothing,
         tags=nothing,
+        said={
+            name: renamed(
+                _network(stage).predictions.probabilities[held_out],
+                stage.checkpoint.class_names,
+                names,
+            )
+            for name, stage in ((BEFORE, earlier), (AFTER, later))
+        },
+        soft_truth=renamed(
+            rows_of(later.checkpoint.soft_labels, held_out),
+            later.checkpoint.class_names,
+            names,
+        ),
     )
 
 

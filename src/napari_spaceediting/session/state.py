@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.edits import Edit, EditLog
 from napari_spaceediting.editing.evidence import Evidence
@@ -86,6 +87,8 @@ class Checkpoint:
         None before the first training.
     map : Map or None
         None before the first map.
+    soft_labels : (N, C) float32 array or None
+        Shares of the classes, for images of which one class does not say everything.
     """
 
     class_names: tuple[str, ...]
@@ -93,6 +96,11 @@ class Checkpoint:
     confirmed: NDArray[np.bool_] = field(repr=False)
     network: Network | None = None
     map: Map | None = None
+    soft_labels: SoftLabels = field(default=None, repr=False)
+
+    def labelled(self, dataset: ImageDataset) -> ImageDataset:
+        """Return the images with the labels of this checkpoint."""
+        return dataset.with_labels(self.labels, self.class_names, self.soft_labels)
 
 
 @dataclass(frozen=True, eq=False)
