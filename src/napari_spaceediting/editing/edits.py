@@ -250,7 +250,7 @@ def fold(
         labels[at] = UNLABELLED if edit.tag is None else index[edit.tag]
         tagged[at] = True
         soft[at] = 0
-        for name, share in shares(edit).items():
+        for name, share in shares(edit.tag, edit.also).items():
             soft[at, index[name]] = share
 
     for edit in standing:
@@ -283,11 +283,16 @@ def _classes_of(edit: ImageEdit) -> tuple[str, ...]:
     return (edit.tag, *edit.also)
 
 
-def shares(edit: Move | Pin | Relabel) -> dict[str, float]:
-    """Return the share of each class that an edit names; {} where it names one."""
-    if edit.tag is None or not edit.also:
+def shares(tag: str | None, also: Mapping[str, float]) -> dict[str, float]:
+    """Return the share of each class that an edit names; {} where that is one."""
+    if tag is None or not also:
         return {}
-    return {edit.tag: 1 - sum(edit.also.values()), **edit.also}
+    return {tag: 1 - sum(also.values()), **also}
+
+
+def named(tag: str | None, also: Mapping[str, float]) -> str:
+    """Return what an edit names, such as "Coat" or "Coat 60, Shirt 40"; "" for none."""
+    return in_words(shares(tag, also)) or tag or ""
 
 
 def withdrawn(edits: Sequence[Edit]) -> set[int]:
@@ -369,7 +374,7 @@ def flaw_of_shares(edit: Move | Pin | Relabel) -> str:
         return ""
     if tag is None or tag in also or not all(map(str.strip, also)):
         return "A share needs a class beside that of the edit: name both."
-    given = shares(edit)
+    given = shares(tag, also)
     if not 0 < min(given.values()) <= max(also.values()) <= given[tag] + 1e-6:
         return (
             f"{in_words(given)} are no shares of images: give each class more than 0, "
@@ -384,7 +389,7 @@ def describe(edit: Edit) -> str:
         return f"Took back edit {edit.number + 1}"
     n = len(edit.indices)
     images = "1 image" if n == 1 else f"{n} images"
-    name = "" if isinstance(edit, Reset) else in_words(shares(edit)) or edit.tag
+    name = "" if isinstance(edit, Reset) else named(edit.tag, edit.also)
     if isinstance(edit, Move):
         if edit.intent is Intent.ARRANGE:
             return f"Arranged {images}"
