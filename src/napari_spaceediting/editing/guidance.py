@@ -273,7 +273,8 @@ class Guide:
         different things of an image, nothing is proposed: no sign of ours finds what
         people would disagree on.
         """
-        at = self._open(ProposalKind.DISAGREED, self._divided.any(axis=1))
+        disagreed: NDArray[np.bool_] = self._divided.any(axis=1)
+        at = self._open(ProposalKind.DISAGREED, disagreed)
         if not len(at):
             return []
         people, names = self._divided[at], self.class_names

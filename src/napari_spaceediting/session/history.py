@@ -128,11 +128,7 @@ def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
         edited=nothing,
         tags=nothing,
         said={
-            name: renamed(
-                _network(stage).predictions.probabilities[held_out],
-                stage.checkpoint.class_names,
-                names,
-            )
+            name: _said(stage.checkpoint, held_out, names)
             for name, stage in ((BEFORE, earlier), (AFTER, later))
         },
         soft_truth=renamed(
@@ -190,6 +186,17 @@ def predicted_among(
     assert checkpoint.network is not None
     place = np.array([names.index(name) for name in checkpoint.class_names] + [-1])
     return place[predicted_classes(checkpoint.network.predictions)]
+
+
+def _said(
+    checkpoint: Checkpoint, at: NDArray[np.int64], names: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """Return the (n, C) probabilities of some images, over these classes."""
+    assert checkpoint.network is not None
+    probabilities = checkpoint.network.predictions.probabilities[at]
+    said = renamed(probabilities, checkpoint.class_names, names)
+    assert said is not None
+    return said
 
 
 def _all_classes(later: Checkpoint, earlier: Checkpoint) -> tuple[str, ...]:
