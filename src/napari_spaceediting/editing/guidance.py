@@ -273,7 +273,7 @@ class Guide:
         different things of an image, nothing is proposed: no sign of ours finds what
         people would disagree on.
         """
-        disagreed: NDArray[np.bool_] = self._divided.any(axis=1)
+        disagreed = np.asarray(self._divided.any(axis=1))
         at = self._open(ProposalKind.DISAGREED, disagreed)
         if not len(at):
             return []
