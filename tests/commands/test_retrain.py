@@ -36,6 +36,11 @@ def test_a_round_is_compared_and_repeated_as_asked(command, folder, edits, capsy
     assert listed[:8] == ["before", "control", "after", *others]
     assert listed[-7:] == ["before", "control", *others]
     assert max(map(len, lines)) <= 79
+    told = lines[lines.index("Log-loss, and the error of calibration:") + 3]
+    after = done["arms"]["after"]
+    assert told.split() == [
+        "after", f"{after['log_loss']:.3f}", f"{after['calibration']:.1%}"
+    ]  # fmt: skip
     assert "over 2 repetitions:" in "\n".join(lines)
 
     assert command("roll-back", folder)["open_edits"] == 2
@@ -79,3 +84,24 @@ def test_edits_may_name_classes_in_any_script(command, folder, edits):
     done = command("retrain", folder, "--edits", edits, "--steps", 2)
     assert done["class_names"][-1] == "new é"
     assert load_session(folder).rounds[-1].after.class_names[-1] == "new é"
+
+
+def test_edits_may_give_shares_to_several_classes(command, folder, tmp_path, capsys):
+    ids = load_session(folder).dataset.ids
+    held_out = np.flatnonzero(load_session(folder).dataset.held_out)[0]
+    names = load_session(folder).dataset.class_names
+    edit = {
+        "kind": "relabel",
+        "images": [ids[held_out]],
+        "tag": names[0],
+        "also": {names[1]: 0.4},
+    }
+    path = tmp_path / "soft.json"
+    path.write_text(json.dumps([edit]))
+    command("retrain", folder, "--edits", path, "--arms")
+    soft = load_session(folder).rounds[0].after.soft_labels
+    assert soft[held_out, :2].tolist() == [np.float32(0.6), np.float32(0.4)]
+    command("roll-back", folder)
+    path.write_text(json.dumps([edit | {"also": {names[1]: 0.7}}]))
+    assert main(["retrain", str(folder), "--edits", str(path)]) == 1
+    assert "no shares of images" in capsys.readouterr().err

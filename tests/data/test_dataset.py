@@ -170,3 +170,31 @@ def test_describe_counts_what_is_there():
     assert "3 images, 6 x 4 px" in text
     assert "Labelled 2, unlabelled 1" in text
     assert "a 1, b 1" in text
+
+
+def test_soft_labels_go_with_their_images():
+    soft = np.array([[0.75, 0.25], [0, 0], [0.5, 0.5]], np.float32)
+    array = np.zeros((3, 4, 4), np.uint8)
+    dataset = make(array, soft_labels=soft)
+    assert_array_equal(dataset.classes(np.array([1, 0])), [[0, 1], [0.75, 0.25]])
+    assert_array_equal(dataset.subset([2, 1]).soft_labels, soft[[2, 1]])
+    assert dataset.with_labels(dataset.labels).soft_labels is None
+    hidden = dataset.keep_labels(1, np.random.default_rng(0))
+    assert_array_equal(
+        hidden.soft_labels.any(axis=1),
+        [True, False, False] if hidden.is_labelled[0] else [False, False, True],
+    )
+    with pytest.raises(DataError, match="3 images and 2 classes"):
+        make(array, soft_labels=soft[:, :1])
+
+
+def test_soft_labels_of_images_that_join_are_of_all_classes():
+    soft = np.array([[0.75, 0.25], [0, 0]], np.float32)
+    first = make(np.zeros((2, 4, 4), np.uint8), soft_labels=soft)
+    more = make(
+        np.ones((1, 4, 4), np.uint8), [2], ids=np.array(["late"]),
+        class_names=("a", "b", "c"),
+    )  # fmt: skip
+    assert_array_equal(
+        first.joined(more).soft_labels, [[0.75, 0.25, 0], [0, 0, 0], [0, 0, 0]]
+    )

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_spaceediting.data import assemble, pixels
 from napari_spaceediting.data.dataset import Split
@@ -327,6 +327,56 @@ def test_missing_files_of_a_table(table):
         open_dataset(path)
 
 
+def test_people_have_columns(table):
+    frame, path = table
+    frame["Label_2"] = [None, "dog", *frame["LABEL"][2:]]
+    frame["label_3"] = [None, "owl", *frame["LABEL"][2:]]
+    frame["label_source"] = "people"
+    frame.to_csv(path, index=False)
+    dataset = open_dataset(path)
+    assert dataset.class_names == ("cat", "dog", "owl")
+    # Nobody is contradicted in the first row, and in the second nobody leads.
+    assert_array_equal(dataset.labels[:2], [0, 0])
+    assert dataset.soft_labels.any(axis=1).nonzero()[0].tolist() == [1]
+    assert_allclose(dataset.soft_labels[1], [1 / 3, 1 / 3, 1 / 3])
+    assert dataset.columns["Label_2"][1] == "dog"
+    assert "label_source" in dataset.columns
+    assert dataset.notes[0] == (
+        "Several people named 19 images and disagree on 1: the label is what most of "
+        "them said; on 1 of them none leads, and the first counts."
+    )
+
+
+def people_in_rows(frame):
+    """Return a table in which three people name images, one of them otherwise."""
+    three = pd.concat([frame.assign(Person=who, dose=who) for who in "abc"])
+    three.loc[(three["Person"] == "c") & (three["Path"] == "cat/0.png"), "LABEL"] = (
+        "owl"
+    )
+    return three
+
+
+def test_people_have_rows(table):
+    frame, path = table
+    people_in_rows(frame).to_csv(path, index=False)
+    dataset = open_dataset(path)
+    assert len(dataset) == 20
+    assert_array_equal(np.bincount(dataset.labels), [10, 10])
+    at = dataset.ids.tolist().index("cat/0.png")
+    assert_allclose(dataset.soft_labels[at], [2 / 3, 0, 1 / 3])
+    assert np.count_nonzero(dataset.soft_labels.any(axis=1)) == 1
+    # What differs between the rows of an image says nothing of it.
+    assert set(dataset.columns) == {"well"}
+
+
+def test_one_person_leaves_nothing_soft(table):
+    frame, path = table
+    frame.assign(person="a").to_csv(path, index=False)
+    dataset = open_dataset(path)
+    assert dataset.soft_labels is None
+    assert dataset.columns["person"][0] == "a"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -337,6 +387,14 @@ def test_missing_files_of_a_table(table):
         (lambda t: pd.concat([t, t.iloc[:7]]), r"path .*cat/4\.png and 2 more"),
         (lambda t: t.assign(id="same"), "lists the id same"),
         (lambda t: t.assign(split="dev"), "'dev'"),
+        (
+            lambda t: pd.concat([t.assign(person="a")] * 2),
+            r"cat/0\.png by a.* more than once: keep one row for each image and person",
+        ),
+        (
+            lambda t: people_in_rows(t).assign(split=["test"] + ["train"] * 59),
+            r"more than one split for cat/0\.png",
+        ),
         (lambda t: t.iloc[:0], "no rows"),
         (lambda t: t.assign(Path=[None, *t["Path"][1:]]), "no path in row 1"),
         (lambda t: t.assign(LABEL="one"), "one class, 'one'"),

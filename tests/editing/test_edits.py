@@ -41,7 +41,7 @@ def after(*edits: Edit) -> EditState:
 def same(one: EditState, other: EditState) -> bool:
     return one.class_names == other.class_names and all(
         np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("labels", "positions", "kinds", "tagged")
+        for name in ("labels", "positions", "kinds", "tagged", "soft_labels")
     )
 
 
@@ -110,6 +110,45 @@ def test_withdrawing_takes_an_edit_out_wherever_it_stands():
     assert after(first, second, Withdraw(1)).class_names == NAMES
 
 
+PEOPLE = np.array([[0.75, 0.25], *[[0, 0]] * 3, [0.5, 0.5], [0, 0]], np.float32)
+
+
+def soft(*edits: Edit) -> np.ndarray | None:
+    return fold(edits, LABELS, PLACES, NAMES, PEOPLE).soft_labels
+
+
+def test_a_soft_name_has_a_label_and_shares():
+    state = after(Relabel(np.array([1, 2]), "cat", {"owl": 0.4}))
+    assert state.class_names == ("cat", "dog", "owl")
+    assert state.labels.tolist() == [0, 0, 0, -1, 0, 1]
+    np.testing.assert_allclose(state.soft_labels[[1, 2]], [[0.6, 0, 0.4]] * 2)
+    assert not state.soft_labels[[0, 3, 4, 5]].any()
+
+
+def test_what_people_say_stays_until_somebody_names_one_class():
+    np.testing.assert_array_equal(soft(), PEOPLE)
+    state = soft(Pin(np.array([4]), "owl"))
+    np.testing.assert_array_equal(state[0], [0.75, 0.25, 0])
+    assert not state[1:].any()
+    assert soft(Relabel(np.array([0, 4]), "cat")) is None
+    assert soft(Relabel(np.array([0, 4]), None)) is None
+    # Nor does a place that names nothing leave it; an arrangement does.
+    assert soft(move(0, 4, tag=None)) is None
+    np.testing.assert_array_equal(
+        soft(move(0, 4, tag=None, intent=Intent.ARRANGE)), PEOPLE
+    )
+
+
+def test_soft_names_can_be_taken_back():
+    edit = move(0, 2, tag="dog")
+    edit = Move(edit.indices, edit.start, edit.end, edit.intent, "dog", {"owl": 0.25})
+    np.testing.assert_array_equal(soft(edit, Withdraw(0)), PEOPLE)
+    put_back = soft(edit, Pin(np.array([3]), "owl"), Reset(np.array([0, 2])))
+    np.testing.assert_array_equal(put_back[:, :2], PEOPLE)
+    assert not put_back[:, 2].any()
+    np.testing.assert_allclose(soft(edit)[0], [0, 0.75, 0.25])
+
+
 def test_withdrawing_a_withdrawal_brings_the_edit_back():
     assert same(after(move(2), Withdraw(0), Withdraw(1)), after(move(2)))
 
@@ -125,6 +164,14 @@ def test_withdrawing_a_withdrawal_brings_the_edit_back():
         (Relabel(np.array([1]), ""), "no name"),
         (Pin(np.array([0, 5]), "cat"), "1 of the 2 images are held out"),
         (move(5), "held out"),
+        (Relabel(np.array([0]), None, {"dog": 0.4}), "class beside"),
+        (Pin(np.array([0]), "dog", {"dog": 0.4}), "class beside"),
+        (Pin(np.array([0]), "dog", {" ": 0.4}), "class beside"),
+        (Pin(np.array([0]), "dog", {"cat": 0.6}), "dog 40, cat 60 are no shares"),
+        (Pin(np.array([0]), "dog", {"cat": 0}), "no shares"),
+        (Pin(np.array([0]), "dog", {"cat": -0.1}), "no shares"),
+        (Pin(np.array([0]), "dog", {"cat": np.nan}), "no shares"),
+        (Pin(np.array([0]), "dog", {"cat": 0.5, "owl": 0.5}), "no shares"),
         (move(0, to=np.nan), "finite"),
         (Move(np.array([0]), PLACES[:1], PLACES[:2]), "finite x and y"),
         (Move(np.array([0]), np.full((1, 2), np.inf), PLACES[:1]), "finite"),
@@ -154,6 +201,7 @@ EVERY_KIND = (
     move(1, tag=None),
     move(1, 2, 3, tag=None, intent=Intent.ARRANGE),
     Pin(np.array([4, 1]), "zebra"),
+    Pin(np.array([3]), "cat", {"dog": 0.3, "zebra": 0.1}),
     Relabel(np.array([5]), "cat"),
     Relabel(np.array([0]), None),
     Reset(np.array([0])),
@@ -167,6 +215,7 @@ def test_edits_are_described_in_a_few_words():
         "Moved 1 image",
         "Arranged 3 images",
         "Pinned 2 images as zebra",
+        "Pinned 1 image as cat 60, dog 30, zebra 10",
         "Labelled 1 image cat",
         "Unlabelled 1 image",
         "Reset 1 image",

@@ -43,6 +43,51 @@ def evidence(
     )
 
 
+def test_certainty_is_measured_beside_accuracy():
+    truth, sure = np.array([0, 0, 1, 1]), np.eye(2, dtype=np.float32)
+    said = {
+        "before": sure[[0, 0, 1, 0]] * 0.8 + 0.1,
+        "after": np.full((4, 2), 0.5, np.float32),
+    }
+    found = gather_evidence(
+        measured_on="test",
+        held_out=np.arange(4),
+        truth=truth,
+        class_names=("cat", "dog"),
+        predicted={name: each.argmax(axis=1) for name, each in said.items()},
+        drift=0.0,
+        edited=np.empty(0, int),
+        tags=np.empty(0, int),
+        said=said,
+        soft_truth=np.array([[0, 0]] * 3 + [[0.4, 0.6]], np.float32),
+    )
+    before, after = found.arms["before"], found.arms["after"]
+    logs = 3 * np.log(0.9) + 0.4 * np.log(0.9) + 0.6 * np.log(0.1)
+    assert before.log_loss == pytest.approx(-logs / 4)
+    # All are 90% sure, and three and 40% of the fourth are right.
+    assert before.calibration == pytest.approx(0.9 - 3.4 / 4)
+    assert after.log_loss == pytest.approx(np.log(2))
+    # The first class is named: right twice, and as far as people say so.
+    assert after.calibration == pytest.approx(abs(0.5 - 2.4 / 4))
+
+
+def test_a_network_that_does_not_know_a_class_yet_is_measured():
+    one, both = np.ones((2, 1)), np.full((2, 2), 0.5)
+    found = gather_evidence(
+        measured_on="test",
+        held_out=np.arange(2),
+        truth=np.array([0, 1]),
+        class_names=("cat", "dog"),
+        predicted={"before": np.zeros(2, int), "after": np.zeros(2, int)},
+        drift=0.0,
+        edited=np.empty(0, int),
+        tags=np.empty(0, int),
+        said={"before": one, "after": both},
+    )
+    assert 7 < found.arms["before"].log_loss < 9
+    assert found.arms["before"].calibration == pytest.approx(0.5)
+
+
 def flip(classes, *at: int):
     """Return the classes, wrong at some places."""
     wrong = np.array(classes)

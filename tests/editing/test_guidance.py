@@ -93,6 +93,52 @@ def margins_like(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.where(labels == truth, 1 + order, -1 - order)
 
 
+def disagreed(guide: Guide) -> list[Proposal]:
+    return [p for p in run_job(guide) if p.kind is ProposalKind.DISAGREED]
+
+
+def test_without_votes_nobody_is_said_to_disagree(make_guide, noisy):
+    assert not disagreed(make_guide(noisy))
+
+
+def test_what_divides_people_and_network_comes_first(make_guide, truth):
+    guide = make_guide(truth)
+    probabilities = np.eye(10, dtype=np.float32)[truth]
+    soft = np.zeros((N, 10), np.float32)
+    free = np.flatnonzero(~guide.held_out)[:3]
+    others = (truth[free] + 1) % 10
+    # Of two equally divided images, the network is sure of what fewer say of the first.
+    soft[free, truth[free]] = [2 / 3, 2 / 3, 0.9]
+    soft[free, others] = [1 / 3, 1 / 3, 0.1]
+    probabilities[free[0]] = np.eye(10)[others[0]]
+    soft[np.flatnonzero(guide.held_out)[0]] = 0.1
+    guide = replace(
+        guide,
+        soft_labels=soft,
+        predictions=replace(guide.predictions, probabilities=probabilities),
+    )
+    found = disagreed(guide)
+    assert_array_equal(images(found), free)
+    assert found[0].tag == NAMES[others[0]]
+    assert found[0].reason == (
+        f"People disagree: {NAMES[truth[free[0]]]} 67, {NAMES[others[0]]} 33; the "
+        f"network says {NAMES[others[0]]} (1.00)."
+    )
+    assert found[0].score == 1 > found[1].score > found[2].score > 0
+    # The reason is that people disagree, not that the label is doubted.
+    assert not np.isin(images(run_job(guide), ProposalKind.MISLABELLED), free).any()
+    # What was answered is not asked again.
+    said = Answer(ProposalKind.DISAGREED, free[:1], accepted=False)
+    assert_array_equal(images(disagreed(replace(guide, answers=(said,)))), free[1:])
+
+
+def test_people_can_disagree_before_a_network_knows_a_class(make_guide):
+    soft = np.zeros((N, 10), np.float32)
+    soft[[1, 2], :2] = 0.5
+    guide = make_guide(np.full(N, -1), soft_labels=soft)
+    assert_array_equal(images(disagreed(guide)), [1, 2])
+
+
 def test_wrong_labels_come_first(make_guide, noisy, truth):
     proposals = run_job(make_guide(noisy))
     assert proposals[0].kind is ProposalKind.MISLABELLED

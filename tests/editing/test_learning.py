@@ -68,6 +68,26 @@ def test_the_result_is_whole(job):
     assert np.isfinite(result.margins[learnt]).any()
 
 
+def test_soft_names_are_learnt_as_they_are_said(job):
+    edited = job.anchors.indices
+    soft = np.zeros((len(job.dataset), len(job.class_names)), np.float32)
+    soft[edited, job.labels[edited]] = 0.55
+    soft[edited, (job.labels[edited] + 1) % len(job.class_names)] = 0.45
+    sure, unsure = (run_job(one) for one in (job, replace(job, soft_labels=soft)))
+    rows = (
+        sure.predictions.probabilities[edited],
+        unsure.predictions.probabilities[edited],
+    )
+    own, other = (row[np.arange(len(edited)), job.labels[edited]] for row in rows)
+    assert other.mean() < own.mean() - 0.1
+    # They have a margin like others, and the control knows nothing of them.
+    assert_array_equal(np.isfinite(unsure.margins), np.isfinite(sure.margins))
+    assert (
+        sure.evidence.arms["control"].log_loss
+        == unsure.evidence.arms["control"].log_loss
+    )
+
+
 def test_what_is_reported_is_what_the_weights_say(job):
     result = run_job(job)
     again = run_job(ExtractPredictions(job.dataset, result.spec, result.state, "cpu"))

@@ -29,6 +29,14 @@ def test_known_are_the_labelled_images_that_may_be_trained_on():
     assert_array_equal(found.weights, 1)
 
 
+def test_known_are_soft_where_people_disagree():
+    labels, soft = np.array([0, 1, -1, 1]), np.zeros((4, 3), np.float32)
+    soft[1], soft[2] = [0, 0.75, 0.25], [0.5, 0.5, 0]
+    found = known(labels, np.ones(4, bool), 3, soft)
+    assert_array_equal(found.indices, [0, 1, 3])
+    assert_array_equal(found.classes, [[1, 0, 0], [0, 0.75, 0.25], [0, 1, 0]])
+
+
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40))
 def test_every_class_is_drawn_equally_often(classes):
     found = targets(range(len(classes)), classes, n_classes=5)

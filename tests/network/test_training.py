@@ -125,6 +125,22 @@ def test_unlabelled_and_test_images_do_not_matter(make_bars, drain):
     np.testing.assert_array_equal(np.isfinite(results[0].margins), known)
 
 
+@pytest.mark.parametrize("class_weights", [True, False])
+def test_soft_labels_are_learnt_as_shares(make_bars, drain, class_weights):
+    dataset = make_bars(120)
+    soft = np.full((120, 2), 0.25, np.float32)
+    soft[np.arange(120), dataset.labels] = 0.75
+    settings = replace(SETTINGS, epochs=15, patience=15, class_weights=class_weights)
+    said = []
+    for data in (dataset, replace(dataset, soft_labels=soft)):
+        classifier = classifier_from(SPEC)
+        drain(train(classifier, data, settings))
+        with torch.inference_mode():
+            _, logits = classifier(torch.from_numpy(dataset.images(np.arange(120))))
+        said.append(logits.softmax(1).amax(1).mean().item())
+    assert said[1] < 0.8 < said[0]
+
+
 def test_margin_finds_the_wrong_label(make_bars, drain):
     dataset = make_bars(160)
     labels = dataset.labels.copy()

@@ -34,6 +34,7 @@ EVERY_KIND = (
     move(1, tag=None),
     move(1, 2, 3, tag=None, intent=Intent.ARRANGE),
     Pin(np.array([4, 1]), "zebra"),
+    Pin(np.array([3]), "cat", {"dog": 0.3, "zebra": 0.1}),
     Relabel(np.array([5]), "cat"),
     Relabel(np.array([0]), None),
     Reset(np.array([0])),
@@ -112,6 +113,7 @@ def evidence(again=(), n: int = 10, **predicted) -> Evidence:
         drift=0.25,
         edited=np.array([3, 5]),
         tags=np.array([0, 1]),
+        said={"after": np.full((n, 3), 1 / 3, np.float32)},
     )
 
 

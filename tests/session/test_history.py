@@ -97,6 +97,9 @@ def test_the_images_that_differ_are_counted(trained_session, truth, measured):
     assert evidence.over[BEFORE].value == pytest.approx(5 / n)
     assert evidence.drift == 0
     assert not len(evidence.edited)
+    # Each image that is wrong was held to be impossible.
+    losses = [evidence.arms[arm].log_loss for arm in (BEFORE, "after")]
+    assert losses == pytest.approx([7 * 15.94 / n, 2 * 15.94 / n], rel=0.01)
     every = scores(dataset, (earlier, later))
     assert [one.accuracy for one in every] == [
         pytest.approx((n - 7) / n),

@@ -20,6 +20,7 @@ from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenDataset, OpenLayers
 from napari_spaceediting.data.pixels import FilePixels, StoredPixels
 from napari_spaceediting.editing.answers import Answer, ProposalKind
+from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session, new_session
@@ -78,6 +79,50 @@ def test_edits_done_and_undone_come_back(assert_equal, trained_session, pin, fol
     again = Session(state)
     again.redo()
     assert again.edits.edited.sum() == 7
+
+
+def test_soft_labels_come_back(assert_equal, small_digits, trained_state, pin, folder):
+    soft = np.zeros((len(small_digits), 10), np.float32)
+    soft[3, :2] = 0.75, 0.25
+    dataset = replace(small_digits, soft_labels=soft)
+    start = replace(trained_state.checkpoint, soft_labels=soft)
+    session = Session(replace(trained_state, dataset=dataset, checkpoint=start))
+    at = pin(session).indices
+    session.apply(Pin(at, "3", {"5": 0.25, "scribble": 0.25}))
+    session.propose(run_job(session.retraining()))
+    session.accept()
+    assert session.shown.soft_labels[at[0]].max() == 0.5
+    save_session(session.state, folder)
+    assert_equal(session.state, load_session(folder))
+    session.roll_back()
+    assert_array_equal(session.shown.soft_labels, soft)
+    session.undo()
+    assert (
+        session.edits.soft_labels is session.shown.soft_labels
+        or (session.edits.soft_labels == soft).all()
+    )
+
+
+def test_a_session_from_before_soft_labels_has_none(
+    assert_equal, proposed_state, folder
+):
+    save_session(proposed_state, folder)
+    index = folder / "session.json"
+    values = json.loads(index.read_text())
+    past = values["rounds"][0]
+    for part in (
+        values["dataset"],
+        values["checkpoint"],
+        past["before"],
+        past["after"],
+    ):
+        del part["soft_labels"]
+    for arm in past["evidence"]["arms"].values():
+        del arm["log_loss"], arm["calibration"]
+    index.write_text(json.dumps(values))
+    state = load_session(folder)
+    assert_equal(proposed_state.checkpoint, state.checkpoint)
+    assert state.rounds[0].evidence.arms["after"].log_loss is None
 
 
 def test_answers_come_back(assert_equal, trained_session, folder):

@@ -72,6 +72,14 @@ def evidence_in_words(evidence: Evidence) -> list[str]:
             low, high = score.interval
             told = f"{score.accuracy:6.1%}   95% interval {low:.1%} to {high:.1%}"
             lines.append(f"  {name:9} {told:40}   {arm.how}".rstrip())
+    certain = [
+        n for n in ARMS if n in evidence.arms and evidence.arms[n].log_loss is not None
+    ]
+    if certain:
+        lines.append("Log-loss, and the error of calibration:")
+    for name in certain:
+        score = evidence.arms[name]
+        lines.append(f"  {name:9} {score.log_loss:6.3f}   {score.calibration:.1%}")
     if "before" in evidence.arms:
         lines.append(
             f"  {len(evidence.fixed)} of the images were fixed and "

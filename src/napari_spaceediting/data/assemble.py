@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_spaceediting.data.pixels import (
     files_of,
     select,
 )
+from napari_spaceediting.data.soft_labels import shared
 from napari_spaceediting.data.splits import (
     UNLABELLED,
     Split,
@@ -56,6 +58,8 @@ class Found:
         All classes in order; by default those among `labels`, sorted.
     truth : sequence of N str or None, optional
         True classes, where `labels` are incomplete or noisy on purpose.
+    votes : sequence of N sequences of str, optional
+        The class that each of several people named, where several did.
     split : (N,) int8, optional
         Parts that are given; by default they are drawn.
     columns : mapping
@@ -70,6 +74,7 @@ class Found:
     labels: Sequence[str | None]
     class_names: tuple[str, ...] | None = None
     truth: Sequence[str | None] | None = None
+    votes: Sequence[Sequence[str]] | None = None
     split: NDArray[np.int8] | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
@@ -160,6 +165,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         scaling=scaling,
         image_size=image_size,
         columns=columns,
+        soft_labels=shared(found.votes, class_names) if found.votes else None,
         skipped=found.skipped + skipped,
         notes=(
             *found.notes,
@@ -197,13 +203,14 @@ def _new_ones(found: Found, like: ImageDataset) -> Found:
 
 def _some_of(found: Found, kept: NDArray[np.intp]) -> Found:
     """Return what a reader found, with some of the images only."""
-    truth = found.truth
+    truth, votes = found.truth, found.votes
     return replace(
         found,
         pixels=select(found.pixels, kept),
         ids=[found.ids[i] for i in kept],
         labels=[found.labels[i] for i in kept],
         truth=None if truth is None else [truth[i] for i in kept],
+        votes=None if votes is None else [votes[i] for i in kept],
         split=None if found.split is None else found.split[kept],
         columns={name: values[kept] for name, values in found.columns.items()},
     )
@@ -265,7 +272,8 @@ def _indexed_labels(
     """
     labels, truth, names = found.labels, found.truth, found.class_names
     if names is None:
-        present = {name for name in (*labels, *(truth or ())) if name is not None}
+        said = (*labels, *(truth or ()), *chain.from_iterable(found.votes or ()))
+        present = {name for name in said if name is not None}
         names = tuple(sorted(present, key=_natural))
     names = tuple(dict.fromkeys((*known, *names)))
     index: dict[str | None, int] = {name: i for i, name in enumerate(names)}

@@ -16,6 +16,13 @@ from napari_spaceediting.data.files import with_channels
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import JoinedPixels, PixelSource, join, select
 from napari_spaceediting.data.resize import fit
+from napari_spaceediting.data.soft_labels import (
+    SoftLabels,
+    believed,
+    renamed,
+    rows_of,
+    stacked,
+)
 from napari_spaceediting.data.splits import UNLABELLED, Split
 from napari_spaceediting.errors import DataError
 
@@ -71,6 +78,8 @@ class ImageDataset:
         Images that were left out.
     notes : tuple of str
         What was decided on the way, or is worth a warning; one sentence each.
+    soft_labels : (N, C) float32 array or None
+        Shares of the classes for images on which people disagree (see `soft_labels`).
 
     Raises
     ------
@@ -89,6 +98,7 @@ class ImageDataset:
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    soft_labels: SoftLabels = None
 
     def __post_init__(self) -> None:
         size = len(self.ids)
@@ -116,6 +126,13 @@ class ImageDataset:
             raise DataError(
                 f"The labels of {self.name} go from {self.labels.min()} to "
                 f"{self.labels.max()}, but there are {self.n_classes} classes."
+            )
+        soft = self.soft_labels
+        if soft is not None and soft.shape != (size, self.n_classes):
+            shape = " x ".join(map(str, soft.shape))
+            raise DataError(
+                f"The soft labels of {self.name} are {shape}: there must be one for "
+                f"each of {size} images and {self.n_classes} classes."
             )
         if not np.isin(self.split, list(Split)).all():
             raise DataError(
@@ -149,6 +166,11 @@ class ImageDataset:
         """(N,) True where the class is known."""
         labelled: NDArray[np.bool_] = self.labels != UNLABELLED
         return labelled
+
+    def classes(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the (n, C) probabilities of the classes of labelled images."""
+        soft = rows_of(self.soft_labels, at)
+        return believed(self.labels[at], soft, self.n_classes)
 
     def original(self, index: int) -> NDArray[Any]:
         """Return image `index` as read, (H, W) or (H, W, C) of its own dtype.
@@ -208,11 +230,14 @@ class ImageDataset:
         return _for_network(fitted), channels_to_rgb(tiles)
 
     def with_labels(
-        self, labels: NDArray[np.int64], class_names: Sequence[str] | None = None
+        self,
+        labels: NDArray[np.int64],
+        class_names: Sequence[str] | None = None,
+        soft_labels: SoftLabels = None,
     ) -> ImageDataset:
         """Return the same images with other labels, and classes if they are given."""
         names = self.class_names if class_names is None else tuple(class_names)
-        return replace(self, labels=labels, class_names=names)
+        return replace(self, labels=labels, class_names=names, soft_labels=soft_labels)
 
     def keep_labels(self, per_class: int, rng: np.random.Generator) -> ImageDataset:
         """Hide the labels of all but a few training images of each class.
@@ -235,7 +260,10 @@ class ImageDataset:
             members = np.flatnonzero(candidates & (self.labels == index))
             labels[rng.permutation(members)[per_class:]] = UNLABELLED
         columns = {"truth": self.labels, **self.columns}
-        return replace(self, labels=labels, columns=columns)
+        soft = self.soft_labels
+        if soft is not None:
+            soft = np.where((labels == UNLABELLED)[:, None], np.float32(0), soft)
+        return replace(self, labels=labels, columns=columns, soft_labels=soft)
 
     def subset(self, indices: ArrayLike) -> ImageDataset:
         """Return a data set of only the images at `indices`, in that order."""
@@ -247,6 +275,7 @@ class ImageDataset:
             split=self.split[chosen],
             pixels=select(self.pixels, chosen),
             columns={name: values[chosen] for name, values in self.columns.items()},
+            soft_labels=rows_of(self.soft_labels, chosen),
         )
 
     def joined(self, more: ImageDataset) -> ImageDataset:
@@ -282,6 +311,16 @@ class ImageDataset:
             split=np.concatenate([self.split, more.split]),
             pixels=join(self.pixels, more.pixels),
             columns=columns,
+            soft_labels=stacked(
+                [
+                    (
+                        renamed(self.soft_labels, self.class_names, more.class_names),
+                        len(self),
+                    ),
+                    (more.soft_labels, len(more)),
+                ],
+                more.n_classes,
+            ),
             skipped=(*self.skipped, *more.skipped),
             notes=(*self.notes, *more.notes),
         )

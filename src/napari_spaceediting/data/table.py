@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.dataset import Skipped, repeated
 from napari_spaceediting.data.files import reading
+from napari_spaceediting.data.people import label_columns, one_row_each, texts
 from napari_spaceediting.data.pixels import FilePixels
+from napari_spaceediting.data.soft_labels import most_said
 from napari_spaceediting.data.splits import split_from_names
 from napari_spaceediting.errors import DataError
 
@@ -22,7 +25,6 @@ TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 
 _COLUMNS = {
     "path": ("path", "file", "filename", "image"),
-    "label": ("label", "class"),
     "split": ("split",),
     "id": ("id",),
     "truth": ("truth",),
@@ -38,7 +40,9 @@ def find_in_table(path: Path) -> Found:
     path : Path
         A `.csv`, `.tsv` or `.parquet` file. The column `path` names image files,
         relative to the table; `label`, `split`, `id` and `truth` are optional, and
-        blank labels are unknown. All other columns are kept as they are.
+        blank labels are unknown. All other columns are kept as they are. Where several
+        people named the images, each has a column, such as `label_1` and `label_2`, or
+        rows, with a column `person` or `annotator` that says whose they are.
 
     Returns
     -------
@@ -48,19 +52,23 @@ def find_in_table(path: Path) -> Found:
     Raises
     ------
     DataError
-        There is no column `path`, paths or ids occur twice, a split is unknown, or
-        half of the files are missing.
+        There is no column `path`, paths or ids occur twice, a split is unknown, rows
+        of an image contradict each other, or half of the files are missing.
     """
     path = path.resolve()
     table = _read(path)
     known = _known_columns(table, path)
-    names = _texts(table[known["path"]])
+    names = texts(table[known["path"]])
     if "" in names:
         raise DataError(
             f"The table {path.name} has no path in row {names.index('') + 1}: fill it "
             f"in or remove the row."
         )
-    ids = _texts(table[known["id"]]) if "id" in known else names
+    labelling = label_columns(table)
+    same = [known[meaning] for meaning in ("id", "split", "truth") if meaning in known]
+    table, votes = one_row_each(table, known["path"], same, path.name)
+    names = texts(table[known["path"]])
+    ids = texts(table[known["id"]]) if "id" in known else names
     for what, values in (("path", names), ("id", ids)):
         if again := repeated(values):
             raise DataError(
@@ -78,24 +86,29 @@ def find_in_table(path: Path) -> Found:
             f"the table."
         )
     there = np.flatnonzero(exists)
-    table = table.iloc[there]
+    table, votes = table.iloc[there], [votes[i] for i in there]
+    labels, notes = most_said(votes)
     split = None
     if "split" in known:
         # A row without a split may only train: nothing is measured on it.
-        given = [name or "train" for name in _texts(table[known["split"]])]
+        given = [name or "train" for name in texts(table[known["split"]])]
         split = split_from_names(given)
     return Found(
         name=path.stem,
         pixels=FilePixels(tuple(files[i].absolute() for i in there), n_channels=1),
         ids=[ids[i] for i in there],
-        labels=_labels(table, known.get("label")) or [None] * len(there),
+        labels=labels,
         truth=_labels(table, known.get("truth")),
+        votes=votes,
         split=split,
-        columns=_other_columns(table, known),
+        columns=_other_columns(
+            table, [*known.values(), *(labelling if len(labelling) == 1 else ())]
+        ),
         skipped=tuple(
             Skipped(ids[i], f"the file {names[i]} is missing")
             for i in np.flatnonzero(~exists)
         ),
+        notes=notes,
     )
 
 
@@ -110,9 +123,12 @@ def _read(path: Path) -> pd.DataFrame:
         else:
             separator = "\t" if suffix == ".tsv" else ","
             recognised = {name for names in _COLUMNS.values() for name in names}
-            header = pd.read_csv(path, sep=separator, nrows=0).columns
+            header = pd.read_csv(path, sep=separator, nrows=0)
+            labels = label_columns(header)
             as_text = {
-                name: str for name in header if name.strip().lower() in recognised
+                name: str
+                for name in header.columns
+                if name in labels or name.strip().lower() in recognised
             }
             table = pd.read_csv(path, sep=separator, dtype=as_text)
     if table.empty:
@@ -137,29 +153,23 @@ def _known_columns(table: pd.DataFrame, path: Path) -> dict[str, str]:
     return known
 
 
-def _texts(column: pd.Series[Any]) -> list[str]:
-    """Return stripped texts, empty where a value is missing."""
-    known = column.astype(object).where(column.notna(), "")
-    return [str(value).strip() for value in known]
-
-
 def _labels(table: pd.DataFrame, name: str | None) -> list[str | None] | None:
     """Return class names, None where blank; or None if there is no such column."""
     if name is None:
         return None
-    return [text or None for text in _texts(table[name])]
+    return [text or None for text in texts(table[name])]
 
 
 def _other_columns(
-    table: pd.DataFrame, known: dict[str, str]
+    table: pd.DataFrame, known: Sequence[str]
 ) -> dict[str, NDArray[Any]]:
     """Return the remaining columns as numbers, booleans or text."""
     columns: dict[str, NDArray[Any]] = {}
     for name in table.columns:
-        if name in known.values():
+        if name in known:
             continue
         values = table[name].to_numpy()
         if values.dtype.kind not in "buif":
-            values = np.array(_texts(table[name]), dtype=np.str_)
+            values = np.array(texts(table[name]), dtype=np.str_)
         columns[str(name)] = values
     return columns

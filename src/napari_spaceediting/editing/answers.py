@@ -19,6 +19,7 @@ class ProposalKind(StrEnum):
     MISLABELLED = "mislabelled"
     GROUP = "group"
     AMBIGUOUS = "ambiguous"
+    DISAGREED = "disagreed"
     ISOLATED = "isolated"
 
 
@@ -26,6 +27,7 @@ _NOUNS = {
     ProposalKind.GROUP: "groups",
     ProposalKind.MISLABELLED: "labels",
     ProposalKind.AMBIGUOUS: "doubts",
+    ProposalKind.DISAGREED: "disagreements",
     ProposalKind.ISOLATED: "odd images",
 }
 

@@ -134,8 +134,8 @@ def lessons(
 
 
 def _after(material: Material, _expected: Expected, _seed: int) -> Lesson:
-    n_classes = len(material.class_names)
-    targets = known(material.labels, material.training, n_classes)
+    n_classes, soft = len(material.class_names), material.soft_labels
+    targets = known(material.labels, material.training, n_classes, soft)
     return Lesson(n_classes, targets, material.anchors)
 
 
@@ -171,9 +171,9 @@ def _placebo(material: Material, expected: Expected, seed: int) -> Lesson:
 
 
 def _control(material: Material, _expected: Expected, _seed: int) -> Lesson | None:
-    dataset = material.dataset
-    targets = known(dataset.labels, material.training, dataset.n_classes)
-    return Lesson(dataset.n_classes, targets) if len(targets) else None
+    dataset, n_classes = material.dataset, material.dataset.n_classes
+    targets = known(dataset.labels, material.training, n_classes, dataset.soft_labels)
+    return Lesson(n_classes, targets) if len(targets) else None
 
 
 def _automatic(material: Material, expected: Expected, seed: int) -> Lesson | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED
+from napari_spaceediting.data.soft_labels import SoftLabels, in_words
+from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.errors import EditError
 
 
@@ -40,6 +42,9 @@ class Move:
         Class that the user saw and confirmed. None where only the place counts: the
         class that an image came with is then no longer believed, unless the images
         are arranged.
+    also : mapping of str to float
+        Further classes that the images are of, each with its share; the tag has the
+        rest, and the most.
     """
 
     indices: NDArray[np.int64]
@@ -47,14 +52,19 @@ class Move:
     end: NDArray[np.float32]
     intent: Intent = Intent.BELONGS
     tag: str | None = None
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """Images that lie where they belong, with the class that they have there."""
+    """Images that lie where they belong, with the class that they have there.
+
+    `also` is as in `Move`.
+    """
 
     indices: NDArray[np.int64]
     tag: str
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +72,12 @@ class Relabel:
     """Images given a class, or none, without a word about their place.
 
     The only edit that held-out images allow: their class is then used to
-    measure, never to train.
+    measure, never to train. `also` is as in `Move`.
     """
 
     indices: NDArray[np.int64]
     tag: str | None
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +186,8 @@ class EditState:
         `EditKind` of every image.
     tagged : (N,) bool array
         Images whose class, or whose having none, an edit has said.
+    soft_labels : (N, C) float32 array or None
+        Soft labels after the edits.
     """
 
     class_names: tuple[str, ...]
@@ -182,6 +195,7 @@ class EditState:
     positions: NDArray[np.float32]
     kinds: NDArray[np.int8]
     tagged: NDArray[np.bool_]
+    soft_labels: SoftLabels = None
 
     @property
     def edited(self) -> NDArray[np.bool_]:
@@ -195,6 +209,7 @@ def fold(
     labels: NDArray[np.int64],
     positions: NDArray[np.float32],
     class_names: tuple[str, ...],
+    soft_labels: SoftLabels = None,
 ) -> EditState:
     """Replay edits over the state they started from.
 
@@ -208,45 +223,76 @@ def fold(
         Map coordinates before the edits.
     class_names : tuple of str
         Names of the classes before the edits.
+    soft_labels : (N, c) float32 array or None
+        Soft labels before the edits.
     """
-    names = list(class_names)
+    gone = withdrawn(edits)
+    standing = [
+        edit
+        for number, edit in enumerate(edits)
+        if not isinstance(edit, Withdraw) and number not in gone
+    ]
+    said = [name for edit in standing for name in _classes_of(edit)]
+    names = tuple(dict.fromkeys((*class_names, *said)))
+    index = {name: number for number, name in enumerate(names)}
     start_labels, start_positions = labels, positions
     labels, positions = labels.copy(), positions.copy()
     kinds = np.zeros(len(labels), np.int8)
     tagged = np.zeros(len(labels), bool)
+    if soft_labels is None:
+        # Where nothing is soft, there is nothing to keep.
+        is_soft = any(not isinstance(edit, Reset) and edit.also for edit in standing)
+        soft_labels = np.zeros((len(labels), len(names) * is_soft), np.float32)
+    start_soft = widened(soft_labels, soft_labels.shape[1] and len(names))
+    soft = start_soft.copy()
 
-    def class_of(tag: str | None) -> int:
-        if tag is None:
-            return UNLABELLED
-        if tag not in names:
-            names.append(tag)
-        return names.index(tag)
+    def give(edit: Move | Pin | Relabel) -> None:
+        labels[at] = UNLABELLED if edit.tag is None else index[edit.tag]
+        tagged[at] = True
+        soft[at] = 0
+        for name, share in shares(edit.tag, edit.also).items():
+            soft[at, index[name]] = share
 
-    gone = withdrawn(edits)
-    for number, edit in enumerate(edits):
-        if isinstance(edit, Withdraw) or number in gone:
-            continue
+    for edit in standing:
         at = edit.indices
         if isinstance(edit, Move):
             arranged = edit.intent is Intent.ARRANGE
             kinds[at] = EditKind.ARRANGED if arranged else EditKind.MOVED
             positions[at] = edit.end
             if edit.tag is not None:
-                labels[at] = class_of(edit.tag)
-                tagged[at] = True
+                give(edit)
             elif not arranged:
-                labels[at[~tagged[at]]] = UNLABELLED
+                at = at[~tagged[at]]
+                labels[at], soft[at] = UNLABELLED, 0
         elif isinstance(edit, Pin | Relabel):
             is_pin = isinstance(edit, Pin)
             kinds[at] = EditKind.PINNED if is_pin else EditKind.RELABELLED
-            labels[at] = class_of(edit.tag)
-            tagged[at] = True
+            give(edit)
         else:
             kinds[at] = EditKind.NONE
             tagged[at] = False
-            labels[at] = start_labels[at]
+            labels[at], soft[at] = start_labels[at], start_soft[at]
             positions[at] = start_positions[at]
-    return EditState(tuple(names), labels, positions, kinds, tagged)
+    left = soft if soft.any() else None
+    return EditState(names, labels, positions, kinds, tagged, left)
+
+
+def _classes_of(edit: ImageEdit) -> tuple[str, ...]:
+    if isinstance(edit, Reset) or edit.tag is None:
+        return ()
+    return (edit.tag, *edit.also)
+
+
+def shares(tag: str | None, also: Mapping[str, float]) -> dict[str, float]:
+    """Return the share of each class that an edit names; {} where that is one."""
+    if tag is None or not also:
+        return {}
+    return {tag: 1 - sum(also.values()), **also}
+
+
+def named(tag: str | None, also: Mapping[str, float]) -> str:
+    """Return what an edit names, such as "Coat" or "Coat 60, Shirt 40"; "" for none."""
+    return in_words(shares(tag, also)) or tag or ""
 
 
 def withdrawn(edits: Sequence[Edit]) -> set[int]:
@@ -275,8 +321,8 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
     ------
     EditError
         If it names images that do not exist, names none or one twice, moves
-        held-out images, has positions that do not fit or are not finite, or takes
-        back an edit that is not there.
+        held-out images, has positions that do not fit or are not finite, gives shares
+        to classes that cannot be, or takes back an edit that is not there.
     """
     if isinstance(edit, Withdraw):
         if not 0 <= edit.number < len(done):
@@ -317,6 +363,24 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
         )
     if not isinstance(edit, Reset) and edit.tag is not None and not edit.tag.strip():
         raise EditError("The class has no name: type one, or choose one of the list.")
+    if not isinstance(edit, Reset) and (flaw := flaw_of_shares(edit)):
+        raise EditError(flaw)
+
+
+def flaw_of_shares(edit: Move | Pin | Relabel) -> str:
+    """Return what is wrong with the shares of an edit in a sentence, "" for nothing."""
+    tag, also = edit.tag, edit.also
+    if not also:
+        return ""
+    if tag is None or tag in also or not all(map(str.strip, also)):
+        return "A share needs a class beside that of the edit: name both."
+    given = shares(tag, also)
+    if not 0 < min(given.values()) <= max(also.values()) <= given[tag] + 1e-6:
+        return (
+            f"{in_words(given)} are no shares of images: give each class more than 0, "
+            "and let the tag be the class with the most."
+        )
+    return ""
 
 
 def describe(edit: Edit) -> str:
@@ -325,12 +389,13 @@ def describe(edit: Edit) -> str:
         return f"Took back edit {edit.number + 1}"
     n = len(edit.indices)
     images = "1 image" if n == 1 else f"{n} images"
+    name = "" if isinstance(edit, Reset) else named(edit.tag, edit.also)
     if isinstance(edit, Move):
         if edit.intent is Intent.ARRANGE:
             return f"Arranged {images}"
-        return f"Moved {images}" + (f" to {edit.tag}" if edit.tag else "")
+        return f"Moved {images}" + (f" to {name}" if name else "")
     if isinstance(edit, Pin):
-        return f"Pinned {images} as {edit.tag}"
+        return f"Pinned {images} as {name}"
     if isinstance(edit, Relabel):
-        return f"Labelled {images} {edit.tag}" if edit.tag else f"Unlabelled {images}"
+        return f"Labelled {images} {name}" if name else f"Unlabelled {images}"
     return f"Reset {images}"

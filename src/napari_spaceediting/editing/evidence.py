@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.data.soft_labels import SoftLabels, believed
 from napari_spaceediting.editing.arms import (
     AFTER,
     ARMS,
@@ -17,7 +18,9 @@ from napari_spaceediting.editing.arms import (
     CONTROL,
     RELABEL,
 )
+from napari_spaceediting.editing.certainty import calibration_error, log_loss
 from napari_spaceediting.editing.intervals import Difference, compare, share
+from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.network.spec import Predictions
 
 
@@ -35,12 +38,17 @@ class ArmScore:
         Share of each class found; NaN for a class without held-out images.
     confusion : (C, C) int64 array
         Images of the true class (row) given the predicted class (column).
+    log_loss, calibration : float or None
+        As of `certainty`, against soft labels where there are some; None where it was
+        not measured.
     """
 
     accuracy: float
     interval: tuple[float, float]
     recall: NDArray[np.float64]
     confusion: NDArray[np.int64]
+    log_loss: float | None = None
+    calibration: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,6 +318,8 @@ def gather_evidence(
     drift: float,
     edited: NDArray[np.int64],
     tags: NDArray[np.int64],
+    said: Mapping[str, NDArray[np.floating]] | None = None,
+    soft_truth: SoftLabels = None,
 ) -> Evidence:
     """Put the evidence of a round together.
 
@@ -339,8 +349,13 @@ def gather_evidence(
         As in `Evidence`.
     edited, tags : (M,) int64 arrays
         Dataset indices of the images that were given a class, and the class.
+    said : mapping of str to (n, c) float arrays, optional
+        Probabilities that arms state of the held-out images, over their first classes.
+    soft_truth : (n, C) float32 array, optional
+        Soft labels of the held-out images.
     """
     groups = None if groups is None else groups[held_out]
+    wanted = believed(truth, soft_truth, len(class_names))
     arms = {}
     right = {}
     for name, classes in predicted.items():
@@ -349,6 +364,8 @@ def gather_evidence(
             arms[name] = score(known, truth, len(class_names), groups)
             trainings = [classes, *(one.get(name, classes) for one in again)]
             right[name] = np.array([one[held_out] == truth for one in trainings])
+            if said and name in said:
+                arms[name] = _with_certainty(arms[name], said[name], wanted)
     # Without a "before" nothing was fixed or broken.
     nothing = np.empty((1, 0), bool)
     after = right.pop(AFTER, nothing)
@@ -370,4 +387,15 @@ def gather_evidence(
         drift=drift,
         edited=edited,
         followed=predicted[AFTER][edited] == tags,
+    )
+
+
+def _with_certainty(
+    found: ArmScore, said: NDArray[np.floating], wanted: NDArray[np.float32]
+) -> ArmScore:
+    said = widened(said, wanted.shape[1])
+    return replace(
+        found,
+        log_loss=log_loss(said, wanted),
+        calibration=calibration_error(said, wanted),
     )

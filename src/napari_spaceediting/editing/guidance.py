@@ -10,9 +10,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.soft_labels import SoftLabels, row_in_words
 from napari_spaceediting.editing.answers import Answer, ProposalKind, agreement
 from napari_spaceediting.editing.places import Homes, Surroundings, beliefs
-from napari_spaceediting.editing.ranking import alike, clusters, worth_naming
+from napari_spaceediting.editing.ranking import (
+    alike,
+    clusters,
+    entropy,
+    worth_naming,
+)
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.margins import leads, without
@@ -91,6 +97,8 @@ class Guide:
     answers : tuple of Answer
         What the user said so far, as far as it stands. Images are not proposed
         again for the reason that they were proposed for then.
+    soft_labels : (N, C) float32 array or None
+        Soft labels after the open edits.
     """
 
     class_names: tuple[str, ...]
@@ -103,6 +111,7 @@ class Guide:
     n_proposals: int = 50
     seed: int = 0
     answers: tuple[Answer, ...] = field(default=(), repr=False)
+    soft_labels: SoftLabels = field(default=None, repr=False)
 
     name = "Look for what is worth a decision"
 
@@ -119,6 +128,7 @@ class Guide:
         found[ProposalKind.GROUP] = self._groups()
         yield Progress(2, 4, "Weighing doubts")
         found[ProposalKind.AMBIGUOUS] = self._ambiguous()
+        found[ProposalKind.DISAGREED] = self._disagreed()
         yield Progress(3, 4, "Looking for odd images")
         found[ProposalKind.ISOLATED] = self._isolated()
         training = ~self.held_out
@@ -128,6 +138,7 @@ class Guide:
             ProposalKind.GROUP: 3 if few else 1,
             ProposalKind.AMBIGUOUS: 1,
             ProposalKind.MISLABELLED: 1 if few else 3,
+            ProposalKind.DISAGREED: 1 if few else 3,
             ProposalKind.ISOLATED: 0.5,
         }
         return _interleave(
@@ -142,9 +153,11 @@ class Guide:
         That one sign, ranked, finds more wrong labels than votes of neighbours or
         out-of-fold predictions, and no other adds to it. Images with the same label
         that the network takes for the same other class, and that look alike to it, are
-        proposed together where they are as doubtful: one answer corrects them all.
+        proposed together where they are as doubtful: one answer corrects them all. Of
+        images on which people disagree that is said instead.
         """
-        at = self._open(ProposalKind.MISLABELLED, self.labels >= 0)
+        agreed = ~self._divided.any(axis=1)
+        at = self._open(ProposalKind.MISLABELLED, (self.labels >= 0) & agreed)
         # A class that the open edits have named is still unknown to the network.
         probabilities = widened(self._probabilities[at], len(self.class_names))
         if not len(at) or probabilities.shape[1] < 2:
@@ -253,6 +266,40 @@ class Guide:
             for row in order[self._scattered(at[order])]
         ]
 
+    def _disagreed(self) -> list[Proposal]:
+        """Return images on which people disagree, the most divided first.
+
+        The network counts as much as all people together. Where nobody has said
+        different things of an image, nothing is proposed: no sign of ours finds what
+        people would disagree on.
+        """
+        disagreed = np.asarray(self._divided.any(axis=1))
+        at = self._open(ProposalKind.DISAGREED, disagreed)
+        if not len(at):
+            return []
+        people, names = self._divided[at], self.class_names
+        seen = widened(self._probabilities[at], len(names))
+        both = people + seen
+        both /= both.sum(axis=1, keepdims=True)
+        divided = entropy(both)
+        order = np.argsort(-divided, kind="stable")[: self.n_proposals]
+        found = []
+        for row in order:
+            reason = f"People disagree: {row_in_words(people[row], names)}"
+            best = int(seen[row].argmax())
+            if seen[row, best]:
+                reason += f"; the network says {names[best]} ({seen[row, best]:.2f})"
+            found.append(
+                self._proposal(
+                    ProposalKind.DISAGREED,
+                    at[[row]],
+                    int(both[row].argmax()),
+                    float(divided[row] / divided[order[0]]),
+                    f"{reason}.",
+                )
+            )
+        return found
+
     def _isolated(self) -> list[Proposal]:
         """Return training images that lie far from all others in latent space.
 
@@ -328,6 +375,11 @@ class Guide:
             name = self.class_names[tag]
             place = self.homes.near(tag, self.positions[indices].mean(axis=0))
         return Proposal(kind, indices, reason, name, place, score, signs)
+
+    @property
+    def _divided(self) -> NDArray[np.float32]:
+        nobody = np.empty((len(self.labels), 0), np.float32)
+        return nobody if self.soft_labels is None else self.soft_labels
 
     @property
     def _probabilities(self) -> NDArray[np.float32]:

@@ -79,7 +79,7 @@ def learn(task: Task, lesson: Lesson, seed: int) -> Generator[Progress, None, Le
         if anchors is not None:
             untouched = training[~np.isin(training, anchors.indices)]
             _bend(classifier.embedding, features, anchors, untouched)
-        return Learnt(classifier, _margins(targets, left_out, len(task.labels)))
+        return Learnt(classifier, _margins(task.labels, targets, left_out))
     said = yield from predict(classifier, task.dataset, device=task.settings.device)
     taught = Targets(
         training, said.probabilities[training], np.ones(len(training), np.float32)
@@ -127,12 +127,15 @@ def _with_places(lesson: Lesson) -> Targets:
     )
 
 
-def _margins(targets: Targets, left_out: LeftOut, n_images: int) -> NDArray[np.float32]:
-    margins = np.full(n_images, np.nan, np.float32)
-    sure = targets.classes.max(axis=1) == 1
-    labels = targets.classes[sure].argmax(axis=1)
-    scores = replace(left_out, scores=left_out.scores[sure])
-    margins[targets.indices[sure]] = scores.margins(labels)
+def _margins(
+    labels: NDArray[np.int64], targets: Targets, left_out: LeftOut
+) -> NDArray[np.float32]:
+    """Return the (N,) margins of what is learnt of images that have a label."""
+    margins = np.full(len(labels), np.nan, np.float32)
+    named = labels[targets.indices] >= 0
+    scores = replace(left_out, scores=left_out.scores[named])
+    learnt = targets.classes[named].argmax(axis=1)
+    margins[targets.indices[named]] = scores.margins(learnt)
     return margins
 
 
@@ -181,7 +184,9 @@ def left_out_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32
         Probabilities of the c classes before the edits; 0 for all other images.
     """
     dataset = task.dataset
-    targets = known(dataset.labels, task.training, dataset.n_classes)
+    targets = known(
+        dataset.labels, task.training, dataset.n_classes, dataset.soft_labels
+    )
     _, _, left_out = yield from _solved(
         task, targets, dataset.n_classes, task.settings.seed
     )

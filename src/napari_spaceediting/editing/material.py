@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.network.spec import ClassifierSpec, Predictions, State
 
@@ -39,6 +40,8 @@ class Material:
         Its weights.
     predictions : Predictions
         What it said of all images.
+    soft_labels : (N, C) float32 array or None
+        Soft labels after the edits.
     """
 
     dataset: ImageDataset = field(repr=False)
@@ -50,6 +53,7 @@ class Material:
     spec: ClassifierSpec
     state: State = field(repr=False)
     predictions: Predictions = field(repr=False)
+    soft_labels: SoftLabels = field(default=None, repr=False)
 
     @property
     def training(self) -> NDArray[np.bool_]:

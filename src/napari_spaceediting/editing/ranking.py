@@ -101,6 +101,12 @@ def clusters(
     return [found[at] for at in np.argsort(-counts, kind="stable") if counts[at]]
 
 
+def entropy(shares: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the entropy in nats, (n,), of shares that sum to 1, (n, C)."""
+    known = np.where(shares > 0, shares, 1).astype(np.float64)
+    return np.asarray(-(known * np.log(known)).sum(axis=1))
+
+
 def worth_naming(shares: NDArray[np.floating], at_least: int, at_most: int) -> int:
     """Return how many of some images should be named together.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.soft_labels import rows_of
 from napari_spaceediting.editing.arms import ARMS, BEFORE, lessons, needs_expected
 from napari_spaceediting.editing.evidence import (
     Evidence,
@@ -76,6 +77,8 @@ class Retrain(Task):
             )
 
         predicted: list[dict[str, NDArray[np.int64]]] = []
+        _, held_out = measured_images(self.dataset.split, self.labels)
+        certainty = {BEFORE: self.predictions.probabilities[held_out]}
         for seed in range(settings.seed, settings.seed + repeats):
             if predicted:
                 to_learn = lessons(self, settings.arms, expected, seed)
@@ -88,6 +91,7 @@ class Retrain(Task):
                 learnt = yield from relayed(learn(self, lesson, seed), count)
                 said = yield from self._said(learnt.classifier)
                 predicted[-1][name] = predicted_classes(said)
+                certainty.setdefault(name, said.probabilities[held_out])
                 taken = taken or (learnt, said)
                 number += 1
         for name, lesson in to_learn.items():
@@ -95,13 +99,14 @@ class Retrain(Task):
                 yield Progress(total, total, f"Training {ARMS[name].how}")
                 probabilities = yield from rival_classes(self, lesson)
                 predicted[0][name] = probabilities.argmax(axis=1)
+                certainty[name] = probabilities[held_out]
         assert taken is not None
         first, after = taken
         return RetrainResult(
             spec=first.classifier.spec,
             state=state_of(first.classifier),
             predictions=after,
-            evidence=self._evidence(predicted, after),
+            evidence=self._evidence(predicted, certainty, after),
             margins=first.margins,
             losses=np.array(losses, np.float32),
             settings=settings,
@@ -124,7 +129,10 @@ class Retrain(Task):
         )
 
     def _evidence(
-        self, predicted: list[dict[str, NDArray[np.int64]]], after: Predictions
+        self,
+        predicted: list[dict[str, NDArray[np.int64]]],
+        said: dict[str, NDArray[np.floating]],
+        after: Predictions,
     ) -> Evidence:
         tags = self.anchors.tags
         part, held_out = measured_images(self.dataset.split, self.labels)
@@ -143,4 +151,6 @@ class Retrain(Task):
             drift=mean_drift(before.latents[untouched], after.latents[untouched]),
             edited=self.anchors.indices[tags >= 0],
             tags=tags[tags >= 0],
+            said=said,
+            soft_truth=rows_of(self.soft_labels, held_out),
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.soft_labels import SoftLabels, believed, rows_of
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -46,7 +48,10 @@ class Targets:
 
 
 def known(
-    labels: NDArray[np.int64], among: NDArray[np.bool_], n_classes: int
+    labels: NDArray[np.int64],
+    among: NDArray[np.bool_],
+    n_classes: int,
+    soft_labels: SoftLabels = None,
 ) -> Targets:
     """Return the targets of images whose class is known.
 
@@ -58,9 +63,11 @@ def known(
         Images that may be trained on.
     n_classes : int
         Number of classes C.
+    soft_labels : (N, C) float32 array or None
+        Where labels do not say everything.
     """
     at = np.flatnonzero((labels >= 0) & among)
-    classes = np.eye(n_classes, dtype=np.float32)[labels[at]]
+    classes = believed(labels[at], rows_of(soft_labels, at), n_classes)
     return Targets(at, classes, np.ones(len(at), np.float32))
 
 
@@ -84,7 +91,7 @@ def joined(first: Targets, *others: Targets) -> Targets:
     )
 
 
-def widened(classes: NDArray[np.float32], n_classes: int) -> NDArray[np.float32]:
+def widened(classes: NDArray[np.floating], n_classes: int) -> NDArray[np.float32]:
     """Return probabilities over more classes, which have none of it yet.
 
     Parameters

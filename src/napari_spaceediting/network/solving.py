@@ -61,12 +61,10 @@ def solve(
     features = yield from activations(classifier, dataset, device=device)
     training = training_images(dataset)
     labelled = labelled_images(dataset) if classifier.spec.n_classes else training[:0]
-    labels = dataset.labels[labelled]
-    classes = np.eye(classifier.spec.n_classes, dtype=np.float32)[labels]
-    every = np.ones(len(labelled), np.float32)
+    classes, every = dataset.classes(labelled), np.ones(len(labelled), np.float32)
     left_out = solve_end(classifier, features, training, labelled, classes, every)
     margins = np.full(len(dataset), np.nan, np.float32)
-    margins[labelled] = left_out.margins(labels)
+    margins[labelled] = left_out.margins(dataset.labels[labelled])
     return TrainResult(
         state=state_of(classifier),
         history=(),

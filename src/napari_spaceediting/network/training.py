@@ -44,12 +44,13 @@ def train(
 ) -> Generator[Progress, None, TrainResult]:
     """Train on the labelled training images of a data set.
 
-    Minimises the cross-entropy by AdamW (Loshchilov & Hutter 2019) with a learning
-    rate that falls as half a cosine. After each epoch the labelled validation images
-    are classified; the weights of the epoch with the best accuracy (of equal ones,
-    the lowest loss) are kept, and training stops after `settings.patience` epochs
-    without a better one. Without validation images all epochs are run and the last
-    weights are kept. Images without a label, and test images, are not looked at.
+    Minimises the cross-entropy, with soft labels where there are some, by AdamW
+    (Loshchilov & Hutter 2019) with a learning rate that falls as half a cosine. After
+    each epoch the labelled validation images are classified; the weights of the epoch
+    with the best accuracy (of equal ones, the lowest loss) are kept, and training stops
+    after `settings.patience` epochs without a better one. Without validation images all
+    epochs are run and the last weights are kept. Images without a label, and test
+    images, are not looked at.
 
     Parameters
     ----------
@@ -96,6 +97,7 @@ def train(
                 settings,
                 inputs,
                 torch.from_numpy(dataset.labels[train_at]).to(device),
+                _wanted(dataset, train_at).to(device),
                 valid_inputs,
                 torch.from_numpy(dataset.labels[valid_at]).to(device),
             )
@@ -111,11 +113,18 @@ def train(
     )
 
 
+def _wanted(dataset: ImageDataset, at: NDArray[np.int64]) -> Tensor:
+    """Return what images are learnt as: their labels, or probabilities of classes."""
+    soft = dataset.soft_labels is not None
+    return torch.from_numpy(dataset.classes(at) if soft else dataset.labels[at])
+
+
 def _fit(
     classifier: LatentClassifier,
     settings: TrainSettings,
     inputs: Reader,
     labels: Tensor,
+    wanted: Tensor,
     valid_inputs: Reader,
     valid_labels: Tensor,
 ) -> Generator[Progress, None, tuple[list[EpochLog], int, NDArray[np.float32]]]:
@@ -144,12 +153,13 @@ def _fit(
         classifier.eval()
         tail.train()
         for at in shuffled_batches(n, batch_size, n_steps, rng):
-            given = labels[torch.from_numpy(at).to(labels.device)]
+            rows = torch.from_numpy(at).to(labels.device)
+            given = labels[rows]
             batch = inputs(at)
             if settings.augment and settings.trainable == "all":
                 batch = shift_and_scale(batch, generator)
             _, logits = tail(batch)
-            loss = F.cross_entropy(logits, given, weights)
+            loss = F.cross_entropy(logits, wanted[rows], weights)
             losses.append(step(loss))
             # An image may be in a small batch more than once.
             np.add.at(margin_sum, at, _margins(logits.detach(), given))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.data.soft_labels import renamed, stacked
 from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.find_axes import extended as extended_axes
 from napari_spaceediting.errors import SessionError
@@ -226,6 +227,18 @@ def _checkpoint_with(
         confirmed=np.concatenate([checkpoint.confirmed, np.zeros(len(more), bool)]),
         network=network,
         map=placed.map,
+        soft_labels=stacked(
+            [
+                (
+                    renamed(
+                        checkpoint.soft_labels, checkpoint.class_names, class_names
+                    ),
+                    len(checkpoint.labels),
+                ),
+                (renamed(more.soft_labels, more.class_names, class_names), len(more)),
+            ],
+            len(class_names),
+        ),
     )
 
 
@@ -243,13 +256,22 @@ def _dataset_with(
         )
         columns["truth"] = _renamed(columns["truth"], more.class_names, everywhere)
     labels = _renamed(more.labels, more.class_names, class_names)
-    more = replace(more, labels=labels, class_names=class_names, columns=columns)
+    more = replace(
+        more,
+        labels=labels,
+        class_names=class_names,
+        columns=columns,
+        soft_labels=renamed(more.soft_labels, more.class_names, class_names),
+    )
     return dataset.joined(more)
 
 
 def _with_classes(class_names: tuple[str, ...], more: ImageDataset) -> tuple[str, ...]:
     """Return classes with those that new images bring at their end."""
     brought = np.unique(more.labels[more.is_labelled])
+    if more.soft_labels is not None:
+        shared = np.flatnonzero(more.soft_labels.any(axis=0))
+        brought = np.union1d(brought, shared)
     return tuple(dict.fromkeys((*class_names, *(more.class_names[i] for i in brought))))
 
 

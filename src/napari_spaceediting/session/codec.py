@@ -129,6 +129,8 @@ class Codec(Converter):
             struct_hook=lambda images, _: self._indices(images),
         )
         special = {"indices": images}
+        if "also" in names_of(kind):
+            special["also"] = override(omit_if_default=True)
         if kind is Move:
             special |= dict.fromkeys(("start", "end"), override(struct_hook=_places))
         return special

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.soft_labels import renamed, rows_of
 from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.evidence import (
     ArmScore,
@@ -126,6 +127,15 @@ def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
         drift=mean_drift(before.latents, after.latents) if same_space else np.nan,
         edited=nothing,
         tags=nothing,
+        said={
+            name: _said(stage.checkpoint, held_out, names)
+            for name, stage in ((BEFORE, earlier), (AFTER, later))
+        },
+        soft_truth=renamed(
+            rows_of(later.checkpoint.soft_labels, held_out),
+            later.checkpoint.class_names,
+            names,
+        ),
     )
 
 
@@ -176,6 +186,17 @@ def predicted_among(
     assert checkpoint.network is not None
     place = np.array([names.index(name) for name in checkpoint.class_names] + [-1])
     return place[predicted_classes(checkpoint.network.predictions)]
+
+
+def _said(
+    checkpoint: Checkpoint, at: NDArray[np.int64], names: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """Return the (n, C) probabilities of some images, over these classes."""
+    assert checkpoint.network is not None
+    probabilities = checkpoint.network.predictions.probabilities[at]
+    said = renamed(probabilities, checkpoint.class_names, names)
+    assert said is not None
+    return said
 
 
 def _all_classes(later: Checkpoint, earlier: Checkpoint) -> tuple[str, ...]:

@@ -98,8 +98,9 @@ class IndexCodec(Codec):
 
     def known(self, values: Values, kind: type, names: set[str]) -> dict[str, Any]:
         """Return the values that are known; but for settings, all must be there."""
-        if kind not in SETTINGS and not names <= values.keys():
-            raise KeyError(*names - values.keys())
+        missing = names - values.keys() - _LATER
+        if kind not in SETTINGS and missing:
+            raise KeyError(*missing)
         return super().known(values, kind, names)
 
     def overrides(self, kind: type) -> dict[str, Any]:
@@ -289,6 +290,9 @@ _CALLED = {
     RetrainSettings: "the next round",
     Habits: "the habits",
 }
+
+_LATER = {"soft_labels"}
+"""Fields that sessions of this version need not have."""
 
 _FLAT = {Network: ("predictions", Predictions), KeptTraversal: ("asked", Asked)}
 """Fields whose own fields are written in their place."""

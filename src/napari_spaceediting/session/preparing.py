@@ -130,7 +130,7 @@ class Preparing:
         self._check_no_edits()
         checkpoint = self._state.checkpoint
         return TrainAndMap(
-            dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
+            dataset=checkpoint.labelled(self.dataset),
             spec=self._filled_in(spec or ClassifierSpec()),
             settings=self._state.train,
         )
@@ -186,6 +186,7 @@ class Preparing:
             n_proposals=n_proposals,
             seed=self._state.seed,
             answers=self.answers,
+            soft_labels=edits.soft_labels,
         )
 
     def contradictions(self) -> list[Contradiction]:
@@ -214,7 +215,7 @@ class Preparing:
         part, _ = measured_images(self.dataset.split, edits.labels)
         looked = [past.evidence for past in self._state.rounds]
         return RetrainAndMap(
-            dataset=self.dataset.with_labels(checkpoint.labels, checkpoint.class_names),
+            dataset=checkpoint.labelled(self.dataset),
             edits=edits,
             before=checkpoint,
             settings=self._state.retrain,
@@ -352,7 +353,13 @@ def folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
     """
     if start.map is None:
         raise SessionError("There is no map yet: train a network first.")
-    return fold(edits, start.labels, start.map.coordinates, start.class_names)
+    return fold(
+        edits,
+        start.labels,
+        start.map.coordinates,
+        start.class_names,
+        start.soft_labels,
+    )
 
 
 def _usual(kinds: NDArray[np.int64]) -> int:

@@ -276,6 +276,7 @@ class Session(Preparing):
                 self._network().margins if result.margins is None else result.margins,
             ),
             map=_map_of(mapped.map),
+            soft_labels=edits.soft_labels,
         )
         proposal = Round(
             edits=state.log.done,
@@ -386,6 +387,7 @@ def new_session(
         class_names=dataset.class_names,
         labels=dataset.labels,
         confirmed=np.zeros(len(dataset), bool),
+        soft_labels=dataset.soft_labels,
     )
     state = SessionState(
         dataset=dataset,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.filed import Filed
+from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.edits import Edit, EditLog
 from napari_spaceediting.editing.evidence import Evidence
@@ -89,6 +90,8 @@ class Checkpoint(Filed):
         None before the first training.
     map : Map or None
         None before the first map.
+    soft_labels : (N, C) float32 array or None
+        Shares of the classes, for images of which one class does not say everything.
     """
 
     class_names: tuple[str, ...]
@@ -96,6 +99,11 @@ class Checkpoint(Filed):
     confirmed: NDArray[np.bool_] = field(repr=False)
     network: Network | None = None
     map: Map | None = None
+    soft_labels: SoftLabels = field(default=None, repr=False)
+
+    def labelled(self, dataset: ImageDataset) -> ImageDataset:
+        """Return the images with the labels of this checkpoint."""
+        return dataset.with_labels(self.labels, self.class_names, self.soft_labels)
 
 
 @dataclass(frozen=True, eq=False)

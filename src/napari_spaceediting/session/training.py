@@ -115,6 +115,7 @@ class RetrainAndMap:
             dataset=self.dataset,
             class_names=edits.class_names,
             labels=edits.labels,
+            soft_labels=edits.soft_labels,
             positions=edits.positions,
             anchors=find_anchors(
                 edits,

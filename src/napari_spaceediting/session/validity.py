@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.editing.edits import Edit, Move, Reset, Withdraw
+from napari_spaceediting.data.soft_labels import SoftLabels
+from napari_spaceediting.editing.edits import (
+    Edit,
+    Move,
+    Reset,
+    Withdraw,
+    flaw_of_shares,
+)
 from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.shelf import Damaged
@@ -93,6 +100,7 @@ def check_checkpoint(checkpoint: Checkpoint, n: int, where: str) -> None:
     span = -1, len(checkpoint.class_names)
     _check_array(checkpoint.labels, (n,), "i", f"the labels of {where}", span)
     _check_array(checkpoint.confirmed, (n,), "b", f"what is confirmed of {where}")
+    _check_soft(checkpoint.soft_labels, (n, span[1]), where)
     if checkpoint.network is not None:
         _check_network(checkpoint.network, n, span[1], f"the network of {where}")
     drawn, name = checkpoint.map, f"the map of {where}"
@@ -107,6 +115,7 @@ def _check_dataset(dataset: ImageDataset) -> None:
     n, where = len(dataset), "the data set"
     _check_array(dataset.ids, (n,), "U", f"the ids of {where}")
     _check_array(dataset.labels, (n,), "i", f"the labels of {where}")
+    _check_soft(dataset.soft_labels, (n, dataset.n_classes), where)
     _check_array(dataset.split, (n,), "i", f"the splits of {where}")
     try:
         # Not every number is a letter.
@@ -123,6 +132,16 @@ def _check_dataset(dataset: ImageDataset) -> None:
     _require(max(sides) <= _LARGEST_SIDE, f"the images of {where} are {sides} large")
     for value in (*dataset.scaling.low, *dataset.scaling.high):
         _check_number(value, f"the intensity scaling of {where}", least=-math.inf)
+
+
+def _check_soft(soft: SoftLabels, shape: tuple[int, int], where: str) -> None:
+    if soft is not None:
+        _check_array(soft, shape, "f", f"the soft labels of {where}")
+        sums = soft.sum(axis=1)
+        fits = (soft >= 0).all() and np.all(
+            np.isclose(sums, 1, atol=1e-3) | (sums == 0)
+        )
+        _require(fits, f"the soft labels of {where} are no shares")
 
 
 def _check_network(network: Network, n: int, n_classes: int, name: str) -> None:
@@ -158,6 +177,10 @@ def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
         if not isinstance(edit, Reset) and edit.tag is not None:
             _check_text(edit.tag, f"the class of {name}")
             _require(edit.tag.strip(), f"the class of {name} has no name")
+        if not isinstance(edit, Reset):
+            for also in edit.also:
+                _check_text(also, f"a class of {name}")
+            _require(not flaw_of_shares(edit), f"the shares of {name} cannot be")
 
 
 def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
@@ -170,6 +193,10 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
         name = f"“{arm}” in {where}"
         for value in (found.accuracy, *found.interval):
             _require(0 <= value <= 1, f"{name} is {value} of 1")
+        if found.log_loss is not None:
+            _check_number(found.log_loss, f"the log-loss of {name}")
+        if found.calibration is not None:
+            _check_number(found.calibration, f"the calibration of {name}")
         _check_array(found.recall, (n_classes,), "f?", f"the recall of {name}")
         shape, span = (n_classes, n_classes), (0, 1 << 63)
         _check_array(found.confusion, shape, "i", f"the confusion of {name}", span)

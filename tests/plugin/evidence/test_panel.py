@@ -84,6 +84,18 @@ def test_shows_the_verdict_and_the_counts(panel):
     ]
 
 
+def test_certainty_is_told_where_it_was_measured(panel):
+    evidence = make_evidence()
+    panel.show_evidence(evidence)
+    assert not panel._certainty.isVisible()
+    after = replace(evidence.arms["after"], log_loss=0.25, calibration=0.031)
+    panel.show_evidence(replace(evidence, arms={**evidence.arms, "after": after}))
+    assert panel._certainty.isVisible()
+    assert panel._certainty.text() == (
+        "Log-loss: After 0.250\nCalibration error: After 3.1%"
+    )
+
+
 def test_image_buttons_tell_what_to_show(panel):
     panel.show_evidence(make_evidence())
     told = []

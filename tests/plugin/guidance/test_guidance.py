@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Pin, Relabel
@@ -172,6 +174,69 @@ def test_no_to_labels_doubted_together_confirms_those_that_stay(window):
     assert isinstance(edit, Pin)
     assert edit.indices.tolist() == [same[0], same[2]]
     assert edit.tag == window.session.edits.class_names[4]
+
+
+# What people disagree on
+
+
+@pytest.fixture
+def disagreeing(window, trained_state, tmp_path: Path):
+    """Return a window whose images were named by people who disagree on four."""
+    dataset = trained_state.dataset
+    labels = dataset.labels.copy()
+    at = window.movable[:4]
+    labels[at] = 4
+    soft = np.zeros((len(labels), len(dataset.class_names)), np.float32)
+    soft[at, 4], soft[at, 9] = 2 / 3, 1 / 3
+    dataset = replace(dataset, labels=labels, soft_labels=soft)
+    start = replace(trained_state.checkpoint, labels=labels, soft_labels=soft)
+    folder = tmp_path / "people.spaceediting"
+    save_session(replace(trained_state, dataset=dataset, checkpoint=start), folder)
+    window.open(folder)
+    return window
+
+
+def test_what_people_disagree_on_is_named_softly_and_learnt(disagreeing):
+    window = disagreeing
+    window.wait_idle()
+    find(window)
+    review, session = window.bench.review, window.session
+    while review.proposal.kind is not ProposalKind.DISAGREED:
+        window.key("u")
+    image, panel = int(review.proposal.indices[0]), window.panels.guidance
+    assert "people disagree" in panel._title.text()
+    assert "People disagree: 4 67, 9 33; the network says" in panel._reason.text()
+    window.key("e")
+    picker = window.bench.map.naming.picker
+    window.wait(picker.isVisible)
+    QTest.keyClick(QApplication.focusWidget() or picker, "4")
+    picker.between.button.click()
+    picker.between.second.setCurrentText("9")
+    picker.between.share.setCurrentText("20 %")
+    window.answer(Qt.Key.Key_Return)
+    (edit,) = session.state.log.done
+    assert (edit.tag, dict(edit.also)) == ("4", {"9": 0.2})
+    assert session.edits.soft_labels[image].max() == pytest.approx(0.8)
+    (said,) = session.answers
+    assert said.kind is ProposalKind.DISAGREED
+    # No leaves the votes as they are.
+    while review.proposal.kind is not ProposalKind.DISAGREED:
+        window.key("u")
+    window.key("n")
+    assert len(session.state.log.done) == 1
+
+    window.key(Qt.Key.Key_Return, CONTROL)
+    window.wait(lambda: session.state.proposal is not None)
+    window.wait_idle()
+    shown = window.bench.evidence
+    window.wait(shown.isVisible)
+    arms = session.state.proposal.evidence.arms
+    losses, gaps = shown._certainty.text().splitlines()
+    assert losses == "Log-loss: " + ", ".join(
+        f"{name.capitalize()} {arms[name].log_loss:.3f}"
+        for name in ("before", "control", "after")
+    )
+    assert f"After {arms['after'].calibration:.1%}" in gaps
 
 
 # What going on may bring

@@ -273,6 +273,50 @@ def test_a_new_class_is_named_by_typing(window):
     assert len(window.map.overlay.scene.pinned.places) == 1
 
 
+def test_an_image_between_two_classes_is_named_so(window):
+    image = window.loners(window.movable)[0]
+    start, session = window.of_image(image), window.session
+    window.drag(start, start + QPoint(80, 50))
+    picker = window.bench.map.naming.picker
+    window.wait(picker.isVisible)
+    QTest.keyClick(QApplication.focusWidget() or picker, "3")
+    QTest.keyClick(QApplication.focusWidget() or picker, Qt.Key.Key_T, ALT)
+    QTest.keyClick(picker.between.second, "5")
+    window.answer(Qt.Key.Key_Return)
+    (edit,) = session.state.log.done
+    assert isinstance(edit, Move)
+    assert (edit.tag, dict(edit.also)) == ("3", {"5": 0.4})
+    assert session.edits.labels[image] == 3
+    window.unfold("edits")
+    rows = window.panels.edits.list
+    assert rows.item(0).text() == "Moved 1 image to 3 60, 5 40"
+    window.map.hovered.emit(image)
+    window.wait(lambda: has_card(window, image))
+    assert "<b>3 60, 5 40</b>" in QToolTip.text()
+    window.key(Qt.Key.Key_Z, CONTROL)
+    assert session.edits.soft_labels is None
+    window.key(Qt.Key.Key_Z, CONTROL | SHIFT)
+    assert session.edits.soft_labels[image].tolist()[3:6] == pytest.approx(
+        [0.6, 0, 0.4]
+    )
+
+
+def test_a_part_of_a_class_gets_a_name(window, messages):
+    labels = window.session.edits.labels
+    of_four, of_two = (window.movable[labels[window.movable] == k] for k in (4, 2))
+    window.unfold("edits")
+    window.state.select(np.r_[of_four[:2], of_two[:1]])
+    QTest.mouseClick(window.panels.edits.part_button, LEFT)
+    assert "not of one class" in messages[-1]
+    window.state.select(of_four[:3])
+    QTest.mouseClick(window.panels.edits.part_button, LEFT)
+    window.type("open")
+    (edit,) = window.session.state.log.done
+    assert isinstance(edit, Relabel)
+    assert (edit.tag, edit.indices.tolist()) == ("4: open", of_four[:3].tolist())
+    assert "4: open" in window.panels.map.legend.names
+
+
 def test_panning_works_on_empty_ground(window):
     camera = window.viewer.scene.camera
     before = np.array(camera.center[-2:])
@@ -524,6 +568,9 @@ def test_context_menu(window, context):
     window.answer(Qt.Key.Key_6, Qt.Key.Key_Return)
     kinds = [type(edit) for edit in window.session.state.log.done]
     assert kinds == [Pin, Relabel]
+    context("Name this part")
+    window.type("round")
+    assert window.session.state.log.done[-1].tag == "6: round"
     zoom = window.viewer.scene.camera.zoom
     context("Show on the map")
     assert window.viewer.scene.camera.zoom != zoom

@@ -154,6 +154,75 @@ def test_intent_is_switched_by_keyboard_and_arranging_names_no_class(picker, ask
     assert answers[-1] == ClassChoice("coat", "belongs")
 
 
+def test_images_between_two_classes_are_named_by_keyboard(picker, ask, qtbot):
+    answers = ask(votes=np.array([0.1, 0.5, 0.3]))
+    assert not picker.between.second.isVisible()
+    press(picker, Qt.Key.Key_T, ALT)
+    second, share = picker.between.second, picker.between.share
+    assert second.hasFocus()
+    # What is around the place most, after the class that is chosen, comes first.
+    assert [second.itemText(at) for at in range(2)] == ["bag", "shirt"]
+    assert picker.confirm_button.text() == "coat 60, bag 40"
+    QTest.keyClick(second, Qt.Key.Key_Down)
+    QTest.keyClick(share, "2")
+    assert picker.confirm_button.text() == "coat 75, shirt 25"
+    QTest.keyClick(share, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("coat", "belongs", {"shirt": 0.25})]
+    # The next question is about one class again.
+    ask()
+    assert not second.isVisible()
+    press(picker, Qt.Key.Key_Return)
+    assert answers[-1] == ClassChoice("coat", "belongs")
+
+
+def test_the_second_class_is_another_one(picker, ask):
+    ask(suggested=0)
+    picker.between.button.click()
+    second = picker.between.second
+    second.setCurrentText("bag")
+    press(picker, Qt.Key.Key_2)
+    assert second.currentText() == "bag"
+    press(picker, Qt.Key.Key_3)
+    assert second.findText("bag") < 0
+    assert picker.choice.also.keys() == {second.currentText()}
+    press(picker, Qt.Key.Key_0)
+    assert picker.choice == ClassChoice(None, "belongs")
+    assert not picker.between.button.isEnabled()
+    press(picker, Qt.Key.Key_3)
+    picker.arrange_button.click()
+    assert picker.choice == ClassChoice(None, "arrange")
+
+
+def test_one_class_has_no_second(picker, ask):
+    ask(names=("coat",), suggested=0)
+    assert not picker.between.button.isEnabled()
+    assert picker.between.button.toolTip() == "Choose one of several classes first"
+
+
+def test_a_new_name_may_be_that_of_a_part(picker, ask):
+    answers = ask(own="coat")
+    QTest.keyClicks(picker._text, "hooded")
+    assert picker._tags() == ["hooded", "coat: hooded"]
+    press(picker, Qt.Key.Key_Down)
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("coat: hooded", "belongs")]
+
+
+def test_a_part_is_asked_for_among_the_parts_of_its_class(picker, ask):
+    names = (*NAMES, "coat: long", "coat: hooded")
+    # The class that is suggested is none of its parts.
+    answers = ask(names, own="coat: long", is_part=True, allow_none=False)
+    assert picker._tags() == ["coat: long", "coat: hooded"]
+    assert not picker.confirm_button.isEnabled()
+    QTest.keyClicks(picker._text, "HOODED")
+    assert picker._tags() == ["coat: hooded"]
+    picker._text.setText("coat")
+    assert picker._tags() == ["coat: coat"]
+    picker._text.setText("short")
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("coat: short", "belongs")]
+
+
 def test_low_support_is_said(picker, ask):
     ask(support=0.1)
     assert "weigh little" in picker._support.text()

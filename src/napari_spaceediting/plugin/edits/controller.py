@@ -71,6 +71,7 @@ class EditsController:
         panel.reset_selected_button.clicked.connect(self.reset_selected)
         panel.pin_button.clicked.connect(on_map.naming.name_selected)
         panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
+        panel.part_button.clicked.connect(on_map.naming.name_part)
         panel.contradiction_button.clicked.connect(self._show_contradiction)
         panel.axis_button.clicked.connect(self.make_axis)
         panel.list.chosen.connect(self._jump)

@@ -46,6 +46,11 @@ class EditsPanel(Panel):
         self.relabel_button = self._gate.button(
             "Relabel…", "Give these images another class, or none, wherever they lie"
         )
+        self.part_button = self._gate.button(
+            "Name this part…",
+            "Give these images of one class a class of their own, such as “Coat: "
+            "hooded”: what a place within a class means, only a name teaches",
+        )
         self.reset_selected_button = self._gate.button(
             "Reset",
             "Put the selected images back to where they were, with the class they had",
@@ -85,6 +90,7 @@ class EditsPanel(Panel):
         layout.addLayout(
             row(self.pin_button, self.relabel_button, self.reset_selected_button)
         )
+        layout.addWidget(self.part_button)
         layout.addSpacing(TIGHT)
         layout.addLayout(
             row(self._contradiction, self.contradiction_button, stretch=(1, 0))
@@ -175,6 +181,7 @@ class EditsPanel(Panel):
         blocked = reason if n_selected else NOTHING_SELECTED
         self._gate.block(self.pin_button, blocked or pin_reason)
         self._gate.block(self.relabel_button, blocked)
+        self._gate.block(self.part_button, blocked)
         self._gate.block(self.reset_selected_button, blocked)
 
 

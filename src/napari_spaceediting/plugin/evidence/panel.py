@@ -13,7 +13,9 @@ from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.plugin.evidence.chart import IntervalChart
 from napari_spaceediting.plugin.evidence.confusion import ConfusionPart
 from napari_spaceediting.plugin.evidence.words import (
+    CERTAINTY_TIP,
     accuracy_rows,
+    certainty_in_words,
     difference_rows,
     differences,
     drift_in_words,
@@ -132,13 +134,15 @@ class EvidencePanel(QWidget):
         self._verdict, self._remarks = word_label("heading"), word_label("text")
         self._measured, self._drift = word_label("muted"), word_label("muted")
         self._headroom = word_label("muted", NOTHING_TO_GAIN)
+        self._certainty = word_label("muted")
+        self._certainty.setToolTip(CERTAINTY_TIP)
         self.accuracies = IntervalChart("Accuracy")
         self.differences = IntervalChart("Difference in points", zero=True)
         self.history = IntervalChart("From round to round")
         self.recall = IntervalChart("Found of each class")
         self.confusion = ConfusionPart()
         left = _column(
-            (self.accuracies.heading, self.accuracies),
+            (self.accuracies.heading, self.accuracies, self._certainty),
             (self.differences.heading, self.differences, self._headroom),
             (self._drift,),
         )
@@ -206,6 +210,7 @@ class EvidencePanel(QWidget):
         self._measured.setVisible(evidence.n_images > 0)
         arms = titles(earlier, later)
         self.accuracies.set_rows(accuracy_rows(evidence, arms))
+        set_text(self._certainty, certainty_in_words(evidence, arms))
         self.differences.set_rows(difference_rows(evidence, differences(earlier)))
         self.recall.set_rows(recall_rows(evidence))
         self.confusion.show_evidence(evidence, {**titles(), **arms})

@@ -72,6 +72,30 @@ def accuracy_row(name: str, score: ArmScore, is_main: bool, what: str) -> Interv
     )
 
 
+CERTAINTY_TIP = (
+    "Log-loss: how unlikely a network holds what images are, 0 at best. Calibration "
+    "error: by how much the certainty that it states misses the share that is right. "
+    "Where people disagree, both are taken against what all of them say."
+)
+
+
+def certainty_in_words(evidence: Evidence, arms: Mapping[str, tuple[str, str]]) -> str:
+    """Say in two lines how well probabilities agree with what images are.
+
+    "" where it was not measured. `arms` are as for `accuracy_rows`.
+    """
+    found = [
+        (title, evidence.arms[arm])
+        for arm, (title, _) in arms.items()
+        if arm in evidence.arms
+    ]
+    losses = [f"{t} {s.log_loss:.3f}" for t, s in found if s.log_loss is not None]
+    gaps = [f"{t} {s.calibration:.1%}" for t, s in found if s.calibration is not None]
+    if not losses:
+        return ""
+    return f"Log-loss: {', '.join(losses)}\nCalibration error: {', '.join(gaps)}"
+
+
 def difference_rows(
     evidence: Evidence, differences: Mapping[str, tuple[str, str]]
 ) -> list[Interval]:

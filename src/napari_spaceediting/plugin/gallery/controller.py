@@ -293,6 +293,13 @@ class GalleryController:
             f"Give {it} another class, or none, wherever on the map",
             locked,
         )
+        _offer(
+            menu,
+            "Name this part…",
+            naming.name_part,
+            f"Give {it} a class within the class that all have",
+            locked,
+        )
         menu.addSeparator()
         _offer(
             menu,

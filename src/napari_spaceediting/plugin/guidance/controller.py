@@ -44,6 +44,7 @@ _TITLES = {
     ProposalKind.MISLABELLED: "probably mislabelled",
     ProposalKind.GROUP: "a group to name",
     ProposalKind.AMBIGUOUS: "between two classes",
+    ProposalKind.DISAGREED: "people disagree",
     ProposalKind.ISOLATED: "like no other image",
 }
 _SHOWN = 12

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.data.soft_labels import row_in_words
 from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.editing.places import LOW_SUPPORT, Places
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
@@ -209,6 +210,9 @@ def describe_image(
     """Return the lines that stand under the picture of an image."""
     label = int(edits.labels[index])
     lines = [edits.class_names[label] if label >= 0 else "No class yet"]
+    soft = edits.soft_labels
+    if soft is not None and soft[index].any():
+        lines = [row_in_words(soft[index], edits.class_names)]
     network = checkpoint.network
     if network is not None and network.predictions.probabilities.shape[1]:
         probabilities = network.predictions.probabilities[index]

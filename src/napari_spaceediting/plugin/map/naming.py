@@ -37,6 +37,8 @@ class Ask:
         Returns the edit that an answer makes, None for none.
     allow_none : bool
         Whether "no class" is an answer.
+    is_part : bool
+        Whether only parts of the class that they have are answers.
     then : callable
         Called when the edit was made.
     """
@@ -47,6 +49,7 @@ class Ask:
     places: NDArray[np.float32]
     edit: Callable[[ClassChoice], Edit | None]
     allow_none: bool = True
+    is_part: bool = False
     then: Callable[[], None] = lambda: None
 
 
@@ -152,7 +155,7 @@ class Naming:
                 at,
                 start,
                 start,
-                lambda choice: Pin(at, choice.tag) if choice.tag else None,
+                lambda choice: Pin(at, choice.tag, choice.also) if choice.tag else None,
                 allow_none=False,
                 then=then,
             )
@@ -164,8 +167,35 @@ class Naming:
         if len(at):
             start, title = self._positions(at), f"{_images(at)}: these are …"
             self._put(
-                Ask(title, at, start, start, lambda choice: Relabel(at, choice.tag))
+                Ask(
+                    title,
+                    at,
+                    start,
+                    start,
+                    lambda choice: Relabel(at, choice.tag, choice.also),
+                )
             )
+
+    def name_part(self) -> None:
+        """Ask what part of their class the selected images are."""
+        session, at = self._window.session, self._window.selected
+        if session is None or not len(at):
+            return
+        if len(kinds := np.unique(session.kinds(at))) > 1 or kinds[0] < 0:
+            warn("These images are not of one class: select a part of one class.")
+            return
+        start, whole = self._positions(at), session.edits.class_names[kinds[0]]
+        self._put(
+            Ask(
+                f"{_images(at)} of {whole}: this part is …",
+                at,
+                start,
+                start,
+                lambda choice: Relabel(at, choice.tag, choice.also),
+                allow_none=False,
+                is_part=True,
+            )
+        )
 
     def move(self, at: NDArray[np.int64], places: NDArray[np.floating]) -> None:
         """Ask what images are that were moved to other (n, 2) places on the map."""
@@ -176,7 +206,9 @@ class Naming:
                 at,
                 start,
                 end,
-                lambda choice: Move(at, start, end, choice.intent, choice.tag),
+                lambda choice: Move(
+                    at, start, end, choice.intent, choice.tag, choice.also
+                ),
             )
         )
 
@@ -202,6 +234,7 @@ class Naming:
             float(around.support.mean()),
             keys=keys,
             allow_none=asked.allow_none,
+            is_part=asked.is_part,
             own=names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else "",
         )
         self.picker.open_at(view.on_screen(asked.places))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_spaceediting.editing.edits import Intent
+from napari_spaceediting.editing.edits import Intent, named
 from napari_spaceediting.editing.places import LOW_SUPPORT
+from napari_spaceediting.plugin.map.between import Between
 from napari_spaceediting.plugin.map.stamps import dot
 from napari_spaceediting.plugin.widgets.controls import (
     dress,
@@ -42,6 +43,8 @@ _MARGIN = 10
 _KEY, _NAME, _SHARE = range(3)
 """Columns of the options."""
 _TAG = Qt.ItemDataRole.UserRole
+_PART = ": "
+"""Between the name of a class and that of a part of it."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,13 @@ class ClassChoice:
         Name of the class, which may be new; None if no class was named.
     intent : Intent
         What the move says.
+    also : mapping of str to float
+        A second class with its share, if they are between two.
     """
 
     tag: str | None
     intent: Intent
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 class ClassPicker(QDialog):
@@ -65,8 +71,8 @@ class ClassPicker(QDialog):
 
     Everything can be done by keyboard: keys of classes that are no letters, or the
     arrows, choose a class, text filters or names a new one, Alt+B and Alt+A set the
-    intent, Alt+W asks what would change, Enter confirms, Escape drops the move. It is
-    `rejected` when it goes away without an answer.
+    intent, Alt+T asks for a second class, Alt+W what would change, Enter confirms,
+    Escape drops the move. It is `rejected` when it goes away without an answer.
     """
 
     confirmed = Signal(object)
@@ -81,7 +87,7 @@ class ClassPicker(QDialog):
         self._classes: Sequence[str] = ()
         self._keys: Sequence[str] = ()
         self._votes: NDArray[np.floating] = np.empty(0)
-        self._allow_none, self._own = True, ""
+        self._allow_none, self._own, self._within = True, "", ""
         self._title = word_label("strong")
         self._support = word_label()
         self._support.setToolTip(
@@ -108,6 +114,8 @@ class ClassPicker(QDialog):
             button.setCheckable(True)
             group.addButton(button)
             button.toggled.connect(self._on_intent)
+        self.between = Between()
+        self.between.changed.connect(self._update)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Put the images back where they were (Escape)")
         self.cancel_button.clicked.connect(self.reject)
@@ -128,6 +136,7 @@ class ClassPicker(QDialog):
         layout.addLayout(row(self.belongs_button, self.arrange_button))
         layout.addWidget(self._text)
         layout.addWidget(self._options)
+        layout.addWidget(self.between)
         layout.addWidget(self.change_button)
         ends = row(self.cancel_button, self.confirm_button, stretch=(0, 1))
         layout.addLayout(ends)
@@ -137,6 +146,7 @@ class ClassPicker(QDialog):
         for keys, button in (
             ("Alt+B", self.belongs_button),
             ("Alt+A", self.arrange_button),
+            ("Alt+T", self.between.button),
             ("Alt+W", self.change_button),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(button.click)
@@ -158,7 +168,7 @@ class ClassPicker(QDialog):
         options.verticalHeader().hide()
         options.horizontalHeader().hide()
         options.horizontalHeader().setStretchLastSection(True)
-        options.currentCellChanged.connect(self._update)
+        options.currentCellChanged.connect(self._choose_class)
         options.doubleClicked.connect(lambda: self._answer(self.confirmed))
 
     def set_theme(self, palette: Palette) -> None:
@@ -181,6 +191,7 @@ class ClassPicker(QDialog):
         keys: Sequence[str],
         allow_none: bool = True,
         own: str = "",
+        is_part: bool = False,
     ) -> None:
         """Ask which of the classes images at a place are; `open_at` shows it.
 
@@ -202,8 +213,13 @@ class ClassPicker(QDialog):
         own : str
             The class that all of the images have, or seem to have, now; "" if there
             is no such class.
+        is_part : bool
+            Whether only parts of that class are answers, there or new.
         """
-        self._classes, self._votes = classes, votes
+        whole = own.partition(_PART)[0]
+        self._within = f"{whole}{_PART}" if is_part else ""
+        within = [name.startswith(self._within) for name in classes]
+        self._classes, self._votes = classes, np.where(within, votes, 0)
         self._keys = ["" if key.isalpha() else key for key in keys]
         self._allow_none, self._own = allow_none, own
         self._title.setText(title)
@@ -217,11 +233,12 @@ class ClassPicker(QDialog):
         set_role(self._support, role)
         self._support.setText(text)
         self._text.clear()
+        self.between.forget()
         self._fill("")
-        if votes.any():
-            self._choose(self._tags().index(classes[int(votes.argmax())]))
+        if self._votes.any():
+            self._choose(self._tags().index(classes[int(self._votes.argmax())]))
         self.belongs_button.setChecked(True)
-        self._update()
+        self._choose_class()
 
     def open_at(self, place: QPoint) -> None:
         """Show the question near a global position, within its screen."""
@@ -243,7 +260,7 @@ class ClassPicker(QDialog):
         at = self._options.currentRow()
         if at < 0:
             return None
-        return ClassChoice(self._tags()[at], Intent.BELONGS)
+        return ClassChoice(self._tags()[at], Intent.BELONGS, self.between.also)
 
     # Rows
 
@@ -252,20 +269,25 @@ class ClassPicker(QDialog):
 
         Few classes keep their places; many are sorted by votes.
         """
-        classes, name = self._classes, text.strip()
+        classes, name, within = self._classes, text.strip(), self._within
         wanted = name.casefold()
         order = list(range(len(classes)))
         if len(order) > _STABLE_UP_TO:
             order.sort(key=lambda i: -self._votes[i])
         keys = dict(enumerate("" if name else key for key in self._keys))
-        order = [i for i in order if wanted in classes[i].casefold()]
-        exact = [n for n, i in enumerate(order) if classes[i].casefold() == wanted]
+        names = {i: classes[i].removeprefix(within).casefold() for i in order}
+        order = [i for i in order if classes[i].startswith(within)]
+        order = [i for i in order if wanted in names[i]]
+        exact = [n for n, i in enumerate(order) if names[i] == wanted]
         self._options.setRowCount(0)
         self._options.clearSpans()
         for at in order:
             self._add_class(at, keys.get(at, ""))
-        if name and not exact:
+        if name and not exact and not within:
             self._add(f"New class “{name}”", name)
+        if name and not exact and self._own:
+            tag = f"{self._own.partition(_PART)[0]}{_PART}{name}"
+            self._add(f"New part “{tag}”", tag)
         if not name and self._allow_none:
             free = "" if "0" in keys.values() else "0"
             self._add("No class, only move", None, free)
@@ -276,7 +298,7 @@ class ClassPicker(QDialog):
             shown = min(max(self._options.rowCount(), 1), _ROWS_IN_VIEW)
             height = self._options.verticalHeader().defaultSectionSize()
             self._options.setFixedHeight(shown * height + 4)
-        self._update()
+        self._choose_class()
 
     def _add(self, text: str, tag: str | None, key: str = "") -> QTableWidgetItem:
         """Add an option, which takes a row to its end."""
@@ -327,6 +349,13 @@ class ClassPicker(QDialog):
         arranged = self.arrange_button.isChecked()
         self._options.setEnabled(not arranged)
         self._text.setReadOnly(arranged)
+        self._choose_class()
+
+    def _choose_class(self) -> None:
+        """Offer the classes that are left beside the one that is chosen."""
+        at = -1 if self.arrange_button.isChecked() else self._options.currentRow()
+        tag = self._tags()[at] if at >= 0 else None
+        self.between.offer(tag, self._classes, self._votes)
         self._update()
 
     def _update(self) -> None:
@@ -338,7 +367,8 @@ class ClassPicker(QDialog):
         elif choice.tag is None:
             text = "Move without a class"
         else:
-            text = f"These are: {choice.tag}"
+            name = named(choice.tag, choice.also)
+            text = name if choice.also else f"These are: {name}"
         room = self.width() - 10 * self.fontMetrics().height()
         self.confirm_button.setText(
             self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
