@@ -61,8 +61,10 @@ def show(window, outcome) -> None:
     """Let the outcome be what a job in the window came to."""
     job, traversal = outcome
     network = window.session.shown.network
-    window.bench.traversals._running = replace(job, state=network.state)
-    window.bench.traversals._take(traversal)
+    traversals = window.bench.traversals
+    traversals._running = replace(job, state=network.state)
+    traversals._begin(job.asked, job.sets.images, job.settings.steps)
+    traversals._take(traversal)
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     assert done.indices.tolist() == threes.tolist()
     n_steps = done.settings.steps
     assert (panel.image, panel.step) == (0, panel._strip.arrival)
-    assert len(panel._strip.pictures) == 1 + n_steps
+    assert panel._strip.last == panel._strip.steps == n_steps
     own, goal = panel._strip.chances
     assert (own.name, goal.name) == ("3", "8")
     np.testing.assert_array_equal(goal.values, done.probabilities[0, :, 8])
@@ -148,7 +150,7 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert window.bench.map.naming.apply(Pin(other, "5"))
     assert not window.panels.retrain.retrain_button.isEnabled()
     assert "running" in window.panels.retrain.retrain_button.toolTip()
-    window.wait(lambda: window.bench.traversals._parts)
+    window.wait(lambda: window.bench.traversals._shown.finished)
     QTest.mouseClick(panel.progress.cancel_button, LEFT)
     wait_done(window)
     assert window.panels.retrain.retrain_button.isEnabled()
@@ -391,7 +393,7 @@ def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
 def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, threes):
     assert panel.layers.chosen is None
     assert not panel.layers.checks
-    QTest.mouseClick(panel.layers_button, LEFT)
+    QTest.mouseClick(panel.options_button, LEFT)
     window.wait(lambda: panel.layers.checks)
     words = {name: check.text() for name, check in panel.layers.checks.items()}
     assert words["trunk.0"] == "The image, 28 × 28 px"
@@ -530,4 +532,4 @@ def test_groups_as_targets_and_bad_input_in_words(window, panel, threes):
     job = asked(window)
     assert job.asked.goal == "group of 8 (mostly 8)"
     np.testing.assert_array_equal(job.sets.target, eights)
-    assert "No image was finished" in panel._notice.text()
+    assert "Nothing was finished" in panel._notice.text()
