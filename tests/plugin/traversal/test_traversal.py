@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMenu, QMessageBox
@@ -207,6 +208,7 @@ def test_originals_are_there_at_once_and_steps_as_they_are_made(
     come(window, outcome, 0)
     assert panel._strip.last == 0
     assert not panel.send_button.isEnabled()
+    assert panel.way.real_images.count() == 0, "not known yet"
     for made in (1, 2):
         come(window, outcome, made, slice(0, 2))
         assert (panel.step, panel._strip.last, film.count()) == (made, made, 9)
@@ -226,7 +228,7 @@ def test_originals_are_there_at_once_and_steps_as_they_are_made(
     assert way.real_images.picture._pictures[0].shape == (28, 28, 3)
 
 
-def test_what_is_made_is_kept_when_it_stops(window, panel, outcome, saved):
+def test_what_is_made_is_kept_when_it_stops(window, panel, outcome, saved, tmp_path):
     traversals = begin(window, outcome)
     come(window, outcome, 0)
     assert traversals._rescue() == ""
@@ -250,6 +252,10 @@ def test_what_is_made_is_kept_when_it_stops(window, panel, outcome, saved):
     QTest.mouseClick(panel.next_button, LEFT)
     assert (panel._strip.last, panel.way.filmstrip.count()) == (3, 9)
     assert panel.way.filmstrip.item(4).toolTip() == "Step 4 is not made"
+    window.bench.traversals.save_to(tmp_path)
+    window.wait(lambda: (tmp_path / "traversal.json").exists())
+    widths = [Image.open(path).width for path in sorted(tmp_path.glob("*.png"))]
+    assert widths == [1510, 760, 760], "nothing that is not made"
 
 
 # What is shown of it

@@ -118,7 +118,7 @@ class Coming:
             leaves=self._chance(source, said),
             nears=None if asked.target == source else self._chance(asked.target, said),
         )
-        if one is None:
+        if one is None or not one.last[0]:
             return strip
         nearest = one.nearest[0, made]
         return replace(

@@ -366,7 +366,8 @@ class TraversalController:
         if traversal is None or shown is None or session is None:
             return
         dataset = session.dataset
-        stack, axes, is_rgb = _stack(traversal.images)
+        made = 1 + int(traversal.last.max())
+        stack, axes, is_rgb = _stack(traversal.images[:, :made])
         figures = report(traversal, shown.asked, dataset.ids)
         places = session.edits.positions
         lowest, highest = places.min(axis=0), places.max(axis=0)
