@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from napari_spaceediting.traversal.filmstrip import (
-    BRIGHTER,
     DARKER,
-    SAME,
-    differences_to_rgb,
+    LIGHTER,
+    changes_to_rgb,
     draw_filmstrip,
+    largest_change,
     to_rgb,
 )
 
@@ -29,7 +29,7 @@ def test_any_number_of_channels_is_shown(channels, expected):
 
 
 @pytest.mark.parametrize("side", [8, 200])
-def test_the_strip_shows_every_image_its_words_and_what_differs(tmp_path, side):
+def test_the_strip_shows_every_image_its_words_and_what_changed(tmp_path, side):
     values = np.array([0.2, 0.9, 0.1, 0.5], np.float32)
     images = np.ones((4, 1, side, side), np.float32) * values[:, None, None, None]
     captions = [("original", "3"), ("a caption that is much too long for it" * 3,), ()]
@@ -54,25 +54,35 @@ def test_the_strip_shows_every_image_its_words_and_what_differs(tmp_path, side):
     assert not written[2 * width + 10 :].any()
     # Below: what the colours mean, the two steps, and nothing under the real image.
     below = pixels[-80]
-    shares = differences_to_rgb(images[:3])[1:, 0, 0]
-    np.testing.assert_array_equal(below[10 + width + width // 2], shares[0])
-    np.testing.assert_array_equal(below[10 + 2 * width + width // 2], shares[1])
-    assert tuple(shares[0]) == BRIGHTER
+    shades = changes_to_rgb(images[:3], 0.7)[1:, 0, 0]
+    np.testing.assert_array_equal(below[10 + width + width // 2], shades[0])
+    np.testing.assert_array_equal(below[10 + 2 * width + width // 2], shades[1])
     rows = pixels[end + 40 :]
     assert columns(rows[:, :width]).any()
     assert not columns(rows[:, 3 * width + 10 :]).any()
 
 
-def test_differences_are_grey_where_there_are_none_and_symmetric():
-    images = np.full((3, 2, 4, 4), 0.5, np.float32)
+def test_what_changed_is_drawn_over_the_image():
+    images = np.full((3, 3, 4, 4), 0.5, np.float32)
+    images[:, :, 3] = 0.9
     images[1, :, 0, 0] += 0.2
     images[1, :, 0, 1] -= 0.2
     images[2, :, 0, 0] += 0.4
-    shades = differences_to_rgb(images)
+    most = largest_change(images)
+    assert most == pytest.approx(0.4)
+    shades = changes_to_rgb(images, most).astype(float)
     assert shades.shape == (3, 4, 4, 3)
-    assert (shades[0] == SAME).all()
-    assert (shades[1:, 1:] == SAME).all()
-    assert tuple(shades[2, 0, 0]) == BRIGHTER
-    halves = np.mean([(SAME, SAME), (BRIGHTER, DARKER)], axis=0)
-    np.testing.assert_allclose(shades[1, 0, :2], halves, atol=1)
-    assert (differences_to_rgb(images[:1]) == SAME).all()
+    same = shades[0, 0, 0]
+    assert np.ptp(same) == 0, "grey where nothing changed"
+    assert (shades[:, 1:3] == same).all()
+    assert (shades[:, 3] > same).all(), "the image is still seen"
+
+    def share(shade: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+        return np.abs(shade - colour).sum() / np.abs(same - colour).sum()
+
+    assert share(shades[2, 0, 0], LIGHTER) < share(shades[1, 0, 0], LIGHTER) < 1
+    assert share(shades[1, 0, 1], DARKER) < 1 < share(shades[1, 0, 1], LIGHTER)
+    np.testing.assert_array_equal(
+        changes_to_rgb(images, most / 2)[2, 0, 0], shades[2, 0, 0], "no more than all"
+    )
+    assert largest_change(images[:1]) == 1

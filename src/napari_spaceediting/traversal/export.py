@@ -33,7 +33,8 @@ def report(traversal: Traversal, asked: Asked, ids: NDArray[np.str_]) -> dict[st
     Returns
     -------
     dict
-        For each image its id, its classes, the budget of each step, how many neighbours
+        For each image its id, its classes, the last step that is made (what follows it
+        has no meaning), the budget of each step, how many neighbours
         moved it (None for all), the first step at which it has arrived (-1 where it has
         not), and for each step, from the original on, both probabilities (None where
         the network does not know the class), the witness and the ids of the nearest
@@ -46,6 +47,7 @@ def report(traversal: Traversal, asked: Asked, ids: NDArray[np.str_]) -> dict[st
         return [float(value) for value in traversal.probabilities[at, :, kind]]
 
     return {
+        "regime": traversal.regime,
         "layers": list(traversal.layers),
         # A part of an outcome has the first of the images.
         "images": [
@@ -57,6 +59,7 @@ def report(traversal: Traversal, asked: Asked, ids: NDArray[np.str_]) -> dict[st
                     "from": probabilities(at, source),
                     "to": probabilities(at, asked.target),
                 },
+                "made": int(traversal.last[at]),
                 "arrival": int(traversal.arrival[at]),
                 "budgets": traversal.budgets[at].tolist(),
                 "neighbours": int(traversal.neighbours[at]) or None,
@@ -80,9 +83,8 @@ def write_traversal(
 ) -> dict[str, Any]:
     """Write all images as one array, a filmstrip of each original, and a report.
 
-    A filmstrip has the original, all steps and, last, the real target image that is
-    nearest to the last step; below the steps, by how much they differ from the
-    original.
+    A filmstrip has the original, all steps that are made and, last, the real target
+    image that is nearest to the last of them; below the steps, what changed.
 
     Parameters
     ----------
@@ -108,16 +110,20 @@ def write_traversal(
         If an image cannot be read.
     """
     values = {**report(traversal, asked, dataset.ids), "stack": STACK}
-    goals = dataset.images(traversal.nearest[:, -1, 0])
+    last = traversal.last
+    nearest = traversal.nearest[np.arange(len(last)), last, 0]
+    goals = dataset.images(nearest)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / STACK, traversal.images)
         for at, entry in enumerate(values["images"]):
             safe = re.sub(r"[^A-Za-z0-9._-]+", "_", entry["id"])
             entry["picture"] = f"{at + 1:03}-{safe}.png"
-            captions = [*_captions(entry), ("nearest real", entry["nearest"][-1][0])]
+            seen = slice(0, 1 + int(last[at]))
+            goal = "nearest real", str(dataset.ids[nearest[at]])
+            captions = [*_captions(entry)[seen], goal]
             path = folder / entry["picture"]
-            draw_filmstrip(traversal.images[at], goals[at], captions, path)
+            draw_filmstrip(traversal.images[at, seen], goals[at], captions, path)
         text = json.dumps(values, indent=2, ensure_ascii=False)
         (folder / REPORT).write_text(text + "\n", encoding="utf-8")
     except OSError as error:

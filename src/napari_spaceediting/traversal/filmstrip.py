@@ -13,10 +13,14 @@ from napari_spaceediting.colours import channels_to_rgb
 
 _PAGE, _TEXT = (38, 41, 48), (240, 241, 242)
 _GAP, _SIZE, _LINE = 10, 13, 18
-SAME, BRIGHTER, DARKER = (128, 128, 128), (255, 176, 0), (28, 60, 200)
-"""Of the difference image; told apart by all kinds of colour vision."""
-LEGEND = ("darker", DARKER), ("lighter", BRIGHTER)
-"""What its colours say of a step beside the original."""
+LIGHTER, DARKER = (255, 176, 0), (28, 60, 200)
+"""Of what changed; told apart by all kinds of colour vision."""
+LEGEND = ("darker", DARKER), ("lighter", LIGHTER)
+"""What these colours say of a step beside the original."""
+_GREYS = 30, 210
+"""Black and white of an image under them."""
+_COVER = 0.85
+"""Opacity of the largest change."""
 _LEAST_SIDE = 140
 """Pixels that small images are enlarged to at least, by a whole factor."""
 
@@ -27,7 +31,7 @@ def draw_filmstrip(
     captions: Sequence[Sequence[str]],
     path: Path,
 ) -> None:
-    """Draw the steps of an image and a real one in a row, and what differs below.
+    """Draw the steps of an image and a real one in a row, and what changed below.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ def draw_filmstrip(
         If it cannot be written.
     """
     pixels = to_rgb(np.concatenate([steps, goal[None]]))
-    differences = differences_to_rgb(steps)
+    changes = changes_to_rgb(steps, largest_change(steps))
     n, height, width = pixels.shape[:3]
     factor = max(1, -(-_LEAST_SIDE // min(height, width)))
     height, width = height * factor, width * factor
@@ -62,8 +66,8 @@ def draw_filmstrip(
     for at, (image, caption) in enumerate(zip(pixels, captions, strict=True)):
         left = _GAP + at * (width + _GAP)
         paste(image, left, _GAP)
-        if 0 < at < len(differences):
-            paste(differences[at], left, below)
+        if 0 < at < len(changes):
+            paste(changes[at], left, below)
         for number, words in enumerate(caption):
             while draw.textlength(words, font) > width:
                 words = f"{words[:-2]}…"
@@ -84,17 +88,35 @@ def to_rgb(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     return channels_to_rgb(np.moveaxis(images, 1, -1))
 
 
-def differences_to_rgb(images: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return by how much images (n, C, H, W) differ from the first, (n, H, W, 3).
+def largest_change(images: NDArray[np.float32]) -> float:
+    """Return by how much, at most, a pixel of images (n, C, H, W) left the first."""
+    return float(np.abs(_changes(images)).max()) or 1.0
 
-    Grey where nothing differs, `BRIGHTER` and `DARKER` at the largest difference of the
-    mean of the channels that occurs in any of them.
+
+def changes_to_rgb(images: NDArray[np.float32], most: float) -> NDArray[np.uint8]:
+    """Return images with what changed since the first drawn over them.
+
+    Parameters
+    ----------
+    images : (n, C, H, W) float32 array
+        In [0, 1]; they turn grey.
+    most : float
+        The change of the mean of the channels that is drawn in full colour.
+
+    Returns
+    -------
+    (n, H, W, 3) uint8 array
     """
-    change = (images - images[:1]).mean(axis=1)
-    most = np.abs(change).max() or 1.0
-    share = (change / most)[..., None]
-    ends = np.where(share > 0, BRIGHTER, DARKER).astype(np.float32)
-    same = np.array(SAME, np.float32)
-    shades = same + np.abs(share) * (ends - same)
-    rounded: NDArray[np.uint8] = np.rint(shades).astype(np.uint8)
-    return rounded
+    shares = (_changes(images) / most).clip(-1, 1)[..., None]
+    black, white = _GREYS
+    shade = to_rgb(images).mean(axis=-1, dtype=np.float32, keepdims=True)
+    grey = black + (white - black) / 255 * shade
+    ends = np.where(shares > 0, np.float32(LIGHTER), np.float32(DARKER))
+    drawn = grey + _COVER * np.abs(shares) * (ends - grey)
+    return np.asarray(np.rint(drawn), np.uint8)
+
+
+def _changes(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the mean of the channels is more than in the first, (n, H, W)."""
+    grey = images.mean(axis=1)
+    return np.asarray(grey - grey[:1])

@@ -118,6 +118,12 @@ class Traversal:
         """Whether no step of any image is finished."""
         return not self.made.any()
 
+    @property
+    def last(self) -> NDArray[np.int64]:
+        """Last step of each image that there is to see, if only as a mixture, (n,)."""
+        is_mixed = self.regime == "mixtures"
+        return np.full_like(self.made, self.settings.steps) if is_mixed else self.made
+
     def part(self, rows: slice) -> Traversal:
         """Return that of some of the images."""
         return replace(self, **{name: getattr(self, name)[rows] for name in BY_IMAGE})

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMenu, QMessageBox
@@ -14,7 +15,7 @@ from qtpy.QtWidgets import QMenu, QMessageBox
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.editing.guidance import Proposal
-from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.jobs.job import Progress, run_job
 from napari_spaceediting.plugin.state import Change
 from napari_spaceediting.plugin.traversal import controller
 from napari_spaceediting.plugin.workbench import _dock_of as dock_of
@@ -22,6 +23,7 @@ from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Network
 from napari_spaceediting.session.storage import load_session
+from napari_spaceediting.traversal.filmstrip import to_rgb
 from napari_spaceediting.traversal.jobs import Traverse
 
 ALT = Qt.KeyboardModifier.AltModifier
@@ -57,12 +59,27 @@ def outcome(trained_state):
     return job, run_job(job)
 
 
+def begin(window, outcome):
+    """Let the job of the outcome begin in the window; return its controller."""
+    job, _ = outcome
+    network = window.session.shown.network
+    traversals = window.bench.traversals
+    traversals._begin(job.asked, job.sets.images, job.settings.steps)
+    traversals._running = replace(job, state=network.state)
+    return traversals
+
+
 def show(window, outcome) -> None:
     """Let the outcome be what a job in the window came to."""
-    job, traversal = outcome
-    network = window.session.shown.network
-    window.bench.traversals._running = replace(job, state=network.state)
-    window.bench.traversals._take(traversal)
+    begin(window, outcome)._take(outcome[1])
+
+
+def come(window, outcome, made: int, images: slice = slice(0, 4)) -> None:
+    """Let some images have come so far, in the regime of photographs."""
+    part = outcome[1].part(images)
+    part = replace(part, regime="features", made=np.full(len(part.indices), made))
+    progress = Progress(made, 9, "Make the images", finished=part)
+    window.bench.traversals._on_progress(progress, None)
 
 
 @pytest.fixture
@@ -125,7 +142,7 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     assert done.indices.tolist() == threes.tolist()
     n_steps = done.settings.steps
     assert (panel.image, panel.step) == (0, panel._strip.arrival)
-    assert len(panel._strip.pictures) == 1 + n_steps
+    assert panel._strip.last == panel._strip.steps == n_steps
     own, goal = panel._strip.chances
     assert (own.name, goal.name) == ("3", "8")
     np.testing.assert_array_equal(goal.values, done.probabilities[0, :, 8])
@@ -148,7 +165,7 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert window.bench.map.naming.apply(Pin(other, "5"))
     assert not window.panels.retrain.retrain_button.isEnabled()
     assert "running" in window.panels.retrain.retrain_button.toolTip()
-    window.wait(lambda: window.bench.traversals._parts)
+    window.wait(lambda: window.bench.traversals._shown.finished)
     QTest.mouseClick(panel.progress.cancel_button, LEFT)
     wait_done(window)
     assert window.panels.retrain.retrain_button.isEnabled()
@@ -170,6 +187,75 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     QTest.mouseClick(panel.send_button, LEFT)
     assert len(window.viewer.layers[-1].data) == 1 + done.settings.steps
     assert panel.run_button.isEnabled()
+
+
+def test_originals_are_there_at_once_and_steps_as_they_are_made(
+    window, panel, outcome, threes
+):
+    begin(window, outcome)
+    film, way = panel.way.filmstrip, panel.way
+    assert (panel._count, panel._strip.last, film.count()) == (4, 0, 9)
+    assert panel._strip.name == window.session.dataset.ids[threes[0]]
+    said = window.session.shown.network.predictions.probabilities[threes[0]]
+    assert panel._strip.leaves.values == [said[3]]
+    image = window.session.dataset.images(threes[:1])
+    window.wait(
+        lambda: np.array_equal(panel._strip.pictures.draw(0), to_rgb(image)[0])
+    )
+    assert "Wait for the first step" in panel.save_button.toolTip()
+    assert not len(routes(window).paths)
+
+    come(window, outcome, 0)
+    assert panel._strip.last == 0
+    assert not panel.send_button.isEnabled()
+    assert panel.way.real_images.count() == 0, "not known yet"
+    for made in (1, 2):
+        come(window, outcome, made, slice(0, 2))
+        assert (panel.step, panel._strip.last, film.count()) == (made, made, 9)
+    assert panel.send_button.isEnabled()
+    assert len(routes(window).paths) == 2
+    # An image of which nothing has come yet.
+    for _ in range(2):
+        QTest.mouseClick(panel.next_button, LEFT)
+    assert panel._strip.name == window.session.dataset.ids[threes[2]]
+    assert (panel.step, panel._strip.last) == (0, 0)
+    assert not len(routes(window).paths)
+    come(window, outcome, 3, slice(2, 4))
+    assert (panel.step, routes(window).at, routes(window).step) == (3, 2, 3)
+    # The nearest real images are seen in full.
+    nearest = int(panel._strip.nearest[3, 0])
+    window.wait(lambda: window.bench.traversals._pictures.get(nearest) is not None)
+    assert way.real_images.picture._pictures[0].shape == (28, 28, 3)
+
+
+def test_what_is_made_is_kept_when_it_stops(window, panel, outcome, saved, tmp_path):
+    traversals = begin(window, outcome)
+    come(window, outcome, 0)
+    assert traversals._rescue() == ""
+    assert "Nothing was finished" in panel._notice.text()
+    assert not window.session.state.traversals
+
+    begin(window, outcome)
+    come(window, outcome, 8, slice(0, 1))
+    come(window, outcome, 3, slice(1, 3))
+    come(window, outcome, 0, slice(3, 4))
+    assert "kept" in traversals._rescue()
+    says = "1 of 4 images was finished when it stopped, 2 in part."
+    assert says in panel._notice.text()
+    assert panel._count == 3
+    window.bench.saving.save()
+    window.wait(lambda: load_session(saved).traversals)
+    window.open(saved)
+    choose_kept(window, panel, 0)
+    assert says in panel._notice.text()
+    assert panel._strip.last == 8
+    QTest.mouseClick(panel.next_button, LEFT)
+    assert (panel._strip.last, panel.way.filmstrip.count()) == (3, 9)
+    assert panel.way.filmstrip.item(4).toolTip() == "Step 4 is not made"
+    window.bench.traversals.save_to(tmp_path)
+    window.wait(lambda: (tmp_path / "traversal.json").exists())
+    widths = [Image.open(path).width for path in sorted(tmp_path.glob("*.png"))]
+    assert widths == [1510, 760, 760], "nothing that is not made"
 
 
 # What is shown of it
@@ -391,7 +477,7 @@ def test_of_a_session_without_a_folder_a_copy_is_kept(window, panel, outcome):
 def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, threes):
     assert panel.layers.chosen is None
     assert not panel.layers.checks
-    QTest.mouseClick(panel.layers_button, LEFT)
+    QTest.mouseClick(panel.options_button, LEFT)
     window.wait(lambda: panel.layers.checks)
     words = {name: check.text() for name, check in panel.layers.checks.items()}
     assert words["trunk.0"] == "The image, 28 × 28 px"
@@ -412,7 +498,18 @@ def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, three
     assert "Tick at least one layer" in panel.run_button.toolTip()
     window.click(QPoint(8, 8), widget=panel.layers.checks["trunk.6"])
     QTest.mouseClick(panel.run_button, LEFT)
-    assert asked(window).settings.layers == ("trunk.6",)
+    settings = asked(window).settings
+    assert (settings.layers, settings.regime) == (("trunk.6",), None)
+
+
+@pytest.mark.parametrize("regime", ["features", "mixtures"])
+def test_how_images_are_made_can_be_chosen(window, panel, threes, regime):
+    QTest.mouseClick(panel.options_button, LEFT)
+    panel._regime.setFocus()
+    for _ in range(1 + (regime == "mixtures")):
+        QTest.keyClick(panel._regime, Qt.Key.Key_Down)
+    ask(window, threes, "8")
+    assert asked(window).settings.regime == regime
 
 
 # The ways that lead to it
@@ -530,4 +627,4 @@ def test_groups_as_targets_and_bad_input_in_words(window, panel, threes):
     job = asked(window)
     assert job.asked.goal == "group of 8 (mostly 8)"
     np.testing.assert_array_equal(job.sets.target, eights)
-    assert "No image was finished" in panel._notice.text()
+    assert "Nothing was finished" in panel._notice.text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,18 +21,17 @@ from napari_spaceediting.plugin.state import (
     tell,
 )
 from napari_spaceediting.plugin.status import BUSY
-from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
+from napari_spaceediting.plugin.traversal.coming import Coming
 from napari_spaceediting.plugin.traversal.kept import details, notice, titles
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.controls import agrees
-from napari_spaceediting.plugin.widgets.palette import class_colours
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.traversals import KeptTraversal
 from napari_spaceediting.traversal.export import report, write_traversal
-from napari_spaceediting.traversal.filmstrip import differences_to_rgb, to_rgb
+from napari_spaceediting.traversal.filmstrip import to_rgb
 from napari_spaceediting.traversal.jobs import ListLayers, Traverse
 from napari_spaceediting.traversal.layers import Layer
-from napari_spaceediting.traversal.result import Asked, Traversal, join
+from napari_spaceediting.traversal.result import Asked, Traversal
 from napari_spaceediting.traversal.settings import TraverseSettings
 
 NO_MAP = "Open images and train a network first"
@@ -44,7 +42,7 @@ _AFFECTS_RUN = (
     Change.SESSION | Change.EDITS | Change.SHOWN | Change.SELECTION | Change.JOBS
 )
 _AFFECTS_KEPT = Change.SESSION | Change.SHOWN | Change.ROUNDS | Change.TRAVERSALS
-_GREY = np.full(4, 0.7, np.float32)
+_NO_PICTURE = np.full((8, 8, 3), 128, np.uint8)
 
 
 class TraversalController:
@@ -68,12 +66,10 @@ class TraversalController:
         self._map = on_map
         self._group = NOTHING
         self._running: Traverse | None = None
-        self._previews: list[Traversal] = []
-        self._parts: list[Traversal] = []
-        self._asked: Asked | None = None
+        self._shown: Coming | None = None
+        self._pictures: dict[int, NDArray[np.uint8] | None] = {}
         self._kept: KeptTraversal | None = None
         self._listed: object = None
-        self.traversal: Traversal | None = None
         panel.run_requested.connect(self.run)
         panel.progress.cancel_requested.connect(self.cancel)
         panel.group_requested.connect(self.use_selection_as_target)
@@ -86,7 +82,7 @@ class TraversalController:
         panel.decide_requested.connect(on_map.naming.ask_again)
         panel.put_back_requested.connect(on_map.naming.put_back)
         panel.seen_changed.connect(self._show_route)
-        panel.layers_button.clicked.connect(self._list_layers)
+        panel.options_button.clicked.connect(self._list_layers)
         panel.layers.changed.connect(self._update)
         panel.kept_chosen.connect(self._show_kept)
         panel.remove_requested.connect(self._ask_to_remove)
@@ -138,14 +134,17 @@ class TraversalController:
             panel.show_notice(f"{reason}." if reason else "")
             return
         target = self._group if panel.target is None else panel.target
-        settings = TraverseSettings(layers=panel.layers.chosen, batch_size=_BATCH)
+        settings = TraverseSettings(
+            layers=panel.layers.chosen, regime=panel.regime, batch_size=_BATCH
+        )
         try:
             job = session.traversing(self._window.selected, target, settings)
         except SpaceEditingError as error:
             panel.show_notice(str(error))
             return
+        assert job.asked is not None
+        self._begin(job.asked, job.sets.images, job.settings.steps)
         panel.show_notice(" ".join(job.notes))
-        self._previews, self._parts = [], []
         self._running = job
         panel.set_running(True)
         self._window.training.run(
@@ -184,16 +183,11 @@ class TraversalController:
         if self._running is None:
             return
         self._panel.progress.report(progress, remaining)
-        part, asked = progress.finished, self._running.asked
-        if isinstance(part, Traversal) and asked is not None:
-            parts = self._previews if part.is_preview else self._parts
-            parts.append(part)
-            # After 1, 2, 4, 8, …: what is put together again stays a small part of all.
-            if len(parts).bit_count() == 1:
-                rest = self._previews[len(self._parts) :]
-                self._show(asked, join([*self._parts, *rest]))
-                if part.is_preview:
-                    self._panel.show_notice(PREVIEW)
+        part = progress.finished
+        if isinstance(part, Traversal):
+            mixed = part.is_preview and part.regime == "mixtures"
+            self._panel.show_notice(" ".join((*part.notes, PREVIEW * mixed)))
+            self._take_part(part)
 
     def _take(self, traversal: Traversal) -> None:
         job, self._running = self._running, None
@@ -204,19 +198,22 @@ class TraversalController:
     def _rescue(self) -> str:
         """Keep what was finished when it was cancelled or failed."""
         job, self._running = self._running, None
-        if job is None:
+        if job is None or self._shown is None:
             return ""
         self._panel.set_running(False)
-        done, total = sum(len(p.indices) for p in self._parts), len(job.sets.images)
-        if not done:
-            notice = "No image was finished when it stopped."
-            shown = f" {PREVIEW}" if self._previews else ""
-            self._panel.show_notice(f"{notice}{shown}")
+        traversal, total = self._shown.finished, len(job.sets.images)
+        if traversal is None:
+            notice = "Nothing was finished when it stopped."
+            self._panel.show_notice(
+                f"{notice} {PREVIEW * (self.traversal is not None)}"
+            )
             return ""
-        verb = "was" if done == 1 else "were"
-        finished = f"{done} of {total} images {verb} finished when it stopped."
-        traversal = join(self._parts)
-        self._keep(job, replace(traversal, notes=(finished, *traversal.notes)))
+        whole = int((traversal.made == traversal.settings.steps).sum())
+        verb = "was" if whole == 1 else "were"
+        words = f"{whole} of {total} images {verb} finished when it stopped"
+        if whole < len(traversal.made):
+            words += f", {len(traversal.made) - whole} in part"
+        self._keep(job, replace(traversal, notes=(f"{words}.", *traversal.notes)))
         return "What was finished is kept."
 
     def _keep(self, job: Traverse, traversal: Traversal) -> None:
@@ -224,69 +221,84 @@ class TraversalController:
         session = self._window.session
         assert session is not None
         assert job.asked is not None
-        self._show(job.asked, traversal)
+        self._shown = Coming(job.asked, traversal.indices, traversal.settings.steps)
+        self._take_part(traversal)
         self._choose(session.keep(job, traversal))
 
-    def _show(self, asked: Asked, traversal: Traversal) -> None:
-        """Show a traversal; more of the one that is shown leaves image and step."""
-        if asked is not self._asked:
-            self._panel.show_result(0)
-            self._choose(None)
-        self._asked, self.traversal = asked, traversal
-        self._panel.show_result(len(traversal.indices))
-        self._show_image(self._panel.image)
+    @property
+    def traversal(self) -> Traversal | None:
+        """What there is to see, of all images; None where there is nothing yet."""
+        return None if self._shown is None else self._shown.whole
 
-    def _show_image(self, image: int) -> None:
-        traversal, asked, session = self.traversal, self._asked, self._window.session
-        if traversal is None or asked is None or session is None:
+    def _begin(self, asked: Asked, images: NDArray[np.int64], steps: int) -> None:
+        """Show the originals, and empty places for the steps to come."""
+        self._show_nothing()
+        self._choose(None)
+        self._shown = Coming(asked, images, steps)
+        self._panel.block_use("Wait for the first step")
+        self._panel.show_result(len(images))
+        self._show_image()
+
+    def _take_part(self, part: Traversal) -> None:
+        """Show what has come of some images; the one at hand stays, and its step."""
+        shown, panel = self._shown, self._panel
+        assert shown is not None
+        shown.take(part)
+        if part.last.any():
+            panel.block_use("")
+        panel.show_result(len(shown.images))
+        if shown.images[panel.image] in part.indices:
+            self._show_image()
+        else:
+            self._show_route()
+
+    def _show_image(self, *_: object) -> None:
+        """Show the image at hand as far as it is made."""
+        shown, session = self._shown, self._window.session
+        if shown is None or session is None or session.shown.network is None:
             return
-        images, ids = np.asarray(traversal.images[image]), session.dataset.ids
-        names = asked.class_names
-        own, goal = int(asked.sources[image]), asked.target
-        said = traversal.probabilities[image]
-        self._panel.show_strip(
-            Strip(
-                name=str(ids[traversal.indices[image]]),
-                start=asked.name(own),
-                goal=asked.goal,
-                pictures=to_rgb(images),
-                differences=differences_to_rgb(images),
-                captions=[
-                    "",
-                    *(f"budget {value:.2g}" for value in traversal.budgets[image]),
-                ],
-                passes=traversal.arrived[image].tolist(),
-                leaves=_chance(own, names, said),
-                nears=None if goal == own else _chance(goal, names, said),
-                nearest=traversal.nearest[image],
-                nearest_names=ids[traversal.nearest[image]].tolist(),
-            )
+        at, thumbnails = self._panel.image, self._window.thumbnails
+        index = int(shown.images[at])
+        picture = self._pictures.get(index)
+        if picture is None:
+            picture = _NO_PICTURE if thumbnails is None else thumbnails[index]
+        said = session.shown.network.predictions.probabilities[index]
+        strip = shown.strip(at, session.dataset.ids, picture, said)
+        self._panel.show_strip(strip)
+        self._read(strip.nearest if shown.one(at) else np.array([index]))
+
+    def _read(self, indices: NDArray[np.int64]) -> None:
+        """Read real images in a thread: they are shown as large as the steps."""
+        session, pictures = self._window.session, self._pictures
+        missing = [i for i in np.unique(indices).tolist() if i not in pictures]
+        if session is None or not missing:
+            return
+        dataset = session.dataset
+        pictures.update(dict.fromkeys(missing))
+
+        def take(found: NDArray[np.uint8]) -> None:
+            pictures.update(zip(missing, found, strict=True))
+            if pictures is self._pictures:
+                self._panel.way.real_images.set_pictures(pictures)
+                if self.traversal is None:
+                    self._show_image()
+
+        # What cannot be read is shown as small as it is on the map.
+        self._window.in_thread(
+            lambda: to_rgb(dataset.images(missing)), take, lambda _: None
         )
 
     def _show_route(self, *_: object) -> None:
         """Show on the map where the images travel, while the dock is seen."""
-        view, session = self._map.view, self._window.session
-        traversal, asked = self.traversal, self._asked
+        view, session, shown = self._map.view, self._window.session, self._shown
         if view is None:
             return
-        if (
-            traversal is None
-            or asked is None
-            or session is None
-            or not self._window.has_map
-            or not self._panel.is_seen
-        ):
-            view.overlay.change(route=Routes())
-            return
-        colours = class_colours(len(asked.class_names))
-        view.overlay.change(
-            route=Routes(
-                traversal.route(session.edits.positions),
-                self._panel.image,
-                self._panel.step,
-                colours[asked.target] if asked.target >= 0 else _GREY,
-            )
-        )
+        is_seen = self._panel.is_seen and self._window.has_map
+        route = Routes()
+        if shown is not None and session is not None and is_seen:
+            positions = session.edits.positions
+            route = shown.routes(positions, self._panel.image, self._panel.step)
+        view.overlay.change(route=route)
 
     # What was found before
 
@@ -312,11 +324,14 @@ class TraversalController:
         kept = self._all_kept()[number]
         self._show_nothing()
         try:
-            self._show(kept.asked, kept.outcome.read())
+            traversal = kept.outcome.read()
         except SpaceEditingError as error:
             self._panel.show_notice(str(error))
+        else:
+            steps = traversal.settings.steps
+            self._shown = Coming(kept.asked, traversal.indices, steps)
+            self._take_part(traversal)
         self._choose(kept)
-        self._show_route()
 
     def _ask_to_remove(self) -> None:
         session, kept = self._window.session, self._kept
@@ -332,7 +347,9 @@ class TraversalController:
             session.remove(kept)
 
     def _show_nothing(self) -> None:
-        self._asked = self.traversal = self._kept = None
+        self._shown = self._kept = None
+        self._pictures = {}
+        self._panel.way.real_images.set_pictures(self._pictures)
         self._panel.show_notice("")
         self._panel.show_result(0)
         self._show_route()
@@ -345,12 +362,13 @@ class TraversalController:
         Beside it, because the map is where one works: the layer covers nothing, and the
         view is widened so that both are seen. The map stays the active layer.
         """
-        traversal, asked, session = self.traversal, self._asked, self._window.session
-        if traversal is None or asked is None or session is None:
+        traversal, session, shown = self.traversal, self._window.session, self._shown
+        if traversal is None or shown is None or session is None:
             return
         dataset = session.dataset
-        stack, axes, is_rgb = _stack(traversal.images)
-        figures = report(traversal, asked, dataset.ids)
+        made = 1 + int(traversal.last.max())
+        stack, axes, is_rgb = _stack(traversal.images[:, :made])
+        figures = report(traversal, shown.asked, dataset.ids)
         places = session.edits.positions
         lowest, highest = places.min(axis=0), places.max(axis=0)
         extent = highest - lowest
@@ -368,13 +386,13 @@ class TraversalController:
         )
         layer = viewer.add_image(
             stack,
-            name=f"{what} → {asked.goal}",
+            name=f"{what} → {shown.asked.goal}",
             rgb=is_rgb,
             axis_labels=axes,
             scale=[1.0] * (len(axes) - 2) + [scale, scale],
             translate=[0.0] * (len(axes) - 2) + list(corner),
             contrast_limits=None if is_rgb else (0.0, 1.0),
-            metadata={"spaceediting": {"target": asked.goal, **figures}},
+            metadata={"spaceediting": {"target": shown.asked.goal, **figures}},
         )
         viewer.layers.selection.active = active
         viewer.reset_view()
@@ -383,12 +401,12 @@ class TraversalController:
 
     def save_to(self, folder: Path) -> None:
         """Write the images into a folder, beside the window."""
-        traversal, asked, session = self.traversal, self._asked, self._window.session
-        if traversal is None or asked is None or session is None:
+        traversal, session, shown = self.traversal, self._window.session, self._shown
+        if traversal is None or shown is None or session is None:
             return
         dataset = session.dataset
         self._window.in_thread(
-            lambda: write_traversal(traversal, asked, dataset, folder),
+            lambda: write_traversal(traversal, shown.asked, dataset, folder),
             lambda _: tell(f"The images are in {folder}."),
             complain,
         )
@@ -413,7 +431,7 @@ class TraversalController:
             return
         self._listed = None
         panel.layers.offer(())
-        if spec is None or panel.layers.isHidden():
+        if spec is None or not panel.options_button.isChecked():
             return
         self._listed = spec
         panel.layers.offer((), "Looking at the network…")
@@ -436,7 +454,7 @@ class TraversalController:
     def _forget(self) -> None:
         """Show nothing of another session."""
         self._running = None
-        self._previews, self._parts, self._group = [], [], NOTHING
+        self._group = NOTHING
         self._panel.set_running(False)
         self._show_nothing()
         self._list_layers()
@@ -455,16 +473,6 @@ class TraversalController:
             panel.set_targets((), 0)
             panel.show_hint(f"{NO_MAP}, in the Space Editor.")
         panel.block_run(self._why_not())
-
-
-def _chance(
-    kind: int, names: Sequence[str], said: NDArray[np.float32]
-) -> Chance | None:
-    """Return what the network says of a class, None where it does not know it."""
-    if not 0 <= kind < min(said.shape[1], len(names)):
-        return None
-    colour = class_colours(len(names))[kind].tolist()
-    return Chance(names[kind], colour, said[:, kind])
 
 
 def _stack(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str], bool]:

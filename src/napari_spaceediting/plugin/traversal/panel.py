@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_spaceediting.plugin.traversal.filmstrip import Chance, Strip
 from napari_spaceediting.plugin.traversal.layers import LayerChoice
+from napari_spaceediting.plugin.traversal.strip import Chance, Strip
 from napari_spaceediting.plugin.traversal.way import Way
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
@@ -39,7 +39,13 @@ from napari_spaceediting.plugin.widgets.controls import (
 )
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+from napari_spaceediting.traversal.settings import Regime
 
+_REGIMES = (
+    ("", "As the images suggest"),
+    ("features", "Photographs"),
+    ("mixtures", "Small aligned images"),
+)
 _GROUP = ""
 """Key of the target that was chosen as a group; that of a class is its name."""
 EMPTY_TEXT = (
@@ -91,7 +97,7 @@ class TraversalPanel(QWidget):
         self._build_waiting()
         self._build_head()
         self._notice = word_label("warning")
-        self.progress = JobBar("Stop, and keep the images that are finished")
+        self.progress = JobBar("Stop, and keep what is made so far")
         self.way = Way(palette)
         self._empty = word_label("muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -102,7 +108,7 @@ class TraversalPanel(QWidget):
         inside.setContentsMargins(6, 4, 6, 4)
         for part in (
             self._question,
-            self.layers,
+            self._options,
             self.progress,
             self._waiting,
             self._notice,
@@ -133,12 +139,25 @@ class TraversalPanel(QWidget):
             "shall become; then select those others",
             self.group_requested,
         )
+        self._regime = combo(
+            "How images are made: photographs by changing the original itself, small "
+            "aligned images near to mixtures of real ones",
+            _REGIMES,
+        )
+        self._regime.setAccessibleName("How images are made")
+        self._regime.setMaximumWidth(16 * self.fontMetrics().height())
         self.layers = LayerChoice()
-        self.layers.hide()
-        self.layers_button = QPushButton("Layers")
-        self.layers_button.setCheckable(True)
-        self.layers_button.setToolTip("What images are compared by")
-        self.layers_button.toggled.connect(self.layers.setVisible)
+        self._options = QWidget()
+        self._options.hide()
+        options = column(self._options, 4)
+        how = row(QLabel("Made as"), self._regime, stretch=(0, 10))
+        how.addStretch(1)
+        options.addLayout(how)
+        options.addWidget(self.layers)
+        self.options_button = QPushButton("Options")
+        self.options_button.setCheckable(True)
+        self.options_button.setToolTip("How images are made, and compared by what")
+        self.options_button.toggled.connect(self._options.setVisible)
         self.run_button = self._gate.button(
             "Run", "Show step by step what would have to change", self.run_requested
         )
@@ -148,7 +167,7 @@ class TraversalPanel(QWidget):
         self._question_layout = _turning(self._question)
         what = row(self._selected, QLabel("→"), self._target, stretch=(0, 0, 10))
         what.addStretch(1)
-        how = row(self.group_button, self.layers_button, stretch=(0, 0))
+        how = row(self.group_button, self.options_button, stretch=(0, 0))
         how.addStretch(1)
         how.addWidget(self.run_button)
         self._question_layout.addLayout(what, 1)
@@ -250,6 +269,12 @@ class TraversalPanel(QWidget):
         key = self._target.currentData()
         return "" if key is None else str(key) or None
 
+    @property
+    def regime(self) -> Regime | None:
+        """How images are to be made; None where they decide it themselves."""
+        found: Regime | None = self._regime.currentData() or None
+        return found
+
     def block_run(self, reason: str) -> None:
         """Say why it cannot run; "" if it can."""
         self._gate.block(self.run_button, reason)
@@ -275,8 +300,13 @@ class TraversalPanel(QWidget):
         self._waiting_text.setText(f"“{question}” waits for your answer.")
         self._waiting.setVisible(bool(question))
 
+    def block_use(self, reason: str) -> None:
+        """Say why nothing can be sent or saved; "" if it can."""
+        for button in (self.send_button, self.save_button):
+            self._gate.block(button, reason)
+
     def show_result(self, count: int) -> None:
-        """Show that so many images have been moved; for 0 say what to do."""
+        """Show that so many images are moved; for 0 say what to do."""
         self._count = count
         self._image = min(self._image, max(count - 1, 0))
         for part in (self.way, self.send_button, self.save_button):

@@ -2,127 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtGui import QHideEvent, QResizeEvent
+from qtpy.QtWidgets import QBoxLayout, QGridLayout, QLabel, QPushButton, QWidget
+from superqt import QElidingLabel
 
-import numpy as np
-from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QHideEvent, QIcon, QPainter, QPaintEvent
-from qtpy.QtWidgets import (
-    QAbstractButton,
-    QBoxLayout,
-    QFrame,
-    QLabel,
-    QListView,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QSizePolicy,
-    QSlider,
-    QWidget,
+from napari_spaceediting.plugin.traversal.filmstrip import Filmstrip
+from napari_spaceediting.plugin.traversal.pictures import (
+    LARGEST,
+    LargePicture,
+    RealImages,
 )
-
-from napari_spaceediting.plugin.traversal.filmstrip import Filmstrip, Strip
+from napari_spaceediting.plugin.traversal.slider import FOREIGN, StepSlider
+from napari_spaceediting.plugin.traversal.strip import Strip
 from napari_spaceediting.plugin.widgets.controls import (
+    TIGHT,
     column,
-    guard_wheel,
     row,
     set_role,
+    word_label,
 )
-from napari_spaceediting.plugin.widgets.painting import rounded_pixmap
-from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+from napari_spaceediting.traversal.filmstrip import LEGEND
 
 PASSES = (
     "✓ It can pass for a real one: to the network, by the real images nearest to it, "
     "and being as near to them as they are to each other"
 )
-_REAL = 44
-"""Side of a real image, in logical pixels."""
+_LEAST = 72
+"""Side of a large picture at least, in logical pixels."""
+_ANY = (1 << 24) - 1
+"""As large as Qt allows."""
 _STEP_MS = 250
 """Milliseconds for each step while it plays."""
-
-
-class LargePicture(QAbstractButton):
-    """One step, as large as there is room; pressed, it shows the original instead."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._strip: Strip | None = None
-        self._step = 0
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(72, 72)
-        self.setAccessibleName("Step, large")
-        self.setToolTip("Hold the mouse button down to see the original")
-
-    def show_step(self, strip: Strip, step: int) -> None:
-        """Show a step of a strip."""
-        self._strip, self._step = strip, step
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        """Ask for little: it takes the room that there is."""
-        return QSize(150, 80)
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Paint the picture."""
-        if self._strip is None:
-            return
-        side = min(self.width(), self.height(), 360)
-        picture = self._strip.pictures[0 if self.isDown() else self._step]
-        pixmap = rounded_pixmap(picture, side, 4, self.devicePixelRatioF())
-        corner = QPointF((self.width() - side) / 2, (self.height() - side) / 2)
-        QPainter(self).drawPixmap(corner, pixmap)
-
-
-class RealImages(QListWidget):
-    """A few real images; a click selects one."""
-
-    chosen = Signal(int)
-    """Dataset index."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._thumbnails: NDArray[np.uint8] | None = None
-        self._shown: tuple[NDArray[np.int64], Sequence[str]] = np.empty(0, np.int64), ()
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setMovement(QListView.Movement.Static)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setSelectionMode(QListWidget.SelectionMode.NoSelection)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setIconSize(QSize(_REAL, _REAL))
-        self.setGridSize(QSize(_REAL + 4, _REAL + 4))
-        self.setMinimumSize(2 * _REAL + 12, _REAL + 8)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName("Nearest real images")
-        self.setStyleSheet("QListWidget {background: transparent;}")
-        self.itemClicked.connect(
-            lambda item: self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))
-        )
-
-    def set_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        """Set the (N, s, s, 3) uint8 images that indices point to."""
-        self._thumbnails = thumbnails
-        self.show_images(*self._shown)
-
-    def show_images(self, indices: NDArray[np.int64], names: Sequence[str]) -> None:
-        """Show images, nearest first, with their names as tooltips."""
-        self._shown = indices, names
-        self.setAccessibleDescription(", ".join(names))
-        self.clear()
-        if self._thumbnails is None:
-            return
-        ratio = self.devicePixelRatioF()
-        for index, name in zip(indices.tolist(), names, strict=True):
-            item = QListWidgetItem(self)
-            pixmap = rounded_pixmap(self._thumbnails[index], _REAL, 3, ratio)
-            item.setIcon(QIcon(pixmap))
-            item.setToolTip(f"{name}: click to select it")
-            item.setData(Qt.ItemDataRole.UserRole, index)
-
-    def sizeHint(self) -> QSize:
-        """Ask for little: they take the room that there is."""
-        return self.minimumSize()
 
 
 class Way(QWidget):
@@ -141,70 +53,134 @@ class Way(QWidget):
         super().__init__()
         self._strip: Strip | None = None
         self._step_was_chosen = False
-        self.picture = LargePicture()
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setAccessibleName("Step")
-        self.slider.setToolTip("From the original to the most change")
-        self.slider.setPageStep(1)
+        self._by = 1
+        self._timer = QTimer(self)
+        self._timer.setInterval(_STEP_MS)
+        self._timer.timeout.connect(self._play_on)
+        self._build_pictures()
+        self._build_steps(palette)
+        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._parts.setContentsMargins(0, 0, 0, 0)
+        self._parts.setSpacing(10)
+        self._parts.addWidget(self._pictures)
+        self._parts.addWidget(self._steps, 1)
+
+    def _build_pictures(self) -> None:
+        self.picture = LargePicture(
+            "Step, large", "Hold the mouse button down to see the original"
+        )
+        self._step_text = QElidingLabel()
+        self.real_images = RealImages()
+        self._real_text = QElidingLabel()
+        self._real_text.setToolTip(
+            "The real images of the target that are most like the step shown, nearest "
+            "first: compare with them"
+        )
+        self.real_images.looked_at.connect(
+            lambda name: self._real_text.setText(f"Nearest real · {name}" * bool(name))
+        )
+        self._verdict = word_label("muted")
+        self._pictures = QWidget()
+        side_by_side = QGridLayout(self._pictures)
+        side_by_side.setContentsMargins(0, 0, 0, 0)
+        side_by_side.setVerticalSpacing(2)
+        real = self.real_images
+        for at, part in enumerate((self.picture, real.picture, real)):
+            side_by_side.addWidget(part, 0, at)
+            side_by_side.setColumnStretch(at, int(part is not real))
+        for at, text in enumerate((self._step_text, self._real_text)):
+            set_role(text, "muted")
+            side_by_side.addWidget(text, 1, at, 1, 1 + at)
+        side_by_side.addWidget(self._verdict, 2, 0, 1, 3)
+        side_by_side.setRowStretch(0, 1)
+
+    def _build_steps(self, palette: Palette) -> None:
+        self.filmstrip = Filmstrip(palette)
+        self.filmstrip.currentRowChanged.connect(self._on_chosen)
+        self.filmstrip.cell_changed.connect(self._align)
+        # In no layout: it is as wide as the steps, which may become narrower.
+        self._rail = QWidget()
+        self.slider = StepSlider(palette, self._rail)
+        self._rail.setFixedHeight(self.slider.sizeHint().height() + 4)
         self.slider.valueChanged.connect(self._on_slider)
         self.slider.sliderPressed.connect(self._stop)
-        guard_wheel(self.slider)
         self.play_button = QPushButton("Play")
         self.play_button.setCheckable(True)
         self.play_button.setToolTip("Play from the original to the last step and back")
         self.play_button.toggled.connect(self._on_play)
-        self._timer = QTimer(self)
-        self._timer.setInterval(_STEP_MS)
-        self._timer.timeout.connect(self._play_on)
-        self._by = 1
-        self._step_text = QLabel()
-        self._step_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        set_role(self._step_text, "muted")
-        self._stage = QWidget()
-        stage = column(self._stage, 4)
-        stage.addWidget(self.picture, 1)
-        stage.addLayout(row(self.play_button, self.slider, stretch=(0, 1)))
-        stage.addWidget(self._step_text)
-        self.filmstrip = Filmstrip(palette)
-        self.filmstrip.currentRowChanged.connect(self._on_chosen)
-        heading = QLabel("Nearest real")
-        set_role(heading, "muted")
-        heading.setToolTip(
-            "The real images of the target that are most like the step shown, nearest "
-            "first: compare with them"
+        legend = " ".join(
+            f"<span style='color:{to_qcolor([part / 255 for part in colour]).name()}'>"
+            f"■</span> {word}"
+            for word, colour in LEGEND
         )
-        self.real_images = RealImages()
-        self._real = QWidget()
-        real = column(self._real, 4)
-        real.addWidget(heading)
-        real.addWidget(self.real_images, 1)
-        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
-        self._parts.setContentsMargins(0, 0, 0, 0)
-        self._parts.setSpacing(10)
-        for part in (self._stage, self.filmstrip, self._real):
-            self._parts.addWidget(part)
+        self.changes_button = QPushButton("What changed")
+        self.changes_button.setCheckable(True)
+        self.changes_button.setToolTip(
+            f"Draw over the images what became {legend} than in the original; the "
+            "scale is the same for all steps"
+        )
+        self.changes_button.toggled.connect(self._on_changes)
+        self._legend = QLabel(legend)
+        set_role(self._legend, "muted")
+        self._legend.hide()
+        self._steps = QWidget()
+        inside = column(self._steps, 2)
+        inside.addWidget(self.filmstrip, 10)
+        inside.addWidget(self._rail)
+        buttons = row(
+            self.play_button, self.changes_button, self._legend, stretch=[0] * 3
+        )
+        buttons.addStretch(1)
+        inside.addLayout(buttons)
+        inside.addStretch(1)
 
     def set_direction(self, direction: QBoxLayout.Direction) -> None:
         """Put the parts side by side or below each other."""
-        wide = direction == QBoxLayout.Direction.LeftToRight
         self._parts.setDirection(direction)
-        for part, stretch in ((self._stage, 3), (self.filmstrip, 8), (self._real, 2)):
-            self._parts.setStretchFactor(part, stretch if wide else 0)
-        self._stage.setMinimumHeight(0 if wide else 220)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Make the pictures as large as there is room beside or above the steps."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        words = 4 * self.fontMetrics().height()
+        beside = self.real_images.width() + 2 * TIGHT
+        if self._parts.direction() == QBoxLayout.Direction.LeftToRight:
+            least = self._steps.minimumSizeHint().width()
+            room = self.width() - max(least, 2 * self.width() // 5) - 2 * TIGHT
+            side = max(
+                _LEAST, min((room - beside) // 2, self.height() - words, LARGEST)
+            )
+            self._pictures.setFixedWidth(2 * side + beside)
+            self._pictures.setMinimumHeight(_LEAST + words)
+            self._pictures.setMaximumHeight(_ANY)
+        else:
+            side = max(_LEAST, min((self.width() - beside) // 2, LARGEST))
+            self._pictures.setMinimumSize(0, min(side, 150) + words)
+            self._pictures.setMaximumSize(_ANY, side + words)
+
+    def _align(self, cell: int) -> None:
+        """Put each place of the slider below its step."""
+        margin = max(0, (cell - self.slider.handle().width()) // 2)
+        width = cell * self.filmstrip.count() - 2 * margin
+        self.slider.setGeometry(margin, 0, width, self._rail.height())
 
     def show_strip(self, strip: Strip) -> None:
-        """Show the way of an image.
+        """Show the way of an image, as far as it is made.
 
-        It shows where the image arrives until a step is chosen, which then stays.
+        It shows where the image arrives, or the last step that is made, until a step is
+        chosen, which then stays.
         """
-        self._strip = strip
-        if len(strip.pictures) - 1 != self.slider.maximum():
+        before, self._strip = self._strip, strip
+        if before is not None and strip.steps != before.steps:
             self._stop()
         self.filmstrip.show_strip(strip)
         self.slider.blockSignals(True)
-        self.slider.setRange(0, len(strip.pictures) - 1)
-        if not self._step_was_chosen:
-            self.slider.setValue(strip.arrival)
+        self.slider.show_strip(strip)
+        step = self.slider.value() if self._step_was_chosen else strip.arrival
+        self.slider.setValue(min(step, strip.last))
         self.slider.blockSignals(False)
         self._show_step()
 
@@ -224,8 +200,8 @@ class Way(QWidget):
 
     def _play_on(self) -> None:
         """Go on by a step, there and back."""
-        step = self.slider.value()
-        if step in (0, self.slider.maximum()):
+        step, last = self.slider.value(), self._strip.last if self._strip else 0
+        if step in (0, last):
             self._by = -1 if step else 1
         self.slider.setValue(step + self._by)
 
@@ -236,12 +212,20 @@ class Way(QWidget):
         self._stop()
         self.slider.setValue(step)
 
+    def _on_changes(self, on: bool) -> None:
+        self._legend.setVisible(on)
+        self.filmstrip.show_changes(on)
+        self._show_step()
+
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Stop playing where nobody looks."""
         self._stop()
         super().hideEvent(event)
 
-    def _on_slider(self, _step: int) -> None:
+    def _on_slider(self, step: int) -> None:
+        if self._strip is not None and step > self._strip.last:
+            self.slider.setValue(self._strip.last)
+            return
         self._step_was_chosen = True
         self._show_step()
 
@@ -249,12 +233,27 @@ class Way(QWidget):
         strip, step = self._strip, self.slider.value()
         if strip is None:
             return
-        self.picture.show_step(strip, step)
+        self.picture.show_picture(
+            strip.pictures.draw(step, changes=self.changes_button.isChecked()),
+            strip.pictures.draw(0),
+        )
         self.filmstrip.set_step(step)
         self.real_images.show_images(strip.nearest[step], strip.nearest_names[step])
-        last = len(strip.pictures) - 1
         self._step_text.setText(
-            f"Step {step} of {last} · {strip.captions[step]}" if step else "Original"
+            f"Step {step} · {strip.captions[step]}" if step else "Original"
         )
-        self._step_text.setToolTip(PASSES if step and strip.passes[step] else "")
+        self._verdict.setText(_verdict(strip, step))
+        self._verdict.setToolTip(PASSES if step and strip.passes[step] else "")
         self.step_changed.emit(step)
+
+
+def _verdict(strip: Strip, step: int) -> str:
+    """Return in words what the marks of the slider say of a step."""
+    words = []
+    if strip.sure is not None and step >= strip.sure:
+        words.append("The network is sure")
+    elif step and strip.nears is not None:
+        words.append("The network is not sure yet")
+    if strip.foreign is not None and step >= strip.foreign:
+        words.append(FOREIGN)
+    return "; ".join(words) or " "
