@@ -76,6 +76,7 @@ class Retrain(Task):
             )
 
         predicted: list[dict[str, NDArray[np.int64]]] = []
+        redrawn: dict[str, NDArray[np.int64]] = {}
         for seed in range(settings.seed, settings.seed + repeats):
             if predicted:
                 to_learn = lessons(self, settings.arms, expected, seed)
@@ -88,6 +89,8 @@ class Retrain(Task):
                 learnt = yield from relayed(learn(self, lesson, seed), count)
                 said = yield from self._said(learnt.classifier)
                 predicted[-1][name] = predicted_classes(said)
+                if learnt.redrawn is not None:
+                    redrawn.setdefault(name, learnt.redrawn)
                 taken = taken or (learnt, said)
                 number += 1
         for name, lesson in to_learn.items():
@@ -101,7 +104,7 @@ class Retrain(Task):
             spec=first.classifier.spec,
             state=state_of(first.classifier),
             predictions=after,
-            evidence=self._evidence(predicted, after),
+            evidence=self._evidence(predicted, redrawn, after),
             margins=first.margins,
             losses=np.array(losses, np.float32),
             settings=settings,
@@ -124,7 +127,10 @@ class Retrain(Task):
         )
 
     def _evidence(
-        self, predicted: list[dict[str, NDArray[np.int64]]], after: Predictions
+        self,
+        predicted: list[dict[str, NDArray[np.int64]]],
+        redrawn: dict[str, NDArray[np.int64]],
+        after: Predictions,
     ) -> Evidence:
         tags = self.anchors.tags
         part, held_out = measured_images(self.dataset.split, self.labels)
@@ -137,6 +143,7 @@ class Retrain(Task):
             class_names=self.class_names,
             predicted={BEFORE: predicted_classes(before), **predicted[0]},
             again=predicted[1:],
+            redrawn=redrawn,
             groups=groups_of(self.dataset.columns, len(self.dataset)),
             chance=self.settings.descends,
             looks=self.looks,
