@@ -148,25 +148,21 @@ def fit(
     n, order = len(rooted), np.arange(len(rooted))
     if n > _CHOSEN_ON:
         order = np.random.default_rng(0).permutation(n)
-    some, at = order[:_CHOSEN_ON], order[:_LANDMARKS]
+    at, some = np.sort(order[:_LANDMARKS]), np.sort(order[:_CHOSEN_ON])
+    inner = np.ix_(np.searchsorted(at, some), np.searchsorted(at, some))
     counting = _balanced(classes.astype(np.float64), weights)
     mean = np.asarray(np.average(classes, axis=0, weights=counting), np.float64)
     wanted = classes.astype(np.float64) - mean
     landmarks = rooted[at]
     squared = 2 - 2 * (landmarks @ landmarks.T).astype(np.float64)
-    gamma = _gamma(squared[: len(some), : len(some)])
+    gamma = _gamma(squared[inner])
     kernel = np.exp(-gamma * squared)
-    ridge, temperature, solved, left_out, redrawn = _chosen(
-        kernel[: len(some), : len(some)],
-        wanted[some],
-        mean,
-        counting[some],
-        draws[:, some],
-    )
-    if n > len(some):
-        solved, left_out, redrawn = _interpolated(
-            rooted, landmarks, gamma, kernel, wanted, counting, ridge, draws
-        )
+    ridge, temperature = _chosen(kernel[inner], wanted[some], mean, counting[some])
+    fitted = (kernel, wanted, counting, ridge, draws)
+    if n <= _LANDMARKS:
+        solved, left_out, redrawn = _exact(*fitted)
+    else:
+        solved, left_out, redrawn = _interpolated(rooted, landmarks, gamma, *fitted)
     return KernelRidge(
         landmarks,
         gamma,
@@ -193,13 +189,42 @@ def _gamma(squared: Floats) -> float:
 
 
 def _chosen(
+    kernel: Floats, wanted: Floats, mean: Floats, weights: Floats
+) -> tuple[float, float]:
+    """Return the ridge and the temperature that are best for images left out.
+
+    By the eigenvalues, of which all ridges are solved as in `_exact`.
+    """
+    if np.count_nonzero((wanted + mean).sum(axis=0)) == len(wanted):
+        return _USUAL
+    by_weight = np.sqrt(weights)[:, None]
+    values, vectors = np.linalg.eigh(by_weight * kernel * by_weight.T)
+    turned = vectors.T @ (by_weight * wanted)
+
+    def mistakes(ridge: float) -> Floats:
+        shrunk = 1 / (values.clip(0) + ridge)
+        solved = vectors @ (shrunk[:, None] * turned)
+        return np.asarray(solved / (vectors**2 @ shrunk)[:, None])
+
+    tried = {ridge: mistakes(ridge) for ridge in _RIDGES}
+    ridge = min(_RIDGES, key=lambda ridge: float(np.square(tried[ridge]).sum()))
+    said, classes = wanted - tried[ridge] / by_weight + mean, wanted + mean
+
+    def log_loss(temperature: float) -> float:
+        told = log_softmax(said / temperature, axis=1)
+        return -float(weights @ (classes * told).sum(axis=1))
+
+    return ridge, min(_TEMPERATURES, key=log_loss)
+
+
+def _exact(
     kernel: Floats,
     wanted: Floats,
-    mean: Floats,
     weights: Floats,
+    ridge: float,
     draws: NDArray[np.float32],
-) -> tuple[float, float, Floats, Floats, Floats]:
-    """Return ridge, temperature, solution, what is said of images left out, draws.
+) -> tuple[Floats, Floats, Floats]:
+    """Return the solution, what is said of images left out, and solutions of draws.
 
     An image that counts w times has a w-th of the ridge. Leaving out (Craven & Wahba,
     Numer. Math. 31, 377, 1979): with H = (K + ridge)^-1, what image i is
@@ -207,35 +232,14 @@ def _chosen(
     much of the column H_i.
     """
     by_weight = np.sqrt(weights)[:, None]
-    values, vectors = np.linalg.eigh(by_weight * kernel * by_weight.T)
-    turned = vectors.T @ (by_weight * wanted)
-
-    def at_ridge(ridge: float) -> tuple[Floats, Floats]:
-        shrunk = 1 / (values.clip(0) + ridge)
-        solved = vectors @ (shrunk[:, None] * turned)
-        return solved, solved / (vectors**2 @ shrunk)[:, None]
-
-    ridge, temperature = _USUAL
-    if np.count_nonzero((wanted + mean).sum(axis=0)) < len(wanted):
-        tried = {ridge: at_ridge(ridge)[1] for ridge in _RIDGES}
-        ridge = min(_RIDGES, key=lambda r: float(np.square(tried[r]).sum()))
-        said, classes = wanted - tried[ridge] / by_weight + mean, wanted + mean
-
-        def log_loss(temperature: float) -> float:
-            told = log_softmax(said / temperature, axis=1)
-            return -float(weights @ (classes * told).sum(axis=1))
-
-        temperature = min(_TEMPERATURES, key=log_loss)
-    solved, mistakes = at_ridge(ridge)
-    more = np.einsum("nv,bnc->bvc", vectors, draws[:, :, None] * mistakes)
-    more /= (values.clip(0) + ridge)[:, None]
-    return (
-        ridge,
-        temperature,
-        by_weight * solved,
-        wanted - mistakes / by_weight,
-        by_weight * (solved + vectors @ more),
-    )
+    square = by_weight * kernel * by_weight.T
+    square[np.diag_indices(len(square))] += ridge
+    inverse = cho_solve(cho_factor(square, lower=True), np.eye(len(square)))
+    solved = inverse @ (by_weight * wanted)
+    mistakes = solved / np.diag(inverse)[:, None]
+    drawn = draws.any(axis=0)
+    redrawn = solved + inverse[:, drawn] @ (draws[:, drawn, None] * mistakes[drawn])
+    return by_weight * solved, wanted - mistakes / by_weight, by_weight * redrawn
 
 
 def _interpolated(
