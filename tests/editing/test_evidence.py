@@ -23,11 +23,17 @@ def predictions(**arms):
 
 def evidence(
     before=None, after=None, control=None, truth=TRUTH, n_classes: int = 3,
-    again=(), looks: int = 1, chance: bool = False, **others,
+    again=(), looks: int = 1, chance: bool = False, redrawn=None, **others,
 ) -> Evidence:  # fmt: skip
-    """Return evidence on the images from number 10 on."""
+    """Return evidence on the images from number 10 on.
+
+    Which images were edited makes no difference, if nothing else is said.
+    """
     n = len(truth)
     predicted = predictions(before=before, after=after, control=control, **others)
+    if redrawn is None:
+        taught = predicted.keys() & {"after", "control"}
+        redrawn = {name: [predicted[name][10:]] * 2 for name in taught}
     return gather_evidence(
         measured_on="test",
         held_out=np.arange(10, 10 + n),
@@ -37,6 +43,7 @@ def evidence(
         again=[predictions(**arms) for arms in again],
         chance=chance or bool(again),
         looks=looks,
+        redrawn={name: np.array(classes) for name, classes in redrawn.items()},
         drift=0.25,
         edited=np.array([3, 5]),
         tags=np.array([0, 1]),
@@ -225,6 +232,34 @@ def test_who_looks_again_needs_more_to_be_sure():
     assert ninth.verdict().startswith("Within noise")
     assert ninth.cautions().startswith("Number 9 of the rounds on these images")
     assert first.cautions() == ""
+
+
+def test_less_is_sure_where_it_matters_which_images_were_edited():
+    few = tuple(range(0, 14, 2))
+    now, then = LONG, flip(LONG, *few)
+    other = {"after": [now, flip(now, *few)], "control": [then, then]}
+    usual, found, unknown = (
+        evidence(LONG, now, then, truth=LONG, redrawn=redrawn)
+        for redrawn in (None, other, {})
+    )
+    assert usual.over["control"].is_clear
+    assert not found.over["control"].is_clear
+    assert found.draws == 2
+    # What was not redrawn stays as it is; the images alone tell of the rest.
+    assert found.over["before"].low < usual.over["before"].low
+    assert unknown.over["control"] == usual.over["control"]
+    assert "happened to be edited" in unknown.cautions()
+
+
+def test_what_was_edited_in_both_arms_cancels_out():
+    few = tuple(range(0, 14, 2))
+    now, then = LONG, flip(LONG, *few)
+    both = {"after": [now, flip(now, 1, 3)], "control": [then, flip(then, 1, 3)]}
+    usual, found = (
+        evidence(LONG, now, then, truth=LONG, redrawn=redrawn)
+        for redrawn in (None, both)
+    )
+    assert found.over["control"] == usual.over["control"]
 
 
 def test_images_of_a_group_count_together():

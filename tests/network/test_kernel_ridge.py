@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -79,6 +81,24 @@ def test_an_image_left_out_is_judged_as_if_it_were_not_there(monkeypatch, chosen
         scores = reference.predict(rooted[[7]]) + mean
         best.append(np.abs(scores - model.left_out.scores[7]).max())
     assert min(best) < 0.01
+
+
+@pytest.mark.parametrize("chosen_on", [500, 30])
+def test_other_draws_are_what_would_be_without_an_image(monkeypatch, chosen_on):
+    monkeypatch.setattr(kernel_ridge, "_CHOSEN_ON", chosen_on)
+    rooted, classes = some(60)
+    draws = np.zeros((3, 60), np.float32)
+    draws[1, 7], draws[2, 7] = -1, 1
+    model = fit(rooted, classes, np.ones(60, np.float32), draws)
+    same, without, twice = (
+        said(replace(model, weights=weights), rooted) for weights in model.redrawn
+    )
+    assert_allclose(same, said(model, rooted), atol=1e-4)
+    assert_allclose(twice - same, same - without, atol=1e-3)
+    left_out = model.left_out
+    assert_allclose(
+        without[7], left_out.scores[7] / left_out.temperature, atol=5e-3, rtol=1e-3
+    )
 
 
 def test_many_images_are_interpolated_between_some(monkeypatch):

@@ -82,6 +82,9 @@ class Evidence:
     edited, followed : (M,) int64 array, (M,) bool array
         Dataset indices of the images that were given a class, and whether the
         retrained network agrees with it.
+    draws : int
+        How many other draws of the edited images the intervals go by; 0 where they do
+        not know of these.
     """
 
     measured_on: str
@@ -96,6 +99,7 @@ class Evidence:
     drift: float
     edited: NDArray[np.int64]
     followed: NDArray[np.bool_]
+    draws: int = 0
 
     @property
     def reference(self) -> str:
@@ -169,6 +173,11 @@ class Evidence:
             said.append(
                 f"Number {self.looks} of the rounds on these images, so intervals are "
                 "wider: who looks more often is fooled more often."
+            )
+        if self.over and not self.draws:
+            said.append(
+                "Intervals do not know which images happened to be edited, only which "
+                "measure."
             )
         if self.seeds == 1:
             said.append(
@@ -312,6 +321,7 @@ def gather_evidence(
     class_names: tuple[str, ...],
     predicted: Mapping[str, NDArray[np.int64]],
     again: Sequence[Mapping[str, NDArray[np.int64]]] = (),
+    redrawn: Mapping[str, NDArray[np.int64]] | None = None,
     groups: NDArray[np.int64] | None = None,
     chance: bool = False,
     looks: int = 1,
@@ -339,6 +349,10 @@ def gather_evidence(
     again : sequence of mappings of str to (N,) int64 array
         The same of every repetition, without what chance has no part in, such as
         "before".
+    redrawn : mapping of str to (B, n) int64 arrays, optional
+        The same of the held-out images, had other images been edited. "before" changes
+        as the control does, or else not at all; an arm that is not there is compared
+        without.
     groups : (N,) int64 array, optional
         The same number for images that belong together; by default none do.
     chance : bool
@@ -370,8 +384,18 @@ def gather_evidence(
     nothing = np.empty((1, 0), bool)
     after = right.pop(AFTER, nothing)
     first, before = after[0], right.get(BEFORE, after)[0]
+    drawn = {name: classes == truth for name, classes in (redrawn or {}).items()}
+    if AFTER in drawn and BEFORE in right:
+        drawn[BEFORE] = drawn.get(CONTROL, right[BEFORE])
     over = {
-        name: compare(after, other, groups, chance=chance, looks=looks)
+        name: compare(
+            after,
+            other,
+            groups,
+            chance=chance,
+            looks=looks,
+            redrawn=drawn[AFTER] * 1.0 - drawn[name] if name in drawn else None,
+        )
         for name, other in right.items()
     }
     return Evidence(
@@ -387,6 +411,7 @@ def gather_evidence(
         drift=drift,
         edited=edited,
         followed=predicted[AFTER][edited] == tags,
+        draws=len(drawn.get(AFTER, ())),
     )
 
 

@@ -82,6 +82,7 @@ def compare(
     *,
     chance: bool = False,
     looks: int = 1,
+    redrawn: NDArray[np.float64] | None = None,
 ) -> Difference:
     """Return the paired difference of two accuracies on the same images.
 
@@ -96,7 +97,7 @@ def compare(
     image. Their variances are added, less that of single predictions, which is in both
     (Cameron, Gelbach and Miller 2011, J. Bus. Econ. Stat. 29, 238), and the sum is
     never below either. It has the degrees of freedom of Satterthwaite (1946, Biom.
-    Bull. 2, 110).
+    Bull. 2, 110). The images that were edited are a sample in the same way.
 
     Parameters
     ----------
@@ -111,6 +112,10 @@ def compare(
     looks : int
         How many rounds have been measured on these images, with this one. The interval
         misses in 5% over that number (Bonferroni).
+    redrawn : (B, n) float64 array, optional
+        Difference at each image, 1 where only the first arm is right and -1 where only
+        the other, had other images been edited (see `draws`); by default the interval
+        does not know of these.
     """
     right, reference = np.atleast_2d(right), np.atleast_2d(reference)
     change = right.astype(np.float64) - reference
@@ -133,17 +138,22 @@ def compare(
             return Difference(value, -1.0, 1.0)
         by_images *= n_groups / (n_groups - 1)
         parts.append((by_images, n_groups - 1))
-    variance = by_images
-    if n_seeds > 1:
-        of_seed = change.mean(axis=1, keepdims=True)
-        by_seeds = float(of_seed.var(ddof=1)) / n_seeds
-        rest = change - of_seed - change.mean(axis=0) + value
-        both = sum(float(np.square(by_group(row)).sum()) for row in rest)
-        both /= (n_seeds - 1) * n_seeds * n**2
-        variance = max(by_images + by_seeds - both, by_images, by_seeds)
-        parts.append((by_seeds, n_seeds - 1))
-    elif chance:
+    variance, alone = by_images, [by_images]
+    if n_seeds == 1 and chance:
         variance += _CHANCE**2
+    samples = [(change, n_seeds)] if n_seeds > 1 else []
+    if redrawn is not None:
+        samples.append((redrawn, 1))
+    for rows, count in samples:
+        of_row = rows.mean(axis=1, keepdims=True)
+        by_rows = float(of_row.var(ddof=1)) / count
+        rest = rows - of_row - rows.mean(axis=0) + rows.mean()
+        both = sum(float(np.square(by_group(row)).sum()) for row in rest)
+        both /= (len(rows) - 1) * count * n**2
+        variance += max(by_rows - both, 0.0)
+        alone.append(by_rows)
+        parts.append((by_rows, len(rows) - 1))
+    variance = max(variance, *alone)
     half = _quantile(variance, parts, 1 - _UNSURE / looks / 2) * variance**0.5
     low, high = min(centre - half, value), max(centre + half, value)
     return Difference(value, max(low, -1.0), min(high, 1.0))

@@ -13,6 +13,7 @@ from torch import nn
 
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.arms import Lesson
+from napari_spaceediting.editing.draws import draws_of
 from napari_spaceediting.editing.fine_tune import fine_tune
 from napari_spaceediting.editing.targets import Targets, joined, known
 from napari_spaceediting.editing.task import Task
@@ -21,7 +22,7 @@ from napari_spaceediting.network.activations import activations
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
 from napari_spaceediting.network.kernel_ridge import LeftOut
 from napari_spaceediting.network.predict import predict
-from napari_spaceediting.network.solving import rooted, solve_end
+from napari_spaceediting.network.solving import Draws, Solved, rooted, solve_end
 
 _RIDGE = 0.1
 """That keeps the components from bending, for roots of length 1."""
@@ -39,10 +40,14 @@ class Learnt:
         Its network.
     margins : (N,) float32 array or None
         As of `TrainResult`; None where they are as before.
+    redrawn : (B, a) int64 array or None
+        Classes of held-out images, had other images been edited (see `draws`). Of what
+        is fine-tuned those of its teacher; None where there is none.
     """
 
     classifier: LatentClassifier
     margins: NDArray[np.float32] | None = None
+    redrawn: NDArray[np.int64] | None = None
 
 
 def learn(task: Task, lesson: Lesson, seed: int) -> Generator[Progress, None, Learnt]:
@@ -72,14 +77,15 @@ def learn(task: Task, lesson: Lesson, seed: int) -> Generator[Progress, None, Le
     training = np.flatnonzero(task.training)
     targets, anchors = _with_places(lesson), lesson.anchors
     was_solved = "kernel.landmarks" in task.state
-    classifier, features, left_out = yield from _solved(
-        task, targets, lesson.n_classes, seed
+    classifier, features, solved = yield from _solved(
+        task, targets, lesson.n_classes, seed, draws_of(task)
     )
     if task.settings.trainable == "head":
         if anchors is not None:
             untouched = training[~np.isin(training, anchors.indices)]
             _bend(classifier.embedding, features, anchors, untouched)
-        return Learnt(classifier, _margins(task.labels, targets, left_out))
+        margins = _margins(task.labels, targets, solved.left_out)
+        return Learnt(classifier, margins, solved.redrawn)
     said = yield from predict(classifier, task.dataset, device=task.settings.device)
     taught = Targets(
         training, said.probabilities[training], np.ones(len(training), np.float32)
@@ -89,27 +95,32 @@ def learn(task: Task, lesson: Lesson, seed: int) -> Generator[Progress, None, Le
         tuning = fine_tune(task, lesson, seed, classifier, said.latents)
     else:
         tuning = fine_tune(task, lesson, seed)
-    return Learnt((yield from tuning))
+    return Learnt((yield from tuning), redrawn=solved.redrawn)
 
 
 def _solved(
-    task: Task, targets: Targets, n_classes: int, seed: int
-) -> Generator[Progress, None, tuple[LatentClassifier, NDArray[np.float32], LeftOut]]:
-    """Solve the end for targets; return the network, its features, what is left out."""
+    task: Task,
+    targets: Targets,
+    n_classes: int,
+    seed: int,
+    draws: Draws | None = None,
+) -> Generator[Progress, None, tuple[LatentClassifier, NDArray[np.float32], Solved]]:
+    """Solve the end for targets; return the network, its features and the rest."""
     spec = replace(task.spec, n_classes=n_classes)
     classifier = classifier_from(spec, task.state, seed=seed)
     features = yield from activations(
         classifier, task.dataset, device=task.settings.device
     )
-    left_out = solve_end(
+    solved = solve_end(
         classifier,
         features,
         np.flatnonzero(task.training),
         targets.indices,
         targets.classes,
         targets.weights,
+        draws,
     )
-    return classifier, features, left_out
+    return classifier, features, solved
 
 
 def _with_places(lesson: Lesson) -> Targets:
@@ -187,9 +198,9 @@ def left_out_classes(task: Task) -> Generator[Progress, None, NDArray[np.float32
     targets = known(
         dataset.labels, task.training, dataset.n_classes, dataset.soft_labels
     )
-    _, _, left_out = yield from _solved(
+    _, _, solved = yield from _solved(
         task, targets, dataset.n_classes, task.settings.seed
     )
     expected = np.zeros((len(dataset), dataset.n_classes), np.float32)
-    expected[targets.indices] = left_out.probabilities()
+    expected[targets.indices] = solved.left_out.probabilities()
     return expected

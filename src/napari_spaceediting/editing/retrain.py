@@ -79,6 +79,7 @@ class Retrain(Task):
         predicted: list[dict[str, NDArray[np.int64]]] = []
         _, held_out = measured_images(self.dataset.split, self.labels)
         certainty = {BEFORE: self.predictions.probabilities[held_out]}
+        redrawn: dict[str, NDArray[np.int64]] = {}
         for seed in range(settings.seed, settings.seed + repeats):
             if predicted:
                 to_learn = lessons(self, settings.arms, expected, seed)
@@ -92,6 +93,8 @@ class Retrain(Task):
                 said = yield from self._said(learnt.classifier)
                 predicted[-1][name] = predicted_classes(said)
                 certainty.setdefault(name, said.probabilities[held_out])
+                if learnt.redrawn is not None:
+                    redrawn.setdefault(name, learnt.redrawn)
                 taken = taken or (learnt, said)
                 number += 1
         for name, lesson in to_learn.items():
@@ -106,7 +109,7 @@ class Retrain(Task):
             spec=first.classifier.spec,
             state=state_of(first.classifier),
             predictions=after,
-            evidence=self._evidence(predicted, certainty, after),
+            evidence=self._evidence(predicted, certainty, redrawn, after),
             margins=first.margins,
             losses=np.array(losses, np.float32),
             settings=settings,
@@ -132,6 +135,7 @@ class Retrain(Task):
         self,
         predicted: list[dict[str, NDArray[np.int64]]],
         said: dict[str, NDArray[np.floating]],
+        redrawn: dict[str, NDArray[np.int64]],
         after: Predictions,
     ) -> Evidence:
         tags = self.anchors.tags
@@ -145,6 +149,7 @@ class Retrain(Task):
             class_names=self.class_names,
             predicted={BEFORE: predicted_classes(before), **predicted[0]},
             again=predicted[1:],
+            redrawn=redrawn,
             groups=groups_of(self.dataset.columns, len(self.dataset)),
             chance=self.settings.descends,
             looks=self.looks,

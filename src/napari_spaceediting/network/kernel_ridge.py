@@ -106,6 +106,8 @@ class KernelRidge:
         Score of a class far from all landmarks.
     left_out : LeftOut
         What is said of the labelled images.
+    redrawn : (B, m, C) float32 array
+        The weights of the landmarks, had labelled images been drawn as in `fit`.
     """
 
     landmarks: NDArray[np.float32]
@@ -113,12 +115,14 @@ class KernelRidge:
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
     left_out: LeftOut
+    redrawn: NDArray[np.float32]
 
 
 def fit(
     rooted: NDArray[np.float32],
     classes: NDArray[np.float32],
     weights: NDArray[np.float32],
+    draws: NDArray[np.float32] | None = None,
 ) -> KernelRidge:
     """Fit a regression of classes on roots of features.
 
@@ -135,31 +139,37 @@ def fit(
     weights : (n,) float32 array
         How much each image counts among those of its classes, more than 0; every
         class counts the same.
+    draws : (B, n) float32 array, optional
+        By how much more than once each image is there in B other draws. What an image
+        brings is what would be lost without it: as often as that is added.
     """
+    if draws is None:
+        draws = np.empty((0, len(rooted)), np.float32)
     n, order = len(rooted), np.arange(len(rooted))
     if n > _CHOSEN_ON:
         order = np.random.default_rng(0).permutation(n)
-    some, at = order[:_CHOSEN_ON], order[:_LANDMARKS]
+    at, some = np.sort(order[:_LANDMARKS]), np.sort(order[:_CHOSEN_ON])
+    inner = np.ix_(np.searchsorted(at, some), np.searchsorted(at, some))
     counting = _balanced(classes.astype(np.float64), weights)
     mean = np.asarray(np.average(classes, axis=0, weights=counting), np.float64)
     wanted = classes.astype(np.float64) - mean
     landmarks = rooted[at]
     squared = 2 - 2 * (landmarks @ landmarks.T).astype(np.float64)
-    gamma = _gamma(squared[: len(some), : len(some)])
+    gamma = _gamma(squared[inner])
     kernel = np.exp(-gamma * squared)
-    ridge, temperature, solved, left_out = _chosen(
-        kernel[: len(some), : len(some)], wanted[some], mean, counting[some]
-    )
-    if n > len(some):
-        solved, left_out = _interpolated(
-            rooted, landmarks, gamma, kernel, wanted, counting, ridge
-        )
+    ridge, temperature = _chosen(kernel[inner], wanted[some], mean, counting[some])
+    fitted = (kernel, wanted, counting, ridge, draws)
+    if n <= _LANDMARKS:
+        solved, left_out, redrawn = _exact(*fitted)
+    else:
+        solved, left_out, redrawn = _interpolated(rooted, landmarks, gamma, *fitted)
     return KernelRidge(
         landmarks,
         gamma,
         (solved / temperature).astype(np.float32),
         (mean / temperature).astype(np.float32),
         LeftOut((left_out + mean).astype(np.float32), temperature),
+        (redrawn / temperature).astype(np.float32),
     )
 
 
@@ -180,38 +190,56 @@ def _gamma(squared: Floats) -> float:
 
 def _chosen(
     kernel: Floats, wanted: Floats, mean: Floats, weights: Floats
-) -> tuple[float, float, Floats, Floats]:
-    """Return ridge, temperature, solution and what is said of images left out.
+) -> tuple[float, float]:
+    """Return the ridge and the temperature that are best for images left out.
 
-    An image that counts w times has a w-th of the ridge. Leaving out (Craven & Wahba,
-    Numer. Math. 31, 377, 1979): with H = (K + ridge)^-1, what image i is
-    mistaken by when it is left out is (H t)_i / H_ii.
+    By the eigenvalues, of which all ridges are solved as in `_exact`.
     """
+    if np.count_nonzero((wanted + mean).sum(axis=0)) == len(wanted):
+        return _USUAL
     by_weight = np.sqrt(weights)[:, None]
     values, vectors = np.linalg.eigh(by_weight * kernel * by_weight.T)
     turned = vectors.T @ (by_weight * wanted)
 
-    def at_ridge(ridge: float) -> tuple[Floats, Floats]:
+    def mistakes(ridge: float) -> Floats:
         shrunk = 1 / (values.clip(0) + ridge)
         solved = vectors @ (shrunk[:, None] * turned)
-        mistakes = solved / (vectors**2 @ shrunk)[:, None] / by_weight
-        return by_weight * solved, wanted - mistakes
+        return np.asarray(solved / (vectors**2 @ shrunk)[:, None])
 
-    ridge, temperature = _USUAL
-    if np.count_nonzero((wanted + mean).sum(axis=0)) < len(wanted):
-        tried = {ridge: at_ridge(ridge)[1] for ridge in _RIDGES}
-        ridge = min(
-            _RIDGES,
-            key=lambda r: float((weights @ np.square(wanted - tried[r])).sum()),
-        )
-        said, classes = tried[ridge] + mean, wanted + mean
+    tried = {ridge: mistakes(ridge) for ridge in _RIDGES}
+    ridge = min(_RIDGES, key=lambda ridge: float(np.square(tried[ridge]).sum()))
+    said, classes = wanted - tried[ridge] / by_weight + mean, wanted + mean
 
-        def log_loss(temperature: float) -> float:
-            told = log_softmax(said / temperature, axis=1)
-            return -float(weights @ (classes * told).sum(axis=1))
+    def log_loss(temperature: float) -> float:
+        told = log_softmax(said / temperature, axis=1)
+        return -float(weights @ (classes * told).sum(axis=1))
 
-        temperature = min(_TEMPERATURES, key=log_loss)
-    return ridge, temperature, *at_ridge(ridge)
+    return ridge, min(_TEMPERATURES, key=log_loss)
+
+
+def _exact(
+    kernel: Floats,
+    wanted: Floats,
+    weights: Floats,
+    ridge: float,
+    draws: NDArray[np.float32],
+) -> tuple[Floats, Floats, Floats]:
+    """Return the solution, what is said of images left out, and solutions of draws.
+
+    An image that counts w times has a w-th of the ridge. Leaving out (Craven & Wahba,
+    Numer. Math. 31, 377, 1979): with H = (K + ridge)^-1, what image i is
+    mistaken by when it is left out is (H t)_i / H_ii, and the solution then lacks as
+    much of the column H_i.
+    """
+    by_weight = np.sqrt(weights)[:, None]
+    square = by_weight * kernel * by_weight.T
+    square[np.diag_indices(len(square))] += ridge
+    inverse = cho_solve(cho_factor(square, lower=True), np.eye(len(square)))
+    solved = inverse @ (by_weight * wanted)
+    mistakes = solved / np.diag(inverse)[:, None]
+    drawn = draws.any(axis=0)
+    redrawn = solved + inverse[:, drawn] @ (draws[:, drawn, None] * mistakes[drawn])
+    return by_weight * solved, wanted - mistakes / by_weight, by_weight * redrawn
 
 
 def _interpolated(
@@ -222,7 +250,8 @@ def _interpolated(
     wanted: Floats,
     weights: Floats,
     ridge: float,
-) -> tuple[Floats, Floats]:
+    draws: NDArray[np.float32],
+) -> tuple[Floats, Floats, Floats]:
     """Fit all images by weights of landmarks (Williams & Seeger, NIPS 2000)."""
     m = len(landmarks)
     factor = np.linalg.cholesky(kernel + 1e-6 * np.eye(m))
@@ -242,10 +271,15 @@ def _interpolated(
         right += (part * weights[rows]) @ wanted[rows]
     inverse = cho_factor(square, lower=True)
     solved = cho_solve(inverse, right)
-    left_out = np.empty_like(wanted)
+    left_out, more = np.empty_like(wanted), np.zeros((len(draws), *solved.shape))
     for rows in blocks:
         part = coordinates(rows)
         leverage = weights[rows] * np.einsum("mn,mn->n", part, cho_solve(inverse, part))
         mistakes = (wanted[rows] - part.T @ solved) / (1 - leverage)[:, None]
         left_out[rows] = wanted[rows] - mistakes
-    return solve_triangular(factor.T, solved), left_out
+        drawn = draws[:, rows].any(axis=0)
+        lost = weights[rows][drawn, None] * mistakes[drawn]
+        more += part[:, drawn] @ (draws[:, rows][:, drawn, None] * lost)
+    redrawn = [solved + cho_solve(inverse, one) for one in more]
+    solved, *redrawn = (solve_triangular(factor.T, one) for one in (solved, *redrawn))
+    return solved, left_out, np.array(redrawn).reshape(more.shape)

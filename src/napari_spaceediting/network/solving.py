@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,12 +22,60 @@ from napari_spaceediting.network.classifier import (
     state_of,
 )
 from napari_spaceediting.network.device import describe_device, pick_device
-from napari_spaceediting.network.kernel_ridge import LeftOut, fit, roots
+from napari_spaceediting.network.kernel_ridge import (
+    KernelRidge,
+    LeftOut,
+    fit,
+    roots,
+)
 from napari_spaceediting.network.learnable import labelled_images, training_images
 from napari_spaceediting.network.spec import TrainResult
 
 _SAMPLE = 4_096
 """Images at most that tell the components."""
+_ROWS = 4_096
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Other draws of some images that are learnt from, and what shall be asked then.
+
+    Parameters
+    ----------
+    images : (M,) int64 array
+        Those that might as well have been others.
+    more : (B, M) float32 array
+        By how much more than once each of them is there, in B draws.
+    asked : (a,) int64 array
+        Images to be classified.
+    """
+
+    images: NDArray[np.int64]
+    more: NDArray[np.float32]
+    asked: NDArray[np.int64]
+
+    def of(self, known: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return `more` of all images that are learnt from (n,), as (B, n)."""
+        _, here, there = np.intersect1d(known, self.images, return_indices=True)
+        more = np.zeros((len(self.more), len(known)), np.float32)
+        more[:, here] = self.more[:, there]
+        return more
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """What a solution tells beside the network.
+
+    Parameters
+    ----------
+    left_out : LeftOut
+        What is said of the images that were learnt, each without what is known of it.
+    redrawn : (B, a) int64 array or None
+        Classes of the images that were asked for, in each draw.
+    """
+
+    left_out: LeftOut
+    redrawn: NDArray[np.int64] | None = None
 
 
 def solve(
@@ -62,7 +111,9 @@ def solve(
     training = training_images(dataset)
     labelled = labelled_images(dataset) if classifier.spec.n_classes else training[:0]
     classes, every = dataset.classes(labelled), np.ones(len(labelled), np.float32)
-    left_out = solve_end(classifier, features, training, labelled, classes, every)
+    left_out = solve_end(
+        classifier, features, training, labelled, classes, every
+    ).left_out
     margins = np.full(len(dataset), np.nan, np.float32)
     margins[labelled] = left_out.margins(dataset.labels[labelled])
     return TrainResult(
@@ -82,7 +133,8 @@ def solve_end(
     known: NDArray[np.int64],
     classes: NDArray[np.float32],
     weights: NDArray[np.float32],
-) -> LeftOut:
+    draws: Draws | None = None,
+) -> Solved:
     """Give a network the end that fits what is known of some images.
 
     Its components are the principal ones of the roots of all training images; those
@@ -102,11 +154,8 @@ def solve_end(
         Probabilities of their classes.
     weights : (n,) float32 array
         How much each counts, more than 0.
-
-    Returns
-    -------
-    LeftOut
-        What is said of these images, each without what is known of it.
+    draws : Draws, optional
+        What else might have been known.
     """
     if classifier.kernel is None:
         some = training[:: -(-len(training) // _SAMPLE)]
@@ -115,19 +164,35 @@ def solve_end(
     n_classes = classifier.spec.n_classes
     if not len(known):
         kernel, head = Kernel(0, features.shape[1]), _empty(0, n_classes)
-        left_out = LeftOut(np.empty((0, n_classes), np.float32), 1.0)
+        solved = Solved(LeftOut(np.empty((0, n_classes), np.float32), 1.0))
     else:
-        fitted = fit(rooted(features, known), classes, weights)
+        more = None if draws is None else draws.of(known)
+        fitted = fit(rooted(features, known), classes, weights, more)
         kernel = Kernel(*fitted.landmarks.shape)
         head = _empty(*fitted.weights.shape)
-        left_out = fitted.left_out
+        redrawn = None if draws is None else _redrawn(fitted, features, draws.asked)
+        solved = Solved(fitted.left_out, redrawn)
         with torch.no_grad():
             kernel.landmarks.copy_(torch.from_numpy(fitted.landmarks))
             kernel.gamma.fill_(fitted.gamma)
             head.weight.copy_(torch.from_numpy(fitted.weights.T))
             head.bias.copy_(torch.from_numpy(fitted.bias))
     classifier.kernel, classifier.head = kernel.to(device), head.to(device)
-    return left_out
+    return solved
+
+
+def _redrawn(
+    fitted: KernelRidge, features: NDArray[np.float32], asked: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the classes of some images in each draw, (B, a)."""
+    found = np.empty((len(fitted.redrawn), len(asked)), np.int64)
+    for start in range(0, len(asked), _ROWS):
+        rows = slice(start, start + _ROWS)
+        similar = rooted(features, asked[rows]) @ fitted.landmarks.T
+        kernel = np.exp(-fitted.gamma * (2 - 2 * similar))
+        for draw, weights in enumerate(fitted.redrawn):
+            found[draw, rows] = (kernel @ weights + fitted.bias).argmax(axis=1)
+    return found
 
 
 def _empty(n_inputs: int, n_outputs: int) -> nn.Linear:

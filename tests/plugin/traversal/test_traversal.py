@@ -199,9 +199,7 @@ def test_originals_are_there_at_once_and_steps_as_they_are_made(
     said = window.session.shown.network.predictions.probabilities[threes[0]]
     assert panel._strip.leaves.values == [said[3]]
     image = window.session.dataset.images(threes[:1])
-    window.wait(
-        lambda: np.array_equal(panel._strip.pictures.draw(0), to_rgb(image)[0])
-    )
+    window.wait(lambda: np.array_equal(panel._strip.pictures.draw(0), to_rgb(image)[0]))
     assert "Wait for the first step" in panel.save_button.toolTip()
     assert not len(routes(window).paths)
 
