@@ -20,13 +20,13 @@ from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import run_job
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings
 from napari_spaceediting.network.trust import trust
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.session import Session, new_session
 from photo_networks import LITE0, MOBILE, mobile_weights
 
-Half = Literal["tuning", "reporting"]
+Half = Literal["tuning", "reporting", "whole"]
 
 SETS = {
     "garbage": ("trashnet", (192, 256)),
@@ -104,8 +104,10 @@ def _indexed(dataset: ImageDataset, names: list[str]) -> NDArray[np.int64]:
 
 @cache
 def half_of(data: Path, name: str, half: Half) -> ImageDataset:
-    """Return one half of a set, the same for all seeds."""
+    """Return one half of a set, the same for all seeds, or the whole of it."""
     whole = _whole(data, name)
+    if half == "whole":
+        return whole
     order = np.random.default_rng(0).permutation(len(whole))
     middle = len(whole) // 2
     at = order[:middle] if half == "tuning" else order[middle:]
@@ -170,11 +172,18 @@ def begin(
 
 def features_of(session: Session) -> NDArray[np.float32]:
     """Return what the frozen part of a session's network gives of its images."""
+    network = session.shown.network
+    assert network is not None
+    return frozen(network.spec, network.state, session.dataset)
+
+
+def frozen(
+    spec: ClassifierSpec, state: State, dataset: ImageDataset
+) -> NDArray[np.float32]:
+    """Return what the frozen part of a network gives of images."""
     from napari_spaceediting.jobs.job import finish
     from napari_spaceediting.network.activations import activations
     from napari_spaceediting.network.classifier import classifier_from
 
-    network = session.shown.network
-    assert network is not None
-    classifier = classifier_from(network.spec, network.state)
-    return np.array(finish(activations(classifier, session.dataset, device="cpu")))
+    classifier = classifier_from(spec, state)
+    return np.array(finish(activations(classifier, dataset, device="cpu")))

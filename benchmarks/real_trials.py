@@ -7,6 +7,7 @@ percent of the test images.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from sklearn.model_selection import StratifiedKFold
 import arranging
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.intervals import compare
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.jobs import TrainNetwork
 from napari_spaceediting.session.session import Session
 from real_rivals import KEYS, PER_ROUND, WAYS, label
-from real_sets import NETWORKS, ONE_PERSON, WORSE, Begun, Half, begin
+from real_sets import NETWORKS, ONE_PERSON, WORSE, Begun, Half, begin, frozen
 
 Figures = dict[str, float]
 ROUNDS = 4
@@ -55,6 +58,7 @@ def few(
         space, session.shown.labels, begun.pool[known], n_classes, by_folds=False
     )
     figures["logistic, C = 1, same labels"] = begun.accuracy(said)
+    figures |= _with_mirror(session, begun, begun.pool[known])
     labels = np.where(
         np.isin(np.arange(len(begun.truth)), begun.pool),
         begun.session.dataset.labels,
@@ -77,6 +81,23 @@ def few(
         figures[f"keys {way}"] = begun.accuracy(said)
         figures[f"keys {way}, our network"] = _taught(begun, named)
     return figures
+
+
+def _with_mirror(session: Session, begun: Begun, known: NDArray[np.int64]) -> Figures:
+    """Learn what a session has learnt by features averaged with the mirror image's."""
+    network, labels = session.shown.network, session.shown.labels
+    assert network is not None
+    dataset = session.dataset.with_labels(labels)
+    spec = replace(network.spec, mirror=True)
+    trained = run_job(TrainNetwork(dataset, spec, session.state.train))
+    space = components(frozen(spec, trained.train.state, dataset), begun.pool)
+    said = logistic(space, labels, known, dataset.n_classes)
+    return {
+        "ours with mirror, same labels": begun.accuracy(
+            trained.predictions.probabilities
+        ),
+        "logistic with mirror, same labels": begun.accuracy(said),
+    }
 
 
 def noise(
@@ -175,10 +196,42 @@ def nothing(
         edits.append(Relabel(of_class[labels[of_class] >= 0][:5], None))
         edits.append(Relabel(of_class[labels[of_class] < 0][:5], tag))
     session.replay(edits)
-    evidence = run_job(session.retraining()).result.evidence
-    gain = evidence.over.get("control")
-    assert gain is not None
-    return {"clear": float(gain.is_clear), "gain": 100 * gain.value}
+    result = run_job(session.retraining()).result
+    gain, test = result.evidence.over["control"], begun.test
+    control = begun.session.shown.network  # which has learnt the labels before, too
+    assert control is not None
+    now, then = (
+        said.probabilities[test].argmax(axis=1) == begun.truth[test]
+        for said in (result.predictions, control.predictions)
+    )
+    assert np.isclose(now.mean() - then.mean(), gain.value)
+    return {
+        "clear": float(gain.is_clear),
+        "clear, images only": float(compare(now, then).is_clear),
+        "gain": 100 * gain.value,
+        "half": 50 * (gain.high - gain.low),
+    }
+
+
+def time_of(
+    data: Path, work: Path, name: str, network: str, half: Half, seed: int
+) -> Figures:
+    """Take the time of one core for rounds of the head with evidence."""
+    figures = {}
+    for title, labels in (("ten labels a class", LABELS), ("all labelled", None)):
+        begun = begin(data, work, name, network, "whole", seed, labels_per_class=labels)
+        session, rng = Session(begun.session.state), np.random.default_rng(seed)
+        session.set_retrain_settings(replace(session.state.retrain, arms=("control",)))
+        names = session.dataset.class_names
+        for at in rng.permutation(begun.pool)[: 4 * PER_ROUND].reshape(-1, 4):
+            session.apply(Relabel(at, names[(begun.truth[at[0]] + 1) % len(names)]))
+        job = session.retraining().retrain
+        start = time.process_time()
+        evidence = run_job(job).evidence
+        figures[title] = time.process_time() - start
+        assert evidence.draws
+        assert "control" in evidence.over
+    return figures
 
 
 def heads(
@@ -228,3 +281,13 @@ def _taught(begun: Begun, labels: NDArray[np.int64]) -> float:
     session.propose(run_job(session.retraining()))
     session.accept()
     return Begun(session, begun.truth, begun.features).now()
+
+
+TRIALS = {
+    "few": few,
+    "noise": noise,
+    "nothing": nothing,
+    "heads": heads,
+    "time": time_of,
+}
+"""By the name of the part."""

@@ -20,3 +20,9 @@ def test_without_validation_images_no_accuracy_is_claimed(capsys, folder):
     assert json.loads(out)["validation_accuracy"] is None
     assert "nan" not in err.lower()
     assert not math.isnan(json.loads(out)["seconds"])
+
+
+def test_a_network_that_sees_the_mirror_image_stays_one(command, folder):
+    command("train", folder, "--mirror", "--trainable", "head")
+    assert load_session(folder).checkpoint.network.spec.mirror
+    assert command("extract", folder)["computed"] == 0

@@ -94,6 +94,12 @@ def test_the_gate_is_closed_where_places_are_shuffled(across):
     assert "do not follow" in axis.verdict
 
 
+def test_left_and_right_are_told_apart_whatever_the_network_does(across):
+    dataset = dots(np.c_[across, np.full(N, SIDE / 2)])
+    job = arranged(dataset, np.c_[across, np.zeros(N)])
+    assert_same(run_job(job), run_job(replace(job, spec=replace(SPEC, mirror=True))))
+
+
 def test_nothing_is_learnt_from_held_out_images(across):
     dataset = dots(np.c_[across, np.full(N, SIDE / 2)])
     job = arranged(dataset, np.c_[across, np.zeros(N)])

@@ -158,6 +158,15 @@ def test_other_weights_or_images_are_kept_apart(make_bars, drain, tmp_path):
     assert len({result.tobytes() for result in results}) == 5
 
 
+def test_those_of_mirror_images_are_kept_apart(make_bars, drain):
+    dataset = make_bars(20)
+    both = [
+        drain(activations(classifier_from(replace(SPEC, mirror=m)), dataset))[0]
+        for m in (False, True)
+    ]
+    assert not np.allclose(*both)
+
+
 def test_a_new_head_finds_the_old_activations(counted, drain):
     dataset, seen = counted
     classifier = classifier_from(SPEC)

@@ -96,3 +96,26 @@ def test_training_the_tail_trains_the_network_and_nothing_else() -> None:
     assert "head.weight" in changed
     assert any(name.startswith("backbone.last_block") for name in changed)
     assert not any(name.startswith("backbone.trunk") for name in changed)
+
+
+@torch.inference_mode()
+def test_an_image_and_its_mirror_image_are_the_same_to_it() -> None:
+    plain = classifier_from(SPEC, seed=1)
+    mirrored = classifier_from(replace(SPEC, mirror=True), state_of(plain))
+    assert set(state_of(mirrored)) == set(state_of(plain))
+    images = torch.rand(4, 1, 28, 28)
+    both = plain.features(images), plain.features(images.flip(-1))
+    torch.testing.assert_close(mirrored.features(images), (both[0] + both[1]) / 2)
+    torch.testing.assert_close(mirrored(images), mirrored(images.flip(-1)))
+    assert not torch.allclose(*both)
+
+
+@pytest.mark.parametrize("trainable", ["head", "last_block", "all"])
+@pytest.mark.parametrize("mirror", [False, True])
+@torch.inference_mode()
+def test_its_two_parts_together_are_the_network(trainable, mirror) -> None:
+    classifier = classifier_from(replace(SPEC, mirror=mirror), seed=1)
+    images = torch.rand(4, 1, 28, 28)
+    inputs = classifier.body(trainable)(images)
+    found = classifier.tail(trainable)(inputs)
+    torch.testing.assert_close(found, classifier(images))

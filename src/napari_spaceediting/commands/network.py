@@ -18,12 +18,18 @@ from napari_spaceediting.commands.terminal import run
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
 
+_MIRROR = (
+    "average the features with those of the mirror image, where left and right mean "
+    "nothing; reading the images takes twice as long"
+)
+
 
 def add_to(commands: Commands) -> None:
     """Add all three."""
     parser = commands.add_on_session("train", "Train the network of a session.", _train)
     parser.add_argument("--backbone", default="small_cnn")
     parser.add_argument("--weights", help="'pretrained' or a file")
+    parser.add_argument("--mirror", action="store_true", help=_MIRROR)
     parser.add_argument("--epochs", type=at_least_one)
     parser.add_argument("--trainable", choices=["head", "last_block", "all"])
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"])
@@ -36,6 +42,7 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("--backbone", help="where the session has no network yet")
     parser.add_argument("--weights", help="'pretrained' or a file")
+    parser.add_argument("--mirror", action="store_true", help=f"there: {_MIRROR}")
     parser.add_argument(
         "--trainable",
         choices=["head", "last_block"],
@@ -51,7 +58,7 @@ def _train(session: Session, options: Namespace) -> Report:
 
     settings = chosen(options, "epochs", "trainable", "device")
     session.set_train_settings(replace(session.state.train, **settings))
-    spec = ClassifierSpec(backbone=options.backbone, weights=options.weights)
+    spec = ClassifierSpec(options.backbone, options.weights, mirror=options.mirror)
     trained = run(session.training(spec))
     session.take_network(trained)
     history = trained.train.history
@@ -78,7 +85,9 @@ def _extract(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.network.processes import launched
 
     device = session.state.train.device
-    spec, state = session.network_or(options.backbone, options.weights)
+    spec, state = session.network_or(
+        options.backbone, options.weights, mirror=options.mirror
+    )
     job = ExtractActivations(session.dataset, spec, state, device, options.trainable)
     with launched(device) as crew:
         found = run(job)

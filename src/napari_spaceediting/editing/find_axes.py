@@ -86,8 +86,9 @@ class FindAxes:
         coordinates = coordinates_of(self.places[usable])
         if not coordinates:
             return ()
+        # The mirror image may lie elsewhere on an axis.
         rows = yield from activations(
-            classifier_from(self.spec, self.state),
+            classifier_from(replace(self.spec, mirror=False), self.state),
             self.dataset,
             "last_block",
             device=self.device,

@@ -167,7 +167,8 @@ def _kept(
     def path_of(images: ImageDataset) -> Path:
         key = weights.copy()
         facts = [_FORMAT, images.content_key(), len(images), classifier.spec.backbone]
-        key.update(json.dumps([*facts, trainable, "float32"]).encode())
+        seen = ["mirror"] if classifier.spec.mirror else []
+        key.update(json.dumps([*facts, trainable, "float32", *seen]).encode())
         return cache_dir() / "activations" / f"{key.hexdigest()[:32]}.npy"
 
     known = row_shape_of(path_of(dataset))

@@ -20,7 +20,7 @@ from napari_spaceediting.network.weights import load_weights
 
 
 class _End(nn.Module):
-    """From features to latents and logits, in one of two ways.
+    """From what is given to features, and on to latents and logits in one of two ways.
 
     *Trained*: ``latents = ReLU(embedding(features))``, ``logits = head(latents)``.
     *Solved*, in closed form (see `solving`): of the roots of the features, the
@@ -32,6 +32,14 @@ class _End(nn.Module):
     embedding: nn.Linear
     head: nn.Linear
     kernel: Kernel | None
+
+    def features(self, given: Tensor) -> Tensor:
+        """Return the features (n, F), in float32."""
+        raise NotImplementedError
+
+    def forward(self, given: Tensor) -> tuple[Tensor, Tensor]:
+        """Return latents and logits of what is given, as `classify`."""
+        return self.classify(self.features(given))
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents (n, D), or (n, D + C) if solved, and logits (n, C).
@@ -108,11 +116,13 @@ class LatentClassifier(_End):
         n_inputs = spec.latent_dim if n_landmarks is None else n_landmarks
         self.head = linear(n_inputs, spec.n_classes)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return latents and logits of images (n, channels, H, W), as `classify`."""
-        with mixed_precision(images.device):
-            features = self.backbone(images)
-        return self.classify(features.float())
+    def features(self, given: Tensor) -> Tensor:
+        """Return the features (n, F) of images (n, channels, H, W), in float32."""
+        with mixed_precision(given.device):
+            found: Tensor = self.backbone(given)
+            if self.spec.mirror:
+                found = (found + self.backbone(given.flip(-1))) / 2
+        return found.float()
 
     @property
     def latent_width(self) -> int:
@@ -123,7 +133,8 @@ class LatentClassifier(_End):
         """Return the frozen part, whose outputs stay the same during a training.
 
         Its modules are those of this network, put into evaluation mode. It gives
-        features (n, F) for "head", the trunk's activations for "last_block" and the
+        features (n, F) for "head", the trunk's activations for "last_block" (those of
+        the image and of its mirror image, (n, 2, ...), with `spec.mirror`) and the
         images themselves for "all".
         """
         frozen: dict[Trainable, nn.Module] = {
@@ -131,9 +142,12 @@ class LatentClassifier(_End):
             "last_block": self.backbone.trunk,
             "all": nn.Identity(),
         }
-        return frozen[trainable].eval()
+        body = frozen[trainable].eval()
+        if self.spec.mirror and trainable != "all":
+            return _Mirrored(body, averages=trainable == "head").eval()
+        return body
 
-    def tail(self, trainable: Trainable) -> nn.Module:
+    def tail(self, trainable: Trainable) -> _End:
         """Return the part that trains, from the outputs of `body` to latents, logits.
 
         Its modules are those of this network, under the same parameter names, so
@@ -175,14 +189,40 @@ class _Tail(_End):
             classifier.backbone.last_block if with_last_block else nn.Identity()
         )
         self.backbone = nn.ModuleDict({"last_block": last_block})
+        self.mirror = with_last_block and classifier.spec.mirror
         self.embedding = classifier.embedding
         self.kernel = classifier.kernel
         self.head = classifier.head
 
-    def forward(self, activations: Tensor) -> tuple[Tensor, Tensor]:
-        with mixed_precision(activations.device):
-            features = self.backbone["last_block"](activations)
-        return self.classify(features.float())
+    def features(self, given: Tensor) -> Tensor:
+        with mixed_precision(given.device):
+            found: Tensor = self.backbone["last_block"](
+                given.flatten(0, 1) if self.mirror else given
+            )
+        if self.mirror:
+            found = (found[::2] + found[1::2]) / 2
+        return found.float()
+
+
+class _Mirrored(nn.Module):
+    """What a module makes of images and of their mirror images.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        From images.
+    averages : bool
+        Whether it is the mean of both, or (n, 2, ...) each.
+    """
+
+    def __init__(self, module: nn.Module, *, averages: bool) -> None:
+        super().__init__()
+        self.module = module
+        self.averages = averages
+
+    def forward(self, images: Tensor) -> Tensor:
+        both = torch.stack([self.module(images), self.module(images.flip(-1))], dim=1)
+        return both.mean(dim=1) if self.averages else both
 
 
 def linear(n_inputs: int, n_outputs: int) -> nn.Linear:

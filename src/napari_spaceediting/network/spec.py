@@ -52,6 +52,9 @@ class ClassifierSpec:
         Channels of the images.
     image_size : tuple of int
         Height and width of the images, pixels.
+    mirror : bool
+        Whether the features of an image are averaged with those of its mirror image,
+        for images whose left and right mean nothing; it takes twice the time.
     """
 
     backbone: str = "small_cnn"
@@ -60,6 +63,7 @@ class ClassifierSpec:
     n_classes: int = 0
     in_channels: int = 1
     image_size: tuple[int, int] = (28, 28)
+    mirror: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_spaceediting.network.activations import Fetch
 from napari_spaceediting.network.classifier import LatentClassifier
@@ -82,16 +82,12 @@ def feature_sample(
     device : torch.device
         Where the network is.
     """
-    onwards: dict[Trainable, nn.Module] = {
-        "head": nn.Identity(),
-        "last_block": classifier.backbone.last_block,
-        "all": classifier.backbone,
-    }
+    tail = classifier.tail(trainable)
     some = rows[:: -(-len(rows) // _SAMPLE)]
     with torch.no_grad():
         return torch.cat(
             [
-                onwards[trainable](torch.from_numpy(np.array(fetch(block))).to(device))
+                tail.features(torch.from_numpy(np.array(fetch(block))).to(device))
                 for block in np.array_split(some, -(-len(some) // _BLOCK))
             ]
         )

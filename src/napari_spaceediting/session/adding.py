@@ -124,7 +124,8 @@ class AddImages:
         from napari_spaceediting.network.activations import activations
         from napari_spaceediting.network.classifier import classifier_from
 
-        classifier = classifier_from(network.spec, network.state)
+        spec = replace(network.spec, mirror=False)  # as `FindAxes`
+        classifier = classifier_from(spec, network.state)
         rows = []
         for images in (self.dataset, more):
             found = activations(classifier, images, "last_block", device=self.device)

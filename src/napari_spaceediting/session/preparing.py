@@ -136,7 +136,11 @@ class Preparing:
         )
 
     def network_or(
-        self, backbone: str | None = None, weights: str | None = None
+        self,
+        backbone: str | None = None,
+        weights: str | None = None,
+        *,
+        mirror: bool = False,
     ) -> tuple[ClassifierSpec, State | None]:
         """Return the network that is shown, or one to begin with.
 
@@ -144,6 +148,8 @@ class Preparing:
         ----------
         backbone, weights : str, optional
             Of the one to begin with, as in `ClassifierSpec`.
+        mirror : bool
+            The same; of no account where there is a network.
 
         Raises
         ------
@@ -159,7 +165,8 @@ class Preparing:
                 if network is not None
                 else "There is no network yet: train one first, or name a backbone."
             )
-        return self._filled_in(ClassifierSpec(backbone, weights)), None
+        spec = ClassifierSpec(backbone, weights, mirror=mirror)
+        return self._filled_in(spec), None
 
     def mapping(self) -> MapJob:
         """Prepare to draw the map of the network that is shown.

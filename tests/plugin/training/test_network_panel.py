@@ -44,9 +44,10 @@ def test_fields_change_what_trains(panel, qtbot, told):
     rate = panel.more_form.field("learning_rate").box
     rate.selectAll()
     qtbot.keyClicks(rate, "0.005")
+    qtbot.mouseClick(panel.form.field("mirror").native, LEFT)
     qtbot.mouseClick(panel.train_button, LEFT)
     [(spec, settings)] = calls
-    assert spec == ClassifierSpec(latent_dim=48)
+    assert spec == ClassifierSpec(latent_dim=48, mirror=True)
     assert settings == TrainSettings(
         epochs=35, learning_rate=0.005, trainable="last_block", device="cpu"
     )

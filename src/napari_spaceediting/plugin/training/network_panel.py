@@ -39,6 +39,12 @@ _NETWORK: dict[str, Any] = {
         "choices": [(PUBLISHED, _PUBLISHED_TITLE, ""), (FILE, "File…", "")],
         "none": "Random",
     },
+    "mirror": {
+        "label": "See the mirror image too",
+        "tooltip": "Averages the features of each image with those of its mirror "
+        "image: about a point more is named rightly. Only for images whose left and "
+        "right mean nothing; reading the images takes twice as long",
+    },
 }
 TRAINABLE = {
     "label": "Trains",
