@@ -111,7 +111,8 @@ def changes_to_rgb(images: NDArray[np.float32], most: float) -> NDArray[np.uint8
     black, white = _GREYS
     shade = to_rgb(images).mean(axis=-1, dtype=np.float32, keepdims=True)
     grey = black + (white - black) / 255 * shade
-    ends = np.where(shares > 0, np.float32(LIGHTER), np.float32(DARKER))
+    lighter, darker = np.array([LIGHTER, DARKER], np.float32)
+    ends = np.where(shares > 0, lighter, darker)
     drawn = grey + _COVER * np.abs(shares) * (ends - grey)
     return np.asarray(np.rint(drawn), np.uint8)
 

@@ -101,10 +101,8 @@ class Coming:
         """
         one = self.one(at)
         if one is None:
-            images, said = (
-                np.moveaxis(picture, -1, 0)[None] / np.float32(255),
-                said[None],
-            )
+            images = np.asarray(np.moveaxis(picture, -1, 0)[None] / 255, np.float32)
+            said = said[None]
         else:
             made = slice(0, 1 + int(one.last[0]))
             images, said = one.images[0, made], one.probabilities[0, made]
