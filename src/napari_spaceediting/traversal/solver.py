@@ -13,7 +13,7 @@ _MOST_ITERATIONS = 500
 _TOLERANCE = 1e-8
 _RELAXATION, _MOST_RELAXATION = 1.5, 4.0
 _LEAST_SHARE = 0.1
-_NEAR, _FAR, _TRIED = 1.0, 0.02, 33
+_NEAR, _FAR, _TRIED = 1.0, 0.015, 33
 """The first and last of the budgets that are tried for a path of even steps, and how
 many. Beyond, what is asked for is more than two kinds of photographs differ by."""
 
