@@ -92,3 +92,62 @@ def test_gradients_reach_the_images_only():
     features(some).square().sum().backward()
     assert some.grad.abs().sum() > 0
     assert all(weight.grad is None for weight in features.parameters())
+
+
+class Residual(nn.Module):
+    """A trunk of a class of its own, as users' networks have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 2, 1))
+        self.blocks = nn.ModuleList(
+            [nn.Conv2d(4, 6, 3, 2, 1), nn.Conv2d(6, 8, 3, 2, 1)]
+        )
+        self.again = self.stem[1]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = self.stem(images)
+        for block in self.blocks:
+            maps = block(maps)
+        return maps
+
+
+def own(side: int = 64) -> LatentClassifier:
+    last = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), nn.Flatten())
+    spec = ClassifierSpec("own", image_size=(side, side))
+    return LatentClassifier(spec, Backbone(Residual(), last, 8 * (side // 32) ** 2))
+
+
+def test_of_a_trunk_of_any_class_strides_4_8_and_16_are_taken():
+    assert default_layers(own()) == ("trunk.stem.1", "trunk.blocks.0", "trunk.blocks.1")
+
+
+def test_what_is_behind_the_last_layer_is_not_computed():
+    classifier = own()
+    features = LayerFeatures(classifier, ["trunk.stem.1", "trunk.blocks.0"])
+    ran = []
+    classifier.backbone.trunk.blocks[1].register_forward_hook(
+        lambda *_: ran.append(True)
+    )
+    some = images(side=64)
+    alone = features.parts(some)
+    assert not ran
+    with torch.no_grad():
+        parts, latents, _ = features.look(some)
+        expected, _ = classifier(some)
+    assert ran
+    torch.testing.assert_close(latents, expected)
+    for part, same in zip(parts, alone, strict=True):
+        torch.testing.assert_close(part, same)
+    assert features.shapes == ((4, 16, 16), (6, 8, 8))
+
+
+def test_the_order_of_calls_does_not_change_the_parts():
+    classifier = own()
+    features = LayerFeatures(classifier)
+    some = images(side=64)
+    before = features.parts(some)
+    # Runs the network on another image, with the hooks in place.
+    default_layers(classifier)
+    for part, same in zip(features.parts(some), before, strict=True):
+        torch.testing.assert_close(part, same)

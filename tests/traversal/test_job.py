@@ -166,6 +166,89 @@ def test_the_route_leads_from_the_image_to_the_target(job, digits):
     assert (route[:, -1, 1] > 0.5).all()
 
 
+CHANGING = replace(QUICK, regime="features", iterations=6)
+
+
+def test_by_their_features_threes_become_eights_step_by_step(job):
+    seen = []
+    done = run_job(replace(job, settings=CHANGING), seen.append)
+    handed = [p.finished for p in seen if p.finished is not None]
+    assert [part.made.tolist() for part in handed] == [[0] * 3, [1] * 3, [2] * 3]
+    originals, first, last = handed
+    start = job.dataset.images(done.indices)
+    assert originals.is_preview
+    for step in range(3):
+        np.testing.assert_array_equal(originals.images[:, step], start)
+    # What is not made yet shows the last that is.
+    np.testing.assert_array_equal(first.images[:, 2], first.images[:, 1])
+    np.testing.assert_array_equal(first.images[:, 1], last.images[:, 1])
+    np.testing.assert_array_equal(last.images, done.images)
+    assert done.regime == "features"
+    assert (done.made == 2).all()
+    assert done.own[:, 0].all()
+    assert done.images.min() >= 0
+    assert done.images.max() <= 1
+    gained = done.probabilities[:, -1, 8] - done.probabilities[:, 0, 8]
+    assert gained.mean() > 0.2
+    assert np.isin(done.nearest, job.sets.target).all()
+    assert (np.diff(done.witness, axis=1) < 0).all()
+    assert "learnt from nothing but these images" in done.notes[0]
+
+
+def test_features_take_even_steps_unless_budgets_are_given(job):
+    settings = TraverseSettings(regime="features", iterations=0, device="cpu")
+    done = run_job(replace(job, settings=settings))
+    assert done.budgets.shape == (3, settings.steps)
+    assert (np.diff(done.budgets, axis=1) < 0).all()
+    given = run_job(replace(job, settings=replace(CHANGING, iterations=0)))
+    assert given.budgets.tolist() == [[0.2, 0.07]] * 3
+
+
+def test_batches_do_not_change_what_comes_of_features(job):
+    settings = replace(CHANGING, budgets=(0.1,))
+    together = run_job(replace(job, settings=settings))
+    seen = []
+    alone = run_job(replace(job, settings=replace(settings, batch_size=1)), seen.append)
+    made = [p.finished.made.tolist() for p in seen if p.finished is not None]
+    assert made == [[0], [0], [0], [1], [1], [1]]
+    np.testing.assert_array_equal(together.nearest, alone.nearest)
+    far = np.abs(together.images - alone.images).mean()
+    assert far < 0.1 * np.abs(together.images[:, 1] - together.images[:, 0]).mean()
+
+
+def test_the_regime_is_chosen_and_told(job):
+    settings = replace(QUICK, regime=None, iterations=1)
+    done = run_job(replace(job, settings=settings))
+    assert done.regime == "mixtures", "digits lie alike"
+    assert "lie alike" in done.notes[0]
+
+
+def test_images_of_many_channels_that_are_not_square_change_where_kinds_differ():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(20_000, 30_000, (60, 40, 64, 5), np.uint16)
+    pixels[30:, :16, :24, 2] += 25_000
+    dataset = ImageDataset(
+        name="Channels",
+        ids=np.arange(60).astype(str),
+        labels=np.repeat([0, 1], 30),
+        class_names=("dark", "bright"),
+        split=np.zeros(60, np.int8),
+        pixels=ArrayPixels(pixels),
+        scaling=IntensityScaling(),
+        image_size=(40, 64),
+    )
+    spec = ClassifierSpec(in_channels=5, image_size=(40, 64))
+    sets = TraversalSets(np.array([0]), (np.arange(1, 30),), np.arange(30, 60))
+    settings = TraverseSettings(regime="features", iterations=10, device="cpu")
+    done = run_job(
+        Traverse(dataset, spec, state_of(classifier_from(spec)), sets, settings)
+    )
+    assert done.images.shape == (1, 9, 5, 40, 64)
+    change = done.images[0, -1] - done.images[0, 0]
+    assert change[2, :16, :24].mean() > 0.1
+    assert np.abs(change[:, 28:, 40:]).mean() < 0.1 * np.abs(change[2, :16, :24]).mean()
+
+
 def test_too_many_images_for_the_memory_are_refused(job, monkeypatch):
     monkeypatch.setattr("napari_spaceediting.traversal.jobs.MOST_BYTES", 1000)
     with pytest.raises(TraversalError, match="choose fewer"):
@@ -187,10 +270,12 @@ def test_images_of_several_classes_move_at_once(job, digits):
     assert (done.probabilities[:, -1, 8] > done.probabilities[:, 0, 8]).all()
 
 
-def test_it_can_be_cancelled_and_leaves_nothing(job, tmp_path):
+@pytest.mark.parametrize("regime", ["mixtures", "features"])
+def test_it_can_be_cancelled_and_leaves_nothing(job, tmp_path, regime):
+    job = replace(job, settings=replace(QUICK, regime=regime))
     weights = {name: value.copy() for name, value in job.state.items()}
     steps = job.run()
-    while next(steps).message != "Make the images":
+    while "loss" not in next(steps).metrics:
         pass
     steps.close()
     for name, value in weights.items():

@@ -83,3 +83,19 @@ def test_at_the_lowest_point_it_stays():
     points, losses = last(Minimiser(-1.0, 1.0).minimise(function, start, 5))
     assert not points.any()
     assert not losses.any()
+
+
+def test_what_is_learnt_of_the_curvature_serves_the_next_call():
+    function, matrices, centres = parabolas()
+
+    def moved(points, rows):
+        away = points - centres[rows] - 0.05
+        slopes = torch.einsum("nij,nj->ni", matrices[rows], away)
+        return 0.5 * (away * slopes).sum(dim=1), slopes
+
+    start = torch.zeros((4, 6), dtype=torch.float64)
+    minimiser = Minimiser()
+    points, _ = last(minimiser.minimise(function, start, 20))
+    _, knowing = last(minimiser.minimise(moved, points, 3))
+    _, anew = last(Minimiser().minimise(moved, points, 3))
+    assert (knowing < 0.2 * anew).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from napari_spaceediting.traversal.solver import minimise, traverse_path
+from napari_spaceediting.traversal.solver import even_path, minimise, traverse_path
 from napari_spaceediting.traversal.witness import WitnessProblem, make_problem
 
 
@@ -122,3 +122,21 @@ def test_a_batch_is_the_same_as_one_by_one(problem):
         np.testing.assert_allclose(
             minimise(alone, alone.start(), 0.03)[0], together[at], atol=1e-3
         )
+
+
+def test_the_steps_of_an_even_path_are_of_the_same_length(problem):
+    budgets, path = even_path(problem, 5)
+    lengths = np.array([problem.length(places) for places in path])
+    np.testing.assert_allclose(
+        lengths, lengths[-1] * np.arange(1, 6)[:, None] / 5, rtol=0.02
+    )
+    assert budgets.shape == (5, 3)
+    assert (np.diff(budgets, axis=0) < 0).all()
+    assert np.isfinite(budgets).all()
+    for places in path:
+        np.testing.assert_allclose(places.sum(axis=1), 1)
+        # What only the image has stays.
+        np.testing.assert_allclose(places[np.arange(3), problem.rows], 1)
+    there = problem.value(path[-1], path[-1] @ problem.gram, 0.0).witness
+    start = problem.start()
+    assert (there < problem.value(start, start @ problem.gram, 0.0).witness).all()
