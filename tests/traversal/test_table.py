@@ -70,8 +70,8 @@ def test_a_network_that_sees_no_difference_is_told():
 def test_features_are_the_same_in_memory_and_on_disk(small_digits, monkeypatch):
     classifier = classifier_from(ClassifierSpec(n_classes=10)).eval()
     features = LayerFeatures(classifier)
-    indices = np.array([4, 7, 1, 200, 9])
-    more = {"device": CPU, "batch_size": 2}
+    indices = np.array([1, 4, 7, 9, 200])
+    more = {"device": CPU, "batch_size": 2, "key": "one"}
     (kept, looks), seen = result_of(
         read_features(features, small_digits, indices, **more)
     )
@@ -84,6 +84,26 @@ def test_features_are_the_same_in_memory_and_on_disk(small_digits, monkeypatch):
         np.testing.assert_allclose(seen_at_once, seen_alone, atol=1e-5)
 
     monkeypatch.setenv("SPACEEDITING_MEMORY", "4KB")
+    more["key"] = "another"
     (mapped, _), _ = result_of(read_features(features, small_digits, indices, **more))
     assert isinstance(mapped.rows, np.memmap)
     np.testing.assert_array_equal(mapped.rows, kept.rows)
+
+
+def test_what_was_read_last_is_not_read_again(small_digits):
+    features = LayerFeatures(classifier_from(ClassifierSpec(n_classes=10)).eval())
+    more = {"device": CPU, "batch_size": 2, "key": "digits"}
+    result_of(read_features(features, small_digits, np.array([2, 5, 8]), **more))
+    indices = np.array([1, 5, 7, 8])
+    (again, looks), seen = result_of(
+        read_features(features, small_digits, indices, **more)
+    )
+    assert [(progress.done, progress.total) for progress in seen] == [(2, 2)]
+    more["key"] = "another network"
+    (anew, looks_anew), seen = result_of(
+        read_features(features, small_digits, indices, **more)
+    )
+    assert [progress.done for progress in seen] == [2, 4]
+    np.testing.assert_allclose(again.rows, anew.rows, atol=1e-5)
+    for known, read in zip(looks, looks_anew, strict=True):
+        np.testing.assert_allclose(known, read, atol=1e-5)

@@ -22,6 +22,10 @@ _FLOOR = 0.05
 """Least deviation of a feature, in mean deviations: dead ones must not count."""
 
 
+_LAST: dict[str, tuple[NDArray[np.int64], NDArray[np.float32], Looks]] = {}
+"""Images, features and looks that were read last, by `read_features`."""
+
+
 class FeatureTable:
     """Features of K images, standardised where they are compared.
 
@@ -135,6 +139,7 @@ def read_features(
     indices: NDArray[np.int64],
     *,
     device: torch.device,
+    key: str,
     batch_size: int = 32,
 ) -> Generator[Progress, None, tuple[FeatureTable, Looks]]:
     """Compute the features of images, and how they look to the network.
@@ -146,11 +151,14 @@ def read_features(
     dataset : ImageDataset
         The images.
     indices : (K,) int64 array
-        Which of them.
+        Which of them, ascending.
     device : torch.device
         Where to compute.
     batch_size : int
         Images per step.
+    key : str
+        Tells networks, layers and data sets apart. What was read last is kept by it, so
+        that the next images with the same source and target are there at once.
 
     Yields
     ------
@@ -168,16 +176,29 @@ def read_features(
     SpaceEditingError
         If the disk has no room for them.
     """
-    shape = len(indices), sum(features.sizes)
-    rows = room(shape, np.float32, cache_dir())
-    looks = []
-    for start in range(0, len(indices), batch_size):
-        batch = indices[start : start + batch_size]
+    rows = room((len(indices), sum(features.sizes)), np.float32, cache_dir())
+    is_known, looks = np.zeros(len(indices), bool), []
+    if key in _LAST:
+        known, known_rows, known_looks = _LAST[key]
+        is_known = np.isin(indices, known)
+        again = np.searchsorted(known, indices[is_known])
+        rows[is_known] = known_rows[again]
+        looks.append(known_looks.of(again))
+    missing = indices[~is_known]
+    for start in range(0, len(missing), batch_size):
+        batch = missing[start : start + batch_size]
         images = torch.from_numpy(dataset.images(batch))
         with torch_errors_in_words(), torch.no_grad():
             parts, *seen = features.look(images.to(device))
-            rows[start : start + len(batch)] = torch.cat(parts, dim=1).cpu().numpy()
+            found = torch.cat(parts, dim=1).cpu().numpy()
+        rows[np.searchsorted(indices, batch)] = found
         latents, probabilities = (values.cpu().numpy() for values in seen)
         looks.append(Looks(latents, probabilities, small_pixels(images)))
-        yield Progress(start + len(batch), len(indices), "Read the images")
-    return FeatureTable(rows, device), Looks.joined(looks)
+        yield Progress(start + len(batch), len(missing), "Read the images")
+    # Those that were known came first.
+    order = np.argsort(np.argsort(~is_known, kind="stable"))
+    together = Looks.joined(looks).of(order)
+    table = FeatureTable(rows, device)
+    _LAST.clear()
+    _LAST[key] = indices, rows, together
+    return table, together

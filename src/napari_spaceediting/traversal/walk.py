@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Generator
 from dataclasses import replace
@@ -54,7 +55,12 @@ def walk(
     classifier.to(device)
     n = settings.batch_size
     table, looks = yield from read_features(
-        features, dataset, rows, device=device, batch_size=n
+        features,
+        dataset,
+        rows,
+        device=device,
+        batch_size=n,
+        key=_key(dataset, spec, state, features.layers),
     )
     target = looks.of(np.isin(rows, sets.target))
     source = looks.of(np.isin(rows, sets.sources[0]))
@@ -91,3 +97,13 @@ def walk(
     make = make_mixtures if regime == "mixtures" else change_features
     yield from make(ground, whole)
     return replace(whole, seconds=time.perf_counter() - began)
+
+
+def _key(
+    dataset: ImageDataset, spec: ClassifierSpec, state: State, layers: tuple[str, ...]
+) -> str:
+    """Return a digest of all that features depend on."""
+    digest = hashlib.sha256(repr((dataset.content_key(), spec, layers)).encode())
+    for name in sorted(state):
+        digest.update(np.ascontiguousarray(state[name]).tobytes())
+    return digest.hexdigest()
