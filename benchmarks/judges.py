@@ -27,6 +27,7 @@ from napari_spaceediting.network.backbones import Backbone, Prepare
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
 from napari_spaceediting.network.jobs import TrainNetwork
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.trust import trust
 
 PAIRS = (
     ("Pullover", "Coat"),
@@ -49,6 +50,9 @@ _REALISTIC = 95
 """Percent of held-out real images that are as near to real ones as is asked for."""
 
 Images = NDArray[np.float32]
+
+
+JUDGE = "judges:judge_cnn"
 
 
 def judge_cnn(spec: ClassifierSpec) -> Backbone:
@@ -126,6 +130,7 @@ class Arena:
 
 def deal(seed: int, *, quick: bool = False) -> Arena:
     """Deal out the images of a seed and train its networks."""
+    trust(JUDGE)
     epochs = 1 if quick else 8
     sizes = [size // 3 for size in _SIZES] if quick else _SIZES
     everything = finish(load_fashion_mnist(60_000, 10_000))
@@ -146,7 +151,7 @@ def deal(seed: int, *, quick: bool = False) -> Arena:
         neighbours,
         _part(everything, test, None),
         _trained(learn, "small_cnn", 2 * epochs, seed),
-        _trained(judge, "judges:judge_cnn", epochs, seed + 1000),
+        _trained(judge, JUDGE, epochs, seed + 1000),
         seed,
     )
 

@@ -242,7 +242,7 @@ class Trip:
         steps: Iterator[Array],
         strengths: Sequence[float],
         preview_weight: float = PREVIEW_WEIGHT,
-        iterations: int = TraverseSettings.iterations,
+        iterations: int = TraverseSettings().iterations_of("mixtures"),
     ) -> Path:
         """Return images made from features, each near to a mixture of real ones."""
         table = self.table

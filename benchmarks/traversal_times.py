@@ -131,7 +131,7 @@ class _Bench:
                 torch.from_numpy(start),
                 self.spread,
                 start_weight=self.near,
-                iterations=settings.iterations,
+                iterations=settings.iterations_of("mixtures"),
             )
             return last
 
@@ -370,7 +370,7 @@ def _at_scale(
             backbone, n_classes=2, in_channels=channels, image_size=(side, side)
         )
     )
-    settings = TraverseSettings(most=sets, device="cpu")
+    settings = TraverseSettings(most=sets, regime="mixtures", device="cpu")
     if side > 28:
         settings = replace(settings, budgets=(0.2,))
     groups = np.split(np.arange(2 * sets + moved), [sets, 2 * sets])
