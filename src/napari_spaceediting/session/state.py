@@ -99,7 +99,9 @@ class Checkpoint(Filed):
     confirmed: NDArray[np.bool_] = field(repr=False)
     network: Network | None = None
     map: Map | None = None
-    soft_labels: SoftLabels = field(default=None, repr=False)
+    # A factory, for a default would stay as a value of the class, and be found in place
+    # of what was let go.
+    soft_labels: SoftLabels = field(default_factory=lambda: None, repr=False)
 
     def labelled(self, dataset: ImageDataset) -> ImageDataset:
         """Return the images with the labels of this checkpoint."""
