@@ -31,6 +31,7 @@ DEMO_OPTIONS := --headless --picture out/demo.png --json out/demo.json
 endif
 endif
 
+METHOD := tests/editing tests/network tests/traversal
 TEST_READY :=
 LINT_READY :=
 ifeq ($(origin VENV),file)
@@ -41,15 +42,19 @@ endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: test test-core test-pyqt6 test-pyside6 demo lint docs-pictures system-packages
+.PHONY: test test-core test-method test-pyqt6 test-pyside6 demo lint docs-pictures system-packages
 
 # Small arrays all over the tests: more threads only wait for each other.
-test test-core test-pyqt6 test-pyside6: export OMP_NUM_THREADS = 1
+test test-core test-method test-pyqt6 test-pyside6: export OMP_NUM_THREADS = 1
 test: $(TEST_READY) system-packages
-	$(MAKE) --no-print-directory --output-sync=target --jobs=$(TEST_JOBS) test-pyside6 test-pyqt6 test-core
+	$(MAKE) --no-print-directory --output-sync=target --jobs=$(TEST_JOBS) test-pyside6 test-pyqt6 test-core test-method
 
+# In two halves: whoever of two jobs ends first takes the next.
 test-core: $(TEST_READY)
-	PYTEST_QT_API=pyqt6 $(PY) -m pytest --ignore=tests/plugin $(PYTEST_OPTIONS)
+	PYTEST_QT_API=pyqt6 $(PY) -m pytest $(METHOD:%=--ignore=%) --ignore=tests/plugin $(PYTEST_OPTIONS)
+
+test-method: $(TEST_READY)
+	PYTEST_QT_API=pyqt6 $(PY) -m pytest $(METHOD) $(PYTEST_OPTIONS)
 
 test-pyqt6 test-pyside6: $(TEST_READY) system-packages
 	QT_API=$(@:test-%=%) PYTEST_QT_API=$(@:test-%=%) $(ON_DISPLAY) $(PY) -m pytest tests/plugin $(PYTEST_OPTIONS)

@@ -90,8 +90,10 @@ def publish(
         (t.name, f"{t.value:.4g}", t.goal, "yes" if t.met else "**no**")
         for t in targets
     ]
-    text = f"{document.rstrip()}\n\n## Targets\n\n"
-    text += table(("figure", "value", "goal", "met"), rows)
+    text = document
+    if rows:
+        text = f"{text.rstrip()}\n\n## Targets\n\n"
+        text += table(("figure", "value", "goal", "met"), rows)
     print(text)
     if not options.quick:
         RESULTS.mkdir(parents=True, exist_ok=True)

@@ -321,7 +321,8 @@ def test_files_are_written_under_safe_names(job, digits, tmp_path):
     assert json.loads((folder / "traversal.json").read_text("utf-8")) == values
     files = {path.name for path in folder.iterdir()}
     pictures = {entry["picture"] for entry in values["images"]}
-    assert files == {*pictures, "images.npy", "traversal.json"}
+    stacks = {entry["full size"] for entry in values["images"]}
+    assert files == {*pictures, *stacks, "images.npy", "traversal.json"}
     assert all(
         set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-.") for name in pictures
     )

@@ -88,6 +88,12 @@ class IntensityScaling:
             )
         return np.clip(scaled, 0.0, 1.0, out=scaled)
 
+    def unit(self, dtype: np.dtype[Any]) -> NDArray[np.float64]:
+        """Return how far raw intensities of a type go from 0 to 1, one or C values."""
+        if self.mode == "dtype":
+            return np.array([np.iinfo(dtype).max if dtype.kind in "iu" else 1.0])
+        return np.asarray(self.high) - np.asarray(self.low)
+
     def describe(self) -> str:
         """Return one sentence about the scaling."""
         if self.mode == "dtype":

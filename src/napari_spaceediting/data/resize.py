@@ -31,18 +31,43 @@ def fit(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float3
     height, width = images.shape[1:3]
     if (height, width) == size:
         return images
-    scale = min(size[0] / height, size[1] / width)
-    inner = (
-        min(size[0], max(1, round(height * scale))),
-        min(size[1], max(1, round(width * scale))),
-    )
+    top, left, inner = _within((height, width), size)
     resized = _resize(images, inner)
     if inner == size:
         return resized
     fitted = np.zeros((len(images), *size, images.shape[-1]), np.float32)
-    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
     fitted[:, top : top + inner[0], left : left + inner[1]] = resized
     return fitted
+
+
+def unfit(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Bring images that were `fit` back to the size that they had.
+
+    Parameters
+    ----------
+    images : (n, height, width, C) float32
+    size : (H, W) in pixels
+        Before `fit`.
+
+    Returns
+    -------
+    (n, H, W, C) float32
+        Bilinear, without what was padded.
+    """
+    top, left, inner = _within(size, (images.shape[1], images.shape[2]))
+    return _resize(images[:, top : top + inner[0], left : left + inner[1]], size)
+
+
+def _within(
+    given: tuple[int, int], size: tuple[int, int]
+) -> tuple[int, int, tuple[int, int]]:
+    """Return where an image comes to lie in another size: top, left, and its size."""
+    scale = min(size[0] / given[0], size[1] / given[1])
+    inner = (
+        min(size[0], max(1, round(given[0] * scale))),
+        min(size[1], max(1, round(given[1] * scale))),
+    )
+    return (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2, inner
 
 
 def _resize(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.traversal.filmstrip import draw_filmstrip
+from napari_spaceediting.traversal.full_size import write_full_size
 from napari_spaceediting.traversal.result import Asked, Traversal
 from napari_spaceediting.traversal.settings import TraversalError
 
@@ -81,10 +82,12 @@ def write_traversal(
     dataset: ImageDataset,
     folder: Path,
 ) -> dict[str, Any]:
-    """Write all images as one array, a filmstrip of each original, and a report.
+    """Write all images as one array, files for each original, and a report.
 
-    A filmstrip has the original, all steps that are made and, last, the real target
-    image that is nearest to the last of them; below the steps, what changed.
+    Of each original there is a TIFF file, whose pages are the original and all steps
+    that are made, at its own size and depth (see `full_size`), and a filmstrip: the
+    same and, last, the real target image that is nearest to the last of them; below the
+    steps, what changed.
 
     Parameters
     ----------
@@ -118,12 +121,15 @@ def write_traversal(
         np.save(folder / STACK, traversal.images)
         for at, entry in enumerate(values["images"]):
             safe = re.sub(r"[^A-Za-z0-9._-]+", "_", entry["id"])
-            entry["picture"] = f"{at + 1:03}-{safe}.png"
+            name = f"{at + 1:03}-{safe}"
+            entry["picture"], entry["full size"] = f"{name}.png", f"{name}.tif"
             seen = slice(0, 1 + int(last[at]))
+            index, steps = int(traversal.indices[at]), traversal.images[at, seen]
+            write_full_size(dataset, index, steps, folder / entry["full size"])
             goal = "nearest real", str(dataset.ids[nearest[at]])
             captions = [*_captions(entry)[seen], goal]
             path = folder / entry["picture"]
-            draw_filmstrip(traversal.images[at, seen], goals[at], captions, path)
+            draw_filmstrip(steps, goals[at], captions, path)
         text = json.dumps(values, indent=2, ensure_ascii=False)
         (folder / REPORT).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
