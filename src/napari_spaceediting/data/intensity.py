@@ -92,7 +92,7 @@ class IntensityScaling:
         """Return how far raw intensities of a type go from 0 to 1, one or C values."""
         if self.mode == "dtype":
             return np.array([np.iinfo(dtype).max if dtype.kind in "iu" else 1.0])
-        return np.asarray(self.high) - np.asarray(self.low)
+        return np.subtract(self.high, self.low, dtype=np.float64)
 
     def describe(self) -> str:
         """Return one sentence about the scaling."""

@@ -86,7 +86,7 @@ def full_size(
     unit = dataset.scaling.unit(dtype)
     for change in changes:
         larger = unfit(np.moveaxis(change, 0, -1)[None], size)[0]
-        made = original + np.float64(larger) * unit
+        made: NDArray[Any] = original + np.float64(larger) * unit
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             made = np.clip(np.rint(made), limits.min, limits.max)
