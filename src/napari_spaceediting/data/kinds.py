@@ -85,6 +85,9 @@ _OTHERS: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"version https://git-lfs", Kind("a pointer of Git LFS", advice=_NOT_FETCHED)),
 )
 
+_MARKS = (*_PICTURES, *_OTHERS)
+"""Where something stands in a file of a kind, the first that fits counts."""
+
 _WEB_PAGE = Kind("a web page", advice="fetch the image itself")
 _SVG = Kind("an SVG drawing")
 _TEXT = Kind("text", advice="leave it out")
@@ -148,7 +151,7 @@ def kind_of(head: bytes, suffix: str = "") -> Kind | None:
     Kind or None
         None where neither says anything.
     """
-    for at, mark, kind in (*_PICTURES, *_OTHERS):
+    for at, mark, kind in _MARKS:
         if head.startswith(mark, at):
             is_canon = kind.reader == "tifffile" and head.startswith(b"CR", 8)
             return _RAW if is_canon else kind

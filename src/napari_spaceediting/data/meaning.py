@@ -88,7 +88,7 @@ def of_print(cmyk: NDArray[Any], bits: int | None = None) -> NDArray[Any]:
 
 def _wide(image: NDArray[Any]) -> Any:
     """Return an image in floats that have room for all its numbers."""
-    return image.astype(np.float32 if image.dtype.itemsize <= 2 else np.float64)
+    return image.astype(np.float32 if image.dtype.itemsize == 1 else np.float64)
 
 
 def turned(image: NDArray[Any], orientation: int) -> NDArray[Any]:

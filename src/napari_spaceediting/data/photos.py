@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _JPEG_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
 """A marker within or after compressed data, other than those to restart by."""
-_LATE_EXIF = re.compile(rb"eXIf|exif|xmp")
+_LATE_EXIF = (b"eXIf", b"exif", b"xmp")
 """What may tell, behind the pixels of a PNG, how it is turned."""
 _JPEG_FRAME = re.compile(
     rb"\xff([\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf\xf7])..(.)....(.)", re.DOTALL
@@ -52,7 +52,7 @@ _READ_AS = {
 """Modes of Pillow that are read in another one."""
 _WITH_ALPHA = {"1": "LA", "L": "LA", "RGB": "RGBA"}
 
-Orientation = 274
+_ORIENTATION = 274
 """The number of the tag."""
 
 
@@ -88,7 +88,7 @@ def read_photo(file: IO[bytes], frame: int = 0) -> NDArray[Any]:
             image = np.array(photo if photo.mode == mode else photo.convert(mode))
             image = _as_meant(photo, image, mode)
         # At the end, because a PNG may say it behind its pixels.
-        return turned(image, photo.getexif().get(Orientation, 1))
+        return turned(image, photo.getexif().get(_ORIENTATION, 1))
 
 
 def header_of_photo(file: IO[bytes]) -> Header | None:
@@ -101,7 +101,7 @@ def header_of_photo(file: IO[bytes]) -> Header | None:
         mode = _mode(photo)
         width, height = photo.size
         # That of a PNG would decode it, to look for what stands behind the pixels.
-        orientation = Image.Image.getexif(photo).get(Orientation, 1)
+        orientation = Image.Image.getexif(photo).get(_ORIENTATION, 1)
         if not _is_whole(photo):
             return None
     if orientation > 4:
@@ -272,7 +272,7 @@ def _is_whole(photo: ImageFile) -> bool:
         # After the start of the only scan, the next mark is that of the end.
         mark = _JPEG_MARK.search(rest)
         return mark is not None and mark[0] == b"\xff\xd9"
-    if _LATE_EXIF.search(rest):
+    if any(mark in rest for mark in _LATE_EXIF):
         return False
     try:
         photo.verify()  # the sums of its chunks

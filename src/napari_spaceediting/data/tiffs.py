@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 
 _REDUCED, _MASK = 1, 4
 """Bits of what a page says that it is."""
+_GUESSED = {"generic", "uniform"}
+"""How tifffile calls files that say nothing of which pages belong together."""
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
 _PRINT, _YCBCR, _LAB = 5, 6, 8
 """Photometric interpretations."""
 _JPEGS = {6, 7, 34892, 33007}
 """Compressions that give RGB where the page has YCbCr."""
+_FAX_AND_OLD_JPEG = {2, 3, 4, 6}
 _STRANGE = {
     4: "is a mask of transparency",
     9: "has the colours of ICC L*a*b*",
@@ -114,15 +117,16 @@ def _main(tiff: TiffFile) -> TiffPageSeries:
     half as large as another, as the steps of a pyramid are.
     """
     first: Any = tiff.pages.first
-    if tiff.is_ome and len(tiff.pages) == 1 and not first.subfiletype & _REDUCED:
+    if tiff.is_ome and len(tiff.pages) == 1 and not _is_beside(first):
         return _alone(first)  # others of its data set may lie in further files
-    whole = [
-        series
-        for series in tiff.series
-        if not series.keyframe.subfiletype & (_REDUCED | _MASK)
-    ]
+    if tiff.series[0].kind in _GUESSED and any(map(_is_beside, tiff.pages)):
+        # They may be as large as the image, and seem to be planes of one stack.
+        series = [_alone(page) for page in tiff.pages]
+    else:
+        series = tiff.series
+    whole = [each for each in series if not _is_beside(each.keyframe)]
     if not whole:
-        inner = [page for page in first.pages or () if not page.subfiletype & _REDUCED]
+        inner = [page for page in first.pages or () if not _is_beside(page)]
         if len(inner) != 1:
             raise Unfit("holds nothing but thumbnails: save the image itself as TIFF")
         return _alone(inner[0])
@@ -134,6 +138,11 @@ def _main(tiff: TiffFile) -> TiffPageSeries:
             f"file of its own"
         )
     return whole[0]
+
+
+def _is_beside(page: Any) -> bool:
+    """Tell whether a page says that it is a thumbnail or a mask."""
+    return bool(page.subfiletype & (_REDUCED | _MASK))
 
 
 def _alone(page: Any) -> TiffPageSeries:
@@ -217,7 +226,7 @@ def _check(page: TiffPage, has_planes: bool) -> None:
 
 def _needs_pillow(page: TiffPage) -> bool:
     photometric = _photometric(page)
-    if photometric == _LAB or page.compression == 6:
+    if photometric == _LAB or page.compression in _FAX_AND_OLD_JPEG:
         return True
     return photometric == _YCBCR and page.compression not in _JPEGS
 
