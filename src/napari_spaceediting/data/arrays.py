@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
-from napari_spaceediting.data.files import MOST_CHANNELS, over_black, reading
+from napari_spaceediting.data.files import reading
+from napari_spaceediting.data.meaning import MOST_CHANNELS, over_black
 from napari_spaceediting.data.pixels import (
     ArrayPixels,
     Axes,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
-from napari_spaceediting.data.files import Header, with_channels
 from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
+from napari_spaceediting.data.meaning import Header, with_channels
 from napari_spaceediting.data.pixels import (
     FilePixels,
     PixelSource,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_spaceediting.colours import channels_to_rgb
-from napari_spaceediting.data.files import with_channels
 from napari_spaceediting.data.intensity import IntensityScaling
+from napari_spaceediting.data.meaning import with_channels
 from napari_spaceediting.data.pixels import JoinedPixels, PixelSource, join, select
 from napari_spaceediting.data.resize import fit
 from napari_spaceediting.data.soft_labels import (

@@ -2,84 +2,65 @@
 
 from __future__ import annotations
 
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.kinds import (
+    HEAD_BYTES,
+    NOT_READ,
+    READ_SUFFIXES,
+    Kind,
+    kind_of,
+)
+from napari_spaceediting.data.meaning import ENDS_EARLY, Header, Unfit
 from napari_spaceediting.errors import DataError, reason_of
 
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
-    from tifffile import TiffPageSeries
-
-PHOTO_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
-TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
-IMAGE_SUFFIXES = PHOTO_SUFFIXES | TIFF_SUFFIXES
-
-MOST_CHANNELS = 8
-"""An axis that has no name is taken for channels only if it is this short."""
+IMAGE_SUFFIXES = READ_SUFFIXES | NOT_READ.keys()
+"""What the names of images end in; some are only told as left out."""
 
 
 def is_image_file(path: Path) -> bool:
-    """Tell whether the file's suffix is that of an image we read."""
+    """Tell whether the file's suffix is that of an image, of a kind we read or not."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
-_JPEG_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
-"""A marker within or after compressed data, other than those to restart by."""
-_LATE_EXIF = re.compile(rb"eXIf|exif|xmp")
-"""What may tell, behind the pixels of a PNG, how it is turned."""
-
-
-class Header(NamedTuple):
-    """What is known of an image before its pixels are read.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (H, W) or (H, W, C), as it will be read.
-    dtype : numpy.dtype
-        Type of its pixels.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def n_channels(self) -> int:
-        """1 where the image is (H, W)."""
-        return self.shape[2] if len(self.shape) == 3 else 1
-
-
 def read_image(path: Path) -> NDArray[Any]:
-    """Read one image.
+    """Read one image, by what its content says that it is.
 
     Parameters
     ----------
     path : Path
-        A file whose suffix is one of `IMAGE_SUFFIXES`.
 
     Returns
     -------
     (H, W) or (H, W, C) array of the file's own dtype
-        Transparent images are laid over black; photographs are turned as their
-        EXIF data say; of an animation the first frame is taken.
+        Intensities, whatever numbers the file has for them. Transparent images are
+        laid over black; images are turned as their files say; of an animation the
+        first frame is taken.
 
     Raises
     ------
     DataError
         The file is missing, cannot be read, or holds no single image.
     """
-    with reading("image", path):
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            return _read_tiff(path)
-        return _read_photo(path)
+    with reading("image", path), path.open("rb") as file:
+        kind, head = _kind(path, file)
+        if kind is None or kind.reader == "pillow":
+            return _photo(file, head)
+        if kind.reader == "tifffile":
+            from napari_spaceediting.data.tiffs import read_tiff
+
+            return read_tiff(file)
+        if kind.reader == "imagecodecs":
+            from napari_spaceediting.data.photos import read_codec
+
+            return read_codec(file.read())
+        raise Unfit(f"is {kind.name}, which is not read: {kind.advice}")
 
 
 def read_header(path: Path) -> Header | None:
@@ -88,18 +69,29 @@ def read_header(path: Path) -> Header | None:
     Returns
     -------
     Header or None
-        None where only decoding tells whether the file is whole: where it does not end
-        as its kind must, or its kind has nothing to tell by.
+        None where only decoding tells whether the file is whole, or what it holds.
 
     Raises
     ------
     DataError
         As for `read_image`.
     """
-    with reading("image", path):
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            return _header_of_tiff(path)
-        return _header_of_photo(path)
+    with reading("image", path), path.open("rb") as file:
+        kind, _ = _kind(path, file)
+        if kind is not None and kind.reader == "tifffile":
+            from napari_spaceediting.data.tiffs import header_of_tiff
+
+            return header_of_tiff(file)
+        if kind is not None and kind.name in ("a PNG", "a JPEG"):
+            from PIL import UnidentifiedImageError
+
+            from napari_spaceediting.data.photos import header_of_photo
+
+            try:
+                return header_of_photo(file)
+            except UnidentifiedImageError:
+                return None
+    return None
 
 
 @contextmanager
@@ -122,6 +114,12 @@ def reading(what: str, path: Path) -> Iterator[None]:
             f"The {what} {path} is missing: put it back, or open the data from where "
             f"it is now."
         ) from error
+    except IsADirectoryError as error:
+        raise DataError(
+            f"The {what} {path} is a folder: leave it out, or rename it."
+        ) from error
+    except Unfit as error:
+        raise DataError(f"The {what} {path} {error}.") from error
     except DataError:
         raise
     except Exception as error:
@@ -136,120 +134,34 @@ def no_file(what: str, path: Path) -> DataError:
     return DataError(f"The {what} {path} is no file: leave it out.")
 
 
-def over_black(rgba: NDArray[Any]) -> NDArray[Any]:
-    """Lay (..., 4) RGBA, or (..., 2) grey with alpha, over black.
-
-    Returns
-    -------
-    (..., 3) or (..., 1) array of the same dtype
-    """
-    top = np.iinfo(rgba.dtype).max if np.issubdtype(rgba.dtype, np.integer) else 1
-    alpha = rgba[..., -1:].astype(np.float32) / np.float32(top)
-    colour = rgba[..., :-1] * alpha
-    if np.issubdtype(rgba.dtype, np.integer):
-        colour = np.rint(colour)
-    laid: NDArray[Any] = colour.astype(rgba.dtype)
-    return laid
+def _kind(path: Path, file: IO[bytes]) -> tuple[Kind | None, bytes]:
+    """Tell the kind of an open file, and leave it at its beginning."""
+    head = file.read(HEAD_BYTES)
+    if not head:
+        raise Unfit("is empty: fetch it again, or leave it out")
+    file.seek(0)
+    return kind_of(head, path.suffix.lower()), head
 
 
-def with_channels(image: NDArray[Any], n_channels: int) -> NDArray[Any]:
-    """Return an image as (H, W, C); grey is repeated where there are more channels."""
-    image = image if image.ndim == 3 else image[..., None]
-    grey = image.shape[-1] == 1 < n_channels
-    return np.repeat(image, n_channels, axis=-1) if grey else image
+def _photo(file: IO[bytes], head: bytes) -> NDArray[Any]:
+    """Read what Pillow does, or say in words why it does not."""
+    from PIL import UnidentifiedImageError
 
+    from napari_spaceediting.data.photos import read_photo, read_rare_jpeg
 
-def _read_photo(path: Path) -> NDArray[Any]:
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as photo:
-        mode = _mode(photo)
-        ImageOps.exif_transpose(photo, in_place=True)
-        image = np.array(photo if photo.mode == mode else photo.convert(mode))
-    if mode in ("LA", "RGBA"):
-        image = over_black(image)
-    return image[..., 0] if mode == "LA" else image
-
-
-def _header_of_photo(path: Path) -> Header | None:
-    from PIL import ExifTags, Image, ImageMode
-
-    with Image.open(path) as photo:
-        mode = _mode(photo)
-        width, height = photo.size
-        # That of a PNG would decode it, to look for what stands behind the pixels.
-        exif = Image.Image.getexif(photo)
-        if not _is_whole(photo):
-            return None
-    if exif.get(ExifTags.Base.Orientation, 1) > 4:
-        width, height = height, width
-    shape = (height, width, 3) if mode in ("RGB", "RGBA") else (height, width)
-    return Header(shape, np.dtype(ImageMode.getmode(mode).typestr))
-
-
-def _mode(photo: ImageFile) -> str:
-    """Return the mode in which a photograph is read: colours of print are not kept."""
-    if photo.mode == "P":
-        return str(photo.palette.mode) if photo.palette else "RGB"
-    return "RGB" if photo.mode == "CMYK" else photo.mode
-
-
-def _is_whole(photo: ImageFile) -> bool:
-    """Tell whether a photograph that was just opened can be decoded for sure."""
-    assert photo.fp is not None
-    rest = photo.fp.read()
-    if photo.format == "JPEG":
-        # After the start of the only scan, the next mark is that of the end.
-        mark = _JPEG_MARK.search(rest)
-        return mark is not None and mark[0] == b"\xff\xd9"
-    if photo.format == "PNG" and not _LATE_EXIF.search(rest):
-        try:
-            photo.verify()  # the sums of its chunks
-        except (OSError, SyntaxError):
-            return False
-        return True
-    return False
-
-
-def _read_tiff(path: Path) -> NDArray[Any]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        channels = _channel_axis(path, series)
-        image: NDArray[Any] = series.asarray()
-    return image if channels is None else np.moveaxis(image, channels, -1)
-
-
-def _header_of_tiff(path: Path) -> Header | None:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        channels = _channel_axis(path, series)
-        begin, end = series.dataoffset, tiff.filehandle.size
-    if begin is None or begin + series.nbytes > end:  # compressed, or cut off
-        return None
-    shape = list(series.shape)
-    if channels is not None:
-        shape.append(shape.pop(channels))
-    return Header(tuple(shape), series.dtype)
-
-
-def _channel_axis(path: Path, series: TiffPageSeries) -> int | None:
-    """Return the axis of channels, None if there is none, or refuse a stack."""
-    axes, shape = series.axes, series.shape
-    if len(shape) == 2:
-        return None
-    if len(shape) == 3:
-        kind, position = next(
-            (axis, at) for at, axis in enumerate(axes) if axis not in "YX"
-        )
-        unnamed = kind in "IQ" and shape[position] <= MOST_CHANNELS
-        if kind in "CS" or unnamed:
-            return position
-    shown = " x ".join(map(str, shape))
-    raise DataError(
-        f"The image {path} is a stack of planes ({axes}, {shown}): open it in napari "
-        f"and use its layer, or save one image per plane."
-    )
+    try:
+        return read_photo(file)
+    except UnidentifiedImageError as error:
+        if head.startswith(b"\xff\xd8\xff"):
+            file.seek(0)
+            image = read_rare_jpeg(file.read())
+            if image is not None:
+                return image
+        raise Unfit(
+            "cannot be read, because it is damaged or of an unknown kind: save it anew "
+            "as PNG or TIFF"
+        ) from error
+    except OSError as error:
+        if "truncated" in str(error):
+            raise Unfit(ENDS_EARLY) from error
+        raise

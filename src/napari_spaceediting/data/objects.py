@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.dataset import Skipped
-from napari_spaceediting.data.files import MOST_CHANNELS
+from napari_spaceediting.data.meaning import MOST_CHANNELS
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.errors import DataError
 

@@ -20,13 +20,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.files import (
-    Header,
-    over_black,
-    read_header,
-    read_image,
-    reading,
-)
+from napari_spaceediting.data.files import read_header, read_image, reading
+from napari_spaceediting.data.meaning import Header, over_black
 from napari_spaceediting.errors import DataError, reason_of
 
 _BROKEN = (
