@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.files import Header, with_channels
 from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
+from napari_spaceediting.data.names import natural_order
 from napari_spaceediting.data.pixels import (
     FilePixels,
     PixelSource,
@@ -274,7 +274,7 @@ def _indexed_labels(
     if names is None:
         said = (*labels, *(truth or ()), *chain.from_iterable(found.votes or ()))
         present = {name for name in said if name is not None}
-        names = tuple(sorted(present, key=_natural))
+        names = tuple(sorted(present, key=natural_order))
     names = tuple(dict.fromkeys((*known, *names)))
     index: dict[str | None, int] = {name: i for i, name in enumerate(names)}
     index[None] = UNLABELLED
@@ -283,12 +283,6 @@ def _indexed_labels(
         return np.array([index[value] for value in values], dtype=np.int64)
 
     return encoded(labels), None if truth is None else encoded(truth), names
-
-
-def _natural(name: str) -> list[str | int]:
-    """Sort key that puts `class 2` before `class 10`: every second part is a number."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _automatic_size(sizes: NDArray[np.int_]) -> tuple[int, int]:
