@@ -14,6 +14,7 @@ from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.files import Header, with_channels
 from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
 from napari_spaceediting.data.names import natural_order
+from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import (
     FilePixels,
     PixelSource,
@@ -146,7 +147,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         split = found.split
 
     pixels = found.pixels
-    if isinstance(pixels, FilePixels):
+    if isinstance(pixels, FilePixels | PackedPixels):
         pixels = replace(pixels, n_channels=n_channels)
     sizes = np.array([header.shape[:2] for header in headers])
     if like is not None:

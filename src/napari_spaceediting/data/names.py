@@ -28,15 +28,33 @@ def text_of(value: Any) -> str:
     return unicodedata.normalize("NFC", str(value)).strip("\0").strip()
 
 
-def without_zeros(labels: Sequence[str]) -> list[str]:
-    """Return labels such as `1` for `1.0`, if all of them are whole numbers.
+def plain_labels(labels: Sequence[str]) -> tuple[list[str], int]:
+    """Return labels as they are meant if all of them are whole numbers.
 
-    A column of numbers becomes one of fractions as soon as a label is missing.
+    Parameters
+    ----------
+    labels : sequence of str
+        "" for none.
+
+    Returns
+    -------
+    list of str
+        Without `.0`, which a column of numbers gets as soon as one is missing; those
+        below 0 are none, unless -1 and 1 are all there is.
+    int
+        How many are none because they are below 0.
     """
-    found = [_WHOLE.fullmatch(label) for label in labels]
-    if all(match or not label for match, label in zip(found, labels, strict=True)):
-        return [match[1] if match else "" for match in found]
-    return list(labels)
+    known = {label for label in labels if label}
+    found = {label: _WHOLE.fullmatch(label) for label in known}
+    if not all(found.values()):
+        return list(labels), 0
+    plain = {label: match[1] for label, match in found.items() if match}
+    if set(plain.values()) != {"-1", "1"}:
+        plain = {label: text * (text[0] != "-") for label, text in plain.items()}
+    result = [plain.get(label, "") for label in labels]
+    return result, sum(
+        bool(old) and not new for old, new in zip(labels, result, strict=True)
+    )
 
 
 def natural_order(name: str) -> tuple[list[tuple[int, str] | str], str]:
