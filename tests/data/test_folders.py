@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.session.session import new_session
+from napari_spaceediting.session.storage import load_session, save_session
 
 
 def put(path, value=0):
@@ -230,3 +234,25 @@ def test_a_class_has_images_for_the_test_only(tmp_path):
     dataset = opened(fill(tmp_path, "train/a", "train/b", "test/a", "test/c"))
     assert set(dataset.split[dataset.labels == 2]) == {Split.TEST}
     assert "No image for training has the class c." in dataset.notes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_names_that_are_not_utf_8(tmp_path):
+    root = os.fsencode(tmp_path / "set-") + b"\xe9"
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(stream, "PNG")
+    for name in (b"a\xe9", b"b"):
+        (Path(os.fsdecode(root)) / os.fsdecode(name)).mkdir(parents=True)
+        for k in range(2):
+            path = root + b"/" + name + b"/caf\xe9%d.png" % k
+            Path(os.fsdecode(path)).write_bytes(stream.getvalue())
+    (Path(os.fsdecode(root + b"/b/br\xe9.png"))).write_bytes(b"broken")
+    dataset = opened(Path(os.fsdecode(root)))
+    assert dataset.class_names == (r"a\xe9", "b")
+    assert dataset.ids[0] == r"a\xe9/caf\xe90.png"
+    assert dataset.content_key()
+    save_session(new_session(dataset).state, tmp_path / "s.spaceediting")
+    again = load_session(tmp_path / "s.spaceediting").dataset
+    assert again.name == r"set-\xe9"
+    assert again.skipped == dataset.skipped
+    assert again.original(0).shape == (28, 28)

@@ -178,15 +178,7 @@ def test_other_columns(folder, cells, values):
 
 @pytest.mark.parametrize(
     "path",
-    [
-        "filepath",
-        "file_path",
-        "image_path",
-        "file_name",
-        "filename",
-        "Image",
-        "img_path",
-    ],
+    ["filepath", "file_path", "image_path", "file_name", "filename", "Image", "img"],
 )
 @pytest.mark.parametrize("label", ["target", "category", "ground_truth", "Class Name"])
 def test_columns_as_other_tools_name_them(folder, path, label):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.files import Header, with_channels
 from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
-from napari_spaceediting.data.names import natural_order
+from napari_spaceediting.data.names import natural_order, readable
 from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import (
     FilePixels,
@@ -124,7 +124,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
     headers = [look for look in looks if isinstance(look, Header)]
     kept = np.flatnonzero([isinstance(look, Header) for look in looks])
     skipped = tuple(
-        Skipped(name, look)
+        Skipped(name, readable(look))
         for name, look in zip(found.ids, looks, strict=True)
         if isinstance(look, str)
     )

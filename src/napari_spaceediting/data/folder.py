@@ -84,7 +84,7 @@ def find_class_folders(path: Path) -> Found:
     kept, votes, again, notes = _once(rows, walk)
     labelled = any(row.label is not None for row in kept)
     return Found(
-        name=path.name,
+        name=readable(path.name),
         pixels=FilePixels(tuple(row.file for row in kept), n_channels=1),
         ids=[walk.shown(row.file) for row in kept],
         labels=[row.label for row in kept],

@@ -431,8 +431,8 @@ def file_stamp(path: Path) -> bytes:
     try:
         status = path.stat()
     except OSError:
-        return f"{path}|missing".encode()
-    return f"{path}|{status.st_size}|{status.st_mtime_ns}".encode()
+        return os.fsencode(f"{path}|missing")
+    return os.fsencode(f"{path}|{status.st_size}|{status.st_mtime_ns}")
 
 
 def digest(parts: Iterable[Any]) -> str:

@@ -102,7 +102,7 @@ def find_in_table(path: Path) -> Found:
         rows = np.array([image.key for image in images], np.int64)
         pixels = PackedPixels(path, source.packed, rows)
     return Found(
-        name=path.stem,
+        name=readable(path.stem),
         pixels=pixels,
         ids=_ids(table, columns, images, path.name),
         labels=labels,
