@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.files import reading
 from napari_spaceediting.data.meaning import MOST_CHANNELS, over_black
+from napari_spaceediting.data.names import readable
 from napari_spaceediting.data.pixels import (
     ArrayPixels,
     Axes,
@@ -87,7 +88,7 @@ def find_in_array(path: Path) -> Found:
             return np.asarray(open_array(path, key)[...])
 
     labels, split, names = map(beside, (_LABEL_KEYS, _SPLIT_KEYS, _NAME_KEYS))
-    name = path.stem
+    name = readable(path.stem)
     for what, values in (("labels", labels), ("splits", split)):
         if values is not None and values.shape != (len(pixels),):
             shape = " x ".join(map(str, values.shape)) or "a single value"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
 from napari_spaceediting.data.meaning import Header, with_channels
+from napari_spaceediting.data.names import natural_order, readable
+from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import (
     FilePixels,
     PixelSource,
@@ -123,7 +124,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
     headers = [look for look in looks if isinstance(look, Header)]
     kept = np.flatnonzero([isinstance(look, Header) for look in looks])
     skipped = tuple(
-        Skipped(name, look)
+        Skipped(name, readable(look))
         for name, look in zip(found.ids, looks, strict=True)
         if isinstance(look, str)
     )
@@ -146,7 +147,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         split = found.split
 
     pixels = found.pixels
-    if isinstance(pixels, FilePixels):
+    if isinstance(pixels, FilePixels | PackedPixels):
         pixels = replace(pixels, n_channels=n_channels)
     sizes = np.array([header.shape[:2] for header in headers])
     if like is not None:
@@ -274,7 +275,7 @@ def _indexed_labels(
     if names is None:
         said = (*labels, *(truth or ()), *chain.from_iterable(found.votes or ()))
         present = {name for name in said if name is not None}
-        names = tuple(sorted(present, key=_natural))
+        names = tuple(sorted(present, key=natural_order))
     names = tuple(dict.fromkeys((*known, *names)))
     index: dict[str | None, int] = {name: i for i, name in enumerate(names)}
     index[None] = UNLABELLED
@@ -283,12 +284,6 @@ def _indexed_labels(
         return np.array([index[value] for value in values], dtype=np.int64)
 
     return encoded(labels), None if truth is None else encoded(truth), names
-
-
-def _natural(name: str) -> list[str | int]:
-    """Sort key that puts `class 2` before `class 10`: every second part is a number."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _automatic_size(sizes: NDArray[np.int_]) -> tuple[int, int]:
