@@ -19,6 +19,7 @@ from napari_spaceediting.editing.edits import (
     Reset,
     Withdraw,
     describe,
+    images_of,
 )
 from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.errors import SpaceEditingError
@@ -27,7 +28,6 @@ from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.display import axis_key
 from napari_spaceediting.plugin.state import (
-    NOTHING,
     Change,
     WindowState,
     complain,
@@ -245,9 +245,7 @@ class EditsController:
         session = self._window.session
         assert session is not None
         log = session.state.log
-        edit = (*log.done, *log.undone)[number]
-        at = NOTHING if isinstance(edit, Withdraw) else edit.indices
-        self._window.select(at)
+        self._window.select(images_of((*log.done, *log.undone)[number]))
         self._map.zoom_to_selection()
 
     def _delete(self, number: int) -> None:

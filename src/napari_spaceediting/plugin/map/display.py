@@ -118,7 +118,7 @@ def colour_by(
     if values is None:
         return by_class(edits.labels, edits.class_names)
     if key == "column:truth":
-        return by_class(values, edits.class_names)
+        return by_class(values, dataset.class_names)
     if values.dtype.kind in "iuf":
         return _continuous(values)
     names, groups = np.unique(values.astype(str), return_inverse=True)
@@ -219,7 +219,9 @@ def describe_image(
         best = int(probabilities.argmax())
         lines.append(f"Network: {edits.class_names[best]} {probabilities[best]:.0%}")
     part = Split(int(dataset.split[index]))
-    if part is not Split.TRAIN:
+    if part is Split.REJECTED:
+        lines.append("Rejected")
+    elif part is not Split.TRAIN:
         lines.append(f"Held out ({part.name.lower()})")
     kind = EditKind(int(edits.kinds[index]))
     if kind is not EditKind.NONE:
