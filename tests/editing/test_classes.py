@@ -110,7 +110,9 @@ def test_what_a_network_says_goes_to_what_has_become_of_the_classes():
 
 
 def test_rejected_images_stay_out_until_restored_reset_or_named():
-    state = after(Reject(at(0, 1, 2, 3)), Restore(at(0)), Reset(at(1)), Pin(at(2), "cat"))
+    state = after(
+        Reject(at(0, 1, 2, 3)), Restore(at(0)), Reset(at(1)), Pin(at(2), "cat")
+    )
     assert state.rejected.tolist() == [False, False, False, True, False, False]
     assert named(state)[:2] == ["cat", "dog"]
     kinds = [EditKind.RESTORED, EditKind.NONE, EditKind.PINNED, EditKind.REJECTED]

@@ -96,7 +96,9 @@ def test_a_round_takes_the_classes_on_and_a_file_keeps_them(
     assert after.traits["above"] == {"stroke": "straight"}
     assert after.rejected.sum() == 17
     truth = after.labelled(edited.dataset).columns["truth"]
-    assert_array_equal(truth, np.array([*after.came, -1])[edited.dataset.columns["truth"]])
+    assert_array_equal(
+        truth, np.array([*after.came, -1])[edited.dataset.columns["truth"]]
+    )
     folder = tmp_path / "one.spaceediting"
     save_session(edited.state, folder)
     again = load_session(folder)

@@ -43,9 +43,7 @@ def add_to(commands: Commands) -> None:
         ("restore", "take rejected images in again"),
     ):
         parser.add_argument(f"--{name}", nargs="+", metavar="ID", help=summary)
-    _repeated(
-        parser, "reject-class", "take all images of a class out", metavar="NAME"
-    )
+    _repeated(parser, "reject-class", "take all images of a class out", metavar="NAME")
     add_author(parser)
 
 

@@ -184,6 +184,7 @@ class Workbench:
             "select_neighbours": lambda: self.map.select_like("neighbours"),
             "name_selected": self.map.naming.name_selected,
             "relabel_selected": self.map.naming.relabel_selected,
+            "reject_selected": self.edits.reject_selected,
             "toggle_thumbnails": self.map.toggle_thumbnails,
             "zoom_to_selection": self.map.zoom_to_selection,
             "flip_maps": self.rounds.flip,

@@ -43,9 +43,7 @@ class ClassRow:
     n_held_out: int
 
 
-def class_rows(
-    edits: EditState, held_out: NDArray[np.bool_]
-) -> tuple[ClassRow, ...]:
+def class_rows(edits: EditState, held_out: NDArray[np.bool_]) -> tuple[ClassRow, ...]:
     """Return all classes as edits have left them, in their order.
 
     Parameters

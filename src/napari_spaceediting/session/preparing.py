@@ -136,7 +136,9 @@ class Preparing:
         has_it = edits.labels == self._class(name)
         at = np.flatnonzero(has_it & ~edits.rejected)
         if not len(at):
-            raise EditError(f"No image is of the class {name}: there is none to reject.")
+            raise EditError(
+                f"No image is of the class {name}: there is none to reject."
+            )
         return Reject(at)
 
     def held_out_to_name(self) -> NDArray[np.int64]:

@@ -185,8 +185,10 @@ def _evidence_of_4(evidence: Values) -> Values:
 
 
 def _to_5(values: Values, say: Say) -> Values:
-    """Let classes have their keys themselves; the arrays of a checkpoint may lie in one
-    file."""
+    """Let classes have their keys themselves.
+
+    The arrays of a checkpoint may lie in one file.
+    """
     habits = dict(values["habits"])
     traits = {"key": keys} if (keys := habits.pop("keys", None)) else {}
 

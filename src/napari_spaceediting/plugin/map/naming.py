@@ -233,6 +233,7 @@ class Naming:
         around = session.surroundings.at(asked.places[::step])
         kinds = np.unique(session.kinds(asked.images))
         self._asked = asked
+        self.picker.colours = self._window.class_colours
         self.picker.ask(
             asked.title,
             names,
