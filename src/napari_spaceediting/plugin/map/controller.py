@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import QToolTip, QWidget
 from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
 from napari_spaceediting.plugin.keys import refusal, with_key
 from napari_spaceediting.plugin.map import display
+from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
 from napari_spaceediting.plugin.map.naming import Naming, ShowChange
@@ -187,7 +189,13 @@ class MapController:
             names=display.class_places(colouring, places, ~hidden),
         )
         view.show_cloud(
-            Cloud(places, colouring.colours, session.dataset.held_out, hidden)
+            Cloud(
+                places,
+                colouring.colours,
+                session.dataset.held_out,
+                hidden,
+                partial(features_of, session.dataset, shown, edits),
+            )
         )
         view.select(window.selected if selected is None else selected)
 
