@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -49,7 +50,9 @@ _LMS_TO_LAB = np.array(
 )
 
 
-def class_colours(n: int) -> NDArray[np.float32]:
+def class_colours(
+    n: int, chosen: Mapping[int, str] | None = None
+) -> NDArray[np.float32]:
     """Return distinct colours that suit dark and light surfaces.
 
     The first are those of Okabe and Ito (2008). Each further one is, among
@@ -61,14 +64,55 @@ def class_colours(n: int) -> NDArray[np.float32]:
     ----------
     n : int
         Number of classes, 0 or more.
+    chosen : mapping of int to str, optional
+        Colours that some classes have, as "#rrggbb". None of the others has one of
+        these.
 
     Returns
     -------
     (n, 4) float32 array
         RGBA, 0 to 1.
     """
-    rgb = _ordered_colours(64 * -(-max(n, 1) // 64))[:n]
+    chosen = chosen or {}
+    taken = {colour.lower() for colour in chosen.values()}
+    usual = _ordered_colours(64 * -(-max(n + len(taken), 1) // 64))
+    spare = (colour for colour in usual[n:] if to_hex(colour) not in taken)
+    rgb = usual[:n].copy()
+    for number in range(n):
+        if number in chosen:
+            rgb[number] = np.array([*bytes.fromhex(chosen[number][1:])]) / 255
+        elif to_hex(rgb[number]) in taken:
+            rgb[number] = next(spare)
     return np.column_stack([rgb, np.ones(n)]).astype(np.float32)
+
+
+def to_hex(colour: ArrayLike) -> str:
+    """Return a colour of shares of 1 as "#rrggbb"."""
+    values = np.rint(np.asarray(colour, float)[:3] * 255).astype(int)
+    return "#" + "".join(f"{value:02x}" for value in values.tolist())
+
+
+def named_colours(
+    names: Sequence[str], chosen: Mapping[str, str] | None = None
+) -> NDArray[np.float32]:
+    """Return the colours of classes, and of none at the end, so that labels index them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        C classes.
+    chosen : mapping of str to str, optional
+        Colours that some of them have, as "#rrggbb".
+
+    Returns
+    -------
+    (C + 1, 4) float32 array
+        RGBA, 0 to 1.
+    """
+    chosen = chosen or {}
+    own = {at: chosen[name] for at, name in enumerate(names) if name in chosen}
+    table = np.vstack([class_colours(len(names), own), UNLABELLED_COLOUR])
+    return table.astype(np.float32)
 
 
 def label_colours(labels: ArrayLike, n_classes: int) -> NDArray[np.float32]:

@@ -106,7 +106,7 @@ def test_no_images_are_no_error():
         ({"labels": np.array([0, 1, 2])}, "classes"),
         ({"labels": np.array([0, 1, -2])}, "labels"),
         ({"ids": np.array(["a", "b", "b"])}, "ids b occur"),
-        ({"split": np.array([0, 1, 3], np.int8)}, "splits"),
+        ({"split": np.array([0, 1, 4], np.int8)}, "splits"),
         ({"columns": {"yaw": np.zeros(2)}}, "'yaw'"),
         ({"class_names": ("a", "a")}, "class names a"),
         ({"image_size": (0, 4)}, "size"),

@@ -29,9 +29,9 @@ from napari_spaceediting.editing.edits import EditState, describe
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.jobs import ExtractPredictions
+from napari_spaceediting.session.classes import folded
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.history import describe_kept
-from napari_spaceediting.session.preparing import folded
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session, save_session

@@ -10,6 +10,7 @@ from contextlib import nullcontext, redirect_stdout
 
 from napari_spaceediting import __version__
 from napari_spaceediting.commands import (
+    classes,
     decide,
     demo,
     evidence,
@@ -32,7 +33,18 @@ from napari_spaceediting.errors import (
 )
 from napari_spaceediting.memory import limited_to
 
-_GROUPS = demo, images, network, guide, retrain, evidence, traverse, decide, window
+_GROUPS = (
+    demo,
+    images,
+    network,
+    guide,
+    classes,
+    retrain,
+    evidence,
+    traverse,
+    decide,
+    window,
+)
 """In the order in which the help lists their commands."""
 
 # argparse itself exits with 2 where it does not understand the command.

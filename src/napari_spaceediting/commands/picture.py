@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_spaceediting.colours import label_colours
-from napari_spaceediting.editing.edits import EditKind, EditState, fold
+from napari_spaceediting.colours import named_colours
+from napari_spaceediting.editing.edits import EditKind, EditState, TraitKind
 from napari_spaceediting.errors import SessionError
+from napari_spaceediting.session.classes import folded, reclassed
 from napari_spaceediting.session.state import Checkpoint, Round
 
 _Colour = tuple[int, ...]
@@ -57,7 +58,8 @@ def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
     if past.before.map is None or past.after.map is None:
         raise SessionError("The round has no map before and after to be drawn.")
     before, after = past.before.map.coordinates, past.after.map.coordinates
-    edits = fold(past.edits, past.before.labels, before, past.before.class_names)
+    edits = folded(past.edits, past.before)
+    start = reclassed(past.before, edits)
     # At one scale, so that the maps can be compared.
     both = np.vstack([before, after]).astype(np.float64)
     low, high = both.min(axis=0), both.max(axis=0)
@@ -74,17 +76,17 @@ def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
 
     page.y += _GAP + _PLAIN
     for left, title, checkpoint, coordinates in (
-        (_MARGIN, "Before, with the edits", past.before, before),
+        (_MARGIN, "Before, with the edits", start, before),
         (_MARGIN + _SIDE + _GAP, "After", past.after, after),
     ):
         page.surface(left, title)
         _draw_map(page, place(coordinates, left), checkpoint, edits, held_out)
     starts, ends = place(before, _MARGIN), place(edits.positions, _MARGIN)
-    colours = _class_table(edits.class_names)[edits.labels]
+    colours = _class_table(past.after)[edits.labels]
     for at in np.flatnonzero(np.isin(edits.kinds, _MOVED)):
         page.arrow(starts[at], ends[at], _rgb(colours[at]))
     page.y += _SIDE + _GAP // 2
-    page.legend(past.after.class_names)
+    page.legend(past.after)
     page.write(_SIGNS, _SMALL, _MUTED)
     page.y += _GAP // 2
     page.write(past.evidence.verdict(), _PLAIN)
@@ -105,7 +107,7 @@ def _draw_map(
     held_out: NDArray[np.bool_],
 ) -> None:
     """Draw the images of a checkpoint, with a ring where one was edited."""
-    table = _class_table(checkpoint.class_names)
+    table = _class_table(checkpoint)
     colours, labelled = table[checkpoint.labels], checkpoint.labels >= 0
     network = checkpoint.network
     if network is not None and network.predictions.probabilities.shape[1]:
@@ -126,9 +128,10 @@ def _draw_map(
         )
 
 
-def _class_table(names: tuple[str, ...]) -> NDArray[np.float64]:
+def _class_table(checkpoint: Checkpoint) -> NDArray[np.float64]:
     """Return the colour of every class and, last, that of none."""
-    rgba = label_colours([*range(len(names)), -1], len(names))
+    chosen = checkpoint.traits.get(TraitKind.COLOUR)
+    rgba = named_colours(checkpoint.class_names, chosen)
     return 255 * rgba[:, :3].astype(np.float64)
 
 
@@ -160,11 +163,12 @@ class _Page:
         corners = left, self.y, left + _SIDE, self.y + _SIDE
         self.draw.rounded_rectangle(corners, radius=8 * _SCALE, fill=_CANVAS)
 
-    def legend(self, names: tuple[str, ...]) -> None:
+    def legend(self, checkpoint: Checkpoint) -> None:
         """Write the names of classes behind their dots, row after row."""
         font = ImageFont.load_default(_SMALL)
         x = _MARGIN
-        for name, colour in zip(names, _class_table(names)[:-1], strict=True):
+        colours = _class_table(checkpoint)[:-1]
+        for name, colour in zip(checkpoint.class_names, colours, strict=True):
             width = 2 * _SMALL + round(font.getlength(name))
             if x > _MARGIN and x + width > _WIDTH - _MARGIN:
                 x = _MARGIN

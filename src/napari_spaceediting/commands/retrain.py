@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_spaceediting.commands.classes import add_author
 from napari_spaceediting.commands.command import (
     Commands,
     Report,
@@ -35,6 +36,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--edits", type=Path, metavar="FILE", help="JSON list of edits to add first"
     )
+    add_author(parser)
     parser.add_argument("--steps", type=at_least_one)
     parser.add_argument(
         "--arms",
@@ -56,6 +58,8 @@ def _retrain(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.editing.contradictions import describe as in_words
     from napari_spaceediting.network.processes import launched
 
+    if options.author is not None:
+        session.author = options.author
     if options.edits is not None:
         session.replay(read_edits(options.edits, session.dataset.ids))
     settings = chosen(options, "steps", "repeats")

@@ -136,8 +136,8 @@ class ImageDataset:
             )
         if not np.isin(self.split, list(Split)).all():
             raise DataError(
-                f"The splits of {self.name} must be 0 (train), 1 (validation) or "
-                f"2 (test)."
+                f"The splits of {self.name} must be 0 (train), 1 (validation), 2 "
+                f"(test) or 3 (rejected)."
             )
         if min(self.image_size) < 1:
             raise DataError(f"The image size {self.image_size} must be positive.")
@@ -157,7 +157,7 @@ class ImageDataset:
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
-        """(N,) True for validation and test images, which nothing is learnt from."""
+        """(N,) True for all but training images: nothing is learnt from them."""
         held_out: NDArray[np.bool_] = self.split != Split.TRAIN
         return held_out
 
@@ -378,7 +378,9 @@ class ImageDataset:
         lines = (
             f"{self.name}: {len(self):,} images, {width} x {height} px, {channels}",
             f"Training {counts[Split.TRAIN]:,}, "
-            f"validation {counts[Split.VALIDATION]:,}, test {counts[Split.TEST]:,}",
+            f"validation {counts[Split.VALIDATION]:,}, test {counts[Split.TEST]:,}"
+            + f", rejected {counts[Split.REJECTED]:,}"
+            * bool(counts[Split.REJECTED]),
             f"Labelled {labelled:,}, unlabelled {len(self) - labelled:,}",
         )
         if not self.class_names:

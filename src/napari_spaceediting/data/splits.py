@@ -19,12 +19,14 @@ UNLABELLED = -1
 class Split(IntEnum):
     """The part of the data that an image belongs to.
 
-    Images of `VALIDATION` and `TEST` are held out: nothing is learnt from them.
+    Images of `VALIDATION` and `TEST` are held out: nothing is learnt from them. Those
+    that the user has `REJECTED` are not even measured on; no file says so of images.
     """
 
     TRAIN = 0
     VALIDATION = 1
     TEST = 2
+    REJECTED = 3
 
 
 _PARTS = {

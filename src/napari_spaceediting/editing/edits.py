@@ -2,93 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED
-from napari_spaceediting.data.soft_labels import SoftLabels, in_words
+from napari_spaceediting.data.soft_labels import SoftLabels
+from napari_spaceediting.editing.classes import (
+    ClassEdit,
+    Classes,
+    Delete,
+    Merge,
+    Rename,
+    Reorder,
+    Signed,
+    Trait,
+    TraitKind,
+    Traits,
+    describe_class_edit,
+    flaw_of_class_edit,
+    regrouped,
+)
+from napari_spaceediting.editing.image_edits import (
+    ImageEdit,
+    Intent,
+    Move,
+    Naming,
+    Pin,
+    Reject,
+    Relabel,
+    Reset,
+    Restore,
+    classes_of,
+    flaw_of_shares,
+    name_images,
+    named,
+    shares,
+)
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.errors import EditError
 
-
-class Intent(StrEnum):
-    """What a move says.
-
-    `BELONGS`: the images are of the kind that they were put among.
-    `ARRANGE`: the distances between the images are right as they lie now.
-    """
-
-    BELONGS = "belongs"
-    ARRANGE = "arrange"
-
-
-@dataclass(frozen=True, eq=False)
-class Move:
-    """One image, or a lassoed group, moved on the map.
-
-    Parameters
-    ----------
-    indices : (n,) int64 array
-        Images, as positions in the data set.
-    start, end : (n, 2) float32 arrays
-        Map coordinates before and after.
-    intent : Intent
-        What the move says.
-    tag : str or None
-        Class that the user saw and confirmed. None where only the place counts: the
-        class that an image came with is then no longer believed, unless the images
-        are arranged.
-    also : mapping of str to float
-        Further classes that the images are of, each with its share; the tag has the
-        rest, and the most.
-    """
-
-    indices: NDArray[np.int64]
-    start: NDArray[np.float32]
-    end: NDArray[np.float32]
-    intent: Intent = Intent.BELONGS
-    tag: str | None = None
-    also: Mapping[str, float] = field(default_factory=dict)
+__all__ = [
+    "ClassEdit",
+    "Delete",
+    "Edit",
+    "EditKind",
+    "EditLog",
+    "EditState",
+    "ImageEdit",
+    "Intent",
+    "Merge",
+    "Move",
+    "Naming",
+    "Pin",
+    "Reject",
+    "Relabel",
+    "Rename",
+    "Reorder",
+    "Reset",
+    "Restore",
+    "Trait",
+    "TraitKind",
+    "Withdraw",
+    "check_edit",
+    "describe",
+    "flaw_of_shares",
+    "fold",
+    "images_of",
+    "name_images",
+    "named",
+    "shares",
+    "withdrawn",
+]
 
 
 @dataclass(frozen=True, eq=False)
-class Pin:
-    """Images that lie where they belong, with the class that they have there.
-
-    `also` is as in `Move`.
-    """
-
-    indices: NDArray[np.int64]
-    tag: str
-    also: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Relabel:
-    """Images given a class, or none, without a word about their place.
-
-    The only edit that held-out images allow: their class is then used to
-    measure, never to train. `also` is as in `Move`.
-    """
-
-    indices: NDArray[np.int64]
-    tag: str | None
-    also: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Reset:
-    """Images put back to where they were, with the class that they had."""
-
-    indices: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Withdraw:
+class Withdraw(Signed):
     """An earlier edit taken out of the list, wherever it stands.
 
     Withdrawing a `Withdraw` brings back what it had taken out.
@@ -102,8 +94,7 @@ class Withdraw:
     number: int
 
 
-ImageEdit = Move | Pin | Relabel | Reset
-Edit = ImageEdit | Withdraw
+Edit = ImageEdit | ClassEdit | Withdraw
 
 
 @dataclass(frozen=True)
@@ -133,33 +124,6 @@ class EditLog:
         return EditLog((*self.done, self.undone[0]), self.undone[1:])
 
 
-def name_images(
-    indices: NDArray[np.int64],
-    tag: str,
-    positions: NDArray[np.float32],
-    place: NDArray[np.float32] | None,
-) -> Move | Pin:
-    """Return the edit that gives images a class and puts them where it is at home.
-
-    Parameters
-    ----------
-    indices : (n,) int64 array
-        The images.
-    tag : str
-        Their class.
-    positions : (N, 2) float32 array
-        Map coordinates of all images.
-    place : (2,) float32 array or None
-        Where their middle shall lie, the group keeping its shape; None to pin them
-        where they are.
-    """
-    if place is None:
-        return Pin(indices, tag)
-    start = positions[indices]
-    end = (start + (place - start.mean(axis=0))).astype(np.float32)
-    return Move(indices, start, end, Intent.BELONGS, tag)
-
-
 class EditKind(IntEnum):
     """The last thing that was done to an image."""
 
@@ -168,6 +132,8 @@ class EditKind(IntEnum):
     ARRANGED = 2
     PINNED = 3
     RELABELLED = 4
+    REJECTED = 5
+    RESTORED = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +143,8 @@ class EditState:
     Parameters
     ----------
     class_names : tuple of str
-        The data set's classes and then those that edits have named.
+        What has become of the classes, and those that edits have named: after the
+        others, unless the user has put them in another order.
     labels : (N,) int64 array
         Class of every image after the edits, -1 where there is none.
     positions : (N, 2) float32 array
@@ -188,6 +155,15 @@ class EditState:
         Images whose class, or whose having none, an edit has said.
     soft_labels : (N, C) float32 array or None
         Soft labels after the edits.
+    rejected : (N,) bool array
+        Images that are taken out.
+    places : (c + 1,) int64 array
+        Where each of the c classes before the edits is now, -1 for one that is gone;
+        and -1 at the end, for no class.
+    traits : mapping
+        What the classes have beside their names.
+    changes_classes : bool
+        Whether an edit of classes stands.
     """
 
     class_names: tuple[str, ...]
@@ -195,13 +171,22 @@ class EditState:
     positions: NDArray[np.float32]
     kinds: NDArray[np.int8]
     tagged: NDArray[np.bool_]
-    soft_labels: SoftLabels = None
+    soft_labels: SoftLabels
+    rejected: NDArray[np.bool_]
+    places: NDArray[np.int64]
+    traits: Traits
+    changes_classes: bool
 
     @property
     def edited(self) -> NDArray[np.bool_]:
         """Images that an edit has touched, as an (N,) mask."""
         edited: NDArray[np.bool_] = self.kinds != EditKind.NONE
         return edited
+
+    @property
+    def teaches(self) -> bool:
+        """Whether there is anything that a network can learn from the edits."""
+        return self.changes_classes or bool(self.edited.any())
 
 
 def fold(
@@ -210,6 +195,8 @@ def fold(
     positions: NDArray[np.float32],
     class_names: tuple[str, ...],
     soft_labels: SoftLabels = None,
+    rejected: NDArray[np.bool_] | None = None,
+    traits: Traits | None = None,
 ) -> EditState:
     """Replay edits over the state they started from.
 
@@ -225,74 +212,128 @@ def fold(
         Names of the classes before the edits.
     soft_labels : (N, c) float32 array or None
         Soft labels before the edits.
+    rejected : (N,) bool array, optional
+        Images that are taken out before the edits.
+    traits : mapping, optional
+        What the classes have before the edits.
     """
-    gone = withdrawn(edits)
-    standing = [
-        edit
-        for number, edit in enumerate(edits)
-        if not isinstance(edit, Withdraw) and number not in gone
-    ]
-    said = [name for edit in standing for name in _classes_of(edit)]
-    names = tuple(dict.fromkeys((*class_names, *said)))
-    index = {name: number for number, name in enumerate(names)}
-    start_labels, start_positions = labels, positions
-    labels, positions = labels.copy(), positions.copy()
-    kinds = np.zeros(len(labels), np.int8)
-    tagged = np.zeros(len(labels), bool)
+    classes = Classes(class_names, traits)
+    standing, changes_classes = _followed(edits, classes)
+    is_soft = any(isinstance(edit, Naming) and edit.also for edit, _ in standing)
     if soft_labels is None:
         # Where nothing is soft, there is nothing to keep.
-        is_soft = any(not isinstance(edit, Reset) and edit.also for edit in standing)
-        soft_labels = np.zeros((len(labels), len(names) * is_soft), np.float32)
-    start_soft = widened(soft_labels, soft_labels.shape[1] and len(names))
-    soft = start_soft.copy()
-
-    def give(edit: Move | Pin | Relabel) -> None:
-        labels[at] = UNLABELLED if edit.tag is None else index[edit.tag]
-        tagged[at] = True
-        soft[at] = 0
-        for name, share in shares(edit.tag, edit.also).items():
-            soft[at, index[name]] = share
-
-    for edit in standing:
+        soft_labels = np.zeros((len(labels), int(is_soft)), np.float32)
+    if rejected is None:
+        rejected = np.zeros(len(labels), bool)
+    width = soft_labels.shape[1] and classes.n_slots
+    start = _Images(labels, positions, widened(soft_labels, width), rejected)
+    now = _Images(*(values.copy() for values in vars(start).values()))
+    kinds, tagged = np.zeros(len(labels), np.int8), np.zeros(len(labels), bool)
+    for edit, slots in standing:
         at = edit.indices
-        if isinstance(edit, Move):
-            arranged = edit.intent is Intent.ARRANGE
-            kinds[at] = EditKind.ARRANGED if arranged else EditKind.MOVED
-            positions[at] = edit.end
-            if edit.tag is not None:
-                give(edit)
-            elif not arranged:
-                at = at[~tagged[at]]
-                labels[at], soft[at] = UNLABELLED, 0
-        elif isinstance(edit, Pin | Relabel):
-            is_pin = isinstance(edit, Pin)
-            kinds[at] = EditKind.PINNED if is_pin else EditKind.RELABELLED
-            give(edit)
+        if isinstance(edit, Reset):
+            kinds[at], tagged[at] = EditKind.NONE, False
+            now.take(at, start)
+        elif isinstance(edit, Reject):
+            kinds[at], now.rejected[at] = EditKind.REJECTED, True
+        elif isinstance(edit, Restore):
+            at = at[now.rejected[at]]
+            kinds[at], now.rejected[at] = EditKind.RESTORED, False
         else:
-            kinds[at] = EditKind.NONE
-            tagged[at] = False
-            labels[at], soft[at] = start_labels[at], start_soft[at]
-            positions[at] = start_positions[at]
-    left = soft if soft.any() else None
-    return EditState(names, labels, positions, kinds, tagged, left)
+            kinds[at] = _kind_of(edit)
+            if isinstance(edit, Move):
+                now.positions[at] = edit.end
+            if edit.tag is not None or not isinstance(edit, Move):
+                now.name(at, edit, slots)
+                tagged[at] = True
+            elif edit.intent is Intent.BELONGS:
+                at = at[~tagged[at]]
+                now.labels[at], now.soft[at] = UNLABELLED, 0
+    if changes_classes:
+        now = now.regrouped(classes)
+        kinds[(now.labels < 0) & (kinds == EditKind.PINNED)] = EditKind.RELABELLED
+    return EditState(
+        class_names=classes.names,
+        labels=now.labels,
+        positions=now.positions,
+        kinds=kinds,
+        tagged=tagged,
+        soft_labels=now.soft if now.soft.any() else None,
+        rejected=now.rejected,
+        places=np.append(classes.places()[: len(class_names)], UNLABELLED),
+        traits=classes.traits(),
+        changes_classes=changes_classes,
+    )
 
 
-def _classes_of(edit: ImageEdit) -> tuple[str, ...]:
-    if isinstance(edit, Reset) or edit.tag is None:
-        return ()
-    return (edit.tag, *edit.also)
+def _followed(
+    edits: Sequence[Edit], classes: Classes
+) -> tuple[list[tuple[ImageEdit, dict[str, int]]], bool]:
+    """Follow the classes through edits.
+
+    Returns
+    -------
+    list of (edit, dict)
+        The edits of images that stand, each with the numbers of the classes that it
+        names.
+    bool
+        Whether an edit stands by which there are other classes.
+    """
+    gone, standing, changes = withdrawn(edits), [], False
+    for number, edit in enumerate(edits):
+        stands = number not in gone
+        if isinstance(edit, ClassEdit):
+            classes.follow(edit, stands=stands)
+            changes |= stands and not isinstance(edit, Trait)
+        elif stands and not isinstance(edit, Withdraw):
+            slots = {name: classes.slot(name) for name in classes_of(edit)}
+            standing.append((edit, slots))
+    return standing, changes
 
 
-def shares(tag: str | None, also: Mapping[str, float]) -> dict[str, float]:
-    """Return the share of each class that an edit names; {} where that is one."""
-    if tag is None or not also:
-        return {}
-    return {tag: 1 - sum(also.values()), **also}
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """What is known of images, with classes by the numbers that they keep."""
+
+    labels: NDArray[np.int64]
+    positions: NDArray[np.float32]
+    soft: NDArray[np.float32]
+    rejected: NDArray[np.bool_]
+
+    def take(self, at: NDArray[np.int64], other: _Images) -> None:
+        """Be as another one at some images."""
+        for name, values in vars(self).items():
+            values[at] = getattr(other, name)[at]
+
+    def name(self, at: NDArray[np.int64], edit: Naming, slots: dict[str, int]) -> None:
+        """Give images the class that an edit names."""
+        self.labels[at] = UNLABELLED if edit.tag is None else slots[edit.tag]
+        self.rejected[at] = False
+        self.soft[at] = 0
+        for name, share in shares(edit.tag, edit.also).items():
+            self.soft[at, slots[name]] = share
+
+    def regrouped(self, classes: Classes) -> _Images:
+        """Return them with classes by their places, as these are now."""
+        places, n_classes = classes.places(), len(classes.names)
+        soft = regrouped(self.soft, places, n_classes * (self.soft.shape[1] > 0))
+        labels = places[self.labels]
+        left = np.flatnonzero((labels < 0) & soft.any(axis=1))
+        if len(left):
+            labels[left] = soft[left].argmax(axis=1)
+        return _Images(labels, self.positions, soft, self.rejected)
 
 
-def named(tag: str | None, also: Mapping[str, float]) -> str:
-    """Return what an edit names, such as "Coat" or "Coat 60, Shirt 40"; "" for none."""
-    return in_words(shares(tag, also)) or tag or ""
+def _kind_of(edit: Naming) -> EditKind:
+    if isinstance(edit, Move):
+        is_arranged = edit.intent is Intent.ARRANGE
+        return EditKind.ARRANGED if is_arranged else EditKind.MOVED
+    return EditKind.PINNED if isinstance(edit, Pin) else EditKind.RELABELLED
+
+
+def images_of(edit: Edit) -> NDArray[np.int64]:
+    """Return the images that an edit names, none for an edit of classes or edits."""
+    return edit.indices if isinstance(edit, ImageEdit) else np.empty(0, np.int64)
 
 
 def withdrawn(edits: Sequence[Edit]) -> set[int]:
@@ -305,7 +346,12 @@ def withdrawn(edits: Sequence[Edit]) -> set[int]:
     return gone
 
 
-def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) -> None:
+def check_edit(
+    edit: Edit,
+    done: Sequence[Edit],
+    held_out: NDArray[np.bool_],
+    class_names: Sequence[str] = (),
+) -> None:
     """Refuse an edit that cannot be applied.
 
     Parameters
@@ -316,13 +362,16 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
         The edits before it.
     held_out : (N,) bool array
         Images kept apart for measuring.
+    class_names : sequence of str
+        Classes before all of these edits.
 
     Raises
     ------
     EditError
         If it names images that do not exist, names none or one twice, moves
         held-out images, has positions that do not fit or are not finite, gives shares
-        to classes that cannot be, or takes back an edit that is not there.
+        to classes that cannot be, changes classes that there are not, or takes back an
+        edit that is not there.
     """
     if isinstance(edit, Withdraw):
         if not 0 <= edit.number < len(done):
@@ -334,6 +383,12 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
             raise EditError(
                 f"Edit number {edit.number + 1} has been taken back already."
             )
+        return
+    if isinstance(edit, ClassEdit):
+        classes = Classes(class_names)
+        _followed(done, classes)
+        if flaw := flaw_of_class_edit(edit, classes.names):
+            raise EditError(flaw)
         return
     n = len(held_out)
     at = edit.indices
@@ -347,7 +402,7 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
         )
     if len(np.unique(at)) != len(at):
         raise EditError("The edit names an image twice: name each image once.")
-    if not isinstance(edit, Relabel | Reset) and held_out[at].any():
+    if isinstance(edit, Move | Pin) and held_out[at].any():
         raise EditError(
             f"{np.count_nonzero(held_out[at])} of the {len(at)} images are held out "
             "to measure accuracy and cannot be edited: leave them out of the "
@@ -361,41 +416,32 @@ def check_edit(edit: Edit, done: Sequence[Edit], held_out: NDArray[np.bool_]) ->
         raise EditError(
             f"The move of {len(at)} images needs a finite x and y for each of them."
         )
-    if not isinstance(edit, Reset) and edit.tag is not None and not edit.tag.strip():
+    if not isinstance(edit, Naming):
+        return
+    if edit.tag is not None and not edit.tag.strip():
         raise EditError("The class has no name: type one, or choose one of the list.")
-    if not isinstance(edit, Reset) and (flaw := flaw_of_shares(edit)):
+    if flaw := flaw_of_shares(edit):
         raise EditError(flaw)
 
 
-def flaw_of_shares(edit: Move | Pin | Relabel) -> str:
-    """Return what is wrong with the shares of an edit in a sentence, "" for nothing."""
-    tag, also = edit.tag, edit.also
-    if not also:
-        return ""
-    if tag is None or tag in also or not all(map(str.strip, also)):
-        return "A share needs a class beside that of the edit: name both."
-    given = shares(tag, also)
-    if not 0 < min(given.values()) <= max(also.values()) <= given[tag] + 1e-6:
-        return (
-            f"{in_words(given)} are no shares of images: give each class more than 0, "
-            "and let the tag be the class with the most."
-        )
-    return ""
+_DONE = {Reset: "Reset", Reject: "Rejected", Restore: "Restored"}
 
 
 def describe(edit: Edit) -> str:
     """Return the edit in a few words, for a list."""
     if isinstance(edit, Withdraw):
         return f"Took back edit {edit.number + 1}"
+    if isinstance(edit, ClassEdit):
+        return describe_class_edit(edit)
     n = len(edit.indices)
     images = "1 image" if n == 1 else f"{n} images"
-    name = "" if isinstance(edit, Reset) else named(edit.tag, edit.also)
+    if not isinstance(edit, Naming):
+        return f"{_DONE[type(edit)]} {images}"
+    name = named(edit.tag, edit.also)
     if isinstance(edit, Move):
         if edit.intent is Intent.ARRANGE:
             return f"Arranged {images}"
         return f"Moved {images}" + (f" to {name}" if name else "")
     if isinstance(edit, Pin):
         return f"Pinned {images} as {name}"
-    if isinstance(edit, Relabel):
-        return f"Labelled {images} {name}" if name else f"Unlabelled {images}"
-    return f"Reset {images}"
+    return f"Labelled {images} {name}" if name else f"Unlabelled {images}"

@@ -38,8 +38,10 @@ KEYS = (
     Key("G", "select_neighbours", "Add the nearest images to the selection"),
     Key("C", "name_selected", "Pin the selected images: right place, name their class"),
     Key("R", "relabel_selected", "Relabel the selected images, whatever their place"),
+    Key("X", "reject_selected", "Reject the selected images, or take them in again"),
     Key("T", "toggle_thumbnails", "Pictures on the map on or off"),
     Key("F", "zoom_to_selection", "Zoom to the selection, or to the whole map"),
+    Key("O", "show_object", "Show the selected object in its picture, or the map"),
     Key("V", "flip_maps", "Flip between the maps before and after a round"),
     Key("W", "show_traversal", "Show what would change in the selected images"),
     Key("Y", "answer_yes", "Guidance: yes, do what is proposed"),
@@ -92,8 +94,8 @@ def with_key(
     for other, had in keys.items():
         if had == key:
             keys[other] = keys[name]
-    keys[name] = key
-    return {**chosen, **{each: had for each, had in keys.items() if had}}
+    keys = {name: key, **{each: had for each, had in keys.items() if each != name}}
+    return {each: had for each, had in keys.items() if had}
 
 
 def refusal(key: str) -> str:

@@ -16,17 +16,18 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_spaceediting.colours import named_colours
 from napari_spaceediting.data.thumbnails import PackThumbnails
-from napari_spaceediting.editing.edits import EditState
+from napari_spaceediting.editing.edits import EditState, TraitKind
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin import status
 from napari_spaceediting.plugin.keys import class_keys
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.status import Facts, Turn, Work
 from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.session.classes import folded
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.habits import Way
-from napari_spaceediting.session.preparing import folded
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Checkpoint
 from napari_spaceediting.session.training import RetrainAndMap
@@ -218,7 +219,15 @@ class WindowState:
     def class_keys(self) -> tuple[str, ...]:
         """The key of each class, "" for none."""
         assert self.session is not None
-        return class_keys(self.edits.class_names, self.session.state.habits.keys)
+        edits = self.edits
+        return class_keys(edits.class_names, edits.traits.get(TraitKind.KEY, {}))
+
+    @property
+    def class_colours(self) -> NDArray[np.float32]:
+        """The (C + 1, 4) colours of the classes, at the end that of none (-1)."""
+        assert self.session is not None
+        edits = self.edits
+        return named_colours(edits.class_names, edits.traits.get(TraitKind.COLOUR))
 
     @property
     def is_busy(self) -> bool:
@@ -240,6 +249,7 @@ class WindowState:
             method=shown.map.method if shown.map else "",
             n_edits=0 if awaits else len(session.state.log.done),
             n_edited=int(np.count_nonzero(session.edits.edited)) if shown.map else 0,
+            changes_classes=bool(shown.map) and session.edits.changes_classes,
             awaits=awaits,
             past=self.past.refusal if self.past else "",
             is_reading=is_reading,

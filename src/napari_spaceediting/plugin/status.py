@@ -51,6 +51,8 @@ class Facts:
         Of the network and of the map that the session shows; "" for none.
     n_edits, n_edited : int
         Open edits, and images that they touch.
+    changes_classes : bool
+        Whether an open edit makes other classes.
     awaits : bool
         Whether a round awaits a decision.
     past : str
@@ -70,6 +72,7 @@ class Facts:
     method: str = ""
     n_edits: int = 0
     n_edited: int = 0
+    changes_classes: bool = False
     awaits: bool = False
     past: str = ""
     is_reading: bool = False
@@ -125,6 +128,7 @@ def sections(facts: Facts) -> Mapping[Step, SectionState]:
     closed = "" if facts.backbone else NO_NETWORK
     at, proposals = facts.review
     occupied = _occupied(facts)
+    teaches = bool(facts.n_edited) or facts.changes_classes
     is_retraining = facts.work is Work.RETRAINING
     to_decide = locked(facts) == TO_DECIDE
     return {
@@ -145,13 +149,13 @@ def sections(facts: Facts) -> Mapping[Step, SectionState]:
             closed,
         ),
         Step.EDITS: SectionState(
-            counted(facts.n_edits, "edit"), ACTIVE if facts.n_edited else TODO, closed
+            counted(facts.n_edits, "edit"), ACTIVE if teaches else TODO, closed
         ),
         Step.RETRAIN: SectionState(
             "running" if is_retraining else "to decide" if to_decide else "",
-            ACTIVE if facts.n_edited or facts.awaits else TODO,
+            ACTIVE if teaches or facts.awaits else TODO,
             closed,
-            occupied or ("" if facts.n_edited else NO_EDITS),
+            occupied or ("" if teaches else NO_EDITS),
         ),
     }
 

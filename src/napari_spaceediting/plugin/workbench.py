@@ -27,6 +27,7 @@ from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.viewport import find_canvas
+from napari_spaceediting.plugin.objects.controller import ObjectsController
 from napari_spaceediting.plugin.opening.controller import OpeningController
 from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.saving import SavingController
@@ -120,6 +121,7 @@ class Workbench:
             state, self.gallery, self.map, self.show_change
         )
         self.edits = EditsController(state, panels.edits, self.map)
+        self.objects = ObjectsController(state, self.map, self.editor)
         self.review = GuidanceController(
             state, panels.guidance, self.map, self.galleries, self.show_change
         )
@@ -184,6 +186,8 @@ class Workbench:
             "select_neighbours": lambda: self.map.select_like("neighbours"),
             "name_selected": self.map.naming.name_selected,
             "relabel_selected": self.map.naming.relabel_selected,
+            "reject_selected": self.edits.reject_selected,
+            "show_object": self.objects.toggle,
             "toggle_thumbnails": self.map.toggle_thumbnails,
             "zoom_to_selection": self.map.zoom_to_selection,
             "flip_maps": self.rounds.flip,
@@ -236,6 +240,7 @@ class Workbench:
 
     def shutdown(self) -> None:
         """End all background work and let go of the viewer."""
+        self.objects.stop()
         self.map.shutdown()
         self._end()
 

@@ -13,6 +13,7 @@ from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.soft_labels import renamed, stacked
 from napari_spaceediting.editing.axis import Axis
+from napari_spaceediting.editing.classes import regrouped
 from napari_spaceediting.editing.find_axes import extended as extended_axes
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Progress
@@ -182,7 +183,10 @@ def with_images(state: SessionState, added: Added) -> SessionState:
     every = tuple(filter(is_whole, _once((*checkpoints, *ends(state.rounds)))))
     now = {
         id(checkpoint): _checkpoint_with(
-            checkpoint, more, placed_of.get(id(checkpoint), Placed())
+            checkpoint,
+            more,
+            state.dataset.n_classes,
+            placed_of.get(id(checkpoint), Placed()),
         )
         for checkpoint in every
     }
@@ -206,10 +210,12 @@ def with_images(state: SessionState, added: Added) -> SessionState:
 
 
 def _checkpoint_with(
-    checkpoint: Checkpoint, more: ImageDataset, placed: Placed
+    checkpoint: Checkpoint, more: ImageDataset, n_own: int, placed: Placed
 ) -> Checkpoint:
-    class_names = _with_classes(checkpoint.class_names, more)
-    labels = _renamed(more.labels, more.class_names, class_names)
+    class_names, where, came = _classes_with(checkpoint, more, n_own)
+    soft, rejected = more.soft_labels, checkpoint.rejected
+    if soft is not None:
+        soft = regrouped(soft, where, len(class_names))
     network = checkpoint.network if placed.predictions is not None else None
     if network is not None and placed.predictions is not None:
         old, new = network.predictions, placed.predictions
@@ -224,7 +230,7 @@ def _checkpoint_with(
         )
     return Checkpoint(
         class_names=class_names,
-        labels=np.concatenate([checkpoint.labels, labels]),
+        labels=np.concatenate([checkpoint.labels, where[more.labels]]),
         confirmed=np.concatenate([checkpoint.confirmed, np.zeros(len(more), bool)]),
         network=network,
         map=placed.map,
@@ -236,11 +242,47 @@ def _checkpoint_with(
                     ),
                     len(checkpoint.labels),
                 ),
-                (renamed(more.soft_labels, more.class_names, class_names), len(more)),
+                (soft, len(more)),
             ],
             len(class_names),
         ),
+        rejected=None
+        if rejected is None
+        else np.concatenate([rejected, np.zeros(len(more), bool)]),
+        came=came,
+        traits=checkpoint.traits,
     )
+
+
+def _classes_with(
+    checkpoint: Checkpoint, more: ImageDataset, n_own: int
+) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[int, ...]]:
+    """Return the classes of a checkpoint with those that new images bring.
+
+    An image of a class that was renamed or merged is of what has become of it.
+
+    Returns
+    -------
+    tuple of str
+        The classes.
+    (c + 1,) int64 array
+        Where among them each of the c classes of the new images is, and -1.
+    tuple of int
+        `Checkpoint.came`, with the classes that are brought.
+    """
+    names, brought = checkpoint.class_names, set(_brought(more).tolist())
+    where: list[int] = []
+    for at, name in enumerate(more.class_names):
+        if checkpoint.came and at < n_own:
+            where.append(checkpoint.came[at])
+            continue
+        if at in brought and name not in names:
+            names = (*names, name)
+        where.append(names.index(name) if name in names else UNLABELLED)
+    came = tuple(at for own, at in enumerate(where) if own < n_own or own in brought)
+    if came == tuple(range(len(came))):
+        came = ()
+    return names, np.array([*where, UNLABELLED], np.int64), came
 
 
 def _dataset_with(
@@ -269,11 +311,17 @@ def _dataset_with(
 
 def _with_classes(class_names: tuple[str, ...], more: ImageDataset) -> tuple[str, ...]:
     """Return classes with those that new images bring at their end."""
+    brought = (more.class_names[i] for i in _brought(more))
+    return tuple(dict.fromkeys((*class_names, *brought)))
+
+
+def _brought(more: ImageDataset) -> NDArray[np.int64]:
+    """Return the classes that new images are of, by their numbers."""
     brought = np.unique(more.labels[more.is_labelled])
     if more.soft_labels is not None:
         shared = np.flatnonzero(more.soft_labels.any(axis=0))
         brought = np.union1d(brought, shared)
-    return tuple(dict.fromkeys((*class_names, *(more.class_names[i] for i in brought))))
+    return brought
 
 
 def _renamed(

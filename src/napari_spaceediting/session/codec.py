@@ -20,6 +20,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from numpy.typing import NDArray
 
+from napari_spaceediting.editing.classes import Signed
 from napari_spaceediting.editing.edits import Edit, Move
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.settings import RetrainSettings
@@ -121,14 +122,21 @@ class Codec(Converter):
 
     def overrides(self, kind: type) -> dict[str, Any]:
         """Return for fields of a dataclass what its types do not say."""
-        if self.store is not None or "indices" not in names_of(kind):
+        if self.store is not None:
             return {}
+        signed = {
+            name: override(omit_if_default=True)
+            for name in names_of(Signed)
+            if issubclass(kind, Signed)
+        }
+        if "indices" not in names_of(kind):
+            return signed
         images = override(
             rename="images",
             unstruct_hook=lambda indices: self.ids[indices].tolist(),
             struct_hook=lambda images, _: self._indices(images),
         )
-        special = {"indices": images}
+        special = {"indices": images, **signed}
         if "also" in names_of(kind):
             special["also"] = override(omit_if_default=True)
         if kind is Move:
@@ -156,8 +164,7 @@ class Codec(Converter):
         kind = EDITS.get(rest.pop("kind"))
         if kind is None:
             raise EditError(
-                f"'{values['kind']}' is no kind of edit: use move, pin, relabel, reset "
-                "or withdraw."
+                f"'{values['kind']}' is no kind of edit: use one of {', '.join(EDITS)}."
             )
         if kind is Move:
             rest = {"start": rest["end"], **rest}

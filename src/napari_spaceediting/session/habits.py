@@ -1,4 +1,4 @@
-"""How the user names images: the keys that they chose, and how long answers took."""
+"""How the user names images: how long answers took."""
 
 from __future__ import annotations
 
@@ -57,13 +57,10 @@ class Habits:
 
     Parameters
     ----------
-    keys : dict of str to str
-        The keys of classes, by the names of these.
     paces : dict of str to Pace
         How quick each `Way` was that has been measured.
     """
 
-    keys: dict[str, str] = field(default_factory=dict)
     paces: dict[str, Pace] = field(default_factory=dict)
 
     def with_answer(self, way: Way, n_images: int, seconds: float) -> Habits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.soft_labels import renamed, rows_of
 from napari_spaceediting.editing.arms import AFTER, BEFORE
+from napari_spaceediting.editing.edits import Edit
 from napari_spaceediting.editing.evidence import (
     ArmScore,
     Evidence,
@@ -20,6 +21,11 @@ from napari_spaceediting.editing.evidence import (
     score,
 )
 from napari_spaceediting.editing.intervals import groups_of
+from napari_spaceediting.session.classes import (
+    folded,
+    reclassed,
+    without_rejected,
+)
 from napari_spaceediting.session.state import (
     Checkpoint,
     Network,
@@ -43,11 +49,14 @@ class Stage:
         It has a network and a map.
     round : int or None
         Which round led to it, from 0; None where none did.
+    edits : tuple of Edit
+        All that led to it since the start.
     """
 
     name: str
     checkpoint: Checkpoint = field(repr=False)
     round: int | None = None
+    edits: tuple[Edit, ...] = field(default=(), repr=False)
 
 
 def stages(state: SessionState) -> tuple[Stage, ...]:
@@ -56,11 +65,13 @@ def stages(state: SessionState) -> tuple[Stage, ...]:
     A network that was trained anew between two rounds stands before the second of them.
     """
     found: list[Stage] = []
+    made: tuple[Edit, ...] = ()
 
     def add(name: str, checkpoint: Checkpoint, number: int | None = None) -> None:
         known = any(stage.checkpoint is checkpoint for stage in found)
         if not known and checkpoint.network is not None and checkpoint.map is not None:
-            found.append(Stage(name, checkpoint, number))
+            led = state.rounds[number].edits if number is not None else ()
+            found.append(Stage(name, checkpoint, number, (*made, *led)))
 
     for number, past in enumerate(state.rounds):
         add(f"Before round {number + 1}" if number else START, past.before)
@@ -68,6 +79,8 @@ def stages(state: SessionState) -> tuple[Stage, ...]:
         if past.status is RoundStatus.ROLLED_BACK:
             name += ", rolled back"
         add(name, past.after, number)
+        if past.status is not RoundStatus.ROLLED_BACK:
+            made = (*made, *past.edits)
     add(NOW if state.rounds else START, state.shown)
     return tuple(found)
 
@@ -108,6 +121,8 @@ def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
     Evidence
         Its drift is that of all images, its truth the labels of the later stage.
     """
+    earlier = _followed(earlier, later)
+    dataset = without_rejected(dataset, later.checkpoint.rejected)
     names = _all_classes(later.checkpoint, earlier.checkpoint)
     labels = later.checkpoint.labels
     part, held_out = measured_images(dataset.split, labels)
@@ -164,10 +179,12 @@ def scores(dataset: ImageDataset, over: tuple[Stage, ...]) -> list[ArmScore | No
     The images, and their true classes, are those of the last stage.
     """
     last = over[-1].checkpoint
+    dataset = without_rejected(dataset, last.rejected)
     _, held_out = measured_images(dataset.split, last.labels)
     groups = groups_of(dataset.columns, len(dataset))[held_out]
     found: list[ArmScore | None] = []
-    for stage in over:
+    for each in over:
+        stage = _followed(each, over[-1])
         names = _all_classes(last, stage.checkpoint)
         classes = predicted_among(stage.checkpoint, names)[held_out]
         known = len(held_out) and (classes >= 0).all()
@@ -186,6 +203,18 @@ def predicted_among(
     assert checkpoint.network is not None
     place = np.array([names.index(name) for name in checkpoint.class_names] + [-1])
     return place[predicted_classes(checkpoint.network.predictions)]
+
+
+def _followed(earlier: Stage, later: Stage) -> Stage:
+    """Return a stage with its classes as they are at a later one that followed it.
+
+    Where neither led to the other, classes are told by their names.
+    """
+    n_before = len(earlier.edits)
+    if later.edits[:n_before] != earlier.edits:
+        return earlier
+    edits = folded(later.edits[n_before:], earlier.checkpoint)
+    return replace(earlier, checkpoint=reclassed(earlier.checkpoint, edits))
 
 
 def _said(

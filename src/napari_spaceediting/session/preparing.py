@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,12 @@ from napari_spaceediting.editing.contradictions import (
     Contradiction,
     find_contradictions,
 )
-from napari_spaceediting.editing.edits import Edit, EditKind, EditState, fold
+from napari_spaceediting.editing.edits import (
+    EditKind,
+    EditState,
+    ImageEdit,
+    Reject,
+)
 from napari_spaceediting.editing.evidence import measured_images
 from napari_spaceediting.editing.find_axes import FindAxes
 from napari_spaceediting.editing.guidance import Guide
@@ -25,6 +29,14 @@ from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.network.spec import ClassifierSpec, State
 from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.session.adding import AddImages, checkpoints_of
+from napari_spaceediting.session.classes import (
+    ClassRow,
+    class_rows,
+    folded,
+    held_out_to_name,
+    reclassed,
+    without_rejected,
+)
 from napari_spaceediting.session.state import Checkpoint, Network, SessionState
 from napari_spaceediting.session.training import RetrainAndMap, TrainAndMap
 from napari_spaceediting.traversal.jobs import Traverse
@@ -45,6 +57,8 @@ class Preparing:
     def __init__(self, state: SessionState) -> None:
         self._state = state
         self._folded: EditState | None = None
+        self._shown: Checkpoint | None = None
+        self._dataset: ImageDataset | None = None
         self._surroundings: Surroundings | None = None
 
     @property
@@ -54,13 +68,22 @@ class Preparing:
 
     @property
     def dataset(self) -> ImageDataset:
-        """The images."""
-        return self._state.dataset
+        """The images; those that are rejected neither train nor measure."""
+        if self._dataset is None:
+            shown = self._state.shown
+            rejected = shown.rejected if shown.map is None else self.edits.rejected
+            self._dataset = without_rejected(self._state.dataset, rejected)
+        return self._dataset
 
     @property
     def shown(self) -> Checkpoint:
-        """What the map shows."""
-        return self._state.shown
+        """What the map shows, with its classes as the edits have left them."""
+        if self._shown is None:
+            shown = self._state.shown
+            if shown.map is not None:
+                shown = reclassed(shown, self.edits)
+            self._shown = shown
+        return self._shown
 
     @property
     def edits(self) -> EditState:
@@ -74,7 +97,7 @@ class Preparing:
             If there is no map yet.
         """
         if self._folded is None:
-            shown = self.shown
+            shown = self._state.shown
             done = () if self._state.proposal else self._state.log.done
             self._folded = folded(done, shown)
         return self._folded
@@ -95,6 +118,38 @@ class Preparing:
         decided = self.edits.edited | self.shown.confirmed
         return standing(self._state.answers, decided)
 
+    def classes(self) -> tuple[ClassRow, ...]:
+        """Return the classes as the edits have left them, in their order."""
+        return class_rows(self.edits, self._state.dataset.held_out)
+
+    def rejecting(self, name: str) -> Reject:
+        """Return the edit that takes all images of a class out.
+
+        Raises
+        ------
+        SessionError
+            If there is no such class.
+        EditError
+            If it has no image.
+        """
+        edits = self.edits
+        has_it = edits.labels == self._class(name)
+        at = np.flatnonzero(has_it & ~edits.rejected)
+        if not len(at):
+            raise EditError(
+                f"No image is of the class {name}: there is none to reject."
+            )
+        return Reject(at)
+
+    def held_out_to_name(self) -> NDArray[np.int64]:
+        """Return the held-out images without a class, in an order to name them in.
+
+        Where no held-out image has a class, nothing can be measured. The order is
+        random, so that those that were named at any time are a fair sample.
+        """
+        held_out = self._state.dataset.held_out
+        return held_out_to_name(self.edits, held_out, self._state.seed)
+
     def adding(self, path: Path) -> AddImages:
         """Prepare to add images, which go where they belong on the map as it is.
 
@@ -110,7 +165,7 @@ class Preparing:
             state.dataset,
             checkpoints_of(state),
             axes=tuple(kept.axis for kept in state.axes),
-            network=self.shown.network,
+            network=state.shown.network,
             device=state.train.device,
         )
 
@@ -156,7 +211,7 @@ class Preparing:
         SessionError
             If there is no network and no backbone, or both.
         """
-        network = self.shown.network
+        network = self._state.shown.network
         if network is not None and backbone is None:
             return network.spec, network.state
         if network is not None or backbone is None:
@@ -214,7 +269,7 @@ class Preparing:
             If there is no open edit.
         """
         self._check_open()
-        if not self.edits.edited.any():
+        if not self.edits.teaches:
             raise EditError(
                 "There is no edit to learn from: move, pin or relabel images first."
             )
@@ -222,7 +277,7 @@ class Preparing:
         part, _ = measured_images(self.dataset.split, edits.labels)
         looked = [past.evidence for past in self._state.rounds]
         return RetrainAndMap(
-            dataset=checkpoint.labelled(self.dataset),
+            dataset=self.dataset,
             edits=edits,
             before=checkpoint,
             settings=self._state.retrain,
@@ -329,8 +384,9 @@ class Preparing:
             )
 
     def _check_no_edits(self) -> None:
+        """Refuse what would lose edits; those of classes stay on any map."""
         self._check_open()
-        if self._state.log.done:
+        if any(isinstance(edit, ImageEdit) for edit in self._state.log.done):
             raise EditError(
                 "Edits made on the present map would be lost: retrain with them, or "
                 "take them back first."
@@ -348,25 +404,6 @@ class Preparing:
         if self.shown.network is None:
             raise SessionError("There is no network yet: train one first.")
         return self.shown.network
-
-
-def folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
-    """Return what edits add up to on the map of a checkpoint.
-
-    Raises
-    ------
-    SessionError
-        If it has no map.
-    """
-    if start.map is None:
-        raise SessionError("There is no map yet: train a network first.")
-    return fold(
-        edits,
-        start.labels,
-        start.map.coordinates,
-        start.class_names,
-        start.soft_labels,
-    )
 
 
 def _usual(kinds: NDArray[np.int64]) -> int:

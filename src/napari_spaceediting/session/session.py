@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,12 +16,13 @@ from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.edits import Edit, EditLog, check_edit
 from napari_spaceediting.editing.settings import RetrainSettings
-from napari_spaceediting.errors import SessionError
+from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.adding import Added, with_images
 from napari_spaceediting.session.axes import KeptAxis, named
+from napari_spaceediting.session.classes import came_after
 from napari_spaceediting.session.habits import Habits
 from napari_spaceediting.session.preparing import Preparing
 from napari_spaceediting.session.state import (
@@ -51,6 +53,11 @@ class Session(Preparing):
     state : SessionState
         What to start with; see `new_session` and `SessionFolder.load`.
 
+    Attributes
+    ----------
+    author : str
+        Who makes the edits; at first whoever has logged in.
+
     Signals
     -------
     images_changed
@@ -66,7 +73,7 @@ class Session(Preparing):
     traversals_changed
         One more traversal is kept, or one less.
     habits_changed
-        The keys of classes are others, or an answer was timed.
+        An answer was timed.
     axes_changed
         One more axis is kept, or one less.
     """
@@ -79,6 +86,10 @@ class Session(Preparing):
     traversals_changed = Signal()
     habits_changed = Signal()
     axes_changed = Signal()
+
+    def __init__(self, state: SessionState) -> None:
+        super().__init__(state)
+        self.author = whoever()
 
     def set_train_settings(self, settings: TrainSettings) -> None:
         """Choose how the network is trained."""
@@ -131,7 +142,7 @@ class Session(Preparing):
         nobody = np.empty((len(self.dataset), 0), np.int32)
         first = Map(trained.coordinates, nobody, "pca")
         checkpoint = replace(self._state.checkpoint, network=network, map=first)
-        self._change(replace(self._state, checkpoint=checkpoint, log=EditLog()))
+        self._change(replace(self._state, checkpoint=checkpoint, log=self._kept()))
         self.shown_changed.emit()
 
     def take_map(self, result: MapResult) -> None:
@@ -144,7 +155,7 @@ class Session(Preparing):
         """
         self._check_no_edits()
         checkpoint = replace(self._state.checkpoint, map=_map_of(result))
-        self._change(replace(self._state, checkpoint=checkpoint, log=EditLog()))
+        self._change(replace(self._state, checkpoint=checkpoint, log=self._kept()))
         self.shown_changed.emit()
 
     # Edits
@@ -178,10 +189,11 @@ class Session(Preparing):
             If one of them cannot be applied.
         """
         self._check_open()
-        log = self._state.log
+        log, start = self._state.log, self._state.checkpoint
+        held_out = self._state.dataset.held_out
         for edit in edits:
-            check_edit(edit, log.done, self.dataset.held_out)
-            log = log.append(edit)
+            check_edit(edit, log.done, held_out, start.class_names)
+            log = log.append(self._signed(edit))
         self._set_log(log)
 
     # Guidance
@@ -269,6 +281,9 @@ class Session(Preparing):
             class_names=edits.class_names,
             labels=edits.labels,
             confirmed=before.confirmed | edits.edited,
+            rejected=edits.rejected if edits.rejected.any() else None,
+            came=came_after(before, edits),
+            traits=edits.traits,
             network=Network(
                 result.spec,
                 Weights(result.state),
@@ -332,7 +347,11 @@ class Session(Preparing):
         for part in last.before.parts:
             part.hold()
         if not self._state.proposal:
-            self._check_no_edits()
+            if log.done:
+                raise EditError(
+                    "Edits made since the round was accepted would be lost: take them "
+                    "back first."
+                )
             log = EditLog(last.edits)
         self._decide(last, gone, last.before, log)
 
@@ -349,6 +368,17 @@ class Session(Preparing):
         )
         self._tell_of_round()
 
+    def _signed(self, edit: Edit) -> Edit:
+        """Return an edit with its author and its time, unless it has them."""
+        signed: Edit = replace(
+            edit, author=edit.author or self.author, made=edit.made or _now()
+        )
+        return signed
+
+    def _kept(self) -> EditLog:
+        """Return the edits that mean the same on any map: those of classes."""
+        return EditLog(self._state.log.done)
+
     def _set_log(self, log: EditLog) -> None:
         if log != self._state.log:
             self._change(replace(self._state, log=log))
@@ -356,7 +386,7 @@ class Session(Preparing):
 
     def _change(self, state: SessionState) -> None:
         self._state = state
-        self._folded = None
+        self._folded = self._shown = self._dataset = None
         self._surroundings = None
 
     def _tell_of_round(self) -> None:
@@ -398,6 +428,14 @@ def new_session(
         seed=seed,
     )
     return Session(state)
+
+
+def whoever() -> str:
+    """Return the name of who has logged in, "" where it is not known."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def _now() -> str:

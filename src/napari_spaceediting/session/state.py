@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.filed import Filed
 from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.answers import Answer
+from napari_spaceediting.editing.classes import Traits
 from napari_spaceediting.editing.edits import Edit, EditLog
 from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.editing.settings import RetrainSettings
@@ -92,6 +93,13 @@ class Checkpoint(Filed):
         None before the first map.
     soft_labels : (N, C) float32 array or None
         Shares of the classes, for images of which one class does not say everything.
+    rejected : (N,) bool array or None
+        Images that are taken out; None for none.
+    came : tuple of int
+        What has become of the data set's own classes: where each of them is among the
+        classes, -1 for one that is gone. Empty where they are the first ones.
+    traits : mapping
+        What the classes have beside their names.
     """
 
     class_names: tuple[str, ...]
@@ -102,9 +110,16 @@ class Checkpoint(Filed):
     # A factory, for a default would stay as a value of the class, and be found in place
     # of what was let go.
     soft_labels: SoftLabels = field(default_factory=lambda: None, repr=False)
+    rejected: NDArray[np.bool_] | None = field(default_factory=lambda: None, repr=False)
+    came: tuple[int, ...] = ()
+    traits: Traits = field(default_factory=dict)
 
     def labelled(self, dataset: ImageDataset) -> ImageDataset:
         """Return the images with the labels of this checkpoint."""
+        if self.came and "truth" in dataset.columns:
+            # What is known of them is counted in the data set's own classes.
+            truth = np.array([*self.came, UNLABELLED])[dataset.columns["truth"]]
+            dataset = replace(dataset, columns={**dataset.columns, "truth": truth})
         return dataset.with_labels(self.labels, self.class_names, self.soft_labels)
 
 

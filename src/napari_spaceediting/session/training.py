@@ -21,6 +21,7 @@ from napari_spaceediting.projection.layout import MapJob, MapResult
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.projection.quality import UNKNOWN
 from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.classes import ready_to_train, reclassed
 from napari_spaceediting.session.state import Checkpoint
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class RetrainAndMap:
     Parameters
     ----------
     dataset : ImageDataset
-        The images, with the classes that they had before the edits.
+        The images, those that are rejected in no part that trains or measures.
     edits : EditState
         What the edits add up to; the new map is laid over the images that none of them
         touches.
@@ -109,10 +110,12 @@ class RetrainAndMap:
 
         With many edits that takes a second, which belongs into the job.
         """
-        edits, network = self.edits, self.before.network
+        edits, before = self.edits, reclassed(self.before, self.edits)
+        network, dataset = before.network, before.labelled(self.dataset)
         assert network is not None
+        spec, state = ready_to_train(network, edits)
         return Retrain(
-            dataset=self.dataset,
+            dataset=dataset,
             class_names=edits.class_names,
             labels=edits.labels,
             soft_labels=edits.soft_labels,
@@ -120,11 +123,11 @@ class RetrainAndMap:
             anchors=find_anchors(
                 edits,
                 network.predictions.probabilities,
-                self.dataset.held_out,
+                dataset.held_out,
             ),
-            confirmed=self.before.confirmed,
-            spec=network.spec,
-            state=network.state,
+            confirmed=before.confirmed,
+            spec=spec,
+            state=state,
             predictions=network.predictions,
             settings=self.settings,
             looks=self.looks,

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.soft_labels import SoftLabels
+from napari_spaceediting.editing.classes import TraitKind, flaw_of_trait, texts_of
 from napari_spaceediting.editing.edits import (
+    ClassEdit,
     Edit,
     Move,
-    Reset,
+    Naming,
     Withdraw,
     flaw_of_shares,
 )
@@ -103,6 +105,13 @@ def check_checkpoint(checkpoint: Checkpoint, n: int, where: str) -> None:
     _check_soft(checkpoint.soft_labels, (n, span[1]), where)
     if checkpoint.network is not None:
         _check_network(checkpoint.network, n, span[1], f"the network of {where}")
+    if checkpoint.rejected is not None:
+        _check_array(checkpoint.rejected, (n,), "b", f"what is rejected of {where}")
+    for at in checkpoint.came:
+        _require(-1 <= at < span[1], f"a class of {where} came from nowhere")
+    for kind, values in checkpoint.traits.items():
+        flaws = (flaw_of_trait(TraitKind(kind), value) for value in values.values())
+        _require(not any(flaws), f"a {kind} of {where} cannot be")
     drawn, name = checkpoint.map, f"the map of {where}"
     if drawn is not None:
         _check_array(drawn.coordinates, (n, 2), "f", f"the places on {name}")
@@ -169,15 +178,19 @@ def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
             is_before = 0 <= edit.number < number
             _require(is_before, f"{name} takes back what is not before it")
             continue
+        if isinstance(edit, ClassEdit):
+            for text in texts_of(edit):
+                _check_text(text, f"a class of {name}")
+            continue
         _check_images(edit.indices, n, name)
         if isinstance(edit, Move):
             for places in (edit.start, edit.end):
                 shape = len(edit.indices), 2
                 _check_array(places, shape, "f", f"the places of {name}")
-        if not isinstance(edit, Reset) and edit.tag is not None:
-            _check_text(edit.tag, f"the class of {name}")
-            _require(edit.tag.strip(), f"the class of {name} has no name")
-        if not isinstance(edit, Reset):
+        if isinstance(edit, Naming):
+            if edit.tag is not None:
+                _check_text(edit.tag, f"the class of {name}")
+                _require(edit.tag.strip(), f"the class of {name} has no name")
             for also in edit.also:
                 _check_text(also, f"a class of {name}")
             _require(not flaw_of_shares(edit), f"the shares of {name} cannot be")

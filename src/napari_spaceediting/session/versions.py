@@ -185,8 +185,29 @@ def _evidence_of_4(evidence: Values) -> Values:
 
 
 def _to_5(values: Values, say: Say) -> Values:
-    """Change nothing: the arrays of a checkpoint may lie in one file."""
-    return values
+    """Let classes have their keys themselves.
+
+    The arrays of a checkpoint may lie in one file.
+    """
+    habits = dict(values["habits"])
+    traits = {"key": keys} if (keys := habits.pop("keys", None)) else {}
+
+    def with_keys(end: Values) -> Values:
+        return {**end, "traits": traits}
+
+    return {
+        **values,
+        "habits": habits,
+        "checkpoint": with_keys(values["checkpoint"]),
+        "rounds": [
+            {
+                **past,
+                "before": with_keys(past["before"]),
+                "after": with_keys(past["after"]),
+            }
+            for past in values["rounds"]
+        ],
+    }
 
 
 _GONE_OBJECTIVES = "regression", "projective", "distill"

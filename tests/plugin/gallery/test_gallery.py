@@ -307,4 +307,4 @@ def test_another_key_is_chosen_in_the_legend_and_kept(window, tmp_path):
 def test_a_key_of_guidance_is_refused(window, messages):
     window.panels.map.legend.key_chosen.emit(3, "Y")
     assert messages[0].startswith("Y is a key of Guidance itself")
-    assert window.session.state.habits.keys == {}
+    assert window.session.edits.traits == {}

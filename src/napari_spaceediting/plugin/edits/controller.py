@@ -16,9 +16,12 @@ from napari_spaceediting.editing.contradictions import (
 from napari_spaceediting.editing.edits import (
     EditKind,
     EditState,
+    Reject,
     Reset,
+    Restore,
     Withdraw,
     describe,
+    images_of,
 )
 from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.errors import SpaceEditingError
@@ -27,7 +30,6 @@ from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.display import axis_key
 from napari_spaceediting.plugin.state import (
-    NOTHING,
     Change,
     WindowState,
     complain,
@@ -72,6 +74,7 @@ class EditsController:
         panel.pin_button.clicked.connect(on_map.naming.name_selected)
         panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
         panel.part_button.clicked.connect(on_map.naming.name_part)
+        panel.reject_button.clicked.connect(self.reject_selected)
         panel.contradiction_button.clicked.connect(self._show_contradiction)
         panel.axis_button.clicked.connect(self.make_axis)
         panel.list.chosen.connect(self._jump)
@@ -108,6 +111,13 @@ class EditsController:
     def reset_selected(self) -> None:
         """Put the selected images back."""
         self._reset(self._window.selected)
+
+    def reject_selected(self) -> None:
+        """Take the selected images out or, where all are out, in again."""
+        at = self._window.selected
+        if self._window.session is not None and self._window.has_map and len(at):
+            out = self._window.edits.rejected[at]
+            self._map.naming.apply(Restore(at) if out.all() else Reject(at[~out]))
 
     def refresh(self) -> None:
         """Show the edits as they are now."""
@@ -191,11 +201,14 @@ class EditsController:
         if session is None or not self._window.has_map:
             return
         chosen = self._window.selected
-        held = bool(len(chosen)) and bool(session.dataset.held_out[chosen].all())
+        held_out = session.state.dataset.held_out[chosen]
+        held = bool(len(chosen)) and bool(held_out.all())
+        rejected = self._window.edits.rejected[chosen]
         self._panel.set_selection(
             len(chosen),
             self._window.locked,
             pin_reason="Held-out images can be relabelled, not pinned." if held else "",
+            are_rejected=bool(len(chosen)) and bool(rejected.all()),
         )
 
     def _summarise(self) -> None:
@@ -245,9 +258,7 @@ class EditsController:
         session = self._window.session
         assert session is not None
         log = session.state.log
-        edit = (*log.done, *log.undone)[number]
-        at = NOTHING if isinstance(edit, Withdraw) else edit.indices
-        self._window.select(at)
+        self._window.select(images_of((*log.done, *log.undone)[number]))
         self._map.zoom_to_selection()
 
     def _delete(self, number: int) -> None:

@@ -51,6 +51,7 @@ class EditsPanel(Panel):
             "Give these images of one class a class of their own, such as “Coat: "
             "hooded”: what a place within a class means, only a name teaches",
         )
+        self.reject_button = self._gate.button("Reject", "")
         self.reset_selected_button = self._gate.button(
             "Reset",
             "Put the selected images back to where they were, with the class they had",
@@ -90,7 +91,7 @@ class EditsPanel(Panel):
         layout.addLayout(
             row(self.pin_button, self.relabel_button, self.reset_selected_button)
         )
-        layout.addWidget(self.part_button)
+        layout.addLayout(row(self.part_button, self.reject_button, stretch=(2, 1)))
         layout.addSpacing(TIGHT)
         layout.addLayout(
             row(self._contradiction, self.contradiction_button, stretch=(1, 0))
@@ -163,7 +164,12 @@ class EditsPanel(Panel):
             self._gate.block(button, reason)
 
     def set_selection(
-        self, n_selected: int, reason: str = "", *, pin_reason: str = ""
+        self,
+        n_selected: int,
+        reason: str = "",
+        *,
+        pin_reason: str = "",
+        are_rejected: bool = False,
     ) -> None:
         """Show how many images are selected.
 
@@ -175,13 +181,24 @@ class EditsPanel(Panel):
             Why they cannot be edited at all; "" if they can.
         pin_reason : str
             Why they cannot be pinned though relabelled, as held-out images.
+        are_rejected : bool
+            Whether all of them are taken out.
         """
+        self.reject_button.setText("Restore" if are_rejected else "Reject")
+        self._gate.add(
+            self.reject_button,
+            "Take these images in again, with the class that they had"
+            if are_rejected
+            else "Take these images out of training, map and evidence, as debris or "
+            "blurred ones",
+        )
         selected = f"{counted(n_selected, 'image')} selected"
         self._selection.setText(selected if n_selected else "No selection")
         blocked = reason if n_selected else NOTHING_SELECTED
         self._gate.block(self.pin_button, blocked or pin_reason)
         self._gate.block(self.relabel_button, blocked)
         self._gate.block(self.part_button, blocked)
+        self._gate.block(self.reject_button, blocked)
         self._gate.block(self.reset_selected_button, blocked)
 
 

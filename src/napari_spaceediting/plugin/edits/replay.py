@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_spaceediting.editing.edits import Edit, Withdraw, withdrawn
+from napari_spaceediting.editing.edits import Edit, Withdraw, images_of, withdrawn
 from napari_spaceediting.plugin.edits.panel import EditsPanel
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
-from napari_spaceediting.session.preparing import folded
+from napari_spaceediting.session.classes import folded
 
 _SLOWEST_MS, _FASTEST_MS = 1000, 250
 """Milliseconds between two edits, of few and of many."""
@@ -117,13 +117,12 @@ class Replay:
         number = self._numbers[self._shown]
         self._shown += 1
         edit = self._edits[number]
-        assert not isinstance(edit, Withdraw)
         self._panel.list.setCurrentRow(number)
-        self._show(edit.indices)
+        self._show(images_of(edit))
 
     def _show(self, images: NDArray[np.int64]) -> None:
         """Show what the edits so far add up to, with the images of the last one."""
         session = self._window.session
         assert session is not None
         so_far = [self._edits[number] for number in self._numbers[: self._shown]]
-        self._map.refresh(folded(so_far, session.shown), images)
+        self._map.refresh(folded(so_far, session.state.shown), images)

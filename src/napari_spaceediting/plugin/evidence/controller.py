@@ -184,14 +184,17 @@ class EvidenceController:
                 ("Before", f"The map before {number}", past.before),
                 ("After", f"The map after {number}", past.after),
             ]
-        present = session.shown
+        present = session.state.shown
         if present not in [side[2] for side in sides]:
             sides.append((NOW, "", present))
         return [side for side in sides if side[2].map is not None]
 
     def _shown_side(self, sides: list[tuple[str, str, Checkpoint]]) -> int:
         shown = [side[2] for side in sides]
-        return shown.index(self._window.shown) if self._window.shown in shown else -1
+        session, past = self._window.session, self._window.past
+        assert session is not None
+        now = past.checkpoint if past else session.state.shown
+        return shown.index(now) if now in shown else -1
 
     def _offer_sides(self) -> None:
         sides = self._sides()
@@ -202,7 +205,7 @@ class EvidenceController:
         session, sides = self._window.session, self._sides()
         assert session is not None
         _, title, checkpoint = sides[number]
-        if checkpoint is session.shown:
+        if checkpoint is session.state.shown:
             self._window.look_at(None)
         else:
             compared = sides[1 - number][2] if number < 2 else checkpoint

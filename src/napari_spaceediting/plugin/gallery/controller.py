@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QMenu
 
-from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.editing.edits import EditState, Relabel
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.errors import SpaceEditingError
@@ -27,7 +26,7 @@ from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
 from napari_spaceediting.plugin.widgets.controls import context_menu
-from napari_spaceediting.plugin.widgets.palette import Colour, label_colours
+from napari_spaceediting.plugin.widgets.palette import Colour
 from napari_spaceediting.session.habits import Way
 from napari_spaceediting.session.state import Checkpoint
 
@@ -119,13 +118,13 @@ class GalleryController:
             return
         grid.empty_text = _EMPTY[source]
         shown, edits = self._window.shown, self._window.edits
-        held_out, classes = session.dataset.held_out, range(len(edits.class_names))
-        # The last one is what -1, for no class, leads to.
-        colours = label_colours([*classes, UNLABELLED], len(classes)).tolist()
+        held_out = session.state.dataset.held_out
+        colours = self._window.class_colours.tolist()
 
         def describe(index: int) -> Caption:
             border = colours[edits.labels[index]]
             badge = "held out" if held_out[index] else ""
+            badge = "rejected" if edits.rejected[index] else badge
             return _caption(index, shown, edits, border, badge)
 
         items = self._sorted(self._items(source)) if in_order else grid.items

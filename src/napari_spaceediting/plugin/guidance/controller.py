@@ -36,7 +36,6 @@ from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.map.scene import Arrows
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
 from napari_spaceediting.plugin.status import Turn
-from napari_spaceediting.plugin.widgets.palette import label_colours
 from napari_spaceediting.session.habits import Way, describe_paces
 from napari_spaceediting.session.state import Round
 
@@ -388,7 +387,7 @@ class GuidanceController:
             proposal=Arrows(
                 start[None],
                 proposal.place[None],
-                label_colours([tag], len(names)),
+                self._window.class_colours[[tag]],
             )
         )
 

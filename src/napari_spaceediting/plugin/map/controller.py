@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QToolTip, QWidget
 
-from napari_spaceediting.editing.edits import EditState
+from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
 from napari_spaceediting.plugin.keys import refusal, with_key
 from napari_spaceediting.plugin.map import display
+from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
 from napari_spaceediting.plugin.map.naming import Naming, ShowChange
@@ -31,6 +32,7 @@ from napari_spaceediting.plugin.state import (
 from napari_spaceediting.plugin.status import why_no_new_map
 from napari_spaceediting.plugin.widgets.controls import choose, set_text
 from napari_spaceediting.projection.pca import pca_map
+from napari_spaceediting.session.classes import reclassed
 from napari_spaceediting.session.session import Session
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ class MapController:
         panel.legend.changed.connect(self.refresh)
         panel.legend.select_requested.connect(self._select_group)
         panel.legend.key_chosen.connect(self._choose_key)
+        panel.legend.edit_requested.connect(self.naming.apply)
+        panel.legend.reject_requested.connect(self._reject_class)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -148,6 +152,8 @@ class MapController:
         view = self._make_view(self._canvas)
         view.is_open = replayed is None
         edits, shown, past = replayed or window.edits, window.shown, window.past
+        if replayed is not None:
+            shown = reclassed(session.state.shown, replayed)
         drawn = shown.map
         assert drawn is not None
         axis = display.axis_of(self.colour_key, session.state.axes)
@@ -166,10 +172,11 @@ class MapController:
         are_classes = tuple(names) == edits.class_names
         legend.set_classes(
             names,
-            np.bincount(groups[groups >= 0], minlength=len(names)),
+            np.bincount(groups[(groups >= 0) & ~edits.rejected], minlength=len(names)),
             window.class_keys[: len(names)] if are_classes else (),
+            colouring.table,
         )
-        hidden = np.isin(groups, np.flatnonzero(~legend.visible))
+        hidden = np.isin(groups, np.flatnonzero(~legend.visible)) | edits.rejected
         arrows, marks = Arrows(), Marks()
         if along is None:
             arrows, marks = display.edit_marks(edits, drawn.coordinates)
@@ -182,7 +189,13 @@ class MapController:
             names=display.class_places(colouring, places, ~hidden),
         )
         view.show_cloud(
-            Cloud(places, colouring.colours, session.dataset.held_out, hidden)
+            Cloud(
+                places,
+                colouring.colours,
+                session.dataset.held_out,
+                hidden,
+                partial(features_of, session.dataset, shown, edits),
+            )
         )
         view.select(window.selected if selected is None else selected)
 
@@ -234,8 +247,14 @@ class MapController:
 
     def select_like(self, key: str) -> None:
         """Select images that are like the selected ones in some way."""
-        window = self._window
-        if window.has_map:
+        window, session = self._window, self._window.session
+        if session is None or not window.has_map:
+            return
+        if key == "to_name":
+            window.select(session.held_out_to_name())
+        elif key == "rejected":
+            window.select(np.flatnonzero(window.edits.rejected))
+        else:
             window.select(
                 images_like(
                     key, window.selected, window.shown, window.edits, self._selectable
@@ -274,10 +293,16 @@ class MapController:
         if session is None or (why_not := refusal(key)):
             warn(why_not)
             return
-        names, habits = self._window.edits.class_names, session.state.habits
-        keys = with_key(names, habits.keys, names[row], key)
-        session.set_habits(replace(habits, keys=keys))
-        self.refresh()
+        edits = self._window.edits
+        chosen = edits.traits.get(TraitKind.KEY, {})
+        keys = with_key(edits.class_names, chosen, edits.class_names[row], key)
+        self.naming.apply(Trait(TraitKind.KEY, keys))
+
+    def _reject_class(self, row: int) -> None:
+        session = self._window.session
+        assert session is not None
+        name = self._window.edits.class_names[row]
+        self.naming.attempt(lambda: session.apply(session.rejecting(name)))
 
     # Hovering and dragging
 

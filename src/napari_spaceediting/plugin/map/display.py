@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from napari_spaceediting.colours import named_colours
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.soft_labels import row_in_words
-from napari_spaceediting.editing.edits import EditKind, EditState
+from napari_spaceediting.editing.edits import EditKind, EditState, TraitKind
 from napari_spaceediting.editing.places import LOW_SUPPORT, Places
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
-from napari_spaceediting.plugin.widgets.palette import (
-    continuous_colours,
-    label_colours,
-)
+from napari_spaceediting.plugin.widgets.palette import continuous_colours
 from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.state import Checkpoint
 
@@ -49,11 +47,14 @@ class Colouring:
         there is no legend.
     names : tuple of str
         Entries of the legend; empty for continuous values.
+    table : (C + 1, 4) float32 array
+        RGBA of the entries, and of none at the end.
     """
 
     colours: NDArray[np.float32]
     groups: NDArray[np.int64]
     names: tuple[str, ...]
+    table: NDArray[np.float32]
 
 
 def colour_keys(dataset: ImageDataset) -> list[tuple[str, str]]:
@@ -107,33 +108,39 @@ def colour_by(
 ) -> Colouring:
     """Colour images by their class, their prediction or any column."""
     network = checkpoint.network
+    chosen = edits.traits.get(TraitKind.COLOUR)
     if key == LABEL or network is None:
-        return by_class(edits.labels, edits.class_names)
+        return by_class(edits.labels, edits.class_names, chosen)
     probabilities = network.predictions.probabilities
     if key == PREDICTION and probabilities.shape[1]:
-        return by_class(probabilities.argmax(axis=1), edits.class_names)
+        return by_class(probabilities.argmax(axis=1), edits.class_names, chosen)
     if key == CONFIDENCE and probabilities.shape[1]:
         return _continuous(probabilities.max(axis=1))
     values = dataset.columns.get(key.removeprefix("column:"))
     if values is None:
-        return by_class(edits.labels, edits.class_names)
+        return by_class(edits.labels, edits.class_names, chosen)
     if key == "column:truth":
-        return by_class(values, edits.class_names)
+        return by_class(values, dataset.class_names)
     if values.dtype.kind in "iuf":
         return _continuous(values)
     names, groups = np.unique(values.astype(str), return_inverse=True)
     return by_class(groups, tuple(names.tolist()))
 
 
-def by_class(groups: NDArray[np.int64], names: Sequence[str]) -> Colouring:
-    """Colour images by their group, -1 for none."""
+def by_class(
+    groups: NDArray[np.int64],
+    names: Sequence[str],
+    chosen: Mapping[str, str] | None = None,
+) -> Colouring:
+    """Colour images by their group, -1 for none; some groups have chosen colours."""
     groups = np.asarray(groups, np.int64)
-    return Colouring(label_colours(groups, len(names)), groups, tuple(names))
+    table = named_colours(names, chosen)
+    return Colouring(table[groups], groups, tuple(names), table)
 
 
 def _continuous(values: NDArray[np.floating]) -> Colouring:
     nowhere = np.full(len(values), -1, np.int64)
-    return Colouring(continuous_colours(values), nowhere, ())
+    return Colouring(continuous_colours(values), nowhere, (), named_colours(()))
 
 
 def rough(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -155,12 +162,13 @@ def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Ma
     start : (N, 2) float32 array
         Map coordinates before them.
     """
+    table = named_colours(edits.class_names, edits.traits.get(TraitKind.COLOUR))
 
     def colours(rows: NDArray[np.bool_]) -> NDArray[np.float32]:
-        return label_colours(edits.labels[rows], len(edits.class_names))
+        return table[edits.labels[rows]]
 
     moved = np.isin(edits.kinds, [EditKind.MOVED, EditKind.ARRANGED])
-    still = edits.edited & ~moved
+    still = edits.edited & ~moved & ~edits.rejected
     return (
         Arrows(start[moved], edits.positions[moved], colours(moved)).thinned(),
         Marks(edits.positions[still], colours(still)).thinned(),
@@ -178,7 +186,8 @@ def trails(before: Checkpoint, after: Checkpoint) -> Arrows:
     ways = np.linalg.norm(end - start, axis=1)
     most = np.argsort(-ways)[:_MOST_TRAILS]
     most = most[ways[most] > 0.05 * np.ptp(end, axis=0).max()]
-    colours = label_colours(after.labels[most], len(after.class_names))
+    table = named_colours(after.class_names, after.traits.get(TraitKind.COLOUR))
+    colours = table[after.labels[most]]
     return Arrows(start[most], end[most], colours)
 
 
@@ -219,7 +228,9 @@ def describe_image(
         best = int(probabilities.argmax())
         lines.append(f"Network: {edits.class_names[best]} {probabilities[best]:.0%}")
     part = Split(int(dataset.split[index]))
-    if part is not Split.TRAIN:
+    if part is Split.REJECTED:
+        lines.append("Rejected")
+    elif part is not Split.TRAIN:
         lines.append(f"Held out ({part.name.lower()})")
     kind = EditKind(int(edits.kinds[index]))
     if kind is not EditKind.NONE:

@@ -6,7 +6,7 @@ drag on the map, napari's own tools or a script that assigns `data`, is read in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -53,12 +53,15 @@ class Cloud:
         Images that are drawn as rings and cannot be moved.
     hidden : (N,) bool array
         Images that the legend has switched off.
+    features : callable, optional
+        Returns what is known of them, as columns of napari's table.
     """
 
     places: NDArray[np.float32] = field(repr=False)
     colours: NDArray[np.float32] = field(repr=False)
     held_out: NDArray[np.bool_] = field(repr=False)
     hidden: NDArray[np.bool_] = field(repr=False)
+    features: Callable[[], Mapping[str, NDArray[Any]]] = field(default=dict, repr=False)
 
 
 class MapLayer(QObject):
@@ -80,12 +83,15 @@ class MapLayer(QObject):
     moved(int64 array, float32 array)
         Images lie elsewhere in the layer than they should, with their (n, 2) map
         coordinates there: who hears of it makes an edit of it, or has them put back.
+    selected(int64 array)
+        Images were selected in napari, as by its table or its select tool.
     removed
         The layer is gone, though it is needed.
     """
 
     changed = Signal()
     moved = Signal(object, object)
+    selected = Signal(object)
     removed = Signal()
 
     def __init__(
@@ -99,6 +105,8 @@ class MapLayer(QObject):
         self._data = self._read = self._drawn = np.empty((0, 2), np.float32)
         self._is_changing = False
         self._follow = once(self, _FOLLOW_MS, self.draw)
+        self._tell = once(self, _FOLLOW_MS, self._tell_features)
+        self._hear = once(self, 0, self._tell_selected)
         # napari is still busy with the removal.
         self._miss = once(self, 0, self.removed.emit)
         self._seen_by = (
@@ -113,8 +121,8 @@ class MapLayer(QObject):
     def stop(self) -> None:
         """Let go of the viewer."""
         self._cloud = None
-        self._follow.stop()
-        self._miss.stop()
+        for clock in (self._follow, self._tell, self._hear, self._miss):
+            clock.stop()
         for event in self._seen_by:
             event.disconnect(self._on_changed)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
@@ -173,6 +181,7 @@ class MapLayer(QObject):
             points.events.set_data.connect(self._on_drawn)
             points.events.visible.connect(self._on_changed)
             points.events.mode.connect(self._on_mode)
+            points.selected_data.events.items_changed.connect(self._on_selected)
             self._take_layer(points)
         return self.points
 
@@ -184,6 +193,7 @@ class MapLayer(QObject):
         longer than the rest.
         """
         old, self._cloud = self._cloud, cloud
+        self._tell.start()
         if self.points is None or old is None or len(old.places) != len(cloud.places):
             self._fill()
             self._viewer.layers.selection.active = self.points
@@ -198,7 +208,8 @@ class MapLayer(QObject):
     def hide(self) -> None:
         """Show no images, until there are others."""
         self._cloud = None
-        self._follow.stop()
+        for clock in (self._follow, self._tell, self._hear):
+            clock.stop()
         if self.points is not None:
             self.points.visible = False
 
@@ -234,6 +245,34 @@ class MapLayer(QObject):
             if differ(points.data, self._drawn).any():
                 points.refresh(thumbnail=False, data_displayed=not recoloured)
         self._drawn = points.data.copy()
+
+    # What napari's own table shows
+
+    def select(self, images: NDArray[np.int64]) -> None:
+        """Have napari show images as selected, in its table, too."""
+        points = self.points
+        if points is None or self._cloud is None:
+            return
+        chosen = set(images.tolist())
+        if chosen != set(points.selected_data):
+            points.selected_data = chosen
+
+    def _on_selected(self, *_: object) -> None:
+        # napari tells of what goes and of what comes one after the other.
+        self._hear.start()
+
+    def _tell_selected(self) -> None:
+        points, cloud = self.points, self._cloud
+        if points is not None and cloud is not None:
+            chosen = np.array(sorted(points.selected_data), np.int64)
+            self.selected.emit(chosen[chosen < len(cloud.places)])
+
+    def _tell_features(self) -> None:
+        """Fill napari's table when nothing has changed for a moment."""
+        points, cloud = self.points, self._cloud
+        if points is not None and cloud is not None:
+            with self._unheard():
+                points.features = dict(cloud.features())
 
     # What is moved
 

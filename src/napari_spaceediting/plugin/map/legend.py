@@ -10,13 +10,13 @@ from qtpy.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QApplication,
-    QInputDialog,
     QLineEdit,
     QListWidget,
     QPushButton,
     QWidget,
 )
 
+from napari_spaceediting.plugin.map.class_menu import add_changes, ask_key
 from napari_spaceediting.plugin.map.stamps import dot
 from napari_spaceediting.plugin.widgets.controls import (
     column,
@@ -32,13 +32,15 @@ _COLUMN = 10
 """Least width of a chip, in heights of a line."""
 _MOST_ROWS = 8
 """More of them scroll."""
+_SHOWS = Qt.ItemDataRole.UserRole
+"""Of what an item shows."""
 
 
 class ClassLegend(QWidget):
     """Chips of the classes in aligned columns.
 
     A click on one hides and shows it, with Alt or twice it shows it alone; the menu of
-    the right button offers the same, to select its images, and to choose its key.
+    the right button offers the same, to select its images, and to change the class.
     """
 
     changed = Signal()
@@ -47,14 +49,19 @@ class ClassLegend(QWidget):
     """Class whose images are to be selected."""
     key_chosen = Signal(int, str)
     """Class, and the key that it shall have."""
+    edit_requested = Signal(object)
+    """A `ClassEdit`."""
+    reject_requested = Signal(int)
+    """Class whose images are to be taken out."""
 
     def __init__(self) -> None:
         super().__init__()
         self.names: tuple[str, ...] = ()
         self.counts = np.empty(0, int)
         self.visible = np.empty(0, bool)
-        self._keys: tuple[str, ...] = ()
         """Which of the (C,) classes are visible."""
+        self._keys: tuple[str, ...] = ()
+        self._colours = class_colours(0)
         self._filter = QLineEdit()
         self._filter.setClearButtonEnabled(True)
         self._filter.setTextMargins(4, 0, 4, 0)
@@ -91,7 +98,11 @@ class ClassLegend(QWidget):
         self._fit()
 
     def set_classes(
-        self, names: Sequence[str], counts: ArrayLike, keys: Sequence[str] = ()
+        self,
+        names: Sequence[str],
+        counts: ArrayLike,
+        keys: Sequence[str] = (),
+        colours: NDArray[np.float32] | None = None,
     ) -> None:
         """Show classes; what is typed and hidden stays where they are the same.
 
@@ -103,7 +114,10 @@ class ClassLegend(QWidget):
             Images of each class.
         keys : sequence of str
             The key of each class, "" for none; empty where they are no classes.
+        colours : (C or more, 4) float32 array, optional
+            RGBA of each class.
         """
+        self._colours = class_colours(len(names)) if colours is None else colours
         others = tuple(names) != self.names
         self._keys = tuple(keys)
         self.counts = np.array(counts, int)
@@ -144,7 +158,7 @@ class ClassLegend(QWidget):
         em, ratio = self.chips.fontMetrics().height(), self.devicePixelRatioF()
         self.chips.setIconSize(QSize(em, em))
         self._show_all.setVisible(not self.visible.all())
-        colours = class_colours(len(self.names)).tolist()
+        colours = self._colours.tolist()
         for row, (name, count) in enumerate(zip(self.names, self.counts, strict=True)):
             act = "hide" if self.visible[row] else "show"
             key = self._keys[row] if self._keys else ""
@@ -155,8 +169,9 @@ class ClassLegend(QWidget):
                 "right-click to select its images."
             )
             item = self.chips.item(row)
-            if item.toolTip() == tip:
+            if (shows := (tip, *colours[row])) == item.data(_SHOWS):
                 continue
+            item.setData(_SHOWS, shows)
             item.setToolTip(tip)
             cap = f" [{key}]" if key not in ("", name.upper()) else ""
             item.setText(f"{name} ({count:,}){cap}")
@@ -252,19 +267,25 @@ class ClassLegend(QWidget):
         )
         menu.addAction("Hide" if visible else "Show", lambda: self.toggle(row))
         if self._keys:
+            add_changes(
+                menu,
+                self.names,
+                row,
+                self._colours[row].tolist(),
+                self.edit_requested.emit,
+            )
             menu.addAction("Choose its key…", lambda: self._ask_key(row))
+            reject = menu.addAction(
+                "Reject its images", lambda: self.reject_requested.emit(row)
+            )
+            reject.setToolTip("Take them out of training, map and evidence")
         menu.popup(self.chips.viewport().mapToGlobal(at))
 
     def _ask_key(self, row: int) -> None:
         """Ask for the key of a class."""
-        dialog = QInputDialog(self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setWindowTitle("Key of a class")
-        dialog.setLabelText(
-            f"The key that names an image {self.names[row]}, in gallery and guidance:"
+        ask_key(
+            self,
+            self.names[row],
+            self._keys[row],
+            lambda key: self.key_chosen.emit(row, key),
         )
-        dialog.setTextValue(self._keys[row])
-        dialog.textValueSelected.connect(
-            lambda text: self.key_chosen.emit(row, text.strip().upper())
-        )
-        dialog.open()

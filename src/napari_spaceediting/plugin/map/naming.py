@@ -9,7 +9,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import Edit, Move, Pin, Relabel, Withdraw
+from napari_spaceediting.editing.edits import (
+    Edit,
+    Move,
+    Pin,
+    Relabel,
+    images_of,
+)
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.map.view import MapView
@@ -121,7 +127,7 @@ class Naming:
         done = session.state.log.done
         if not self.attempt(session.undo) or not done:
             return NOTHING
-        return NOTHING if isinstance(done[-1], Withdraw) else done[-1].indices
+        return images_of(done[-1])
 
     # What is asked
 
@@ -227,6 +233,7 @@ class Naming:
         around = session.surroundings.at(asked.places[::step])
         kinds = np.unique(session.kinds(asked.images))
         self._asked = asked
+        self.picker.colours = self._window.class_colours
         self.picker.ask(
             asked.title,
             names,

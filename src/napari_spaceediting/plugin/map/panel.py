@@ -52,6 +52,13 @@ SELECTIONS = (
     ),
     ("unlabelled", "Unlabelled", "All images without a class"),
     ("edited", "Edited", "All images that an open edit touches"),
+    ("rejected", "Rejected", "All images that were taken out, to take them in again"),
+    (
+        "to_name",
+        "Held out, no class",
+        "Held-out images without a class, in a random order: name them in the gallery, "
+        "so that there is evidence",
+    ),
     (
         "disagree",
         "Label and network disagree",

@@ -84,6 +84,8 @@ class ClassPicker(QDialog):
         super().__init__(None, Qt.WindowType.Popup)
         set_role(self, "question")
         self.setAccessibleName("Class of the moved images")
+        self.colours: NDArray[np.float32] | None = None
+        """Of the classes, (C or more, 4); the usual ones for None."""
         self._classes: Sequence[str] = ()
         self._keys: Sequence[str] = ()
         self._votes: NDArray[np.floating] = np.empty(0)
@@ -318,7 +320,10 @@ class ClassPicker(QDialog):
         options, metrics = self._options, self._options.fontMetrics()
         em, ratio = metrics.height(), self.devicePixelRatioF()
         name = self._add(self._classes[number], self._classes[number], key)
-        colour = class_colours(len(self._classes))[number].tolist()
+        colours = self.colours
+        if colours is None:
+            colours = class_colours(len(self._classes))
+        colour = colours[number].tolist()
         name.setIcon(dot(colour, 0.35 * em, ratio))
         # One width for all names, so that the bars start on one line.
         room = self.width() - 2 * _MARGIN - options.columnWidth(_KEY)

@@ -105,6 +105,7 @@ class MapView(QObject):
         self._layer.changed.connect(self._on_layer_changed)
         self._layer.moved.connect(self._on_moved)
         self._layer.removed.connect(self._restore)
+        self._layer.selected.connect(self._on_selected)
         self._pictures = Pictures(self.viewport)
         self.tool = Tool.MOVE
         """What a drag on empty ground does."""
@@ -208,6 +209,7 @@ class MapView(QObject):
         """Show images as selected, without a signal."""
         others = not np.array_equal(indices, self.selected)
         self.selected = indices
+        self._layer.select(indices)
         if others:
             # After the marks are seen: the canvas is drawn for it.
             self._step_back.start()
@@ -259,6 +261,11 @@ class MapView(QObject):
         distance, row = self._tree.query(place)
         within = distance <= _REACH / self.viewport.zoom
         return int(self._pickable[row]) if within else -1
+
+    def _on_selected(self, indices: NDArray[np.int64]) -> None:
+        """Select what napari has selected by its own means."""
+        if self.is_open and not np.array_equal(indices, np.sort(self.selected)):
+            self._choose(indices)
 
     def click(self, index: int, modifiers: Qt.KeyboardModifier) -> None:
         """Select an image; add it with Shift, add or take it with Control."""

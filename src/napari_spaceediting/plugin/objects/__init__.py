@@ -1,0 +1,1 @@
+"""The objects of a Labels layer, where images are those."""

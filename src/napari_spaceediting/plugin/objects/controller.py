@@ -1,0 +1,211 @@
+"""Classes on the segmentation that images come from, and the way there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import QObject
+
+from napari_spaceediting.plugin.keys import KEYS
+from napari_spaceediting.plugin.map.controller import MapController
+from napari_spaceediting.plugin.map.features import features_of
+from napari_spaceediting.plugin.map.layer import once
+from napari_spaceediting.plugin.objects.source import Source, find_source
+from napari_spaceediting.plugin.state import Change, WindowState, warn
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+_AROUND = 12
+"""How many times the side of an object the canvas shows of its picture."""
+_KEY = next(key.key for key in KEYS if key.command == "show_object")
+_LATER_MS = 100
+"""Milliseconds after the last change at which the layer is painted anew."""
+_NO_SOURCE = (
+    "These images are no objects of a Labels layer of this window: open the "
+    "segmentation that they come from."
+)
+_OTHERS = (
+    Change.SESSION | Change.IMAGES | Change.EDITS | Change.SHOWN | Change.PAST
+)  # fmt: skip
+
+
+class ObjectsController:
+    """Connects a Labels layer with the images that its objects are.
+
+    Parameters
+    ----------
+    window : WindowState
+        What the rooms share.
+    on_map : MapController
+        The map.
+    parent : QObject
+        Qt parent.
+    """
+
+    def __init__(
+        self, window: WindowState, on_map: MapController, parent: QObject
+    ) -> None:
+        self._window = window
+        self._map = on_map
+        self._source: Source | None = None
+        self._was: Any = None
+        self._camera: tuple[Any, float] | None = None
+        self._paint = once(parent, _LATER_MS, self._show)
+        viewer = window.viewer
+        self._heard = (
+            viewer.layers.events.inserted,
+            viewer.layers.events.removed,
+            viewer.dims.events.current_step,
+        )
+        for event in self._heard:
+            event.connect(self._on_viewer)
+        window.changed.connect(self._on_change)
+
+    def stop(self) -> None:
+        """Let go of the viewer, whose layer looks as it did."""
+        self._paint.stop()
+        for event in self._heard:
+            with suppress(TypeError, RuntimeError):
+                event.disconnect(self._on_viewer)
+        self._take(None)
+
+    def _on_viewer(self, *_: object) -> None:
+        self._paint.start()
+
+    def _on_change(self, change: Change) -> None:
+        if change & _OTHERS:
+            self._paint.start()
+        if Change.SELECTION in change:
+            self._on_selection()
+
+    @property
+    def _plane(self) -> int:
+        assert self._source is not None
+        if self._source.layer.ndim == 2:
+            return 0
+        return int(self._window.viewer.dims.current_step[-3])
+
+    # What is shown
+
+    def _show(self) -> None:
+        """Paint the objects in the colours of their classes, and fill the table."""
+        window, session = self._window, self._window.session
+        layers = window.viewer.layers
+        source, dataset = self._source, session and session.state.dataset
+        if (
+            source is None
+            or source.layer not in layers
+            or source.dataset is not dataset
+        ):
+            is_open = dataset is not None and window.has_map
+            self._take(find_source(layers, dataset) if dataset and is_open else None)
+        source = self._source
+        if source is None or session is None or not window.has_map:
+            return
+        rows = source.images_in(self._plane)
+        edits = window.edits
+        labels = np.where(edits.rejected, -1, edits.labels)
+        colours = window.class_colours[labels[rows]]
+        colours[edits.rejected[rows], 3] = 0.25
+        table = dict(zip(source.numbers[rows].tolist(), colours, strict=True))
+        nothing = np.zeros(4, np.float32)
+        source.layer.colormap = DirectLabelColormap(
+            color_dict={None: nothing, 0: nothing, **table}
+        )
+        features = features_of(session.dataset, window.shown, edits)
+        source.layer.features = {
+            "index": source.numbers[rows],
+            **{name: values[rows] for name, values in features.items()},
+        }
+
+    def _take(self, source: Source | None) -> None:
+        """Work with another layer, or none; the last one looks as it did."""
+        old, self._source = self._source, source
+        if old is not None and (source is None or source.layer is not old.layer):
+            old.layer.events.selected_label.disconnect(self._on_label)
+            if self._on_mouse in old.layer.mouse_drag_callbacks:
+                old.layer.mouse_drag_callbacks.remove(self._on_mouse)
+            old.layer.bind_key(_KEY, None)
+            old.layer.colormap = self._was
+        if source is not None and (old is None or source.layer is not old.layer):
+            self._was = source.layer.colormap
+            source.layer.events.selected_label.connect(self._on_label)
+            source.layer.mouse_drag_callbacks.append(self._on_mouse)
+            source.layer.bind_key(_KEY, lambda _: self.toggle(), overwrite=True)
+
+    # From the picture to the map
+
+    def _on_mouse(self, layer: Layer, event: Any) -> Generator[None, None, None]:
+        """Select the image of an object that is clicked, with no tool in hand."""
+        if layer.mode != "pan_zoom":
+            return
+        yield
+        if event.type == "mouse_move":
+            return  # the picture is moved
+        number = layer.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=event.dims_displayed,
+            world=True,
+        )
+        self._choose(number or 0)
+
+    def _on_label(self) -> None:
+        """Select the image of a label that is chosen, as in napari's own table."""
+        assert self._source is not None
+        self._choose(int(self._source.layer.selected_label))
+
+    def _choose(self, number: int) -> None:
+        assert self._source is not None
+        image = self._source.image_of(number, self._plane)
+        if image >= 0 and not np.array_equal(self._window.selected, [image]):
+            self._window.select(np.array([image]), self)
+
+    # From the map to the picture
+
+    @property
+    def is_in_picture(self) -> bool:
+        """Whether the picture of the objects is seen, and not the map."""
+        return self._camera is not None
+
+    def toggle(self) -> None:
+        """Show the selected object in its picture, or the map again."""
+        source, view = self._source, self._map.view
+        if source is None or view is None or view.layer is None:
+            warn(_NO_SOURCE)
+            return
+        viewer = self._window.viewer
+        camera = viewer.scene.camera
+        layers, is_new = viewer.layers, not self.is_in_picture
+        if self._camera is None:
+            self._camera = tuple(camera.center), float(camera.zoom)
+        view.layer.visible = not is_new
+        source.layer.visible = is_new
+        layers.selection.active = source.layer if is_new else view.layer
+        if is_new:
+            height = view.viewport.size[1]
+            camera.zoom = height / (_AROUND * source.side)
+            self._on_selection()
+            return
+        (camera.center, camera.zoom), self._camera = self._camera, None
+        if len(self._window.selected):
+            self._map.zoom_to_selection()
+
+    def _on_selection(self) -> None:
+        """Go to the object that is selected, where its picture is seen."""
+        source, selected = self._source, self._window.selected
+        if source is None or not len(selected) or not self.is_in_picture:
+            return
+        if self._window.selected_by is self:
+            return
+        image, viewer = int(selected[0]), self._window.viewer
+        if source.layer.ndim == 3:
+            viewer.dims.set_current_step(viewer.dims.ndim - 3, source.plane_of(image))
+        middle = source.middle_of(image)
+        camera = viewer.scene.camera
+        camera.center = (*camera.center[:-2], *middle)

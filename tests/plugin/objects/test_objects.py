@@ -1,0 +1,109 @@
+"""Images that are objects of a Labels layer: colours, table, there and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_spaceediting.editing.edits import Relabel, Rename
+from napari_spaceediting.session.session import Session
+
+SIDE, ROW = 10, 20
+"""Of a square object, and objects in a row."""
+
+
+def segmentation(n: int) -> np.ndarray:
+    """Return n squares with the numbers 1 to n."""
+    data = np.zeros((SIDE * -(-n // ROW), SIDE * ROW), np.uint16)
+    for number in range(n):
+        top, left = SIDE * (number // ROW), SIDE * (number % ROW)
+        data[top + 2 : top + 8, left + 2 : left + 8] = number + 1
+    return data
+
+
+@pytest.fixture
+def objects(window):
+    """Return the Labels layer of which the images in the window are the objects."""
+    state = window.session.state
+    n = len(state.dataset)
+    at = np.arange(n)
+    columns = {
+        **state.dataset.columns,
+        "plane": np.zeros(n, np.int64),
+        "object": at + 1,
+        "y": SIDE * (at // ROW) + 4.5,
+        "x": SIDE * (at % ROW) + 4.5,
+    }
+    window.viewer.add_labels(np.ones((50, 50), int), name="Others", visible=False)
+    layer = window.viewer.add_labels(
+        segmentation(n), name="Nuclei", visible=False, scale=(0.5, 0.5)
+    )
+    dataset = replace(state.dataset, columns=columns)
+    window.state.take_session(Session(replace(state, dataset=dataset)), None)
+    window.bench.opening._draw_thumbnails()
+    window.wait_idle()
+    window.wait(lambda: len(layer.features) == n)
+    return layer
+
+
+def test_classes_colour_the_objects_and_fill_their_table(window, objects):
+    edits = window.session.edits
+    for image in (3, 40):
+        wanted = window.state.class_colours[edits.labels[image]]
+        np.testing.assert_allclose(objects.colormap.map(image + 1), wanted, atol=0.01)
+    row = objects.features.iloc[40]
+    assert row["index"] == 41
+    assert row["class"] == (
+        edits.class_names[edits.labels[40]] if edits.labels[40] >= 0 else ""
+    )
+    said = window.session.shown.network.predictions.probabilities[40]
+    assert row["probability"] == pytest.approx(said.max())
+    with window.hears(objects.events.features):
+        window.session.replay([Relabel(np.array([40]), "3"), Rename("3", "three")])
+    assert objects.features.iloc[40]["class"] == "three"
+    others = window.viewer.layers["Others"]
+    assert not others.features.shape[1]
+
+
+def test_a_chosen_object_is_the_selected_image(window, objects):
+    objects.selected_label = 18
+    assert window.state.selected.tolist() == [17]
+    assert window.bench.gallery.grid.items.tolist() == [17]
+
+
+def test_the_selected_image_is_shown_in_its_picture_and_back_on_the_map(
+    window, objects
+):
+    window.state.select(np.array([45]))
+    camera = window.viewer.scene.camera
+    window.key("O")
+    assert objects.visible
+    assert not window.map.layer.visible
+    assert window.viewer.layers.selection.active is objects
+    np.testing.assert_allclose(camera.center[-2:], (0.5 * 24.5, 0.5 * 54.5))
+    # The next one is gone to as soon as it is selected.
+    window.state.select(np.array([0]))
+    np.testing.assert_allclose(camera.center[-2:], (0.5 * 4.5, 0.5 * 4.5))
+    # A click on another one selects it, and moves nothing.
+    window.click(window.pixel(np.array([0.5 * 4.5, 0.5 * 14.5])))
+    assert window.state.selected.tolist() == [1]
+    np.testing.assert_allclose(camera.center[-2:], (0.5 * 4.5, 0.5 * 4.5))
+    window.bench.objects.toggle()
+    assert window.map.layer.visible
+    assert not objects.visible
+    assert window.map.is_active
+    np.testing.assert_array_equal(window.map.selected, [1])
+
+
+def test_a_layer_looks_as_it_did_when_another_session_is_opened(window, objects, saved):
+    assert isinstance(objects.colormap, DirectLabelColormap)
+    window.open(saved)
+    window.wait(lambda: not isinstance(objects.colormap, DirectLabelColormap))
+
+
+def test_where_there_is_no_segmentation_it_is_said(window, messages):
+    window.key("O")
+    assert messages[0].startswith("These images are no objects of a Labels layer")
