@@ -13,6 +13,7 @@ from napari_spaceediting.commands import (
     decide,
     demo,
     evidence,
+    export,
     guide,
     images,
     network,
@@ -32,7 +33,18 @@ from napari_spaceediting.errors import (
 )
 from napari_spaceediting.memory import limited_to
 
-_GROUPS = demo, images, network, guide, retrain, evidence, traverse, decide, window
+_GROUPS = (
+    demo,
+    images,
+    network,
+    guide,
+    retrain,
+    evidence,
+    traverse,
+    decide,
+    export,
+    window,
+)
 """In the order in which the help lists their commands."""
 
 # argparse itself exits with 2 where it does not understand the command.
