@@ -32,3 +32,15 @@ def test_export_writes_what_the_path_says(command, folder, tmp_path):
 def test_what_cannot_be_exported_is_refused(command, folder, tmp_path, more, words):
     said = command("export", folder, *(a.format(tmp=tmp_path) for a in more), code=1)
     assert words in said
+
+
+def test_predict_writes_a_table_of_new_images(command, folder, images, tmp_path):
+    before = {path: path.read_bytes() for path in folder.rglob("*.json")}
+    out = command("predict", folder, images, "--to", tmp_path / "new.parquet")
+    table = pd.read_parquet(tmp_path / "new.parquet")
+    assert len(table) == sum(out["counts"].values()) == 300
+    assert out["counts"] == table["prediction"].value_counts().to_dict()
+    assert out["labelled"] == 300
+    assert out["share"] == 0.05
+    assert 0 <= out["calibration_error"]["after"] <= 1
+    assert {path: path.read_bytes() for path in folder.rglob("*.json")} == before

@@ -17,6 +17,7 @@ from napari_spaceediting.commands import (
     guide,
     images,
     network,
+    predict,
     retrain,
     traverse,
     window,
@@ -43,6 +44,7 @@ _GROUPS = (
     traverse,
     decide,
     export,
+    predict,
     window,
 )
 """In the order in which the help lists their commands."""

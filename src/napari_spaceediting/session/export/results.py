@@ -102,9 +102,9 @@ def results_of(
     edits = standing_edits(state)
     columns: dict[str, NDArray[Any]] = {
         "id": dataset.ids[at],
-        "split": _texts(tuple(SPLITS[part] for part in Split), dataset.split[at]),
-        "label": _texts(edits.class_names, edits.labels[at]),
-        "label_as_opened": _texts(dataset.class_names, dataset.labels[at]),
+        "split": named(tuple(SPLITS[part] for part in Split), dataset.split[at]),
+        "label": named(edits.class_names, edits.labels[at]),
+        "label_as_opened": named(dataset.class_names, dataset.labels[at]),
         **{name: values[at] for name, values in _provenance(state).items()},
     }
     if edits.soft_labels is not None:
@@ -119,7 +119,7 @@ def results_of(
     return Results(
         dataset.name,
         tuple(files[i] for i in at.tolist()),
-        columns | _came_in(dataset, at, columns),
+        columns | came_in(dataset, at, columns),
         network.predictions.latents[at] if latents and network is not None else None,
     )
 
@@ -151,7 +151,7 @@ def predicted(
     if not known:
         return {}
     return {
-        "prediction": _texts(known, probabilities.argmax(axis=1)),
+        "prediction": named(known, probabilities.argmax(axis=1)),
         "doubt": (1 - margins(probabilities)).astype(np.float32),
         **{
             f"{PROBABILITY}{name}": values
@@ -206,7 +206,7 @@ def _provenance(state: SessionState) -> dict[str, NDArray[Any]]:
     }
 
 
-def _came_in(
+def came_in(
     dataset: ImageDataset, at: NDArray[np.int64], ours: Mapping[str, object]
 ) -> dict[str, NDArray[Any]]:
     """Return the columns that came in, called otherwise where ours have their names."""
@@ -220,12 +220,12 @@ def _came_in(
         while free in ours or free in columns or free == "path" or free in as_labels:
             free = f"{CAME_IN}{free}"
         if name == "truth" and values.dtype.kind in "iu":
-            values = _texts(dataset.class_names, values)
+            values = named(dataset.class_names, values)
         columns[free] = values[at]
     return columns
 
 
-def _texts(names: Sequence[str], numbers: NDArray[Any]) -> NDArray[Any]:
+def named(names: Sequence[str], numbers: NDArray[Any]) -> NDArray[Any]:
     """Return names by their numbers, "" for -1."""
     texts: NDArray[Any] = np.array([*names, ""], object)[numbers]
     return texts
