@@ -50,7 +50,8 @@ def _share(text: str) -> float:
 
 
 def _predict(session: Session, options: Namespace) -> Report:
-    from napari_spaceediting.session.predicting import certainty_of, predicting
+    from napari_spaceediting.session.export.certainty import certainty_of
+    from napari_spaceediting.session.export.predicting import predicting
 
     share = options.none_of_these
     done = run(predicting(session.state, options.images, options.to, share))

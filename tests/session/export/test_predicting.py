@@ -12,7 +12,8 @@ from napari_spaceediting.data.splits import Split
 from napari_spaceediting.editing.calibration import NONE_OF_THESE
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
-from napari_spaceediting.session.predicting import certainty_of, predicting
+from napari_spaceediting.session.export.certainty import certainty_of
+from napari_spaceediting.session.export.predicting import predicting
 from napari_spaceediting.session.session import new_session
 
 

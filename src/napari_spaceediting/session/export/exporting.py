@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Job
+from napari_spaceediting.session.export.certainty import certainty_of, knowing
 from napari_spaceediting.session.export.folders import ExportFolders
+from napari_spaceediting.session.export.networks import ENDINGS, ExportNetwork
 from napari_spaceediting.session.export.results import results_of
 from napari_spaceediting.session.export.tables import WRITERS, Exported, ExportTable
 from napari_spaceediting.session.state import SessionState
@@ -30,7 +32,7 @@ def exporting(
     state : SessionState
         The session.
     path : Path
-        Its ending says what to: a table; without one, folders of images.
+        Its ending says what to: a table or the network; without one, folders of images.
     images : (n,) int64 array, optional
         Which images; by default all.
     with_latents : bool
@@ -45,6 +47,12 @@ def exporting(
     """
     path = path.expanduser().absolute()
     ending = path.suffix.lower()
+    if ending in ENDINGS:
+        network = knowing(state)
+        n_classes = network.predictions.probabilities.shape[1]
+        names = state.shown.class_names[:n_classes]
+        made = certainty_of(state).calibration
+        return ExportNetwork(network, names, state.dataset, made, path)
     if ending in WRITERS:
         return ExportTable(results_of(state, images, latents=with_latents), path)
     if not ending or path.is_dir():
@@ -53,5 +61,5 @@ def exporting(
         return ExportFolders(results_of(state, images), chosen, path, with_links)
     raise SessionError(
         f"There is nothing to export to a file like {path.name}: let it end in "
-        f"{', '.join(WRITERS)}, or name a folder."
+        f"{', '.join([*WRITERS, *ENDINGS])}, or name a folder."
     )
