@@ -14,9 +14,11 @@ from napari_spaceediting.commands import (
     decide,
     demo,
     evidence,
+    export,
     guide,
     images,
     network,
+    predict,
     retrain,
     traverse,
     window,
@@ -43,6 +45,8 @@ _GROUPS = (
     evidence,
     traverse,
     decide,
+    export,
+    predict,
     window,
 )
 """In the order in which the help lists their commands."""

@@ -51,13 +51,13 @@ def _traverse(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.traversal.export import write_traversal
 
     dataset = session.dataset
-    images = _indices(dataset, options.images)
+    images = indices_of(dataset, options.images)
     group = options.to_images
     settings = TraverseSettings(
         layers=None if options.layers is None else tuple(options.layers),
         regime=options.regime,
     )
-    target = options.to if group is None else _indices(dataset, group)
+    target = options.to if group is None else indices_of(dataset, group)
     job = session.traversing(images, target, settings)
     traversal = run(job)
     kept = session.keep(job, traversal)
@@ -75,7 +75,7 @@ def _traverse(session: Session, options: Namespace) -> Report:
     return Report(values, words)
 
 
-def _indices(dataset: ImageDataset, names: Sequence[str]) -> NDArray[np.int64]:
+def indices_of(dataset: ImageDataset, names: Sequence[str]) -> NDArray[np.int64]:
     """Return the indices of images by their ids, each once."""
     import numpy as np
 

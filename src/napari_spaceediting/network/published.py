@@ -73,7 +73,7 @@ class _VitTrunk(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         patches = self.patches(images).flatten(2).transpose(1, 2)
-        token = self.class_token.expand(len(patches), -1, -1)
+        token = self.class_token.expand(patches.shape[0], -1, -1)
         tokens: Tensor = self.layers(
             torch.cat([token, patches], dim=1) + self.positions
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.data.files import with_channels
+from napari_spaceediting.data.meaning import with_channels
 from napari_spaceediting.data.resize import unfit
 
 

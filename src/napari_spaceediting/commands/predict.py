@@ -1,0 +1,76 @@
+"""The command `predict`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+from dataclasses import asdict
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_spaceediting.commands.command import Commands, Report
+from napari_spaceediting.commands.terminal import run
+
+if TYPE_CHECKING:
+    from napari_spaceediting.session.session import Session
+
+
+def add_to(commands: Commands) -> None:
+    """Add it."""
+    parser = commands.add_on_session(
+        "predict", "Predict images that do not join the session.", _predict, saves=False
+    )
+    parser.add_argument("images", type=Path, help="folder, table or array")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="table to write (.csv, .tsv, .parquet, .h5ad)",
+    )
+    parser.add_argument(
+        "--none-of-these",
+        type=_share,
+        default=0.05,
+        metavar="SHARE",
+        help="of images of known classes, how many may be called “none of these” by "
+        "chance (default 0.05; 0 for never)",
+    )
+
+
+def _share(text: str) -> float:
+    """Return a share, or let argparse refuse it."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        raise ArgumentTypeError(f"{text!r} is no share from 0 to below 1, such as 0.05")
+    return share
+
+
+def _predict(session: Session, options: Namespace) -> Report:
+    from napari_spaceediting.session.export.certainty import certainty_of
+    from napari_spaceediting.session.export.predicting import predicting
+
+    share = options.none_of_these
+    done = run(predicting(session.state, options.images, options.to, share))
+    certainty = certainty_of(session.state, share)
+    right, labelled = done.right
+    values = {
+        "path": str(done.path),
+        "counts": done.counts,
+        "labelled": labelled,
+        "right": right,
+        "skipped": [list(one) for one in done.skipped],
+        **asdict(certainty.calibration),
+        "calibration_error": {
+            name: None if isnan(value) else value
+            for name, value in (
+                ("before", certainty.before),
+                ("after", certainty.after),
+            )
+        },
+        "measured_on": certainty.measured_on,
+    }
+    return Report(values, [*done.describe(), *certainty.describe()])

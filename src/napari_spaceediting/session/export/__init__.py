@@ -1,0 +1,1 @@
+"""What leaves a session: tables, folders, networks and reports."""

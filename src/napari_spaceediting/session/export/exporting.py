@@ -1,0 +1,65 @@
+"""What a session can be exported to, told by the name of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.errors import SessionError
+from napari_spaceediting.jobs.job import Job
+from napari_spaceediting.session.export.certainty import certainty_of, knowing
+from napari_spaceediting.session.export.folders import ExportFolders
+from napari_spaceediting.session.export.networks import ENDINGS, ExportNetwork
+from napari_spaceediting.session.export.results import results_of
+from napari_spaceediting.session.export.tables import WRITERS, Exported, ExportTable
+from napari_spaceediting.session.state import SessionState
+
+
+def exporting(
+    state: SessionState,
+    path: Path,
+    images: NDArray[np.int64] | None = None,
+    *,
+    with_latents: bool = False,
+    with_links: bool = False,
+) -> Job[Exported]:
+    """Prepare to export a session, as the window shows it.
+
+    Parameters
+    ----------
+    state : SessionState
+        The session.
+    path : Path
+        Its ending says what to: a table or the network; without one, folders of images.
+    images : (n,) int64 array, optional
+        Which images; by default all.
+    with_latents : bool
+        Whether a table has the latents, too.
+    with_links : bool
+        Whether the folders hold links to the images in place of copies.
+
+    Raises
+    ------
+    SessionError
+        If there is nothing that can be written to such a path.
+    """
+    path = path.expanduser().absolute()
+    ending = path.suffix.lower()
+    if ending in ENDINGS:
+        network = knowing(state)
+        n_classes = network.predictions.probabilities.shape[1]
+        names = state.shown.class_names[:n_classes]
+        made = certainty_of(state).calibration
+        return ExportNetwork(network, names, state.dataset, made, path)
+    if ending in WRITERS:
+        return ExportTable(results_of(state, images, latents=with_latents), path)
+    if not ending or path.is_dir():
+        at = np.arange(len(state.dataset)) if images is None else images
+        chosen = state.dataset.subset(at)
+        return ExportFolders(results_of(state, images), chosen, path, with_links)
+    raise SessionError(
+        f"There is nothing to export to a file like {path.name}: let it end in "
+        f"{', '.join([*WRITERS, *ENDINGS])}, or name a folder."
+    )

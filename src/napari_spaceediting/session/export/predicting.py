@@ -1,0 +1,200 @@
+"""What a session's network says of images that do not join the session."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.editing.calibration import NONE_OF_THESE, Calibration
+from napari_spaceediting.errors import SessionError
+from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.jobs import ExtractPredictions
+from napari_spaceediting.network.spec import Predictions
+from napari_spaceediting.session.export.certainty import SHARE, certainty_of, knowing
+from napari_spaceediting.session.export.results import (
+    Results,
+    came_in,
+    files_of,
+    named,
+    predicted,
+)
+from napari_spaceediting.session.export.tables import WRITERS, writing
+from napari_spaceediting.session.state import Network, SessionState
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written of new images.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    counts : mapping of str to int
+        Images of each class that was predicted, the most frequent first.
+    right : (int, int)
+        Of those that came with a label of a known class, how many are predicted so,
+        and how many there are.
+    skipped : tuple of (str, str)
+        Name and reason of what could not be read.
+    """
+
+    path: Path
+    counts: dict[str, int]
+    right: tuple[int, int]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def describe(self) -> tuple[str, ...]:
+        """Return what the user should know, a sentence each."""
+        each = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
+        n_images = sum(self.counts.values())
+        said = [f"Predicted {n_images:,} images in {self.path}: {each}."]
+        right, labelled = self.right
+        if labelled:
+            said.append(
+                f"{right:,} of the {labelled:,} that came with a label "
+                f"({right / labelled:.1%}) are predicted so."
+            )
+        said += [f"Left out {name}: {reason}" for name, reason in self.skipped[:5]]
+        return tuple(said)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictImages:
+    """Job: predict new images, and write them as a table.
+
+    Parameters
+    ----------
+    images : Path
+        As for `OpenDataset`.
+    path : Path
+        The table to write; its ending is one of `WRITERS`.
+    like : ImageDataset
+        Of no images, with scaling, size and channels of those of the session.
+    network : Network
+        That predicts.
+    calibration : Calibration
+        Of it.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    """
+
+    images: Path
+    path: Path
+    like: ImageDataset = field(repr=False)
+    network: Network = field(repr=False)
+    calibration: Calibration = field(default_factory=Calibration)
+    device: str = "auto"
+    name: ClassVar[str] = "Predict new images"
+
+    def run(self) -> Generator[Progress, None, Predicted]:
+        """Predict and write them.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read.
+        SessionError
+            If the table cannot be written.
+        TrainingFailed
+            If torch cannot run the network.
+        """
+        new = yield from OpenDataset(self.images, like=self.like).run()
+        network = self.network
+        found = yield from ExtractPredictions(
+            new, network.spec, network.state, self.device
+        ).run()
+        results = self._results(new, found)
+        with writing(self.path):
+            yield from WRITERS[self.path.suffix.lower()](results, self.path)
+        names, counts = np.unique(results.columns["prediction"], return_counts=True)
+        order = np.argsort(-counts, kind="stable").tolist()
+        return Predicted(
+            self.path,
+            {str(names[at]): int(counts[at]) for at in order},
+            _right(new, found),
+            tuple((one.name, one.reason) for one in new.skipped),
+        )
+
+    def _results(self, new: ImageDataset, found: Predictions) -> Results:
+        probabilities, made = found.probabilities, self.calibration
+        columns = predicted(probabilities, self.like.class_names)
+        best, doubt = columns.pop("prediction"), columns.pop("doubt")
+        is_known = made.is_known(probabilities)
+        columns = {
+            "id": new.ids,
+            **({"label": named(new.class_names, new.labels)} if _labelled(new) else {}),
+            "prediction": np.where(is_known, best, NONE_OF_THESE),
+            "certainty": made.certainties(probabilities),
+            "most_probable": best,
+            "doubt": doubt,
+            **columns,
+        }
+        at = np.arange(len(new))
+        return Results(
+            new.name,
+            tuple(files_of(new.pixels)),
+            columns | came_in(new, at, columns),
+        )
+
+
+def predicting(
+    state: SessionState, images: Path, path: Path, share: float = SHARE
+) -> PredictImages:
+    """Prepare to predict images that do not join the session.
+
+    Parameters
+    ----------
+    state : SessionState
+        The session.
+    images : Path
+        A folder, table or array, as for `OpenDataset`.
+    path : Path
+        The table to write.
+    share : float
+        Of images of known classes, that may be called none of these.
+
+    Raises
+    ------
+    SessionError
+        If there is no network that knows a class, or no such kind of table.
+    """
+    path = path.expanduser().absolute()
+    if path.suffix.lower() not in WRITERS:
+        raise SessionError(
+            f"Predictions cannot be written to {path.name}: let it end in "
+            f"{', '.join(WRITERS)}."
+        )
+    dataset, network = state.dataset, knowing(state)
+    nothing = ArrayPixels(np.empty((0, 1, 1, dataset.n_channels), np.uint8))
+    like = replace(
+        dataset.subset(np.empty(0, np.int64)),
+        pixels=nothing,
+        class_names=state.shown.class_names,
+        soft_labels=None,
+        columns={},
+        skipped=(),
+        notes=(),
+    )
+    made = certainty_of(state, share).calibration
+    return PredictImages(images, path, like, network, made, state.train.device)
+
+
+def _labelled(dataset: ImageDataset) -> bool:
+    return bool(dataset.is_labelled.any())
+
+
+def _right(new: ImageDataset, found: Predictions) -> tuple[int, int]:
+    known: NDArray[np.bool_] = new.is_labelled & (
+        new.labels < found.probabilities.shape[1]
+    )
+    best = found.probabilities.argmax(axis=1)
+    return int(np.count_nonzero((best == new.labels) & known)), int(known.sum())
