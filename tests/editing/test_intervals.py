@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_spaceediting.editing.intervals import compare, groups_of, share
+from napari_spaceediting.data.groups import groups_of
+from napari_spaceediting.editing.intervals import compare, share
 
 Z = 1.959964
 

@@ -19,7 +19,7 @@ from napari_spaceediting.data.pixels import (
     StoredPixels,
     open_array,
 )
-from napari_spaceediting.data.splits import SPLIT_NAMES, split_from_names
+from napari_spaceediting.data.splits import Split, split_from_names
 from napari_spaceediting.errors import DataError
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".zarr"})
@@ -233,7 +233,7 @@ def _split_values(name: str, split: NDArray[Any]) -> NDArray[np.int8]:
     """Return values of `Split` from numbers or names."""
     if split.dtype.kind not in "iu":
         return split_from_names([str(part) for part in split])
-    strange = split[~np.isin(split, list(SPLIT_NAMES.values()))]
+    strange = split[~np.isin(split, sorted({*Split} - {Split.REJECTED}))]
     if strange.size:
         raise DataError(
             f"The split {strange[0]} of {name} is unknown: use 0 (train), "

@@ -11,6 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
+from napari_spaceediting.data.groups import (
+    column_of,
+    grouped_split,
+    groups_of,
+    names_of,
+    notes_on_groups,
+)
 from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
 from napari_spaceediting.data.meaning import Header, with_channels
 from napari_spaceediting.data.names import natural_order, readable
@@ -26,7 +33,6 @@ from napari_spaceediting.data.splits import (
     UNLABELLED,
     Split,
     classes_without_evidence,
-    stratified_split,
 )
 from napari_spaceediting.data.steps import Steps, in_threads
 from napari_spaceediting.errors import DataError
@@ -93,8 +99,9 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         Chooses the split where the data have none.
     like : ImageDataset, optional
         One that the images are to join. They take its scaling, size and channels, its
-        classes come first, and they train unless the data say otherwise, so that what
-        is held out stays the same. Files that it has are passed over.
+        classes come first, and they train unless the data say otherwise or they belong
+        to a group that is held out, so that what is held out stays the same. Files that
+        it has are passed over.
 
     Yields
     ------
@@ -140,9 +147,10 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
             f"{class_names[0]!r}: at least two classes are needed to tell apart."
         )
     if found.split is None and like is not None:
-        split = np.full(len(kept), Split.TRAIN, np.int8)
+        split = _beside(found, like)
     elif found.split is None:
-        split = stratified_split(labels, np.random.default_rng(seed))
+        groups = groups_of(found.columns, len(kept))
+        split = grouped_split(labels, groups, np.random.default_rng(seed))
     else:
         split = found.split
 
@@ -171,6 +179,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         notes=(
             *found.notes,
             *_size_note(sizes, image_size),
+            *(notes_on_groups(columns, split) * (like is None)),
             *(classes_without_evidence(labels, split, class_names) * (like is None)),
         ),
     )
@@ -200,6 +209,17 @@ def _new_ones(found: Found, like: ImageDataset) -> Found:
             "already: rename the new data, or remove from it what is there."
         )
     return replace(found, ids=ids)
+
+
+def _beside(found: Found, like: ImageDataset) -> NDArray[np.int8]:
+    """Return the parts of images that join others: where the rest of their group is."""
+    split = np.full(len(found.ids), Split.TRAIN, np.int8)
+    there, new = column_of(like.columns), column_of(found.columns)
+    if there is not None and new is not None:
+        part_of = dict(zip(names_of(there).tolist(), like.split, strict=True))
+        for at, name in enumerate(names_of(new).tolist()):
+            split[at] = part_of.get(name, Split.TRAIN) if name else Split.TRAIN
+    return split
 
 
 def _some_of(found: Found, kept: NDArray[np.intp]) -> Found:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.files import Header
+from napari_spaceediting.data.meaning import Header
 from napari_spaceediting.data.pixels import FilePixels, digest
 from napari_spaceediting.errors import DataError
 

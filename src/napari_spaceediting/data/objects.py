@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.dataset import Skipped
+from napari_spaceediting.data.groups import by_picture
 from napari_spaceediting.data.meaning import MOST_CHANNELS
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.errors import DataError
@@ -49,7 +50,8 @@ def find_objects(
     -------
     Found
         Unlabelled, with the columns `plane`, `object`, `y`, `x` (centre, in
-        pixels) and `area` (in pixels).
+        pixels) and `area` (in pixels). Objects of one plane are a group, if there are
+        enough planes to hold some of them out (`by_picture`).
 
     Raises
     ------
@@ -83,13 +85,18 @@ def find_objects(
             inside = objects[at] == number
             crop = np.where(inside[..., None], crop, lowest[plane])
         crops.append(crop)
+    columns = {key: table[key] for key in ("plane", "object", "y", "x", "area")}
+    groups, notes = by_picture(
+        [f"{name} {plane}" for plane in table["plane"]], len(objects)
+    )
     return Found(
         name=name,
         pixels=ArrayPixels(crops),
         ids=_names(table, n_planes=len(objects)),
         labels=[None] * len(crops),
-        columns={key: table[key] for key in ("plane", "object", "y", "x", "area")},
+        columns={**columns, **groups},
         skipped=skipped,
+        notes=notes,
     )
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.columns import PATHS, named
-from napari_spaceediting.data.files import _read_photo
+from napari_spaceediting.data.files import decode
+from napari_spaceediting.data.meaning import Unfit
 from napari_spaceediting.data.pixels import digest, file_stamp, location
 from napari_spaceediting.errors import DataError, reason_of
 
@@ -105,7 +106,9 @@ class PackedPixels:
         if data is None:
             raise DataError(f"Row {row + 1} of {self.path} holds no image.")
         try:
-            return _read_photo(BytesIO(data))  # type: ignore[arg-type]
+            return decode(BytesIO(data))
+        except Unfit as error:
+            raise DataError(f"Image {row + 1} of {self.path} {error}.") from error
         except Exception as error:
             raise DataError(
                 f"Image {row + 1} of {self.path} cannot be read ({reason_of(error)})."

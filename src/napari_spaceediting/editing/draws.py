@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_spaceediting.data.groups import groups_of
 from napari_spaceediting.editing.evidence import measured_images
-from napari_spaceediting.editing.intervals import groups_of
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.network.solving import Draws
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.groups import groups_of
 from napari_spaceediting.editing.axis import (
     Axis,
     Coordinate,
@@ -19,7 +20,6 @@ from napari_spaceediting.editing.axis import (
     learn,
     targets_of,
 )
-from napari_spaceediting.editing.intervals import groups_of
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import array_limit, rows_at_once
 from napari_spaceediting.network.spec import ClassifierSpec, State

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +13,6 @@ _UNSURE = 0.05
 _CHANCE = 0.0054
 """Standard deviation of a difference by the chance in two trainings, where each was
 done once: of 45 rounds that taught nothing."""
-_GROUPS = "group", "groups"
-"""Columns that say which images belong together, in any case."""
 
 
 @dataclass(frozen=True)
@@ -48,31 +44,6 @@ class Difference:
     def interval(self) -> str:
         """The interval in words, in points."""
         return f"95% interval {self.low * 100:+.1f} to {self.high * 100:+.1f}"
-
-
-def groups_of(columns: Mapping[str, NDArray[Any]], n_images: int) -> NDArray[np.int64]:
-    """Return a number of every image, (N,), the same for images that belong together.
-
-    They are those with one value in the column "group" or "groups", such as a slide or
-    a patient. An image without a value belongs to no other, and where there is no such
-    column none does.
-
-    Parameters
-    ----------
-    columns : mapping of str to (N,) arrays
-        Of a data set.
-    n_images : int
-        N.
-    """
-    own = np.arange(n_images, dtype=np.int64)
-    found = next((v for k, v in columns.items() if k.strip().lower() in _GROUPS), None)
-    if found is None:
-        return own
-    names = found.astype(str)
-    known = ~np.isin(np.char.strip(names), ("", "nan"))
-    _, numbers = np.unique(names[known], return_inverse=True)
-    own[known] = n_images + numbers
-    return own
 
 
 def compare(

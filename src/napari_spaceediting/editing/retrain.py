@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.groups import groups_of
 from napari_spaceediting.data.soft_labels import rows_of
 from napari_spaceediting.editing.arms import ARMS, BEFORE, lessons, needs_expected
 from napari_spaceediting.editing.evidence import (
@@ -19,7 +20,6 @@ from napari_spaceediting.editing.evidence import (
     measured_images,
     predicted_classes,
 )
-from napari_spaceediting.editing.intervals import groups_of
 from napari_spaceediting.editing.task import RetrainResult, Task
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.jobs.job import Progress, relayed

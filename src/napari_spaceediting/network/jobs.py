@@ -77,11 +77,13 @@ class TrainNetwork:
 
     def run(self) -> Generator[Progress, None, TrainedNetwork]:
         """Train, then predict all images."""
+        from napari_spaceediting.network.activations import activations
         from napari_spaceediting.network.classifier import classifier_from
         from napari_spaceediting.network.predict import predict
         from napari_spaceediting.network.self_supervised import learn_features
-        from napari_spaceediting.network.solving import solve
+        from napari_spaceediting.network.solving import rooted, solve
         from napari_spaceediting.network.training import train
+        from napari_spaceediting.network.twins import note_on_twins
 
         dataset, settings = self.dataset, self.settings
         labelled = dataset.is_labelled & (dataset.split == Split.TRAIN)
@@ -117,6 +119,12 @@ class TrainNetwork:
             device=settings.device,
             batch_size=settings.batch_size,
         )
+        if not trained_on_trunk:  # else there are no features on disk
+            features = yield from activations(
+                classifier, dataset, device=settings.device
+            )
+            twins = note_on_twins(lambda at: rooted(features, at), dataset)
+            notes = (*notes, *twins)
         return TrainedNetwork(spec, result, predictions, notes)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.groups import groups_of
 from napari_spaceediting.data.soft_labels import renamed, rows_of
 from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.edits import Edit
@@ -20,7 +21,6 @@ from napari_spaceediting.editing.evidence import (
     predicted_classes,
     score,
 )
-from napari_spaceediting.editing.intervals import groups_of
 from napari_spaceediting.session.classes import (
     folded,
     reclassed,

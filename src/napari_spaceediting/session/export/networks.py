@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting import __version__
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.data.files import with_channels
+from napari_spaceediting.data.meaning import with_channels
 from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.editing.calibration import NONE_OF_THESE, Calibration
 from napari_spaceediting.errors import SessionError

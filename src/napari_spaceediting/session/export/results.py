@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.columns import label_columns
 from napari_spaceediting.data.dataset import ImageDataset, Split
-from napari_spaceediting.data.people import label_columns
 from napari_spaceediting.data.pixels import FilePixels, JoinedPixels, PixelSource
 from napari_spaceediting.editing.edits import (
     Edit,
@@ -20,6 +20,7 @@ from napari_spaceediting.editing.edits import (
     Withdraw,
     describe,
     fold,
+    images_of,
     withdrawn,
 )
 from napari_spaceediting.editing.orders import margins
@@ -166,7 +167,7 @@ def last_edits(edits: Sequence[Edit], n_images: int) -> NDArray[np.int64]:
     last = np.full(n_images, -1, np.int64)
     for number, edit in enumerate(edits):
         if not isinstance(edit, Withdraw) and number not in gone:
-            last[edit.indices] = -1 if isinstance(edit, Reset) else number
+            last[images_of(edit)] = -1 if isinstance(edit, Reset) else number
     return last
 
 
@@ -210,11 +211,9 @@ def came_in(
     dataset: ImageDataset, at: NDArray[np.int64], ours: Mapping[str, object]
 ) -> dict[str, NDArray[Any]]:
     """Return the columns that came in, called otherwise where ours have their names."""
-    import pandas as pd
-
     columns: dict[str, NDArray[Any]] = {}
     # Opened again, those would be read as labels of several people.
-    as_labels = label_columns(pd.DataFrame(columns=[*dataset.columns]))
+    as_labels = label_columns([*dataset.columns])
     for name, values in dataset.columns.items():
         free = name
         while free in ours or free in columns or free == "path" or free in as_labels:
