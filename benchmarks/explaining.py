@@ -26,6 +26,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from scipy.stats import t as student
 from skimage.io import imread
+from skimage.measure import regionprops
 from torch.nn import functional as F
 
 import common
@@ -53,10 +54,12 @@ DELETED, INSERTED, EXCHANGED = "deletion", "insertion", "exchange"
 TESTS = DELETED, INSERTED, EXCHANGED
 SHARES = np.linspace(0, 1, 26)
 """Of the pixels that are replaced."""
-NUCLEI = {"alone": "touching", "touching": "alone"}
+NUCLEI = {"alone": "crowded", "crowded": "alone"}
 QUICK_IMAGES = 2
-_CUT, _NEAR = 64, 2
-"""Side of the square around a nucleus, and how near another one touches it, pixels."""
+_CUT, _LEAST = 64, 40
+"""Side of the square around a nucleus, and its least area, pixels."""
+_ALONE, _CROWD = 1, 4
+"""Other nuclei in the square, at most and at least."""
 _PATCHES = 14
 """Places of a grey square on each axis; it is two places wide."""
 
@@ -109,7 +112,7 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
     for source, goal in NUCLEI.items():
         here = (dataset.labels == dataset.class_names.index(source)) & dataset.held_out
         order = np.random.default_rng(0).permutation(np.flatnonzero(here))
-        images = np.sort(order[: options.images or 24])
+        images = np.sort(order[: options.images or 12])
         sets, _ = choose_sets(
             images,
             dataset.class_names.index(goal),
@@ -121,36 +124,38 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 
 
 def nuclei(data: Path) -> ImageDataset:
-    """Return squares around fluorescent nuclei, which touch another one or do not.
+    """Return squares around fluorescent nuclei, which lie alone or in a crowd.
 
     Images, not nuclei, are held out: every third.
     """
     folder = data / "dsb2018"
     info = pd.read_csv(folder / "info.csv")
+    half = _CUT // 2
     cuts, labels, names, split = [], [], [], []
     for number, name in enumerate(info.id[info.kind == "fluorescence"]):
         image = np.atleast_3d(imread(folder / "images" / f"{name}.png"))[..., :3]
-        objects = imread(folder / "labels" / f"{name}.tif")
-        half = _CUT // 2
         # Each image has its own exposure.
         image = np.clip(image / np.percentile(image, 99.8), 0, 1)
         wide = np.pad(image, ((half, half), (half, half), (0, 0)), mode="reflect")
-        for one in np.unique(objects)[1:]:
-            mask = objects == one
-            ring = ndimage.binary_dilation(mask, iterations=_NEAR) & ~mask
-            top, left = np.rint(ndimage.center_of_mass(mask)).astype(int)
-            cuts.append(wide[top : top + _CUT, left : left + _CUT])
-            labels.append(int((objects[ring] > 0).any()))
-            names.append(f"{name}/{one}")
+        objects = imread(folder / "labels" / f"{name}.tif")
+        wide_objects = np.pad(objects, half, mode="reflect")
+        for one in regionprops(objects):
+            top, left = np.rint(one.centroid).astype(int)
+            square = slice(top, top + _CUT), slice(left, left + _CUT)
+            others = len(np.setdiff1d(wide_objects[square], [0, one.label]))
+            if one.area < _LEAST or _ALONE < others < _CROWD:
+                continue
+            cuts.append(wide[square])
+            labels.append(int(others >= _CROWD))
+            names.append(f"{name}/{one.label}")
             split.append(Split.TEST if number % 3 == 2 else Split.TRAIN)
-    pixels = np.rint(255 * np.stack(cuts)).astype(np.uint8)
     return ImageDataset(
         name="nuclei",
-        pixels=ArrayPixels(pixels),
+        pixels=ArrayPixels(np.rint(255 * np.stack(cuts)).astype(np.uint8)),
         scaling=IntensityScaling("range", (0.0,), (255.0,)),
         ids=np.array(names),
         labels=np.array(labels),
-        class_names=("alone", "touching"),
+        class_names=("alone", "crowded"),
         split=np.array(split, np.int8),
         image_size=(128, 128),
     )
@@ -346,10 +351,11 @@ _HEAD = """# Does a traversal show what the network goes by?
 
 **Data.** *Faces*: {faces} old and young ones that are held out, as in
 [photographs](photographs.md). *Nuclei*: {nuclei} squares of 64 px around fluorescent
-nuclei of the 2018 Data Science Bowl (CC0) which touch another nucleus or do not, by the
-masks of its experts; a third of the images is held out. Counted are images which the
-network takes for what they are. **Network**: EfficientNet-lite0, trained on ImageNet
-and frozen, with a head that has learnt the two classes.
+nuclei of the 2018 Data Science Bowl (CC0) which have at most one other nucleus in the
+square, or four and more, by the masks of its experts; a third of the images is held
+out. Counted are images which the network takes for what they are. **Network**:
+EfficientNet-lite0, trained on ImageNet and frozen, with a head that has learnt the two
+classes.
 
 **Accounts.** *Difference*: how far a traversal changes each pixel until the network is
 sure. *Grad-CAM* (Selvaraju et al. 2017) of the last maps. *Occlusion* (Zeiler and
