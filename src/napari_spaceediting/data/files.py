@@ -49,18 +49,41 @@ def read_image(path: Path) -> NDArray[Any]:
         The file is missing, cannot be read, or holds no single image.
     """
     with reading("image", path), path.open("rb") as file:
-        kind, head = _kind(path, file)
-        if kind is None or kind.reader == "pillow":
-            return _photo(file, head)
-        if kind.reader == "tifffile":
-            from napari_spaceediting.data.tiffs import read_tiff
+        return decoded(file, path.suffix.lower())
 
-            return read_tiff(file)
-        if kind.reader == "imagecodecs":
-            from napari_spaceediting.data.photos import read_codec
 
-            return read_codec(file.read())
-        raise Unfit(f"is {kind.name}, which is not read: {kind.advice}")
+def decoded(file: IO[bytes], suffix: str = "") -> NDArray[Any]:
+    """Read one image from an open file, wherever it lies.
+
+    Parameters
+    ----------
+    file : binary file
+        At its beginning.
+    suffix : str
+        As for `kind_of`.
+
+    Returns
+    -------
+    array
+        As from `read_image`.
+
+    Raises
+    ------
+    Unfit
+        It holds no single image that we read. Damaged files raise anything.
+    """
+    kind, head = _kind(file, suffix)
+    if kind is None or kind.reader == "pillow":
+        return _photo(file, head)
+    if kind.reader == "tifffile":
+        from napari_spaceediting.data.tiffs import read_tiff
+
+        return read_tiff(file)
+    if kind.reader == "imagecodecs":
+        from napari_spaceediting.data.photos import read_codec
+
+        return read_codec(file.read())
+    raise Unfit(f"is {kind.name}, which is not read: {kind.advice}")
 
 
 def read_header(path: Path) -> Header | None:
@@ -77,7 +100,7 @@ def read_header(path: Path) -> Header | None:
         As for `read_image`.
     """
     with reading("image", path), path.open("rb") as file:
-        kind, _ = _kind(path, file)
+        kind, _ = _kind(file, path.suffix.lower())
         if kind is not None and kind.reader == "tifffile":
             from napari_spaceediting.data.tiffs import header_of_tiff
 
@@ -134,13 +157,13 @@ def no_file(what: str, path: Path) -> DataError:
     return DataError(f"The {what} {path} is no file: leave it out.")
 
 
-def _kind(path: Path, file: IO[bytes]) -> tuple[Kind | None, bytes]:
+def _kind(file: IO[bytes], suffix: str) -> tuple[Kind | None, bytes]:
     """Tell the kind of an open file, and leave it at its beginning."""
     head = file.read(HEAD_BYTES)
     if not head:
         raise Unfit("is empty: fetch it again, or leave it out")
     file.seek(0)
-    return kind_of(head, path.suffix.lower()), head
+    return kind_of(head, suffix), head
 
 
 def _photo(file: IO[bytes], head: bytes) -> NDArray[Any]:
