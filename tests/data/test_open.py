@@ -35,7 +35,7 @@ def classes(tmp_path):
     """Two classes of ten images."""
     for name in ("cat", "dog"):
         for k in range(10):
-            write(tmp_path / "pets" / name / f"{k}.png", k)
+            write(tmp_path / "pets" / name / f"{k}.png", 100 + k)
     return tmp_path / "pets"
 
 
@@ -49,7 +49,7 @@ def test_class_folders(classes):
     assert dataset.ids[0] == "cat/0.png"
     assert_array_equal(np.bincount(dataset.labels), [10, 10])
     assert_array_equal(np.bincount(dataset.split), [14, 2, 4])
-    assert dataset.original(3)[0, 0] == 3
+    assert dataset.original(3)[0, 0] == 103
     assert dataset.notes == dataset.skipped == ()
 
 
@@ -252,7 +252,8 @@ def test_opening_decodes_nothing_where_headers_tell_enough(classes, decoded):
     cut = classes / "dog" / "3.png"
     cut.write_bytes(cut.read_bytes()[:-30])
     dataset = open_dataset(classes)
-    assert sorted(decoded) == ["3.png", "turned.gif"]
+    assert {"3.png", "turned.gif"} <= set(decoded)
+    assert len(decoded) <= 3  # and one that tells that they are not dark
     assert [skip.name for skip in dataset.skipped] == ["dog/3.png"]
     assert dataset.n_channels == 3
 

@@ -59,7 +59,8 @@ def decoded(monkeypatch) -> Counter[Path]:
 
 def test_each_file_is_decoded_once_for_all(folder, decoded):
     dataset = run_job(OpenDataset(folder))
-    assert not decoded
+    assert sum(decoded.values()) <= 1  # which tells that they are not dark
+    decoded.clear()
     tiles = run_job(PackThumbnails(dataset, 16))
     assert set(decoded.values()) == {1}
     assert len(decoded) == N

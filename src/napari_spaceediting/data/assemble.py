@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -18,7 +20,13 @@ from napari_spaceediting.data.groups import (
     names_of,
     notes_on_groups,
 )
-from napari_spaceediting.data.intensity import IntensityScaling, suits_its_type
+from napari_spaceediting.data.intensity import (
+    EIGHT_BITS,
+    IntensityScaling,
+    is_dark,
+    judge,
+    kind_of_numbers,
+)
 from napari_spaceediting.data.meaning import Header, with_channels
 from napari_spaceediting.data.names import natural_order, readable
 from napari_spaceediting.data.packed import PackedPixels
@@ -43,6 +51,13 @@ _SMALLEST_SIDE, _LARGEST_SIDE = 28, 224
 nothing left to see; above, training gets slow without gaining accuracy."""
 
 _IMAGES_FOR_SCALING = 200
+
+_MANY = 10
+"""So many images of a type that the others do not have are no mistake, nor is a share
+of one in so many."""
+
+_LOOKED_AT = 20
+"""Images of a data set that tell which types it has."""
 
 _NOT_FINITE = "holds NaN or infinite pixels"
 
@@ -128,6 +143,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
 
     n_channels = _common_channels(looks) if like is None else like.n_channels
     looks = [_same_channels(look, n_channels) for look in looks]
+    looks = _same_numbers(looks, None if like is None else _numbers_of(like))
     headers = [look for look in looks if isinstance(look, Header)]
     kept = np.flatnonzero([isinstance(look, Header) for look in looks])
     skipped = tuple(
@@ -158,10 +174,11 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
     if isinstance(pixels, FilePixels | PackedPixels):
         pixels = replace(pixels, n_channels=n_channels)
     sizes = np.array([header.shape[:2] for header in headers])
+    about_scaling: tuple[str, ...] = ()
     if like is not None:
         scaling, image_size = like.scaling, like.image_size
     else:
-        scaling = _scaling(pixels, headers, split)
+        scaling, about_scaling = _scaling(found, pixels, headers, split)
         image_size = _automatic_size(sizes)
     columns = {**found.columns} if truth is None else {**found.columns, "truth": truth}
     return ImageDataset(
@@ -178,6 +195,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         skipped=found.skipped + skipped,
         notes=(
             *found.notes,
+            *about_scaling,
             *_size_note(sizes, image_size),
             *(notes_on_groups(columns, split) * (like is None)),
             *(classes_without_evidence(labels, split, class_names) * (like is None)),
@@ -247,12 +265,19 @@ def _look(pixels: PixelSource, index: int) -> Header | str:
             if header.dtype.kind == "f" and not np.isfinite(image).all():
                 return _NOT_FINITE
     except DataError as error:
-        return str(error)
+        return _without_name(str(error), pixels, index)
     if 0 in header.shape:
         return "has no pixels"
     if header.dtype.kind not in "buif":
         return f"holds {header.dtype} values instead of intensities"
     return header
+
+
+def _without_name(sentence: str, pixels: PixelSource, index: int) -> str:
+    """Return what a sentence says of an image, whose name is told beside it."""
+    if not isinstance(pixels, FilePixels):
+        return sentence
+    return sentence.removeprefix(f"The image {pixels.paths[index]} ")
 
 
 def _common_channels(looks: Sequence[Header | str]) -> int:
@@ -269,6 +294,39 @@ def _same_channels(look: Header | str, n_channels: int) -> Header | str:
     return f"has {look.n_channels} channels, the others {n_channels}"
 
 
+def _same_numbers(
+    looks: Sequence[Header | str], known: Set[str] | None
+) -> list[Header | str]:
+    """Refuse images of a type that hardly any, or none that is known, has."""
+    kinds = [
+        kind_of_numbers(look.dtype) if isinstance(look, Header) else ""
+        for look in looks
+    ]
+    counts = Counter(kind for kind in kinds if kind)
+    if known is None:
+        enough = min(_MANY, sum(counts.values()) / _MANY)
+        known = {kind for kind, count in counts.items() if count >= enough}
+    others = " or ".join(sorted(known))
+    return [
+        look
+        if not kind or kind in known
+        else f"has {kind} where the others have {others}: save it as they are"
+        for look, kind in zip(looks, kinds, strict=True)
+    ]
+
+
+def _numbers_of(dataset: ImageDataset) -> set[str]:
+    """Return the types that a data set knows to scale."""
+    known = set(dataset.scaling.others)
+    few = min(len(dataset), _LOOKED_AT)
+    for index in np.linspace(0, len(dataset) - 1, few, dtype=np.intp).tolist():
+        with suppress(DataError):
+            header = dataset.pixels.header(index)
+            image = dataset.original(index) if header is None else header
+            known.add(kind_of_numbers(image.dtype))
+    return known
+
+
 def _nothing_left(name: str, skipped: Sequence[Skipped]) -> str:
     """Say why no image can be used."""
     if not skipped:
@@ -279,8 +337,8 @@ def _nothing_left(name: str, skipped: Sequence[Skipped]) -> str:
             f"replace these by numbers, such as 0."
         )
     return (
-        f"None of the {len(skipped):,} images of {name} can be used; the first one: "
-        f"{skipped[0].reason}"
+        f"None of the {len(skipped):,} images of {name} can be used; the first one, "
+        f"{skipped[0].name}: {skipped[0].reason}"
     )
 
 
@@ -334,18 +392,58 @@ def _size_note(sizes: NDArray[np.int_], image_size: tuple[int, int]) -> tuple[st
 
 
 def _scaling(
+    found: Found,
     pixels: PixelSource,
     headers: Sequence[Header],
     split: NDArray[np.int8],
-) -> IntensityScaling:
-    """Judge the scaling from some of the training images, by their type if it can."""
+) -> tuple[IntensityScaling, tuple[str, ...]]:
+    """Judge the scaling of each type from some of the training images, and say it."""
     training = np.flatnonzero(split == Split.TRAIN)
-    candidates = training if len(training) else np.arange(len(split))
-    some = np.linspace(
-        0, len(candidates) - 1, min(len(candidates), _IMAGES_FOR_SCALING), dtype=np.intp
-    )
-    chosen = candidates[some].tolist()
-    if suits_its_type({headers[i].dtype for i in chosen}):
-        return IntensityScaling()
-    images = (with_channels(pixels.read(i), pixels.n_channels) for i in chosen)
-    return IntensityScaling.from_percentiles(images)
+    training = training if len(training) else np.arange(len(split))
+    kinds = np.array([kind_of_numbers(header.dtype) for header in headers])
+    counts = Counter(kinds.tolist()).most_common()
+    scalings: dict[str, IntensityScaling] = {}
+    notes: list[str] = []
+    if len(counts) > 1:
+        listed = ", ".join(f"{kind} ({count:,} images)" for kind, count in counts)
+        notes.append(
+            f"The images are of several types, {listed}: those of each are stretched "
+            f"by themselves."
+        )
+    for kind, _ in counts:
+        own = training[kinds[training] == kind]
+        own = own if len(own) else np.flatnonzero(kinds == kind)
+        few = min(len(own), _IMAGES_FOR_SCALING)
+        chosen = own[np.linspace(0, len(own) - 1, few, dtype=np.intp)].tolist()
+        scalings[kind], said = _scaling_of(found, pixels, chosen, kind)
+        notes += said
+    first = counts[0][0]
+    others = {kind: scaling for kind, scaling in scalings.items() if kind != first}
+    return replace(scalings[first], others=others), tuple(notes)
+
+
+def _scaling_of(
+    found: Found, pixels: PixelSource, chosen: Sequence[int], kind: str
+) -> tuple[IntensityScaling, tuple[str, ...]]:
+    """Judge the scaling of one type from some images, and say what is odd."""
+
+    def images() -> Iterator[NDArray[Any]]:
+        return (with_channels(pixels.read(i), pixels.n_channels) for i in chosen)
+
+    if kind == EIGHT_BITS and not is_dark(images()):
+        return IntensityScaling(), ()
+    scaling, odd = judge(images())
+    notes = []
+    if len(odd):
+        notes.append(
+            f"Far brighter or darker than all others are {found.ids[chosen[odd[0]]]}"
+            f"{f' and {len(odd) - 1:,} more' if len(odd) > 1 else ''}: they are "
+            f"shown white or black."
+        )
+    if kind == EIGHT_BITS and not any(image.any() for image in images()):
+        notes.append(
+            "All images that were looked at are black. Where something is drawn in "
+            "black on a transparent ground, lay it over white before."
+        )
+        return IntensityScaling(), tuple(notes)
+    return scaling, tuple(notes)

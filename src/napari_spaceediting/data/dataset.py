@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -395,13 +396,22 @@ class ImageDataset:
 
     def describe(self) -> str:
         """Return the summary, the scaling, what was left out and the notes."""
-        lines = [*self.summary(), self.scaling.describe()]
-        if self.skipped:
-            first = self.skipped[0]
-            lines.append(
-                f"Left out {len(self.skipped):,}, such as {first.name}: {first.reason}"
-            )
-        return "\n".join([*lines, *self.notes])
+        lines = *self.summary(), self.scaling.describe(), *self.left_out(), *self.notes
+        return "\n".join(lines)
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return lines on what was left out: each reason, with a number and an example."""
+        counts = Counter(entry.reason for entry in self.skipped).most_common()
+        names = {entry.reason: entry.name for entry in reversed(self.skipped)}
+        lines = [
+            f"{count:,}, such as {names[reason]}: {reason}"
+            if count > 1
+            else f"{names[reason]}: {reason}"
+            for reason, count in counts
+        ]
+        if len(lines) > 1:
+            return f"Left out {len(self.skipped):,}:", *lines
+        return tuple(f"Left out {line}" for line in lines)
 
     def _fitted(
         self, indices: ArrayLike, *sizes: tuple[int, int]

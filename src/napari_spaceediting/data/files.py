@@ -49,18 +49,28 @@ def read_image(path: Path) -> NDArray[Any]:
         The file is missing, cannot be read, or holds no single image.
     """
     with reading("image", path), path.open("rb") as file:
-        return decode(file, path.suffix.lower())
+        return decoded(file, path.suffix.lower())
 
 
-def decode(file: IO[bytes], suffix: str = "") -> NDArray[Any]:
-    """Read one image from an open file, as `read_image`.
+def decoded(file: IO[bytes], suffix: str = "") -> NDArray[Any]:
+    """Read one image from an open file, wherever it lies.
+
+    Parameters
+    ----------
+    file : binary file
+        At its beginning.
+    suffix : str
+        As for `kind_of`.
+
+    Returns
+    -------
+    array
+        As from `read_image`.
 
     Raises
     ------
     Unfit
-        If it is of a kind, or in a state, that is not read.
-    Exception
-        Anything that the readers of broken files raise.
+        It holds no single image that we read. Damaged files raise anything.
     """
     kind, head = _kind(file, suffix)
     if kind is None or kind.reader == "pillow":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,10 +19,19 @@ PERCENTILES = (0.1, 99.9)
 _PIXELS_PER_IMAGE = 10_000
 """Pixels of one image that percentiles are judged from."""
 
+EIGHT_BITS = "8 bits"
+"""What `kind_of_numbers` calls images that fill their type."""
+
+_DARK = 32
+"""Images of 8 bits fill them if one of them reaches this."""
+
+_FAR_OFF, _FEW = 20, 0.02
+"""So many times as far from the others is odd, if no larger share of images is."""
+
 
 @dataclass(frozen=True)
 class IntensityScaling:
-    """A linear stretch of intensities to [0, 1], the same for every image.
+    """A linear stretch of intensities to [0, 1], the same for every image of a type.
 
     Parameters
     ----------
@@ -32,6 +41,8 @@ class IntensityScaling:
         which came from percentiles, or from the smallest and largest value.
     low, high : tuple of float
         One value per channel, or one for all channels; empty for `dtype`.
+    others : mapping of str to IntensityScaling
+        For images of other types, by `kind_of_numbers`.
 
     Raises
     ------
@@ -42,6 +53,7 @@ class IntensityScaling:
     mode: Mode = "dtype"
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    others: Mapping[str, IntensityScaling] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
@@ -74,6 +86,10 @@ class IntensityScaling:
         -------
         float32 array of the same shape, clipped to [0, 1]
         """
+        if self.others:
+            other = self.others.get(kind_of_numbers(images.dtype))
+            if other is not None:
+                return other.apply(images)
         if self.mode == "dtype":
             scaled = images.astype(np.float32)
             if np.issubdtype(images.dtype, np.integer):
@@ -95,7 +111,11 @@ class IntensityScaling:
         return np.subtract(self.high, self.low, dtype=np.float64)
 
     def describe(self) -> str:
-        """Return one sentence about the scaling."""
+        """Return one sentence about the scaling, or one for each type."""
+        others = (f"Of {name}: {o.describe()}" for name, o in self.others.items())
+        return " ".join([self._description(), *others])
+
+    def _description(self) -> str:
         if self.mode == "dtype":
             return "Intensities are divided by the largest value of their type."
         ranges = ", ".join(
@@ -110,28 +130,74 @@ class IntensityScaling:
             f"training images ({ranges})."
         )
 
-    @classmethod
-    def from_percentiles(cls, images: Iterable[NDArray[Any]]) -> IntensityScaling:
-        """Judge the scaling from examples: (H, W, C) arrays without NaN."""
-        pixels = [_thinned(image.reshape(-1, image.shape[-1])) for image in images]
-        low, high = np.percentile(np.concatenate(pixels), PERCENTILES, axis=0)
-        low, high = low.astype(float), high.astype(float)
-        high = np.where(high > low, high, low + 1.0)  # a constant channel
-        return cls("percentile", tuple(low.tolist()), tuple(high.tolist()))
+
+def kind_of_numbers(dtype: np.dtype[Any]) -> str:
+    """Name a type of pixels; those whose numbers mean the same have one name."""
+    if dtype == np.bool_ or dtype == np.uint8:
+        return EIGHT_BITS
+    return "floats" if dtype.kind == "f" else dtype.newbyteorder("=").name
 
 
-def suits_its_type(dtypes: set[np.dtype[Any]]) -> bool:
-    """Whether images of these types fill them, so that no pixel need be looked at.
+def is_dark(images: Iterable[NDArray[Any]]) -> bool:
+    """Tell whether images of 8 bits leave nearly all of them unused.
 
-    Those of 8 bits do, and booleans; so must integers of several types together.
+    Only as many are looked at as it takes to find a bright one.
     """
-    if dtypes <= {np.dtype(np.uint8), np.dtype(np.bool_)}:
-        return True
-    return len(dtypes) > 1 and all(dtype.kind in "iub" for dtype in dtypes)
+    return all(image.dtype == np.uint8 and image.max() < _DARK for image in images)
+
+
+def judge(
+    images: Iterable[NDArray[Any]],
+) -> tuple[IntensityScaling, NDArray[np.intp]]:
+    """Judge the scaling from examples.
+
+    Parameters
+    ----------
+    images : iterable of (H, W, C) arrays without NaN
+
+    Returns
+    -------
+    scaling : IntensityScaling
+        By percentiles; where nearly all pixels are alike, by those of the others.
+    odd : (n,) intp
+        Which images are so far from all others that they were not asked: with them, the
+        others would be black.
+    """
+    pixels = [_thinned(image.reshape(-1, image.shape[-1])) for image in images]
+    odd = _far_off(pixels)
+    asked = [part for at, part in enumerate(pixels) if at not in odd]
+    channels = np.concatenate(asked).T
+    low, high = zip(*map(_range_of, channels), strict=True)
+    return IntensityScaling("percentile", low, high), odd
+
+
+def _range_of(values: NDArray[Any]) -> tuple[float, float]:
+    """Return what becomes 0 and 1 in one channel."""
+    low, high = (float(value) for value in np.percentile(values, PERCENTILES))
+    above, below = values[values > low], values[values < high]
+    # Of an image with a few spots, all but the spots is one number: they alone tell.
+    if len(above) and np.mean(above >= high) > 0.5:
+        high = float(np.percentile(above, PERCENTILES[1]))
+    if len(below) and np.mean(below <= low) > 0.5:
+        low = float(np.percentile(below, PERCENTILES[0]))
+    return low, high if high > low else low + 1.0  # a constant channel
+
+
+def _far_off(pixels: list[NDArray[Any]]) -> NDArray[np.intp]:
+    """Return which images are far brighter or darker than all but a few."""
+    ends = np.array([np.percentile(part, PERCENTILES, axis=0) for part in pixels])
+    low, high = np.median(ends, axis=0)
+    reach = _FAR_OFF * (high - low)
+    outside = (ends[:, 1] > high + reach) | (ends[:, 0] < low - reach)
+    odd = np.flatnonzero((outside & (reach > 0)).any(axis=-1))
+    few = max(1, _FEW * len(pixels))
+    return odd if len(pixels) > 2 and len(odd) <= few else odd[:0]
 
 
 def _thinned(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return at most `_PIXELS_PER_IMAGE` rows, spread evenly."""
+    """Return about `_PIXELS_PER_IMAGE` rows, spread evenly, with both extremes."""
     if len(pixels) <= _PIXELS_PER_IMAGE:
         return pixels
-    return pixels[np.linspace(0, len(pixels) - 1, _PIXELS_PER_IMAGE, dtype=np.intp)]
+    some = np.linspace(0, len(pixels) - 1, _PIXELS_PER_IMAGE, dtype=np.intp)
+    extremes = np.stack([pixels.min(axis=0), pixels.max(axis=0)])
+    return np.concatenate([pixels[some], extremes])

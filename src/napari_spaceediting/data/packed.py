@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.columns import PATHS, named
-from napari_spaceediting.data.files import decode
+from napari_spaceediting.data.files import decoded
 from napari_spaceediting.data.meaning import Unfit
 from napari_spaceediting.data.pixels import digest, file_stamp, location
 from napari_spaceediting.errors import DataError, reason_of
@@ -106,7 +106,7 @@ class PackedPixels:
         if data is None:
             raise DataError(f"Row {row + 1} of {self.path} holds no image.")
         try:
-            return decode(BytesIO(data))
+            return decoded(BytesIO(data))
         except Unfit as error:
             raise DataError(f"Image {row + 1} of {self.path} {error}.") from error
         except Exception as error:

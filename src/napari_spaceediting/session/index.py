@@ -291,7 +291,7 @@ _CALLED = {
     Habits: "the habits",
 }
 
-_LATER = {"soft_labels", "mirror", "rejected", "came", "traits"}
+_LATER = {"soft_labels", "mirror", "rejected", "came", "traits", "others"}
 """Fields that sessions of this version need not have."""
 
 _FLAT = {Network: ("predictions", Predictions), KeptTraversal: ("asked", Asked)}
