@@ -400,7 +400,7 @@ class ImageDataset:
         return "\n".join(lines)
 
     def left_out(self) -> tuple[str, ...]:
-        """Return lines on what was left out: each reason, with a number and an example."""
+        """Return what was left out: each reason, with a number and an example."""
         counts = Counter(entry.reason for entry in self.skipped).most_common()
         names = {entry.reason: entry.name for entry in reversed(self.skipped)}
         lines = [
