@@ -9,6 +9,7 @@ import pytest
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_spaceediting.editing.edits import Relabel, Rename
+from napari_spaceediting.plugin.objects.source import by_label
 from napari_spaceediting.session.session import Session
 
 SIDE, ROW = 10, 20
@@ -38,14 +39,12 @@ def objects(window):
         "x": SIDE * (at % ROW) + 4.5,
     }
     window.viewer.add_labels(np.ones((50, 50), int), name="Others", visible=False)
-    layer = window.viewer.add_labels(
-        segmentation(n), name="Nuclei", visible=False, scale=(0.5, 0.5)
-    )
+    layer = window.viewer.add_labels(segmentation(n), name="Nuclei", scale=(0.5, 0.5))
     dataset = replace(state.dataset, columns=columns)
     window.state.take_session(Session(replace(state, dataset=dataset)), None)
     window.bench.opening._draw_thumbnails()
     window.wait_idle()
-    window.wait(lambda: len(layer.features) == n)
+    window.wait(lambda: len(layer.features) == n + 1)
     return layer
 
 
@@ -54,8 +53,9 @@ def test_classes_colour_the_objects_and_fill_their_table(window, objects):
     for image in (3, 40):
         wanted = window.state.class_colours[edits.labels[image]]
         np.testing.assert_allclose(objects.colormap.map(image + 1), wanted, atol=0.01)
-    row = objects.features.iloc[40]
-    assert row["index"] == 41
+    # napari's table has a row for each label, with that of the background.
+    row = objects.features.iloc[41]
+    assert row["id"] == window.session.dataset.ids[40]
     assert row["class"] == (
         edits.class_names[edits.labels[40]] if edits.labels[40] >= 0 else ""
     )
@@ -63,12 +63,13 @@ def test_classes_colour_the_objects_and_fill_their_table(window, objects):
     assert row["probability"] == pytest.approx(said.max())
     with window.hears(objects.events.features):
         window.session.replay([Relabel(np.array([40]), "3"), Rename("3", "three")])
-    assert objects.features.iloc[40]["class"] == "three"
+    assert objects.features.iloc[41]["class"] == "three"
     others = window.viewer.layers["Others"]
     assert not others.features.shape[1]
 
 
 def test_a_chosen_object_is_the_selected_image(window, objects):
+    assert not len(window.state.selected), "colours choose nothing"
     objects.selected_label = 18
     assert window.state.selected.tolist() == [17]
     assert window.bench.gallery.grid.items.tolist() == [17]
@@ -99,6 +100,7 @@ def test_the_selected_image_is_shown_in_its_picture_and_back_on_the_map(
 
 
 def test_a_layer_looks_as_it_did_when_another_session_is_opened(window, objects, saved):
+    window.bench.objects.toggle()
     assert isinstance(objects.colormap, DirectLabelColormap)
     window.open(saved)
     window.wait(lambda: not isinstance(objects.colormap, DirectLabelColormap))
@@ -107,3 +109,11 @@ def test_a_layer_looks_as_it_did_when_another_session_is_opened(window, objects,
 def test_where_there_is_no_segmentation_it_is_said(window, messages):
     window.key("O")
     assert messages[0].startswith("These images are no objects of a Labels layer")
+
+
+def test_few_objects_of_large_numbers_have_a_table_of_their_own():
+    numbers = np.array([7, 90_000])
+    table = by_label(numbers, {"class": np.array(["cat", "dog"])})
+    assert table["index"].tolist() == [7, 90_000]
+    table = by_label(np.array([2, 1]), {"share": np.array([0.5, 0.25])})
+    np.testing.assert_array_equal(table["share"], [np.nan, 0.25, 0.5])

@@ -28,7 +28,8 @@ _POINT_LIMITS = (6, 22)
 _SPARSE = 5000
 """Images up to which points are opaque, and drawn at once whatever changes."""
 _FEW = 1000
-"""Changed images up to which the canvas of a large map follows later."""
+"""Changed images up to which the canvas of a large map follows later, and selected
+ones up to which napari knows of them."""
 _FOLLOW_MS = 250
 """Milliseconds after the last of such changes at which it does."""
 _BEGUN = (ActionType.ADDING, ActionType.CHANGING, ActionType.REMOVING)
@@ -249,11 +250,14 @@ class MapLayer(QObject):
     # What napari's own table shows
 
     def select(self, images: NDArray[np.int64]) -> None:
-        """Have napari show images as selected, in its table, too."""
+        """Have napari show images as selected, in its table, too.
+
+        Very many take it too long: it shows none of them.
+        """
         points = self.points
         if points is None or self._cloud is None:
             return
-        chosen = set(images.tolist())
+        chosen = set(images.tolist()) if len(images) <= _FEW else set()
         if chosen != set(points.selected_data):
             points.selected_data = chosen
 
@@ -263,7 +267,7 @@ class MapLayer(QObject):
 
     def _tell_selected(self) -> None:
         points, cloud = self.points, self._cloud
-        if points is not None and cloud is not None:
+        if points is not None and cloud is not None and points.selected_data:
             chosen = np.array(sorted(points.selected_data), np.int64)
             self.selected.emit(chosen[chosen < len(cloud.places)])
 

@@ -14,7 +14,7 @@ from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.layer import once
-from napari_spaceediting.plugin.objects.source import Source, find_source
+from napari_spaceediting.plugin.objects.source import Source, by_label, find_source
 from napari_spaceediting.plugin.state import Change, WindowState, warn
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class ObjectsController:
         self._map = on_map
         self._source: Source | None = None
         self._was: Any = None
+        self._label = 0
+        self._beneath: list[Layer] = []
         self._camera: tuple[Any, float] | None = None
         self._paint = once(parent, _LATER_MS, self._show)
         viewer = window.viewer
@@ -118,10 +120,10 @@ class ObjectsController:
             color_dict={None: nothing, 0: nothing, **table}
         )
         features = features_of(session.dataset, window.shown, edits)
-        source.layer.features = {
-            "index": source.numbers[rows],
-            **{name: values[rows] for name, values in features.items()},
-        }
+        source.layer.features = by_label(
+            source.numbers[rows],
+            {name: values[rows] for name, values in features.items()},
+        )
 
     def _take(self, source: Source | None) -> None:
         """Work with another layer, or none; the last one looks as it did."""
@@ -132,11 +134,24 @@ class ObjectsController:
                 old.layer.mouse_drag_callbacks.remove(self._on_mouse)
             old.layer.bind_key(_KEY, None)
             old.layer.colormap = self._was
+            self._show_layers(True)
         if source is not None and (old is None or source.layer is not old.layer):
-            self._was = source.layer.colormap
+            self._was, self._label = source.layer.colormap, source.layer.selected_label
+            view = self._map.view
+            self._beneath = [
+                layer
+                for layer in self._window.viewer.layers
+                if layer.visible and (view is None or layer is not view.layer)
+            ]
+            self._show_layers(False)
             source.layer.events.selected_label.connect(self._on_label)
             source.layer.mouse_drag_callbacks.append(self._on_mouse)
             source.layer.bind_key(_KEY, lambda _: self.toggle(), overwrite=True)
+
+    def _show_layers(self, are_seen: bool) -> None:
+        """Show the picture and the objects, or have nothing of it beneath the map."""
+        for layer in self._beneath:
+            layer.visible = are_seen
 
     # From the picture to the map
 
@@ -158,7 +173,10 @@ class ObjectsController:
     def _on_label(self) -> None:
         """Select the image of a label that is chosen, as in napari's own table."""
         assert self._source is not None
-        self._choose(int(self._source.layer.selected_label))
+        label = int(self._source.layer.selected_label)
+        if label != self._label:  # napari tells of other colours, too
+            self._label = label
+            self._choose(label)
 
     def _choose(self, number: int) -> None:
         assert self._source is not None
@@ -186,6 +204,7 @@ class ObjectsController:
             self._camera = tuple(camera.center), float(camera.zoom)
         view.layer.visible = not is_new
         source.layer.visible = is_new
+        self._show_layers(is_new)
         layers.selection.active = source.layer if is_new else view.layer
         if is_new:
             height = view.viewport.size[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ COLUMNS = "plane", "object", "y", "x"
 """That tell of an image which object it is, and where."""
 _USUAL_AREA = 1000
 """Pixels of an object of which no area is known."""
+_SPARSE = 10
+"""Labels for each object above which most rows of a table would be empty."""
 _ASKED = 20
 """Objects at most that a layer is asked for."""
 _MOST = 0.5
@@ -61,6 +63,25 @@ class Source:
     def plane_of(self, image: int) -> int:
         """Return the plane that an image comes from."""
         return int(self._planes[image])
+
+
+def by_label(
+    numbers: NDArray[np.integer], features: Mapping[str, NDArray[np.generic]]
+) -> dict[str, NDArray[np.generic]]:
+    """Return features of objects as napari's table has them: a row for each label.
+
+    Rows of labels that are no objects are empty. Where labels are few among many
+    numbers, the rows are those of the objects, with their numbers as "index".
+    """
+    n_rows = int(numbers.max(initial=0)) + 1
+    if n_rows > _SPARSE * (len(numbers) + 1):
+        return {"index": numbers, **features}
+    table = {}
+    for name, values in features.items():
+        empty = np.nan if values.dtype.kind == "f" else values.dtype.type()
+        table[name] = np.full(n_rows, empty, values.dtype)
+        table[name][numbers] = values
+    return table
 
 
 def find_source(layers: Iterable[object], dataset: ImageDataset) -> Source | None:
