@@ -25,6 +25,7 @@ class Step(StrEnum):
     GUIDANCE = "guidance"
     EDITS = "edits"
     RETRAIN = "retrain"
+    RESULTS = "results"
 
 
 class Work(Enum):
@@ -153,6 +154,7 @@ def sections(facts: Facts) -> Mapping[Step, SectionState]:
             closed,
             occupied or ("" if facts.n_edited else NO_EDITS),
         ),
+        Step.RESULTS: SectionState(blocked=_reading(facts) or facts.past),
     }
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Job
-from napari_spaceediting.session.export.certainty import certainty_of, knowing
+from napari_spaceediting.session.export.certainty import held_out_of, knowing
 from napari_spaceediting.session.export.folders import ExportFolders
 from napari_spaceediting.session.export.networks import ENDINGS, ExportNetwork
 from napari_spaceediting.session.export.results import results_of
@@ -51,8 +51,8 @@ def exporting(
         network = knowing(state)
         n_classes = network.predictions.probabilities.shape[1]
         names = state.shown.class_names[:n_classes]
-        made = certainty_of(state).calibration
-        return ExportNetwork(network, names, state.dataset, made, path)
+        held_out = held_out_of(state)
+        return ExportNetwork(network, names, state.dataset, held_out, path)
     if ending in WRITERS:
         return ExportTable(results_of(state, images, latents=with_latents), path)
     if not ending or path.is_dir():
