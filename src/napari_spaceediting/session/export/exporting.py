@@ -12,9 +12,12 @@ from napari_spaceediting.jobs.job import Job
 from napari_spaceediting.session.export.certainty import held_out_of, knowing
 from napari_spaceediting.session.export.folders import ExportFolders
 from napari_spaceediting.session.export.networks import ENDINGS, ExportNetwork
+from napari_spaceediting.session.export.report import reporting
 from napari_spaceediting.session.export.results import results_of
 from napari_spaceediting.session.export.tables import WRITERS, Exported, ExportTable
 from napari_spaceediting.session.state import SessionState
+
+PAGE = ".html"
 
 
 def exporting(
@@ -32,7 +35,8 @@ def exporting(
     state : SessionState
         The session.
     path : Path
-        Its ending says what to: a table or the network; without one, folders of images.
+        Its ending says what to: a table, the network or a report; without one, folders
+        of images.
     images : (n,) int64 array, optional
         Which images; by default all.
     with_latents : bool
@@ -47,6 +51,8 @@ def exporting(
     """
     path = path.expanduser().absolute()
     ending = path.suffix.lower()
+    if ending == PAGE:
+        return reporting(state, path)
     if ending in ENDINGS:
         network = knowing(state)
         n_classes = network.predictions.probabilities.shape[1]
@@ -61,5 +67,5 @@ def exporting(
         return ExportFolders(results_of(state, images), chosen, path, with_links)
     raise SessionError(
         f"There is nothing to export to a file like {path.name}: let it end in "
-        f"{', '.join([*WRITERS, *ENDINGS])}, or name a folder."
+        f"{', '.join([*WRITERS, *ENDINGS, PAGE])}, or name a folder."
     )
