@@ -176,16 +176,24 @@ def _network(state: SessionState) -> list[tuple[str, str]]:
         ("Weights at first", spec.weights or "random"),
         (
             "Images",
-            f"{spec.image_size[0]} x {spec.image_size[1]} px, "
+            f"{spec.image_size[1]} x {spec.image_size[0]} px, "
             f"{spec.in_channels} channels",
         ),
         ("Latents", f"{network.predictions.latents.shape[1]} numbers"),
         ("Sees the mirror image", "yes" if spec.mirror else "no"),
-        *(
-            (name.replace("_", " "), str(value))
-            for name, value in asdict(train).items()
-        ),
+        *_settings(train),
     ]
+
+
+def _settings(settings: Any) -> list[tuple[str, str]]:
+    """Return what is set, as names and values."""
+    values = {k: v for k, v in asdict(settings).items() if v not in (None, ())}
+    for name, value in values.items():
+        if isinstance(value, bool):
+            values[name] = "yes" if value else "no"
+        elif isinstance(value, tuple):
+            values[name] = ", ".join(map(str, value))
+    return [(name.replace("_", " "), str(value)) for name, value in values.items()]
 
 
 def _present(state: SessionState) -> Values | None:
@@ -283,9 +291,7 @@ def _round(number: int, past: Round, dataset: ImageDataset) -> Values:
         "drift": "" if np.isnan(evidence.drift) else f"{evidence.drift:.0%}",
         "followed": f"{int(evidence.followed.sum()):,} of {len(evidence.followed):,}",
         "edits": [*map(describe, past.edits)],
-        "settings": [
-            (k.replace("_", " "), str(v)) for k, v in asdict(past.settings).items()
-        ],
+        "settings": _settings(past.settings),
         "file": base64.b64encode(text.encode()).decode(),
     }
 
