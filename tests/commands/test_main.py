@@ -84,7 +84,7 @@ def test_json_can_go_to_a_file(capsys, folder, tmp_path):
         (["retrain", "{folder}"], "no edit to learn from"),
         (["retrain", "{folder}", "--edits", "{tmp}/no.json"], "cannot be read"),
         (["retrain", "{folder}", "--edits", "{tmp}/half.json"], "cannot be read"),
-        (["retrain", "{folder}", "--edits", "{tmp}/object.json"], "no list of edits"),
+        (["retrain", "{folder}", "--edits", "{tmp}/object.json"], "holds no list"),
         (["retrain", "{folder}", "--edits", "{tmp}/other.json"], "not in the data set"),
         (["evidence", "{folder}"], "no round yet"),
         (["accept", "{folder}"], "No round awaits"),

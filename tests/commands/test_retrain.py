@@ -105,3 +105,16 @@ def test_edits_may_give_shares_to_several_classes(command, folder, tmp_path, cap
     path.write_text(json.dumps([edit | {"also": {names[1]: 0.7}}]))
     assert main(["retrain", str(folder), "--edits", str(path)]) == 1
     assert "no shares of images" in capsys.readouterr().err
+
+
+def test_answers_to_what_guide_has_written_go_back_in(command, folder, tmp_path):
+    proposals = command("guide", folder, "-n", 3)
+    assert [proposal["answer"] for proposal in proposals] == [None] * 3
+    proposals[0]["answer"] = "yes"
+    proposals[1]["class"] = "5"
+    path = tmp_path / "proposals.json"
+    path.write_text(json.dumps(proposals))
+    done = command("retrain", folder, "--answers", path, "--arms")
+    named = {name for one in proposals[:2] for name in one["images"]}
+    assert set(done["edited"]) == named
+    assert len(load_session(folder).answers) == 2

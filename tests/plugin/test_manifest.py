@@ -28,6 +28,9 @@ def test_every_command_is_reachable(manifest: PluginManifest) -> None:
         for group in (points.widgets, points.readers)
         for item in group or ()
     }
+    reachable |= {
+        item.command for items in (points.menus or {}).values() for item in items
+    }
     assert reachable == {command.id for command in points.commands or ()}
 
 

@@ -31,7 +31,7 @@ EDITED = replace(MAPPED, n_edits=3, n_edited=12)
 AWAITS = replace(MAPPED, awaits=True)
 PAST = "The map before round 3 is only to look at."
 AFTER_DATA = tuple(Step)[1:]
-ON_A_MAP = tuple(Step)[2:]
+ON_A_MAP = tuple(Step)[2:-1]
 
 
 def test_without_images_only_they_can_be_opened():
@@ -45,6 +45,7 @@ def test_without_a_network_it_is_what_comes_next():
     assert shown[Step.DATA] == SectionState("2,000 images", "done")
     assert shown[Step.NETWORK] == SectionState(mark="active")
     assert all(shown[step].closed == NO_NETWORK for step in ON_A_MAP)
+    assert shown[Step.RESULTS] == SectionState(), "labels can be taken out"
 
 
 def test_with_a_map_all_is_open_and_edits_come_next():

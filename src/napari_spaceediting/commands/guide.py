@@ -23,21 +23,12 @@ def add_to(commands: Commands) -> None:
 
 
 def _guide(session: Session, options: Namespace) -> Report:
+    from napari_spaceediting.session.replies import listed
+
     proposals = run(session.guiding(options.n))
     ids = session.dataset.ids
-    values = [
-        {
-            "kind": proposal.kind.value,
-            "images": ids[proposal.indices].tolist(),
-            "reason": proposal.reason,
-            "tag": proposal.tag,
-            "place": None if proposal.place is None else proposal.place.tolist(),
-            "score": proposal.score,
-        }
-        for proposal in proposals
-    ]
     words = []
     for number, proposal in enumerate(proposals, 1):
         more = f" and {len(proposal.indices) - 1} more" * (len(proposal.indices) > 1)
         words.append(f"{number:3} {ids[proposal.indices[0]]}{more}: {proposal.reason}")
-    return Report(values, words)
+    return Report(listed(proposals, ids), words)

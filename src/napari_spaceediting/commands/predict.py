@@ -50,12 +50,11 @@ def _share(text: str) -> float:
 
 
 def _predict(session: Session, options: Namespace) -> Report:
-    from napari_spaceediting.session.export.certainty import certainty_of
     from napari_spaceediting.session.export.predicting import predicting
 
     share = options.none_of_these
     done = run(predicting(session.state, options.images, options.to, share))
-    certainty = certainty_of(session.state, share)
+    certainty = done.certainty
     right, labelled = done.right
     values = {
         "path": str(done.path),
@@ -73,4 +72,4 @@ def _predict(session: Session, options: Namespace) -> Report:
         },
         "measured_on": certainty.measured_on,
     }
-    return Report(values, [*done.describe(), *certainty.describe()])
+    return Report(values, done.describe())

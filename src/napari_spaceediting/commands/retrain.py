@@ -6,7 +6,7 @@ import json
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_spaceediting.commands.classes import add_author
 from napari_spaceediting.commands.command import (
@@ -37,6 +37,13 @@ def add_to(commands: Commands) -> None:
         "--edits", type=Path, metavar="FILE", help="JSON list of edits to add first"
     )
     add_author(parser)
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help="what `guide --json` has written, with an answer to each: yes, no or a "
+        "class",
+    )
     parser.add_argument("--steps", type=at_least_one)
     parser.add_argument(
         "--arms",
@@ -62,6 +69,10 @@ def _retrain(session: Session, options: Namespace) -> Report:
         session.author = options.author
     if options.edits is not None:
         session.replay(read_edits(options.edits, session.dataset.ids))
+    if options.answers is not None:
+        from napari_spaceediting.session.replies import reply
+
+        tell(f"{reply(session, _entries(options.answers)):,} proposals are answered.")
     settings = chosen(options, "steps", "repeats")
     if options.arms is not None:
         settings["arms"] = tuple(dict.fromkeys(options.arms))
@@ -101,6 +112,11 @@ def read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
     """
     from napari_spaceediting.session.codec import edits_from
 
+    return edits_from(_entries(path), ids)
+
+
+def _entries(path: Path) -> list[Any]:
+    """Return a list from a JSON file."""
     try:
         entries = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
@@ -109,7 +125,7 @@ def read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
         ) from error
     if not isinstance(entries, list):
         raise EditError(
-            f"{path} holds no list of edits: write [{{'kind': 'pin', 'images': [...], "
-            "'tag': ...}, ...] as JSON."
+            f"{path} holds no list: write [{{'kind': 'pin', 'images': [...], "
+            "'tag': ...}, ...] as JSON, or give what `guide --json` has written."
         )
-    return edits_from(entries, ids)
+    return entries

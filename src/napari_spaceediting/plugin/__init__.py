@@ -35,6 +35,11 @@ def open_traversal() -> QWidget:
     return _docked(workbench.traversal, workbench.settle_in)
 
 
+def show_results() -> None:
+    """Show what can be taken out of the session of the current viewer."""
+    _current().show_results()
+
+
 def _docked(view: QWidget, then: Callable[[], None]) -> QWidget:
     """Return a view, and do something as soon as napari has docked it."""
     from qtpy.QtCore import QTimer

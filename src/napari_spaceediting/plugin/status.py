@@ -25,6 +25,7 @@ class Step(StrEnum):
     GUIDANCE = "guidance"
     EDITS = "edits"
     RETRAIN = "retrain"
+    RESULTS = "results"
 
 
 class Work(Enum):
@@ -157,6 +158,7 @@ def sections(facts: Facts) -> Mapping[Step, SectionState]:
             closed,
             occupied or ("" if teaches else NO_EDITS),
         ),
+        Step.RESULTS: SectionState(blocked=_reading(facts) or facts.past),
     }
 
 

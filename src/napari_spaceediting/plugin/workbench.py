@@ -32,6 +32,8 @@ from napari_spaceediting.plugin.opening.controller import OpeningController
 from napari_spaceediting.plugin.opening.panel import DataPanel
 from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
+from napari_spaceediting.plugin.results.controller import ResultsController
+from napari_spaceediting.plugin.results.panel import ResultsPanel
 from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.state import (
@@ -42,7 +44,7 @@ from napari_spaceediting.plugin.state import (
     preferences,
     warn,
 )
-from napari_spaceediting.plugin.status import Step, sections
+from napari_spaceediting.plugin.status import Folding, Step, sections
 from napari_spaceediting.plugin.training.controller import TrainingController
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
@@ -73,6 +75,7 @@ class Panels:
         self.guidance = GuidancePanel()
         self.edits = EditsPanel()
         self.retrain = RetrainPanel()
+        self.results = ResultsPanel()
 
     def by_step(self) -> dict[Step, Panel]:
         """Return the panel of each step."""
@@ -127,6 +130,7 @@ class Workbench:
         )
         self.rounds = EvidenceController(state, self.evidence, self.galleries)
         self.traversals = TraversalController(state, self.traversal, self.map)
+        self.results = ResultsController(state, panels.results)
         viewer.events.theme.connect(self._on_theme)
         self._on_theme()
         self._on_change(STATUS)
@@ -223,6 +227,13 @@ class Workbench:
             if other is not None:
                 other.parent().tabifyDockWidget(other, dock)
         _raise(self.traversal)
+
+    def show_results(self) -> None:
+        """Bring what can be taken out into view."""
+        if _dock_of(self.editor) is None:
+            self.show_docks()
+        _raise(self.editor)
+        self.editor.fold(Folding((Step.RESULTS,)))
 
     def settle_in(self) -> None:
         """Take the window that a view is docked in into use, and end with it."""

@@ -17,7 +17,7 @@ from napari_spaceediting.errors import SessionError, SpaceEditingError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.session.export import networks
-from napari_spaceediting.session.export.certainty import certainty_of
+from napari_spaceediting.session.export.certainty import held_out_of
 from napari_spaceediting.session.export.exporting import exporting
 from napari_spaceediting.session.session import new_session
 
@@ -98,7 +98,7 @@ def test_without_our_code_it_computes_what_the_session_does(exported, kind):
 def test_the_metadata_say_what_is_needed(exported, kind):
     session, folder = exported[kind]
     about = json.loads((folder / "about.json").read_text())
-    dataset, made = session.dataset, certainty_of(session.state).calibration
+    dataset, made = session.dataset, held_out_of(session.state).certainty().calibration
     assert about["class_names"] == ["a", "b"]
     given = about["input"]
     assert given["types_of_the_files"] == [str(dataset.original(0).dtype)]

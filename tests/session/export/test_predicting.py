@@ -12,7 +12,7 @@ from napari_spaceediting.data.splits import Split
 from napari_spaceediting.editing.calibration import NONE_OF_THESE
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
-from napari_spaceediting.session.export.certainty import certainty_of
+from napari_spaceediting.session.export.certainty import held_out_of
 from napari_spaceediting.session.export.predicting import predicting
 from napari_spaceediting.session.session import new_session
 
@@ -31,7 +31,7 @@ def test_the_same_images_are_predicted_as_in_the_session(session, table, tmp_pat
         assert_allclose(found, probabilities[:, at], atol=1e-6)
     best = names[probabilities.argmax(axis=1)]
     assert out["most_probable"].astype(str).tolist() == best.tolist()
-    made = certainty_of(session.state, 0.2).calibration
+    made = held_out_of(session.state, 0.2).certainty().calibration
     refused = made.certainties(probabilities) < made.threshold
     assert out["prediction"].tolist() == np.where(refused, NONE_OF_THESE, best).tolist()
     labels = session.dataset.labels
@@ -47,7 +47,7 @@ def test_the_same_images_are_predicted_as_in_the_session(session, table, tmp_pat
 def test_the_threshold_is_that_of_validation_images(session):
     probabilities = session.shown.network.predictions.probabilities
     split, labels = session.dataset.split, session.edits.labels
-    certainty = certainty_of(session.state, 0.3)
+    certainty = held_out_of(session.state, 0.3).certainty()
     made = certainty.calibration
     at = (split == Split.VALIDATION) & (labels >= 0)
     assert made.n_images == np.count_nonzero(at)
@@ -62,7 +62,7 @@ def test_the_threshold_is_that_of_validation_images(session):
 def test_without_held_out_labels_it_says_so(session):
     split = np.zeros(len(session.dataset), np.int8)
     dataset = replace(session.dataset, split=split)
-    certainty = certainty_of(replace(session.state, dataset=dataset))
+    certainty = held_out_of(replace(session.state, dataset=dataset)).certainty()
     assert certainty.calibration.threshold == 0
     assert "No held-out image has a label" in certainty.describe()[0]
 

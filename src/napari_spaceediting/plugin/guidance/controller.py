@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
 from napari_spaceediting.editing.arms import BEFORE, CONTROL
 from napari_spaceediting.editing.edits import (
-    Pin,
     Relabel,
     Withdraw,
-    name_images,
     withdrawn,
 )
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.orders import OneAtATime, Order
+from napari_spaceediting.editing.replies import agrees, edit_of_no, edit_of_yes
 from napari_spaceediting.plugin.gallery.controller import GalleryController
 from napari_spaceediting.plugin.guidance.panel import (
     EMPTY_TEXT,
@@ -232,17 +231,11 @@ class GuidanceController:
         self._map.naming.name(at, then=settle)
 
     def _agrees(self, proposal: Proposal, at: NDArray[np.int64]) -> bool:
-        """Whether the class that images have got agrees with a proposal.
-
-        So does any where none was proposed, or where a label that was doubted turns
-        out to be another.
-        """
+        """Whether the class that images have got agrees with a proposal."""
         session = self._window.session
         assert session is not None
         before, now = session.shown.labels[at], session.edits.labels[at]
-        if proposal.kind is ProposalKind.MISLABELLED:
-            return not np.array_equal(before, now)
-        return proposal.tag in (None, session.edits.class_names[now[0]])
+        return agrees(proposal, before, now, session.edits)
 
     @staticmethod
     def _way(proposal: Proposal) -> Way:
@@ -253,16 +246,8 @@ class GuidanceController:
     def _accept(self, proposal: Proposal) -> bool:
         session = self._window.session
         assert session is not None
-        if proposal.tag is None:
-            return False
-        return self._map.naming.apply(
-            name_images(
-                self._meant(proposal),
-                proposal.tag,
-                session.edits.positions,
-                proposal.place,
-            )
-        )
+        edit = edit_of_yes(proposal, self._meant(proposal), session.edits)
+        return edit is not None and self._map.naming.apply(edit)
 
     def _keep(self, proposal: Proposal) -> bool:
         """Confirm the label that was doubted; other proposals are only put aside.
@@ -271,11 +256,9 @@ class GuidanceController:
         """
         session = self._window.session
         assert session is not None
-        label = int(session.edits.labels[proposal.indices[0]])
-        if proposal.kind is ProposalKind.MISLABELLED and label >= 0:
-            return self._map.naming.apply(
-                Pin(self._meant(proposal), session.edits.class_names[label])
-            )
+        edit = edit_of_no(proposal, self._meant(proposal), session.edits)
+        if edit is not None:
+            return self._map.naming.apply(edit)
         return self._order == MIXED
 
     def _meant(self, proposal: Proposal) -> NDArray[np.int64]:

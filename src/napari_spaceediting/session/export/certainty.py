@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.soft_labels import believed, rows_of
@@ -69,8 +70,38 @@ class Certainty:
         return tuple(filter(None, [*said, made.caution]))
 
 
-def certainty_of(state: SessionState, share: float = SHARE) -> Certainty:
-    """Calibrate the network that a session shows.
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What a network says of images that nothing was learnt from, and what they are.
+
+    Parameters
+    ----------
+    probabilities, classes : (n, C) float32 arrays
+        Of the images with a label, as for `calibrate`.
+    learnt : (n,) bool array
+        Those that the calibration is told from.
+    measured_on : str
+        "test" or "validation": where its error is measured.
+    share : float
+        Of images of known classes, that may be called none of these.
+    """
+
+    probabilities: NDArray[np.float32]
+    classes: NDArray[np.float32]
+    learnt: NDArray[np.bool_]
+    measured_on: str
+    share: float
+
+    def certainty(self) -> Certainty:
+        """Calibrate the network; with many images it takes seconds."""
+        said, classes, learnt = self.probabilities, self.classes, self.learnt
+        before, after = errors(said, classes, learnt)
+        made = calibrate(said[learnt], classes[learnt], self.share)
+        return Certainty(made, before, after, self.measured_on)
+
+
+def held_out_of(state: SessionState, share: float = SHARE) -> HeldOut:
+    """Return what the network that a session shows is calibrated on.
 
     Parameters
     ----------
@@ -91,17 +122,17 @@ def certainty_of(state: SessionState, share: float = SHARE) -> Certainty:
         )
     probabilities = knowing(state).predictions.probabilities
     edits, split = standing_edits(state), state.dataset.split
+    n_classes = len(edits.class_names)
     at = np.flatnonzero((edits.labels >= 0) & (split != Split.TRAIN))
     soft = rows_of(edits.soft_labels, at)
-    classes = believed(edits.labels[at], soft, len(edits.class_names))
-    said = widened(probabilities[at], len(edits.class_names))
     learnt = split[at] == Split.VALIDATION
-    measured_on = "validation" if learnt.all() else "test"
-    if not learnt.any():
-        learnt = ~learnt
-    before, after = errors(said, classes, learnt)
-    made = calibrate(said[learnt], classes[learnt], share)
-    return Certainty(made, before, after, measured_on)
+    return HeldOut(
+        widened(probabilities[at], n_classes),
+        believed(edits.labels[at], soft, n_classes),
+        learnt if learnt.any() else ~learnt,
+        "validation" if learnt.all() else "test",
+        share,
+    )
 
 
 def knowing(state: SessionState) -> Network:

@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Job
-from napari_spaceediting.session.export.certainty import certainty_of, knowing
+from napari_spaceediting.session.export.certainty import held_out_of, knowing
 from napari_spaceediting.session.export.folders import ExportFolders
 from napari_spaceediting.session.export.networks import ENDINGS, ExportNetwork
+from napari_spaceediting.session.export.report import reporting
 from napari_spaceediting.session.export.results import results_of
 from napari_spaceediting.session.export.tables import WRITERS, Exported, ExportTable
 from napari_spaceediting.session.state import SessionState
+
+PAGE = ".html"
 
 
 def exporting(
@@ -32,7 +35,8 @@ def exporting(
     state : SessionState
         The session.
     path : Path
-        Its ending says what to: a table or the network; without one, folders of images.
+        Its ending says what to: a table, the network or a report; without one, folders
+        of images.
     images : (n,) int64 array, optional
         Which images; by default all.
     with_latents : bool
@@ -47,12 +51,14 @@ def exporting(
     """
     path = path.expanduser().absolute()
     ending = path.suffix.lower()
+    if ending == PAGE:
+        return reporting(state, path)
     if ending in ENDINGS:
         network = knowing(state)
         n_classes = network.predictions.probabilities.shape[1]
         names = state.shown.class_names[:n_classes]
-        made = certainty_of(state).calibration
-        return ExportNetwork(network, names, state.dataset, made, path)
+        held_out = held_out_of(state)
+        return ExportNetwork(network, names, state.dataset, held_out, path)
     if ending in WRITERS:
         return ExportTable(results_of(state, images, latents=with_latents), path)
     if not ending or path.is_dir():
@@ -61,5 +67,5 @@ def exporting(
         return ExportFolders(results_of(state, images), chosen, path, with_links)
     raise SessionError(
         f"There is nothing to export to a file like {path.name}: let it end in "
-        f"{', '.join([*WRITERS, *ENDINGS])}, or name a folder."
+        f"{', '.join([*WRITERS, *ENDINGS, PAGE])}, or name a folder."
     )

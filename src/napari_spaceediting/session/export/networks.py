@@ -16,9 +16,10 @@ from napari_spaceediting import __version__
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.meaning import with_channels
 from napari_spaceediting.data.writing import write_file
-from napari_spaceediting.editing.calibration import NONE_OF_THESE, Calibration
+from napari_spaceediting.editing.calibration import NONE_OF_THESE
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.session.export.certainty import HeldOut
 from napari_spaceediting.session.export.tables import Exported, writing
 from napari_spaceediting.session.state import Network
 
@@ -49,8 +50,8 @@ class ExportNetwork:
         The C classes that it knows.
     dataset : ImageDataset
         The images; they tell how they are scaled.
-    calibration : Calibration
-        Of the network; goes into the metadata.
+    held_out : HeldOut
+        What the network is calibrated on, which goes into the metadata.
     path : Path
         The file; its ending is one of `ENDINGS`.
     """
@@ -58,7 +59,7 @@ class ExportNetwork:
     network: Network = field(repr=False)
     class_names: tuple[str, ...]
     dataset: ImageDataset = field(repr=False)
-    calibration: Calibration
+    held_out: HeldOut = field(repr=False)
     path: Path
     name: ClassVar[str] = "Export the network"
 
@@ -101,7 +102,8 @@ class ExportNetwork:
         return sorted({str(self.dataset.original(at).dtype) for at in some.tolist()})
 
     def _metadata(self, types: list[str], largest: float) -> dict[str, Any]:
-        dataset, spec, made = self.dataset, self.network.spec, self.calibration
+        dataset, spec = self.dataset, self.network.spec
+        made = self.held_out.certainty().calibration
         by_type = dataset.scaling.mode == "dtype"
         is_open = by_type and largest == 1 and any("int" in kind for kind in types)
         return {

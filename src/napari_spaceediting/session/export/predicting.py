@@ -18,7 +18,13 @@ from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.jobs import ExtractPredictions
 from napari_spaceediting.network.spec import Predictions
-from napari_spaceediting.session.export.certainty import SHARE, certainty_of, knowing
+from napari_spaceediting.session.export.certainty import (
+    SHARE,
+    Certainty,
+    HeldOut,
+    held_out_of,
+    knowing,
+)
 from napari_spaceediting.session.export.results import (
     Results,
     came_in,
@@ -43,6 +49,8 @@ class Predicted:
     right : (int, int)
         Of those that came with a label of a known class, how many are predicted so,
         and how many there are.
+    certainty : Certainty
+        Of the network.
     skipped : tuple of (str, str)
         Name and reason of what could not be read.
     """
@@ -50,6 +58,7 @@ class Predicted:
     path: Path
     counts: dict[str, int]
     right: tuple[int, int]
+    certainty: Certainty
     skipped: tuple[tuple[str, str], ...] = ()
 
     def describe(self) -> tuple[str, ...]:
@@ -64,7 +73,7 @@ class Predicted:
                 f"({right / labelled:.1%}) are predicted so."
             )
         said += [f"Left out {name}: {reason}" for name, reason in self.skipped[:5]]
-        return tuple(said)
+        return (*said, *self.certainty.describe())
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +90,8 @@ class PredictImages:
         Of no images, with scaling, size and channels of those of the session.
     network : Network
         That predicts.
-    calibration : Calibration
-        Of it.
+    held_out : HeldOut
+        What it is calibrated on.
     device : str
         "auto", "cpu", "cuda" or "mps".
     """
@@ -91,7 +100,7 @@ class PredictImages:
     path: Path
     like: ImageDataset = field(repr=False)
     network: Network = field(repr=False)
-    calibration: Calibration = field(default_factory=Calibration)
+    held_out: HeldOut = field(repr=False)
     device: str = "auto"
     name: ClassVar[str] = "Predict new images"
 
@@ -112,7 +121,9 @@ class PredictImages:
         found = yield from ExtractPredictions(
             new, network.spec, network.state, self.device
         ).run()
-        results = self._results(new, found)
+        yield Progress(0, 1, "Calibrating")
+        certainty = self.held_out.certainty()
+        results = self._results(new, found, certainty.calibration)
         with writing(self.path):
             yield from WRITERS[self.path.suffix.lower()](results, self.path)
         names, counts = np.unique(results.columns["prediction"], return_counts=True)
@@ -121,11 +132,14 @@ class PredictImages:
             self.path,
             {str(names[at]): int(counts[at]) for at in order},
             _right(new, found),
+            certainty,
             tuple((one.name, one.reason) for one in new.skipped),
         )
 
-    def _results(self, new: ImageDataset, found: Predictions) -> Results:
-        probabilities, made = found.probabilities, self.calibration
+    def _results(
+        self, new: ImageDataset, found: Predictions, made: Calibration
+    ) -> Results:
+        probabilities = found.probabilities
         columns = predicted(probabilities, self.like.class_names)
         best, doubt = columns.pop("prediction"), columns.pop("doubt")
         is_known = made.is_known(probabilities)
@@ -184,8 +198,8 @@ def predicting(
         skipped=(),
         notes=(),
     )
-    made = certainty_of(state, share).calibration
-    return PredictImages(images, path, like, network, made, state.train.device)
+    held_out = held_out_of(state, share)
+    return PredictImages(images, path, like, network, held_out, state.train.device)
 
 
 def _labelled(dataset: ImageDataset) -> bool:

@@ -1,0 +1,1 @@
+"""Taking results out: tables, folders, the network, a report, and predictions."""
