@@ -13,7 +13,7 @@ from napari_spaceediting.data import kept, thumbnails
 from napari_spaceediting.data.arrays import find_in_stack
 from napari_spaceediting.data.kept import MappedArray
 from napari_spaceediting.data.open import OpenLayers
-from napari_spaceediting.data.thumbnails import PackThumbnails
+from napari_spaceediting.data.thumbnails import PackThumbnails, sized
 from napari_spaceediting.jobs.job import run_job
 
 
@@ -118,3 +118,16 @@ def test_a_mapped_array_travels_as_a_path_and_its_parts_as_content(array):
     assert_array_equal(pickle.loads(pickle.dumps(tiles[::2])), tiles[::2])
     with pytest.raises(ValueError, match="read-only"):
         tiles[0] = 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_image_is_read_as_large_as_it_is_looked_at(dtype):
+    ramp = np.linspace(0, np.iinfo(dtype).max, 900).astype(dtype)
+    dataset = opened(np.broadcast_to(ramp, (3, 300, 900)).copy())
+    values, is_full = sized(dataset, 1, 90)
+    assert (values.shape, values.dtype, is_full) == ((30, 90, 1), np.uint16, False)
+    expected = np.linspace(0, 65535, 90)
+    assert np.abs(values[:, :, 0] - expected).max() < 1500
+    values, is_full = sized(dataset, 1, 2000)
+    assert values.shape == (300, 900, 1)
+    assert is_full

@@ -183,6 +183,22 @@ class ImageDataset:
         """
         return self.pixels.read(int(index))
 
+    def raw(self, index: int) -> NDArray[Any]:
+        """Return raw image `index` as (H, W, C) with the data set's channels.
+
+        Raises
+        ------
+        DataError
+            The image is missing, cannot be read or has other channels.
+        """
+        image = with_channels(self.pixels.read(index), self.n_channels)
+        if image.shape[-1] != self.n_channels:
+            raise DataError(
+                f"The image {self.ids[index]} has {image.shape[-1]} channels, but the "
+                f"others have {self.n_channels}."
+            )
+        return image
+
     def images(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Return images ready for a network.
 
@@ -360,7 +376,7 @@ class ImageDataset:
         (N, H, W, C) array of the images' own dtype
             Brought to `image_size` only if their sizes differ.
         """
-        images = [self._read(index) for index in range(len(self))]
+        images = [self.raw(index) for index in range(len(self))]
         if len({image.shape for image in images}) <= 1:
             return np.stack(images)
         dtype = np.result_type(*images)
@@ -423,7 +439,7 @@ class ImageDataset:
         block: list[NDArray[Any]] = []
         start = n_values = 0
         for stop, index in enumerate(chosen, 1):
-            block.append(self._read(index))
+            block.append(self.raw(index))
             n_values += block[-1].size
             if n_values >= _AT_ONCE or stop == n:
                 self._fit(block, [part[start:stop] for part in fitted])
@@ -440,16 +456,6 @@ class ImageDataset:
             scaled = self.scaling.apply(np.stack([block[k] for k in at]))
             for out in fitted:
                 out[at] = fit(scaled, out.shape[1:3])
-
-    def _read(self, index: int) -> NDArray[Any]:
-        """Return raw image `index` as (H, W, C) with the data set's channels."""
-        image = with_channels(self.pixels.read(index), self.n_channels)
-        if image.shape[-1] != self.n_channels:
-            raise DataError(
-                f"The image {self.ids[index]} has {image.shape[-1]} channels, but the "
-                f"others have {self.n_channels}."
-            )
-        return image
 
 
 def _for_network(images: NDArray[np.float32]) -> NDArray[np.float32]:

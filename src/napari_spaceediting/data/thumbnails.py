@@ -1,4 +1,4 @@
-"""Small pictures of all images, for the map and the gallery."""
+"""Pictures of images: small ones of all, and one as large as it is looked at."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.kept import KeptRows
+from napari_spaceediting.data.looks import STEPS
 from napari_spaceediting.data.pixels import files_of
 from napari_spaceediting.data.prepared import Prepared
+from napari_spaceediting.data.resize import fit
 from napari_spaceediting.data.steps import in_threads
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import Progress
@@ -30,6 +32,9 @@ _CACHE_LIMIT = 4 << 30
 _FEW = 64 << 20
 """Bytes of thumbnails that are not worth a file: they are drawn in a second or two,
 unless images must be decoded."""
+
+_FINER = 4
+"""Times the wanted size; of a larger image only every so many pixels are used."""
 
 _Drawn = tuple[NDArray[np.uint8], NDArray[np.float32] | None]
 """A thumbnail, and the image as a network needs it if that is to be kept."""
@@ -128,3 +133,35 @@ class PackThumbnails:
                 grey = np.full((self.size, self.size, 3), _GREY, np.uint8)
                 return [(grey, None)]
         return [self._draw(one, with_images=with_images)[0] for one in at[:, None]]
+
+
+def sized(
+    dataset: ImageDataset, index: int, side: int
+) -> tuple[NDArray[np.uint16], bool]:
+    """Read an image as large as it is to be looked at.
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+    index : int
+    side : int
+        Height or width in pixels, whichever is larger; a smaller image stays as it is.
+
+    Returns
+    -------
+    (h, w, C) uint16 array, bool
+        Scaled intensities, 65535 for 1, and whether this is the image in full size.
+
+    Raises
+    ------
+    DataError
+        The image is missing or cannot be read.
+    """
+    image = dataset.raw(index)
+    longest = max(image.shape[:2])
+    step = max(1, longest // (_FINER * side))
+    scaled = dataset.scaling.apply(image[::step, ::step])
+    if longest > side:
+        height, width = (max(1, round(n * side / longest)) for n in image.shape[:2])
+        scaled = fit(scaled[None], (height, width))[0]
+    return np.rint(scaled * (STEPS - 1)).astype(np.uint16), longest <= side

@@ -22,6 +22,7 @@ from napari_spaceediting.editing.edits import EditState, TraitKind
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin import status
 from napari_spaceediting.plugin.keys import class_keys
+from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.runner import JobRunner, in_thread
 from napari_spaceediting.plugin.status import Facts, Turn, Work
 from napari_spaceediting.plugin.widgets.palette import Palette
@@ -140,7 +141,9 @@ class WindowState:
     selected_by : object
         The view in which they were selected, which shows them already; else None.
     thumbnails : (N, s, s, 3) uint8 array or None
-        Pictures of all images, as soon as there are any.
+        Small pictures of all images, as soon as there are any.
+    pictures : Pictures
+        What is drawn of them in all rooms.
     past : Past or None
         What the user looks back at; None for the present.
     at_risk : bool
@@ -168,6 +171,7 @@ class WindowState:
         self.selected = NOTHING
         self.selected_by: object = None
         self.thumbnails: NDArray[np.uint8] | None = None
+        self.pictures = Pictures()
         self.past: Past | None = None
         self.at_risk = False
         self.map_note = ""
@@ -266,6 +270,8 @@ class WindowState:
 
     def notify(self, change: Change) -> None:
         """Tell what is other than it was."""
+        if Change.PICTURES in change and self.session is not None:
+            self.pictures.take(self.session.dataset, self.thumbnails)
         self.changed.emit(change)
 
     def take_session(self, session: Session, folder: SessionFolder | None) -> None:
@@ -362,6 +368,7 @@ class WindowState:
     def shutdown(self) -> None:
         """End all background work."""
         self._is_shut = True
+        self.pictures.shutdown()
         self.reading.shutdown()
         self.training.shutdown()
 

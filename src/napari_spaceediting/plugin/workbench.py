@@ -121,7 +121,7 @@ class Workbench:
         self.map = MapController(state, panels.map, self.show_change, self._bind_keys)
         panels.map.redraw_requested.connect(self.training.draw_map)
         self.galleries = GalleryController(
-            state, self.gallery, self.map, self.show_change
+            state, self.gallery, self.map, self.show_change, self._show_gallery
         )
         self.edits = EditsController(state, panels.edits, self.map)
         self.objects = ObjectsController(state, self.map, self.editor)
@@ -175,6 +175,11 @@ class Workbench:
         """Show what would make images those of a class."""
         self.traversals.show_change(images, name)
         self.show_traversal()
+
+    def _show_gallery(self, asked: bool) -> None:
+        """Bring the gallery to the front; unasked, only from behind the evidence."""
+        if asked or not self.evidence.visibleRegion().isEmpty():
+            _raise(self.gallery)
 
     @property
     def _views(self) -> tuple[View, ...]:

@@ -130,9 +130,7 @@ def test_what_was_lassoed_stays_while_some_of_it_is_worked_on(window):
 def test_the_nearest_stay_while_one_of_them_is_chosen(window):
     window.state.select(window.movable[:1])
     grid = window.bench.gallery.grid
-    grid.setFocus()
-    QTest.keyClick(grid, Qt.Key.Key_Home)
-    QTest.keyClick(grid, Qt.Key.Key_Return)
+    window.bench.galleries.find_similar()
     near = grid.items.tolist()
     held_out = window.session.dataset.held_out[near]
     at = int(np.flatnonzero(~held_out)[0])

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QApplication
 from napari_spaceediting.plugin.gallery.grid import GalleryGrid
 from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.gallery.tile import Caption
+from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.widgets.controls import dress
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -16,12 +17,19 @@ NONE = Qt.KeyboardModifier.NoModifier
 LEFT = Qt.MouseButton.LeftButton
 
 
+def pictures_of(thumbnails):
+    """Return pictures that have no originals."""
+    pictures = Pictures()
+    pictures.take(None, thumbnails)
+    return pictures
+
+
 @pytest.fixture
 def grid(qtbot, dark):
     widget = GalleryGrid()
     widget.set_theme(dark)
     qtbot.addWidget(widget)
-    widget.set_thumbnails(np.zeros((300, 16, 16, 3), np.uint8))
+    widget.set_pictures(pictures_of(np.zeros((300, 16, 16, 3), np.uint8)))
     widget.resize(350, 300)
     widget.show()
     qtbot.waitExposed(widget)
@@ -95,7 +103,7 @@ def test_ctrl_click_keeps_selected_images_that_are_not_shown(grid, told):
 
 
 def test_rubber_band_selects_what_it_touches(grid, told):
-    columns = grid._columns
+    columns = grid._tiling.columns
     assert columns > 2
     drag(grid, QPoint(1, 1), grid._tile(columns + 1).center())
     assert told == [[100, 101, 100 + columns, 101 + columns]]
@@ -118,9 +126,9 @@ def test_arrows_walk_and_extend_with_shift(grid, told):
     click(grid, 0)
     QTest.keyClick(grid, Qt.Key.Key_Right)
     QTest.keyClick(grid, Qt.Key.Key_Down)
-    assert told[-1] == [101 + grid._columns]
+    assert told[-1] == [101 + grid._tiling.columns]
     QTest.keyClick(grid, Qt.Key.Key_Left, SHIFT)
-    assert told[-1] == [100 + grid._columns, 101 + grid._columns]
+    assert told[-1] == [100 + grid._tiling.columns, 101 + grid._tiling.columns]
     QTest.keyClick(grid, Qt.Key.Key_Up)
     QTest.keyClick(grid, Qt.Key.Key_Up)
     assert grid.current == 100
@@ -173,14 +181,48 @@ def test_half_of_a_hundred_thousand_are_selected_without_their_captions(grid, to
     assert len(set(asked)) < 2 * len(on_screen) + 100
 
 
-def test_enter_and_double_click_activate(grid, qtbot):
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Space])
+def test_a_key_looks_at_the_image_in_the_frame(grid, qtbot, key):
     click(grid, 2)
     with qtbot.waitSignal(grid.activated) as signal:
-        QTest.keyClick(grid, Qt.Key.Key_Return)
+        QTest.keyClick(grid, key)
     assert signal.args == [102]
-    with qtbot.waitSignal(grid.activated) as signal:
-        QTest.mouseDClick(grid.viewport(), LEFT, NONE, grid._tile(5).center())
-    assert signal.args == [105]
+
+
+def test_a_second_click_looks_at_an_image(grid):
+    looked = []
+    grid.activated.connect(looked.append)
+    click(grid, 5)
+    assert looked == []
+    click(grid, 5)
+    assert looked == [105]
+    click(grid, 6, CTRL)
+    click(grid, 6)
+    assert looked == [105], "the first click on one of several chooses it alone"
+
+
+def test_the_largest_image_fills_the_room(grid):
+    grid.set_tile_size(2048)
+    first, room = grid._tile(0), grid.viewport().rect()
+    assert first.width() > 0.7 * min(room.width(), room.height())
+    assert room.contains(grid._plate(0))
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 16])
+@pytest.mark.parametrize("size", [(120, 300), (350, 300), (900, 180)])
+def test_all_images_are_in_view_and_as_large_as_can_be(qtbot, dark, n, size):
+    widget = GalleryGrid(shows_all=True)
+    widget.set_theme(dark)
+    qtbot.addWidget(widget)
+    widget.resize(*size)
+    widget.show()
+    widget.show_items(np.arange(n))
+    room = widget.viewport().rect()
+    tiles = [widget._tile(position) for position in range(n)]
+    assert all(room.contains(tile) for tile in tiles)
+    across = max(tile.right() for tile in tiles) + tiles[0].width() > room.width()
+    below = max(tile.bottom() for tile in tiles) + tiles[0].width() > room.height()
+    assert across or below
 
 
 def test_hover_tells_the_image_and_that_it_left(grid):
@@ -248,13 +290,13 @@ def test_tiles_fill_the_width_without_a_dead_column(grid, width, side):
     grid.set_tile_size(side)
     grid.resize(width, 300)
     QApplication.processEvents()  # Qt hides a scroll bar when it is idle.
-    last = grid._tile(grid._columns - 1)
+    last = grid._tile(grid._tiling.columns - 1)
     right_air = grid.viewport().width() - last.right() - 1
-    if grid._columns > 1:
-        gaps = np.diff([grid._tile(i).left() for i in range(grid._columns)])
+    if grid._tiling.columns > 1:
+        gaps = np.diff([grid._tile(i).left() for i in range(grid._tiling.columns)])
         assert gaps.max() - gaps.min() <= 1
-        assert right_air <= grid._gap + grid._columns
-        assert 0.5 * side <= grid._side <= 1.6 * side
+        assert right_air <= grid._tiling.gap + grid._tiling.columns
+        assert 0.5 * side <= grid._tiling.side <= 1.6 * side
     assert last.right() < grid.viewport().width()
 
 
@@ -275,7 +317,7 @@ def test_an_image_without_thumbnail_is_still_a_tile(grid, told):
 def test_drawn_thumbnail_has_the_colour_of_the_image(grid):
     thumbnails = np.zeros((2, 8, 8, 3), np.uint8)
     thumbnails[1] = (200, 30, 40)
-    grid.set_thumbnails(thumbnails)
+    grid.set_pictures(pictures_of(thumbnails))
     grid.show_items([1])
     picture = grid.viewport().grab().toImage()
     ratio = grid.devicePixelRatioF()
@@ -302,9 +344,9 @@ def test_chosen_tiles_stand_out_but_not_where_all_are_chosen(grid):
 
 def test_captions_need_room(grid):
     grid.set_tile_size(32)
-    assert grid._caption_height == 0
+    assert grid._tiling.caption == 0
     grid.set_tile_size(84)
-    assert grid._caption_height > 0
+    assert grid._tiling.caption > 0
 
 
 def test_a_caption_is_told_in_full():
@@ -350,9 +392,9 @@ def test_gallery_tells_source_and_order_chosen_by_hand_only(gallery):
 
 def test_slider_changes_the_tiles(gallery):
     gallery.grid.show_items(np.arange(50))
-    before = gallery.grid._side
-    gallery._size.setValue(160)
-    assert gallery.grid._side > before
+    before = gallery.grid._tiling.side
+    gallery._size.setValue(gallery._size.maximum())
+    assert gallery.grid._tiling.side > before
 
 
 def test_gallery_fits_a_narrow_dock(gallery):

@@ -119,7 +119,7 @@ def test_a_click_or_a_key_leaves_a_picture_out(panel, qtbot, told):
 
 
 def test_a_card_without_pictures_has_no_gap_for_them(panel):
-    panel.show_pictures(None, frozenset())
+    panel.show_pictures([], frozenset())
     assert not panel._pictures.isVisible()
 
 

@@ -25,12 +25,13 @@ def ask(picker, qtbot):
     picker.confirmed.connect(answers.append)
     picker.rejected.connect(lambda: answers.append("dismissed"))
 
-    def _ask(names=NAMES, votes=None, support=0.8, suggested=1, **more):
+    def _ask(names=NAMES, votes=None, support=0.8, suggested=1, suggestion="", **more):
         if votes is None:
             votes = np.zeros(len(names))
         if suggested is not None:
             votes[suggested] += 0.5
-        more = {"keys": class_keys(names, {})} | more
+        more["suggested"] = suggestion
+        more = {"keys": class_keys(names, {}), "is_move": True} | more
         picker.ask("Move 2 images", names, votes, support, **more)
         picker.open_at(QPoint(50, 50))
         qtbot.waitExposed(picker)
@@ -70,25 +71,36 @@ def test_number_keys_and_arrows_choose(picker, ask):
 
 
 def test_zero_means_no_class_where_that_is_allowed(picker, ask):
-    answers = ask()
+    answers = ask(none="Remove the label")
     press(picker, Qt.Key.Key_0)
+    assert picker.confirm_button.text() == "Remove the label"
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice(None, "belongs")]
-    ask(allow_none=False)
+    ask()
     assert None not in picker._tags()
 
 
-def test_typing_filters(picker, ask):
+def test_typing_filters_and_the_arrows_choose(picker, ask):
     answers = ask()
     QTest.keyClicks(picker._text, "BA")
-    assert picker._tags()[0] == "bag"
+    assert picker._tags() == ["BA", "bag"]
+    press(picker, Qt.Key.Key_Down)
+    assert picker.confirm_button.text() == "These are: bag"
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice("bag", "belongs")]
 
 
+def test_a_name_that_others_begin_with_is_a_new_one(picker, ask):
+    answers = ask(names=("cattle", "dog"))
+    QTest.keyClicks(picker._text, "cat")
+    assert picker.confirm_button.text() == "New class: cat"
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("cat", "belongs")]
+
+
 def test_nothing_is_chosen_when_the_text_is_erased(picker, ask):
     ask(suggested=None)
-    QTest.keyClicks(picker._text, "ba")
+    QTest.keyClicks(picker._text, "bag")
     assert picker.confirm_button.text() == "These are: bag"
     picker._text.clear()
     assert picker.confirm_button.text() == "Choose a class"
@@ -102,14 +114,6 @@ def test_typing_an_unknown_name_makes_a_class(picker, ask):
     assert picker._options.item(0, 1).text() == "New class “hat”"
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice("hat", "belongs")]
-
-
-def test_a_part_of_a_name_can_still_be_a_new_class(picker, ask):
-    answers = ask()
-    QTest.keyClicks(picker._text, "shir")
-    press(picker, Qt.Key.Key_Down)
-    press(picker, Qt.Key.Key_Return)
-    assert answers == [ClassChoice("shir", "belongs")]
 
 
 def test_a_full_name_is_not_offered_as_new(picker, ask):
@@ -131,7 +135,7 @@ def test_keys_that_are_letters_are_left_to_the_text(picker, ask):
     press(picker, "7")
     assert picker.choice == ClassChoice("cat", "belongs")
     QTest.keyClicks(picker._text, "a")
-    assert picker._tags()[:2] == ["ant", "cat"]
+    assert picker._tags() == ["a", "ant", "cat"]
 
 
 def test_many_classes_are_listed_by_votes(picker, ask):
@@ -139,6 +143,58 @@ def test_many_classes_are_listed_by_votes(picker, ask):
     votes[[30, 7]] = 0.7, 0.3
     ask(names=tuple(f"class {i:02d}" for i in range(40)), votes=votes, suggested=30)
     assert picker._tags()[:3] == ["class 30", "class 07", "class 00"]
+
+
+def test_digits_keep_their_classes_where_these_are_sorted(picker, ask):
+    names = tuple(f"class {letter}" for letter in "abcdefghijkl")
+    answers = ask(names=names, suggested=11)
+    assert picker._tags()[0] == "class l"
+    press(picker, Qt.Key.Key_2)
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("class b", "belongs")]
+
+
+def test_a_class_may_be_suggested_whatever_the_votes(picker, ask):
+    names = tuple(f"class {letter}" for letter in "abcdefghijkl")
+    answers = ask(
+        names=names, votes=np.eye(12)[3], suggested=None, suggestion="class k"
+    )
+    assert picker._tags()[:2] == ["class k", "class d"]
+    assert picker._options.item(1, 2).text() == "100%"
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("class k", "belongs")]
+
+
+def test_a_mixture_says_so_before_it_is_overwritten(picker, ask):
+    ask(mixture="Now 14 coat, 9 shirt.")
+    assert picker._mixture.isVisible()
+    ask()
+    assert not picker._mixture.isVisible()
+
+
+def test_what_has_no_place_asks_for_no_intent_and_tells_no_support(picker, ask):
+    answers = ask(is_move=False, support=None)
+    assert not picker.arrange_button.isVisible()
+    assert not picker._support.isVisible()
+    press(picker, Qt.Key.Key_A, ALT)
+    press(picker, Qt.Key.Key_Return)
+    assert answers == [ClassChoice("coat", "belongs")]
+
+
+def test_a_long_name_has_the_whole_width_and_loses_its_middle(picker, ask):
+    long = "8_time-" + 9 * "very-" + "long-branch-Side"
+    ask(names=("coat", long), suggested=None, votes=np.zeros(2))
+    options = picker._options
+    assert options.columnSpan(1, 1) == 2
+    assert options.item(1, 1).toolTip() == long
+    QTest.mouseClick(
+        options.viewport(),
+        LEFT,
+        pos=options.visualItemRect(options.item(1, 1)).center(),
+    )
+    text = picker.confirm_button.text()
+    assert text.startswith("8_time")
+    assert text.endswith("Side")
 
 
 def test_intent_is_switched_by_keyboard_and_arranging_names_no_class(picker, ask):
@@ -176,7 +232,7 @@ def test_images_between_two_classes_are_named_by_keyboard(picker, ask, qtbot):
 
 
 def test_the_second_class_is_another_one(picker, ask):
-    ask(suggested=0)
+    ask(suggested=0, none="Remove the label")
     picker.between.button.click()
     second = picker.between.second
     second.setCurrentText("bag")
@@ -211,7 +267,7 @@ def test_a_new_name_may_be_that_of_a_part(picker, ask):
 def test_a_part_is_asked_for_among_the_parts_of_its_class(picker, ask):
     names = (*NAMES, "coat: long", "coat: hooded")
     # The class that is suggested is none of its parts.
-    answers = ask(names, own="coat: long", is_part=True, allow_none=False)
+    answers = ask(names, own="coat: long", is_part=True)
     assert picker._tags() == ["coat: long", "coat: hooded"]
     assert not picker.confirm_button.isEnabled()
     QTest.keyClicks(picker._text, "HOODED")
@@ -231,7 +287,7 @@ def test_low_support_is_said(picker, ask):
 
 
 def test_without_suggestion_nothing_can_be_confirmed_by_accident(picker, ask):
-    answers = ask(suggested=None, allow_none=False)
+    answers = ask(suggested=None)
     assert not picker.confirm_button.isEnabled()
     press(picker, Qt.Key.Key_Return)
     assert answers == []

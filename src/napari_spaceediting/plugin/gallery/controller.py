@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QMenu
 
-from napari_spaceediting.editing.edits import EditState, Relabel
+from napari_spaceediting.data.looks import Look
+from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin.gallery.captions import describer, guesses
+from napari_spaceediting.plugin.gallery.looking import Looking, nearest
 from napari_spaceediting.plugin.gallery.panel import (
     BROKEN,
     CHOSEN,
@@ -21,14 +24,11 @@ from napari_spaceediting.plugin.gallery.panel import (
     SELECTION,
     ImageGallery,
 )
-from napari_spaceediting.plugin.gallery.tile import Caption
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
 from napari_spaceediting.plugin.widgets.controls import context_menu
-from napari_spaceediting.plugin.widgets.palette import Colour
 from napari_spaceediting.session.habits import Way
-from napari_spaceediting.session.state import Checkpoint
 
 _ALL_HELD_OUT = "Held-out images can be relabelled, not pinned."
 _NO_NEIGHBOURS = "The map is still being drawn: similar images are known after it."
@@ -59,6 +59,8 @@ class GalleryController:
         Shows what is hovered, and asks for classes.
     show_change : callable
         Shows what would make images those of a class.
+    come_forward : callable
+        Brings the gallery to the front; is told whether it was asked for.
     """
 
     def __init__(
@@ -67,9 +69,12 @@ class GalleryController:
         gallery: ImageGallery,
         on_map: MapController,
         show_change: ShowChange,
+        come_forward: Callable[[bool], None],
     ) -> None:
         self._window = window
         self._show_change = show_change
+        self._come_forward = come_forward
+        self._looking = Looking(window, gallery)
         self._gallery = gallery
         self._map = on_map
         self.proposed = NOTHING
@@ -83,6 +88,15 @@ class GalleryController:
         grid.activated.connect(self._on_activated)
         grid.context_requested.connect(self._on_context)
         grid.focused.connect(window.ask)
+        gallery.set_pictures(window.pictures)
+        gallery.look_requested.connect(self._on_look_requested)
+        gallery.look_button.clicked.connect(self._choose_look)
+        gallery.look.changed.connect(self._show_as)
+        gallery.compare.walked.connect(self._walk)
+        gallery.compare.closed.connect(self.look_at_all)
+        gallery.compare.chosen.connect(self._on_activated)
+        gallery.compare.focused.connect(window.ask)
+        window.pictures.arrived.connect(self._on_pictures)
         gallery.named.connect(self.name)
         gallery.taken_back.connect(self.take_back)
         window.changed.connect(self._on_change)
@@ -91,8 +105,10 @@ class GalleryController:
     def _on_change(self, change: Change) -> None:
         if Change.SESSION in change:
             self.proposed = self._chosen = self._gathered = self._around = NOTHING
+            self._last = ""
+            self.look_at_all()
         if Change.PICTURES in change:
-            self._grid.set_thumbnails(self._window.thumbnails)
+            self._gallery.repaint_pictures()
         if Change.SELECTION in change:
             self._on_selection()
         elif change & _OTHER_IMAGES:
@@ -106,7 +122,60 @@ class GalleryController:
         if source == CHOSEN:
             self._chosen = indices
         self._gallery.set_source(source)
+        self.look_at_all()
         self.refresh()
+        self._come_forward(True)
+
+    def compare(self, images: NDArray[np.int64], tag: str = "") -> None:
+        """Show images between those of the classes that they may be of.
+
+        Parameters
+        ----------
+        images : (n,) int64 array
+            The images.
+        tag : str
+            The class that is proposed for them, "" for none.
+        """
+        self._looking.show(images, tag)
+        self._come_forward(True)
+
+    def look_at_all(self) -> None:
+        """Look at all images of the source, after some were looked at closely."""
+        self._looking.close()
+
+    def _on_look_requested(self, closely: bool) -> None:
+        grid = self._grid
+        if not closely or not len(grid.items):
+            self.look_at_all()
+        else:
+            self._on_activated(grid.current if grid.current >= 0 else grid.items[0])
+
+    def _walk(self, step: int) -> None:
+        self._go_to(self._looking.next_to(step))
+
+    def _go_to(self, index: int) -> None:
+        """Put the frame on an image, and look at it if one was looked at."""
+        if index in self._grid.items:
+            self._grid.go_to(index)
+        if self._gallery.is_close:
+            self._looking.show(np.array([index]))
+
+    # How images are shown
+
+    def _choose_look(self) -> None:
+        button, pictures = self._gallery.look_button, self._window.pictures
+        if self._window.session is not None:
+            place = button.mapToGlobal(button.rect().topLeft())
+            self._gallery.look.open_at(pictures.look, place)
+
+    def _show_as(self, look: Look) -> None:
+        self._window.pictures.show_as(look)
+        self._window.notify(Change.PICTURES)
+
+    def _on_pictures(self, images: NDArray[np.int64]) -> None:
+        self._gallery.repaint_pictures()
+        if np.isin(self._looking.images, images).any():
+            self._looking.refresh()
 
     def refresh(self, *_: object, in_order: bool = True) -> None:
         """Show the images of the chosen source as they are now, in the chosen order."""
@@ -117,16 +186,13 @@ class GalleryController:
             grid.show_items(NOTHING)
             return
         grid.empty_text = _EMPTY[source]
-        shown, edits = self._window.shown, self._window.edits
-        held_out = session.state.dataset.held_out
-        colours = self._window.class_colours.tolist()
-
-        def describe(index: int) -> Caption:
-            border = colours[edits.labels[index]]
-            badge = "held out" if held_out[index] else ""
-            badge = "rejected" if edits.rejected[index] else badge
-            return _caption(index, shown, edits, border, badge)
-
+        edits = self._window.edits
+        describe = describer(
+            self._window.shown,
+            edits,
+            session.state.dataset.held_out,
+            self._window.class_colours,
+        )
         items = self._sorted(self._items(source)) if in_order else grid.items
         grid.show_items(items, describe)
         grid.set_selected(self._window.selected)
@@ -136,6 +202,7 @@ class GalleryController:
             if self._last and count
             else ""
         )
+        self._looking.refresh()
 
     def _show_classes(self) -> None:
         if self._window.session is not None and self._window.has_map:
@@ -147,19 +214,19 @@ class GalleryController:
 
         Where there is no frame yet, it comes to the first such image.
         """
-        session, grid = self._window.session, self._grid
+        session, items = self._window.session, self._grid.items
         if session is None or not self._window.has_map:
             return
-        index, ahead = grid.current, grid.items
+        index, ahead = self._looking.at_hand, items
         if index >= 0:
             self._last = tag = self._window.edits.class_names[number]
             if not self._map.naming.apply(Relabel(np.array([index]), tag)):
                 return
             self._window.answered(Way.SINGLE, 1)
-            ahead = ahead[np.flatnonzero(ahead == index)[0] + 1 :]
+            ahead = items[np.flatnonzero(items == index).max(initial=-1) + 1 :]
         ahead = ahead[~session.edits.edited[ahead]]
         if len(ahead):
-            grid.go_to(int(ahead[0]))
+            self._go_to(int(ahead[0]))
 
     def take_back(self) -> None:
         """Undo the last edit, and go back to its image."""
@@ -167,7 +234,7 @@ class GalleryController:
         shown = self._grid.items[np.isin(self._grid.items, undone)]
         if len(shown):
             self._window.unanswered(Way.SINGLE, len(undone))
-            self._grid.go_to(int(shown[0]))
+            self._go_to(int(shown[0]))
 
     def _items(self, source: str) -> NDArray[np.int64]:
         """Return the images of a source."""
@@ -180,35 +247,26 @@ class GalleryController:
             return evidence.fixed if source == FIXED else evidence.broken
         return {
             SELECTION: self._gathered,
-            NEAREST: self._nearest(),
+            NEAREST: nearest(self._window.shown.map, self._around),
             GUIDANCE: self.proposed,
             CHOSEN: self._chosen,
         }[source]
 
-    def _nearest(self) -> NDArray[np.int64]:
-        drawn, chosen = self._window.shown.map, self._around
-        if drawn is None or not len(chosen) or not drawn.neighbours.shape[1]:
-            return NOTHING
-        around = drawn.neighbours[chosen].T.ravel()
-        _, first = np.unique(around, return_index=True)
-        ordered = around[np.sort(first)].astype(np.int64)
-        return ordered[~np.isin(ordered, chosen)]
-
     def _sorted(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return images in the chosen order; as they come where nothing is known."""
         by, labels = self._gallery.sort, self._window.edits.labels[items]
-        guesses = _guesses(self._window.shown)[items]
+        said = guesses(self._window.shown)[items]
         order: NDArray[np.number] = labels
         if by == "disagreement":
             # What the network leaves for other classes; -1 without a label.
-            known = np.flatnonzero((labels >= 0) & (labels < guesses.shape[1]))
+            known = np.flatnonzero((labels >= 0) & (labels < said.shape[1]))
             order = np.full(len(items), 1, np.float32)
-            order[known] = guesses[known, labels[known]] - 1
+            order[known] = said[known, labels[known]] - 1
         elif by != "label":
-            if by == "map" or not guesses.shape[1]:
+            if by == "map" or not said.shape[1]:
                 return items
             is_prediction = by == "prediction"
-            order = guesses.argmax(axis=1) if is_prediction else margins(guesses)
+            order = said.argmax(axis=1) if is_prediction else margins(said)
         return items[np.argsort(order, kind="stable")]
 
     def _on_chosen(self, at: NDArray[np.int64]) -> None:
@@ -220,9 +278,18 @@ class GalleryController:
         # What is chosen among the images shown takes none of the others away.
         self._gathered = self._around = self._window.selected
         self._last = ""
-        if len(self._gathered) and self._gallery.source not in (SELECTION, NEAREST):
+        chosen = self._gathered
+        if len(chosen) and self._gallery.source not in (SELECTION, NEAREST):
             self._gallery.set_source(SELECTION)
         self.refresh()
+        if len(chosen):
+            self._come_forward(False)
+        if np.array_equal(chosen, self._looking.images):
+            return
+        if self._gallery.is_close and len(chosen) == 1:
+            self._looking.show(chosen)
+        else:
+            self.look_at_all()
 
     def _on_source(self, _row: int) -> None:
         self._gathered = self._around = self._window.selected
@@ -234,13 +301,18 @@ class GalleryController:
             self._map.view.show_hovered(index)
 
     def _on_activated(self, index: int) -> None:
-        self._window.select(np.array([index]), self._grid)
-        self.find_similar()
+        """Look closely at an image."""
+        at = np.array([index], np.int64)
+        if not np.array_equal(self._window.selected, at):
+            self._window.select(at, self._grid)
+            self._grid.set_selected(at)
+        self._looking.show(at)
 
     def find_similar(self) -> None:
         """Show the images most similar to the selected ones."""
         self._around = self._window.selected
         self._gallery.set_source(NEAREST)
+        self.look_at_all()
         self.refresh()
 
     def open_original(self) -> None:
@@ -348,32 +420,3 @@ def _offer(
     action = menu.addAction(title, act)
     action.setEnabled(not reason)
     action.setToolTip(reason or tip)
-
-
-def _guesses(checkpoint: Checkpoint) -> NDArray[np.float32]:
-    """Return the network's (N, C) probabilities; of no class where there are none."""
-    network = checkpoint.network
-    if network is None:
-        return np.empty((len(checkpoint.labels), 0), np.float32)
-    return network.predictions.probabilities
-
-
-def _caption(
-    index: int, checkpoint: Checkpoint, edits: EditState, border: Colour, badge: str
-) -> Caption:
-    """Return what is written around a tile.
-
-    The label, or what the network guesses for want of one; then how sure the network
-    is, and of what if that is another class.
-    """
-    label, guesses = int(edits.labels[index]), _guesses(checkpoint)[index]
-    own = edits.class_names[label] if label >= 0 else "?"
-    if not len(guesses):
-        return Caption(own, border, badge)
-    best = int(guesses.argmax())
-    guess, sure = edits.class_names[best], f"{guesses[best]:.0%}"
-    if label < 0:
-        return Caption(f"{guess}?", border, badge, figure=sure)
-    if best == label:
-        return Caption(own, border, badge, figure=sure)
-    return Caption(own, border, badge, f"→ {guess}", sure, is_odd=True)

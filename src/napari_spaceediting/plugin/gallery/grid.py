@@ -23,11 +23,19 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QAbstractScrollArea, QApplication, QToolTip
 
 from napari_spaceediting.plugin.gallery.tile import Caption, TilePainter
+from napari_spaceediting.plugin.gallery.tiling import (
+    SIZES,
+    USUAL_SIZE,
+    Tiling,
+    tiling,
+    tiling_of_all,
+)
+from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.widgets.painting import apply_font, outline
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 
-SIZES = (32, 176)
-USUAL_SIZE = 84
+_LOOKS = Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space
+"""Keys that show an image as large as there is room."""
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 _CONTROL = Qt.KeyboardModifier.ControlModifier
 
@@ -36,12 +44,19 @@ class GalleryGrid(QAbstractScrollArea):
     """Tiles of images that can be browsed and selected by mouse and keyboard.
 
     Only visible tiles are painted and captioned.
+
+    Parameters
+    ----------
+    shows_all : bool
+        Whether the images are as large as they can be while all of them are in view.
+    is_captioned : bool
+        Whether there is writing beneath images that are large enough for it.
     """
 
     selection_changed = Signal(object)
     """All selected dataset indices (int64 array), after an action by the user."""
     activated = Signal(int)
-    """Dataset index of a double-clicked or entered image."""
+    """Dataset index of an image to be looked at: entered, or clicked once more."""
     hovered = Signal(int)
     """Dataset index under the pointer, -1 when it left."""
     context_requested = Signal(object, QPoint)
@@ -51,9 +66,11 @@ class GalleryGrid(QAbstractScrollArea):
     focused = Signal()
     """The keyboard has come here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shows_all: bool = False, is_captioned: bool = True) -> None:
         super().__init__()
+        self._shows_all = shows_all
         self._tiles = TilePainter()
+        self._tiles.is_captioned = is_captioned
         self._items = np.empty(0, np.int64)
         self._caption: Callable[[int], Caption] = lambda _: Caption("")
         self._selected = np.empty(0, np.int64)
@@ -64,10 +81,11 @@ class GalleryGrid(QAbstractScrollArea):
         self._anchor = -1
         self._hovered = -1
         self._press: QPointF | None = None
+        self._pressed = -1
         self._band: QRect | None = None
         self._before_press: tuple[NDArray[np.bool_], NDArray[np.int64]] | None = None
         self._wanted_side = USUAL_SIZE
-        self._columns, self._side, self._row = 1, 0, 1
+        self._tiling = Tiling()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -83,9 +101,9 @@ class GalleryGrid(QAbstractScrollArea):
         apply_font(self, palette)
         self._relayout()
 
-    def set_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        """Set the (N, s, s, 3) uint8 images that indices point to."""
-        self._tiles.set_thumbnails(thumbnails)
+    def set_pictures(self, pictures: Pictures) -> None:
+        """Set the pictures that indices point to."""
+        self._tiles.set_pictures(pictures)
         self.viewport().update()
 
     def show_items(
@@ -159,31 +177,32 @@ class GalleryGrid(QAbstractScrollArea):
             return int(self._items[self._current])
         return -1
 
-    # Geometry. Positions count tiles, in the order shown.
+    # Geometry
 
     def _fit(self, width: int) -> None:
-        """Choose the columns whose tiles come closest to the wanted size."""
-        self._gap = gap = max(6, round(self.fontMetrics().height() * 0.5))
-        self._width = max(width, 1)
-        columns = max(1, round((width - gap) / (self._wanted_side + gap)))
-        side = (width - gap * (columns + 1)) // columns
-        if columns == 1:
-            side = min(side, 2 * self._wanted_side)
-        self._columns, self._side = columns, max(side, 8)
-        self._caption_height = self._tiles.caption_height(self._side, self.font())
-        self._row = self._side + self._caption_height + gap + 2
+        """Choose the columns."""
+        size = max(width, 1), self.viewport().height()
+        gap = max(6, round(self.fontMetrics().height() * 0.5))
 
-    def _total_height(self) -> int:
-        rows = -(-len(self._items) // self._columns)
-        return rows * self._row + self._gap
+        def caption(side: int) -> int:
+            return self._tiles.caption_height(side, self.font())
+
+        if self._shows_all:
+            self._tiling = tiling_of_all(size, gap, caption, len(self._items))
+        else:
+            self._tiling = tiling(size, gap, caption, self._wanted_side)
 
     def _relayout(self) -> None:
-        top, old = self._first_visible(), (self._side, self._columns)
-        bar, height = self.verticalScrollBar(), self.viewport().height()
+        top, old = self._first_visible(), self._tiling
+        bar, height, n = (
+            self.verticalScrollBar(),
+            self.viewport().height(),
+            len(self._items),
+        )
         # Judged without the bar, so that showing it cannot make it vanish again.
         room = self.width() - 2 * self.frameWidth()
         self._fit(room)
-        needs_bar = self._total_height() > height
+        needs_bar = self._tiling.height(n) > height
         if needs_bar:
             self._fit(room - bar.sizeHint().width())
         self.setVerticalScrollBarPolicy(
@@ -191,61 +210,54 @@ class GalleryGrid(QAbstractScrollArea):
             if needs_bar
             else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         )
-        bar.setRange(0, max(0, self._total_height() - height))
+        bar.setRange(0, max(0, self._tiling.height(n) - height))
         bar.setPageStep(height)
-        bar.setSingleStep(max(1, self._row // 3))
-        if old != (self._side, self._columns):
-            bar.setValue(top // self._columns * self._row)
+        bar.setSingleStep(max(1, self._tiling.row // 3))
+        if old != self._tiling:
+            bar.setValue(top // self._tiling.columns * self._tiling.row)
         self.viewport().update()
 
     def _first_visible(self) -> int:
-        return self.verticalScrollBar().value() // self._row * self._columns
+        return (
+            self.verticalScrollBar().value() // self._tiling.row * self._tiling.columns
+        )
 
     def _tile(self, position: int) -> QRect:
         """Return the square of the image in viewport coordinates."""
-        row, column = divmod(position, self._columns)
-        pitch = (self._width - self._gap) / self._columns
-        left = self._gap + round(column * pitch)
-        left += max(0, (round(pitch) - self._gap - self._side) // 2)
-        top = self._gap + row * self._row - self.verticalScrollBar().value()
-        return QRect(left, top, self._side, self._side)
+        below = -self.verticalScrollBar().value()
+        return self._tiling.tile(position).translated(0, below)
 
     def _plate(self, position: int) -> QRect:
         """Return the tile with its caption and a little air."""
-        air = self._gap // 2 - 1
-        return self._tile(position).adjusted(
-            -air, -air, air, self._caption_height + 2 + air // 2
-        )
+        below = -self.verticalScrollBar().value()
+        return self._tiling.plate(position).translated(0, below)
 
     def _position_at(self, point: QPoint) -> int:
-        pitch = (self._width - self._gap) / self._columns
-        column = int((point.x() - self._gap / 2) // pitch)
-        row = (point.y() - self._gap // 2 + self.verticalScrollBar().value()) // (
-            self._row
-        )
-        position = int(row * self._columns + column)
-        if 0 <= column < self._columns and 0 <= position < len(self._items):
-            return position if self._plate(position).contains(point) else -1
-        return -1
+        scrolled = QPoint(0, self.verticalScrollBar().value())
+        position = self._tiling.position_at(point + scrolled)
+        return position if position < len(self._items) else -1
 
     def _visible(self) -> range:
-        first = max(0, self._first_visible() - self._columns)
-        rows = self.viewport().height() // self._row + 3
-        return range(first, min(len(self._items), first + rows * self._columns))
+        columns = self._tiling.columns
+        first = max(0, self._first_visible() - columns)
+        rows = self.viewport().height() // self._tiling.row + 3
+        return range(first, min(len(self._items), first + rows * columns))
 
     def _reveal(self, position: int) -> None:
         if position < 0:
             return
-        top = position // self._columns * self._row
+        top = position // self._tiling.columns * self._tiling.row
         bar, height = self.verticalScrollBar(), self.viewport().height()
+        bottom = top + self._tiling.row + self._tiling.gap
         if top < bar.value():
             bar.setValue(top)
-        elif top + self._row + self._gap > bar.value() + height:
-            bar.setValue(top + self._row + self._gap - height)
+        elif bottom > bar.value() + height:
+            bar.setValue(bottom - height)
 
     def sizeHint(self) -> QSize:
         """Ask for three tiles by two."""
-        return QSize(3 * self._row + self._gap, 2 * self._row + self._gap)
+        row, gap = self._tiling.row, self._tiling.gap
+        return QSize(3 * row + gap, 2 * row + gap)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the tiles to the new width."""
@@ -262,7 +274,7 @@ class GalleryGrid(QAbstractScrollArea):
         painter.fillRect(area, to_qcolor(palette.background))
         if not len(self._items):
             painter.setPen(to_qcolor(palette.muted))
-            margin = 2 * self._gap
+            margin = 2 * self._tiling.gap
             painter.drawText(
                 area.adjusted(margin, margin, -margin, -margin),
                 Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
@@ -298,6 +310,9 @@ class GalleryGrid(QAbstractScrollArea):
         self._before_press = (self._marked.copy(), self._selected)
         modifiers = event.modifiers()
         position = self._position_at(event.position().toPoint())
+        is_alone = self.n_selected == 1 and position == self._current
+        is_chosen = is_alone and bool(self._marked[position])
+        self._pressed = position if is_chosen and not modifiers else -1
         if position >= 0:
             self._choose(position, modifiers)
         elif not modifiers & (_CONTROL | _SHIFT):
@@ -325,17 +340,16 @@ class GalleryGrid(QAbstractScrollArea):
         """End the gesture and tell what it selected."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
-        self._press = self._band = None
+        is_click, self._press, self._band = self._band is None, None, None
         self._tell_change()
         self.viewport().update()
+        if is_click and self._pressed >= 0:
+            self.activated.emit(int(self._items[self._pressed]))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        """Activate the image."""
-        if event is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        position = self._position_at(event.position().toPoint())
-        if position >= 0:
-            self.activated.emit(int(self._items[position]))
+        """Take it as a second click; where all is in view already, as none."""
+        if not self._shows_all:
+            self.mousePressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
         """Ask for a menu on the selection, which takes in the clicked image."""
@@ -398,10 +412,10 @@ class GalleryGrid(QAbstractScrollArea):
             self._mark(np.ones_like(self._marked))
         elif key == Qt.Key.Key_Escape and self._marked.any():
             self._mark(np.zeros_like(self._marked))
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._current >= 0:
-            self.activated.emit(self.current)
-        elif key == Qt.Key.Key_Space and self._current >= 0:
-            self._choose(self._current, modifiers | _CONTROL)
+        elif key == Qt.Key.Key_Space and modifiers & _CONTROL and self._current >= 0:
+            self._choose(self._current, modifiers)
+        elif key in _LOOKS and self._items.size:
+            self.activated.emit(int(self._items[max(self._current, 0)]))
         elif (target := self._target(key)) is not None:
             modifiers &= _SHIFT
             self._choose(target, modifiers)
@@ -412,12 +426,14 @@ class GalleryGrid(QAbstractScrollArea):
         self._tell_change()
 
     def _target(self, key: int) -> int | None:
-        page = max(1, self.viewport().height() // self._row) * self._columns
+        page = (
+            max(1, self.viewport().height() // self._tiling.row) * self._tiling.columns
+        )
         steps = {
             Qt.Key.Key_Left: -1,
             Qt.Key.Key_Right: 1,
-            Qt.Key.Key_Up: -self._columns,
-            Qt.Key.Key_Down: self._columns,
+            Qt.Key.Key_Up: -self._tiling.columns,
+            Qt.Key.Key_Down: self._tiling.columns,
             Qt.Key.Key_PageUp: -page,
             Qt.Key.Key_PageDown: page,
             Qt.Key.Key_Home: -len(self._items),
@@ -450,15 +466,8 @@ class GalleryGrid(QAbstractScrollArea):
         assert self._before_press is not None
         before = self._before_press[0]
         marked = before.copy() if extend else np.zeros_like(before)
-        lefts = [self._tile(column).left() for column in range(self._columns)]
-        across = np.arange(self._columns)[
-            (np.array(lefts) <= band.right())
-            & (np.array(lefts) + self._side > band.left())
-        ]
-        top = self._tile(0).top()
-        first = max(0, -(-(band.top() - top - self._side + 1) // self._row))
-        rows = np.arange(first, (band.bottom() - top) // self._row + 1)
-        touched = (rows[:, None] * self._columns + across).ravel()
+        scrolled = band.translated(0, self.verticalScrollBar().value())
+        touched = self._tiling.touched_by(scrolled)
         marked[touched[touched < len(marked)]] = True
         self._mark(marked, keep_hidden=extend)
 

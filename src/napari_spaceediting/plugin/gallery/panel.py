@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import log2
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QSlider, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QStackedWidget,
+    QWidget,
+)
 
-from napari_spaceediting.plugin.gallery.grid import SIZES, USUAL_SIZE, GalleryGrid
+from napari_spaceediting.plugin.gallery.compare import Compare
+from napari_spaceediting.plugin.gallery.grid import GalleryGrid
+from napari_spaceediting.plugin.gallery.look import LookPopup
+from napari_spaceediting.plugin.gallery.tiling import SIZES, USUAL_SIZE
+from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.widgets.class_keys import ClassKeys, takes_back
 from napari_spaceediting.plugin.widgets.controls import (
     column,
@@ -46,20 +59,28 @@ _SORTS = (
 )
 
 
-class ImageGallery(QWidget):
-    """The grid under a bar that says what is shown and how.
+_STEPS_OF_TWO = 8
+"""Steps of the slider in which images become twice as large."""
 
-    While the grid has the focus, the key of a class names the image in the frame.
+
+class ImageGallery(QWidget):
+    """The grid, or what is looked at closely, under a bar that says what and how.
+
+    While either has the focus, the key of a class names the image in the frame.
     """
 
     named = Signal(int)
     """Number of the class that the image in the frame is of."""
     taken_back = Signal()
     """The last edit is to be undone."""
+    look_requested = Signal(bool)
+    """Look closely at the image in the frame, or at all images again."""
 
     def __init__(self) -> None:
         super().__init__()
         self.grid = GalleryGrid()
+        self.compare = Compare()
+        self.look = LookPopup(self)
         self.sources = _box("Images shown", "Which images to show", _SOURCES)
         self.sources.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.sorts = _box("Order", "Order of the images", _SORTS)
@@ -73,32 +94,88 @@ class ImageGallery(QWidget):
         self.class_keys.chosen.connect(self._on_class)
         self.class_keys.layout().setContentsMargins(4, 0, 4, 2)
         self._size = QSlider(Qt.Orientation.Horizontal)
-        self._size.setRange(*SIZES)
-        self._size.setValue(USUAL_SIZE)
+        self._size.setRange(*(_STEPS_OF_TWO * round(log2(side)) for side in SIZES))
+        self._size.setValue(round(_STEPS_OF_TWO * log2(USUAL_SIZE)))
         self._size.setAccessibleName("Image size")
-        self._size.setToolTip("Size of the images")
+        self._size.setToolTip("Size of the images, up to one that fills the room")
         self._size.setFixedWidth(7 * self.fontMetrics().height())
+        self.compare_button = QPushButton("Compare")
+        self.compare_button.setCheckable(True)
+        self.compare_button.setToolTip(
+            "Show the image in the frame as large as there is room, beside the most "
+            "similar ones and those of the classes that it may be of [Space]"
+        )
+        self.compare_button.clicked.connect(self.look_requested)
+        self.look_button = QPushButton("Contrast…")
+        self.look_button.setToolTip(
+            "Contrast limits, gamma and colours, for all images at once"
+        )
 
         bar = QWidget()
         bar.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         parts = flow(bar, 8, 4)
         parts.setContentsMargins(4, 4, 4, 0)
         height = self.sources.sizeHint().height()
-        for widget in (self.sources, self._count, self.sorts, self._size, self._named):
+        for widget in (
+            self.sources,
+            self._count,
+            self.sorts,
+            self._size,
+            self.compare_button,
+            self.look_button,
+            self._named,
+        ):
             widget.setMinimumHeight(height)
             parts.addWidget(widget)
+        self._views = QStackedWidget()
+        self._views.addWidget(self.grid)
+        self._views.addWidget(self.compare)
         layout = column(self, 2)
         layout.addWidget(bar)
         layout.addWidget(self.class_keys)
-        layout.addWidget(self.grid, 1)
+        layout.addWidget(self._views, 1)
         self.grid.counted.connect(self._show_count)
-        self._size.valueChanged.connect(self.grid.set_tile_size)
+        self._size.valueChanged.connect(
+            lambda step: self.grid.set_tile_size(round(2 ** (step / _STEPS_OF_TWO)))
+        )
         self._show_count(0, 0)
         self.show_named("")
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         dress(self, palette)
+
+    def set_pictures(self, pictures: Pictures) -> None:
+        """Set the pictures of all images."""
+        self.grid.set_pictures(pictures)
+        self.compare.set_pictures(pictures)
+
+    def repaint_pictures(self) -> None:
+        """Paint the pictures that have come."""
+        self.grid.viewport().update()
+        self.compare.repaint_pictures()
+
+    @property
+    def is_close(self) -> bool:
+        """Whether images are looked at closely."""
+        return self._views.currentWidget() is self.compare
+
+    def set_close(self, is_close: bool) -> None:
+        """Show images closely, or all of them; the keyboard goes along."""
+        view = self.compare if is_close else self.grid
+        had_focus = self._views.currentWidget().hasFocus()
+        self._views.setCurrentWidget(view)
+        self.compare_button.setChecked(is_close)
+        for widget in (self.sorts, self._size):
+            widget.setVisible(not is_close)
+        if not is_close:
+            self._show_count(len(self.grid.items), self.grid.n_selected)
+        if had_focus:
+            view.setFocus()
+
+    def show_place(self, text: str) -> None:
+        """Say which of the images is looked at, such as "3 of 24"."""
+        self._count.setText(text)
 
     def set_source(self, key: str) -> None:
         """Choose a source; emits nothing."""
@@ -120,7 +197,7 @@ class ImageGallery(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Name an image by key, or take the name back."""
-        if event is None or self.focusWidget() is not self.grid:
+        if event is None or self.focusWidget() not in (self.grid, self.compare):
             return
         if takes_back(event):
             self.taken_back.emit()
@@ -128,7 +205,7 @@ class ImageGallery(QWidget):
             super().keyPressEvent(event)
 
     def _on_class(self, number: int) -> None:
-        self.grid.setFocus()
+        self._views.currentWidget().setFocus()
         self.named.emit(number)
 
     def _show_count(self, shown: int, chosen: int) -> None:

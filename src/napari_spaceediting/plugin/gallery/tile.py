@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QRect, QRectF, Qt
 from qtpy.QtGui import QFont, QFontMetrics, QPainter, QPixmap
 
+from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.widgets.painting import (
     bold,
     outline,
@@ -18,10 +17,12 @@ from napari_spaceediting.plugin.widgets.painting import (
     smaller,
 )
 from napari_spaceediting.plugin.widgets.palette import Colour, Palette, to_qcolor
+from napari_spaceediting.plugin.widgets.recent import Recent
 
 _CAPTIONED = 3
 """Least side of an image with a caption, in heights of a line."""
-_CACHED_TILES = 1500
+_ROOM = 64 << 20
+"""Bytes of tiles that are kept as they are painted."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +59,26 @@ class Caption:
 
 
 class TilePainter:
-    """Paints tiles; thumbnails are scaled once while they are in use."""
+    """Paints tiles; pictures are scaled once while they are in use."""
 
     palette: Palette
 
     def __init__(self) -> None:
-        self._thumbnails: NDArray[np.uint8] | None = None
-        self._pixmap = lru_cache(_CACHED_TILES)(self._draw)
+        self.is_captioned = True
+        """Whether there is writing beneath images that are large enough for it."""
+        self._pictures: Pictures | None = None
+        self._drawn: Recent[object, QPixmap] = Recent(_ROOM)
 
-    def set_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        """Set the (N, s, s, 3) uint8 images that indices point to."""
-        self._thumbnails = thumbnails
-        self._pixmap.cache_clear()
+    def set_pictures(self, pictures: Pictures) -> None:
+        """Set the pictures that indices point to."""
+        self._pictures = pictures
+        self._drawn.clear()
 
     def caption_height(self, side: int, font: QFont) -> int:
         """Return the height of two lines, or 0 where an image is too small for them."""
         line = QFontMetrics(smaller(font)).height()
-        return 2 * line if side >= _CAPTIONED * line else 0
+        is_large = self.is_captioned and side >= _CAPTIONED * line
+        return 2 * line if is_large else 0
 
     def paint(
         self,
@@ -97,7 +101,7 @@ class TilePainter:
         tile, plate : QRect, QRectF
             Square of the image, and what is around it and its caption.
         index : int
-            Of the thumbnail; there may be none.
+            Of the image; there may be no picture of it.
         caption : Caption
             What is written.
         stands_out, has_plate, has_focus : bool
@@ -158,6 +162,8 @@ class TilePainter:
         metrics = painter.fontMetrics()
         height = metrics.height() + 2
         width = max(height, metrics.horizontalAdvance(badge) + height // 2 + 2)
+        if width > tile.width() - 4:
+            return
         pill = QRectF(tile.right() - width - 2, tile.top() + 4, width, height)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(to_qcolor(self.palette.background, 0.88))
@@ -165,12 +171,22 @@ class TilePainter:
         painter.setPen(to_qcolor(self.palette.text))
         painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, badge)
 
-    def _draw(
+    def _pixmap(
         self, index: int, side: int, radius: float, ratio: float
     ) -> QPixmap | None:
-        if self._thumbnails is None or not 0 <= index < len(self._thumbnails):
+        pictures = self._pictures
+        if pictures is None:
             return None
-        return rounded_pixmap(self._thumbnails[index], side, radius, ratio)
+        pixels = round(side * ratio)
+        pictures.ask(index, pixels)
+        key = index, side, ratio, pictures.stamp(index)
+        pixmap = self._drawn.get(key)
+        if pixmap is None:
+            picture = pictures.at(index, pixels)
+            if picture is not None:
+                pixmap = rounded_pixmap(picture, side, radius, ratio)
+                self._drawn.put(key, pixmap, 4 * pixels * pixels)
+        return pixmap
 
 
 def _draw_frame(

@@ -46,6 +46,8 @@ _TITLES = {
     ProposalKind.ISOLATED: "like no other image",
 }
 _SHOWN = 12
+_SIDE = 200
+"""Pixels of the side of a picture on the card at most."""
 _SINGLES = 200
 """Images at most that are put in order at a time."""
 _NO_CLASS = "No class is known yet: use Elsewhere."
@@ -101,6 +103,7 @@ class GuidanceController:
         panel.moved.connect(self._step)
         panel.toggled.connect(self._toggle)
         panel.change_requested.connect(self.show_change)
+        window.pictures.arrived.connect(self._on_pictures)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -108,7 +111,7 @@ class GuidanceController:
             self.clear()
         if change & (Change.SESSION | Change.EDITS | Change.SHOWN | Change.HABITS):
             self._show_words()
-        if Change.THEME in change and self.proposal is not None:
+        if change & (Change.THEME | Change.PICTURES) and self.proposal is not None:
             self._show_at_hand(self.proposal, select=False)
 
     @property
@@ -302,6 +305,7 @@ class GuidanceController:
         self._show_arrow(proposal)
         if proposal is None:
             panel.show_nothing(self._empty_text)
+            self._gallery.look_at_all()
         else:
             self._show_at_hand(proposal, select)
 
@@ -320,7 +324,7 @@ class GuidanceController:
         is_alone = self._order != MIXED
         if is_alone and proposal.kind is not ProposalKind.MISLABELLED:
             blocked[NO] = _NO_LABEL
-        ways, thumbnails = self._separates(proposal), self._window.thumbnails
+        ways = self._separates(proposal)
         self._panel.show_proposal(
             self._at + 1,
             len(self._queue),
@@ -330,14 +334,23 @@ class GuidanceController:
             "" if ways is None else f"What separates {ways[1]} from {ways[2]}?",
             blocked,
         )
-        shown = proposal.indices[:_SHOWN]
-        self._panel.show_pictures(
-            None if thumbnails is None else thumbnails[shown],
-            self._left_out,
-            is_alone,
-        )
+        self._show_pictures(proposal)
         if select:
+            self._gallery.compare(meant, proposal.tag or "")
             self._window.select(meant)
+
+    def _show_pictures(self, proposal: Proposal) -> None:
+        shown = proposal.indices[:_SHOWN].tolist()
+        found = [self._window.pictures.at(index, _SIDE) for index in shown]
+        pictures = [picture for picture in found if picture is not None]
+        is_alone = self._order != MIXED
+        self._panel.show_pictures(pictures, self._left_out, is_alone)
+
+    def _on_pictures(self, images: NDArray[np.int64]) -> None:
+        """Show the better pictures that have come."""
+        proposal = self.proposal
+        if proposal is not None and np.isin(proposal.indices, images).any():
+            self._show_pictures(proposal)
 
     def _show_words(self) -> None:
         """Say how often the user agreed so far, and what going on may bring."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -261,12 +261,12 @@ class GuidancePanel(Panel):
 
     def show_pictures(
         self,
-        thumbnails: NDArray[np.uint8] | None,
+        pictures: Sequence[NDArray[np.uint8]],
         left_out: frozenset[int],
         is_large: bool = False,
     ) -> None:
-        """Show the (n, h, w, 3) uint8 images of the proposal, and what is left out."""
-        self._pictures.show_pictures(thumbnails, left_out, is_large)
+        """Show (h, w, 3) uint8 images of the proposal, and what is left out."""
+        self._pictures.show_pictures(pictures, left_out, is_large)
         self._hint.setVisible(bool(self._pictures.numbers))
         self._beside.setDirection(
             QBoxLayout.Direction.LeftToRight

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QRectF, Qt, Signal
@@ -41,23 +43,20 @@ class Pictures(QWidget):
 
     def show_pictures(
         self,
-        thumbnails: NDArray[np.uint8] | None,
+        pictures: Sequence[NDArray[np.uint8]],
         left_out: frozenset[int],
         is_large: bool,
     ) -> None:
-        """Show (n, h, w, 3) uint8 images; those left out are faint and crossed out."""
+        """Show (h, w, 3) uint8 images; those left out are faint and crossed out."""
         for label in self.labels:
             self._flow.removeWidget(label)
             label.deleteLater()
-        count = 0 if thumbnails is None else len(thumbnails)
+        count = len(pictures)
         self.labels = [QLabel() for _ in range(count)]
         lines = 11 if is_large else 5.4 if self.is_single else 3.6
         side = round(lines * self.fontMetrics().height())
         for place, label in enumerate(self.labels):
-            assert thumbnails is not None
-            pixmap = rounded_pixmap(
-                thumbnails[place], side, 4, self.devicePixelRatioF()
-            )
+            pixmap = rounded_pixmap(pictures[place], side, 4, self.devicePixelRatioF())
             if place in left_out:
                 pixmap = _crossed_out(pixmap, self.palette().windowText().color())
             label.setPixmap(pixmap)

@@ -92,6 +92,7 @@ class MapController:
         panel.legend.key_chosen.connect(self._choose_key)
         panel.legend.edit_requested.connect(self.naming.apply)
         panel.legend.reject_requested.connect(self._reject_class)
+        window.pictures.arrived.connect(self._on_better_pictures)
         window.changed.connect(self._on_change)
 
     def _on_change(self, change: Change) -> None:
@@ -314,8 +315,8 @@ class MapController:
 
     def _show_card(self) -> None:
         window, index, view = self._window, self._hovered, self.view
-        session, thumbnails = window.session, window.thumbnails
-        if session is None or thumbnails is None or view is None or index < 0:
+        session, picture = window.session, window.pictures.at(index, display.CARD_SIDE)
+        if session is None or picture is None or view is None:
             return
         assert self._colouring is not None
         lines = display.describe_image(
@@ -324,7 +325,7 @@ class MapController:
         colour = self._colouring.colours[index]
         assert view.cloud is not None
         place = view.on_screen(view.cloud.places[index][None])
-        text = display.card(thumbnails[index], lines, colour)
+        text = display.card(picture, lines, colour)
         QToolTip.showText(place, text, view.canvas)
 
     def _on_dragging(self, places: NDArray[np.float64]) -> None:
@@ -428,6 +429,12 @@ class MapController:
         if not self._window.has_map:
             self._preview()
 
+    def _on_better_pictures(self, images: NDArray[np.int64]) -> None:
+        if self.view is not None:
+            self.view.renew_pictures()
+        if self._hovered in images and QToolTip.isVisible():
+            self._show_card()
+
     def _on_selection(self) -> None:
         selected = self._window.selected
         self._panel.set_any_selected(bool(len(selected)))
@@ -438,4 +445,4 @@ class MapController:
         if self.view is not None:
             self.view.include_held_out = self._panel.held_out_check.isChecked()
             wanted = self._panel.thumbnails_check.isChecked()
-            self.view.show_thumbnails(self._window.thumbnails if wanted else None)
+            self.view.show_pictures(self._window.pictures if wanted else None)

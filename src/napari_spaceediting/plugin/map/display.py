@@ -28,7 +28,7 @@ _MOST_TRAILS = 80
 _MOST_NAMES = 40
 _MOST_ASKED = 1000
 """Images of a class that tell where its name stands."""
-_CARD_SIDE = 128
+CARD_SIDE = 128
 """Side of the picture under the pointer, in pixels."""
 _PIXEL_ART = 48
 """Side up to which the pixels of a picture stay crisp when it is enlarged."""
@@ -240,25 +240,25 @@ def describe_image(
 
 
 def card(
-    thumbnail: NDArray[np.uint8], lines: Sequence[str], colour: NDArray[np.float32]
+    picture: NDArray[np.uint8], lines: Sequence[str], colour: NDArray[np.float32]
 ) -> str:
     """Return rich text with a large picture, its frame in a colour, over some lines.
 
     Parameters
     ----------
-    thumbnail : (s, s, 3) uint8 array
+    picture : (h, w, 3) uint8 array
         The picture.
     lines : sequence of str
         The first one stands out.
     colour : (4,) float32 array
         RGBA, 0 to 1.
     """
-    crisp = len(thumbnail) <= _PIXEL_ART
+    crisp = max(picture.shape[:2]) <= _PIXEL_ART
     how = Image.Resampling.NEAREST if crisp else Image.Resampling.BICUBIC
-    picture = Image.fromarray(thumbnail).resize((_CARD_SIDE, _CARD_SIDE), how)
+    large = ImageOps.contain(Image.fromarray(picture), (CARD_SIDE, CARD_SIDE), how)
     shade = tuple(np.round(255 * colour[:3]).astype(int).tolist())
     file = BytesIO()
-    ImageOps.expand(picture, 3, shade).save(file, "PNG")
+    ImageOps.expand(large, 3, shade).save(file, "PNG")
     data = b64encode(file.getvalue()).decode()
     first, *others = map(escape, lines)
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +23,11 @@ from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, warn
 
 ShowChange = Callable[[NDArray[np.int64], str], None]
 """Shows what would make images those of a class."""
+_REMOVE = "Remove the label"
+_ONLY_MOVE = "No class, only move"
+_MOVE_AND_REMOVE = "Move, and remove the label"
+_NAMED = 5
+"""Classes of a mixture that are told at most."""
 _ASKED = 1000
 """Images at most whose surroundings are asked for a question."""
 
@@ -41,10 +46,15 @@ class Ask:
         Where they lie on the map, and where they would.
     edit : callable
         Returns the edit that an answer makes, None for none.
-    allow_none : bool
-        Whether "no class" is an answer.
-    is_part : bool
-        Whether only parts of the class that they have are answers.
+    none : str
+        What no class means, as an answer; "" where it is none.
+    is_move, is_part : bool
+        Whether they may also be arranged only, and whether only parts of the class
+        that they have are answers.
+    is_placed : bool
+        Whether the edit says something of their places.
+    keeps_own : bool
+        Whether the class that they have is the one that is suggested.
     then : callable
         Called when the edit was made.
     """
@@ -54,8 +64,11 @@ class Ask:
     start: NDArray[np.float32]
     places: NDArray[np.float32]
     edit: Callable[[ClassChoice], Edit | None]
-    allow_none: bool = True
+    none: str = ""
+    is_move: bool = False
     is_part: bool = False
+    is_placed: bool = True
+    keeps_own: bool = False
     then: Callable[[], None] = lambda: None
 
 
@@ -162,7 +175,7 @@ class Naming:
                 start,
                 start,
                 lambda choice: Pin(at, choice.tag, choice.also) if choice.tag else None,
-                allow_none=False,
+                keeps_own=True,
                 then=then,
             )
         )
@@ -179,6 +192,8 @@ class Naming:
                     start,
                     start,
                     lambda choice: Relabel(at, choice.tag, choice.also),
+                    none=_REMOVE,
+                    is_placed=False,
                 )
             )
 
@@ -198,14 +213,15 @@ class Naming:
                 start,
                 start,
                 lambda choice: Relabel(at, choice.tag, choice.also),
-                allow_none=False,
                 is_part=True,
+                is_placed=False,
             )
         )
 
     def move(self, at: NDArray[np.int64], places: NDArray[np.floating]) -> None:
         """Ask what images are that were moved to other (n, 2) places on the map."""
         start, end = self._positions(at), places.astype(np.float32)
+        is_labelled = (self._window.edits.labels[at] >= 0).any()
         self._put(
             Ask(
                 f"Move {_images(at)}: these are …",
@@ -215,6 +231,8 @@ class Naming:
                 lambda choice: Move(
                     at, start, end, choice.intent, choice.tag, choice.also
                 ),
+                none=_MOVE_AND_REMOVE if is_labelled else _ONLY_MOVE,
+                is_move=True,
             )
         )
 
@@ -231,18 +249,24 @@ class Naming:
         names, keys = session.edits.class_names, self._window.class_keys
         step = -(-len(asked.places) // _ASKED)
         around = session.surroundings.at(asked.places[::step])
-        kinds = np.unique(session.kinds(asked.images))
+        labels, kinds = session.edits.labels[asked.images], session.kinds(asked.images)
+        is_one = len(np.unique(kinds)) == 1 and kinds[0] >= 0
+        own = names[kinds[0]] if is_one else ""
+        has_own = is_one and bool((labels == kinds[0]).all())
         self._asked = asked
         self.picker.colours = self._window.class_colours
         self.picker.ask(
             asked.title,
             names,
             around.votes.mean(axis=0),
-            float(around.support.mean()),
+            float(around.support.mean()) if asked.is_placed else None,
             keys=keys,
-            allow_none=asked.allow_none,
+            none=asked.none,
+            own=own,
+            suggested=own if asked.keeps_own and has_own else "",
+            mixture=mixture(labels, names),
+            is_move=asked.is_move,
             is_part=asked.is_part,
-            own=names[kinds[0]] if len(kinds) == 1 and kinds[0] >= 0 else "",
         )
         self.picker.open_at(view.on_screen(asked.places))
 
@@ -300,3 +324,19 @@ class Naming:
 
 def _images(at: NDArray[np.int64]) -> str:
     return "1 image" if len(at) == 1 else f"{len(at):,} images"
+
+
+def mixture(labels: NDArray[np.int64], names: Sequence[str]) -> str:
+    """Say of which classes images are, if of several: "14 coat, 3 unlabelled"."""
+    kinds, counts = np.unique(labels, return_counts=True)
+    if len(kinds) < 2:
+        return ""
+    order = sorted(range(len(kinds)), key=lambda at: (kinds[at] < 0, -counts[at]))
+    parts = [
+        f"{counts[at]:,} {names[kinds[at]] if kinds[at] >= 0 else 'unlabelled'}"
+        for at in order
+    ]
+    shown, rest = parts[:_NAMED], len(parts) - _NAMED
+    if rest > 0:
+        shown.append(f"and {rest} more class{'es' if rest > 1 else ''}")
+    return f"Now {', '.join(shown)}: all of them get the one that you choose."

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
+    QWidget,
 )
 
 from napari_spaceediting.editing.edits import Intent, named
@@ -28,6 +29,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     dress,
     row,
     set_role,
+    set_text,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
@@ -70,9 +72,10 @@ class ClassPicker(QDialog):
     """A popup that asks for the class and the intent of a move.
 
     Everything can be done by keyboard: keys of classes that are no letters, or the
-    arrows, choose a class, text filters or names a new one, Alt+B and Alt+A set the
-    intent, Alt+T asks for a second class, Alt+W what would change, Enter confirms,
-    Escape drops the move. It is `rejected` when it goes away without an answer.
+    arrows, choose a class, text names a new one or, with the arrows, filters, Alt+B
+    and Alt+A set the intent of a move, Alt+T asks for a second class, Alt+W what would
+    change, Enter confirms, Escape drops the move. It is `rejected` when it goes away
+    without an answer.
     """
 
     confirmed = Signal(object)
@@ -89,15 +92,18 @@ class ClassPicker(QDialog):
         self._classes: Sequence[str] = ()
         self._keys: Sequence[str] = ()
         self._votes: NDArray[np.floating] = np.empty(0)
-        self._allow_none, self._own, self._within = True, "", ""
+        self._none, self._own, self._within = "", "", ""
         self._title = word_label("strong")
+        self._mixture = word_label("warning")
         self._support = word_label()
         self._support.setToolTip(
             "Support says how well real images surround the place, from 0 to 1"
         )
         self._text = QLineEdit()
-        self._text.setPlaceholderText("Type to filter or to name a new class")
-        self._text.setToolTip("Filter the classes, or name a class that is not there")
+        self._text.setPlaceholderText("Type a name, or choose below")
+        self._text.setToolTip(
+            "Enter takes the name as it is typed; the arrows go to a class like it"
+        )
         self._text.setAccessibleName("Class")
         self._text.setTextMargins(4, 0, 4, 0)
         self._text.textChanged.connect(self._fill)
@@ -133,9 +139,14 @@ class ClassPicker(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         layout.setSpacing(6)
+        self._intents = QWidget()
+        intents = row(self.belongs_button, self.arrange_button)
+        intents.setContentsMargins(0, 0, 0, 0)
+        self._intents.setLayout(intents)
         layout.addWidget(self._title)
+        layout.addWidget(self._mixture)
         layout.addWidget(self._support)
-        layout.addLayout(row(self.belongs_button, self.arrange_button))
+        layout.addWidget(self._intents)
         layout.addWidget(self._text)
         layout.addWidget(self._options)
         layout.addWidget(self.between)
@@ -151,7 +162,9 @@ class ClassPicker(QDialog):
             ("Alt+T", self.between.button),
             ("Alt+W", self.change_button),
         ):
-            QShortcut(QKeySequence(keys), self).activated.connect(button.click)
+            QShortcut(QKeySequence(keys), self).activated.connect(
+                lambda button=button: button.click() if button.isVisible() else None
+            )
 
     def _build_options(self) -> None:
         self._options = options = QTableWidget(0, 3)
@@ -164,6 +177,7 @@ class ClassPicker(QDialog):
         options.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         options.setSelectionMode(QTableWidget.SelectionMode.SingleSelection)
         options.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        options.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         options.setVerticalScrollMode(QTableWidget.ScrollMode.ScrollPerPixel)
         options.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         options.setShowGrid(False)
@@ -188,11 +202,14 @@ class ClassPicker(QDialog):
         title: str,
         classes: Sequence[str],
         votes: NDArray[np.floating],
-        support: float,
+        support: float | None,
         *,
         keys: Sequence[str],
-        allow_none: bool = True,
+        none: str = "",
         own: str = "",
+        suggested: str = "",
+        mixture: str = "",
+        is_move: bool = False,
         is_part: bool = False,
     ) -> None:
         """Ask which of the classes images at a place are; `open_at` shows it.
@@ -205,16 +222,22 @@ class ClassPicker(QDialog):
             C names.
         votes : (C,) float array
             Share of each class among the images around the place, 0 to 1; the class
-            with most of them is suggested.
-        support : float
-            How well real images surround the place, 0 to 1.
+            with most of them is suggested, unless one is `suggested`.
+        support : float or None
+            How well real images surround the place, 0 to 1; None where no place counts.
         keys : sequence of str
             The key of each class, "" for none. Letters are left to the text.
-        allow_none : bool
-            Whether "no class" is an answer.
+        none : str
+            What no class means, as an answer; "" where it is none.
         own : str
             The class that all of the images have, or seem to have, now; "" if there
             is no such class.
+        suggested : str
+            The class that comes first; "" for the one with most votes.
+        mixture : str
+            Of what the images are, where they are of several classes; else "".
+        is_move : bool
+            Whether they may also be arranged only.
         is_part : bool
             Whether only parts of that class are answers, there or new.
         """
@@ -223,8 +246,26 @@ class ClassPicker(QDialog):
         within = [name.startswith(self._within) for name in classes]
         self._classes, self._votes = classes, np.where(within, votes, 0)
         self._keys = ["" if key.isalpha() else key for key in keys]
-        self._allow_none, self._own = allow_none, own
+        self._none, self._own = none, own
+        if suggested:
+            self._votes[classes.index(suggested)] += 2
+        self._shares = np.where(within, votes, 0)
         self._title.setText(title)
+        set_text(self._mixture, mixture)
+        self._intents.setVisible(is_move)
+        self._show_support(support)
+        self._text.clear()
+        self.between.forget()
+        self.belongs_button.setChecked(True)
+        self._fill("")
+        if self._votes.any():
+            self._choose(self._tags().index(classes[int(self._votes.argmax())]))
+        self._choose_class()
+
+    def _show_support(self, support: float | None) -> None:
+        self._support.setVisible(support is not None)
+        if support is None:
+            return
         if support < LOW_SUPPORT:
             role = "warning"
             text = "Few images near this place: the edit will weigh little."
@@ -234,13 +275,6 @@ class ClassPicker(QDialog):
             text = f"{words} surrounded (support {support:.2f})."
         set_role(self._support, role)
         self._support.setText(text)
-        self._text.clear()
-        self.between.forget()
-        self._fill("")
-        if self._votes.any():
-            self._choose(self._tags().index(classes[int(self._votes.argmax())]))
-        self.belongs_button.setChecked(True)
-        self._choose_class()
 
     def open_at(self, place: QPoint) -> None:
         """Show the question near a global position, within its screen."""
@@ -267,7 +301,7 @@ class ClassPicker(QDialog):
     # Rows
 
     def _fill(self, text: str) -> None:
-        """List the classes that hold the text, and a new one of that name.
+        """List a new class of that name, and the classes that hold the text.
 
         Few classes keep their places; many are sorted by votes.
         """
@@ -283,16 +317,16 @@ class ClassPicker(QDialog):
         exact = [n for n, i in enumerate(order) if names[i] == wanted]
         self._options.setRowCount(0)
         self._options.clearSpans()
-        for at in order:
-            self._add_class(at, keys.get(at, ""))
         if name and not exact and not within:
             self._add(f"New class “{name}”", name)
         if name and not exact and self._own:
             tag = f"{self._own.partition(_PART)[0]}{_PART}{name}"
             self._add(f"New part “{tag}”", tag)
-        if not name and self._allow_none:
+        for at in order:
+            self._add_class(at, keys.get(at, ""))
+        if not name and self._none:
             free = "" if "0" in keys.values() else "0"
-            self._add("No class, only move", None, free)
+            self._add(self._none, None, free)
         self._choose(exact[0] if exact else 0 if name else -1)
         if not name:
             # While the user types, the popup keeps its height.
@@ -311,6 +345,7 @@ class ClassPicker(QDialog):
         caps.setForeground(self._muted)
         caps.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
         name.setData(_TAG, tag)
+        name.setToolTip(text)
         options.setItem(at, _KEY, caps)
         options.setItem(at, _NAME, name)
         return name
@@ -328,11 +363,12 @@ class ClassPicker(QDialog):
         # One width for all names, so that the bars start on one line.
         room = self.width() - 2 * _MARGIN - options.columnWidth(_KEY)
         longest = max(map(metrics.horizontalAdvance, self._classes)) + 2 * em
-        options.setColumnWidth(_NAME, min(longest, room // 2))
-        options.setSpan(options.rowCount() - 1, _NAME, 1, 1)
-        share = float(self._votes[number])
+        figures = metrics.horizontalAdvance("100%") + em
+        options.setColumnWidth(_NAME, min(longest, room - figures - 2 * em))
+        share = float(self._shares[number])
         if share >= 0.005:
-            room -= options.columnWidth(_NAME) + metrics.horizontalAdvance("100%") + em
+            options.setSpan(options.rowCount() - 1, _NAME, 1, 1)
+            room -= options.columnWidth(_NAME) + figures
             bar = QPixmap(max(round(room * min(share, 1.0)), 2), round(0.34 * em))
             bar.fill(self._muted)
             figure = QTableWidgetItem(f"{share:.0%}")
@@ -370,14 +406,18 @@ class ClassPicker(QDialog):
         elif choice.intent is Intent.ARRANGE:
             text = "Arrange"
         elif choice.tag is None:
-            text = "Move without a class"
+            text = self._none
+        elif choice.tag not in self._classes:
+            text = f"New class: {choice.tag}"
         else:
             name = named(choice.tag, choice.also)
             text = name if choice.also else f"These are: {name}"
-        room = self.width() - 10 * self.fontMetrics().height()
-        self.confirm_button.setText(
-            self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
-        )
+        metrics = self.fontMetrics()
+        room = self.width() - 9 * metrics.height()
+        if choice is not None and choice.tag and metrics.horizontalAdvance(text) > room:
+            text = named(choice.tag, choice.also)
+        middle = Qt.TextElideMode.ElideMiddle
+        self.confirm_button.setText(metrics.elidedText(text, middle, room))
         self.confirm_button.setEnabled(choice is not None)
         reason = ""
         if choice is None or choice.tag not in self._classes:

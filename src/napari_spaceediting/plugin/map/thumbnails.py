@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +11,16 @@ from qtpy.QtGui import QPixmap
 from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.scene import Picture
 from napari_spaceediting.plugin.map.viewport import Viewport
-from napari_spaceediting.plugin.widgets.painting import to_image
+from napari_spaceediting.plugin.pictures import Pictures
+from napari_spaceediting.plugin.widgets.painting import squared, to_image
+from napari_spaceediting.plugin.widgets.recent import Recent
 
 _SMALLEST, _LARGEST = 26, 64
 _ROOMY, _TIGHT = 3.4, 1.25
 _MOST_CARRIED = 24
 """Thumbnails that a drag takes along at most."""
-_CACHED = 2048
-"""Pixmaps of thumbnails that are kept."""
+_ROOM = 64 << 20
+"""Bytes of pixmaps that are kept."""
 Writing = tuple[NDArray[np.floating], NDArray[np.floating]]
 """Middles of writing in map coordinates, and half its heights and widths in pixels."""
 _NOTHING: Writing = np.empty((0, 2)), np.empty((0, 2))
@@ -115,7 +116,7 @@ def _apart(places: NDArray[np.floating], distance: float) -> NDArray[np.bool_]:
     return kept
 
 
-class Pictures:
+class PicturesOnMap:
     """Chooses which images of a cloud have their pictures on the map.
 
     Parameters
@@ -126,19 +127,18 @@ class Pictures:
 
     def __init__(self, viewport: Viewport) -> None:
         self._viewport = viewport
-        self._pixmap: Callable[[int], QPixmap] | None = None
+        self._pictures: Pictures | None = None
+        self._drawn: Recent[object, QPixmap] = Recent(_ROOM)
         self._priority: NDArray[np.float64] = np.empty(0)
         self._square = 0.0
 
-    def take(self, thumbnails: NDArray[np.uint8] | None) -> None:
+    def take(self, pictures: Pictures | None) -> None:
         """Take the pictures of all images, or None for no pictures."""
-        self._pixmap, count = None, 0
-        if thumbnails is not None:
-            count = len(thumbnails)
-            self._pixmap = lru_cache(_CACHED)(
-                lambda image: QPixmap.fromImage(to_image(thumbnails[image]))
-            )
-        self._priority = np.random.default_rng(0).random(count)
+        self._pictures = pictures
+        count = 0 if pictures is None else len(pictures)
+        if count != len(self._priority):
+            self._priority = np.random.default_rng(0).random(count)
+        self._drawn.clear()
 
     def placed(
         self,
@@ -189,13 +189,27 @@ class Pictures:
         offset: NDArray[np.floating] | float = 0.0,
     ) -> list[Picture]:
         """Return the pictures of images, if there are any, beside their places."""
-        pixmap = self._pixmap
-        if pixmap is None:
-            return []
+        found = [(at, self._pixmap(at)) for at in images.tolist()]
         return [
-            Picture(at, cloud.places[at] + offset, pixmap(at), cloud.colours[at])
-            for at in images.tolist()
+            Picture(at, cloud.places[at] + offset, pixmap, cloud.colours[at])
+            for at, pixmap in found
+            if pixmap is not None
         ]
+
+    def _pixmap(self, image: int) -> QPixmap | None:
+        """Return the picture of an image, as it is there by now."""
+        pictures = self._pictures
+        if pictures is None:
+            return None
+        pixels = round(side(self._viewport) * self._viewport.ratio)
+        pictures.ask(image, pixels)
+        key = image, pictures.stamp(image)
+        pixmap = self._drawn.get(key)
+        if pixmap is None and (picture := pictures.at(image, pixels)) is not None:
+            square = squared(picture)
+            pixmap = QPixmap.fromImage(to_image(square))
+            self._drawn.put(key, pixmap, square.nbytes * 4 // 3)
+        return pixmap
 
     def _has_all(self, cloud: Cloud) -> bool:
         return len(self._priority) == len(cloud.places)

@@ -25,8 +25,9 @@ from napari_spaceediting.plugin.map.layer import Cloud, MapLayer, differ, once
 from napari_spaceediting.plugin.map.outline import inside, simplify
 from napari_spaceediting.plugin.map.overlay import MapOverlay
 from napari_spaceediting.plugin.map.scene import Arrows, Marks, Picture
-from napari_spaceediting.plugin.map.thumbnails import Pictures
+from napari_spaceediting.plugin.map.thumbnails import PicturesOnMap
 from napari_spaceediting.plugin.map.viewport import Viewport
+from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.state import warn
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class MapView(QObject):
         self._layer.moved.connect(self._on_moved)
         self._layer.removed.connect(self._restore)
         self._layer.selected.connect(self._on_selected)
-        self._pictures = Pictures(self.viewport)
+        self._pictures = PicturesOnMap(self.viewport)
         self.tool = Tool.MOVE
         """What a drag on empty ground does."""
         self.include_held_out = False
@@ -200,10 +201,14 @@ class MapView(QObject):
         self.overlay.clear()
         self._layer.hide()
 
-    def show_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
+    def show_pictures(self, pictures: Pictures | None) -> None:
         """Show pictures of all images where there is room; None for no pictures."""
-        self._pictures.take(thumbnails)
+        self._pictures.take(pictures)
         self._place_thumbnails()
+
+    def renew_pictures(self) -> None:
+        """Show the better pictures that there are by now."""
+        self._refresh.start()
 
     def select(self, indices: NDArray[np.int64]) -> None:
         """Show images as selected, without a signal."""

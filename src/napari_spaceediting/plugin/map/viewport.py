@@ -63,6 +63,11 @@ class Viewport:
         return self.zoom / self._whole_zoom
 
     @property
+    def ratio(self) -> float:
+        """Pixels of the screen per pixel."""
+        return float(self._canvas.devicePixelRatioF())
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height of the canvas in pixels."""
         return self._canvas.width(), self._canvas.height()

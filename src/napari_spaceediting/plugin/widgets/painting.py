@@ -43,6 +43,18 @@ def to_image(thumbnail: NDArray[np.uint8]) -> QImage:
     ).copy()
 
 
+def squared(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture in the middle of a black square, as thumbnails are."""
+    height, width, _ = picture.shape
+    side = max(height, width)
+    if height == width:
+        return picture
+    square = np.zeros((side, side, 3), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = picture
+    return square
+
+
 def rounded_pixmap(
     thumbnail: NDArray[np.uint8], side: int, radius: float, ratio: float
 ) -> QPixmap:
