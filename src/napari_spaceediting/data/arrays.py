@@ -10,19 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
+from napari_spaceediting.data.embeddings import Features, as_embeddings
 from napari_spaceediting.data.files import MOST_CHANNELS, over_black, reading
 from napari_spaceediting.data.pixels import (
     ArrayPixels,
     Axes,
+    PixelSource,
     StoredPixels,
     open_array,
 )
 from napari_spaceediting.data.splits import Split, split_from_names
+from napari_spaceediting.data.texts import TextPixels
 from napari_spaceediting.errors import DataError
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".zarr"})
 
-_IMAGE_KEYS = ("images", "image", "x", "data")
+_IMAGE_KEYS = ("images", "image", "embeddings", "features", "x", "data")
 _LABEL_KEYS = ("labels", "label", "y")
 _SPLIT_KEYS = ("split", "splits")
 _NAME_KEYS = ("class_names", "classes")
@@ -52,7 +55,8 @@ def find_in_array(path: Path) -> Found:
         `x`), and `labels` (or `y`), `split` and `class_names` if they are known.
         `.npy` and zarr are read piece by piece and stay on disk. Labels are numbers
         or names; -1, NaN and empty names are unlabelled. Splits are values of `Split`,
-        or names such as `train`.
+        or names such as `train`. A matrix of fractions is taken for embeddings, a row
+        each, of points without images.
 
     Returns
     -------
@@ -73,10 +77,17 @@ def find_in_array(path: Path) -> Found:
             f"images."
         )
     images = open_array(path, image_key)
-    axes, note = _axes(path.name, images)
     shape = images.shape
-    n_channels = {"NYX": 1, "NYXA": 3, "NCYX": shape[1]}.get(axes, shape[-1])
-    pixels = StoredPixels(path, image_key, axes, shape[0], n_channels)
+    pixels: PixelSource
+    features: Features = None
+    if len(shape) == 2 and images.dtype.kind == "f":
+        features = as_embeddings(np.asarray(images[...]), path.name)
+        pixels = TextPixels(tuple(_numbers(shape[0])))
+        note = f"The array {shape[0]} x {shape[1]} was read as embeddings, a row each."
+    else:
+        axes, note = _axes(path.name, images)
+        n_channels = {"NYX": 1, "NYXA": 3, "NCYX": shape[1]}.get(axes, shape[-1])
+        pixels = StoredPixels(path, image_key, axes, shape[0], n_channels)
 
     def beside(names: Sequence[str]) -> NDArray[Any] | None:
         key = _pick(keys or (), names)
@@ -102,6 +113,7 @@ def find_in_array(path: Path) -> Found:
         labels=_label_names(name, labels, len(pixels), class_names),
         class_names=class_names,
         split=None if split is None else _split_values(name, split),
+        features=features,
         notes=(note,),
     )
 

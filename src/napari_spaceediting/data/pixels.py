@@ -27,6 +27,7 @@ from napari_spaceediting.data.files import (
     read_image,
     reading,
 )
+from napari_spaceediting.data.texts import TextPixels
 from napari_spaceediting.errors import DataError, reason_of
 
 _BROKEN = (
@@ -420,6 +421,8 @@ def pixels_from_spec(spec: Mapping[str, Any], base: Path) -> PixelSource:
         case "selection":
             source = pixels_from_spec(spec["source"], base)
             return SelectedPixels(source, np.asarray(spec["indices"], dtype=np.intp))
+        case "texts":
+            return TextPixels(tuple(spec["texts"]))
         case "joined":
             return join(*(pixels_from_spec(part, base) for part in spec["sources"]))
         case kind:

@@ -54,7 +54,8 @@ class Prepare(nn.Module):
         Height and width that every image is brought to.
     min_side : int
         Images whose shorter side is below it are enlarged, keeping their aspect.
-        Both are bilinear.
+    mode : {"bilinear", "bicubic"}
+        How both are done.
     """
 
     mean: Tensor
@@ -67,6 +68,7 @@ class Prepare(nn.Module):
         *,
         size: tuple[int, int] | None = None,
         min_side: int = 0,
+        mode: str = "bilinear",
     ) -> None:
         super().__init__()
         # Constants of the architecture, so they are no part of the weights.
@@ -76,6 +78,7 @@ class Prepare(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.size = size
         self.min_side = min_side
+        self.mode = mode
 
     def forward(self, images: Tensor) -> Tensor:
         """Return prepared images; one channel is repeated where more are expected."""
@@ -86,7 +89,7 @@ class Prepare(nn.Module):
             size = (round(height * factor), round(width * factor))
         if size is not None and size != (height, width):
             shrinks = size[0] < height or size[1] < width
-            images = F.interpolate(images, size, mode="bilinear", antialias=shrinks)
+            images = F.interpolate(images, size, mode=self.mode, antialias=shrinks)
         return (images - self.mean) / self.std
 
 
@@ -132,6 +135,12 @@ def small_cnn(spec: ClassifierSpec) -> Backbone:
         *_convolution(32, 128, 3), Quarters(), nn.LayerNorm(n_features)
     )
     return Backbone(trunk, last_block, n_features)
+
+
+def embeddings(spec: ClassifierSpec) -> Backbone:
+    """Return what hands embeddings on, each an image (1, 1, F), as features."""
+    channels, (height, width) = spec.in_channels, spec.image_size
+    return Backbone(nn.Identity(), nn.Flatten(), channels * height * width)
 
 
 def _convolution(

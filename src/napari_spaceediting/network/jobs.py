@@ -92,7 +92,9 @@ class TrainNetwork:
         classifier = classifier_from(spec, self.state, seed=settings.seed)
         notes = _notes_on_labels(dataset) if with_labels else ()
         history: list[EpochLog] = []
-        if not with_labels and spec.weights is not None:
+        if not with_labels and not spec.sees_images:
+            notes = ("No training image is labelled, so the latents are embeddings.",)
+        elif not with_labels and spec.weights is not None:
             notes = (
                 "No training image is labelled, so the latents are the features of "
                 f"{spec.backbone} as it is.",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.filed import Filed
+from napari_spaceediting.errors import SpaceEditingError
 
 Trainable = Literal["head", "last_block", "all"]
 """Which part trains: embedding and head; the last block too; everything."""
@@ -29,6 +30,12 @@ PUBLISHED_BACKBONES = (
 BACKBONES = ("small_cnn", *PUBLISHED_BACKBONES)
 """Backbones that come with the program."""
 
+TIMM, FILE = "timm:", "file:"
+"""What the names of backbones begin with that are models of timm, or lie in a file."""
+
+EMBEDDINGS = "embeddings"
+"""In place of a backbone: the embeddings of a data set are the features."""
+
 State = Mapping[str, NDArray[Any]]
 """Weights of a network by name, as plain arrays."""
 
@@ -40,7 +47,9 @@ class ClassifierSpec:
     Parameters
     ----------
     backbone : str
-        One of `BACKBONES`, or "package.module:function" for one's own.
+        One of `BACKBONES`, "timm:NAME" for a model of timm, "file:PATH" for an exported
+        one, "package.module:function" for one's own, or `EMBEDDINGS`, which are then of
+        one channel and a height of 1.
     weights : str or None
         "pretrained" for the published weights, the path of a local file, or
         None to start from random ones.
@@ -64,6 +73,11 @@ class ClassifierSpec:
     in_channels: int = 1
     image_size: tuple[int, int] = (28, 28)
     mirror: bool = False
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether it is computed from images, and not from what others computed."""
+        return self.backbone != EMBEDDINGS
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,29 @@ class TrainSettings:
     augment: bool = False
     seed: int = 0
     device: str = "auto"
+
+
+def check_trains(spec: ClassifierSpec, trainable: Trainable) -> None:
+    """Refuse to train of a network what it does not have.
+
+    Raises
+    ------
+    SpaceEditingError
+        If it starts from embeddings, and more than the head is to train or mirror
+        images are to be seen.
+    """
+    if spec.sees_images:
+        return
+    if trainable != "head":
+        raise SpaceEditingError(
+            "The features of this network are embeddings that came with the data, so "
+            "only its head can train: choose that, or a backbone that sees images."
+        )
+    if spec.mirror:
+        raise SpaceEditingError(
+            "Embeddings have no mirror image: leave it out, or choose a backbone that "
+            "sees images."
+        )
 
 
 @dataclass(frozen=True)

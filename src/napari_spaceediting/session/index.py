@@ -291,7 +291,7 @@ _CALLED = {
     Habits: "the habits",
 }
 
-_LATER = {"soft_labels", "mirror"}
+_LATER = {"soft_labels", "mirror", "features"}
 """Fields that sessions of this version need not have."""
 
 _FLAT = {Network: ("predictions", Predictions), KeptTraversal: ("asked", Asked)}
