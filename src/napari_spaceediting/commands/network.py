@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _BACKBONE = (
     "a network of ours, timm:NAME, a file with an exported network, or "
-    "package.module:function"
+    "package.module:function (by default one that is in reach and suits the images)"
 )
 _MIRROR = (
     "average the features with those of the mirror image, where left and right mean "
@@ -65,9 +65,15 @@ def _train(session: Session, options: Namespace) -> Report:
 
     settings = chosen(options, "epochs", "trainable", "device")
     session.set_train_settings(replace(session.state.train, **settings))
-    spec = None
-    if options.backbone is not None:
-        spec = ClassifierSpec(options.backbone, options.weights, mirror=options.mirror)
+    why = []
+    if options.backbone is None and options.weights is None:
+        found = run(session.suggesting())
+        spec, trainable = found.spec, options.trainable or found.trainable
+        session.set_train_settings(replace(session.state.train, trainable=trainable))
+        why = [f"{spec.backbone}: {found.why}"]
+    else:
+        spec = ClassifierSpec(options.backbone or "small_cnn", options.weights)
+    spec = replace(spec, mirror=options.mirror)
     trained = run(session.training(spec))
     session.take_network(trained)
     history = trained.train.history
@@ -75,6 +81,8 @@ def _train(session: Session, options: Namespace) -> Report:
         e.validation_accuracy for e in history if not isnan(e.validation_accuracy)
     ]
     values = {
+        "backbone": trained.spec.backbone,
+        "why": why,
         "epochs": len(history),
         "validation_accuracy": max(measured, default=None),
         "device": trained.train.device,
@@ -86,7 +94,7 @@ def _train(session: Session, options: Namespace) -> Report:
         f"{trained.train.seconds:.1f} s"
         + (f"; validation accuracy {max(measured):.3f}." if measured else ".")
     )
-    return Report(values, [*trained.notes, words])
+    return Report(values, [*why, *trained.notes, words])
 
 
 def _extract(session: Session, options: Namespace) -> Report:

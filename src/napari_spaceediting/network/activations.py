@@ -198,7 +198,9 @@ def _kept(
     def path_of(images: ImageDataset) -> Path:
         key = weights.copy()
         facts = [_FORMAT, images.content_key(), len(images), classifier.spec.backbone]
-        seen = ["mirror"] if classifier.spec.mirror else []
+        seen: list[object] = ["mirror"] if classifier.spec.mirror else []
+        if classifier.spec.image_size != images.image_size:
+            seen.append(list(classifier.spec.image_size))
         key.update(json.dumps([*facts, trainable, "float32", *seen]).encode())
         return cache_dir() / "activations" / f"{key.hexdigest()[:32]}.npy"
 

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.network.spec import PUBLISHED_BACKBONES, ClassifierSpec
-from napari_spaceediting.network.weights import PUBLISHED
+from napari_spaceediting.network.spec import (
+    PUBLISHED,
+    PUBLISHED_BACKBONES,
+    ClassifierSpec,
+)
 
 
 class Backbone(nn.Module):
@@ -112,7 +115,9 @@ class Quarters(nn.Module):
 
 
 def small_cnn(spec: ClassifierSpec) -> Backbone:
-    """Return a small network for images of 8 to about 96 px: 512 features.
+    """Return a small network for images of 8 to 96 px: 512 features.
+
+    It sees images in `spec.image_size`; larger ones are shrunk for it.
 
     Three convolutions (16, 32 and 128 maps) pooled to 2 × 2. The last of them is the
     last block. Normalisation by groups (Wu & He 2018) and of the features makes it
@@ -125,7 +130,9 @@ def small_cnn(spec: ClassifierSpec) -> Backbone:
             f"choose one of {', '.join(PUBLISHED_BACKBONES)}."
         )
     trunk = nn.Sequential(
-        Prepare([0.5] * spec.in_channels, [0.25] * spec.in_channels),
+        Prepare(
+            [0.5] * spec.in_channels, [0.25] * spec.in_channels, size=spec.image_size
+        ),
         *_convolution(spec.in_channels, 16, 4, stride=2),
         *_convolution(16, 32, 3),
         nn.MaxPool2d(2),

@@ -26,6 +26,7 @@ from napari_spaceediting.network.backbones import Backbone, embeddings, small_cn
 from napari_spaceediting.network.spec import (
     BACKBONES,
     EMBEDDINGS,
+    PUBLISHED,
     PUBLISHED_BACKBONES,
     ClassifierSpec,
 )
@@ -35,7 +36,7 @@ from napari_spaceediting.network.trust import (
     is_imported,
     is_timm,
 )
-from napari_spaceediting.network.weights import PUBLISHED, load_weights, read_weights
+from napari_spaceediting.network.weights import load_weights, read_weights
 
 BackboneFactory = Callable[[ClassifierSpec], Backbone]
 

@@ -30,6 +30,16 @@ PUBLISHED_BACKBONES = (
 BACKBONES = ("small_cnn", *PUBLISHED_BACKBONES)
 """Backbones that come with the program."""
 
+PUBLISHED = "pretrained"
+"""The value of `ClassifierSpec.weights` that asks for the published weights."""
+
+LARGEST_FROM_SCRATCH = 96
+"""Longer side, in pixels, of the images that the small network sees; larger ones are
+shrunk for it."""
+
+SELF_SUPERVISED = "timm:vit_small_patch14_dinov2.lvd142m"
+"""DINOv2 (Oquab et al. 2024)."""
+
 TIMM, FILE = "timm:", "file:"
 """What the names of backbones begin with that are models of timm, or lie in a file."""
 
@@ -60,7 +70,8 @@ class ClassifierSpec:
     in_channels : int
         Channels of the images.
     image_size : tuple of int
-        Height and width of the images, pixels.
+        Height and width of the images, pixels; for the small network, those in which
+        it sees them.
     mirror : bool
         Whether the features of an image are averaged with those of its mirror image,
         for images whose left and right mean nothing; it takes twice the time.
@@ -78,6 +89,14 @@ class ClassifierSpec:
     def sees_images(self) -> bool:
         """Whether it is computed from images, and not from what others computed."""
         return self.backbone != EMBEDDINGS
+
+
+def seen_size(backbone: str, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size, in pixels, in which a backbone sees images of a size."""
+    if backbone != "small_cnn" or max(size) <= LARGEST_FROM_SCRATCH:
+        return size
+    scale = LARGEST_FROM_SCRATCH / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from napari_spaceediting.errors import SpaceEditingError, reason_of
 from napari_spaceediting.network.backbones import Backbone, Prepare
 from napari_spaceediting.network.reach import cached_weights, is_in_reach
-from napari_spaceediting.network.spec import TIMM, ClassifierSpec
-from napari_spaceediting.network.weights import PUBLISHED, read_weights
+from napari_spaceediting.network.spec import PUBLISHED, TIMM, ClassifierSpec
+from napari_spaceediting.network.weights import read_weights
 
 _LARGEST_SIDE = 224
 """Pixels of the images that a data set gives, at most: more would be made up."""

@@ -27,7 +27,9 @@ from napari_spaceediting.network.spec import (
     ClassifierSpec,
     State,
     check_trains,
+    seen_size,
 )
+from napari_spaceediting.network.suggesting import Suggest
 from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.session.adding import AddImages, checkpoints_of
 from napari_spaceediting.session.state import Checkpoint, Network, SessionState
@@ -123,6 +125,10 @@ class Preparing:
             network=self.shown.network,
             device=state.train.device,
         )
+
+    def suggesting(self) -> Suggest:
+        """Prepare to look for a network to begin with."""
+        return Suggest(self.dataset, self._state.train)
 
     def training(self, spec: ClassifierSpec | None = None) -> TrainAndMap:
         """Prepare to train the network on the labels as they are accepted.
@@ -333,7 +339,8 @@ class Preparing:
         )
 
     def _filled_in(self, spec: ClassifierSpec) -> ClassifierSpec:
-        in_channels, size = self.dataset.n_channels, self.dataset.image_size
+        in_channels = self.dataset.n_channels
+        size = seen_size(spec.backbone, self.dataset.image_size)
         if not spec.sees_images:
             if self.dataset.features is None:
                 raise SessionError(
