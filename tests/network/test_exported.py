@@ -10,6 +10,7 @@ from torch import nn
 from napari_spaceediting.data.cache import CONFIG
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.activations import activations
 from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.jobs import TrainNetwork
@@ -66,6 +67,35 @@ def test_features_are_those_of_the_network(path):
         grey = classifier_from(ClassifierSpec(name, image_size=(16, 16))).backbone
         expected = net(images[:, :1].expand(-1, 3, -1, -1))[0]
         torch.testing.assert_close(grey(images[:, :1]), expected)
+
+
+class Scaled(nn.Module):
+    """Has no weights: what it does is in its file alone."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, images):
+        return images.flatten(1) * self.factor
+
+
+def test_a_file_that_was_replaced_is_another_network(tmp_path, make_bars):
+    found = []
+    for factor in (1.0, 3.0):
+        name = export(Scaled(factor), tmp_path / "net.pt2", (12, 12))
+        spec = ClassifierSpec(name, latent_dim=4, image_size=(12, 12))
+        steps = activations(classifier_from(spec), make_bars(), device="cpu")
+        found.append(result_of(steps))
+    np.testing.assert_allclose(found[1], 3 * found[0], rtol=1e-6)
+
+
+def result_of(steps):
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return np.array(done.value)
 
 
 def test_images_come_to_the_size_that_it_was_exported_for(tmp_path):

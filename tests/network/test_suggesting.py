@@ -53,7 +53,6 @@ def test_a_self_supervised_transformer_comes_first(photographs, in_reach):
     in_reach(SELF_SUPERVISED, "resnet18")
     found = run_job(Suggest(photographs))
     assert (found.spec.backbone, found.spec.weights) == (SELF_SUPERVISED, "pretrained")
-    assert found.trainable == "head"
     assert "without any labels" in found.why
 
 
@@ -89,10 +88,10 @@ def test_with_nothing_in_reach_a_small_network_learns_from_copies(
 
 def test_small_images_and_embeddings_need_no_looking(photographs):
     small = suggested_at_once(replace(photographs, image_size=(28, 28)))
-    assert (small.spec.backbone, small.trainable) == ("small_cnn", "all")
+    assert (small.spec.backbone, small.is_quick) == ("small_cnn", True)
     rows = np.ones((20, 4), np.float32)
     given = suggested_at_once(replace(photographs, features=rows))
-    assert (given.spec.backbone, given.trainable) == ("embeddings", "head")
+    assert (given.spec.backbone, given.is_quick) == ("embeddings", True)
     assert suggested_at_once(photographs) is None
 
 

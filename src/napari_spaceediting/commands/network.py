@@ -61,19 +61,20 @@ def add_to(commands: Commands) -> None:
 
 
 def _train(session: Session, options: Namespace) -> Report:
-    from napari_spaceediting.network.spec import ClassifierSpec
+    from napari_spaceediting.network.spec import ClassifierSpec, usually_trains
 
-    settings = chosen(options, "epochs", "trainable", "device")
+    settings = chosen(options, "epochs", "device")
     session.set_train_settings(replace(session.state.train, **settings))
     why = []
     if options.backbone is None and options.weights is None:
         found = run(session.suggesting())
-        spec, trainable = found.spec, options.trainable or found.trainable
-        session.set_train_settings(replace(session.state.train, trainable=trainable))
+        spec = found.spec
         why = [f"{spec.backbone}: {found.why}"]
     else:
         spec = ClassifierSpec(options.backbone or "small_cnn", options.weights)
     spec = replace(spec, mirror=options.mirror)
+    trainable = options.trainable or usually_trains(spec)
+    session.set_train_settings(replace(session.state.train, trainable=trainable))
     trained = run(session.training(spec))
     session.take_network(trained)
     history = trained.train.history

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
 _SIDE, _MARGIN = 128, 6
-_FONTS = ((34, 6), (26, 8), (20, 11), (15, 15))
+_FONTS = ((34, 5), (26, 7), (20, 10), (15, 14))
 """Size of a font in pixels, and letters of it in a line."""
 _PAPER, _INK = 40, 235
 
@@ -75,8 +75,7 @@ class TextPixels:
 
 
 def _fits(text: str, size: int, width: int) -> bool:
-    lines = textwrap.wrap(text, width, break_long_words=False)
-    return len(lines) <= _n_lines(size) and all(len(line) <= width for line in lines)
+    return len(textwrap.wrap(text, width)) <= _n_lines(size)
 
 
 def _n_lines(size: int) -> int:

@@ -27,7 +27,7 @@ from napari_spaceediting.network.device import (
     torch_errors_in_words,
 )
 from napari_spaceediting.network.processes import processes
-from napari_spaceediting.network.spec import EMBEDDINGS, Trainable, check_trains
+from napari_spaceediting.network.spec import EMBEDDINGS, FILE, Trainable, check_trains
 
 Fetch = Callable[[NDArray[np.intp]], NDArray[np.float32]]
 """From dataset indices to the inputs of the end of a network that trains."""
@@ -194,10 +194,13 @@ def _kept(
     for name, value in body.state_dict().items():
         weights.update(name.encode())
         weights.update(np.ascontiguousarray(value.cpu().numpy()).tobytes())
+    backbone = classifier.spec.backbone
+    if backbone.startswith(FILE):  # has more in it than weights
+        weights.update(Path(backbone.removeprefix(FILE)).read_bytes())
 
     def path_of(images: ImageDataset) -> Path:
         key = weights.copy()
-        facts = [_FORMAT, images.content_key(), len(images), classifier.spec.backbone]
+        facts = [_FORMAT, images.content_key(), len(images), backbone]
         seen: list[object] = ["mirror"] if classifier.spec.mirror else []
         if classifier.spec.image_size != images.image_size:
             seen.append(list(classifier.spec.image_size))

@@ -46,6 +46,20 @@ class Backbone(nn.Module):
         return features
 
 
+class Foreign(nn.Module):
+    """A network of others as a part of a backbone; its children are stages of that.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        How it is run is for who inherits this to say.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+
 class Prepare(nn.Module):
     """Bring images to the size, channels and value range that a network expects.
 

@@ -138,6 +138,15 @@ class TrainSettings:
     device: str = "auto"
 
 
+def usually_trains(spec: ClassifierSpec) -> Trainable:
+    """Return what of a network trains where nothing is said: the head if it has learnt.
+
+    That is so with weights, in an exported network and on embeddings.
+    """
+    has_learnt = spec.weights is not None or spec.backbone.startswith(FILE)
+    return "head" if has_learnt or not spec.sees_images else "all"
+
+
 def check_trains(spec: ClassifierSpec, trainable: Trainable) -> None:
     """Refuse to train of a network what it does not have.
 

@@ -18,7 +18,6 @@ from napari_spaceediting.network.spec import (
     PUBLISHED_BACKBONES,
     SELF_SUPERVISED,
     ClassifierSpec,
-    Trainable,
     TrainSettings,
     seen_size,
 )
@@ -40,8 +39,6 @@ class Suggestion:
     ----------
     spec : ClassifierSpec
         The network, but for what follows from the data set.
-    trainable : {"head", "last_block", "all"}
-        What of it should train.
     why : str
         One or two sentences.
     is_quick : bool
@@ -49,7 +46,6 @@ class Suggestion:
     """
 
     spec: ClassifierSpec
-    trainable: Trainable
     why: str
     is_quick: bool = False
 
@@ -59,14 +55,12 @@ def suggested_at_once(dataset: ImageDataset) -> Suggestion | None:
     if dataset.features is not None:
         return Suggestion(
             ClassifierSpec(EMBEDDINGS),
-            "head",
             "The embeddings that came with the data are its features.",
             is_quick=True,
         )
     if max(dataset.image_size) <= LARGEST_FROM_SCRATCH:
         return Suggestion(
             ClassifierSpec(),
-            "all",
             f"Images of up to {LARGEST_FROM_SCRATCH} px teach a small network quickly.",
             is_quick=True,
         )
@@ -135,7 +129,6 @@ class Suggest:
         )
         return Suggestion(
             ClassifierSpec(),
-            "all",
             "No published network is in reach. A small one can learn from copies of "
             f"{LARGEST_FROM_SCRATCH} px, which takes {takes} here; weights in a file, "
             "or an exported network, need no connection and know more.",
@@ -144,7 +137,7 @@ class Suggest:
 
 
 def _published(backbone: str, why: str) -> Suggestion:
-    return Suggestion(ClassifierSpec(backbone, PUBLISHED), "head", why)
+    return Suggestion(ClassifierSpec(backbone, PUBLISHED), why)
 
 
 def _seconds(dataset: ImageDataset, settings: TrainSettings) -> float:

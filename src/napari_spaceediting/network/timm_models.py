@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_spaceediting.errors import SpaceEditingError, reason_of
-from napari_spaceediting.network.backbones import Backbone, Prepare
+from napari_spaceediting.network.backbones import Backbone, Foreign, Prepare
 from napari_spaceediting.network.reach import cached_weights, is_in_reach
 from napari_spaceediting.network.spec import PUBLISHED, TIMM, ClassifierSpec
 from napari_spaceediting.network.weights import read_weights
@@ -155,15 +155,12 @@ def _split(model: Any) -> tuple[nn.Module, nn.Module]:
     return _Features(model), _LastLayer(layer, norm, fc_norm, model.pool)
 
 
-class _Features(nn.Module):
+class _Features(Foreign):
     """All of a model before its head."""
 
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.model.forward_features(images)
+        model: Any = self.network
+        found: Tensor = model.forward_features(images)
         return found
 
 

@@ -8,7 +8,11 @@ from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.jobs import TrainedNetwork
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    TrainSettings,
+    usually_trains,
+)
 from napari_spaceediting.network.suggesting import Suggestion, suggested_at_once
 from napari_spaceediting.network.trust import trust
 from napari_spaceediting.plugin.state import (
@@ -97,7 +101,7 @@ class TrainingController:
         def take(found: Suggestion) -> None:
             if self._window.session is not session or self._window.facts.backbone:
                 return
-            chosen = replace(settings, trainable=found.trainable)
+            chosen = replace(settings, trainable=usually_trains(found.spec))
             session.set_train_settings(chosen)
             self._network_panel.set_settings(found.spec, chosen)
             self._network_panel.show_status(found.why)

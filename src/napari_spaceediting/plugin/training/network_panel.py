@@ -15,8 +15,9 @@ from napari_spaceediting.network.spec import (
     SELF_SUPERVISED,
     ClassifierSpec,
     TrainSettings,
+    usually_trains,
 )
-from napari_spaceediting.network.trust import is_file, is_timm, named
+from napari_spaceediting.network.trust import is_timm, named
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.widgets.controls import (
     Panel,
@@ -120,11 +121,6 @@ _TRAINING: dict[str, Any] = {
 def _has_published(name: str) -> bool:
     """Whether a backbone may have published weights."""
     return name in PUBLISHED_BACKBONES or is_timm(name)
-
-
-def _brings_weights(name: str) -> bool:
-    """Whether a backbone starts from what it has learnt, or need not learn at all."""
-    return name == EMBEDDINGS or is_file(name)
 
 
 class NetworkPanel(Panel):
@@ -248,8 +244,8 @@ class NetworkPanel(Panel):
     def _suggest_trainable(self) -> None:
         """Let random weights train throughout; of known ones only the head."""
         self._before = self._weights.value
-        starts_at_random = self._before is None and not _brings_weights(self._backbone)
-        self.form.field("trainable").value = "all" if starts_at_random else "head"
+        chosen = ClassifierSpec(self._backbone, self._before)
+        self.form.field("trainable").value = usually_trains(chosen)
 
     def _offer_file(self, path: str) -> None:
         self._file = path
