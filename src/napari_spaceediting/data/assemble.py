@@ -259,7 +259,7 @@ def _check_embeddings(found: Found, like: ImageDataset) -> None:
             f"The images of {like.name} have embeddings of {width:,} numbers, those of "
             f"{found.name} {has}: add a table that has both, computed in the same way."
         )
-    if are_images(found.pixels) != like.has_images:
+    if len(like) and are_images(found.pixels) != like.has_images:
         raise DataError(
             f"Either all or none of {like.name} and {found.name} must have images."
         )
