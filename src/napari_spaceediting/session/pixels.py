@@ -94,18 +94,18 @@ def pixels_to_values(dataset: ImageDataset, store: Store) -> dict[str, Any]:
     pixels = dataset.pixels
     if isinstance(pixels, JoinedPixels):
         return {"joined": [pixels_to_values(part, store) for part in dataset.parts()]}
-    values = {"length": len(pixels), "n_channels": pixels.n_channels}
+    values: dict[str, Any] = {"length": len(pixels), "n_channels": pixels.n_channels}
     if isinstance(pixels, SessionPixels):
         return {"stored": store.put(pixels.stack), **values}
     if isinstance(pixels, SessionCrops):
-        sizes = store.put(pixels.sizes)
-        return {"stored": store.put(pixels.rows.stack), "sizes": sizes, **values}
+        values["sizes"] = store.put(pixels.sizes)
+        return {"stored": store.put(pixels.rows.stack), **values}
     spec = None if _may_go(pixels) else pixels.to_spec(store.folder)
     if spec is not None:
         return spec
     images = dataset.raw_images()
     sizes = np.array([image.shape[:2] for image in images])
-    if (sizes != sizes[:1]).any():
+    if len(np.unique(sizes, axis=0)) > 1:
         rows = np.concatenate([image.reshape(-1, image.shape[-1]) for image in images])
         return {"stored": store.put(rows), "sizes": store.put(sizes), **values}
     is_flat = pixels.n_channels == 1 and pixels.read(0).ndim == 2
