@@ -368,23 +368,9 @@ class ImageDataset:
         content = [self.pixels.key(), asdict(self.scaling), list(self.image_size)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
-    def raw_stack(self) -> NDArray[Any]:
-        """Return all raw images as one array, to be stored with a session.
-
-        Returns
-        -------
-        (N, H, W, C) array of the images' own dtype
-            Brought to `image_size` only if their sizes differ.
-        """
-        images = [self.raw(index) for index in range(len(self))]
-        if len({image.shape for image in images}) <= 1:
-            return np.stack(images)
-        dtype = np.result_type(*images)
-        fitted = [
-            fit(image[None].astype(np.float32), self.image_size)[0] for image in images
-        ]
-        stack = np.stack(fitted)
-        return (np.rint(stack) if dtype.kind in "iu" else stack).astype(dtype)
+    def raw_images(self) -> list[NDArray[Any]]:
+        """Return all images as read, each (H, W, C) of its own dtype and size."""
+        return [self.raw(index) for index in range(len(self))]
 
     def summary(self) -> tuple[str, ...]:
         """Return size, parts, labels and classes, a line each."""
