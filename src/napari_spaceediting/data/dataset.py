@@ -369,38 +369,6 @@ class ImageDataset:
         stack = np.stack(fitted)
         return (np.rint(stack) if dtype.kind in "iu" else stack).astype(dtype)
 
-    def summary(self) -> tuple[str, ...]:
-        """Return size, parts, labels and classes, a line each."""
-        height, width = self.image_size
-        channels = f"{self.n_channels} channel{'s' if self.n_channels > 1 else ''}"
-        counts = np.bincount(self.split, minlength=len(Split))
-        labelled = int(self.is_labelled.sum())
-        lines = (
-            f"{self.name}: {len(self):,} images, {width} x {height} px, {channels}",
-            f"Training {counts[Split.TRAIN]:,}, "
-            f"validation {counts[Split.VALIDATION]:,}, test {counts[Split.TEST]:,}",
-            f"Labelled {labelled:,}, unlabelled {len(self) - labelled:,}",
-        )
-        if not self.class_names:
-            return lines
-        per_class = np.bincount(self.labels[self.is_labelled], minlength=self.n_classes)
-        shown = ", ".join(
-            f"{name} {count:,}"
-            for name, count in zip(self.class_names[:12], per_class, strict=False)
-        )
-        more = f" and {self.n_classes - 12} more" if self.n_classes > 12 else ""
-        return (*lines, f"{self.n_classes} classes: {shown}{more}")
-
-    def describe(self) -> str:
-        """Return the summary, the scaling, what was left out and the notes."""
-        lines = [*self.summary(), self.scaling.describe()]
-        if self.skipped:
-            first = self.skipped[0]
-            lines.append(
-                f"Left out {len(self.skipped):,}, such as {first.name}: {first.reason}"
-            )
-        return "\n".join([*lines, *self.notes])
-
     def _fitted(
         self, indices: ArrayLike, *sizes: tuple[int, int]
     ) -> list[NDArray[np.float32]]:

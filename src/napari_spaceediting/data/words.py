@@ -1,0 +1,115 @@
+"""What was opened, in words: a note to read at once, and the details."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from napari_spaceediting.data.dataset import ImageDataset, Skipped, Split
+
+_SCALED = {
+    "dtype": "intensities by their type",
+    "range": "intensities stretched from their full range",
+    "percentile": "intensities stretched",
+}
+_REASONS = {
+    "a kind that is not read": "of a kind that is not read",
+    "cannot be read": "cannot be read",
+    "is missing": "missing",
+    "same file": "twice there",
+    "same image": "twice there",
+    "NaN": "with NaN",
+    "channels": "of other channels",
+    "pixels": "too small",
+    "cells": "broken rows",
+    "is broken": "broken rows",
+    "has no path": "without a path",
+}
+"""Parts of reasons, and what they come to in two or three words."""
+_LISTED_CLASSES = 12
+
+
+def note_of(dataset: ImageDataset) -> str:
+    """Return how many images of what there are, how scaled, split, and left out.
+
+    It is read in five seconds; `details_of` has the rest.
+    """
+    height, width = dataset.image_size
+    colours = {1: "grey", 3: "in colour"}
+    channels = colours.get(dataset.n_channels, f"{dataset.n_channels} channels")
+    counts = np.bincount(dataset.split, minlength=len(Split))
+    held_out = int(counts.sum() - counts[Split.TRAIN])
+    note = (
+        f"{_counted(len(dataset), 'image')}, {width} x {height} px, {channels}, "
+        f"{_labelled(dataset)}; {counts[Split.TRAIN]:,} to train on and {held_out:,} "
+        f"held out; {_SCALED[dataset.scaling.mode]}."
+    )
+    if not dataset.skipped:
+        return note
+    reasons = _by_reason(dataset.skipped)
+    total = sum(reasons.values())
+    said = ", ".join(f"{n:,} {reason}" for reason, n in reasons.most_common(3))
+    more = ", …" if len(reasons) > 3 else ""
+    return f"{note} Left out {total:,}: {said}{more}."
+
+
+def details_of(dataset: ImageDataset) -> tuple[str, ...]:
+    """Return what the note has no room for, a line each."""
+    counts = np.bincount(dataset.split, minlength=len(Split))
+    labelled = int(dataset.is_labelled.sum())
+    lines = [
+        f"Training {counts[Split.TRAIN]:,}, "
+        f"validation {counts[Split.VALIDATION]:,}, test {counts[Split.TEST]:,}",
+        f"Labelled {labelled:,}, unlabelled {len(dataset) - labelled:,}",
+    ]
+    if dataset.class_names:
+        labels = dataset.labels[dataset.is_labelled]
+        counts = np.bincount(labels, minlength=dataset.n_classes)
+        shown = ", ".join(
+            f"{name} {count:,}"
+            for name, count in zip(
+                dataset.class_names[:_LISTED_CLASSES], counts, strict=False
+            )
+        )
+        left = dataset.n_classes - _LISTED_CLASSES
+        more = f" and {left:,} more" if left > 0 else ""
+        lines.append(f"{_counted(dataset.n_classes, 'class')}: {shown}{more}")
+    return (*lines, dataset.scaling.describe(), *dataset.notes)
+
+
+def in_words(dataset: ImageDataset) -> str:
+    """Return name and note, the details, and the first image that was left out."""
+    lines = [f"{dataset.name}: {note_of(dataset)}", *details_of(dataset)]
+    if dataset.skipped:
+        first = dataset.skipped[0]
+        lines.append(f"Left out, such as {first.name}: {first.reason}")
+    return "\n".join(lines)
+
+
+def _labelled(dataset: ImageDataset) -> str:
+    if not dataset.is_labelled.any():
+        return "unlabelled"
+    classes = _counted(dataset.n_classes, "class")
+    without = int((~dataset.is_labelled).sum())
+    return f"in {classes}" + (f" ({without:,} unlabelled)" if without else "")
+
+
+def _by_reason(skipped: Iterable[Skipped]) -> Counter[str]:
+    """Count what was left out by reason; an entry may stand for several files."""
+    found: Counter[str] = Counter()
+    for entry in skipped:
+        texts = (text for part, text in _REASONS.items() if part in entry.reason)
+        several = re.match(r"([\d,]+) files? ", entry.reason)
+        found[next(texts, "for other reasons")] += (
+            int(several[1].replace(",", "")) if several else 1
+        )
+    return found
+
+
+def _counted(count: int, noun: str) -> str:
+    """Return such as "1 class" or "2,000 classes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
