@@ -46,6 +46,24 @@ def test_a_folder_that_is_dropped_opens_as_by_the_button(make_window, tmp_path):
     assert note.startswith("12 images, 28 x 28 px, grey, in 2 classes;")
 
 
+def test_of_multiscale_and_coloured_layers_all_details_are_taken(make_window):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    labels = np.zeros((64, 64), int)
+    labels[8:24, 8:24], labels[40:56, 40:56] = 1, 2
+    window = make_window()
+    half = slice(None, None, 2)
+    window.viewer.add_image([image, image[half, half]], multiscale=True, name="cells")
+    window.viewer.add_labels([labels, labels[half, half]], multiscale=True, name="of")
+    options = {"padding": 0.0, "mask_outside": False, "channel_axis": None}
+    window.bench.opening.open_layers("cells", "of", options)
+    window.wait(lambda: window.state.session is not None)
+    window.bench.state.cancel()
+    window.wait_idle()
+    found = window.session.dataset.original(1)
+    np.testing.assert_array_equal(found, image[40:56, 40:56])
+
+
 def test_figures_are_those_of_the_session_that_is_open(window, saved, tmp_path):
     panel = window.panels.network
     shown = panel._status.text()
