@@ -161,7 +161,9 @@ def test_numbers_read_as_elsewhere_in_the_window(qtbot, dark, locale, value, tex
         ("minutes", "1e3", 1000),
         ("minutes", "1e-3", 7),
         ("minutes", "0.01", 7),
-        ("minutes", "1,000", 7),
+        ("minutes", "0,01", 7),
+        ("minutes", "1,000", 1000),
+        ("minutes", "1.000", 1000),
         ("minutes", "1.5", 7),
     ],
 )

@@ -32,6 +32,7 @@ from napari_spaceediting.plugin.widgets.controls import (
 
 S = TypeVar("S")
 
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}([.,]\d{3})+")
 _NUMBER_BEGUN = re.compile(r"[+-]?\d*\.?\d*(e[+-]?\d*)?")
 
 
@@ -79,15 +80,19 @@ class NumberBox(QDoubleSpinBox):
             return QValidator.State.Intermediate, text, at
         held = round(value, self.decimals())
         fits = held == value if not self.decimals() else held != 0 or value == 0
-        # In a whole number, a point may stand between thousands.
-        fits &= bool(self.decimals()) or "." not in bare
         if fits and self.minimum() <= held <= self.maximum():
             return QValidator.State.Acceptable, text, at
         return QValidator.State.Intermediate, text, at
 
+    def fixup(self, text: str | None) -> str:
+        """Leave what is no number, which then does not count."""
+        return text or ""
+
     def _bare(self, text: str | None) -> str:
-        """Return the number within a text, with a point."""
+        """Return the number within a text, with a point before its decimals only."""
         bare = (text or "").removesuffix(self.suffix()).strip()
+        if not self.decimals() and _THOUSANDS.fullmatch(bare):
+            bare = bare.replace(",", "").replace(".", "")
         return bare.replace(",", ".").lower()
 
 
