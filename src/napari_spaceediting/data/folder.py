@@ -28,7 +28,7 @@ scn svg svs tga vsi webm
 """
 """Suffixes of images and films, of which a reader may take some."""
 
-_NEAR = 200
+_NEAR = 100
 """Folders beside the one that was opened that are looked into, at most."""
 
 

@@ -182,7 +182,7 @@ class _Columns(NamedTuple):
         """
         table = source.table
         names = list(table.columns)
-        files = channel_columns(names)
+        files = channel_columns(names) if source.packed is None else []
         if not files and source.packed is None and source.features is None:
             raise DataError(
                 f"The table {title} has no column 'path', only "

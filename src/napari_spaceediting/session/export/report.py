@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting import __version__
 from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.data.words import in_words
 from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.editing.arms import ARMS
 from napari_spaceediting.editing.edits import describe
@@ -127,7 +128,7 @@ def reporting(state: SessionState, path: Path) -> ExportReport:
     values: Values = {
         "title": dataset.name,
         "created": datetime.now(UTC).isoformat(timespec="minutes"),
-        "data": dataset.describe().splitlines(),
+        "data": in_words(dataset).splitlines(),
         "classes": _class_rows(state),
         "network": _network(state),
         "present": _present(state) if knows else None,
