@@ -74,8 +74,11 @@ class TrainingController:
         session = self._session()
         self._has_edited = False
         network = session.state.checkpoint.network
-        spec = network.spec if network else ClassifierSpec()
         dataset = session.dataset
+        begun = suggested_at_once(dataset)
+        spec = begun.spec if begun else ClassifierSpec()
+        if network is not None:
+            spec = network.spec
         self._network_panel.offer(
             images=dataset.has_images, embeddings=dataset.features is not None
         )
