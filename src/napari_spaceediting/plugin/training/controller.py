@@ -129,12 +129,14 @@ class TrainingController:
     def train(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
         """Train the network, and draw its map."""
         session, panel = self._session(), self._network_panel
+        before = session.state.train
+        session.set_train_settings(settings)
         try:
-            job = replace(session.training(spec), settings=settings)
+            job = session.training(spec)
         except SpaceEditingError as error:
+            session.set_train_settings(before)
             complain(error)
             return
-        session.set_train_settings(settings)
         panel.curve.clear()
         self._window.turn_to(Turn.TRAINING)
 
