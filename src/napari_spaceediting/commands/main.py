@@ -17,6 +17,7 @@ from napari_spaceediting.commands import (
     guide,
     images,
     network,
+    people,
     retrain,
     traverse,
     window,
@@ -43,6 +44,7 @@ _GROUPS = (
     evidence,
     traverse,
     decide,
+    people,
     window,
 )
 """In the order in which the help lists their commands."""
