@@ -40,7 +40,7 @@ def ben(trained_state) -> Session:
 
 
 def free(session: Session, start: int, n: int) -> np.ndarray:
-    return np.flatnonzero(~session.dataset.held_out)[start : start + n]
+    return np.flatnonzero(~session.state.dataset.held_out)[start : start + n]
 
 
 def moved(session: Session, at: np.ndarray, tag: str | None, **more) -> Move:
