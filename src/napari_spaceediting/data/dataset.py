@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_spaceediting.colours import channels_to_rgb
+from napari_spaceediting.data.embeddings import Features, are_images
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.meaning import with_channels
 from napari_spaceediting.data.pixels import JoinedPixels, PixelSource, join, select
@@ -80,6 +81,8 @@ class ImageDataset:
         What was decided on the way, or is worth a warning; one sentence each.
     soft_labels : (N, C) float32 array or None
         Shares of the classes for images on which people disagree (see `soft_labels`).
+    features : (N, F) float32 array or None
+        Embeddings that came with the images, or in place of them.
 
     Raises
     ------
@@ -99,6 +102,7 @@ class ImageDataset:
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     soft_labels: SoftLabels = None
+    features: Features = None
 
     def __post_init__(self) -> None:
         size = len(self.ids)
@@ -106,6 +110,7 @@ class ImageDataset:
             "labels": len(self.labels),
             "splits": len(self.split),
             "images": len(self.pixels),
+            **({} if self.features is None else {"embeddings": len(self.features)}),
             **{f"values of {name!r}": len(v) for name, v in self.columns.items()},
         }
         for what, length in lengths.items():
@@ -149,6 +154,11 @@ class ImageDataset:
     def n_channels(self) -> int:
         """Channels of every image."""
         return self.pixels.n_channels
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there are images, and not embeddings alone."""
+        return are_images(self.pixels)
 
     @property
     def n_classes(self) -> int:
@@ -292,6 +302,7 @@ class ImageDataset:
             pixels=select(self.pixels, chosen),
             columns={name: values[chosen] for name, values in self.columns.items()},
             soft_labels=rows_of(self.soft_labels, chosen),
+            features=None if self.features is None else self.features[chosen],
         )
 
     def joined(self, more: ImageDataset) -> ImageDataset:
@@ -300,8 +311,8 @@ class ImageDataset:
         Parameters
         ----------
         more : ImageDataset
-            With the same scaling, image size and channels, other ids, and the classes
-            of this one before its own.
+            With the same scaling, image size and channels, embeddings if this one has
+            some, other ids, and the classes of this one before its own.
 
         Returns
         -------
@@ -336,6 +347,11 @@ class ImageDataset:
                     (more.soft_labels, len(more)),
                 ],
                 more.n_classes,
+            ),
+            features=(
+                None
+                if self.features is None or more.features is None
+                else np.concatenate([self.features, more.features])
             ),
             skipped=(*self.skipped, *more.skipped),
             notes=(*self.notes, *more.notes),

@@ -21,16 +21,16 @@ def note_of(dataset: ImageDataset) -> str:
 
     It is read in five seconds; `details_of` has the rest.
     """
-    height, width = dataset.image_size
-    colours = {1: "grey", 3: "in colour"}
-    channels = colours.get(dataset.n_channels, f"{dataset.n_channels} channels")
     counts = np.bincount(dataset.split, minlength=len(Split))
     held_out = int(counts[Split.VALIDATION] + counts[Split.TEST])
-    note = (
-        f"{_counted(len(dataset), 'image')}, {width} x {height} px, {channels}, "
-        f"{_labelled(dataset)}; {counts[Split.TRAIN]:,} to train on and {held_out:,} "
-        f"held out; {_SCALED[dataset.scaling.mode]}."
-    )
+    what = _counted(len(dataset), "image") if dataset.has_images else ""
+    said = [f"{what}, {_look_of(dataset)}" if what else _counted(len(dataset), "point")]
+    if dataset.features is not None:
+        said.append(f"with embeddings of {dataset.features.shape[1]:,} numbers")
+    said.append(_labelled(dataset))
+    parts = f"{counts[Split.TRAIN]:,} to train on and {held_out:,} held out"
+    scaled = f"; {_SCALED[dataset.scaling.mode]}" * dataset.has_images
+    note = f"{', '.join(said)}; {parts}{scaled}."
     if not dataset.skipped:
         return note
     return f"{note} Left out {len(dataset.skipped):,}."
@@ -59,7 +59,8 @@ def details_of(dataset: ImageDataset) -> tuple[str, ...]:
         left = dataset.n_classes - _LISTED_CLASSES
         more = f" and {left:,} more" if left > 0 else ""
         lines.append(f"{_counted(dataset.n_classes, 'class')}: {shown}{more}")
-    return (*lines, dataset.scaling.describe(), *dataset.notes)
+    scaling = (dataset.scaling.describe(),) * dataset.has_images
+    return (*lines, *scaling, *dataset.notes)
 
 
 def left_out(dataset: ImageDataset) -> tuple[str, ...]:
@@ -78,6 +79,13 @@ def in_words(dataset: ImageDataset) -> str:
     """Return name and note, the details, and why images were left out."""
     said = f"{dataset.name}: {note_of(dataset)}"
     return "\n".join([said, *details_of(dataset), *left_out(dataset)])
+
+
+def _look_of(dataset: ImageDataset) -> str:
+    height, width = dataset.image_size
+    colours = {1: "grey", 3: "in colour"}
+    channels = colours.get(dataset.n_channels, f"{dataset.n_channels} channels")
+    return f"{width} x {height} px, {channels}"
 
 
 def _labelled(dataset: ImageDataset) -> str:

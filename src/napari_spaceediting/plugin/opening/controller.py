@@ -40,7 +40,7 @@ from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 
 _SESSIONS = f"Session folder (*{SUFFIX})"
-_FILES = "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)"
+_FILES = "Tables and arrays (*.csv *.tsv *.parquet *.h5ad *.npy *.npz *.zarr);;All (*)"
 _FEW = 20_000
 """Images up to which thumbnails have their full size."""
 

@@ -172,8 +172,8 @@ class DataPanel(Panel):
         )
         self.file_button = self._gate.button(
             "Table or array…",
-            "A table of image paths and labels (CSV, TSV, Parquet), or an array of "
-            "images (.npy, .npz, zarr)",
+            "A table of image paths and labels (CSV, TSV, Parquet), an array of "
+            "images (.npy, .npz, zarr), or embeddings in either or in a .h5ad file",
         )
         self.session_button = self._gate.button(
             "Session…", "Go on with a saved session"

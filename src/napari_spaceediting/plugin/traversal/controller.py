@@ -26,6 +26,7 @@ from napari_spaceediting.plugin.traversal.kept import details, notice, titles
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.controls import agrees
 from napari_spaceediting.session.history import describe_kept
+from napari_spaceediting.session.preparing import NO_PIXELS
 from napari_spaceediting.session.traversals import KeptTraversal
 from napari_spaceediting.traversal.export import report, write_traversal
 from napari_spaceediting.traversal.filmstrip import to_rgb
@@ -161,6 +162,9 @@ class TraversalController:
         session = self._window.session
         if session is None or not self._window.has_map:
             return NO_MAP
+        network = session.shown.network
+        if network is not None and not network.spec.sees_images:
+            return NO_PIXELS.rstrip(".")
         if self._window.training.is_running:
             return BUSY.rstrip(".")
         if not len(self._window.selected):
