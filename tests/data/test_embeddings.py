@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.data.words import note_of
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
 
@@ -45,7 +46,7 @@ def test_a_matrix_is_a_row_for_each_point(tmp_path):
     assert_array_equal(dataset.features, ROWS)
     assert dataset.features.dtype == np.float32
     assert not dataset.has_images
-    assert dataset.summary()[0] == "rows: 24 embeddings of 10 numbers"
+    assert note_of(dataset).startswith("24 points, with embeddings of 10 numbers, unl")
     np.savez(tmp_path / "rows.npz", x=ROWS, y=np.arange(N) % 2)
     dataset = opened(tmp_path / "rows.npz")
     assert_array_equal(dataset.features, ROWS)
