@@ -48,9 +48,7 @@ def test_a_matrix_is_a_row_for_each_point(tmp_path):
     assert_array_equal(dataset.features, ROWS)
     assert dataset.features.dtype == np.float32
     assert not dataset.has_images
-    note = note_of(dataset)
-    assert note.startswith("24 embeddings of 10 numbers, unlabelled;")
-    assert "px" not in in_words(dataset)
+    assert note_of(dataset).startswith("24 points, with embeddings of 10 numbers, unl")
     assert "intensities" not in in_words(dataset).lower()
     np.savez(tmp_path / "rows.npz", x=ROWS, y=np.arange(N) % 2)
     dataset = opened(tmp_path / "rows.npz")

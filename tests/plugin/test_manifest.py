@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from napari._app_model import get_app_model
 from napari.settings import get_plugin_settings
 from npe2 import PluginManifest
 
 from napari_spaceediting.data.samples import SAMPLES
+from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.reader import get_reader
 
 NAME = "napari-spaceediting"
@@ -25,13 +27,16 @@ def test_every_command_is_reachable(manifest: PluginManifest) -> None:
     points = manifest.contributions
     reachable = {
         item.command
-        for group in (points.widgets, points.readers)
+        for group in (points.widgets, points.readers, points.sample_data)
         for item in group or ()
+        if getattr(item, "command", None)
     }
     reachable |= {
         item.command for items in (points.menus or {}).values() for item in items
     }
-    assert reachable == {command.id for command in points.commands or ()}
+    # All others have a key, and napari's palette has them.
+    keys = {f"{NAME}.{key.command}" for key in KEYS}
+    assert reachable | keys == {command.id for command in points.commands or ()}
 
 
 def test_every_sample_is_in_the_menu_and_known_to_the_reader(
@@ -73,3 +78,27 @@ def test_preferences_are_typed(npe2pm, plugin_settings, manifest) -> None:
         assert settings.training.epochs == 30
         with pytest.raises(ValueError, match="tpu"):
             settings.training.device = "tpu"
+
+
+def test_what_has_a_key_is_a_command_of_the_palette(manifest) -> None:
+    named = {
+        command.id.partition(".")[2]: (command.title, command.python_name)
+        for command in manifest.contributions.commands
+        if ".plugin.commands:" in (command.python_name or "")
+    }
+    assert named == {
+        key.command: (key.text, f"napari_spaceediting.plugin.commands:{key.command}")
+        for key in KEYS
+    }
+
+
+def test_a_command_of_the_palette_does_what_its_key_does(window) -> None:
+    window.state.select(window.movable[:3])
+    get_app_model().commands.execute_command(f"{NAME}.reject_selected").result()
+    assert window.session.edits.rejected[window.movable[:3]].all()
+
+
+def test_without_images_a_command_says_what_is_missing(make_window, messages) -> None:
+    make_window()
+    get_app_model().commands.execute_command(f"{NAME}.relabel_selected").result()
+    assert messages[0].startswith("There are no images yet")

@@ -134,9 +134,10 @@ def _numbered(table: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
         at = sorted(columns)
         if len(at) < _LEAST or at[0] not in (0, 1) or np.any(np.diff(at) != 1):
             continue
-        rows = [_numbers(table[columns[number]]) for number in at]
-        if all(row is not None for row in rows):
-            return {columns[number]: row for number, row in zip(at, rows, strict=True)}
+        rows = {columns[number]: _numbers(table[columns[number]]) for number in at}
+        found = {name: row for name, row in rows.items() if row is not None}
+        if len(found) == len(rows):
+            return found
     return {}
 
 

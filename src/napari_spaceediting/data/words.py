@@ -21,22 +21,16 @@ def note_of(dataset: ImageDataset) -> str:
 
     It is read in five seconds; `details_of` has the rest.
     """
-    height, width = dataset.image_size
-    colours = {1: "grey", 3: "in colour"}
-    channels = colours.get(dataset.n_channels, f"{dataset.n_channels} channels")
     counts = np.bincount(dataset.split, minlength=len(Split))
     held_out = int(counts[Split.VALIDATION] + counts[Split.TEST])
-    what = _embeddings(dataset)
-    scaled = ""
-    if dataset.has_images:
-        what = f", with {what}" * bool(what)
-        number = _counted(len(dataset), "image")
-        what = f"{number}, {width} x {height} px, {channels}{what}"
-        scaled = f"; {_SCALED[dataset.scaling.mode]}"
-    note = (
-        f"{what}, {_labelled(dataset)}; {counts[Split.TRAIN]:,} to train on and "
-        f"{held_out:,} held out{scaled}."
-    )
+    what = _counted(len(dataset), "image") if dataset.has_images else ""
+    said = [f"{what}, {_look_of(dataset)}" if what else _counted(len(dataset), "point")]
+    if dataset.features is not None:
+        said.append(f"with embeddings of {dataset.features.shape[1]:,} numbers")
+    said.append(_labelled(dataset))
+    parts = f"{counts[Split.TRAIN]:,} to train on and {held_out:,} held out"
+    scaled = f"; {_SCALED[dataset.scaling.mode]}" * dataset.has_images
+    note = f"{', '.join(said)}; {parts}{scaled}."
     if not dataset.skipped:
         return note
     return f"{note} Left out {len(dataset.skipped):,}."
@@ -87,12 +81,11 @@ def in_words(dataset: ImageDataset) -> str:
     return "\n".join([said, *details_of(dataset), *left_out(dataset)])
 
 
-def _embeddings(dataset: ImageDataset) -> str:
-    """Return how many embeddings of what length there are, "" for none."""
-    if dataset.features is None:
-        return ""
-    number, length = dataset.features.shape
-    return f"{_counted(number, 'embedding')} of {length:,} numbers"
+def _look_of(dataset: ImageDataset) -> str:
+    height, width = dataset.image_size
+    colours = {1: "grey", 3: "in colour"}
+    channels = colours.get(dataset.n_channels, f"{dataset.n_channels} channels")
+    return f"{width} x {height} px, {channels}"
 
 
 def _labelled(dataset: ImageDataset) -> str:

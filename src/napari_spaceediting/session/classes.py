@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.colours import named_colours, to_hex
-from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.editing.classes import TraitKind, regrouped
 from napari_spaceediting.editing.edits import Edit, EditState, fold
 from napari_spaceediting.errors import SessionError
@@ -145,6 +145,44 @@ def came_after(checkpoint: Checkpoint, edits: EditState) -> tuple[int, ...]:
         return checkpoint.came
     before = checkpoint.came or range(len(edits.places) - 1)
     return tuple(edits.places[list(before)].tolist())
+
+
+def as_known(
+    edits: EditState, before: tuple[str, ...], spec: ClassifierSpec
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the classes as a network counts them, whatever edits have made of these.
+
+    Parameters
+    ----------
+    edits : EditState
+        What was done to the classes since the network learnt them.
+    before : tuple of str
+        What they were called then.
+    spec : ClassifierSpec
+        Of the network.
+
+    Returns
+    -------
+    tuple of str
+        First those that the network knows: by their present name, or by the old one
+        where they are gone or were merged. Then all others that there are now.
+    (C + 1,) int64 array
+        Where among them each of the present classes is, and -1.
+    """
+    now, places = edits.class_names, edits.places[: spec.n_classes]
+    if not edits.changes_classes:
+        return now, np.array([*range(len(now)), UNLABELLED])
+    names = [f"{name} (before)" for name in before[: spec.n_classes]]
+    where = []
+    for at, name in enumerate(now):
+        known = np.flatnonzero(places == at)
+        if len(known) == 1:
+            names[known[0]] = name
+            where.append(int(known[0]))
+        else:
+            where.append(len(names))
+            names.append(name)
+    return tuple(names), np.array([*where, UNLABELLED])
 
 
 def without_rejected(

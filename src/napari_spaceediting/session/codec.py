@@ -21,7 +21,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.names import text_of
-from napari_spaceediting.editing.classes import Signed
+from napari_spaceediting.editing.classes import Made
 from napari_spaceediting.editing.edits import Edit, Move
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.settings import RetrainSettings
@@ -127,8 +127,8 @@ class Codec(Converter):
             return {}
         signed = {
             name: override(omit_if_default=True)
-            for name in names_of(Signed)
-            if issubclass(kind, Signed)
+            for name in names_of(Made)
+            if issubclass(kind, Made)
         }
         if "indices" not in names_of(kind):
             return signed

@@ -38,6 +38,7 @@ from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.session.adding import AddImages, checkpoints_of
 from napari_spaceediting.session.classes import (
     ClassRow,
+    as_known,
     class_rows,
     folded,
     held_out_to_name,
@@ -380,6 +381,9 @@ class Preparing:
             held_out=self.dataset.held_out,
             probabilities=network.predictions.probabilities,
         )
+        # What the network says of its way is counted in classes as it knows them.
+        names, known = as_known(edits, self._state.shown.class_names, network.spec)
+        asked = Asked(known[classes], int(known[kind]), name, names, group)
         return Traverse(
             dataset=self.dataset,
             spec=network.spec,
@@ -390,7 +394,7 @@ class Preparing:
                 seed=self._state.seed,
                 device=self._state.train.device,
             ),
-            asked=Asked(classes, kind, name, edits.class_names, group),
+            asked=asked,
         )
 
     def _filled_in(self, spec: ClassifierSpec) -> ClassifierSpec:

@@ -38,6 +38,7 @@ from napari_spaceediting.plugin.widgets.palette import Palette
 
 OWN_CONTROL = "vs control"
 FIXED, BROKEN, NOT_FOLLOWED = "fixed", "broken", "not_followed"
+UNNAMED = "unnamed"
 _IMAGES = {
     FIXED: ("Fixed", "Held-out images that were wrong before and are right now"),
     BROKEN: ("Broken", "Held-out images that were right before and are wrong now"),
@@ -67,7 +68,7 @@ class EvidencePanel(QWidget):
     side_selected = Signal(int)
     """Which of the maps offered to show."""
     show_images = Signal(str)
-    """"fixed", "broken" or "not_followed"."""
+    """"fixed", "broken", "not_followed" or "unnamed"."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,6 +119,13 @@ class EvidencePanel(QWidget):
         for key, button in self.image_buttons.items():
             button.clicked.connect(lambda _=False, k=key: self.show_images.emit(k))
             parts.addWidget(button)
+        self.name_button = QPushButton("Name held-out images")
+        self.name_button.setToolTip(
+            "Show held-out images without a class in the gallery, in a random order: "
+            "those that you name there are what the next round is measured on"
+        )
+        self.name_button.clicked.connect(lambda: self.show_images.emit(UNNAMED))
+        parts.addWidget(self.name_button)
         self.side_buttons = [QPushButton() for _ in range(_MOST_SIDES)]
         for number, button in enumerate(self.side_buttons):
             button.setCheckable(True)
@@ -208,6 +216,7 @@ class EvidencePanel(QWidget):
             f"that took no part in the training. {evidence.cautions()}".strip()
         )
         self._measured.setVisible(evidence.n_images > 0)
+        self.name_button.setVisible(not evidence.n_images)
         arms = titles(earlier, later)
         self.accuracies.set_rows(accuracy_rows(evidence, arms))
         set_text(self._certainty, certainty_in_words(evidence, arms))

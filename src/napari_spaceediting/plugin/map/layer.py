@@ -106,7 +106,7 @@ class MapLayer(QObject):
         self.points: Points | None = None
         self._cloud: Cloud | None = None
         self._data = self._read = self._drawn = np.empty((0, 2), np.float32)
-        self._is_changing = self._is_straightening = False
+        self._is_changing = self._is_straightening = self._are_many = False
         self._follow = once(self, _FOLLOW_MS, self.draw)
         self._tell = once(self, _FOLLOW_MS, self._tell_features)
         self._hear = once(self, 0, self._tell_selected)
@@ -261,7 +261,8 @@ class MapLayer(QObject):
         points = self.points
         if points is None or self._cloud is None:
             return
-        chosen = set(images.tolist()) if len(images) <= _FEW else set()
+        self._are_many = len(images) > _FEW
+        chosen = set() if self._are_many else set(images.tolist())
         if chosen != set(points.selected_data):
             points.selected_data = chosen
 
@@ -271,7 +272,9 @@ class MapLayer(QObject):
 
     def _tell_selected(self) -> None:
         points, cloud = self.points, self._cloud
-        if points is not None and cloud is not None and points.selected_data:
+        if points is None or cloud is None:
+            return
+        if points.selected_data or not self._are_many:
             chosen = np.array(sorted(points.selected_data), np.int64)
             self.selected.emit(chosen[chosen < len(cloud.places)])
 
@@ -376,6 +379,7 @@ class MapLayer(QObject):
             points.symbol = np.where(cloud.held_out, "ring", "disc")
             self.fit()
         self._read, self._drawn = self._data.copy(), self._data.copy()
+        self._tell.start()
 
     def _write(self, images: NDArray[np.int64] | None = None) -> None:
         """Write where images should lie into the layer.

@@ -266,7 +266,9 @@ class TraversalController:
         picture = self._pictures.get(index)
         if picture is None:
             picture = _NO_PICTURE if thumbnails is None else thumbnails[index]
-        said = session.shown.network.predictions.probabilities[index]
+        network = session.state.shown.network
+        assert network is not None
+        said = network.predictions.probabilities[index]
         strip = shown.strip(at, session.dataset.ids, picture, said)
         self._panel.show_strip(strip)
         self._read(strip.nearest if shown.one(at) else np.array([index]))
