@@ -104,7 +104,7 @@ def test_a_text_table_is_read_as_its_program_wrote_it(tmp_path):
     path.write_text("\n".join([*lines[:9], "", *lines[9:]]))
     dataset = opened(path)
     assert_allclose(dataset.features, np.delete(ROWS, 4, axis=0), rtol=1e-6)
-    assert_array_equal(groups_of(dataset.columns, N - 1) - N + 1, range(N - 1))
+    assert groups_of(dataset.columns, N - 1).min() == N - 1
     assert [entry.name for entry in dataset.skipped] == ["p04"]
 
 
