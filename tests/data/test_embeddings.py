@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from napari_spaceediting.data.groups import groups_of
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.data.words import note_of
+from napari_spaceediting.data.splits import Split
+from napari_spaceediting.data.words import in_words, note_of
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
 
@@ -47,10 +49,18 @@ def test_a_matrix_is_a_row_for_each_point(tmp_path):
     assert dataset.features.dtype == np.float32
     assert not dataset.has_images
     assert note_of(dataset).startswith("24 points, with embeddings of 10 numbers, unl")
+    assert "intensities" not in in_words(dataset).lower()
     np.savez(tmp_path / "rows.npz", x=ROWS, y=np.arange(N) % 2)
     dataset = opened(tmp_path / "rows.npz")
     assert_array_equal(dataset.features, ROWS)
     assert dataset.class_names == ("0", "1")
+    np.savez(tmp_path / "parts.npz", x_train=ROWS[:16], x_test=ROWS[16:])
+    dataset = opened(tmp_path / "parts.npz")
+    assert_array_equal(dataset.features, ROWS)
+    assert np.count_nonzero(dataset.split == Split.TEST) == N - 16
+    np.savez(tmp_path / "parts.npz", x_train=ROWS[:16], x_test=ROWS[16:, :4])
+    with pytest.raises(DataError, match="several lengths, 16 x 10, 8 x 4"):
+        opened(tmp_path / "parts.npz")
 
 
 @pytest.mark.parametrize(
@@ -82,6 +92,44 @@ def test_a_few_numbered_columns_are_measurements(tmp_path, images):
     dataset = opened(tmp_path / "points.csv")
     assert dataset.features is None
     assert set(few) <= set(dataset.columns)
+
+
+def test_a_text_table_is_read_as_its_program_wrote_it(tmp_path):
+    path = tmp_path / "points.csv"
+    table(Group=range(N), **numbered("emb_")).to_csv(
+        path, index=False, sep=";", decimal=","
+    )
+    lines = path.read_text().splitlines()
+    lines[5] = lines[5].rpartition(";")[0] + ";"
+    path.write_text("\n".join([*lines[:9], "", *lines[9:]]))
+    dataset = opened(path)
+    assert_allclose(dataset.features, np.delete(ROWS, 4, axis=0), rtol=1e-6)
+    assert_array_equal(groups_of(dataset.columns, N - 1) - N + 1, range(N - 1))
+    assert [entry.name for entry in dataset.skipped] == ["p04"]
+
+
+def test_other_lists_are_columns(tmp_path):
+    path = tmp_path / "points.parquet"
+    others = {"tags": [["a", "b"]] * N, "box": [[0.0, 1.0, 2.0, 3.0]] * N}
+    points = table(**others, embedding=list(ROWS)).set_index("id")
+    points.to_parquet(path)
+    dataset = opened(path)
+    assert_array_equal(dataset.ids, IDS)
+    assert_array_equal(dataset.features, ROWS)
+    assert set(dataset.columns) == {"tags", "box"}
+
+
+def test_several_people_name_a_point(tmp_path):
+    path = tmp_path / "points.parquet"
+    one = table(embedding=list(ROWS), person="one")
+    other = one.assign(person="other", label=LABELS[::-1])
+    pd.concat([one, other]).to_parquet(path)
+    dataset = opened(path)
+    assert_array_equal(dataset.features, ROWS)
+    assert dataset.soft_labels is not None
+    pd.concat([one, one.assign(embedding=list(ROWS + 1))]).to_parquet(path)
+    with pytest.raises(DataError, match="more than once"):
+        opened(path)
 
 
 def test_which_of_several_lists_must_be_clear(tmp_path):

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.session.preparing import NO_PIXELS
 
 
 @pytest.mark.trains
-def test_embeddings_without_images_are_mapped_at_once(make_window, tmp_path):
+def test_embeddings_without_images_are_mapped_at_once(make_window, messages, tmp_path):
     rng = np.random.default_rng(0)
     labels = np.arange(90) % 3
     rows = rng.normal(size=(3, 16))[labels] + 0.2 * rng.normal(size=(90, 16))
@@ -31,3 +32,11 @@ def test_embeddings_without_images_are_mapped_at_once(make_window, tmp_path):
     window.session.apply(Relabel(window.movable[:5], "c1"))
     window.bench.training.retrain()
     window.wait(lambda: window.session.state.proposal is not None)
+    window.session.roll_back()
+    window.session.undo()
+    # More than the head cannot train, and what can was not forgotten.
+    spec = ClassifierSpec("embeddings")
+    window.bench.training.train(spec, TrainSettings(trainable="all"))
+    assert "only its head can train" in messages[-1]
+    assert window.session.state.train.trainable == "head"
+    assert not window.state.training.is_running

@@ -143,6 +143,13 @@ def test_backbones_suit_the_data(panel):
     assert "embeddings" not in names()
 
 
+def choose(field, key):
+    """Choose an item as the mouse does; what it asks for takes its place at once."""
+    at = field.native.findData(key)
+    field.native.setCurrentIndex(at)
+    field.native.activated.emit(at)
+
+
 @pytest.mark.parametrize(
     ("text", "name", "weights"),
     [
@@ -151,33 +158,33 @@ def test_backbones_suit_the_data(panel):
     ],
 )
 def test_another_network_is_asked_for_by_its_name(
-    panel, qtbot, told, monkeypatch, text, name, weights
+    panel, told, monkeypatch, text, name, weights
 ):
     named = told(panel.backbone_named)
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: (text, True))
-    pick(qtbot, panel.form.field("backbone"), "other")
+    choose(panel.form.field("backbone"), "other")
     spec, _ = panel.settings()
     assert (spec.backbone, spec.weights) == (name, weights)
-    assert named == [name]
+    assert named == [(name,)]
 
 
-def test_an_exported_network_is_a_file(panel, qtbot, told, monkeypatch, tmp_path):
+def test_an_exported_network_is_a_file(panel, told, monkeypatch, tmp_path):
     named = told(panel.backbone_named)
     file = str(tmp_path / "moths.pt2")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (file, ""))
-    pick(qtbot, panel.form.field("backbone"), "exported")
+    choose(panel.form.field("backbone"), "exported")
     spec, settings = panel.settings()
     assert (spec.backbone, spec.weights, settings.trainable) == (
         f"file:{file}",
         None,
         "head",
     )
-    assert named == [f"file:{file}"]
+    assert named == [(f"file:{file}",)]
 
 
 def test_who_names_no_other_network_keeps_the_one_before(panel, qtbot, monkeypatch):
     pick(qtbot, panel.form.field("backbone"), "resnet18")
     before = panel.settings()
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("", False))
-    pick(qtbot, panel.form.field("backbone"), "other")
+    choose(panel.form.field("backbone"), "other")
     assert panel.settings() == before

@@ -75,8 +75,11 @@ class TrainingController:
         session = self._session()
         self._has_edited = False
         network = session.state.checkpoint.network
-        spec = network.spec if network else ClassifierSpec()
         dataset = session.dataset
+        begun = suggested_at_once(dataset)
+        spec = begun.spec if begun else ClassifierSpec()
+        if network is not None:
+            spec = network.spec
         self._network_panel.offer(
             images=dataset.has_images, embeddings=dataset.features is not None
         )
@@ -128,12 +131,14 @@ class TrainingController:
     def train(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
         """Train the network, and draw its map."""
         session, panel = self._session(), self._network_panel
+        before = session.state.train
+        session.set_train_settings(settings)
         try:
-            job = replace(session.training(spec), settings=settings)
+            job = session.training(spec)
         except SpaceEditingError as error:
+            session.set_train_settings(before)
             complain(error)
             return
-        session.set_train_settings(settings)
         panel.curve.clear()
         self._window.turn_to(Turn.TRAINING)
 

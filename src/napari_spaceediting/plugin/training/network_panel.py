@@ -169,6 +169,7 @@ class NetworkPanel(Panel):
         ):
             layout.addWidget(widget)
         self.show_status("")
+        self.offer(images=True, embeddings=False)
         self.set_settings(self._spec, self._settings)
 
     def offer(self, *, images: bool, embeddings: bool) -> None:
