@@ -125,3 +125,78 @@ def test_a_lost_image_is_a_grey_tile(tmp_path):
     (tmp_path / "1.png").unlink()
     tiles = run_job(PackThumbnails(dataset, 16))
     assert [tile.max() for tile in tiles] == [0, 128, 0]
+
+
+def pyramid(array, axes=(-2, -1)):
+    half = tuple(
+        slice(None, None, 2) if a - array.ndim in axes else slice(None)
+        for a in range(array.ndim)
+    )
+    return [array, array[half]]
+
+
+def test_of_a_pyramid_the_finest_level_is_taken(cells):
+    image, labels = cells
+    whole = opened(find_objects, image, labels)
+    dataset = opened(find_objects, pyramid(image), pyramid(labels))
+    assert_array_equal(dataset.original(0), whole.original(0))
+    stack = np.random.default_rng(0).integers(0, 255, (5, 20, 30), dtype=np.uint8)
+    assert_array_equal(opened(find_in_stack, pyramid(stack)).original(4), stack[4])
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((64, 48, 3), {}),
+        ((64, 48, 4), {"rgb": True}),
+        ((3, 64, 48), {"channel_axis": 0}),
+        ((64, 48), {"channel_axis": 1}),
+    ],
+)
+def test_one_image_is_no_stack(shape, options):
+    with pytest.raises(DataError, match="is one image with channels: choose a stack"):
+        opened(find_in_stack, np.zeros(shape, np.uint8), "photo", **options)
+
+
+@pytest.mark.parametrize("axis", [3, 9, -4])
+def test_an_axis_that_is_not_there_is_named(cells, axis):
+    image, labels = cells
+    says = rf"no axis {axis}, it has the shape 60 x 80 x 2: .* from 0 to 2"
+    with pytest.raises(DataError, match=says):
+        opened(find_objects, np.stack([image] * 2, -1), labels, channel_axis=axis)
+    with pytest.raises(DataError, match=rf"no axis {axis}"):
+        opened(find_in_stack, np.zeros((5, 9, 9)), channel_axis=axis)
+
+
+def test_colours_of_a_layer_that_is_rgb(cells):
+    image, labels = cells
+    rgba = np.stack([image, image // 2, image, np.full_like(image, 255)], -1)
+    rgba[labels == 7, 3] = 0
+    dataset = opened(find_objects, rgba, labels, rgb=True)
+    assert dataset.original(0)[7, 7].tolist() == [100, 50, 100]
+    assert dataset.original(1)[5, 5].tolist() == [0, 0, 0]
+    stack = opened(find_in_stack, np.stack([rgba / 255] * 4), rgb=True)
+    assert stack.n_channels == 3
+
+
+def test_numbers_of_objects_may_be_large_or_below_0(cells):
+    image, labels = cells
+    numbers = np.where(labels == 3, 2**40, -labels.astype(np.int64))
+    dataset = opened(find_objects, image, numbers, mask_outside=True)
+    assert list(dataset.ids) == ["object--7", f"object-{2**40}"]
+    assert_array_equal(dataset.columns["object"], [-7, 2**40])
+    assert set(np.unique(dataset.original(1))) == {10, 100}
+
+
+@pytest.mark.parametrize("mask_outside", [False, True])
+def test_pixels_without_a_number_outside_all_objects(cells, mask_outside):
+    image, labels = cells
+    image = np.where(labels > 0, image, np.nan).astype(np.float32)
+    image[45, 60] = 5
+    dataset = opened(find_objects, image, labels, mask_outside=mask_outside)
+    assert len(dataset) == 2
+    assert set(np.unique(dataset.original(0))) == {5, 100}
+    assert "Pixels without a number outside all objects are dark." in dataset.notes
+    image[25, 25] = np.nan
+    dataset = opened(find_objects, image, labels, mask_outside=mask_outside)
+    assert list(dataset.ids) == ["object-7"]

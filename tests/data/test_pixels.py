@@ -17,9 +17,9 @@ from napari_spaceediting.data.pixels import (
     FilePixels,
     StoredPixels,
     join,
-    pixels_from_spec,
     select,
 )
+from napari_spaceediting.data.specs import pixels_from_spec
 from napari_spaceediting.errors import DataError
 
 

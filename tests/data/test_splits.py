@@ -9,6 +9,7 @@ from napari_spaceediting.data.splits import (
     Split,
     classes_without_evidence,
     split_from_names,
+    split_of,
     stratified_split,
 )
 from napari_spaceediting.errors import DataError
@@ -44,11 +45,36 @@ def test_a_class_of_one_stays_in_training_and_is_noted():
     split = stratified_split(labels, np.random.default_rng(0))
     assert split[-1] == Split.TRAIN
     (note,) = classes_without_evidence(labels, split, ("many", "rare"))
-    assert "'rare' has only 1 image" in note
+    assert note.endswith("nothing can be said about the class rare.")
+
+
+def test_a_thousand_classes_of_one_image_are_told_in_a_line():
+    labels, names = np.arange(1000), [f"class {k}" for k in range(1000)]
+    split = np.zeros(1000, np.int8)
+    split[:2] = Split.TEST
+    held_out, only_test = classes_without_evidence(labels, split, names)
+    assert "998 classes: class 2, class 3, class 4 and 995 more." in held_out
+    assert only_test == "No image for training has 2 classes: class 0, class 1."
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        (Split.TRAIN, "Train training training_set train_data train-images seg_train"),
+        (Split.TRAIN, "x_train trainset train2017"),
+        (Split.VALIDATION, "val VALID validation val_set dev eval validation_data"),
+        (Split.TEST, "test testing test_images Test-Set x_test testset"),
+        (None, "trains tester validity set data train_test extra class_1 holdouts"),
+    ],
+)
+def test_names_of_parts_as_people_write_them(part, names):
+    assert {name: split_of(name) for name in names.split()} == dict.fromkeys(
+        names.split(), part
+    )
 
 
 def test_names_of_parts():
     names = ["Train", "training", "val", "VALID", "validation", "test", "testing "]
     assert_array_equal(split_from_names(names), [0, 0, 1, 1, 1, 2, 2])
-    with pytest.raises(DataError, match="'dev'"):
-        split_from_names(["train", "dev"])
+    with pytest.raises(DataError, match="'fold 3'"):
+        split_from_names(["train", "fold 3"])

@@ -90,6 +90,20 @@ def test_says_when_there_is_nothing_to_validate_with(make_bars):
     assert "No validation image is labelled" in trained.notes[0]
 
 
+def test_labels_of_one_class_are_as_good_as_none(make_bars):
+    dataset = make_bars(160)
+    one = np.where(dataset.labels == 1, 1, UNLABELLED)
+    settings = replace(SETTINGS, epochs=1, batch_size=32)
+    trained = run_job(TrainNetwork(dataset.with_labels(one), SPEC, settings))
+    assert trained.spec.n_classes == 0
+    assert trained.predictions.probabilities.shape == (160, 0)
+    assert np.isnan(trained.train.margins).all()
+    assert trained.notes == (
+        "All labels for training are of one class, upright, so the network learnt from "
+        "the images alone.",
+    )
+
+
 def test_starts_without_any_label(make_bars):
     dataset = make_bars(160)
     dataset = dataset.with_labels(np.full(160, UNLABELLED), ())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +13,29 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.files import reading
 from napari_spaceediting.data.meaning import MOST_CHANNELS, over_black
+from napari_spaceediting.data.names import plain_labels, readable, text_of
 from napari_spaceediting.data.pixels import (
     ArrayPixels,
     Axes,
     StoredPixels,
+    join,
     open_array,
 )
-from napari_spaceediting.data.splits import Split, split_from_names
+from napari_spaceediting.data.splits import Split, split_from_names, split_of
 from napari_spaceediting.errors import DataError
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".zarr"})
 
-_IMAGE_KEYS = ("images", "image", "x", "data")
-_LABEL_KEYS = ("labels", "label", "y")
+_IMAGE_KEYS = ("images", "image", "x", "data", "imgs")
+_LABEL_KEYS = ("labels", "label", "y", "targets", "target")
 _SPLIT_KEYS = ("split", "splits")
 _NAME_KEYS = ("class_names", "classes")
 """Names of arrays in a `.npz` file or zarr group, in any case."""
+
+_WORDS = re.compile(r"^[xy](?=train|test|val)|[a-z]+")
+"""Words in the name of an array, such as `x_train`, `xtrain` or `train_images`."""
+_LEAST_SIDE = 4
+"""Pixels of a side below which an array of three axes may be a stack of lines."""
 
 _AXES_TEXT = {
     "NYX": "(images, height, width)",
@@ -52,8 +60,9 @@ def find_in_array(path: Path) -> Found:
         A `.npy` file, or an `.npz` file or zarr store with an array `images` (or
         `x`), and `labels` (or `y`), `split` and `class_names` if they are known.
         `.npy` and zarr are read piece by piece and stay on disk. Labels are numbers
-        or names; -1, NaN and empty names are unlabelled. Splits are values of `Split`,
-        or names such as `train`.
+        or names, or one-hot; numbers below 0, NaN and empty names are unlabelled.
+        Splits are values of `Split`, or names such as `train`. A file may have an
+        array for each part, such as `x_train` and `y_train`, or `train_images`.
 
     Returns
     -------
@@ -65,61 +74,153 @@ def find_in_array(path: Path) -> Found:
         The file cannot be read, its axes cannot be told, or labels do not match.
     """
     path = path.resolve()
+    name = readable(path.stem)
     keys = _keys(path)
-    image_key = _pick(keys or (), _IMAGE_KEYS)
-    if keys is not None and image_key is None:
+    blocks = _blocks(path, keys)
+    sources, labels, notes = [], [], []
+    for block in blocks:
+        images = open_array(path, block.images)
+        axes, note = _axes(path.name, images)
+        shape = images.shape
+        n_channels = {"NYX": 1, "NYXA": 3, "NCYX": shape[1]}.get(axes, shape[-1])
+        sources.append(StoredPixels(path, block.images, axes, shape[0], n_channels))
+        labels.append(_one_each(name, "labels", _beside(path, block.labels), shape[0]))
+        notes.append(note)
+    pixels = join(*sources)
+    names = _beside(path, _pick(keys or (), _NAME_KEYS))
+    class_names = None if names is None else tuple(map(text_of, names.tolist()))
+    split = _split(name, path, keys, blocks, [len(source) for source in sources])
+    return Found(
+        name=name,
+        pixels=pixels,
+        ids=_numbers(len(pixels)),
+        labels=_label_names(name, labels, [len(s) for s in sources], class_names),
+        class_names=class_names,
+        split=split,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+class _Block(NamedTuple):
+    """Arrays that belong together: images and, if there are any, their labels."""
+
+    images: str | None
+    labels: str | None
+    part: Split | None
+
+
+def _blocks(path: Path, keys: tuple[str, ...] | None) -> list[_Block]:
+    """Find the arrays with images: one, or one for each part.
+
+    Raises
+    ------
+    DataError
+        There are none.
+    """
+    if keys is None:
+        return [_Block(None, None, None)]
+    if image_key := _pick(keys, _IMAGE_KEYS):
+        return [_Block(image_key, _pick(keys, _LABEL_KEYS), None)]
+    if "arr_0" in keys:  # what numpy calls arrays without a name
+        return [_Block("arr_0", _pick(keys, ("arr_1",)), None)]
+    of_parts: dict[Split, dict[bool, str]] = {}
+    for key in keys:
+        words = _WORDS.findall(key.lower())
+        parts = [part for word in words if (part := split_of(word)) is not None]
+        kinds = [word for word in words if word in (*_IMAGE_KEYS, *_LABEL_KEYS)]
+        if len(parts) == len(kinds) == 1:
+            of_parts.setdefault(parts[0], {})[kinds[0] in _IMAGE_KEYS] = key
+    blocks = [
+        _Block(found[True], found.get(False), part)
+        for part, found in sorted(of_parts.items())
+        if True in found
+    ]
+    if not blocks:
         raise DataError(
             f"{path.name} has no array 'images', only "
             f"{', '.join(map(repr, keys)) or 'none at all'}: rename the one with the "
             f"images."
         )
-    images = open_array(path, image_key)
-    axes, note = _axes(path.name, images)
-    shape = images.shape
-    n_channels = {"NYX": 1, "NYXA": 3, "NCYX": shape[1]}.get(axes, shape[-1])
-    pixels = StoredPixels(path, image_key, axes, shape[0], n_channels)
+    return blocks
 
-    def beside(names: Sequence[str]) -> NDArray[Any] | None:
-        key = _pick(keys or (), names)
-        if key is None:
-            return None
-        with reading("array", path):
-            return np.asarray(open_array(path, key)[...])
 
-    labels, split, names = map(beside, (_LABEL_KEYS, _SPLIT_KEYS, _NAME_KEYS))
-    name = path.stem
-    for what, values in (("labels", labels), ("splits", split)):
-        if values is not None and values.shape != (len(pixels),):
-            shape = " x ".join(map(str, values.shape)) or "a single value"
-            raise DataError(
-                f"{name} has {len(pixels):,} images but its {what} are {shape}: there "
-                f"must be one for each image."
-            )
-    class_names = None if names is None else tuple(map(str, names))
-    return Found(
-        name=name,
-        pixels=pixels,
-        ids=_numbers(len(pixels)),
-        labels=_label_names(name, labels, len(pixels), class_names),
-        class_names=class_names,
-        split=None if split is None else _split_values(name, split),
-        notes=(note,),
-    )
+def _beside(path: Path, key: str | None) -> NDArray[Any] | None:
+    """Return a small array of a file, None if it has none."""
+    if key is None:
+        return None
+    with reading("array", path):
+        return np.asarray(open_array(path, key)[...])
+
+
+def _one_each(
+    name: str, what: str, values: NDArray[Any] | None, length: int
+) -> NDArray[Any] | None:
+    """Return one value for each image, of columns or one-hot rows as well."""
+    if values is None:
+        return None
+    if values.shape == (length, 1):
+        return values[:, 0]
+    if values.ndim == 2 and len(values) == length and values.dtype.kind in "buif":
+        counts = (values == 1).sum(axis=1)
+        zeros = (values == 0).sum(axis=1)
+        if np.all(counts + zeros == values.shape[1]) and set(counts) in ({1}, {0, 1}):
+            return np.where(counts == 1, values.argmax(axis=1), -1)
+    if values.shape != (length,):
+        shape = " x ".join(map(str, values.shape)) or "a single value"
+        raise DataError(
+            f"{name} has {length:,} images but its {what} are {shape}: there must be "
+            f"one for each image."
+        )
+    return values
+
+
+def _split(
+    name: str,
+    path: Path,
+    keys: tuple[str, ...] | None,
+    blocks: Sequence[_Block],
+    lengths: Sequence[int],
+) -> NDArray[np.int8] | None:
+    """Return the parts of all images, None if they are not given."""
+    parts = [block.part for block in blocks]
+    if None in parts:
+        split = _beside(path, _pick(keys or (), _SPLIT_KEYS))
+        each = _one_each(name, "splits", split, lengths[0])
+        return None if each is None else _split_values(name, each)
+    return np.repeat(np.array(parts, np.int8), lengths) if len(parts) > 1 else None
+
+
+def finest(array: Any) -> Any:
+    """Return the level of a pyramid that has all details, or the array itself.
+
+    Parameters
+    ----------
+    array : array, or sequence of arrays
+        Such as the data of a multiscale layer, the finest level first.
+    """
+    return array[0] if isinstance(array, Sequence) else array
 
 
 def find_in_stack(
-    array: Any, name: str = "Stack", channel_axis: int | None = None
+    array: Any,
+    name: str = "Stack",
+    channel_axis: int | None = None,
+    *,
+    rgb: bool = False,
 ) -> Found:
     """Take the planes of an array, such as that of a napari layer, as images.
 
     Parameters
     ----------
     array : (N, H, W), (N, H, W, C) or (N, C, H, W) numpy or dask array
+        Or several of them, the levels of a pyramid.
     name : str
         What the data set is called.
     channel_axis : int, optional
         The axis of measured channels; by default it is guessed, and four 8-bit
         channels are taken for RGBA.
+    rgb : bool
+        Whether the last axis is known to be RGB or RGBA.
 
     Returns
     -------
@@ -129,11 +230,15 @@ def find_in_stack(
     Raises
     ------
     DataError
-        The axes cannot be told.
+        The axes cannot be told, or it is a single image.
     """
+    array = finest(array)
     notes: tuple[str, ...] = ()
-    if channel_axis is not None:
-        array = np.moveaxis(array, channel_axis, -1)
+    if rgb or channel_axis is not None:
+        array = channels_last(name, array, -1 if rgb else channel_axis, rgb=rgb)
+        if array.ndim != 4:
+            raise _no_stack(name, array.shape)
+        notes = (_as_read(array.shape, "NYXC"),)
     else:
         axes, note = _axes(name, array)
         notes = (note,)
@@ -143,6 +248,37 @@ def find_in_stack(
             array = over_black(np.asarray(array))
     pixels = ArrayPixels(array)
     return Found(name, pixels, _numbers(len(pixels)), [None] * len(pixels), notes=notes)
+
+
+def channels_last(
+    name: str, array: Any, channel_axis: int | None, *, rgb: bool = False
+) -> Any:
+    """Return an array with its axis of channels at the end.
+
+    Parameters
+    ----------
+    name : str
+        What the data set is called.
+    array : array
+    channel_axis : int or None
+        Axis of channels, None for none.
+    rgb : bool
+        Whether it is RGB or RGBA, which is laid over black.
+
+    Raises
+    ------
+    DataError
+        There is no such axis.
+    """
+    if channel_axis is None:
+        return array
+    if not -array.ndim <= channel_axis < array.ndim:
+        raise DataError(
+            f"{name} has no axis {channel_axis}, it has the shape "
+            f"{_by(array.shape)}: axes are counted from 0 to {array.ndim - 1}."
+        )
+    moved = np.moveaxis(array, channel_axis, -1)
+    return over_black(np.asarray(moved)) if rgb and moved.shape[-1] == 4 else moved
 
 
 def _keys(path: Path) -> tuple[str, ...] | None:
@@ -167,8 +303,9 @@ def _pick(keys: Sequence[str], wanted: Sequence[str]) -> str | None:
 def _axes(name: str, array: Any) -> tuple[Axes, str]:
     """Tell the order of the axes, and say how it was understood."""
     shape = tuple(array.shape)
-    shape_text = " x ".join(map(str, shape))
     axes: Axes | None = None
+    if len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > _LEAST_SIDE:
+        raise _no_stack(name, shape)
     if len(shape) == 3:
         axes = "NYX"
     elif len(shape) == 4 and shape[3] <= min(MOST_CHANNELS, shape[1]):
@@ -177,11 +314,27 @@ def _axes(name: str, array: Any) -> tuple[Axes, str]:
         axes = "NCYX"
     if axes is None:
         raise DataError(
-            f"{name} has the shape {shape_text}, but a stack of images needs the axes "
+            f"{name} has the shape {_by(shape)}, but a stack of images needs the axes "
             f"{_AXES_TEXT['NYX']}, and channels first or last with at most "
             f"{MOST_CHANNELS} of them."
         )
-    return axes, f"The array {shape_text} was read as {_AXES_TEXT[axes]}."
+    return axes, _as_read(shape, axes)
+
+
+def _as_read(shape: tuple[int, ...], axes: Axes) -> str:
+    return f"The array {_by(shape)} was read as {_AXES_TEXT[axes]}."
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _no_stack(name: str, shape: tuple[int, ...]) -> DataError:
+    """Say that an array is one image."""
+    return DataError(
+        f"{name}, {_by(tuple(shape))}, is one image with channels: choose a stack of "
+        f"images, or a segmentation whose objects become the images."
+    )
 
 
 def _numbers(length: int) -> list[str]:
@@ -192,13 +345,49 @@ def _numbers(length: int) -> list[str]:
 
 def _label_names(
     name: str,
+    labels: Sequence[NDArray[Any] | None],
+    lengths: Sequence[int],
+    class_names: tuple[str, ...] | None,
+) -> list[str | None]:
+    """Return labels of all images as names, None where unlabelled."""
+    blocks = zip(labels, lengths, strict=True)
+    texts, _ = plain_labels(
+        [
+            text
+            for values, n in blocks
+            for text in _label_texts(name, values, n, class_names)
+        ]
+    )
+    if class_names is None:
+        return [text or None for text in texts]
+    if all(values is None or values.dtype.kind in "buif" for values in labels):
+        numbers = [int(text) if text else -1 for text in texts]
+        if max(numbers, default=-1) >= len(class_names):
+            raise DataError(
+                f"The labels of {name} go up to {max(numbers)}, but only "
+                f"{len(class_names)} classes are named, from 0 on."
+            )
+        return [None if at < 0 else class_names[at] for at in numbers]
+    unknown = sorted({*texts} - {"", *class_names})
+    if unknown:
+        raise DataError(
+            f"The label {unknown[0]!r} of {name} is not among its class names "
+            f"{', '.join(class_names)}."
+        )
+    return [text or None for text in texts]
+
+
+def _label_texts(
+    name: str,
     labels: NDArray[Any] | None,
     length: int,
     class_names: tuple[str, ...] | None,
-) -> list[str | None]:
-    """Return labels as names, None where unlabelled."""
+) -> list[str]:
+    """Return labels as text, "" where there are none."""
     if labels is None:
-        return [None] * length
+        return [""] * length
+    if labels.dtype.kind == "b" and class_names is not None:
+        labels = labels.astype(np.int64)
     if labels.dtype.kind == "f":
         known = ~np.isnan(labels)
         if np.any(labels[known] % 1):
@@ -208,30 +397,13 @@ def _label_names(
                 f"or named."
             )
         labels = np.where(known, labels, -1).astype(np.int64)
-    if labels.dtype.kind not in "iu":
-        texts = [str(label) for label in labels]
-    elif class_names is None:
-        texts = ["" if label < 0 else str(label) for label in labels]
-    else:
-        if labels.size and labels.max() >= len(class_names):
-            raise DataError(
-                f"The labels of {name} go up to {labels.max()}, but only "
-                f"{len(class_names)} classes are named, from 0 on."
-            )
-        texts = ["" if label < 0 else class_names[label] for label in labels]
-    unknown = sorted(set(texts) - {"", *(class_names or texts)})
-    if unknown:
-        raise DataError(
-            f"The label {unknown[0]!r} of {name} is not among its class names "
-            f"{', '.join(class_names or ())}."
-        )
-    return [text or None for text in texts]
+    return [text_of(label) for label in labels.tolist()]
 
 
 def _split_values(name: str, split: NDArray[Any]) -> NDArray[np.int8]:
     """Return values of `Split` from numbers or names."""
     if split.dtype.kind not in "iu":
-        return split_from_names([str(part) for part in split])
+        return split_from_names([text_of(part) for part in split.tolist()])
     strange = split[~np.isin(split, list(Split))]
     if strange.size:
         raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
@@ -22,6 +21,8 @@ from napari_spaceediting.data.intensity import (
     kind_of_numbers,
 )
 from napari_spaceediting.data.meaning import Header, with_channels
+from napari_spaceediting.data.names import listed, natural_order, readable
+from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import (
     FilePixels,
     PixelSource,
@@ -139,14 +140,16 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
     headers = [look for look in looks if isinstance(look, Header)]
     kept = np.flatnonzero([isinstance(look, Header) for look in looks])
     skipped = tuple(
-        Skipped(name, look)
+        Skipped(name, readable(look))
         for name, look in zip(found.ids, looks, strict=True)
         if isinstance(look, str)
     )
     if not headers:
         raise DataError(_nothing_left(found.name, skipped))
+    before = set(found.labels)
     if len(kept) < total:
         found = _some_of(found, kept)
+    lost = sorted(label for label in before - set(found.labels) if label is not None)
     known = () if like is None else like.class_names
     labels, truth, class_names = _indexed_labels(found, known)
     if like is None and len(class_names) == 1 and np.all(labels != UNLABELLED):
@@ -162,7 +165,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         split = found.split
 
     pixels = found.pixels
-    if isinstance(pixels, FilePixels):
+    if isinstance(pixels, FilePixels | PackedPixels):
         pixels = replace(pixels, n_channels=n_channels)
     sizes = np.array([header.shape[:2] for header in headers])
     about_scaling: tuple[str, ...] = ()
@@ -186,6 +189,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         skipped=found.skipped + skipped,
         notes=(
             *found.notes,
+            *([f"No image of these classes can be used: {listed(lost)}."] * bool(lost)),
             *about_scaling,
             *_size_note(sizes, image_size),
             *(classes_without_evidence(labels, split, class_names) * (like is None)),
@@ -332,7 +336,7 @@ def _indexed_labels(
     if names is None:
         said = (*labels, *(truth or ()), *chain.from_iterable(found.votes or ()))
         present = {name for name in said if name is not None}
-        names = tuple(sorted(present, key=_natural))
+        names = tuple(sorted(present, key=natural_order))
     names = tuple(dict.fromkeys((*known, *names)))
     index: dict[str | None, int] = {name: i for i, name in enumerate(names)}
     index[None] = UNLABELLED
@@ -341,12 +345,6 @@ def _indexed_labels(
         return np.array([index[value] for value in values], dtype=np.int64)
 
     return encoded(labels), None if truth is None else encoded(truth), names
-
-
-def _natural(name: str) -> list[str | int]:
-    """Sort key that puts `class 2` before `class 10`: every second part is a number."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _automatic_size(sizes: NDArray[np.int_]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.arrays import channels_last, finest
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.dataset import Skipped
 from napari_spaceediting.data.meaning import MOST_CHANNELS
@@ -24,6 +25,7 @@ def find_objects(
     padding: float = 0.2,
     mask_outside: bool = False,
     channel_axis: int | None = None,
+    rgb: bool = False,
     name: str = "Objects",
 ) -> Found:
     """Cut out every object of a segmentation.
@@ -33,7 +35,8 @@ def find_objects(
     image : (H, W) or (P, H, W) array, with a further axis if it has channels
     label_image : (H, W) or (P, H, W) int array
         Number of the object that each pixel belongs to, 0 for none. Planes, of
-        time or depth, are taken one by one.
+        time or depth, are taken one by one. Both may be the levels of a pyramid, of
+        which the finest counts.
     padding : float
         Margin on each side, as a share of the object's longer side. Crops are
         square, but for objects at the border of the image.
@@ -42,6 +45,8 @@ def find_objects(
         each channel.
     channel_axis : int, optional
         Axis of channels; by default the last one, if there is one too many.
+    rgb : bool
+        Whether the last axis of the image is RGB or RGBA.
     name : str
         What the data set is called.
 
@@ -56,7 +61,12 @@ def find_objects(
     DataError
         Shapes do not match, or there is no object that is large enough.
     """
-    planes, objects = _aligned(np.asarray(image), np.asarray(label_image), channel_axis)
+    image = np.asarray(finest(image))
+    if rgb or channel_axis is not None:
+        image = channels_last(name, image, -1 if rgb else channel_axis, rgb=rgb)
+        channel_axis = -1
+    planes, objects = _aligned(image, np.asarray(finest(label_image)), channel_axis)
+    lowest, planes, notes = _filled(planes, objects)
     table = _measure(objects)
     if not len(table["object"]):
         raise DataError(f"{name} has no objects: all pixels of the labels are 0.")
@@ -73,7 +83,6 @@ def find_objects(
         )
     table = {column: values[~small] for column, values in table.items()}
     crops = []
-    lowest = planes.min(axis=(1, 2))
     boxes = _boxes(table, padding, objects.shape[1:])
     for number, box in zip(table["object"], boxes, strict=True):
         plane, top, bottom, left, right = box
@@ -90,6 +99,7 @@ def find_objects(
         labels=[None] * len(crops),
         columns={key: table[key] for key in ("plane", "object", "y", "x", "area")},
         skipped=skipped,
+        notes=notes,
     )
 
 
@@ -124,15 +134,40 @@ def _aligned(
     )
 
 
+def _filled(
+    planes: NDArray[Any], objects: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]:
+    """Give pixels outside all objects that are no numbers the smallest intensity.
+
+    Returns
+    -------
+    lowest, planes : (P, C) array, (P, H, W, C) array
+        The smallest intensities, and the planes without such pixels.
+    notes : tuple of str
+        Says so.
+    """
+    if planes.dtype.kind != "f":
+        return planes.min(axis=(1, 2)), planes, ()
+    finite = np.isfinite(planes)
+    lowest = planes.min(axis=(1, 2), where=finite, initial=np.inf)
+    lowest[~np.isfinite(lowest)] = 0
+    void = ~finite & (objects == 0)[..., None]
+    if not void.any():
+        return lowest, planes, ()
+    filled = np.where(void, lowest[:, None, None], planes)
+    return lowest, filled, ("Pixels without a number outside all objects are dark.",)
+
+
 def _measure(objects: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Return plane, number, area, centre and bounding box of every object."""
     from skimage.measure import regionprops_table
 
     properties = ("label", "area", "centroid", "bbox")
-    tables: list[dict[str, NDArray[Any]]] = [
-        regionprops_table(plane, properties=properties)  # type: ignore[no-untyped-call]
-        for plane in objects
-    ]
+    tables: list[dict[str, NDArray[Any]]] = []
+    for plane in objects:
+        numbers, dense = _dense(plane)
+        table = regionprops_table(dense, properties=properties)  # type: ignore[no-untyped-call]
+        tables.append({**table, "label": numbers[table["label"]]})
     joined = {key: np.concatenate([t[key] for t in tables]) for key in tables[0]}
     counts = [len(t["label"]) for t in tables]
     return {
@@ -143,6 +178,19 @@ def _measure(objects: NDArray[Any]) -> dict[str, NDArray[Any]]:
         "x": joined["centroid-1"],
         "box": np.stack([joined[f"bbox-{i}"] for i in range(4)], axis=-1),
     }
+
+
+def _dense(plane: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the numbers of objects, 0 first, and a plane of indices into them.
+
+    A number may be as large as 2^40, or below 0; measuring takes room for all up to it.
+    """
+    if plane.min() >= 0 and plane.max() < plane.size:
+        return np.arange(plane.max() + 1), plane
+    numbers = np.unique(plane)
+    numbers = np.append(0, numbers[numbers != 0])
+    order = np.argsort(numbers)
+    return numbers, order[np.searchsorted(numbers, plane, sorter=order)]
 
 
 def _names(table: dict[str, NDArray[Any]], n_planes: int) -> list[str]:

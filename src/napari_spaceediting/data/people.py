@@ -2,100 +2,128 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from napari_spaceediting.data.dataset import repeated
+from napari_spaceediting.data.columns import PEOPLE, label_columns, named
+from napari_spaceediting.data.dataset import Skipped, repeated
+from napari_spaceediting.data.names import shortened, text_of
 from napari_spaceediting.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LABELS = "label", "class"
-_PEOPLE = "annotator", "person", "rater"
-"""Names under which a column is recognised, in any case, the first one preferred. Those
-of labels may have a number: a column for each person."""
-
 
 def texts(column: pd.Series[Any]) -> list[str]:
     """Return stripped texts, empty where a value is missing."""
     known = column.astype(object).where(column.notna(), "")
-    return [str(value).strip() for value in known]
-
-
-def label_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns with labels, one for each person where there are several."""
-    for alias in _LABELS:
-        pattern = re.compile(rf"{alias}[ _.-]?\d*", re.IGNORECASE)
-        found = [n for n in map(str, table.columns) if pattern.fullmatch(n.strip())]
-        if found:
-            return found
-    return []
+    return [text_of(v) if isinstance(v, bytes) else str(v).strip() for v in known]
 
 
 def said(table: pd.DataFrame) -> list[list[str]]:
     """Return the labels in each row, blank ones left out."""
-    columns = [texts(table[name]) for name in label_columns(table)]
+    columns = [texts(table[name]) for name in label_columns(list(table.columns))]
     if not columns:
         return [[] for _ in range(len(table))]
     return [[text for text in row if text] for row in zip(*columns, strict=True)]
 
 
+class OneRowEach(NamedTuple):
+    """The rows of a table, put together by image.
+
+    Parameters
+    ----------
+    rows : list of int
+        The first row of each image.
+    votes : list of lists of str
+        Labels of each image, from all of its rows.
+    differing : list of str
+        Columns in which the rows of an image differ, so that they say nothing of it.
+    again : list of Skipped
+        Rows that say once more what another one says.
+    """
+
+    rows: list[int]
+    votes: list[list[str]]
+    differing: list[str]
+    again: list[Skipped]
+
+
 def one_row_each(
-    table: pd.DataFrame, path: str, same: Sequence[str], name: str
-) -> tuple[pd.DataFrame, list[list[str]]]:
-    """Put the rows of each image together, where a column says whose they are.
+    table: pd.DataFrame,
+    images: Sequence[Hashable],
+    names: Sequence[str],
+    same: Sequence[str],
+    title: str,
+) -> OneRowEach:
+    """Put the rows of each image together.
 
     Parameters
     ----------
     table : DataFrame
         As it was read.
-    path : str
-        The column that names images.
+    images : sequence
+        The image of each row: the same for the same one.
+    names : sequence of str
+        What each row calls it.
     same : sequence of str
-        Columns that say the same in all rows of an image. Others that do not are left
-        out.
-    name : str
+        Columns that must say the same in all rows of an image.
+    title : str
         What the table is called.
-
-    Returns
-    -------
-    DataFrame
-        A row for each image; the same one if no image has several, or nothing says
-        whose they are.
-    list of lists of str
-        Labels of each row, those that were put together in one.
 
     Raises
     ------
     DataError
         A person has two rows for an image, or its rows say different things.
     """
-    images, votes = texts(table[path]), said(table)
-    people = [n for n in map(str, table.columns) if n.strip().lower() in _PEOPLE]
-    if not people or not repeated(images):
-        return table, votes
-    whose = zip(images, texts(table[people[0]]), strict=True)
-    if again := repeated([f"{image} by {person}" for image, person in whose]):
-        raise DataError(
-            f"The table {name} lists {again} more than once: keep one row for each "
-            f"image and person."
-        )
-    differ = table.groupby(np.array(images), sort=False).nunique(dropna=False) > 1
-    for column in same:
-        if differ[column].any():
+    votes = said(table)
+    first: dict[Hashable, int] = {}
+    groups = [first.setdefault(image, row) for row, image in enumerate(images)]
+    if len(first) == len(table):
+        return OneRowEach(list(first.values()), votes, [], [])
+    differ = table.groupby(groups, sort=False).nunique(dropna=False) > 1
+    for name in same:
+        if differ[name].any():
+            which = names[int(differ.index[differ[name]][0])]
             raise DataError(
-                f"The table {name} has more than one {column} for "
-                f"{differ.index[differ[column]][0]}: write the same one in all of its "
-                f"rows."
+                f"The table {title} has more than one {name} for {shortened(which)}: "
+                f"write the same one in all of its rows."
             )
-    labels = label_columns(table)
-    kept = [n for n in table.columns if n not in labels and not differ[n].any()]
-    together: dict[str, list[str]] = {}
-    for image, row in zip(images, votes, strict=True):
-        together.setdefault(image, []).extend(row)
-    _, first = np.unique(images, return_index=True)
-    return table[kept].iloc[np.sort(first)], list(together.values())
+    person = named(list(table.columns), PEOPLE)
+    if person is None:
+        return _repeated_rows(table, groups, names, votes, title)
+    whose = zip(groups, texts(table[person]), strict=True)
+    if again := repeated([f"{names[row]} by {who}" for row, who in whose]):
+        raise DataError(
+            f"The table {title} lists {shortened(again)} more than once: keep one row "
+            f"for each image and person."
+        )
+    together: dict[int, list[str]] = {}
+    for row, labels in zip(groups, votes, strict=True):
+        together.setdefault(row, []).extend(labels)
+    differing = [n for n in table.columns if differ[n].any()]
+    return OneRowEach(list(together), list(together.values()), differing, [])
+
+
+def _repeated_rows(
+    table: pd.DataFrame,
+    groups: Sequence[int],
+    names: Sequence[str],
+    votes: Sequence[list[str]],
+    title: str,
+) -> OneRowEach:
+    """Leave out rows that repeat another one, or refuse those that contradict it."""
+    again = []
+    for row, first in enumerate(groups):
+        if votes[row] != votes[first]:
+            both = (", ".join(votes[at]) or "none" for at in (first, row))
+            raise DataError(
+                f"The table {title} has more than one label for "
+                f"{shortened(names[first])}, {shortened(' and '.join(both))}: keep one "
+                f"row for each image, or say in a column 'person' whose they are."
+            )
+        if row != first:
+            reason = f"is the same image as in row {table.index[first]}"
+            again.append(Skipped(f"row {table.index[row]}", reason))
+    rows = list(dict.fromkeys(groups))
+    return OneRowEach(rows, [votes[row] for row in rows], [], again)

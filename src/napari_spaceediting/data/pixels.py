@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from lzma import LZMAError
@@ -120,14 +120,14 @@ class FilePixels:
             root, paths = base.absolute(), [path.as_posix() for path in self.paths]
         return {
             "kind": "files",
-            "root": _location(root, base),
+            "root": location(root, base),
             "paths": paths,
             "n_channels": self.n_channels,
         }
 
     def key(self) -> str:
         """Return a digest of paths, sizes and times of change."""
-        return _digest(_file_stamp(path) for path in self.paths)
+        return digest(file_stamp(path) for path in self.paths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +180,7 @@ class ArrayPixels:
         else:
             shape = self.array.shape
         head = f"{shape}{self.header(0).dtype}".encode()
-        return _digest((head, *map(np.ascontiguousarray, images)))
+        return digest((head, *map(np.ascontiguousarray, images)))
 
 
 Axes = Literal["NYX", "NYXC", "NCYX", "NYXA"]
@@ -246,7 +246,7 @@ class StoredPixels:
         """Return the place of the array."""
         return {
             "kind": "array",
-            "path": _location(self.path, base),
+            "path": location(self.path, base),
             "key": self.key_in_file,
             "axes": self.axes,
             "length": self.length,
@@ -261,7 +261,7 @@ class StoredPixels:
             else [self.path]
         )
         head = f"{self.key_in_file}{self.axes}".encode()
-        return _digest((head, *map(_file_stamp, files)))
+        return digest((head, *map(file_stamp, files)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,7 +304,7 @@ class SelectedPixels:
 
     def key(self) -> str:
         """Return a digest of the source's key and the indices."""
-        return _digest((self.source.key().encode(), self.indices.tobytes()))
+        return digest((self.source.key().encode(), self.indices.tobytes()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,7 +353,7 @@ class JoinedPixels:
 
     def key(self) -> str:
         """Return a digest of the sources' keys."""
-        return _digest(source.key().encode() for source in self.sources)
+        return digest(source.key().encode() for source in self.sources)
 
 
 def join(*sources: PixelSource) -> PixelSource:
@@ -378,50 +378,12 @@ def select(source: PixelSource, indices: NDArray[np.intp]) -> PixelSource:
     """Return a source of only the images at `indices`, in that order."""
     if isinstance(source, FilePixels):
         return FilePixels(tuple(source.paths[i] for i in indices), source.n_channels)
+    if hasattr(source, "some"):
+        some: PixelSource = source.some(indices)
+        return some
     if isinstance(source, SelectedPixels):
         return SelectedPixels(source.source, source.indices[indices])
     return SelectedPixels(source, indices)
-
-
-def pixels_from_spec(spec: Mapping[str, Any], base: Path) -> PixelSource:
-    """Rebuild a source from what its `to_spec` returned.
-
-    Parameters
-    ----------
-    spec : mapping
-        Values from `to_spec`.
-    base : Path
-        The folder that the paths are relative to now. Where nothing is found
-        there, the absolute paths of old are tried.
-
-    Raises
-    ------
-    DataError
-        The kind of source is unknown. A file that is missing shows when it is read.
-    """
-    match spec["kind"]:
-        case "files":
-            root = _found(spec["root"], base)
-            paths = tuple(root / path for path in spec["paths"])
-            return FilePixels(paths, spec["n_channels"])
-        case "array":
-            return StoredPixels(
-                _found(spec["path"], base),
-                spec["key"],
-                spec["axes"],
-                spec["length"],
-                spec["n_channels"],
-            )
-        case "selection":
-            source = pixels_from_spec(spec["source"], base)
-            return SelectedPixels(source, np.asarray(spec["indices"], dtype=np.intp))
-        case "joined":
-            return join(*(pixels_from_spec(part, base) for part in spec["sources"]))
-        case kind:
-            raise DataError(
-                f"The saved images are of the kind {kind!r}, which this version does "
-                f"not know: open them with a newer one."
-            )
 
 
 def open_array(path: Path, key: str | None = None) -> Any:
@@ -450,7 +412,7 @@ def open_array(path: Path, key: str | None = None) -> Any:
         return open_zarr(path, key or "")
 
 
-def _location(path: Path, base: Path) -> dict[str, str | None]:
+def location(path: Path, base: Path) -> dict[str, str | None]:
     """Describe a path relative to `base` and absolutely."""
     try:
         relative = Path(os.path.relpath(path, base.absolute())).as_posix()
@@ -459,25 +421,16 @@ def _location(path: Path, base: Path) -> dict[str, str | None]:
     return {"relative": relative, "absolute": str(path)}
 
 
-def _found(location: Mapping[str, str | None], base: Path) -> Path:
-    """Return the path that `_location` described, as seen from `base` now."""
-    absolute = Path(location["absolute"] or "")
-    if location["relative"] is None:
-        return absolute
-    moved = Path(os.path.normpath(base.absolute() / location["relative"]))
-    return absolute if absolute.exists() and not moved.exists() else moved
-
-
-def _file_stamp(path: Path) -> bytes:
+def file_stamp(path: Path) -> bytes:
     """Return path, size and time of change of a file, or only the path."""
     try:
         status = path.stat()
     except OSError:
-        return f"{path}|missing".encode()
-    return f"{path}|{status.st_size}|{status.st_mtime_ns}".encode()
+        return os.fsencode(f"{path}|missing")
+    return os.fsencode(f"{path}|{status.st_size}|{status.st_mtime_ns}")
 
 
-def _digest(parts: Iterable[Any]) -> str:
+def digest(parts: Iterable[Any]) -> str:
     """Return a digest over bytes or contiguous arrays."""
     digest = hashlib.sha256()
     for part in parts:

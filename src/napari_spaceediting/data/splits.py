@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.names import listed
 from napari_spaceediting.errors import DataError
 
 UNLABELLED = -1
@@ -25,38 +27,54 @@ class Split(IntEnum):
     TEST = 2
 
 
-SPLIT_NAMES = {
+_PARTS = {
     "train": Split.TRAIN,
     "training": Split.TRAIN,
     "val": Split.VALIDATION,
     "valid": Split.VALIDATION,
     "validation": Split.VALIDATION,
+    "validate": Split.VALIDATION,
+    "dev": Split.VALIDATION,
+    "eval": Split.VALIDATION,
+    "evaluation": Split.VALIDATION,
     "test": Split.TEST,
     "testing": Split.TEST,
+    "holdout": Split.TEST,
 }
-"""Names under which the parts are recognised, in any case."""
+"""Words for the parts."""
+_BESIDE = re.compile(r"(?:data|dataset|set|images?|imgs?|split|seg|folder|x|\d+)")
+"""Words, and numbers, that people write beside them."""
 
 FRACTIONS = (0.7, 0.1, 0.2)
 """Shares of training, validation and test images."""
 
 
+def split_of(name: str) -> Split | None:
+    """Return the part that a name stands for, None if it is that of something else.
+
+    Such as `train`, `Valid`, `training_set`, `x_test` or `val2017`.
+    """
+    words = re.findall(r"[^\W\d_]+|\d+", name.strip().lower())
+    words = [word.removesuffix("set") or word for word in words]
+    left = [word for word in words if not _BESIDE.fullmatch(word)]
+    return _PARTS.get(left[0]) if len(left) == 1 else None
+
+
 def split_from_names(names: Sequence[str]) -> NDArray[np.int8]:
-    """Translate names of parts, such as `train` or `Valid`.
+    """Translate names of parts, see `split_of`.
 
     Raises
     ------
     DataError
         A name is not known.
     """
-    unknown = sorted(
-        {name for name in names if name.strip().lower() not in SPLIT_NAMES}
-    )
+    parts = {name: split_of(name) for name in set(names)}
+    unknown = sorted(name for name, part in parts.items() if part is None)
     if unknown:
         raise DataError(
             f"The split {unknown[0]!r} is unknown: use train, validation or test."
         )
-    values = [SPLIT_NAMES[name.strip().lower()] for name in names]
-    return np.array(values, dtype=np.int8)
+    return np.array([parts[name] for name in names], dtype=np.int8)
 
 
 def stratified_split(
@@ -99,17 +117,18 @@ def stratified_split(
 def classes_without_evidence(
     labels: NDArray[np.int64], split: NDArray[np.int8], class_names: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return one sentence for every class that has no held-out image."""
+    """Say which classes have no held-out image, and which no other, in a sentence."""
+    n_classes = len(class_names)
+    known = labels != UNLABELLED
+    count = np.bincount(labels[known], minlength=n_classes)
+    training = np.bincount(labels[known & (split == Split.TRAIN)], minlength=n_classes)
     notes = []
-    for index, name in enumerate(class_names):
-        members = labels == index
-        count = int(members.sum())
-        if count and not np.any(split[members] != Split.TRAIN):
-            images = (
-                "1 image, which stays" if count == 1 else f"{count} images, which stay"
-            )
-            notes.append(
-                f"The class {name!r} has only {images} in training: nothing can be "
-                f"said about it on held-out images."
-            )
+    for missing, text in (
+        (training == count, "On held-out images, nothing can be said about {}"),
+        (training == 0, "No image for training has {}"),
+    ):
+        which = [class_names[i] for i in np.flatnonzero(missing & (count > 0)).tolist()]
+        if which:
+            noun = "the class" if len(which) == 1 else f"{len(which):,} classes:"
+            notes.append(f"{text.format(f'{noun} {listed(which)}')}.")
     return tuple(notes)

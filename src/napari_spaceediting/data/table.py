@@ -1,21 +1,42 @@
-"""Read a table that names one image file per row."""
+"""Read a table that names one image per row."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
+from napari_spaceediting.data.columns import (
+    channel_columns,
+    label_columns,
+    named,
+    split_column,
+    truth_column,
+)
 from napari_spaceediting.data.dataset import Skipped, repeated
 from napari_spaceediting.data.files import reading
-from napari_spaceediting.data.people import label_columns, one_row_each, texts
-from napari_spaceediting.data.pixels import FilePixels
+from napari_spaceediting.data.names import (
+    plain_labels,
+    readable,
+    shortened,
+    text_of,
+)
+from napari_spaceediting.data.packed import PackedPixels, read_parquet
+from napari_spaceediting.data.people import one_row_each, texts
+from napari_spaceediting.data.pixels import PixelSource
 from napari_spaceediting.data.soft_labels import most_said
-from napari_spaceediting.data.splits import split_from_names
+from napari_spaceediting.data.splits import split_from_names, split_of
+from napari_spaceediting.data.table_images import (
+    RowImage,
+    images_of_rows,
+    packed_images,
+    pixels_of,
+)
+from napari_spaceediting.data.text_table import read_text_table, values_of
 from napari_spaceediting.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,13 +44,8 @@ if TYPE_CHECKING:
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 
-_COLUMNS = {
-    "path": ("path", "file", "filename", "image"),
-    "split": ("split",),
-    "id": ("id",),
-    "truth": ("truth",),
-}
-"""Names under which a column is recognised, in any case, the first one preferred."""
+_LONGEST_LABEL = 200
+"""Characters beyond which a label is no name of a class."""
 
 
 def find_in_table(path: Path) -> Found:
@@ -40,136 +56,255 @@ def find_in_table(path: Path) -> Found:
     path : Path
         A `.csv`, `.tsv` or `.parquet` file. The column `path` names image files,
         relative to the table; `label`, `split`, `id` and `truth` are optional, and
-        blank labels are unknown. All other columns are kept as they are. Where several
-        people named the images, each has a column, such as `label_1` and `label_2`, or
-        rows, with a column `person` or `annotator` that says whose they are.
+        blank labels are unknown. What other programs call them is known, too (see
+        `columns`), as are files with one channel each. All other columns are kept as
+        they are. Where several people named the images, each has a column, such as
+        `label_1` and `label_2`, or rows, with a column `person` or `annotator` that
+        says whose they are. A Parquet file may hold the images themselves.
 
     Returns
     -------
     Found
-        Ids are the paths of the table, unless it has a column `id`.
+        Ids are the paths of the table, unless it has a column `id`. Rows that are
+        broken are skipped, and paths that lead to the same file are one image.
 
     Raises
     ------
     DataError
-        There is no column `path`, paths or ids occur twice, a split is unknown, rows
-        of an image contradict each other, or half of the files are missing.
+        There is no column `path`, ids occur twice, rows of an image contradict each
+        other, or half of the rows cannot be used.
     """
     path = path.resolve()
-    table = _read(path)
-    known = _known_columns(table, path)
-    names = texts(table[known["path"]])
-    if "" in names:
-        raise DataError(
-            f"The table {path.name} has no path in row {names.index('') + 1}: fill it "
-            f"in or remove the row."
-        )
-    labelling = label_columns(table)
-    same = [known[meaning] for meaning in ("id", "split", "truth") if meaning in known]
-    table, votes = one_row_each(table, known["path"], same, path.name)
-    names = texts(table[known["path"]])
-    ids = texts(table[known["id"]]) if "id" in known else names
-    for what, values in (("path", names), ("id", ids)):
-        if again := repeated(values):
-            raise DataError(
-                f"The table {path.name} lists the {what} {again} more than once: each "
-                f"must be unique."
-            )
-
-    files = [path.parent / name for name in names]
-    exists = np.array([file.exists() for file in files])
-    missing = [name for name, there in zip(names, exists, strict=True) if not there]
-    if 2 * len(missing) >= len(names):
-        raise DataError(
-            f"{len(missing):,} of the {len(names):,} files that {path.name} lists are "
-            f"missing, such as {', '.join(missing[:5])}: paths must be relative to "
-            f"the table."
-        )
-    there = np.flatnonzero(exists)
-    table, votes = table.iloc[there], [votes[i] for i in there]
-    labels, notes = most_said(votes)
-    split = None
-    if "split" in known:
-        # A row without a split may only train: nothing is measured on it.
-        given = [name or "train" for name in texts(table[known["split"]])]
-        split = split_from_names(given)
+    with reading("table", path):
+        source = _read(path)
+    table = source.table
+    columns = _Columns.of(table, path.name, source.packed)
+    notes = _clean_labels(table, columns, source.class_names)
+    if source.packed is None:
+        found = images_of_rows(table, columns.files, path.parent)
+    else:
+        found = packed_images(source.names)
+    table, images, broken = _without_broken(table, found, columns, path.name)
+    each = one_row_each(
+        table,
+        [image.key for image in images],
+        [image.name for image in images],
+        [name for name in (columns.id, columns.split, columns.truth) if name],
+        path.name,
+    )
+    table = table.iloc[each.rows]
+    images = [images[row] for row in each.rows]
+    labels, disagreements = most_said(each.votes)
+    pixels: PixelSource
+    if source.packed is None:
+        pixels = pixels_of(images)
+    else:
+        rows = np.array([image.key for image in images], np.int64)
+        pixels = PackedPixels(path, source.packed, rows)
     return Found(
-        name=path.stem,
-        pixels=FilePixels(tuple(files[i].absolute() for i in there), n_channels=1),
-        ids=[ids[i] for i in there],
+        name=readable(path.stem),
+        pixels=pixels,
+        ids=_ids(table, columns, images, path.name),
         labels=labels,
-        truth=_labels(table, known.get("truth")),
-        votes=votes,
-        split=split,
-        columns=_other_columns(
-            table, [*known.values(), *(labelling if len(labelling) == 1 else ())]
-        ),
-        skipped=tuple(
-            Skipped(ids[i], f"the file {names[i]} is missing")
-            for i in np.flatnonzero(~exists)
-        ),
-        notes=notes,
+        truth=columns.truths(table),
+        votes=each.votes,
+        split=columns.splits(table),
+        columns=_other_columns(table, columns, each.differing, source.is_text),
+        skipped=(*source.skipped, *broken, *each.again),
+        notes=(*source.notes, *notes, *disagreements),
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """Read the table; recognised columns of text files stay text, as in `007`."""
-    import pandas as pd
+class _Source(NamedTuple):
+    """A table as it was read; see `TextTable` and `Parquet`."""
 
-    suffix = path.suffix.lower()
-    with reading("table", path):
-        if suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            separator = "\t" if suffix == ".tsv" else ","
-            recognised = {name for names in _COLUMNS.values() for name in names}
-            header = pd.read_csv(path, sep=separator, nrows=0)
-            labels = label_columns(header)
-            as_text = {
-                name: str
-                for name in header.columns
-                if name in labels or name.strip().lower() in recognised
-            }
-            table = pd.read_csv(path, sep=separator, dtype=as_text)
-    if table.empty:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
-    return table
+    table: pd.DataFrame
+    is_text: bool
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+    packed: str | None = None
+    names: Sequence[str] = ()
+    class_names: Mapping[str, Sequence[str]] = {}
 
 
-def _known_columns(table: pd.DataFrame, path: Path) -> dict[str, str]:
-    """Return the table's own name of every recognised column."""
-    own = {str(name).strip().lower(): str(name) for name in table.columns}
-    known = {
-        meaning: own[next(alias for alias in aliases if alias in own)]
-        for meaning, aliases in _COLUMNS.items()
-        if any(alias in own for alias in aliases)
-    }
-    if "path" not in known:
-        raise DataError(
-            f"The table {path.name} has no column 'path', only "
-            f"{', '.join(map(repr, map(str, table.columns)))}: add one with the image "
-            f"files, relative to the table."
+class _Columns(NamedTuple):
+    """Which columns are which."""
+
+    files: list[tuple[str | None, str]]
+    labels: list[str]
+    split: str | None
+    id: str | None
+    truth: str | None
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, title: str, packed: str | None) -> _Columns:
+        """Recognise them.
+
+        Raises
+        ------
+        DataError
+            None of them names images.
+        """
+        names = list(table.columns)
+        files = channel_columns(names)
+        if not files and packed is None:
+            raise DataError(
+                f"The table {title} has no column 'path', only "
+                f"{shortened(', '.join(map(repr, names)), 300)}: add one with the "
+                f"image files, relative to the table."
+            )
+        return cls(
+            files,
+            label_columns(names),
+            split_column(names, lambda name: set(texts(table[name]))),
+            named(names, "id"),
+            truth_column(names),
         )
-    return known
+
+    def truths(self, table: pd.DataFrame) -> list[str | None] | None:
+        """Return the true classes, None where blank, or None if none are given."""
+        if self.truth is None:
+            return None
+        return [text or None for text in texts(table[self.truth])]
+
+    def splits(self, table: pd.DataFrame) -> NDArray[np.int8] | None:
+        """Return the parts, or None if none are given."""
+        if self.split is None:
+            return None
+        # A row without a split may only train: nothing is measured on it.
+        return split_from_names([name or "train" for name in texts(table[self.split])])
 
 
-def _labels(table: pd.DataFrame, name: str | None) -> list[str | None] | None:
-    """Return class names, None where blank; or None if there is no such column."""
-    if name is None:
-        return None
-    return [text or None for text in texts(table[name])]
+def _read(path: Path) -> _Source:
+    if path.suffix.lower() != ".parquet":
+        text = read_text_table(path, lambda names: bool(channel_columns(names)))
+        return _Source(text.table, True, text.skipped, text.notes)
+    held = read_parquet(path)
+    table = held.table.set_axis(range(1, len(held.table) + 1))
+    table.columns = table.columns.map(str)
+    if table.empty and not held.names:
+        raise DataError(f"The table {path} has no rows: list one image per row.")
+    return _Source(
+        table,
+        False,
+        packed=held.column,
+        names=held.names,
+        class_names=held.class_names,
+    )
+
+
+def _clean_labels(
+    table: pd.DataFrame, columns: _Columns, class_names: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """Write labels in the table as they are meant, and say what of them is none."""
+    every = [*columns.labels, *([columns.truth] if columns.truth else [])]
+    if not every:
+        return ()
+    values = {name: [text_of(text) for text in texts(table[name])] for name in every}
+    plain, n_negative = plain_labels([text for name in every for text in values[name]])
+    length = len(table)
+    for at, name in enumerate(every):
+        labels = plain[at * length : (at + 1) * length]
+        if names := class_names.get(name):
+            numbers = {str(number): text for number, text in enumerate(names)}
+            labels = [text_of(numbers.get(label, label)) for label in labels]
+        table[name] = np.array(labels, dtype=object)
+    if not n_negative:
+        return ()
+    return (f"{n_negative:,} labels are below 0 and count as none.",)
+
+
+def _without_broken(
+    table: pd.DataFrame,
+    found: Sequence[RowImage | str],
+    columns: _Columns,
+    title: str,
+) -> tuple[pd.DataFrame, list[RowImage], list[Skipped]]:
+    """Leave out the rows that cannot be used.
+
+    Raises
+    ------
+    DataError
+        If half of them cannot.
+    """
+    reasons = [image if isinstance(image, str) else "" for image in found]
+    for name in columns.labels:
+        for row, label in enumerate(texts(table[name])):
+            if len(label) > _LONGEST_LABEL:
+                reasons[row] = f"the label {shortened(label)} is no name of a class"
+    if columns.split is not None:
+        parts = texts(table[columns.split])
+        known = {part: not part or split_of(part) is not None for part in set(parts)}
+        for row, part in enumerate(parts):
+            if not known[part]:
+                reasons[row] = (
+                    f"the split {shortened(part)!r} is unknown: use train, validation "
+                    f"or test"
+                )
+    broken = [row for row, reason in enumerate(reasons) if reason]
+    if 2 * len(broken) >= len(found):
+        raise DataError(_too_many(title, [reasons[row] for row in broken], len(found)))
+    skipped = []
+    for row in broken:
+        image = found[row]
+        name = image.name if isinstance(image, RowImage) else ""
+        skipped.append(
+            Skipped(shortened(name or f"row {table.index[row]}"), reasons[row])
+        )
+    kept = [(row, image) for row, image in enumerate(found) if not reasons[row]]
+    images = [image for _, image in kept if isinstance(image, RowImage)]
+    return table.iloc[[row for row, _ in kept]], images, skipped
+
+
+def _too_many(title: str, reasons: Sequence[str], total: int) -> str:
+    """Say why a table cannot be used."""
+    missing = [r for r in reasons if r.endswith("is missing")]
+    if len(missing) == len(reasons):
+        files = [
+            r.removeprefix("the file ").removesuffix(" is missing") for r in missing
+        ]
+        return (
+            f"{len(missing):,} of the {total:,} files that {title} lists are missing, "
+            f"such as {', '.join(files[:5])}: paths must be relative to the table."
+        )
+    return (
+        f"{len(reasons):,} of the {total:,} rows of {title} cannot be used; the first "
+        f"one: {reasons[0]}."
+    )
+
+
+def _ids(
+    table: pd.DataFrame, columns: _Columns, images: Sequence[RowImage], title: str
+) -> list[str]:
+    """Return a unique name for each image."""
+    if columns.id is None:
+        ids = [readable(image.name) for image in images]
+    else:
+        ids = texts(table[columns.id])
+    if again := repeated(ids):
+        raise DataError(
+            f"The table {title} lists the id {shortened(again)} more than once: each "
+            f"must be unique."
+        )
+    return ids
 
 
 def _other_columns(
-    table: pd.DataFrame, known: Sequence[str]
+    table: pd.DataFrame, columns: _Columns, differing: Sequence[str], is_text: bool
 ) -> dict[str, NDArray[Any]]:
     """Return the remaining columns as numbers, booleans or text."""
-    columns: dict[str, NDArray[Any]] = {}
+    used = {columns.split, columns.id, columns.truth, *differing}
+    used.update(name for pair in columns.files for name in pair)
+    if len(columns.labels) == 1 or set(columns.labels) & set(differing):
+        used.update(columns.labels)
+    others: dict[str, NDArray[Any]] = {}
     for name in table.columns:
-        if name in known:
+        if name in used:
             continue
         values = table[name].to_numpy()
-        if values.dtype.kind not in "buif":
+        if is_text:
+            values = values_of(values.tolist())
+        elif values.dtype.kind not in "buif":
             values = np.array(texts(table[name]), dtype=np.str_)
-        columns[str(name)] = values
-    return columns
+        others[str(name)] = values
+    return others

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.jobs.job import Progress
@@ -85,21 +86,19 @@ class TrainNetwork:
 
         dataset, settings = self.dataset, self.settings
         labelled = dataset.is_labelled & (dataset.split == Split.TRAIN)
-        with_labels = bool(labelled.any())
+        with_labels = len(np.unique(dataset.labels[labelled])) > 1
         spec = replace(self.spec, n_classes=dataset.n_classes if with_labels else 0)
         classifier = classifier_from(spec, self.state, seed=settings.seed)
         notes = _notes_on_labels(dataset) if with_labels else ()
         history: list[EpochLog] = []
-        if not with_labels and spec.weights is not None:
-            notes = (
-                "No training image is labelled, so the latents are the features of "
-                f"{spec.backbone} as it is.",
-            )
-        elif not with_labels:
-            notes = (
-                "No training image is labelled, so the network learnt from the images "
-                "alone.",
-            )
+        if not with_labels:
+            few = _too_few_labels(dataset, labelled)
+            if spec.weights is not None:
+                how = f"the latents are the features of {spec.backbone} as it is"
+            else:
+                how = "the network learnt from the images alone"
+            notes = (f"{few}, so {how}.",)
+        if not with_labels and spec.weights is None:
             history = yield from learn_features(classifier, dataset, settings)
         if with_labels and settings.trainable != "head":
             if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():
@@ -193,6 +192,14 @@ class ExtractActivations(_Extract):
         n_computed = n_unfinished(*where)
         found = yield from activations(*where, device=self.device)
         return Extracted(found.shape, n_computed, time.perf_counter() - started)
+
+
+def _too_few_labels(dataset: ImageDataset, labelled: NDArray[np.bool_]) -> str:
+    """Say which labels there are, none or those of one class."""
+    if not labelled.any():
+        return "No training image is labelled"
+    name = dataset.class_names[dataset.labels[labelled][0]]
+    return f"All labels for training are of one class, {name}"
 
 
 def _notes_on_labels(dataset: ImageDataset) -> tuple[str, ...]:

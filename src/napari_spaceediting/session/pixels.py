@@ -20,8 +20,8 @@ from napari_spaceediting.data.pixels import (
     SelectedPixels,
     StoredPixels,
     join,
-    pixels_from_spec,
 )
+from napari_spaceediting.data.specs import pixels_from_spec
 from napari_spaceediting.session.files import is_session
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.store import Store

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog
 
-from napari_spaceediting.data.arrays import find_in_stack
+from napari_spaceediting.data.arrays import find_in_stack, finest
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenDataset, OpenLayers, OpenSample
@@ -120,21 +120,19 @@ class OpeningController:
     def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
         """Open a stack of images, or the objects of a segmentation."""
         layers = self._window.viewer.layers
+        pixels, rgb = finest(layers[image].data), layers[image].rgb
         if labels:
             find = partial(
                 find_objects,
-                layers[image].data,
-                layers[labels].data,
+                pixels,
+                finest(layers[labels].data),
                 name=f"Objects of {labels}",
+                rgb=rgb,
                 **options,
             )
         else:
-            find = partial(
-                find_in_stack,
-                layers[image].data,
-                name=image,
-                channel_axis=options.get("channel_axis"),
-            )
+            axis = options.get("channel_axis")
+            find = partial(find_in_stack, pixels, image, axis, rgb=rgb)
         self._open(OpenLayers(find, _seed()))
 
     def open_session(self, path: Path) -> None:
