@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_spaceediting.data.mitosis import MITOSIS
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.session.files import is_session
 
@@ -22,11 +23,19 @@ SAMPLE_SUFFIX = ".spaceediting-sample"
 def get_reader(path: Paths) -> Callable[[Paths], Nothing] | None:
     """Return a reader for a session folder or a sample, or None for anything else."""
     first = Path(path[0] if isinstance(path, list) else path)
+    if first.suffix == SAMPLE_SUFFIX and first.stem == MITOSIS:
+        return lambda _: _open(_open_mitosis)
     if first.suffix == SAMPLE_SUFFIX and first.stem in SAMPLES:
         return lambda _: _open(lambda bench: bench.opening.open_sample(first.stem))
     if is_session(first):
         return lambda _: _open(lambda bench: bench.opening.open_session(first))
     return None
+
+
+def _open_mitosis(bench: Workbench) -> None:
+    from napari_spaceediting.plugin.objects.mitosis import open_mitosis
+
+    open_mitosis(bench.state)
 
 
 def _open(on: Callable[[Workbench], None]) -> Nothing:
