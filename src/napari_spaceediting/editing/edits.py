@@ -26,8 +26,24 @@ class Intent(StrEnum):
     ARRANGE = "arrange"
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Made:
+    """Who made an edit, and when.
+
+    Parameters
+    ----------
+    author : str
+        Name of the user; "" where it is not known.
+    made : str
+        ISO 8601 with time zone; "" where it is not known.
+    """
+
+    author: str = field(default="", compare=False)
+    made: str = field(default="", compare=False)
+
+
 @dataclass(frozen=True, eq=False)
-class Move:
+class Move(Made):
     """One image, or a lassoed group, moved on the map.
 
     Parameters
@@ -56,7 +72,7 @@ class Move:
 
 
 @dataclass(frozen=True, eq=False)
-class Pin:
+class Pin(Made):
     """Images that lie where they belong, with the class that they have there.
 
     `also` is as in `Move`.
@@ -68,7 +84,7 @@ class Pin:
 
 
 @dataclass(frozen=True, eq=False)
-class Relabel:
+class Relabel(Made):
     """Images given a class, or none, without a word about their place.
 
     The only edit that held-out images allow: their class is then used to
@@ -81,14 +97,14 @@ class Relabel:
 
 
 @dataclass(frozen=True, eq=False)
-class Reset:
+class Reset(Made):
     """Images put back to where they were, with the class that they had."""
 
     indices: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Withdraw:
+class Withdraw(Made):
     """An earlier edit taken out of the list, wherever it stands.
 
     Withdrawing a `Withdraw` brings back what it had taken out.

@@ -20,7 +20,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import Edit, Move
+from napari_spaceediting.editing.edits import Edit, Made, Move
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SpaceEditingError
@@ -121,7 +121,15 @@ class Codec(Converter):
 
     def overrides(self, kind: type) -> dict[str, Any]:
         """Return for fields of a dataclass what its types do not say."""
-        if self.store is not None or "indices" not in names_of(kind):
+        if self.store is not None:
+            return {}
+        if issubclass(kind, Made):
+            stamps = dict.fromkeys(names_of(Made), override(omit_if_default=True))
+            return {**self._of_images(kind), **stamps}
+        return self._of_images(kind)
+
+    def _of_images(self, kind: type) -> dict[str, Any]:
+        if "indices" not in names_of(kind):
             return {}
         images = override(
             rename="images",

@@ -20,6 +20,7 @@ from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.adding import Added, with_images
+from napari_spaceediting.session.author import author
 from napari_spaceediting.session.axes import KeptAxis, named
 from napari_spaceediting.session.habits import Habits
 from napari_spaceediting.session.preparing import Preparing
@@ -178,10 +179,11 @@ class Session(Preparing):
             If one of them cannot be applied.
         """
         self._check_open()
-        log = self._state.log
+        log, who, now = self._state.log, author(), _now()
         for edit in edits:
             check_edit(edit, log.done, self.dataset.held_out)
-            log = log.append(edit)
+            # One that comes from elsewhere may say already whose it is.
+            log = log.append(edit if edit.made else replace(edit, author=who, made=now))
         self._set_log(log)
 
     # Guidance
