@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
-from napari_spaceediting.data.people import label_columns
 from napari_spaceediting.data.pixels import FilePixels, JoinedPixels, PixelSource
 from napari_spaceediting.editing.edits import (
     Edit,
@@ -33,6 +33,8 @@ PROBABILITY, SHARE, LATENT = "probability_", "share_", "latent_"
 """What the names of the columns of a class, or of a latent, begin with."""
 CAME_IN = "came_in_as_"
 """What is put before the name of a column that came in, where ours has that name."""
+_OF_PEOPLE = re.compile(r"label[ _.-]?\d*", re.IGNORECASE)
+"""What is read as the labels of several people when a table is opened again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,14 +217,10 @@ def came_in(
     dataset: ImageDataset, at: NDArray[np.int64], ours: Mapping[str, object]
 ) -> dict[str, NDArray[Any]]:
     """Return the columns that came in, called otherwise where ours have their names."""
-    import pandas as pd
-
     columns: dict[str, NDArray[Any]] = {}
-    # Opened again, those would be read as labels of several people.
-    as_labels = label_columns(pd.DataFrame(columns=[*dataset.columns]))
     for name, values in dataset.columns.items():
         free = name
-        while free in ours or free in columns or free == "path" or free in as_labels:
+        while free in {*ours, *columns, "path"} or _OF_PEOPLE.fullmatch(free):
             free = f"{CAME_IN}{free}"
         if name == "truth" and values.dtype.kind in "iu":
             values = named(dataset.class_names, values)
