@@ -224,10 +224,9 @@ def test_folders_without_images_and_kinds_that_are_not_read_are_told(tmp_path):
         (tmp_path / f"c/{k}.CZI").write_bytes(b"pixels")
     (tmp_path / "a/notes.txt").write_text("no image")
     dataset = opened(tmp_path)
-    assert "Without images, and so no class: c." in dataset.notes
-    (skip,) = dataset.skipped
-    assert skip.name == "*.czi"
-    assert skip.reason.startswith("3 files of a kind that is not read")
+    assert "No image of these classes can be used: c." in dataset.notes
+    (told,) = dataset.left_out()
+    assert told.startswith("Left out 3, such as c/0.CZI: is a CZI, which is not read")
 
 
 def test_a_class_has_images_for_the_test_only(tmp_path):

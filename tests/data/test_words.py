@@ -23,7 +23,7 @@ def dataset(tmp_path):
 def test_the_note_says_what_was_opened_and_what_became_of_it(dataset):
     assert note_of(dataset) == (
         "10 images, 40 x 28 px, grey, in 2 classes (2 unlabelled); 8 to train on and "
-        "2 held out; intensities by their type."
+        "2 held out; intensities as they are."
     )
     hidden = dataset.with_labels(np.full(10, -1))
     assert "grey, unlabelled; 8 to" in note_of(hidden)

@@ -7,6 +7,7 @@ from napari._app_model import get_app_model
 from napari.settings import get_plugin_settings
 from npe2 import PluginManifest
 
+from napari_spaceediting.data.mitosis import MITOSIS
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.reader import get_reader
@@ -27,9 +28,8 @@ def test_every_command_is_reachable(manifest: PluginManifest) -> None:
     points = manifest.contributions
     reachable = {
         item.command
-        for group in (points.widgets, points.readers, points.sample_data)
+        for group in (points.widgets, points.readers)
         for item in group or ()
-        if getattr(item, "command", None)
     }
     reachable |= {
         item.command for items in (points.menus or {}).values() for item in items
@@ -43,7 +43,7 @@ def test_every_sample_is_in_the_menu_and_known_to_the_reader(
     manifest: PluginManifest,
 ) -> None:
     samples = manifest.contributions.sample_data or ()
-    assert [sample.key for sample in samples] == list(SAMPLES)
+    assert [sample.key for sample in samples] == [*SAMPLES, MITOSIS]
     assert all(get_reader(sample.uri) is not None for sample in samples)
 
 
@@ -93,9 +93,10 @@ def test_what_has_a_key_is_a_command_of_the_palette(manifest) -> None:
 
 
 def test_a_command_of_the_palette_does_what_its_key_does(window) -> None:
-    window.state.select(window.movable[:3])
+    at = window.movable[:3]
+    window.state.select(at)
     get_app_model().commands.execute_command(f"{NAME}.reject_selected").result()
-    assert window.session.edits.rejected[window.movable[:3]].all()
+    assert window.session.edits.rejected[at].all()
 
 
 def test_without_images_a_command_says_what_is_missing(make_window, messages) -> None:

@@ -29,7 +29,7 @@ from napari_spaceediting.data.intensity import (
     kind_of_numbers,
 )
 from napari_spaceediting.data.meaning import Header, with_channels
-from napari_spaceediting.data.names import natural_order, readable
+from napari_spaceediting.data.names import listed, natural_order, readable
 from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import (
     FilePixels,
@@ -163,8 +163,10 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
     )
     if not headers:
         raise DataError(_nothing_left(found.name, skipped))
+    before = set(found.labels)
     if len(kept) < total:
         found = _some_of(found, kept)
+    lost = sorted(label for label in before - set(found.labels) if label is not None)
     known = () if like is None else like.class_names
     labels, truth, class_names = _indexed_labels(found, known)
     if like is None and len(class_names) == 1 and np.all(labels != UNLABELLED):
@@ -206,6 +208,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         skipped=found.skipped + skipped,
         notes=(
             *found.notes,
+            *([f"No image of these classes can be used: {listed(lost)}."] * bool(lost)),
             *about_scaling,
             *_size_note(sizes, image_size),
             *(notes_on_groups(columns, split) * (like is None)),

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.errors import DataError
 
+MITOSIS = "mitosis"
+"""What the sample is called."""
 _APART = 7
 """Least distance between the middles of two nuclei, in pixels."""
 

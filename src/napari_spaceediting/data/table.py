@@ -31,7 +31,7 @@ from napari_spaceediting.data.packed import PackedPixels, read_parquet
 from napari_spaceediting.data.people import one_row_each, texts
 from napari_spaceediting.data.pixels import PixelSource
 from napari_spaceediting.data.soft_labels import most_said
-from napari_spaceediting.data.splits import split_from_names, split_of
+from napari_spaceediting.data.splits import Split, split_from_names, split_of
 from napari_spaceediting.data.table_embeddings import embeddings_of, read_annotated
 from napari_spaceediting.data.table_images import (
     RowImage,
@@ -86,7 +86,9 @@ def find_in_table(path: Path) -> Found:
     source = _read(path)
     table = source.table
     columns = _Columns.of(source, path.name)
-    notes = _clean_labels(table, columns, source.class_names)
+    if not len(table.index) and not source.names:
+        raise DataError(f"The table {path} has no rows: list one image per row.")
+    notes = _clean(table, columns, source.class_names)
     found = _images(source, columns, path.parent)
     table, images, broken = _without_broken(table, found, columns, path.name)
     each = one_row_each(
@@ -183,7 +185,8 @@ class _Columns(NamedTuple):
         table = source.table
         names = list(table.columns)
         files = channel_columns(names) if source.packed is None else []
-        if not files and source.packed is None and source.features is None:
+        can_do = files or source.packed is not None or source.features is not None
+        if names and not can_do:
             raise DataError(
                 f"The table {title} has no column 'path', only "
                 f"{shortened(', '.join(map(repr, names)), 300)}: add one with the "
@@ -238,8 +241,6 @@ def _counted(table: pd.DataFrame) -> pd.DataFrame:
 def _read_parquet(path: Path) -> _Source:
     held = read_parquet(path)
     table = _counted(held.table)
-    if table.empty and not held.names:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
     return _Source(
         table,
         False,
@@ -271,10 +272,20 @@ def _shown(table: pd.DataFrame, ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(shortened(text or one) for text, one in zip(said, ids, strict=True))
 
 
-def _clean_labels(
+def _clean(
     table: pd.DataFrame, columns: _Columns, class_names: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
-    """Write labels in the table as they are meant, and say what of them is none."""
+    """Write parts and labels in the table as they are meant; say which are none."""
+    if columns.split is not None:
+        parts = texts(table[columns.split])
+        numbers = {
+            str(part.value): part.name.lower()
+            for part in Split
+            if part is not Split.REJECTED
+        }
+        if {*parts} <= {"", *numbers}:  # as arrays have them
+            parts = [numbers.get(part, "") for part in parts]
+            table[columns.split] = np.array(parts, dtype=object)
     every = [*columns.labels, *([columns.truth] if columns.truth else [])]
     if not every:
         return ()

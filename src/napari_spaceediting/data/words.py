@@ -9,7 +9,7 @@ import numpy as np
 from napari_spaceediting.data.dataset import ImageDataset, Split
 
 _SCALED = {
-    "dtype": "intensities by their type",
+    "dtype": "intensities as they are",
     "range": "intensities stretched from their full range",
     "percentile": "intensities stretched",
 }

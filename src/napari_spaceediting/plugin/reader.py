@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_spaceediting.data.arrays import is_zarr
 from napari_spaceediting.data.folder import has_class_folders
+from napari_spaceediting.data.mitosis import MITOSIS
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.session.files import is_session
 
@@ -28,6 +29,8 @@ def get_reader(path: Paths) -> Callable[[Paths], Nothing] | None:
     itself is left to others, who show them as layers.
     """
     first = Path(path[0] if isinstance(path, list) else path)
+    if first.suffix == SAMPLE_SUFFIX and first.stem == MITOSIS:
+        return lambda _: _open(_open_mitosis)
     if first.suffix == SAMPLE_SUFFIX and first.stem in SAMPLES:
         return lambda _: _open(lambda bench: bench.opening.open_sample(first.stem))
     if is_session(first):
@@ -35,6 +38,12 @@ def get_reader(path: Paths) -> Callable[[Paths], Nothing] | None:
     if has_class_folders(first) and not is_zarr(first):
         return lambda _: _open(lambda bench: bench.opening.open_path(first))
     return None
+
+
+def _open_mitosis(bench: Workbench) -> None:
+    from napari_spaceediting.plugin.objects.mitosis import open_mitosis
+
+    open_mitosis(bench.state)
 
 
 def _open(on: Callable[[Workbench], None]) -> Nothing:

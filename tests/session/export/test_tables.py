@@ -89,6 +89,8 @@ def test_a_table_tells_which_edit_gave_a_label(session, tmp_path):
     assert (at["edit"], at["edited"]) == (1, "Moved 1 image to 2")
     at = table.loc[unlabel.indices[0]]
     assert (at["edit"], at["label"], at["label_as_opened"]) == (2, "", "")
+    assert set(table["edited_by"]) == {"", "Ada"}
+    assert table.loc[move.indices[0], "edited_at"] == move.made != ""
     untouched = table.loc[np.flatnonzero(session.dataset.is_labelled)[0]]
     assert pd.isna(untouched["edit"])
     assert untouched["edited"] == ""

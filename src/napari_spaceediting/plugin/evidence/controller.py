@@ -22,6 +22,7 @@ from napari_spaceediting.plugin.state import (
 )
 from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.session.classes import folded, reclassed
+from napari_spaceediting.session.export.certainty import calibrated_in_words
 from napari_spaceediting.session.history import (
     NOW,
     Stage,
@@ -32,7 +33,7 @@ from napari_spaceediting.session.history import (
     stages,
     verdict,
 )
-from napari_spaceediting.session.state import Checkpoint, Round, RoundStatus
+from napari_spaceediting.session.state import Checkpoint, Round, RoundStatus, is_whole
 
 _STATES = {RoundStatus.PROPOSED: "to decide"}
 
@@ -113,7 +114,24 @@ class EvidenceController:
         self._panel.set_others([stage.name for stage in self._others()])
         self._evidence = past.evidence if past else None
         self._panel.show_evidence(self._evidence)
+        self._show_calibration(past)
         self._offer_sides()
+
+    def _show_calibration(self, past: Round | None) -> None:
+        """Say how far the certainty of the network after a round can be trusted."""
+        session = self._window.session
+        if session is None or past is None or not is_whole(past.after):
+            return
+
+        def take(said: str) -> None:
+            if past is self._shown_round() and self._other < 0:
+                self._panel.show_calibration(said)
+
+        # In a thread, as with `compare`.
+        dataset = session.dataset
+        self._window.in_thread(
+            lambda: calibrated_in_words(dataset, past.after), take, complain
+        )
 
     def _show_stage(self, row: int) -> None:
         number = self._stages[row].round

@@ -51,6 +51,11 @@ class NumberBox(QDoubleSpinBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         guard_wheel(self)
 
+    def value(self) -> float:
+        """Return the number, as it is typed so far if that is one."""
+        self.interpretText()
+        return super().value()
+
     def textFromValue(self, value: float) -> str:
         """Return the value without zeros at the end."""
         text = self.locale().toString(value, "f", self.decimals())
@@ -146,7 +151,6 @@ class Number(ValuedContainerWidget[float | None]):
 
     def get_value(self) -> float | None:
         """Return the number, or None where the text for it stands."""
-        self.box.interpretText()  # it may still have the focus
         value = self.box.value()
         if self.box.specialValueText() and value == self.box.minimum():
             return None
