@@ -67,15 +67,15 @@ def find_in_table(path: Path) -> Found:
     known = _known_columns(table, path, needs_path=features is None)
     with_images = "path" in known
     if not with_images:
-        numbers = np.arange(1, len(table) + 1).astype(str)
+        numbers = [f"{at:0{len(str(len(table)))}d}" for at in range(1, len(table) + 1)]
         named = table[known["id"]] if "id" in known else numbers
         known["path"] = "path"
         table = table.assign(path=named)
     names = texts(table[known["path"]])
     if "" in names:
         raise DataError(
-            f"The table {path.name} has no path in row {names.index('') + 1}: fill it "
-            f"in or remove the row."
+            f"The table {path.name} has no {'path' if with_images else 'id'} in row "
+            f"{names.index('') + 1}: fill it in or remove the row."
         )
     labelling = label_columns(table)
     same = [known[meaning] for meaning in ("id", "split", "truth") if meaning in known]
@@ -104,11 +104,6 @@ def find_in_table(path: Path) -> Found:
     pixels: PixelSource = TextPixels(_shown(table, ids))
     if with_images:
         pixels = FilePixels(tuple(files[i].absolute() for i in there), n_channels=1)
-    split = None
-    if "split" in known:
-        # A row without a split may only train: nothing is measured on it.
-        given = [name or "train" for name in texts(table[known["split"]])]
-        split = split_from_names(given)
     return Found(
         name=path.stem,
         pixels=pixels,
@@ -116,7 +111,7 @@ def find_in_table(path: Path) -> Found:
         labels=labels,
         truth=_labels(table, known.get("truth")),
         votes=votes,
-        split=split,
+        split=_split(table, known.get("split")),
         columns=_other_columns(
             table, [*known.values(), *(labelling if len(labelling) == 1 else ())]
         ),
@@ -220,6 +215,14 @@ def _labels(table: pd.DataFrame, name: str | None) -> list[str | None] | None:
     if name is None:
         return None
     return [text or None for text in texts(table[name])]
+
+
+def _split(table: pd.DataFrame, name: str | None) -> NDArray[np.int8] | None:
+    """Return the parts that are given; or None if there is no such column."""
+    if name is None:
+        return None
+    # A row without a split may only train: nothing is measured on it.
+    return split_from_names([said or "train" for said in texts(table[name])])
 
 
 def _other_columns(
