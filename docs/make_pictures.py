@@ -30,6 +30,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(_CONFIG.name) / "settings.yaml")
 
 import napari
 import numpy as np
+import pandas as pd
 from napari.settings import get_plugin_settings
 from numpy.typing import NDArray
 from PIL import Image
@@ -40,6 +41,7 @@ from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 from scipy.spatial import KDTree
 
 from napari_spaceediting.commands.demonstration import LABELS_PER_CLASS
+from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.simulated_expert import CLEAR_MAJORITY
 from napari_spaceediting.plugin.map.view import MapView
@@ -255,7 +257,7 @@ def main() -> None:
     # Nor does their unsaved work show, and what is left here is not offered to them.
     storage = get_plugin_settings("napari-spaceediting").storage
     storage.cache_folder = str(Path(_CONFIG.name) / "cache")
-    for scene in (draw_digits, draw_look_alikes, draw_traversal):
+    for scene in (draw_digits, draw_embeddings, draw_look_alikes, draw_traversal):
         camera = Photographer()
         try:
             scene(camera)
@@ -271,6 +273,31 @@ def draw_digits(camera: Photographer) -> None:
     camera.bench.opening.open_sample("digits", LABELS_PER_CLASS)
     camera.wait_mapped()
     camera.take("digits")
+
+
+def draw_embeddings(camera: Photographer) -> None:
+    """Open a table of embeddings whose points have texts and no images."""
+    dataset = digits()
+    pixels = [dataset.original(at).ravel() for at in range(len(dataset))]
+    table = pd.DataFrame(
+        {
+            "id": dataset.ids,
+            "label": [dataset.class_names[label] for label in dataset.labels],
+            "text": [f"number {name[-4:]}" for name in dataset.ids],
+            "embedding": [row.astype(np.float32) for row in pixels],
+        }
+    )
+    path = Path(_CONFIG.name) / "points.parquet"
+    table.to_parquet(path)
+    camera.bench.opening.open_path(path)
+    camera.wait_mapped()
+    camera.unfold(Step.NETWORK)
+    places = camera.session.edits.positions
+    middle = places[np.flatnonzero(dataset.labels == 3)].mean(axis=0)
+    ways = np.linalg.norm(places - middle, axis=1)
+    camera.bench.state.select(np.argsort(ways)[:24])
+    camera.rest(1500)
+    camera.take("embeddings")
 
 
 def draw_look_alikes(camera: Photographer) -> None:

@@ -15,7 +15,12 @@ from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.jobs import TrainNetwork
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
-from napari_spaceediting.network.trust import UntrustedBackbone, named, trust
+from napari_spaceediting.network.trust import (
+    UntrustedBackbone,
+    named,
+    title_of,
+    trust,
+)
 
 
 class Net(nn.Module):
@@ -130,7 +135,9 @@ def test_it_is_not_read_before_the_user_names_it(path, tmp_path):
 def test_a_path_names_the_file_in_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert named("net.pt2") == named("file:net.pt2") == f"file:{tmp_path / 'net.pt2'}"
-    assert named("timm:resnet18") == "timm:resnet18"
+    assert title_of(named("net.pt2")) == "net.pt2"
+    assert named("timm:resnet18.a1_in1k") == "timm:resnet18.a1_in1k"
+    assert title_of("timm:resnet18.a1_in1k") == "resnet18"
     assert named("package.module:function") == "package.module:function"
 
 

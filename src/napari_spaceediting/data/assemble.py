@@ -174,14 +174,12 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
             f"All {len(kept):,} images of {found.name} belong to one class, "
             f"{class_names[0]!r}: at least two classes are needed to tell apart."
         )
-    if found.split is None and like is not None:
+    split = found.split
+    if split is None and like is not None:
         split = _beside(found, like)
-    elif found.split is None:
+    elif split is None:
         groups = groups_of(found.columns, len(kept))
         split = grouped_split(labels, groups, np.random.default_rng(seed))
-    else:
-        split = found.split
-
     pixels = found.pixels
     if isinstance(pixels, FilePixels | PackedPixels):
         pixels = replace(pixels, n_channels=n_channels)

@@ -36,6 +36,13 @@ def is_imported(name: str) -> bool:
     return not ours and _IMPORTED.fullmatch(name) is not None
 
 
+def title_of(name: str) -> str:
+    """Return what a backbone is called where there is little room."""
+    if is_file(name):
+        return Path(name.removeprefix(FILE)).name
+    return name.removeprefix(TIMM).partition(".")[0] if is_timm(name) else name
+
+
 def named(text: str) -> str:
     """Return the name of the backbone that a user means by a text.
 

@@ -20,6 +20,7 @@ from napari_spaceediting.colours import named_colours
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.editing.edits import EditState, TraitKind
 from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.network.trust import title_of
 from napari_spaceediting.plugin import status
 from napari_spaceediting.plugin.keys import class_keys
 from napari_spaceediting.plugin.pictures import Pictures
@@ -249,7 +250,7 @@ class WindowState:
         return Facts(
             n_images=len(session.dataset),
             at_risk=self.at_risk,
-            backbone=shown.network.spec.backbone if shown.network else "",
+            backbone=title_of(shown.network.spec.backbone) if shown.network else "",
             method=shown.map.method if shown.map else "",
             n_edits=0 if awaits else len(session.state.log.done),
             n_edited=int(np.count_nonzero(session.edits.edited)) if shown.map else 0,

@@ -135,12 +135,15 @@ def test_backbones_suit_the_data(panel):
     panel.offer(images=False, embeddings=True)
     panel.set_settings(ClassifierSpec("embeddings"), TrainSettings(trainable="head"))
     assert names() == ["embeddings"]
-    assert not panel.form.field("weights").native.model().item(1).isEnabled()
+    for field in ("weights", "mirror", "trainable"):
+        assert not panel.form.field(field).native.isVisible()
     assert panel.settings()[0].backbone == "embeddings"
     panel.offer(images=True, embeddings=True)
     assert names()[:2] == ["embeddings", "small_cnn"]
     panel.offer(images=True, embeddings=False)
     assert "embeddings" not in names()
+    panel.set_settings(ClassifierSpec(), TrainSettings())
+    assert panel.form.field("weights").native.isVisible()
 
 
 def choose(field, key):

@@ -15,7 +15,7 @@ from napari_spaceediting.network.spec import (
     usually_trains,
 )
 from napari_spaceediting.network.suggesting import Suggestion, suggested_at_once
-from napari_spaceediting.network.trust import trust
+from napari_spaceediting.network.trust import title_of, trust
 from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
@@ -187,7 +187,7 @@ class TrainingController:
         known = [score for score in scores if score == score]
         best = f": validation accuracy {max(known):.1%}" if known else ""
         self._network_panel.show_status(
-            f"{trained.spec.backbone} on {trained.train.device}{best}"
+            f"{title_of(trained.spec.backbone)} on {trained.train.device}{best}"
         )
         for note in trained.notes:
             tell(note)

@@ -17,7 +17,7 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
     usually_trains,
 )
-from napari_spaceediting.network.trust import is_timm, named
+from napari_spaceediting.network.trust import is_file, is_timm, named
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.widgets.controls import (
     Panel,
@@ -188,7 +188,7 @@ class NetworkPanel(Panel):
             form.fill(spec)
             form.fill(settings)
         self._before, self._backbone = spec.weights, spec.backbone
-        self._offer_published()
+        self._suit_backbone()
 
     def settings(self) -> tuple[ClassifierSpec, TrainSettings]:
         """Return what is chosen."""
@@ -209,7 +209,7 @@ class NetworkPanel(Panel):
                 self._backbones.set_choice(name)
             self._backbones.value = name
         self._backbone = name
-        self._offer_published()
+        self._suit_backbone()
         self._weights.value = PUBLISHED if _has_published(name) else None
         self._suggest_trainable()
 
@@ -255,7 +255,15 @@ class NetworkPanel(Panel):
         last = len(self._weights) - 1
         self._weights.native.setItemData(last, path, Qt.ItemDataRole.ToolTipRole)
 
-    def _offer_published(self) -> None:
+    def _suit_backbone(self) -> None:
+        """Show what can be chosen of a backbone."""
+        name = self._backbones.value
+        sees_images = ClassifierSpec(name).sees_images
+        self.form.set_shown("weights", sees_images and not is_file(name))
+        for field in ("mirror", "trainable"):
+            self.form.set_shown(field, sees_images)
+        if not sees_images:
+            self.form.field("mirror").value = False
         exist = _has_published(self._backbones.value)
         at = self._weights.choices.index(PUBLISHED)
         item = self._weights.native.model().item(at)
