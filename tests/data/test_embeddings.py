@@ -208,6 +208,9 @@ def test_a_table_names_the_images_of_its_embeddings(tmp_path, images):
     rows.assign(path="x" + rows["path"]).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(DataError, match="name each by its id"):
         opened(images, embeddings=tmp_path / "rows.parquet")
+    table(**numbered("emb_")).iloc[:0].to_csv(tmp_path / "none.csv", index=False)
+    with pytest.raises(DataError, match="has no rows"):
+        opened(images, embeddings=tmp_path / "none.csv")
 
 
 def test_points_without_images_show_their_text(tmp_path):

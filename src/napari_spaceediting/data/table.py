@@ -86,8 +86,7 @@ def find_in_table(path: Path) -> Found:
     source = _read(path)
     table = source.table
     columns = _Columns.of(source, path.name)
-    if not len(table.index) and not source.names:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
+    _check_rows(source, path)
     notes = _clean(table, columns, source.class_names)
     found = _images(source, columns, path.parent)
     table, images, broken = _without_broken(table, found, columns, path.name)
@@ -145,7 +144,13 @@ def named_embeddings(path: Path) -> tuple[list[str], Features]:
             f"The table {path.name} does not say of which images its embeddings are: "
             "add a column “id” or “path”."
         )
+    _check_rows(source, path)
     return texts(source.table[known]), source.features
+
+
+def _check_rows(source: _Source, path: Path) -> None:
+    if not len(source.table.index) and not source.names:
+        raise DataError(f"The table {path} has no rows: list one image per row.")
 
 
 class _Source(NamedTuple):
