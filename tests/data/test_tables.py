@@ -309,6 +309,8 @@ def test_a_file_for_each_channel(channels):
     assert dataset.n_channels == 3
     assert dataset.original(5)[0, 0].tolist() == [5, 105, 205]
     assert not dataset.columns
+    with pytest.raises(DataError, match="there is nothing to add"):
+        run_job(OpenDataset(path, like=dataset))
     again = pickle.loads(pickle.dumps(dataset))
     spec = json.loads(json.dumps(dataset.pixels.to_spec(channels)))
     found = pixels_from_spec(spec, channels)
@@ -378,6 +380,8 @@ def test_images_in_a_parquet_file(packed):
     assert dataset.ids[5] == "5.png"
     assert names_of(dataset) == ["cat", "dog"] * 3 + ["cat", None]
     assert_array_equal(dataset.columns["dose"], np.arange(N) / 2)
+    with pytest.raises(DataError, match="there is nothing to add"):
+        run_job(OpenDataset(packed, like=dataset))
     again = pickle.loads(pickle.dumps(dataset.subset([6, 1])))
     spec = json.loads(json.dumps(again.pixels.to_spec(packed.parent)))
     assert pixels_from_spec(spec, packed.parent).read(0)[0, 0] == 6

@@ -51,6 +51,18 @@ def test_the_reader_leaves_all_else_to_others(tmp_path) -> None:
     assert get_reader(str(tmp_path)) is not None
 
 
+def test_the_reader_takes_folders_of_images_by_class(tmp_path) -> None:
+    flat, pets, plate = (tmp_path / name for name in ("flat", "pets", "plate.zarr"))
+    for folder in (flat, pets / "cat", pets / "deep" / "train" / "dog", plate / "0"):
+        folder.mkdir(parents=True)
+        (folder / "0.png").touch()
+    (plate / "zarr.json").touch()
+    assert get_reader(str(pets)) is not None
+    assert get_reader(str(pets / "deep")) is not None
+    assert get_reader(str(flat)) is None, "napari shows its images as layers"
+    assert get_reader(str(plate)) is None
+
+
 def test_preferences_are_typed(npe2pm, plugin_settings, manifest) -> None:
     with npe2pm.tmp_plugin(manifest=manifest):
         settings = get_plugin_settings(NAME)

@@ -33,6 +33,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _new(options: Namespace) -> Report:
+    from napari_spaceediting.data.words import in_words
     from napari_spaceediting.session.folder import SUFFIX, SessionFolder
     from napari_spaceediting.session.session import new_session
 
@@ -50,7 +51,7 @@ def _new(options: Namespace) -> Report:
         "skipped": [[entry.name, entry.reason] for entry in dataset.skipped],
         "notes": list(dataset.notes),
     }
-    return Report(values, [dataset.describe()])
+    return Report(values, [in_words(dataset)])
 
 
 def _dataset(options: Namespace) -> ImageDataset:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -355,47 +354,6 @@ class ImageDataset:
     def raw_images(self) -> list[NDArray[Any]]:
         """Return all images as read, each (H, W, C) of its own dtype and size."""
         return [self._read(index) for index in range(len(self))]
-
-    def summary(self) -> tuple[str, ...]:
-        """Return size, parts, labels and classes, a line each."""
-        height, width = self.image_size
-        channels = f"{self.n_channels} channel{'s' if self.n_channels > 1 else ''}"
-        counts = np.bincount(self.split, minlength=len(Split))
-        labelled = int(self.is_labelled.sum())
-        lines = (
-            f"{self.name}: {len(self):,} images, {width} x {height} px, {channels}",
-            f"Training {counts[Split.TRAIN]:,}, "
-            f"validation {counts[Split.VALIDATION]:,}, test {counts[Split.TEST]:,}",
-            f"Labelled {labelled:,}, unlabelled {len(self) - labelled:,}",
-        )
-        if not self.class_names:
-            return lines
-        per_class = np.bincount(self.labels[self.is_labelled], minlength=self.n_classes)
-        shown = ", ".join(
-            f"{name} {count:,}"
-            for name, count in zip(self.class_names[:12], per_class, strict=False)
-        )
-        more = f" and {self.n_classes - 12} more" if self.n_classes > 12 else ""
-        return (*lines, f"{self.n_classes} classes: {shown}{more}")
-
-    def describe(self) -> str:
-        """Return the summary, the scaling, what was left out and the notes."""
-        lines = *self.summary(), self.scaling.describe(), *self.left_out(), *self.notes
-        return "\n".join(lines)
-
-    def left_out(self) -> tuple[str, ...]:
-        """Return lines on what was left out: each reason, how often, an example."""
-        counts = Counter(entry.reason for entry in self.skipped).most_common()
-        names = {entry.reason: entry.name for entry in reversed(self.skipped)}
-        lines = [
-            f"{count:,}, such as {names[reason]}: {reason}"
-            if count > 1
-            else f"{names[reason]}: {reason}"
-            for reason, count in counts
-        ]
-        if len(lines) > 1:
-            return f"Left out {len(self.skipped):,}:", *lines
-        return tuple(f"Left out {line}" for line in lines)
 
     def _fitted(
         self, indices: ArrayLike, *sizes: tuple[int, int]

@@ -22,7 +22,7 @@ from napari_spaceediting.errors import DataError
 UNLABELLED_FOLDERS = frozenset({"unlabelled", "unlabeled", "unknown"})
 """Names of folders whose images have no label, in any case."""
 
-_NEAR = 200
+_NEAR = 100
 """Folders beside the one that was opened that are looked into, at most."""
 
 

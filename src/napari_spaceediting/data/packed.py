@@ -88,6 +88,11 @@ class PackedPixels:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def files(self) -> list[Path]:
+        """Return what tells the images apart: the rows, as if they lay in a folder."""
+        path = self.path.resolve()
+        return [path / str(row) for row in self.rows]
+
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`, decoded from its bytes."""
         row = int(self.rows[index])

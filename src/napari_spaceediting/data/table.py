@@ -146,7 +146,7 @@ class _Columns(NamedTuple):
             None of them names images.
         """
         names = list(table.columns)
-        files = channel_columns(names)
+        files = channel_columns(names) if packed is None else []
         if not files and packed is None:
             raise DataError(
                 f"The table {title} has no column 'path', only "

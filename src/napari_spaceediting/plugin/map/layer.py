@@ -36,6 +36,8 @@ _OTHER_POINTS = (
     "The points of the map stand for images, so none can be added or deleted; the map "
     "is as it was."
 )
+_AS_A_WHOLE = "The map as a whole cannot be moved, turned or sized."
+_TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
 _NOWHERE = "Coordinates on the map must be numbers; the images were put back."
 
 
@@ -97,7 +99,7 @@ class MapLayer(QObject):
         self.points: Points | None = None
         self._cloud: Cloud | None = None
         self._data = self._read = self._drawn = np.empty((0, 2), np.float32)
-        self._is_changing = False
+        self._is_changing = self._is_straightening = False
         self._follow = once(self, _FOLLOW_MS, self.draw)
         # napari is still busy with the removal.
         self._miss = once(self, 0, self.removed.emit)
@@ -173,6 +175,8 @@ class MapLayer(QObject):
             points.events.set_data.connect(self._on_drawn)
             points.events.visible.connect(self._on_changed)
             points.events.mode.connect(self._on_mode)
+            for event in (points.events[name] for name in _TRANSFORMS):
+                event.connect(self._on_transform)
             self._take_layer(points)
         return self.points
 
@@ -359,8 +363,24 @@ class MapLayer(QObject):
         assert self.points is not None
         if self.points.mode == "transform":
             self.points.mode = "pan_zoom"
-            warn("The map as a whole cannot be moved, turned or sized.")
+            warn(_AS_A_WHOLE)
         self.changed.emit()
+
+    def _on_transform(self) -> None:
+        """Undo what scales, moves or turns the layer beneath the marks on it."""
+        points = self.points
+        assert points is not None
+        ends = np.vstack([np.zeros(points.ndim), np.eye(points.ndim)])
+        drawn = [points.data_to_world(end) for end in ends]
+        if self._is_straightening or np.array_equal(drawn, ends):
+            return
+        self._is_straightening = True
+        points.scale = np.ones(points.ndim)
+        points.translate = np.zeros(points.ndim)
+        points.rotate, points.shear = 0, [0]
+        points.affine = np.eye(points.ndim + 1)
+        self._is_straightening = False
+        warn(_AS_A_WHOLE)
 
     def _on_changed(self) -> None:
         self.changed.emit()

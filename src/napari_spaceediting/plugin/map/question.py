@@ -26,6 +26,7 @@ from napari_spaceediting.plugin.map.between import Between
 from napari_spaceediting.plugin.map.stamps import dot
 from napari_spaceediting.plugin.widgets.controls import (
     dress,
+    literal,
     row,
     set_role,
     word_label,
@@ -370,9 +371,8 @@ class ClassPicker(QDialog):
             name = named(choice.tag, choice.also)
             text = name if choice.also else f"These are: {name}"
         room = self.width() - 10 * self.fontMetrics().height()
-        self.confirm_button.setText(
-            self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
-        )
+        shown = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
+        self.confirm_button.setText(literal(shown))
         self.confirm_button.setEnabled(choice is not None)
         reason = ""
         if choice is None or choice.tag not in self._classes:

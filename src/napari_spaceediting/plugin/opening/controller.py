@@ -17,6 +17,7 @@ from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
+from napari_spaceediting.data.words import details_of, note_of
 from napari_spaceediting.errors import SessionBusy, SpaceEditingError
 from napari_spaceediting.jobs.job import Job
 from napari_spaceediting.network.trust import is_trusted, trust
@@ -294,11 +295,9 @@ class OpeningController:
         dataset = session.dataset
         self._panel.show_dataset(
             dataset.name,
-            # The name stands above them.
-            [line.removeprefix(f"{dataset.name}: ") for line in dataset.summary()],
-            dataset.scaling.describe(),
+            note_of(dataset),
+            details_of(dataset),
             [(entry.name, entry.reason) for entry in dataset.skipped],
-            dataset.notes,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from napari_spaceediting.data.splits import UNLABELLED, Split
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
@@ -73,6 +74,7 @@ class TrainingController:
         spec = network.spec if network else ClassifierSpec()
         self._network_panel.set_settings(spec, session.state.train)
         self._network_panel.curve.clear()
+        self._network_panel.show_status(_in_words(session))
         self._retrain_panel.set_settings(session.state.retrain)
         self._retrain_panel.curve.clear()
         self._window.turn_to(Turn.EDITING if self._window.has_map else Turn.TRAINING)
@@ -206,3 +208,17 @@ class TrainingController:
         if self._window.session is None:
             raise SpaceEditingError("No images are open: open some first.")
         return self._window.session
+
+
+def _in_words(session: Session) -> str:
+    """Say which network a session begins with, and how it does on validation images."""
+    checkpoint, dataset = session.state.checkpoint, session.dataset
+    if checkpoint.network is None:
+        return ""
+    backbone = checkpoint.network.spec.backbone
+    probabilities = checkpoint.network.predictions.probabilities
+    known = (dataset.split == Split.VALIDATION) & (checkpoint.labels != UNLABELLED)
+    if not (known.any() and probabilities.shape[1]):
+        return backbone
+    right = probabilities[known].argmax(axis=1) == checkpoint.labels[known]
+    return f"{backbone}: validation accuracy {right.mean():.1%}"
