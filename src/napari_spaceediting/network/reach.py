@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,6 @@ def is_in_reach(backbone: str) -> bool:
     return answers(ENDPOINT)
 
 
-@cache
 def answers(url: str) -> bool:
     """Whether the server of an address can be spoken to; with a proxy it may be."""
     place = urlparse(url)

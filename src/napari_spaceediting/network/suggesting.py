@@ -24,6 +24,8 @@ from napari_spaceediting.network.spec import (
 
 _TIMED = 32
 """Images with which it is timed how long a training takes."""
+_WITHOUT_LABELS = 4
+"""Times as long that a step takes at most where there is no label."""
 _WHY = {
     SELF_SUPERVISED: "It has learnt from 142 million photographs without any labels, "
     "and its features suit most photographs.",
@@ -172,5 +174,8 @@ def _seconds(dataset: ImageDataset, settings: TrainSettings) -> float:
     batch_size, n_steps = epoch_plan(n_learnt, settings.batch_size)
     # Forward alone takes about a third.
     judged = int((dataset.split == Split.VALIDATION).sum()) / 3
-    passes = settings.epochs * (batch_size * n_steps + judged) + len(dataset) / 3
+    # Without labels there are two views of each image, which are made anew.
+    views = 1 if labelled.any() else _WITHOUT_LABELS
+    steps = batch_size * n_steps * views + judged
+    passes = settings.epochs * steps + len(dataset) / 3
     return reading * len(dataset) + step * passes
