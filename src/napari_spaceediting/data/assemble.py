@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.columns import REJECTED, rejected_in
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.groups import (
     column_of,
@@ -28,7 +29,7 @@ from napari_spaceediting.data.intensity import (
     kind_of_numbers,
 )
 from napari_spaceediting.data.meaning import Header, with_channels
-from napari_spaceediting.data.names import natural_order, readable
+from napari_spaceediting.data.names import listed, natural_order, readable
 from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import (
     FilePixels,
@@ -153,6 +154,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
     )
     if not headers:
         raise DataError(_nothing_left(found.name, skipped))
+    before = found
     if len(kept) < total:
         found = _some_of(found, kept)
     known = () if like is None else like.class_names
@@ -195,8 +197,10 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         skipped=found.skipped + skipped,
         notes=(
             *found.notes,
+            *_emptied(before, found),
             *about_scaling,
             *_size_note(sizes, image_size),
+            *_rejected_note(columns),
             *(notes_on_groups(columns, split) * (like is None)),
             *(classes_without_evidence(labels, split, class_names) * (like is None)),
         ),
@@ -318,8 +322,9 @@ def _same_numbers(
 def _numbers_of(dataset: ImageDataset) -> set[str]:
     """Return the types that a data set knows to scale."""
     known = set(dataset.scaling.others)
-    few = min(len(dataset), _LOOKED_AT)
-    for index in np.linspace(0, len(dataset) - 1, few, dtype=np.intp).tolist():
+    # An array has a type even where it has no image.
+    few, last = min(len(dataset), _LOOKED_AT), max(len(dataset) - 1, 0)
+    for index in np.linspace(0, last, max(few, 1), dtype=np.intp).tolist():
         with suppress(DataError):
             header = dataset.pixels.header(index)
             image = dataset.original(index) if header is None else header
@@ -389,6 +394,27 @@ def _size_note(sizes: NDArray[np.int_], image_size: tuple[int, int]) -> tuple[st
             f"The images, {low_w} x {low_h} px, are brought to {width} x {height} px.",
         )
     return ()
+
+
+def _emptied(before: Found, found: Found) -> tuple[str, ...]:
+    """Say of which classes no image could be used."""
+    gone = {*before.labels} - {*found.labels} - {None}
+    if not gone:
+        return ()
+    names = sorted(map(str, gone), key=natural_order)
+    noun = "class" if len(names) == 1 else f"{len(names):,} classes:"
+    return (f"No image could be used of the {noun} {listed(names)}.",)
+
+
+def _rejected_note(columns: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """Say how many images the data themselves reject, if they do."""
+    rejected = rejected_in(columns)
+    if rejected is None:
+        return ()
+    return (
+        f"The column {REJECTED!r} rejects {np.count_nonzero(rejected):,} images: they "
+        f"neither train nor measure until they are restored.",
+    )
 
 
 def _scaling(

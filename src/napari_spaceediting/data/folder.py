@@ -21,12 +21,10 @@ from napari_spaceediting.errors import DataError
 UNLABELLED_FOLDERS = frozenset({"unlabelled", "unlabeled", "unknown"})
 """Names of folders whose images have no label, in any case."""
 
-_NOT_READ = """
-arw avif avi bif cr2 cr3 czi dcm dng dv eps exr heic heif ico ics ims j2k jfif jp2 jxl
-lif lsm mov mp4 mrc mrxs nd2 ndpi nef nii nrrd oib oif oir pbm pcx pgm pnm ppm psd raw
-scn svg svs tga vsi webm
-"""
-"""Suffixes of images and films, of which a reader may take some."""
+_NOT_TRIED = frozenset(
+    ".bif .eps .ics .mrxs .ndpi .nrrd .pcx .scn .svs".split()  # noqa: SIM905
+)
+"""Suffixes of images, such as whole slides, that are not even opened."""
 
 _NEAR = 200
 """Folders beside the one that was opened that are looked into, at most."""
@@ -69,7 +67,7 @@ def find_class_folders(path: Path) -> Found:
     whole = walk.tree()
     tree = _down(whole)
     rows, is_split = _rows(tree)
-    skipped = (*walk.skipped, *_not_read(walk))
+    skipped = (*walk.skipped, *_not_tried(walk))
     if not rows:
         more = f" Left out: {listed([s.name for s in skipped])}." if skipped else ""
         raise DataError(
@@ -239,9 +237,8 @@ def _once(
     )
 
 
-def _not_read(walk: Walk) -> list[Skipped]:
-    """Say of which kinds there are images that are not read."""
-    kinds = {f".{suffix}" for suffix in _NOT_READ.split()} - IMAGE_SUFFIXES
+def _not_tried(walk: Walk) -> list[Skipped]:
+    """Say of which kinds there are images that are not tried."""
     return [
         Skipped(
             f"*{suffix}",
@@ -249,7 +246,7 @@ def _not_read(walk: Walk) -> list[Skipped]:
             f"PNG or TIFF",
         )
         for suffix, count in sorted(walk.others.items())
-        if suffix in kinds
+        if suffix in _NOT_TRIED
     ]
 
 

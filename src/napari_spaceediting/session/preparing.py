@@ -34,6 +34,7 @@ from napari_spaceediting.session.classes import (
     class_rows,
     folded,
     held_out_to_name,
+    outputs_of,
     reclassed,
     without_rejected,
 )
@@ -70,19 +71,15 @@ class Preparing:
     def dataset(self) -> ImageDataset:
         """The images; those that are rejected neither train nor measure."""
         if self._dataset is None:
-            shown = self._state.shown
-            rejected = shown.rejected if shown.map is None else self.edits.rejected
-            self._dataset = without_rejected(self._state.dataset, rejected)
+            dataset = self._state.dataset
+            self._dataset = without_rejected(dataset, self.edits.rejected)
         return self._dataset
 
     @property
     def shown(self) -> Checkpoint:
         """What the map shows, with its classes as the edits have left them."""
         if self._shown is None:
-            shown = self._state.shown
-            if shown.map is not None:
-                shown = reclassed(shown, self.edits)
-            self._shown = shown
+            self._shown = reclassed(self._state.shown, self.edits)
         return self._shown
 
     @property
@@ -90,16 +87,10 @@ class Preparing:
         """What the edits add up to, on what the map shows.
 
         While a round awaits a decision no edit is open: they are in the round.
-
-        Raises
-        ------
-        SessionError
-            If there is no map yet.
         """
         if self._folded is None:
-            shown = self._state.shown
             done = () if self._state.proposal else self._state.log.done
-            self._folded = folded(done, shown)
+            self._folded = folded(done, self._state.shown)
         return self._folded
 
     @property
@@ -265,10 +256,13 @@ class Preparing:
 
         Raises
         ------
+        SessionError
+            If there is no network yet.
         EditError
             If there is no open edit.
         """
         self._check_open()
+        self._network()
         if not self.edits.teaches:
             raise EditError(
                 "There is no edit to learn from: move, pin or relabel images first."
@@ -337,11 +331,20 @@ class Preparing:
         Raises
         ------
         SessionError
-            If there is no network or map yet, or no such class.
+            If there is no network or map yet, no such class, or the network has
+            others, or in another order.
         TraversalError
             If the sets cannot be used.
         """
         edits, network = self.edits, self._network()
+        own = self._state.shown.network
+        assert own is not None
+        outputs = outputs_of(own, edits)
+        if (outputs != np.arange(len(outputs))).any():
+            raise SessionError(
+                "The classes are in another order than the network has them: retrain "
+                "first."
+            )
         group = None if isinstance(target, str) else target
         if isinstance(target, str):
             kind, name = self._class(target), target

@@ -17,8 +17,8 @@ from napari_spaceediting.editing.calibration import (
 )
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.errors import SessionError
-from napari_spaceediting.session.export.results import standing_edits
-from napari_spaceediting.session.state import Network, SessionState
+from napari_spaceediting.session.preparing import Preparing
+from napari_spaceediting.session.state import Network
 
 SHARE = 0.05
 """Of images of known classes, that are called none of these by default."""
@@ -100,13 +100,13 @@ class HeldOut:
         return Certainty(made, before, after, self.measured_on)
 
 
-def held_out_of(state: SessionState, share: float = SHARE) -> HeldOut:
+def held_out_of(session: Preparing, share: float = SHARE) -> HeldOut:
     """Return what the network that a session shows is calibrated on.
 
     Parameters
     ----------
-    state : SessionState
-        The session.
+    session : Preparing
+        The session; images that are rejected do not count.
     share : float
         As for `calibrate`.
 
@@ -120,10 +120,11 @@ def held_out_of(state: SessionState, share: float = SHARE) -> HeldOut:
             f"A share of {share:g} cannot be called none of these: choose one from 0 "
             "to below 1, such as 0.05."
         )
-    probabilities = knowing(state).predictions.probabilities
-    edits, split = standing_edits(state), state.dataset.split
+    probabilities = knowing(session).predictions.probabilities
+    edits, split = session.edits, session.dataset.split
     n_classes = len(edits.class_names)
-    at = np.flatnonzero((edits.labels >= 0) & (split != Split.TRAIN))
+    measures = np.isin(split, (Split.VALIDATION, Split.TEST))
+    at = np.flatnonzero((edits.labels >= 0) & measures)
     soft = rows_of(edits.soft_labels, at)
     learnt = split[at] == Split.VALIDATION
     return HeldOut(
@@ -135,7 +136,7 @@ def held_out_of(state: SessionState, share: float = SHARE) -> HeldOut:
     )
 
 
-def knowing(state: SessionState) -> Network:
+def knowing(session: Preparing) -> Network:
     """Return the network that a session shows.
 
     Raises
@@ -143,7 +144,7 @@ def knowing(state: SessionState) -> Network:
     SessionError
         If there is none, or it knows no class.
     """
-    network = state.shown.network
+    network = session.shown.network
     if network is None:
         raise SessionError("There is no network yet: train one first.")
     if not network.predictions.probabilities.shape[1]:
