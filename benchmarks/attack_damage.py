@@ -33,6 +33,7 @@ from attack_base import (
 from napari_spaceediting.commands.evidence import report_on_round
 from napari_spaceediting.commands.retrain import read_edits
 from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.data.words import in_words
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.history import stages
@@ -310,7 +311,7 @@ class Damaged:
                 )
                 if not same and len(dataset) == len(stored):
                     return ["other pixels than numpy reads"]
-            dataset.describe()
+            in_words(dataset)
             return []
 
         return f"{suffix}: {how}", _watched(work)
@@ -325,7 +326,7 @@ def _use(state: SessionState) -> None:
     for number in range(1, len(state.rounds) + 1):
         json.dumps(report_on_round(session, number).values)
     stages(state)
-    state.dataset.describe()
+    in_words(state.dataset)
     for index in range(len(state.dataset)):
         state.dataset.original(index)
     content(state)

@@ -406,6 +406,26 @@ _SEEN = """
 ## What the eye says
 
 ![Originals, what they would become, and three accounts](../pictures/explaining.jpg)
+
+- On faces the difference names parts: hair, the hairline, folds of the skin. Grad-CAM
+  and occlusion point to places, often beside the face, where hiding something makes the
+  network doubt.
+- On nuclei the difference says what this network goes by, and that it should not be
+  trusted: not the neighbours appear or vanish, but the ground around the nucleus
+  becomes darker or lighter. Images with few nuclei have a lighter ground here. The
+  others point to the ground, too, but do not say what it would have to be.
+
+## What follows
+
+- Which pixels would have to be others for the network to say the other class? The
+  difference names them best, on both sets. It is made for that question, so this is the
+  least that it must do.
+- In which pixels does the network see the class that it gives? Grad-CAM (by insertion)
+  and occlusion (by deletion, which it measures itself, and on nuclei by both) name them
+  better than the difference does. Changing an old face makes it young where hair and
+  skin are; hiding these is not what makes the network doubt most.
+- On nuclei deletion is no test at all: every account does worse than chance, for the
+  blurred image has the ground that the network goes by.
 """
 
 

@@ -235,6 +235,23 @@ _SEEN = """
 ## What the eye says
 
 ![All faces by three methods](../pictures/photographs-sheet.jpg)
+
+- *Mixtures* lay the mean face of the other class over the original: a ghost with dark
+  hair and another background, or with a white haze around the head. Nearly all are
+  somebody else.
+- *Interpolation* and *ours* can hardly be told apart, neither by eye nor by figures:
+  the images are made in the same way, and that is what makes them. The path by the
+  witness moves each face to where its own kind is left, the difference of the means
+  moves all alike; on two classes that are as uniform as these it comes to the same.
+- **What is convincing**: hair that turns grey or dark, a hairline that recedes, folds
+  of the brow, softer or harder skin; backgrounds and clothes stay.
+- **Hair does not grow.** Bald heads stay bald or get dark stains (to young, the seventh
+  and the last face). Where the target has a fringe it is painted on as a patch.
+- **Nothing moves.** Mouths, chins and outlines stay where they are, so that a change of
+  shape is drawn as light and shadow.
+- **Blotches.** Where a face needs many steps to become old, its skin gets red patches,
+  and rims of spectacles appear without arms (to old, the ninth and the last face). One
+  of these never gets there, and is another person by then.
 """
 
 
@@ -298,6 +315,7 @@ def draw_sheet(images: Mapping[Piece, Path], runs: Runs) -> None:
 def _caption(face: dict[str, float], is_original: bool) -> str:
     if is_original:
         return f"{face['age before']:.0f} years"
-    there = "" if face["there"] else ", not there"
+    if not face["there"]:
+        return f"{face['age']:.0f}, not there"
     own = "" if face["own"] else ", another"
-    return f"{face['age']:.0f}, step {face['step']:.0f}{there}{own}"
+    return f"{face['age']:.0f}, step {face['step']:.0f}{own}"

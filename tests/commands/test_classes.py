@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_spaceediting.session.storage import load_session
+from napari_spaceediting.session.storage import load_session, save_session
 
 
 def test_classes_are_changed_as_in_the_window(command, folder, capsys):
@@ -44,3 +44,20 @@ def test_what_cannot_be_is_refused_and_nothing_is_changed(command, folder):
     assert not load_session(folder).log.done
     said = command("classes", folder, "--reject", "nobody", code=1)
     assert "not in the data set" in said
+
+
+def test_sessions_of_two_people_are_merged(
+    command, folder, edits, tmp_path, trained_state
+):
+    other = tmp_path / "other.spaceediting"
+    save_session(trained_state, other)
+    command("classes", folder, "--rename", "1", "one", "--author", "Ada")
+    command(
+        "classes", other, "--reject", *trained_state.dataset.ids[:2], "--author", "Ben"
+    )
+    done = command("merge", folder, other)
+    assert (done["taken"], done["known"], done["notes"]) == (1, 0, [])
+    assert command("merge", folder, other)["taken"] == 0
+    assert command("agreement", folder) == []
+    authors = [edit.author for edit in load_session(folder).log.done]
+    assert authors == ["Ada", "Ben"]

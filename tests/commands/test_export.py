@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,3 +46,20 @@ def test_predict_writes_a_table_of_new_images(command, folder, images, tmp_path)
     assert out["share"] == 0.05
     assert 0 <= out["calibration_error"]["after"] <= 1
     assert {path: path.read_bytes() for path in folder.rglob("*.json")} == before
+
+
+def test_from_images_to_corrected_labels_in_six_commands(command, images, tmp_path):
+    session, answers = tmp_path / "one.spaceediting", tmp_path / "proposals.json"
+    command("new", images, session, "--labels-per-class", 6)
+    command("train", session, "--epochs", 2, "--device", "cpu")
+    command("map", session, "--method", "pca")
+    proposals = command("guide", session, "-n", 3)
+    answers.write_text(json.dumps([{**one, "answer": "yes"} for one in proposals]))
+    done = command("retrain", session, "--answers", answers, "--arms", "--accept")
+    command("export", session, "--to", tmp_path / "labels.csv")
+    table = pd.read_csv(tmp_path / "labels.csv", dtype={"id": str, "label": str})
+    corrected = table[table["round"] == 1]
+    assert set(corrected["id"]) == set(done["edited"])
+    assert corrected["label"].notna().all()
+    assert (corrected["label_as_opened"] != corrected["label"]).any()
+    assert table["prediction"].notna().all()

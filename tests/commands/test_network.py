@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from napari_spaceediting.commands.main import main
 from napari_spaceediting.session.storage import load_session, save_session
@@ -26,3 +27,49 @@ def test_a_network_that_sees_the_mirror_image_stays_one(command, folder):
     command("train", folder, "--mirror", "--trainable", "head")
     assert load_session(folder).checkpoint.network.spec.mirror
     assert command("extract", folder)["computed"] == 0
+
+
+def test_embeddings_go_with_images_and_are_learnt_from(command, images, tmp_path):
+    rng = np.random.default_rng(0)
+    with np.load(images) as arrays:
+        rows = rng.normal(size=(10, 12))[arrays["labels"]]
+    rows = (rows + 0.3 * rng.normal(size=rows.shape)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    session = tmp_path / "new.spaceediting"
+    made = command("new", images, session, "--embeddings", tmp_path / "rows.npy")
+    assert any("Row by row" in note for note in made["notes"])
+    trained = command("train", session)
+    assert trained["backbone"] == "embeddings"
+    assert "came with the data" in trained["why"][0]
+    command("map", session, "--method", "pca")
+    network = load_session(session).checkpoint.network
+    held_out = load_session(session).dataset.held_out
+    right = network.predictions.probabilities.argmax(axis=1)
+    labels = load_session(session).dataset.labels
+    assert (right == labels)[held_out].mean() > 0.9
+    told = command("train", session, "--trainable", "all", code=1)
+    assert "only its head can train" in told
+
+
+def test_by_default_small_images_teach_a_small_network(command, images, tmp_path):
+    session = tmp_path / "new.spaceediting"
+    command("new", images, session)
+    trained = command("train", session, "--epochs", "1")
+    assert trained["backbone"] == "small_cnn"
+    assert "teach a small network" in trained["why"][0]
+
+
+def test_a_file_with_a_network_is_named_by_its_path(command, images, tmp_path):
+    class Net(torch.nn.Module):
+        def forward(self, images):
+            return images.flatten(1)
+
+    axes = ({0: torch.export.Dim.DYNAMIC},)
+    given = (torch.rand(2, 1, 28, 28),)
+    program = torch.export.export(Net(), given, dynamic_shapes=axes)
+    torch.export.save(program, tmp_path / "net.pt2")
+    session = tmp_path / "new.spaceediting"
+    command("new", images, session)
+    train = ("train", session, "--backbone", tmp_path / "net.pt2")
+    trained = command(*train, "--trainable", "head")
+    assert trained["backbone"] == f"file:{tmp_path / 'net.pt2'}"

@@ -159,19 +159,6 @@ def test_the_content_key_follows_what_images_returns():
     )
 
 
-def test_the_raw_stack_keeps_dtype_and_size_unless_sizes_differ():
-    array = np.random.default_rng(0).integers(0, 4000, (3, 5, 6), dtype=np.uint16)
-    dataset = make(array, image_size=(28, 28))
-    assert_array_equal(dataset.raw_stack()[..., 0], array)
-
-
-def test_describe_counts_what_is_there():
-    text = make(np.zeros((3, 4, 6), np.uint8), [0, 1, -1]).describe()
-    assert "3 images, 6 x 4 px" in text
-    assert "Labelled 2, unlabelled 1" in text
-    assert "a 1, b 1" in text
-
-
 def test_soft_labels_go_with_their_images():
     soft = np.array([[0.75, 0.25], [0, 0], [0.5, 0.5]], np.float32)
     array = np.zeros((3, 4, 4), np.uint8)

@@ -221,17 +221,12 @@ def test_folders_without_images_and_kinds_that_are_not_read_are_told(tmp_path):
     fill(tmp_path, "a", "b")
     for k in range(3):
         (tmp_path / "c").mkdir(exist_ok=True)
-        (tmp_path / f"c/{k}.SVS").write_bytes(b"pixels")
-        (tmp_path / "d").mkdir(exist_ok=True)
-        (tmp_path / f"d/{k}.CZI").write_bytes(b"ZISRAWFILE")
+        (tmp_path / f"c/{k}.CZI").write_bytes(b"pixels")
     (tmp_path / "a/notes.txt").write_text("no image")
     dataset = opened(tmp_path)
-    assert "Without images, and so no class: c." in dataset.notes
-    assert "No image could be used of the class d." in dataset.notes
-    slides, *cells = dataset.skipped
-    assert slides.name == "*.svs"
-    assert slides.reason.startswith("3 files of a kind that is not read")
-    assert [cell.name for cell in cells] == ["d/0.CZI", "d/1.CZI", "d/2.CZI"]
+    assert "No image of these classes can be used: c." in dataset.notes
+    (told,) = dataset.left_out()
+    assert told.startswith("Left out 3, such as c/0.CZI: is a CZI, which is not read")
 
 
 def test_a_class_has_images_for_the_test_only(tmp_path):

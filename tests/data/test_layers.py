@@ -73,13 +73,6 @@ def test_an_object_at_the_border_is_cut_off_there():
     assert dataset.original(0).shape == (15, 15, 1)
 
 
-def test_crops_of_several_sizes_can_be_stored(cells):
-    dataset = opened(find_objects, *cells)
-    stack = dataset.raw_stack()
-    assert stack.dtype == np.uint8
-    assert stack.shape == (2, *dataset.image_size, 1)
-
-
 def test_layers_that_do_not_belong_together(cells):
     image, labels = cells
     with pytest.raises(DataError, match=r"60 x 80.*30 x 80"):

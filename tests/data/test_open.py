@@ -16,6 +16,7 @@ from napari_spaceediting.data import assemble, pixels
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.files import read_image
 from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.data.words import note_of
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
 
@@ -142,7 +143,7 @@ def test_broken_images_are_left_out_and_counted(classes):
     reasons = {skip.name: skip.reason for skip in dataset.skipped}
     assert "NaN" in reasons["dog/nan.tif"]
     assert "cannot be read" in reasons["cat/0.png"]
-    assert "Left out 4" in dataset.describe()
+    assert "Left out 4: 3 cannot be read, 1 with NaN." in note_of(dataset)
     assert dataset.images(range(17)).shape == (17, 1, 30, 30)
 
 

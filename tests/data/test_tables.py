@@ -145,6 +145,7 @@ def test_what_is_not_utf_8_is_read_and_told(folder):
         ("\n\npath,label", [f"{row}\n" for row in rows_of("ab" * 4)]),
         (' "Path", LABEL', [f'"{k}.png",{"ab"[k % 2]}' for k in range(N)]),
         ("path,label,label.1", [f"{row},x" for row in rows_of("ab" * 4)]),
+        (",path,label", [f"{k},{row}" for k, row in enumerate(rows_of("ab" * 4))]),
     ],
 )
 def test_what_programs_put_around_it(folder, header, rows):
@@ -171,6 +172,25 @@ def test_other_columns(folder, cells, values):
     expected = np.array(values * 4)
     assert found.dtype.kind == expected.dtype.kind
     assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ends_of_lines(folder, end):
+    text = end.join(["path,label", *rows_of("ab" * 4)])
+    (folder / "t.csv").write_bytes(text.encode())
+    assert names_of(opened(folder / "t.csv")) == list("ab" * 4)
+
+
+@pytest.mark.parametrize("header", ["# made by hand", "<html>", "where,label"])
+def test_a_header_that_names_no_images_is_shown(folder, header):
+    with pytest.raises(DataError, match=f"no column 'path', only '{header[:5]}"):
+        opened(written(folder, rows_of("ab" * 4), header))
+
+
+def test_parts_may_be_numbers_as_in_arrays(folder):
+    rows = [f"{row},{k % 3}" for k, row in enumerate(rows_of("ab" * 4))]
+    dataset = opened(written(folder, rows, "path,label,split"))
+    assert_array_equal(dataset.split, np.arange(N) % 3)
 
 
 # Names of columns
@@ -309,6 +329,8 @@ def test_a_file_for_each_channel(channels):
     assert dataset.n_channels == 3
     assert dataset.original(5)[0, 0].tolist() == [5, 105, 205]
     assert not dataset.columns
+    with pytest.raises(DataError, match="there is nothing to add"):
+        run_job(OpenDataset(path, like=dataset))
     again = pickle.loads(pickle.dumps(dataset))
     spec = json.loads(json.dumps(dataset.pixels.to_spec(channels)))
     found = pixels_from_spec(spec, channels)
@@ -378,6 +400,8 @@ def test_images_in_a_parquet_file(packed):
     assert dataset.ids[5] == "5.png"
     assert names_of(dataset) == ["cat", "dog"] * 3 + ["cat", None]
     assert_array_equal(dataset.columns["dose"], np.arange(N) / 2)
+    with pytest.raises(DataError, match="there is nothing to add"):
+        run_job(OpenDataset(packed, like=dataset))
     again = pickle.loads(pickle.dumps(dataset.subset([6, 1])))
     spec = json.loads(json.dumps(again.pixels.to_spec(packed.parent)))
     assert pixels_from_spec(spec, packed.parent).read(0)[0, 0] == 6

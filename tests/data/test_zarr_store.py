@@ -58,7 +58,7 @@ def test_what_is_no_file_is_told_and_not_waited_for(
         (place / name).unlink()
         put(place / name)
         with pytest.raises(DataError, match=f"array .*{name} is no file: leave it out"):
-            run_job(OpenDataset(place)).raw_stack()
+            run_job(OpenDataset(place)).raw_images()
         Path("pipe").unlink(missing_ok=True)
 
 

@@ -11,13 +11,15 @@ from numpy.testing import assert_array_equal
 
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.samples import digits
-from napari_spaceediting.editing.edits import Move, Pin
+from napari_spaceediting.editing.edits import Delete, Merge, Move, Pin, Reject, Rename
 from napari_spaceediting.errors import DataError, SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.history import stages
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import load_session, save_session
+
+FIRST = np.array([0])
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +203,26 @@ def test_moves_made_before_stay_where_they_were(trained_session, array):
     session.apply(Move(at, start, end, tag="3"))
     add(session, array)
     assert_array_equal(session.edits.positions[at], end)
+
+
+def test_new_images_are_of_what_has_become_of_their_class(
+    trained_session, array, others, pin
+):
+    session = trained_session
+    edits = [Rename("1", "one"), Merge(("0", "8"), "round"), Delete("9"), Reject(FIRST)]
+    session.replay([pin(session), *edits])
+    session.propose(run_job(session.retraining()))
+    session.accept()
+    add(session, array)
+    n = len(session.dataset) - len(others)
+    names = np.array([*session.shown.class_names, ""])
+    became = {"1": "one", "0": "round", "8": "round", "9": ""}
+    came = others.labels.astype(str)
+    wanted = [became.get(name, name) for name in came]
+    assert names[session.shown.labels[n:]].tolist() == wanted
+    assert not set(names) & {"0", "1", "8", "9"}
+    assert session.edits.rejected.sum() == 1
+    # Those that were rolled back to keep their own names.
+    session.roll_back()
+    own = np.array(session.dataset.class_names)
+    assert own[session.state.checkpoint.labels[n:]].tolist() == came.tolist()

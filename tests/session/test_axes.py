@@ -106,7 +106,7 @@ def test_axes_are_read_off_images_that_come_later(trained_session, tmp_path):
     n = len(session.dataset)
     more = digits().subset(np.arange(400, 440))
     path = tmp_path / "more.npz"
-    np.savez(path, images=more.raw_stack()[..., 0])
+    np.savez(path, images=np.stack(more.raw_images())[..., 0])
     session.take_images(run_job(session.adding(path)))
     (after,) = session.state.axes
     assert after.axis.values.shape == (n + 40,)

@@ -164,3 +164,18 @@ def test_an_edit_has_an_author_and_a_time(trained_session, tmp_path):
     done = load_session(tmp_path / "two.spaceediting").log.done
     assert [edit.author for edit in done] == ["Ada", "Ben"]
     assert all(edit.made.startswith("20") for edit in done)
+
+
+def test_a_traversal_is_counted_in_the_classes_that_the_network_knows(edited):
+    twos = np.flatnonzero(edited.edits.labels == NAMES.index("2"))
+    job = edited.traversing(twos[:1], "stroke")
+    said = edited.state.shown.network.predictions.probabilities
+    assert job.spec.n_classes == said.shape[1] == 10
+    assert job.state is edited.state.shown.network.state
+    names = job.asked.class_names
+    assert names[:4] == ("0 (before)", "stroke", "2", "3")
+    assert (job.asked.target, job.asked.sources.tolist()) == (1, [2])
+    # What was merged, it does not know as one.
+    round_ones = edited.traversing(twos[:1], "round").asked
+    assert round_ones.target >= 10
+    assert round_ones.class_names[round_ones.target] == "round"

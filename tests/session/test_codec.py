@@ -62,6 +62,13 @@ def test_a_move_may_say_no_more_than_where_to(assert_equal):
     assert_equal(found, Move(np.array([1]), place, place))
 
 
+@pytest.mark.parametrize("tag", ["K\u00e4fer", " K\u00e4fer ", "Ka\u0308fer"])
+def test_a_tag_is_read_as_labels_are(tag):
+    values = {"kind": "pin", "images": IDS[:1].tolist(), "tag": tag}
+    (edit,) = edits_from([values], IDS)
+    assert edit.tag == "K\u00e4fer"
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

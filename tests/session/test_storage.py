@@ -26,6 +26,7 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import RoundStatus, SessionState
 from napari_spaceediting.session.storage import load_session, save_session
+from napari_spaceediting.session.store import Store
 from napari_spaceediting.session.versions import VERSION
 
 NAME = "one.spaceediting"
@@ -230,19 +231,58 @@ def test_a_part_of_a_stored_session_stands_alone(trained_state, tmp_path, folder
     assert_array_equal(back.images(np.arange(100)), expected)
 
 
-def test_crops_of_different_sizes_come_back(folder):
-    rng = np.random.default_rng(0)
+def crops(image):
+    """Return nine objects of three sizes."""
     objects = np.zeros((60, 60), np.int32)
     for number, (top, size) in enumerate(((0, 5), (15, 9), (30, 14)), 1):
         for left in (0, 20, 40):
             objects[top : top + size, left : left + size] = 10 * number + left
-    find = partial(find_objects, rng.random((60, 60)), objects, name="cells")
-    dataset = run_job(OpenLayers(find))
-    save_session(new_session(dataset).state, folder)
-    back = load_session(folder).dataset
+    return run_job(OpenLayers(partial(find_objects, image, objects, name="cells")))
+
+
+NOISE = np.random.default_rng(0).random((60, 60))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        (NOISE * 255).astype(np.uint8),
+        (NOISE * 3000 - 1024).astype(np.int16),
+        NOISE.astype(np.float32) * 4 - 2,
+        NOISE > 0.8,
+        np.dstack([NOISE, NOISE**2, -NOISE]),
+    ],
+    ids=["uint8", "int16", "float", "bool", "channels"],
+)
+def test_crops_of_different_sizes_come_back_bit_for_bit(folder, tmp_path, image):
+    dataset = crops(image)
     at = np.arange(len(dataset))
-    # They are brought to one size before their intensities are stretched.
-    np.testing.assert_allclose(back.images(at), dataset.images(at), atol=2e-3)
+    expected, tiles = dataset.images(at), dataset.thumbnails(at, 16)
+    save_session(new_session(dataset).state, folder)
+    save_session(load_session(folder), folder)
+    back = load_session(folder).dataset
+    for again in (back, pickle.loads(pickle.dumps(back))):
+        assert_array_equal(again.images(at), expected)
+        assert_array_equal(again.thumbnails(at, 16), tiles)
+        for index in at:
+            assert_array_equal(again.original(index), dataset.original(index))
+            assert again.pixels.header(index) == dataset.pixels.header(index)
+    save_session(
+        new_session(back.subset(at[1:4])).state, tmp_path / "part.spaceediting"
+    )
+    shutil.rmtree(folder)
+    part = load_session(tmp_path / "part.spaceediting").dataset
+    assert_array_equal(part.images([0, 1, 2]), expected[1:4])
+
+
+def test_crops_that_are_fewer_than_said_are_told(folder):
+    save_session(new_session(crops(NOISE)).state, folder)
+    index = json.loads((folder / "session.json").read_text())
+    pixels = index["dataset"]["pixels"]
+    pixels["sizes"] = Store(folder).put(np.ones((9, 2), np.int64))
+    (folder / "session.json").write_text(json.dumps(index))
+    with pytest.raises(SessionError, match="images that it says"):
+        load_session(folder)
 
 
 def test_columns_of_objects_are_saved_as_text(small_digits, folder):

@@ -168,7 +168,7 @@ def test_without_its_network_it_comes_back_as_such(session, outcome, folder):
 
 
 def test_images_that_come_later_change_nothing_of_it(session, outcome, tmp_path):
-    stack = np.random.default_rng(0).random((4, 28, 28), np.float32)
+    stack = np.random.default_rng(0).integers(0, 17, (4, 28, 28), np.uint8)
     np.save(tmp_path / "more.npy", stack)
     before = session.state.traversals
     session.take_images(run_job(session.adding(tmp_path / "more.npy")))

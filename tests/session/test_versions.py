@@ -444,3 +444,18 @@ def test_a_later_version_is_refused(version_1, tmp_path, version):
     with pytest.raises(SessionError, match=r"newer version.*update it") as caught:
         load_session(tmp_path / NAME)
     assert "\n" not in str(caught.value)
+
+
+def test_keys_of_version_4_belong_to_the_classes():
+    end = {"map": None}
+    values = {
+        "version": 4,
+        "habits": {"keys": {"cat": "Q"}, "paces": {}},
+        "checkpoint": end,
+        "rounds": [{"before": end, "after": end}],
+    }
+    found = brought_up(values, lambda _: None)
+    now = {"map": None, "traits": {"key": {"cat": "Q"}}}
+    assert found["checkpoint"] == now
+    assert found["rounds"] == [{"before": now, "after": now}]
+    assert found["habits"] == {"paces": {}}

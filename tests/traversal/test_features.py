@@ -9,7 +9,11 @@ from napari_spaceediting.network.backbones import Backbone
 from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
 from napari_spaceediting.network.spec import ClassifierSpec
-from napari_spaceediting.traversal.features import LayerFeatures, default_layers
+from napari_spaceediting.traversal.features import (
+    LayerFeatures,
+    default_layers,
+    usable_layers,
+)
 from napari_spaceediting.traversal.settings import TraversalError
 
 
@@ -151,3 +155,11 @@ def test_the_order_of_calls_does_not_change_the_parts():
     default_layers(classifier)
     for part, same in zip(features.parts(some), before, strict=True):
         torch.testing.assert_close(part, same)
+
+
+def test_the_stages_of_a_model_of_timm_can_be_chosen():
+    spec = ClassifierSpec("timm:test_resnet", image_size=(64, 64))
+    classifier = classifier_from(spec)
+    layers = {layer.name: layer.shape for layer in usable_layers(classifier)}
+    sides = [layers[name][-1] for name in default_layers(classifier)]
+    assert sides == [40, 20, 10]

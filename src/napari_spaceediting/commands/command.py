@@ -93,9 +93,9 @@ class Commands:
             from napari_spaceediting.session.session import Session
 
             # What the user names himself is meant to be run.
-            for backbone in options.trust_backbone, getattr(options, "backbone", None):
-                if backbone is not None:
-                    trust(backbone)
+            for said in options.trust_backbone, getattr(options, "backbone", None):
+                if said is not None:
+                    trust(said)
             # Of several processes one saves; the others must not read an older state
             # than it does, which it might if it waited.
             is_writer = saves and tells()
@@ -107,8 +107,8 @@ class Commands:
                     program=f"the command {name}",
                 )
             except SessionBusy as error:
-                said = str(error).removesuffix(".")
-                raise SessionBusy(f"{said}, or wait for it (--wait).") from None
+                words = str(error).removesuffix(".")
+                raise SessionBusy(f"{words}, or wait for it (--wait).") from None
             with folder:
                 session = Session(folder.load(tell))
                 report = work(session, options)
@@ -120,6 +120,7 @@ class Commands:
         parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
         parser.add_argument(
             "--trust-backbone",
+            type=backbone,
             metavar="NAME",
             help="run the code that the session names as its backbone, from now on",
         )
@@ -148,6 +149,13 @@ def count(text: str) -> int:
     if not text.isdecimal():
         raise ArgumentTypeError(f"{text!r} is not 0, 1, 2, ...")
     return int(text)
+
+
+def backbone(text: str) -> str:
+    """Return the name of the backbone that a user means."""
+    from napari_spaceediting.network.trust import named
+
+    return named(text)
 
 
 def at_least_one(text: str) -> int:

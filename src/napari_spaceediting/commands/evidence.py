@@ -39,6 +39,7 @@ def _evidence(session: Session, options: Namespace) -> Report:
 def report_on_round(session: Session, number: int) -> Report:
     """Report what a round did, counted from 1."""
     from napari_spaceediting.session.codec import Codec
+    from napari_spaceediting.session.export.certainty import calibrated_in_words
 
     past = session.state.rounds[number - 1]
     ids = session.dataset.ids
@@ -52,7 +53,8 @@ def report_on_round(session: Session, number: int) -> Report:
         "headroom_share": past.evidence.headroom_share,
         **values,
     }
-    return Report(values, evidence_in_words(past.evidence))
+    said = "" if past.damage else calibrated_in_words(session.dataset, past.after)
+    return Report(values, [*evidence_in_words(past.evidence), *filter(None, [said])])
 
 
 def evidence_in_words(evidence: Evidence) -> list[str]:

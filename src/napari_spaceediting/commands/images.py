@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_spaceediting.commands.command import Commands, Report, count
 from napari_spaceediting.commands.terminal import run
-from napari_spaceediting.errors import SessionError
+from napari_spaceediting.errors import DataError, SessionError
 
 if TYPE_CHECKING:
     from napari_spaceediting.data.dataset import ImageDataset
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 def add_to(commands: Commands) -> None:
     """Add both."""
     parser = commands.add(
-        "new", "Start a session on a folder, table or array of images.", _new
+        "new", "Start a session on images or embeddings, in a folder or file.", _new
     )
     parser.add_argument("data", help="path, or sample:digits, sample:poses, ...")
     parser.add_argument("session", type=Path, help="folder NAME.spaceediting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--labels-per-class", type=count, metavar="N", help="hide all other labels"
+    )
+    parser.add_argument(
+        "--embeddings",
+        type=Path,
+        metavar="FILE",
+        help="of the images: a matrix in their order, or a table that names them",
     )
     parser = commands.add_on_session(
         "add", "Add images to a session, on its map as it is.", _add
@@ -33,6 +39,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _new(options: Namespace) -> Report:
+    from napari_spaceediting.data.words import in_words
     from napari_spaceediting.session.folder import SUFFIX, SessionFolder
     from napari_spaceediting.session.session import new_session
 
@@ -50,7 +57,7 @@ def _new(options: Namespace) -> Report:
         "skipped": [[entry.name, entry.reason] for entry in dataset.skipped],
         "notes": list(dataset.notes),
     }
-    return Report(values, [dataset.describe()])
+    return Report(values, [in_words(dataset)])
 
 
 def _dataset(options: Namespace) -> ImageDataset:
@@ -61,9 +68,14 @@ def _dataset(options: Namespace) -> ImageDataset:
     kind, _, name = options.data.partition(":")
     dataset: ImageDataset
     if kind == "sample" and name:
+        if options.embeddings is not None:
+            raise DataError("A sample comes without embeddings: leave them out.")
         dataset = run(OpenSample(name, seed=options.seed))
     else:
-        dataset = run(OpenDataset(Path(options.data), options.seed))
+        job = OpenDataset(
+            Path(options.data), options.seed, embeddings=options.embeddings
+        )
+        dataset = run(job)
     if options.labels_per_class is not None:
         dataset = dataset.keep_labels(
             options.labels_per_class, np.random.default_rng(options.seed)

@@ -18,6 +18,7 @@ from napari_spaceediting.commands import (
     guide,
     images,
     network,
+    people,
     predict,
     retrain,
     traverse,
@@ -47,6 +48,7 @@ _GROUPS = (
     decide,
     export,
     predict,
+    people,
     window,
 )
 """In the order in which the help lists their commands."""

@@ -11,6 +11,7 @@ from napari_spaceediting.commands.command import (
     Commands,
     Report,
     at_least_one,
+    backbone,
     chosen,
 )
 from napari_spaceediting.commands.terminal import run
@@ -18,6 +19,10 @@ from napari_spaceediting.commands.terminal import run
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
 
+_BACKBONE = (
+    "a network of ours, timm:NAME, a file with an exported network, or "
+    "package.module:function (by default one that is in reach and suits the images)"
+)
 _MIRROR = (
     "average the features with those of the mirror image, where left and right mean "
     "nothing; reading the images takes twice as long"
@@ -27,7 +32,7 @@ _MIRROR = (
 def add_to(commands: Commands) -> None:
     """Add all three."""
     parser = commands.add_on_session("train", "Train the network of a session.", _train)
-    parser.add_argument("--backbone", default="small_cnn")
+    parser.add_argument("--backbone", type=backbone, help=_BACKBONE)
     parser.add_argument("--weights", help="'pretrained' or a file")
     parser.add_argument("--mirror", action="store_true", help=_MIRROR)
     parser.add_argument("--epochs", type=at_least_one)
@@ -40,7 +45,9 @@ def add_to(commands: Commands) -> None:
         saves=False,
         is_shared=True,
     )
-    parser.add_argument("--backbone", help="where the session has no network yet")
+    parser.add_argument(
+        "--backbone", type=backbone, help="where the session has no network yet"
+    )
     parser.add_argument("--weights", help="'pretrained' or a file")
     parser.add_argument("--mirror", action="store_true", help=f"there: {_MIRROR}")
     parser.add_argument(
@@ -54,11 +61,20 @@ def add_to(commands: Commands) -> None:
 
 
 def _train(session: Session, options: Namespace) -> Report:
-    from napari_spaceediting.network.spec import ClassifierSpec
+    from napari_spaceediting.network.spec import ClassifierSpec, usually_trains
 
-    settings = chosen(options, "epochs", "trainable", "device")
+    settings = chosen(options, "epochs", "device")
     session.set_train_settings(replace(session.state.train, **settings))
-    spec = ClassifierSpec(options.backbone, options.weights, mirror=options.mirror)
+    why = []
+    if options.backbone is None and options.weights is None:
+        found = run(session.suggesting())
+        spec = found.spec
+        why = [f"{spec.backbone}: {found.why}"]
+    else:
+        spec = ClassifierSpec(options.backbone or "small_cnn", options.weights)
+    spec = replace(spec, mirror=options.mirror)
+    trainable = options.trainable or usually_trains(spec)
+    session.set_train_settings(replace(session.state.train, trainable=trainable))
     trained = run(session.training(spec))
     session.take_network(trained)
     history = trained.train.history
@@ -66,6 +82,8 @@ def _train(session: Session, options: Namespace) -> Report:
         e.validation_accuracy for e in history if not isnan(e.validation_accuracy)
     ]
     values = {
+        "backbone": trained.spec.backbone,
+        "why": why,
         "epochs": len(history),
         "validation_accuracy": max(measured, default=None),
         "device": trained.train.device,
@@ -77,7 +95,7 @@ def _train(session: Session, options: Namespace) -> Report:
         f"{trained.train.seconds:.1f} s"
         + (f"; validation accuracy {max(measured):.3f}." if measured else ".")
     )
-    return Report(values, [*trained.notes, words])
+    return Report(values, [*why, *trained.notes, words])
 
 
 def _extract(session: Session, options: Namespace) -> Report:

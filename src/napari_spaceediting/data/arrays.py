@@ -11,22 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
+from napari_spaceediting.data.embeddings import Features, as_embeddings
 from napari_spaceediting.data.files import reading
 from napari_spaceediting.data.meaning import MOST_CHANNELS, over_black
 from napari_spaceediting.data.names import plain_labels, readable, text_of
 from napari_spaceediting.data.pixels import (
     ArrayPixels,
     Axes,
+    PixelSource,
     StoredPixels,
     join,
     open_array,
 )
 from napari_spaceediting.data.splits import Split, split_from_names, split_of
+from napari_spaceediting.data.texts import TextPixels
 from napari_spaceediting.errors import DataError
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".zarr"})
 
-_IMAGE_KEYS = ("images", "image", "x", "data", "imgs")
+_IMAGE_KEYS = ("images", "image", "imgs", "embeddings", "features", "x", "data")
 _LABEL_KEYS = ("labels", "label", "y", "targets", "target")
 _SPLIT_KEYS = ("split", "splits")
 _NAME_KEYS = ("class_names", "classes")
@@ -62,7 +65,9 @@ def find_in_array(path: Path) -> Found:
         `.npy` and zarr are read piece by piece and stay on disk. Labels are numbers
         or names, or one-hot; numbers below 0, NaN and empty names are unlabelled.
         Splits are values of `Split`, or names such as `train`. A file may have an
-        array for each part, such as `x_train` and `y_train`, or `train_images`.
+        array for each part, such as `x_train` and `y_train`, or `train_images`. A
+        matrix of fractions is taken for embeddings, a row each, of points without
+        images.
 
     Returns
     -------
@@ -77,28 +82,59 @@ def find_in_array(path: Path) -> Found:
     name = readable(path.stem)
     keys = _keys(path)
     blocks = _blocks(path, keys)
-    sources, labels, notes = [], [], []
-    for block in blocks:
-        images = open_array(path, block.images)
-        axes, note = _axes(path.name, images)
-        shape = images.shape
-        n_channels = {"NYX": 1, "NYXA": 3, "NCYX": shape[1]}.get(axes, shape[-1])
-        sources.append(StoredPixels(path, block.images, axes, shape[0], n_channels))
-        labels.append(_one_each(name, "labels", _beside(path, block.labels), shape[0]))
-        notes.append(note)
-    pixels = join(*sources)
+    arrays = [open_array(path, block.images) for block in blocks]
+    pixels, features, notes = _contents(path, blocks, arrays)
+    lengths = [array.shape[0] for array in arrays]
+    labels = [
+        _one_each(name, "labels", _beside(path, block.labels), length)
+        for block, length in zip(blocks, lengths, strict=True)
+    ]
     names = _beside(path, _pick(keys or (), _NAME_KEYS))
     class_names = None if names is None else tuple(map(text_of, names.tolist()))
-    split = _split(name, path, keys, blocks, [len(source) for source in sources])
     return Found(
         name=name,
         pixels=pixels,
         ids=_numbers(len(pixels)),
-        labels=_label_names(name, labels, [len(s) for s in sources], class_names),
+        labels=_label_names(name, labels, lengths, class_names),
         class_names=class_names,
-        split=split,
-        notes=tuple(dict.fromkeys(notes)),
+        split=_split(name, path, keys, blocks, lengths),
+        features=features,
+        notes=notes,
     )
+
+
+def _contents(
+    path: Path, blocks: Sequence[_Block], arrays: Sequence[Any]
+) -> tuple[PixelSource, Features, tuple[str, ...]]:
+    """Return what the arrays hold, images or embeddings, and how it was understood.
+
+    Raises
+    ------
+    DataError
+        The axes cannot be told, or embeddings differ in length.
+    """
+    if all(array.ndim == 2 and array.dtype.kind == "f" for array in arrays):
+        shapes = [_by(array.shape) for array in arrays]
+        if len({array.shape[1] for array in arrays}) > 1:
+            raise DataError(
+                f"{path.name} has embeddings of several lengths, {', '.join(shapes)}: "
+                f"all must be of one length."
+            )
+        with reading("array", path):
+            rows = np.concatenate([array[...] for array in arrays])
+        notes = tuple(
+            f"The array {s} was read as embeddings, a row each." for s in shapes
+        )
+        features = as_embeddings(rows, path.name)
+        return TextPixels(tuple(_numbers(len(rows)))), features, notes
+    sources, said = [], []
+    for block, array in zip(blocks, arrays, strict=True):
+        axes, note = _axes(path.name, array)
+        shape = array.shape
+        n_channels = {"NYX": 1, "NYXA": 3, "NCYX": shape[1]}.get(axes, shape[-1])
+        sources.append(StoredPixels(path, block.images, axes, shape[0], n_channels))
+        said.append(note)
+    return join(*sources), None, tuple(dict.fromkeys(said))
 
 
 class _Block(NamedTuple):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.columns import REJECTED, rejected_in
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
+from napari_spaceediting.data.embeddings import Features, are_images, flaw_of
 from napari_spaceediting.data.groups import (
     column_of,
     grouped_split,
@@ -87,6 +88,8 @@ class Found:
         Parts that are given; by default they are drawn.
     columns : mapping
         Further values of every image.
+    features : (N, F) float32 array or None
+        Embeddings of the images.
     skipped, notes : tuple
         What the reader left out and decided already.
     """
@@ -100,6 +103,7 @@ class Found:
     votes: Sequence[Sequence[str]] | None = None
     split: NDArray[np.int8] | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    features: Features = None
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -136,12 +140,18 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
     """
     if like is not None:
         found = _new_ones(found, like)
+        _check_embeddings(found, like)
     looks: list[Header | str] = []
     total = len(found.ids)
     for _, block in in_threads(lambda at: [_look(found.pixels, i) for i in at], total):
         looks += block
         yield Progress(len(looks), total, "Reading images")
 
+    if found.features is not None:
+        looks = [
+            flaw_of(row) or look
+            for row, look in zip(found.features, looks, strict=True)
+        ]
     n_channels = _common_channels(looks) if like is None else like.n_channels
     looks = [_same_channels(look, n_channels) for look in looks]
     looks = _same_numbers(looks, None if like is None else _numbers_of(like))
@@ -154,9 +164,10 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
     )
     if not headers:
         raise DataError(_nothing_left(found.name, skipped))
-    before = found
+    before = set(found.labels)
     if len(kept) < total:
         found = _some_of(found, kept)
+    lost = sorted(label for label in before - set(found.labels) if label is not None)
     known = () if like is None else like.class_names
     labels, truth, class_names = _indexed_labels(found, known)
     if like is None and len(class_names) == 1 and np.all(labels != UNLABELLED):
@@ -194,10 +205,11 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         image_size=image_size,
         columns=columns,
         soft_labels=shared(found.votes, class_names) if found.votes else None,
+        features=found.features,
         skipped=found.skipped + skipped,
         notes=(
             *found.notes,
-            *_emptied(before, found),
+            *([f"No image of these classes can be used: {listed(lost)}."] * bool(lost)),
             *about_scaling,
             *_size_note(sizes, image_size),
             *_rejected_note(columns),
@@ -233,6 +245,31 @@ def _new_ones(found: Found, like: ImageDataset) -> Found:
     return replace(found, ids=ids)
 
 
+def _check_embeddings(found: Found, like: ImageDataset) -> None:
+    """Refuse what is to join images with embeddings, or none, if it is of another kind.
+
+    Embeddings are no harm where there are images that a network sees.
+    """
+    if like.features is None:
+        if not are_images(found.pixels):
+            raise DataError(
+                f"{found.name} has embeddings but no images, which {like.name} has: "
+                "add images."
+            )
+        return
+    width = like.features.shape[1]
+    if found.features is None or found.features.shape[1] != width:
+        has = "none" if found.features is None else f"{found.features.shape[1]:,}"
+        raise DataError(
+            f"The images of {like.name} have embeddings of {width:,} numbers, those of "
+            f"{found.name} {has}: add a table that has both, computed in the same way."
+        )
+    if len(like) and are_images(found.pixels) != like.has_images:
+        raise DataError(
+            f"Either all or none of {like.name} and {found.name} must have images."
+        )
+
+
 def _beside(found: Found, like: ImageDataset) -> NDArray[np.int8]:
     """Return the parts of images that join others: where the rest of their group is."""
     split = np.full(len(found.ids), Split.TRAIN, np.int8)
@@ -256,6 +293,7 @@ def _some_of(found: Found, kept: NDArray[np.intp]) -> Found:
         votes=None if votes is None else [votes[i] for i in kept],
         split=None if found.split is None else found.split[kept],
         columns={name: values[kept] for name, values in found.columns.items()},
+        features=None if found.features is None else found.features[kept],
     )
 
 
@@ -396,16 +434,6 @@ def _size_note(sizes: NDArray[np.int_], image_size: tuple[int, int]) -> tuple[st
     return ()
 
 
-def _emptied(before: Found, found: Found) -> tuple[str, ...]:
-    """Say of which classes no image could be used."""
-    gone = {*before.labels} - {*found.labels} - {None}
-    if not gone:
-        return ()
-    names = sorted(map(str, gone), key=natural_order)
-    noun = "class" if len(names) == 1 else f"{len(names):,} classes:"
-    return (f"No image could be used of the {noun} {listed(names)}.",)
-
-
 def _rejected_note(columns: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
     """Say how many images the data themselves reject, if they do."""
     rejected = rejected_in(columns)
@@ -424,6 +452,8 @@ def _scaling(
     split: NDArray[np.int8],
 ) -> tuple[IntensityScaling, tuple[str, ...]]:
     """Judge the scaling of each type from some of the training images, and say it."""
+    if not are_images(pixels):
+        return IntensityScaling(), ()
     training = np.flatnonzero(split == Split.TRAIN)
     training = training if len(training) else np.arange(len(split))
     kinds = np.array([kind_of_numbers(header.dtype) for header in headers])

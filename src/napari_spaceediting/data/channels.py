@@ -34,6 +34,10 @@ class ChannelPixels:
     def __len__(self) -> int:
         return len(self.channels[0])
 
+    def files(self) -> list[Path]:
+        """Return the real paths of the first channel."""
+        return self.channels[0].files()
+
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`, (H, W, C), read from its files."""
         images = [channel.read(index) for channel in self.channels]

@@ -19,6 +19,8 @@ LABELS = (
     "label class labelname classname category categoryname target groundtruth truelabel"
 )
 PEOPLE = "annotator person rater"
+GROUPS = "group groups"
+TEXTS = "text caption title name"
 _SPLITS = "split subset partition set"
 _TRUTHS = "truth truelabel groundtruth"
 """Names without blanks, points and the like, the first one preferred."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_spaceediting.colours import channels_to_rgb
+from napari_spaceediting.data.embeddings import Features, are_images
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.meaning import with_channels
 from napari_spaceediting.data.pixels import JoinedPixels, PixelSource, join, select
@@ -81,6 +81,8 @@ class ImageDataset:
         What was decided on the way, or is worth a warning; one sentence each.
     soft_labels : (N, C) float32 array or None
         Shares of the classes for images on which people disagree (see `soft_labels`).
+    features : (N, F) float32 array or None
+        Embeddings that came with the images, or in place of them.
 
     Raises
     ------
@@ -100,6 +102,7 @@ class ImageDataset:
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     soft_labels: SoftLabels = None
+    features: Features = None
 
     def __post_init__(self) -> None:
         size = len(self.ids)
@@ -107,6 +110,7 @@ class ImageDataset:
             "labels": len(self.labels),
             "splits": len(self.split),
             "images": len(self.pixels),
+            **({} if self.features is None else {"embeddings": len(self.features)}),
             **{f"values of {name!r}": len(v) for name, v in self.columns.items()},
         }
         for what, length in lengths.items():
@@ -150,6 +154,11 @@ class ImageDataset:
     def n_channels(self) -> int:
         """Channels of every image."""
         return self.pixels.n_channels
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there are images, and not embeddings alone."""
+        return are_images(self.pixels)
 
     @property
     def n_classes(self) -> int:
@@ -293,6 +302,7 @@ class ImageDataset:
             pixels=select(self.pixels, chosen),
             columns={name: values[chosen] for name, values in self.columns.items()},
             soft_labels=rows_of(self.soft_labels, chosen),
+            features=None if self.features is None else self.features[chosen],
         )
 
     def joined(self, more: ImageDataset) -> ImageDataset:
@@ -301,8 +311,8 @@ class ImageDataset:
         Parameters
         ----------
         more : ImageDataset
-            With the same scaling, image size and channels, other ids, and the classes
-            of this one before its own.
+            With the same scaling, image size and channels, embeddings if this one has
+            some, other ids, and the classes of this one before its own.
 
         Returns
         -------
@@ -338,6 +348,11 @@ class ImageDataset:
                 ],
                 more.n_classes,
             ),
+            features=(
+                None
+                if self.features is None or more.features is None
+                else np.concatenate([self.features, more.features])
+            ),
             skipped=(*self.skipped, *more.skipped),
             notes=(*self.notes, *more.notes),
         )
@@ -368,66 +383,9 @@ class ImageDataset:
         content = [self.pixels.key(), asdict(self.scaling), list(self.image_size)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
-    def raw_stack(self) -> NDArray[Any]:
-        """Return all raw images as one array, to be stored with a session.
-
-        Returns
-        -------
-        (N, H, W, C) array of the images' own dtype
-            Brought to `image_size` only if their sizes differ.
-        """
-        images = [self.raw(index) for index in range(len(self))]
-        if len({image.shape for image in images}) <= 1:
-            return np.stack(images)
-        dtype = np.result_type(*images)
-        fitted = [
-            fit(image[None].astype(np.float32), self.image_size)[0] for image in images
-        ]
-        stack = np.stack(fitted)
-        return (np.rint(stack) if dtype.kind in "iu" else stack).astype(dtype)
-
-    def summary(self) -> tuple[str, ...]:
-        """Return size, parts, labels and classes, a line each."""
-        height, width = self.image_size
-        channels = f"{self.n_channels} channel{'s' if self.n_channels > 1 else ''}"
-        counts = np.bincount(self.split, minlength=len(Split))
-        labelled = int(self.is_labelled.sum())
-        lines = (
-            f"{self.name}: {len(self):,} images, {width} x {height} px, {channels}",
-            f"Training {counts[Split.TRAIN]:,}, "
-            f"validation {counts[Split.VALIDATION]:,}, test {counts[Split.TEST]:,}"
-            + f", rejected {counts[Split.REJECTED]:,}"
-            * bool(counts[Split.REJECTED]),
-            f"Labelled {labelled:,}, unlabelled {len(self) - labelled:,}",
-        )
-        if not self.class_names:
-            return lines
-        per_class = np.bincount(self.labels[self.is_labelled], minlength=self.n_classes)
-        shown = ", ".join(
-            f"{name} {count:,}"
-            for name, count in zip(self.class_names[:12], per_class, strict=False)
-        )
-        more = f" and {self.n_classes - 12} more" if self.n_classes > 12 else ""
-        return (*lines, f"{self.n_classes} classes: {shown}{more}")
-
-    def describe(self) -> str:
-        """Return the summary, the scaling, what was left out and the notes."""
-        lines = *self.summary(), self.scaling.describe(), *self.left_out(), *self.notes
-        return "\n".join(lines)
-
-    def left_out(self) -> tuple[str, ...]:
-        """Return what was left out: each reason, with a number and an example."""
-        counts = Counter(entry.reason for entry in self.skipped).most_common()
-        names = {entry.reason: entry.name for entry in reversed(self.skipped)}
-        lines = [
-            f"{count:,}, such as {names[reason]}: {reason}"
-            if count > 1
-            else f"{names[reason]}: {reason}"
-            for reason, count in counts
-        ]
-        if len(lines) > 1:
-            return f"Left out {len(self.skipped):,}:", *lines
-        return tuple(f"Left out {line}" for line in lines)
+    def raw_images(self) -> list[NDArray[Any]]:
+        """Return all images as read, each (H, W, C) of its own dtype and size."""
+        return [self.raw(index) for index in range(len(self))]
 
     def _fitted(
         self, indices: ArrayLike, *sizes: tuple[int, int]

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.dataset import Skipped
-from napari_spaceediting.data.files import IMAGE_SUFFIXES, is_image_file
+from napari_spaceediting.data.files import is_image_file
+from napari_spaceediting.data.kinds import READ_SUFFIXES
 from napari_spaceediting.data.names import listed, readable, text_of
 from napari_spaceediting.data.pixels import FilePixels
 from napari_spaceediting.data.splits import Split, split_of
@@ -20,11 +21,6 @@ from napari_spaceediting.errors import DataError
 
 UNLABELLED_FOLDERS = frozenset({"unlabelled", "unlabeled", "unknown"})
 """Names of folders whose images have no label, in any case."""
-
-_NOT_TRIED = frozenset(
-    ".bif .eps .ics .mrxs .ndpi .nrrd .pcx .scn .svs".split()  # noqa: SIM905
-)
-"""Suffixes of images, such as whole slides, that are not even opened."""
 
 _NEAR = 200
 """Folders beside the one that was opened that are looked into, at most."""
@@ -67,12 +63,12 @@ def find_class_folders(path: Path) -> Found:
     whole = walk.tree()
     tree = _down(whole)
     rows, is_split = _rows(tree)
-    skipped = (*walk.skipped, *_not_tried(walk))
     if not rows:
-        more = f" Left out: {listed([s.name for s in skipped])}." if skipped else ""
+        left_out = [entry.name for entry in walk.skipped]
+        more = f" Left out: {listed(left_out)}." if left_out else ""
         raise DataError(
             f"The folder {path} holds no images: they may end in "
-            f"{', '.join(sorted(IMAGE_SUFFIXES))}.{more}"
+            f"{', '.join(sorted(READ_SUFFIXES))}.{more}"
         )
     if is_split and all(row.part != Split.TRAIN for row in rows):
         raise DataError(
@@ -88,7 +84,7 @@ def find_class_folders(path: Path) -> Found:
         labels=[row.label for row in kept],
         votes=votes,
         split=np.array([row.part for row in kept], np.int8) if is_split else None,
-        skipped=(*skipped, *again),
+        skipped=(*walk.skipped, *again),
         notes=(
             *notes,
             *_where(whole, tree),
@@ -235,19 +231,6 @@ def _once(
             f"shared: {listed(several)}.",
         ),
     )
-
-
-def _not_tried(walk: Walk) -> list[Skipped]:
-    """Say of which kinds there are images that are not tried."""
-    return [
-        Skipped(
-            f"*{suffix}",
-            f"{count:,} file{'s' * (count > 1)} of a kind that is not read: save as "
-            f"PNG or TIFF",
-        )
-        for suffix, count in sorted(walk.others.items())
-        if suffix in _NOT_TRIED
-    ]
 
 
 def _where(whole: Tree, tree: Tree) -> tuple[str, ...]:

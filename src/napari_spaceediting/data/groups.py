@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.columns import GROUPS, named
 from napari_spaceediting.data.splits import (
     FRACTIONS,
     UNLABELLED,
@@ -16,8 +17,6 @@ from napari_spaceediting.data.splits import (
     stratified_split,
 )
 
-_NAMES = "group", "groups"
-"""Columns that say which images belong together, in any case."""
 _FEW_HELD, _FEW_PICTURES = 3, 8
 """Groups that are held out, and pictures that there are, below which next to nothing
 can be said of others."""
@@ -25,7 +24,8 @@ can be said of others."""
 
 def column_of(columns: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
     """Return the column that says which images belong together, if there is one."""
-    return next((v for k, v in columns.items() if k.strip().lower() in _NAMES), None)
+    name = named(list(columns), GROUPS)
+    return None if name is None else columns[name]
 
 
 def groups_of(columns: Mapping[str, NDArray[Any]], n_images: int) -> NDArray[np.int64]:

@@ -98,7 +98,7 @@ _VIDEO = Kind("a video", advice=_FRAMES)
 _READ = (
     ".png .apng .jpg .jpeg .jpe .jfif .jif .mpo .bmp .dib .gif .webp .tif .tiff .btf "
     ".tf2 .tf8 .lsm .stk .avif .jp2 .j2k .j2c .jpx .jpf .jxl .jxr .wdp .hdp .jls .qoi "
-    ".pnm .ppm .pgm .pbm .pfm .tga"
+    ".svs .ndpi .scn .pnm .ppm .pgm .pbm .pfm .tga"
 )
 _RAWS = ".nef .cr2 .cr3 .arw .dng .orf .rw2 .raf .pef .srw .raw .x3f"
 _VIDEOS = ".avi .mp4 .mov .mkv .webm .wmv .mpg .mpeg"
@@ -127,6 +127,13 @@ NOT_READ: dict[str, Kind] = {
     ".exr": Kind("an OpenEXR file", advice="save it as TIFF"),
     ".hdr": Kind("a Radiance file", advice="save it as TIFF"),
     ".psd": Kind("a Photoshop file"),
+    ".eps": Kind("a PostScript file", advice="save its pages as images"),
+    ".pcx": Kind("a PCX file"),
+    ".nrrd": Kind("an NRRD file", advice="save its planes as TIFF"),
+    ".ics": Kind("an ICS file", advice="save it as TIFF"),
+    **dict.fromkeys(
+        (".mrxs", ".bif", ".vms"), Kind("a slide", advice="save parts of it as PNG")
+    ),
     ".svg": _SVG,
     ".ico": Kind("an icon"),
     **dict.fromkeys(_RAWS.split(), _RAW),

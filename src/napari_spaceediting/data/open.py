@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +15,11 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.folder import find_class_folders
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.steps import Steps
-from napari_spaceediting.data.table import TABLE_SUFFIXES, find_in_table
+from napari_spaceediting.data.table import (
+    TABLE_SUFFIXES,
+    find_in_table,
+    named_embeddings,
+)
 from napari_spaceediting.errors import DataError
 
 
@@ -27,14 +31,19 @@ class OpenDataset:
     ----------
     path : Path
         A folder with one subfolder per class, a table that lists image files, or
-        an array with all images.
+        an array with all images; or a table, matrix or `.h5ad` file with embeddings.
     seed, like
         As for `assemble`.
+    embeddings : Path, optional
+        A matrix or table with embeddings of the images. The rows of a matrix are in
+        the order in which the images are found (that of their names in a folder); a
+        table, or a `.h5ad` file, names each by its id or path.
     """
 
     path: Path
     seed: int = 0
     like: ImageDataset | None = field(default=None, repr=False)
+    embeddings: Path | None = None
     name: ClassVar[str] = "Open the images"
 
     def run(self) -> Steps:
@@ -56,7 +65,10 @@ class OpenDataset:
         """
         path = self.path.expanduser()
         try:
-            return (yield from assemble(_found(path), self.seed, self.like))
+            found = _found(path)
+            if self.embeddings is not None:
+                found = _with_embeddings(found, self.embeddings.expanduser())
+            return (yield from assemble(found, self.seed, self.like))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise DataError(
@@ -81,6 +93,38 @@ def _found(path: Path) -> Found:
         f"({', '.join(sorted(TABLE_SUFFIXES))}) or an array "
         f"({', '.join(sorted(ARRAY_SUFFIXES))})."
     )
+
+
+def _with_embeddings(found: Found, path: Path) -> Found:
+    """Give images their embeddings, which lie in a file of their own."""
+    n = len(found.ids)
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        names, rows = named_embeddings(path)
+        place = {name: at for at, name in enumerate(names)}
+        at = np.array([place.get(name, -1) for name in found.ids])
+        if rows is not None and 2 * np.count_nonzero(at < 0) >= n:
+            raise DataError(
+                f"{path.name} names {names[0]} and others, but at most half of the "
+                f"images of {found.name}, such as {found.ids[0]}: name each by its id."
+            )
+        if rows is not None:
+            rows = np.append(rows, np.full((1, rows.shape[1]), np.nan, np.float32), 0)
+            rows = rows[at]  # -1, for none, is the last one
+        note = f"The embeddings are those that {path.name} names."
+    else:
+        rows = _found(path).features
+        if rows is not None and len(rows) != n:
+            raise DataError(
+                f"{path.name} has {len(rows):,} embeddings, and {found.name} "
+                f"{n:,} images: there must be one for each, in the order of the images."
+            )
+        note = (
+            f"Row by row, the embeddings of {path.name} are taken for those of the "
+            f"images in their order, from {found.ids[0]} to {found.ids[-1]}."
+        )
+    if rows is None:
+        raise DataError(f"{path.name} holds no embeddings: choose a matrix or table.")
+    return replace(found, features=rows, notes=(*found.notes, note))
 
 
 @dataclass(frozen=True)

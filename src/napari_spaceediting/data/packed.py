@@ -55,6 +55,7 @@ def read_parquet(path: Path) -> Parquet:
     column = named([field.name for field in schema if _holds_files(field.type)], PATHS)
     others = [name for name in schema.names if name != column]
     table = pq.read_table(path, columns=others).to_pandas()
+    table = table.reset_index(drop=table.index.name is None)
     names: list[str] = []
     if column is not None:
         names = [""] * len(table)
@@ -88,6 +89,11 @@ class PackedPixels:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def files(self) -> list[Path]:
+        """Return what tells the images apart: the rows, as if they lay in a folder."""
+        path = self.path.resolve()
+        return [path / str(row) for row in self.rows]
 
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`, decoded from its bytes."""

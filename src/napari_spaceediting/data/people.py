@@ -81,7 +81,8 @@ def one_row_each(
     groups = [first.setdefault(image, row) for row, image in enumerate(images)]
     if len(first) == len(table):
         return OneRowEach(list(first.values()), votes, [], [])
-    differ = table.groupby(groups, sort=False).nunique(dropna=False) > 1
+    as_text = table.astype(str)  # lists cannot be compared
+    differ = as_text.groupby(groups, sort=False).nunique() > 1
     for name in same:
         if differ[name].any():
             which = names[int(differ.index[differ[name]][0])]

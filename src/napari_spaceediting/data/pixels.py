@@ -103,6 +103,13 @@ class FilePixels:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def files(self) -> list[Path]:
+        """Return the real paths."""
+        folders = {
+            folder: folder.resolve() for folder in {p.parent for p in self.paths}
+        }
+        return [folders[path.parent] / path.name for path in self.paths]
+
     def read(self, index: int) -> NDArray[Any]:
         """Return image `index`, read from its file."""
         return read_image(self.paths[index])
@@ -365,13 +372,17 @@ def join(*sources: PixelSource) -> PixelSource:
 
 
 def files_of(source: PixelSource) -> list[Path]:
-    """Return the image files of a source, by their real paths, in its order."""
+    """Return the image files of a source, by their real paths, in its order.
+
+    One for each image: what tells it from others. Of an array, none.
+    """
     if isinstance(source, JoinedPixels):
         return [path for part in source.sources for path in files_of(part)]
-    if not isinstance(source, FilePixels):
-        return []
-    folders = {folder: folder.resolve() for folder in {p.parent for p in source.paths}}
-    return [folders[path.parent] / path.name for path in source.paths]
+    if isinstance(source, SelectedPixels):
+        files = files_of(source.source)
+        return [files[at] for at in source.indices] if files else []
+    found: list[Path] = source.files() if hasattr(source, "files") else []
+    return found
 
 
 def select(source: PixelSource, indices: NDArray[np.intp]) -> PixelSource:

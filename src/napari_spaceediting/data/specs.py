@@ -18,6 +18,7 @@ from napari_spaceediting.data.pixels import (
     StoredPixels,
     join,
 )
+from napari_spaceediting.data.texts import TextPixels
 from napari_spaceediting.errors import DataError
 
 
@@ -63,6 +64,8 @@ def pixels_from_spec(spec: Mapping[str, Any], base: Path) -> PixelSource:
                 np.asarray(spec["rows"], dtype=np.int64),
                 spec["n_channels"],
             )
+        case "texts":
+            return TextPixels(tuple(spec["texts"]))
         case "joined":
             return join(*(pixels_from_spec(part, base) for part in spec["sources"]))
         case kind:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.columns import (
+    TEXTS,
     channel_columns,
     label_columns,
     named,
@@ -18,6 +19,7 @@ from napari_spaceediting.data.columns import (
     truth_column,
 )
 from napari_spaceediting.data.dataset import Skipped, repeated
+from napari_spaceediting.data.embeddings import Features
 from napari_spaceediting.data.files import reading
 from napari_spaceediting.data.names import (
     plain_labels,
@@ -29,20 +31,23 @@ from napari_spaceediting.data.packed import PackedPixels, read_parquet
 from napari_spaceediting.data.people import one_row_each, texts
 from napari_spaceediting.data.pixels import PixelSource
 from napari_spaceediting.data.soft_labels import most_said
-from napari_spaceediting.data.splits import split_from_names, split_of
+from napari_spaceediting.data.splits import Split, split_from_names, split_of
+from napari_spaceediting.data.table_embeddings import embeddings_of, read_annotated
 from napari_spaceediting.data.table_images import (
     RowImage,
     images_of_rows,
     packed_images,
     pixels_of,
+    points_of_rows,
 )
 from napari_spaceediting.data.text_table import read_text_table, values_of
+from napari_spaceediting.data.texts import TextPixels
 from napari_spaceediting.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".h5ad"})
 
 _LONGEST_LABEL = 200
 """Characters beyond which a label is no name of a class."""
@@ -60,7 +65,10 @@ def find_in_table(path: Path) -> Found:
         `columns`), as are files with one channel each. All other columns are kept as
         they are. Where several people named the images, each has a column, such as
         `label_1` and `label_2`, or rows, with a column `person` or `annotator` that
-        says whose they are. A Parquet file may hold the images themselves.
+        says whose they are. A Parquet file may hold the images themselves. Columns may
+        hold embeddings (`embeddings_of`), as a `.h5ad` file does (`read_annotated`);
+        images are optional then, and points without them are shown by their `text` or
+        id. A column `group` says which images belong together.
 
     Returns
     -------
@@ -71,19 +79,17 @@ def find_in_table(path: Path) -> Found:
     Raises
     ------
     DataError
-        There is no column `path`, ids occur twice, rows of an image contradict each
-        other, or half of the rows cannot be used.
+        There is neither a column `path` nor an embedding, ids occur twice, rows of an
+        image contradict each other, or half of the rows cannot be used.
     """
     path = path.resolve()
-    with reading("table", path):
-        source = _read(path)
+    source = _read(path)
     table = source.table
-    columns = _Columns.of(table, path.name, source.packed)
-    notes = _clean_labels(table, columns, source.class_names)
-    if source.packed is None:
-        found = images_of_rows(table, columns.files, path.parent)
-    else:
-        found = packed_images(source.names)
+    columns = _Columns.of(source, path.name)
+    if not len(table.index) and not source.names:
+        raise DataError(f"The table {path} has no rows: list one image per row.")
+    notes = _clean(table, columns, source.class_names)
+    found = _images(source, columns, path.parent)
     table, images, broken = _without_broken(table, found, columns, path.name)
     each = one_row_each(
         table,
@@ -95,28 +101,58 @@ def find_in_table(path: Path) -> Found:
     table = table.iloc[each.rows]
     images = [images[row] for row in each.rows]
     labels, disagreements = most_said(each.votes)
+    ids = _ids(table, columns, images, path.name)
+    features = source.features
+    if features is not None:
+        features = features[source.table.index.get_indexer(table.index)]
     pixels: PixelSource
-    if source.packed is None:
-        pixels = pixels_of(images)
-    else:
+    if source.packed is not None:
         rows = np.array([image.key for image in images], np.int64)
         pixels = PackedPixels(path, source.packed, rows)
+    elif columns.files:
+        pixels = pixels_of(images)
+    else:
+        pixels = TextPixels(_shown(table, ids))
     return Found(
         name=readable(path.stem),
         pixels=pixels,
-        ids=_ids(table, columns, images, path.name),
+        ids=ids,
         labels=labels,
         truth=columns.truths(table),
         votes=each.votes,
         split=columns.splits(table),
         columns=_other_columns(table, columns, each.differing, source.is_text),
+        features=features,
         skipped=(*source.skipped, *broken, *each.again),
         notes=(*source.notes, *notes, *disagreements),
     )
 
 
+def named_embeddings(path: Path) -> tuple[list[str], Features]:
+    """Return the embeddings in a table, and what each is of by its `id` or `path`.
+
+    Raises
+    ------
+    DataError
+        The table cannot be read, or has neither `id` nor `path`.
+    """
+    source = _read(path)
+    names = list(source.table.columns)
+    files = [file for _, file in channel_columns(names)]
+    known = named(names, "id") or (files[0] if files else None)
+    if known is None:
+        raise DataError(
+            f"The table {path.name} does not say of which images its embeddings are: "
+            "add a column “id” or “path”."
+        )
+    return texts(source.table[known]), source.features
+
+
 class _Source(NamedTuple):
-    """A table as it was read; see `TextTable` and `Parquet`."""
+    """A table as it was read; see `TextTable` and `Parquet`.
+
+    Its columns are all but those of `features`, as `embeddings_of` takes them out.
+    """
 
     table: pd.DataFrame
     is_text: bool
@@ -125,6 +161,7 @@ class _Source(NamedTuple):
     packed: str | None = None
     names: Sequence[str] = ()
     class_names: Mapping[str, Sequence[str]] = {}
+    features: Features = None
 
 
 class _Columns(NamedTuple):
@@ -137,21 +174,23 @@ class _Columns(NamedTuple):
     truth: str | None
 
     @classmethod
-    def of(cls, table: pd.DataFrame, title: str, packed: str | None) -> _Columns:
+    def of(cls, source: _Source, title: str) -> _Columns:
         """Recognise them.
 
         Raises
         ------
         DataError
-            None of them names images.
+            None of them names images, nor has it embeddings.
         """
+        table = source.table
         names = list(table.columns)
-        files = channel_columns(names)
-        if not files and packed is None:
+        files = channel_columns(names) if source.packed is None else []
+        can_do = files or source.packed is not None or source.features is not None
+        if names and not can_do:
             raise DataError(
                 f"The table {title} has no column 'path', only "
                 f"{shortened(', '.join(map(repr, names)), 300)}: add one with the "
-                f"image files, relative to the table."
+                f"image files, relative to the table, or columns with embeddings."
             )
         return cls(
             files,
@@ -176,14 +215,32 @@ class _Columns(NamedTuple):
 
 
 def _read(path: Path) -> _Source:
-    if path.suffix.lower() != ".parquet":
-        text = read_text_table(path, lambda names: bool(channel_columns(names)))
-        return _Source(text.table, True, text.skipped, text.notes)
-    held = read_parquet(path)
-    table = held.table.set_axis(range(1, len(held.table) + 1))
+    """Read the table, and take the embeddings out of it."""
+    with reading("table", path):
+        match path.suffix.lower():
+            case ".parquet":
+                source = _read_parquet(path)
+            case ".h5ad":
+                source = _Source(_counted(read_annotated(path)), False)
+            case _:
+                text = read_text_table(path, lambda names: bool(channel_columns(names)))
+                source = _Source(text.table, True, text.skipped, text.notes)
+        table, features, about = embeddings_of(source.table, path.name)
+    return source._replace(
+        table=table, features=features, notes=(*source.notes, *about)
+    )
+
+
+def _counted(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose rows are counted from 1, with text for names."""
+    table = table.set_axis(range(1, len(table) + 1))
     table.columns = table.columns.map(str)
-    if table.empty and not held.names:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
+    return table
+
+
+def _read_parquet(path: Path) -> _Source:
+    held = read_parquet(path)
+    table = _counted(held.table)
     return _Source(
         table,
         False,
@@ -193,10 +250,42 @@ def _read(path: Path) -> _Source:
     )
 
 
-def _clean_labels(
+def _images(source: _Source, columns: _Columns, base: Path) -> Sequence[RowImage | str]:
+    """Return the image of each row, or the point in its place, or why there is none."""
+    if source.packed is not None:
+        return packed_images(source.names)
+    if columns.files or source.features is None:
+        return images_of_rows(source.table, columns.files, base)
+    width = len(str(len(source.table)))
+    names = (
+        [f"{row:0{width}d}" for row in source.table.index]
+        if columns.id is None
+        else texts(source.table[columns.id])
+    )
+    return points_of_rows(names, source.features)
+
+
+def _shown(table: pd.DataFrame, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return what stands for each point that has no image: its text, or its id."""
+    column = named(list(table.columns), TEXTS)
+    said = ids if column is None else texts(table[column])
+    return tuple(shortened(text or one) for text, one in zip(said, ids, strict=True))
+
+
+def _clean(
     table: pd.DataFrame, columns: _Columns, class_names: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
-    """Write labels in the table as they are meant, and say what of them is none."""
+    """Write parts and labels in the table as they are meant; say which are none."""
+    if columns.split is not None:
+        parts = texts(table[columns.split])
+        numbers = {
+            str(part.value): part.name.lower()
+            for part in Split
+            if part is not Split.REJECTED
+        }
+        if {*parts} <= {"", *numbers}:  # as arrays have them
+            parts = [numbers.get(part, "") for part in parts]
+            table[columns.split] = np.array(parts, dtype=object)
     every = [*columns.labels, *([columns.truth] if columns.truth else [])]
     if not every:
         return ()

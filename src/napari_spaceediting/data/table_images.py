@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlparse
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_spaceediting.data.channels import ChannelPixels
 from napari_spaceediting.data.names import shortened
 from napari_spaceediting.data.people import texts
@@ -71,6 +74,16 @@ def pixels_of(images: Sequence[RowImage]) -> PixelSource:
     channels = zip(*(image.files for image in images), strict=True)
     sources = tuple(FilePixels(tuple(paths), n_channels=1) for paths in channels)
     return sources[0] if len(sources) == 1 else ChannelPixels(sources)
+
+
+def points_of_rows(
+    names: Sequence[str], embeddings: NDArray[np.float32]
+) -> list[RowImage | str]:
+    """Return points in place of images; what has one name and embedding is one."""
+    return [
+        RowImage(name, (), (name, row.tobytes())) if name else "has no id"
+        for name, row in zip(names, embeddings, strict=True)
+    ]
 
 
 def packed_images(names: Sequence[str]) -> list[RowImage | str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -75,14 +74,11 @@ class Walk:
         Folders that are hidden or the system's.
     skipped : list of Skipped
         Folders that cannot be read.
-    others : Counter
-        How many other files there are, by suffix in lower case.
     """
 
     root: Path
     hidden: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
 
     def tree(self) -> Tree:
         """Walk through all of the folder.
@@ -112,8 +108,6 @@ class Walk:
             if not is_folder:
                 if is_image_file(path):
                     images.append(path)
-                elif not name.startswith("."):
-                    self.others[path.suffix.lower()] += 1
             elif name.startswith(".") or name.lower() in _SYSTEM:
                 self.hidden.append(self.shown(path))
             elif identity(path) not in above:  # a link to what it lies in is a circle

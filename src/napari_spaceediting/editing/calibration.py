@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import softmax
 
 from napari_spaceediting.editing.certainty import calibration_error, log_loss
 
@@ -75,6 +73,8 @@ def calibrate(probabilities: Floats, classes: Floats, share: float) -> Calibrati
     share : float
         Of images like these that may be called none of these, from 0 to below 1.
     """
+    from scipy.optimize import minimize_scalar  # slow to import
+
     temperature = 1.0
     if len(probabilities) >= _FEWEST:
         low, high = np.log(_TEMPERATURES)
@@ -96,6 +96,8 @@ def calibrate(probabilities: Floats, classes: Floats, share: float) -> Calibrati
 
 def at_temperature(probabilities: Floats, temperature: float) -> NDArray[np.float64]:
     """Return probabilities (n, C) whose logits were divided by a temperature."""
+    from scipy.special import softmax
+
     least = np.finfo(np.float32).tiny
     logits = np.log(np.clip(probabilities, least, None, dtype=np.float64))
     return np.asarray(softmax(logits / temperature, axis=1))

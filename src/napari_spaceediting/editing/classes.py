@@ -31,7 +31,7 @@ Traits = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Signed:
+class Made:
     """Something that somebody did.
 
     Parameters
@@ -47,7 +47,7 @@ class Signed:
 
 
 @dataclass(frozen=True, eq=False)
-class Rename(Signed):
+class Rename(Made):
     """A class called otherwise from now on."""
 
     name: str
@@ -55,7 +55,7 @@ class Rename(Signed):
 
 
 @dataclass(frozen=True, eq=False)
-class Merge(Signed):
+class Merge(Made):
     """Several classes that become one, which may be one of them or be new."""
 
     names: tuple[str, ...]
@@ -63,21 +63,21 @@ class Merge(Signed):
 
 
 @dataclass(frozen=True, eq=False)
-class Delete(Signed):
+class Delete(Made):
     """A class that there is no more; its images are left without one."""
 
     name: str
 
 
 @dataclass(frozen=True, eq=False)
-class Reorder(Signed):
+class Reorder(Made):
     """Classes in another order: those named here come first."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Trait(Signed):
+class Trait(Made):
     """What some classes have beside their names.
 
     Parameters

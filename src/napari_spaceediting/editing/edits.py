@@ -15,10 +15,10 @@ from napari_spaceediting.editing.classes import (
     ClassEdit,
     Classes,
     Delete,
+    Made,
     Merge,
     Rename,
     Reorder,
-    Signed,
     Trait,
     TraitKind,
     Traits,
@@ -80,7 +80,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class Withdraw(Signed):
+class Withdraw(Made):
     """An earlier edit taken out of the list, wherever it stands.
 
     Withdrawing a `Withdraw` brings back what it had taken out.

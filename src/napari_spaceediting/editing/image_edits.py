@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.soft_labels import in_words
-from napari_spaceediting.editing.classes import Signed
+from napari_spaceediting.editing.classes import Made
 
 
 class Intent(StrEnum):
@@ -25,7 +25,7 @@ class Intent(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Move(Signed):
+class Move(Made):
     """One image, or a lassoed group, moved on the map.
 
     Parameters
@@ -54,7 +54,7 @@ class Move(Signed):
 
 
 @dataclass(frozen=True, eq=False)
-class Pin(Signed):
+class Pin(Made):
     """Images that lie where they belong, with the class that they have there.
 
     `also` is as in `Move`.
@@ -66,7 +66,7 @@ class Pin(Signed):
 
 
 @dataclass(frozen=True, eq=False)
-class Relabel(Signed):
+class Relabel(Made):
     """Images given a class, or none, without a word about their place.
 
     The only edit that held-out images allow: their class is then used to
@@ -79,14 +79,14 @@ class Relabel(Signed):
 
 
 @dataclass(frozen=True, eq=False)
-class Reset(Signed):
+class Reset(Made):
     """Images put back to where they were, with the class that they had."""
 
     indices: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Reject(Signed):
+class Reject(Made):
     """Images taken out of training, map and evidence, such as debris.
 
     They stay out until they are restored, reset or named.
@@ -96,7 +96,7 @@ class Reject(Signed):
 
 
 @dataclass(frozen=True, eq=False)
-class Restore(Signed):
+class Restore(Made):
     """Rejected images taken in again, with the class that they had."""
 
     indices: NDArray[np.int64]

@@ -17,6 +17,7 @@ from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.kept import KeptRows, row_shape_of
 from napari_spaceediting.data.prepared import Prepared
+from napari_spaceediting.errors import DataError, SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import rows_at_once
 from napari_spaceediting.network.classifier import LatentClassifier
@@ -26,7 +27,7 @@ from napari_spaceediting.network.device import (
     torch_errors_in_words,
 )
 from napari_spaceediting.network.processes import processes
-from napari_spaceediting.network.spec import Trainable
+from napari_spaceediting.network.spec import EMBEDDINGS, FILE, Trainable, check_trains
 
 Fetch = Callable[[NDArray[np.intp]], NDArray[np.float32]]
 """From dataset indices to the inputs of the end of a network that trains."""
@@ -80,20 +81,24 @@ def activations(
     Returns
     -------
     (N, ...) float32 array
-        Memory-mapped, read-only.
+        Memory-mapped, read-only; or the embeddings of the data set, where these are
+        the features.
 
     Raises
     ------
     TrainingFailed
         If torch cannot run the network, such as for lack of memory.
     DataError
-        If an image cannot be read.
+        If an image cannot be read, or there are no images or embeddings.
     SpaceEditingError
         If the disk has no room for them.
     """
-    body = classifier.body(trainable)
     target = pick_device(device)
     classifier.to(target)
+    if not classifier.spec.sees_images:
+        return _embeddings(classifier, dataset, trainable)
+    _check_images(dataset)
+    body = classifier.body(trainable)
     rows, taken = _kept(classifier, dataset, trainable, target)
     prepared = Prepared(dataset)
     crew = processes()
@@ -143,9 +148,35 @@ def n_unfinished(
     trainable: FrozenUpTo = "head",
 ) -> int:
     """Return how many images `activations` would have to compute."""
+    if not classifier.spec.sees_images:
+        return 0
     device = next(classifier.parameters()).device
     rows, _ = _kept(classifier, dataset, trainable, device)
     return len(dataset) - rows.n_recorded
+
+
+def _embeddings(
+    classifier: LatentClassifier, dataset: ImageDataset, trainable: FrozenUpTo
+) -> NDArray[np.float32]:
+    """Return what a network without a backbone is given, as a trunk would give it."""
+    wanted, given = classifier.backbone.n_features, dataset.features
+    if given is None or given.shape[1] != wanted:
+        has = "none" if given is None else f"such of {given.shape[1]:,}"
+        raise DataError(
+            f"This network starts from embeddings of {wanted:,} numbers, and "
+            f"{dataset.name} has {has}: open a table or matrix with them."
+        )
+    if trainable == "head":
+        return given
+    return given.reshape(len(given), 1, 1, wanted)
+
+
+def _check_images(dataset: ImageDataset) -> None:
+    if not dataset.has_images:
+        raise DataError(
+            f"{dataset.name} has embeddings but no images for this backbone to see: "
+            f"choose “{EMBEDDINGS}” as the backbone."
+        )
 
 
 def _kept(
@@ -163,11 +194,16 @@ def _kept(
     for name, value in body.state_dict().items():
         weights.update(name.encode())
         weights.update(np.ascontiguousarray(value.cpu().numpy()).tobytes())
+    backbone = classifier.spec.backbone
+    if backbone.startswith(FILE):  # has more in it than weights
+        weights.update(Path(backbone.removeprefix(FILE)).read_bytes())
 
     def path_of(images: ImageDataset) -> Path:
         key = weights.copy()
-        facts = [_FORMAT, images.content_key(), len(images), classifier.spec.backbone]
-        seen = ["mirror"] if classifier.spec.mirror else []
+        facts = [_FORMAT, images.content_key(), len(images), backbone]
+        seen: list[object] = ["mirror"] if classifier.spec.mirror else []
+        if classifier.spec.image_size != images.image_size:
+            seen.append(list(classifier.spec.image_size))
         key.update(json.dumps([*facts, trainable, "float32", *seen]).encode())
         return cache_dir() / "activations" / f"{key.hexdigest()[:32]}.npy"
 
@@ -198,7 +234,8 @@ def _probe(
         taken = max(taken, sum(tensor.nbytes for tensor in tensors))
 
     image = torch.zeros(1, classifier.spec.in_channels, *dataset.image_size)
-    hooks = [module.register_forward_hook(note) for module in body.modules()]
+    modules = (m for m in body.modules() if not isinstance(m, torch.jit.ScriptModule))
+    hooks = [module.register_forward_hook(note) for module in modules]
     try:
         with torch_errors_in_words(), torch.inference_mode():
             row_shape = body(image.to(device)).shape[1:]
@@ -221,7 +258,15 @@ def tail_inputs(
     That is the images themselves where the whole network trains, and cached
     activations else; parameters, progress and errors as for `activations`.
     """
+    check_trains(classifier.spec, trainable)
+    last_block = classifier.backbone.last_block
+    if trainable == "last_block" and not any(True for _ in last_block.parameters()):
+        raise SpaceEditingError(
+            f"No last block is split off {classifier.spec.backbone}: train only the "
+            "head, or everything."
+        )
     if trainable == "all":
+        _check_images(dataset)
         prepared = Prepared(dataset)
         if processes().size == 1:
             yield from prepared.fill()

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.network.spec import PUBLISHED_BACKBONES, ClassifierSpec
-from napari_spaceediting.network.weights import PUBLISHED
+from napari_spaceediting.network.spec import (
+    PUBLISHED,
+    PUBLISHED_BACKBONES,
+    ClassifierSpec,
+)
 
 
 class Backbone(nn.Module):
@@ -43,6 +46,20 @@ class Backbone(nn.Module):
         return features
 
 
+class Foreign(nn.Module):
+    """A network of others as a part of a backbone; its children are stages of that.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        How it is run is for who inherits this to say.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+
 class Prepare(nn.Module):
     """Bring images to the size, channels and value range that a network expects.
 
@@ -54,7 +71,8 @@ class Prepare(nn.Module):
         Height and width that every image is brought to.
     min_side : int
         Images whose shorter side is below it are enlarged, keeping their aspect.
-        Both are bilinear.
+    mode : {"bilinear", "bicubic"}
+        How both are done.
     """
 
     mean: Tensor
@@ -67,6 +85,7 @@ class Prepare(nn.Module):
         *,
         size: tuple[int, int] | None = None,
         min_side: int = 0,
+        mode: str = "bilinear",
     ) -> None:
         super().__init__()
         # Constants of the architecture, so they are no part of the weights.
@@ -76,6 +95,7 @@ class Prepare(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.size = size
         self.min_side = min_side
+        self.mode = mode
 
     def forward(self, images: Tensor) -> Tensor:
         """Return prepared images; one channel is repeated where more are expected."""
@@ -86,7 +106,7 @@ class Prepare(nn.Module):
             size = (round(height * factor), round(width * factor))
         if size is not None and size != (height, width):
             shrinks = size[0] < height or size[1] < width
-            images = F.interpolate(images, size, mode="bilinear", antialias=shrinks)
+            images = F.interpolate(images, size, mode=self.mode, antialias=shrinks)
         return (images - self.mean) / self.std
 
 
@@ -109,7 +129,9 @@ class Quarters(nn.Module):
 
 
 def small_cnn(spec: ClassifierSpec) -> Backbone:
-    """Return a small network for images of 8 to about 96 px: 512 features.
+    """Return a small network for images of 8 to 96 px: 512 features.
+
+    It sees images in `spec.image_size`; larger ones are shrunk for it.
 
     Three convolutions (16, 32 and 128 maps) pooled to 2 × 2. The last of them is the
     last block. Normalisation by groups (Wu & He 2018) and of the features makes it
@@ -122,7 +144,9 @@ def small_cnn(spec: ClassifierSpec) -> Backbone:
             f"choose one of {', '.join(PUBLISHED_BACKBONES)}."
         )
     trunk = nn.Sequential(
-        Prepare([0.5] * spec.in_channels, [0.25] * spec.in_channels),
+        Prepare(
+            [0.5] * spec.in_channels, [0.25] * spec.in_channels, size=spec.image_size
+        ),
         *_convolution(spec.in_channels, 16, 4, stride=2),
         *_convolution(16, 32, 3),
         nn.MaxPool2d(2),
@@ -132,6 +156,12 @@ def small_cnn(spec: ClassifierSpec) -> Backbone:
         *_convolution(32, 128, 3), Quarters(), nn.LayerNorm(n_features)
     )
     return Backbone(trunk, last_block, n_features)
+
+
+def embeddings(spec: ClassifierSpec) -> Backbone:
+    """Return what hands embeddings on, each an image (1, 1, F), as features."""
+    channels, (height, width) = spec.in_channels, spec.image_size
+    return Backbone(nn.Identity(), nn.Flatten(), channels * height * width)
 
 
 def _convolution(

@@ -22,14 +22,21 @@ from importlib import import_module
 from pathlib import Path
 
 from napari_spaceediting.errors import SpaceEditingError, reason_of
-from napari_spaceediting.network.backbones import Backbone, small_cnn
+from napari_spaceediting.network.backbones import Backbone, embeddings, small_cnn
 from napari_spaceediting.network.spec import (
     BACKBONES,
+    EMBEDDINGS,
+    PUBLISHED,
     PUBLISHED_BACKBONES,
     ClassifierSpec,
 )
-from napari_spaceediting.network.trust import check_trust, is_imported
-from napari_spaceediting.network.weights import PUBLISHED, load_weights, read_weights
+from napari_spaceediting.network.trust import (
+    check_trust,
+    is_file,
+    is_imported,
+    is_timm,
+)
+from napari_spaceediting.network.weights import load_weights, read_weights
 
 BackboneFactory = Callable[[ClassifierSpec], Backbone]
 
@@ -59,7 +66,8 @@ def build_backbone(spec: ClassifierSpec) -> Backbone:
     }
     parts = ("trunk.", "last_block.")
     ours = {name: value for name, value in weights.items() if name.startswith(parts)}
-    if not ours and spec.backbone in PUBLISHED_BACKBONES:
+    named_otherwise = spec.backbone in PUBLISHED_BACKBONES or is_timm(spec.backbone)
+    if not ours and named_otherwise:
         return build(spec)
     backbone = build(replace(spec, weights=None))
     load_weights(backbone, ours or weights, Path(spec.weights).name)
@@ -70,14 +78,26 @@ def _factory(name: str) -> BackboneFactory:
     """Return one of those that come with the program, or import one's own."""
     if name == "small_cnn":
         return small_cnn
+    if name == EMBEDDINGS:
+        return embeddings
     if name in PUBLISHED_BACKBONES:
         from napari_spaceediting.network.published import build  # torchvision: slow
 
         return partial(build, name)
+    if is_timm(name):
+        from napari_spaceediting.network.timm_models import build as build_timm
+
+        return build_timm
+    if is_file(name):
+        check_trust(name)
+        from napari_spaceediting.network.exported import build as build_file
+
+        return build_file
     if not is_imported(name):
         raise SpaceEditingError(
             f'There is no backbone "{name}": choose one of {", ".join(BACKBONES)}, or '
-            'name a function of your own as "package.module:function".'
+            'name a model of timm as "timm:NAME", a file with an exported network as '
+            '"file:PATH", or a function of your own as "package.module:function".'
         )
     check_trust(name)
     module, _, attribute = name.partition(":")

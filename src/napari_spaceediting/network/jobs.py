@@ -95,12 +95,14 @@ class TrainNetwork:
         history: list[EpochLog] = []
         if not with_labels:
             few = _too_few_labels(dataset, labelled)
-            if spec.weights is not None:
+            if not spec.sees_images:
+                how = "the latents are embeddings"
+            elif spec.weights is not None:
                 how = f"the latents are the features of {spec.backbone} as it is"
             else:
                 how = "the network learnt from the images alone"
             notes = (f"{few}, so {how}.",)
-        if not with_labels and spec.weights is None:
+        if not with_labels and spec.sees_images and spec.weights is None:
             history = yield from learn_features(classifier, dataset, settings)
         if with_labels and settings.trainable != "head":
             if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():

@@ -13,8 +13,8 @@ from torchvision.models import get_model, get_model_weights
 
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network.backbones import Backbone, Prepare
-from napari_spaceediting.network.spec import ClassifierSpec
-from napari_spaceediting.network.weights import PUBLISHED, load_weights, read_weights
+from napari_spaceediting.network.spec import PUBLISHED, ClassifierSpec
+from napari_spaceediting.network.weights import load_weights, read_weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.filed import Filed
+from napari_spaceediting.errors import SpaceEditingError
 
 Trainable = Literal["head", "last_block", "all"]
 """Which part trains: embedding and head; the last block too; everything."""
@@ -29,6 +30,22 @@ PUBLISHED_BACKBONES = (
 BACKBONES = ("small_cnn", *PUBLISHED_BACKBONES)
 """Backbones that come with the program."""
 
+PUBLISHED = "pretrained"
+"""The value of `ClassifierSpec.weights` that asks for the published weights."""
+
+LARGEST_FROM_SCRATCH = 96
+"""Longer side, in pixels, of the images that the small network sees; larger ones are
+shrunk for it."""
+
+SELF_SUPERVISED = "timm:vit_small_patch14_dinov2.lvd142m"
+"""DINOv2 (Oquab et al. 2024)."""
+
+TIMM, FILE = "timm:", "file:"
+"""What the names of backbones begin with that are models of timm, or lie in a file."""
+
+EMBEDDINGS = "embeddings"
+"""In place of a backbone: the embeddings of a data set are the features."""
+
 State = Mapping[str, NDArray[Any]]
 """Weights of a network by name, as plain arrays."""
 
@@ -40,7 +57,9 @@ class ClassifierSpec:
     Parameters
     ----------
     backbone : str
-        One of `BACKBONES`, or "package.module:function" for one's own.
+        One of `BACKBONES`, "timm:NAME" for a model of timm, "file:PATH" for an exported
+        one, "package.module:function" for one's own, or `EMBEDDINGS`, which are then of
+        one channel and a height of 1.
     weights : str or None
         "pretrained" for the published weights, the path of a local file, or
         None to start from random ones.
@@ -51,7 +70,8 @@ class ClassifierSpec:
     in_channels : int
         Channels of the images.
     image_size : tuple of int
-        Height and width of the images, pixels.
+        Height and width of the images, pixels; for the small network, those in which
+        it sees them.
     mirror : bool
         Whether the features of an image are averaged with those of its mirror image,
         for images whose left and right mean nothing; it takes twice the time.
@@ -64,6 +84,19 @@ class ClassifierSpec:
     in_channels: int = 1
     image_size: tuple[int, int] = (28, 28)
     mirror: bool = False
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether it is computed from images, and not from what others computed."""
+        return self.backbone != EMBEDDINGS
+
+
+def seen_size(backbone: str, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size, in pixels, in which a backbone sees images of a size."""
+    if backbone != "small_cnn" or max(size) <= LARGEST_FROM_SCRATCH:
+        return size
+    scale = LARGEST_FROM_SCRATCH / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 @dataclass(frozen=True)
@@ -103,6 +136,38 @@ class TrainSettings:
     augment: bool = False
     seed: int = 0
     device: str = "auto"
+
+
+def usually_trains(spec: ClassifierSpec) -> Trainable:
+    """Return what of a network trains where nothing is said: the head if it has learnt.
+
+    That is so with weights, in an exported network and on embeddings.
+    """
+    has_learnt = spec.weights is not None or spec.backbone.startswith(FILE)
+    return "head" if has_learnt or not spec.sees_images else "all"
+
+
+def check_trains(spec: ClassifierSpec, trainable: Trainable) -> None:
+    """Refuse to train of a network what it does not have.
+
+    Raises
+    ------
+    SpaceEditingError
+        If it starts from embeddings, and more than the head is to train or mirror
+        images are to be seen.
+    """
+    if spec.sees_images:
+        return
+    if trainable != "head":
+        raise SpaceEditingError(
+            "The features of this network are embeddings that came with the data, so "
+            "only its head can train: choose that, or a backbone that sees images."
+        )
+    if spec.mirror:
+        raise SpaceEditingError(
+            "Embeddings have no mirror image: leave it out, or choose a backbone that "
+            "sees images."
+        )
 
 
 @dataclass(frozen=True)

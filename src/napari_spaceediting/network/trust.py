@@ -1,14 +1,16 @@
-"""Backbones of other packages that the user has named: only their code is run."""
+"""Backbones from elsewhere that the user has named: only their code is run."""
 
 from __future__ import annotations
 
 import json
 import re
 from contextlib import suppress
+from pathlib import Path
 
 from napari_spaceediting.data.cache import config_dir
 from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.network.spec import FILE, TIMM
 
 _FILE = "trusted-backbones.json"
 _IMPORTED = re.compile(r"[\w.]+:[\w.]+")
@@ -18,9 +20,32 @@ class UntrustedBackbone(SpaceEditingError):
     """A backbone is code that the user has not named yet."""
 
 
+def is_timm(name: str) -> bool:
+    """Whether a name is that of a model of timm, an installed package: "timm:NAME"."""
+    return name.startswith(TIMM)
+
+
+def is_file(name: str) -> bool:
+    """Whether a name says in which file a network is: "file:PATH"."""
+    return name.startswith(FILE)
+
+
 def is_imported(name: str) -> bool:
     """Whether a name says where a function is: "package.module:function"."""
-    return _IMPORTED.fullmatch(name) is not None
+    ours = is_timm(name) or is_file(name)
+    return not ours and _IMPORTED.fullmatch(name) is not None
+
+
+def named(text: str) -> str:
+    """Return the name of the backbone that a user means by a text.
+
+    The path of a file that ends in .pt2, .pt or .ts is an exported network, and becomes
+    "file:PATH" with an absolute path.
+    """
+    path = Path(text.removeprefix(FILE)).expanduser()
+    if is_file(text) or path.suffix.lower() in (".pt2", ".pt", ".ts"):
+        return f"{FILE}{path.absolute()}"
+    return text
 
 
 def is_trusted(name: str) -> bool:
@@ -31,7 +56,8 @@ def is_trusted(name: str) -> bool:
     name : str
         As in `ClassifierSpec.backbone`.
     """
-    return not is_imported(name) or name in _remembered()
+    runs_code = is_imported(name) or is_file(name)
+    return not runs_code or name in _remembered()
 
 
 def trust(name: str) -> None:

@@ -14,9 +14,6 @@ from torch import Tensor, nn
 
 from napari_spaceediting.errors import SpaceEditingError
 
-PUBLISHED = "pretrained"
-"""The value of `ClassifierSpec.weights` that asks for the published weights."""
-
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # as training scripts save
 
 

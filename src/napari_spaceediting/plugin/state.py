@@ -288,6 +288,7 @@ class WindowState:
             signal.connect(partial(self.notify, change))
         session.images_changed.connect(self._on_images)
         session.shown_changed.connect(self._on_shown)
+        session.author = preferences().edits.author.strip() or session.author
         self.session, self.folder = session, folder
         self.selected, self.selected_by = NOTHING, None
         self.thumbnails, self.past, self.map_note = None, None, ""

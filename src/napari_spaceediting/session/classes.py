@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.colours import named_colours, to_hex
-from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.editing.classes import TraitKind, regrouped
 from napari_spaceediting.editing.edits import Edit, EditState, fold
-from napari_spaceediting.errors import SessionError
 from napari_spaceediting.network.spec import ClassifierSpec, Predictions, State
 from napari_spaceediting.session.state import Checkpoint, Network
 
@@ -143,6 +142,44 @@ def came_after(checkpoint: Checkpoint, edits: EditState) -> tuple[int, ...]:
     return tuple(edits.places[list(before)].tolist())
 
 
+def as_known(
+    edits: EditState, before: tuple[str, ...], spec: ClassifierSpec
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the classes as a network counts them, whatever edits have made of these.
+
+    Parameters
+    ----------
+    edits : EditState
+        What was done to the classes since the network learnt them.
+    before : tuple of str
+        What they were called then.
+    spec : ClassifierSpec
+        Of the network.
+
+    Returns
+    -------
+    tuple of str
+        First those that the network knows: by their present name, or by the old one
+        where they are gone or were merged. Then all others that there are now.
+    (C + 1,) int64 array
+        Where among them each of the present classes is, and -1.
+    """
+    now, places = edits.class_names, edits.places[: spec.n_classes]
+    if not edits.changes_classes:
+        return now, np.array([*range(len(now)), UNLABELLED])
+    names = [f"{name} (before)" for name in before[: spec.n_classes]]
+    where = []
+    for at, name in enumerate(now):
+        known = np.flatnonzero(places == at)
+        if len(known) == 1:
+            names[known[0]] = name
+            where.append(int(known[0]))
+        else:
+            where.append(len(names))
+            names.append(name)
+    return tuple(names), np.array([*where, UNLABELLED])
+
+
 def without_rejected(
     dataset: ImageDataset, rejected: NDArray[np.bool_] | None
 ) -> ImageDataset:
@@ -175,30 +212,6 @@ def predictions_after(
     unsure = ~probabilities.any(axis=1)
     probabilities[unsure] = 1 / n_classes if n_classes else 0
     return replace(said, probabilities=probabilities)
-
-
-def outputs_of(network: Network, edits: EditState) -> NDArray[np.int64]:
-    """Return which class each output of a network is, as edits have left the classes.
-
-    Parameters
-    ----------
-    network : Network
-        As the edits found it.
-    edits : EditState
-        What the edits add up to.
-
-    Raises
-    ------
-    SessionError
-        If it tells classes apart that were merged, or has one that was deleted.
-    """
-    places = edits.places[: network.predictions.probabilities.shape[1]]
-    if (places < 0).any() or len(np.unique(places)) < len(places):
-        raise SessionError(
-            "Classes were merged or deleted that the network still tells apart: "
-            "retrain first."
-        )
-    return places
 
 
 def ready_to_train(network: Network, edits: EditState) -> tuple[ClassifierSpec, State]:

@@ -20,7 +20,8 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.classes import Signed
+from napari_spaceediting.data.names import text_of
+from napari_spaceediting.editing.classes import Made
 from napari_spaceediting.editing.edits import Edit, Move
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.settings import RetrainSettings
@@ -126,8 +127,8 @@ class Codec(Converter):
             return {}
         signed = {
             name: override(omit_if_default=True)
-            for name in names_of(Signed)
-            if issubclass(kind, Signed)
+            for name in names_of(Made)
+            if issubclass(kind, Made)
         }
         if "indices" not in names_of(kind):
             return signed
@@ -216,12 +217,18 @@ def edits_from(entries: list[Any], ids: NDArray[np.str_]) -> list[Edit]:
         If an image is not in the data set, or an edit cannot be read.
     """
     try:
-        return Codec(ids).structure(entries, list[Edit])
+        return Codec(ids).structure([_with_plain_tag(e) for e in entries], list[Edit])
     except DAMAGE as error:
         raise EditError(
             f"An edit cannot be read ({error}): it needs 'kind', 'images' and, by "
             "kind, 'end' or 'tag'."
         ) from error
+
+
+def _with_plain_tag(entry: Any) -> Any:
+    """Return an entry of the user's with its tag as labels are read elsewhere."""
+    tag = entry.get("tag") if isinstance(entry, dict) else None
+    return {**entry, "tag": text_of(tag)} if isinstance(tag, str) else entry
 
 
 def _check_setting(name: str, value: Any) -> None:

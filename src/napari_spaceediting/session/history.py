@@ -121,7 +121,7 @@ def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
     Evidence
         Its drift is that of all images, its truth the labels of the later stage.
     """
-    earlier = _followed(earlier, later)
+    earlier = followed(earlier, later)
     dataset = without_rejected(dataset, later.checkpoint.rejected)
     names = _all_classes(later.checkpoint, earlier.checkpoint)
     labels = later.checkpoint.labels
@@ -184,7 +184,7 @@ def scores(dataset: ImageDataset, over: tuple[Stage, ...]) -> list[ArmScore | No
     groups = groups_of(dataset.columns, len(dataset))[held_out]
     found: list[ArmScore | None] = []
     for each in over:
-        stage = _followed(each, over[-1])
+        stage = followed(each, over[-1])
         names = _all_classes(last, stage.checkpoint)
         classes = predicted_among(stage.checkpoint, names)[held_out]
         known = len(held_out) and (classes >= 0).all()
@@ -205,7 +205,7 @@ def predicted_among(
     return place[predicted_classes(checkpoint.network.predictions)]
 
 
-def _followed(earlier: Stage, later: Stage) -> Stage:
+def followed(earlier: Stage, later: Stage) -> Stage:
     """Return a stage with its classes as they are at a later one that followed it.
 
     Where neither led to the other, classes are told by their names.

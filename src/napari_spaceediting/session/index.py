@@ -291,7 +291,15 @@ _CALLED = {
     Habits: "the habits",
 }
 
-_LATER = {"soft_labels", "mirror", "rejected", "came", "traits", "others"}
+_LATER = {
+    "soft_labels",
+    "mirror",
+    "rejected",
+    "came",
+    "traits",
+    "others",
+    "features",
+}
 """Fields that sessions of this version need not have."""
 
 _FLAT = {Network: ("predictions", Predictions), KeptTraversal: ("asked", Asked)}

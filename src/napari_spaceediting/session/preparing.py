@@ -26,15 +26,22 @@ from napari_spaceediting.editing.find_axes import FindAxes
 from napari_spaceediting.editing.guidance import Guide
 from napari_spaceediting.editing.places import Surroundings
 from napari_spaceediting.errors import EditError, SessionError
-from napari_spaceediting.network.spec import ClassifierSpec, State
+from napari_spaceediting.network.spec import (
+    EMBEDDINGS,
+    ClassifierSpec,
+    State,
+    check_trains,
+    seen_size,
+)
+from napari_spaceediting.network.suggesting import Suggest
 from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.session.adding import AddImages, checkpoints_of
 from napari_spaceediting.session.classes import (
     ClassRow,
+    as_known,
     class_rows,
     folded,
     held_out_to_name,
-    outputs_of,
     reclassed,
     without_rejected,
 )
@@ -44,6 +51,11 @@ from napari_spaceediting.traversal.jobs import Traverse
 from napari_spaceediting.traversal.result import Asked
 from napari_spaceediting.traversal.sets import choose_sets, classes_of
 from napari_spaceediting.traversal.settings import TraverseSettings
+
+NO_PIXELS = (
+    "This network sees embeddings and no images, so it cannot say what would change in "
+    "an image: train one that sees images."
+)
 
 
 class Preparing:
@@ -160,26 +172,35 @@ class Preparing:
             device=state.train.device,
         )
 
+    def suggesting(self) -> Suggest:
+        """Prepare to look for a network to begin with."""
+        return Suggest(self.dataset, self._state.train)
+
     def training(self, spec: ClassifierSpec | None = None) -> TrainAndMap:
         """Prepare to train the network on the labels as they are accepted.
 
         Parameters
         ----------
         spec : ClassifierSpec, optional
-            Which network; the size and channels of the images are filled in.
+            Which network; the size and channels of the images are filled in. By
+            default what starts from the embeddings of the data set or, where it has
+            none, a small network.
 
         Raises
         ------
         EditError
             If edits wait that were made on the present map.
+        SpaceEditingError
+            If more than the head is to train on embeddings.
         """
         self._check_no_edits()
-        checkpoint = self._state.checkpoint
-        return TrainAndMap(
-            dataset=checkpoint.labelled(self.dataset),
-            spec=self._filled_in(spec or ClassifierSpec()),
-            settings=self._state.train,
-        )
+        checkpoint, settings = self._state.checkpoint, self._state.train
+        if spec is None:
+            given = self.dataset.features is not None
+            spec = ClassifierSpec(EMBEDDINGS) if given else ClassifierSpec()
+        spec = self._filled_in(spec)
+        check_trains(spec, settings.trainable)
+        return TrainAndMap(checkpoint.labelled(self.dataset), spec, settings)
 
     def network_or(
         self,
@@ -268,6 +289,7 @@ class Preparing:
                 "There is no edit to learn from: move, pin or relabel images first."
             )
         checkpoint, edits = self._state.checkpoint, self.edits
+        check_trains(self._network().spec, self._state.retrain.trainable)
         part, _ = measured_images(self.dataset.split, edits.labels)
         looked = [past.evidence for past in self._state.rounds]
         return RetrainAndMap(
@@ -331,20 +353,13 @@ class Preparing:
         Raises
         ------
         SessionError
-            If there is no network or map yet, no such class, or the network has
-            others, or in another order.
+            If there is no network or map yet, or no such class.
         TraversalError
             If the sets cannot be used.
         """
         edits, network = self.edits, self._network()
-        own = self._state.shown.network
-        assert own is not None
-        outputs = outputs_of(own, edits)
-        if (outputs != np.arange(len(outputs))).any():
-            raise SessionError(
-                "The classes are in another order than the network has them: retrain "
-                "first."
-            )
+        if not network.spec.sees_images:
+            raise SessionError(NO_PIXELS)
         group = None if isinstance(target, str) else target
         if isinstance(target, str):
             kind, name = self._class(target), target
@@ -359,6 +374,9 @@ class Preparing:
             held_out=self.dataset.held_out,
             probabilities=network.predictions.probabilities,
         )
+        # What the network says of its way is counted in classes as it knows them.
+        names, known = as_known(edits, self._state.shown.class_names, network.spec)
+        asked = Asked(known[classes], int(known[kind]), name, names, group)
         return Traverse(
             dataset=self.dataset,
             spec=network.spec,
@@ -369,15 +387,23 @@ class Preparing:
                 seed=self._state.seed,
                 device=self._state.train.device,
             ),
-            asked=Asked(classes, kind, name, edits.class_names, group),
+            asked=asked,
         )
 
     def _filled_in(self, spec: ClassifierSpec) -> ClassifierSpec:
+        in_channels = self.dataset.n_channels
+        size = seen_size(spec.backbone, self.dataset.image_size)
+        if not spec.sees_images:
+            if self.dataset.features is None:
+                raise SessionError(
+                    f"{self.dataset.name} came without embeddings: choose a backbone."
+                )
+            in_channels, size = 1, (1, self.dataset.features.shape[1])
         return replace(
             spec,
             n_classes=len(self._state.checkpoint.class_names),
-            in_channels=self.dataset.n_channels,
-            image_size=self.dataset.image_size,
+            in_channels=in_channels,
+            image_size=size,
         )
 
     def _check_open(self) -> None:

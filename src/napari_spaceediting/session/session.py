@@ -18,7 +18,7 @@ from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.edits import Edit, EditLog, check_edit
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
-from napari_spaceediting.network.spec import TrainSettings
+from napari_spaceediting.network.spec import Trainable, TrainSettings
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.adding import Added, with_images
@@ -410,10 +410,12 @@ def new_session(
     dataset : ImageDataset
         The images.
     train, map_settings, retrain : settings, optional
-        The defaults where not given, with `seed` in each of them.
+        The defaults where not given, with `seed` in each of them; on embeddings only
+        the head trains.
     seed : int
         From which every random choice follows.
     """
+    trainable: Trainable = "all" if dataset.features is None else "head"
     checkpoint = Checkpoint(
         class_names=dataset.class_names,
         labels=dataset.labels,
@@ -424,7 +426,7 @@ def new_session(
     state = SessionState(
         dataset=dataset,
         checkpoint=checkpoint,
-        train=train or TrainSettings(seed=seed),
+        train=train or TrainSettings(seed=seed, trainable=trainable),
         map=map_settings or MapSettings(seed=seed),
         retrain=retrain or RetrainSettings(seed=seed),
         seed=seed,

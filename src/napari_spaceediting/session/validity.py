@@ -126,6 +126,8 @@ def _check_dataset(dataset: ImageDataset) -> None:
     _check_array(dataset.labels, (n,), "i", f"the labels of {where}")
     _check_soft(dataset.soft_labels, (n, dataset.n_classes), where)
     _check_array(dataset.split, (n,), "i", f"the splits of {where}")
+    if dataset.features is not None:
+        _check_array(dataset.features, (n, None), "f", f"the embeddings of {where}")
     try:
         # Not every number is a letter.
         dataset.ids.tolist()

@@ -190,10 +190,12 @@ def _to_5(values: Values, say: Say) -> Values:
     The arrays of a checkpoint may lie in one file.
     """
     habits = dict(values["habits"])
-    traits = {"key": keys} if (keys := habits.pop("keys", None)) else {}
+    keys = habits.pop("keys", None)
+    if not keys:
+        return values
 
     def with_keys(end: Values) -> Values:
-        return {**end, "traits": traits}
+        return {**end, "traits": {"key": keys}}
 
     return {
         **values,

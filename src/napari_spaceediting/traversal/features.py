@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_spaceediting.network.backbones import Prepare
+from napari_spaceediting.network.backbones import Foreign, Prepare
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import torch_errors_in_words
 from napari_spaceediting.network.spec import ClassifierSpec
@@ -241,6 +241,8 @@ def _stages(
     name: str, module: nn.Module, seen: set[nn.Module], is_root: bool = False
 ) -> Iterator[tuple[str, nn.Module]]:
     """Yield what a part and the sequences within it are made of, each once."""
+    if isinstance(module, Foreign):
+        name, module, is_root = f"{name}.network", module.network, True
     children = list(module.named_children())
     if module in seen:
         return

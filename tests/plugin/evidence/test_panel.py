@@ -12,6 +12,7 @@ from napari_spaceediting.plugin.evidence.chart import nice_step
 from napari_spaceediting.plugin.evidence.panel import (
     EMPTY_TEXT,
     NOTHING_TO_GAIN,
+    UNNAMED,
     EvidencePanel,
 )
 from napari_spaceediting.plugin.evidence.words import drift_in_words
@@ -243,9 +244,14 @@ def test_many_arms_and_repetitions_need_no_more_width(panel, width):
     assert panel._body.width() <= panel._scroll.viewport().width()
 
 
-def test_unmeasured_round_shows_only_what_is_known(panel):
+def test_unmeasured_round_shows_only_what_is_known(panel, told):
     evidence = make_evidence(measured=False)
+    panel.show_evidence(make_evidence())
+    assert not panel.name_button.isVisible()
     panel.show_evidence(evidence)
+    calls = told(panel.show_images)
+    panel.name_button.click()
+    assert calls == [(UNNAMED,)]
     assert panel._verdict.text() == evidence.verdict()
     assert not panel.confusion.matrix.isVisible()
     assert not panel.accuracies.isVisible()

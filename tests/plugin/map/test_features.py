@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import QItemSelectionModel
+from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.editing.edits import Reject, Relabel
+from napari_spaceediting.plugin.map import layer as layer_of_the_map
 
 
 def test_the_layer_tells_what_is_known_of_each_image(window):
@@ -42,3 +44,18 @@ def test_a_selection_in_naparis_table_selects_here_and_the_other_way(window):
     )
     window.wait(lambda: window.state.selected.tolist() == [window.movable[7]])
     assert window.bench.gallery.grid.items.tolist() == [window.movable[7]]
+
+
+def test_very_many_selected_images_stay_selected_though_napari_knows_of_none(
+    window, monkeypatch
+):
+    monkeypatch.setattr(layer_of_the_map, "_FEW", 4)
+    window.state.select(window.movable[:5])
+    QApplication.processEvents()
+    assert not window.map.layer.selected_data
+    np.testing.assert_array_equal(window.state.selected, window.movable[:5])
+    window.state.select(window.movable[:3])
+    assert window.map.layer.selected_data == set(window.movable[:3].tolist())
+    # napari's select tool on empty ground.
+    window.map.layer.selected_data = set()
+    window.wait(lambda: not len(window.state.selected))

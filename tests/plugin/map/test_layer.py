@@ -192,6 +192,17 @@ def test_points_that_are_no_places_go_back(window, layer, messages):
     assert layer.mode == "pan_zoom"
     assert "cannot be moved, turned or sized" in messages[-1]
     assert len(messages) == 3
+    for name, value in (
+        ("scale", (2, 2)),
+        ("translate", (5, 0)),
+        ("rotate", 30),
+        ("shear", [0.5]),
+        ("affine", 2 * np.eye(3)),
+    ):
+        setattr(layer, name, value)
+        assert layer.data_to_world((1, 2)) == (1, 2), name
+        assert "cannot be moved, turned or sized" in messages[-1]
+    assert len(messages) == 8
     assert asked(window) is None
 
 

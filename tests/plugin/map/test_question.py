@@ -52,6 +52,11 @@ def test_enter_confirms_the_suggestion(picker, ask):
     assert not picker.isVisible()
 
 
+def test_a_class_with_an_ampersand_is_written_as_it_is(picker, ask):
+    ask(("A & B", "coat"), suggested=0)
+    assert picker.confirm_button.text() == "These are: A && B", "no mark of a key"
+
+
 def test_escape_dismisses_once(picker, ask):
     answers = ask()
     press(picker, Qt.Key.Key_Escape)

@@ -88,7 +88,7 @@ def test_new_images_are_added_and_selected_on_the_map(
     assert legend.counts[-1] == 5
     assert legend.visible.all()
     assert f"{n + N_NEW:,} images" in window.editor.section("data").status.text()
-    assert f"{n + N_NEW:,} images" in window.panels.data._lines.text()
+    assert f"{n + N_NEW:,} images" in window.panels.data._note.text()
     grid = window.bench.gallery.grid
     window.move(grid._tile(3).center(), widget=grid.viewport())
     ring = window.map.overlay.scene.hovered

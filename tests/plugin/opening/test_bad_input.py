@@ -158,7 +158,7 @@ def test_a_corrupt_image_among_good_ones_is_counted(make_window, messages, tmp_p
     window.wait_idle()
     assert len(window.session.dataset) == 15
     panel = window.panels.data
-    assert panel._skipped_title.text().startswith("1 image skipped")
+    assert panel._note.text().endswith("Left out 1: 1 cannot be read.")
     assert "3.png" in panel._skipped.item(0).text()
     assert not messages
 

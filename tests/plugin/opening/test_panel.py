@@ -7,10 +7,9 @@ from napari_spaceediting.plugin.opening.panel import DataPanel
 LEFT = Qt.MouseButton.LeftButton
 SUMMARY = (
     "Moths",
-    ("2,000 images", "10 classes"),
-    "Intensities are as they were.",
+    "2,000 images in 10 classes.",
+    ("Intensities are as they were.", "Sizes differ."),
     (("a.png", "cannot be read"), ("b.png", "has NaN pixels")),
-    ("Sizes differ.",),
 )
 
 
@@ -92,10 +91,12 @@ def test_a_layer_that_goes_away_keeps_the_choice_of_the_other(panel, docked):
 def test_a_data_set_is_summed_up(panel, qtbot):
     panel.show_dataset(*SUMMARY)
     assert panel._heading.text() == "Moths"
-    assert panel._lines.text() == "2,000 images\n10 classes"
+    assert panel._note.text() == "2,000 images in 10 classes."
     assert not panel.folder_button.isVisible()
     assert not panel._skipped.isVisible()
-    qtbot.mouseClick(panel._skipped_title, LEFT)
+    assert not panel._lines.isVisible()
+    qtbot.mouseClick(panel._details_title, LEFT)
+    assert panel._lines.text() == "Intensities are as they were.\nSizes differ."
     assert panel._skipped.isVisible()
     assert panel._skipped.item(1).toolTip() == "b.png\nhas NaN pixels"
     qtbot.mouseClick(panel._other, LEFT)
@@ -104,17 +105,18 @@ def test_a_data_set_is_summed_up(panel, qtbot):
 
 def test_the_next_data_set_leaves_nothing_of_the_last(panel):
     panel.show_dataset(*SUMMARY)
-    panel._skipped_title.click()
-    panel.show_dataset("Ants")
+    panel._details_title.click()
+    panel.show_dataset("Ants", "5 images.")
     assert panel._heading.text() == "Ants"
-    for gone in (panel._lines, panel._notes, panel._skipped_title, panel._skipped):
-        assert not gone.isVisible()
+    assert not panel._lines.isVisible()
+    panel._details_title.click()
+    assert not panel._skipped.isVisible()
+    assert not panel._lines.text()
 
 
 def test_ten_thousand_skipped_images_are_counted_and_some_are_listed(panel):
     skipped = tuple((f"{number}.png", "cannot be read") for number in range(10_000))
     panel.show_dataset("Moths", skipped=skipped)
-    assert panel._skipped_title.text() == "10,000 images skipped"
     assert panel._skipped.count() == 501
     assert panel._skipped.item(500).text() == "and 9,500 more"
 

@@ -14,6 +14,8 @@ from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.plugin.results.panel import ResultsPanel
+from napari_spaceediting.session.export.certainty import calibrated_in_words
+from napari_spaceediting.session.state import RoundStatus
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -154,3 +156,12 @@ def test_each_kind_offers_what_suits_it(qtbot):
     assert panel.share() == 0.05
     panel.predict_form.field("share").value = None
     assert panel.share() == 0
+
+
+def test_the_evidence_tells_of_calibration(window):
+    window.take_round(RoundStatus.ACCEPTED)
+    label = window.bench.evidence._calibrated
+    window.wait(lambda: label.text())
+    past = window.session.state.rounds[0]
+    assert label.text() == calibrated_in_words(window.session.dataset, past.after)
+    assert "after temperature scaling" in label.text()

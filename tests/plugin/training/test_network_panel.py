@@ -1,6 +1,6 @@
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
@@ -126,3 +126,65 @@ def test_disabled_training_says_why_and_leaves_settings_open(panel):
     assert panel.form.field("backbone").native.isEnabled()
     panel.set_enabled(True)
     assert panel.train_button.isEnabled()
+
+
+def test_backbones_suit_the_data(panel):
+    def names():
+        return list(panel.form.field("backbone").choices)
+
+    panel.offer(images=False, embeddings=True)
+    panel.set_settings(ClassifierSpec("embeddings"), TrainSettings(trainable="head"))
+    assert names() == ["embeddings"]
+    assert not panel.form.field("weights").native.model().item(1).isEnabled()
+    assert panel.settings()[0].backbone == "embeddings"
+    panel.offer(images=True, embeddings=True)
+    assert names()[:2] == ["embeddings", "small_cnn"]
+    panel.offer(images=True, embeddings=False)
+    assert "embeddings" not in names()
+
+
+def choose(field, key):
+    """Choose an item as the mouse does; what it asks for takes its place at once."""
+    at = field.native.findData(key)
+    field.native.setCurrentIndex(at)
+    field.native.activated.emit(at)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "weights"),
+    [
+        ("timm:convnext_tiny", "timm:convnext_tiny", "pretrained"),
+        (" moths.nets:wings ", "moths.nets:wings", None),
+    ],
+)
+def test_another_network_is_asked_for_by_its_name(
+    panel, told, monkeypatch, text, name, weights
+):
+    named = told(panel.backbone_named)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (text, True))
+    choose(panel.form.field("backbone"), "other")
+    spec, _ = panel.settings()
+    assert (spec.backbone, spec.weights) == (name, weights)
+    assert named == [(name,)]
+
+
+def test_an_exported_network_is_a_file(panel, told, monkeypatch, tmp_path):
+    named = told(panel.backbone_named)
+    file = str(tmp_path / "moths.pt2")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (file, ""))
+    choose(panel.form.field("backbone"), "exported")
+    spec, settings = panel.settings()
+    assert (spec.backbone, spec.weights, settings.trainable) == (
+        f"file:{file}",
+        None,
+        "head",
+    )
+    assert named == [(f"file:{file}",)]
+
+
+def test_who_names_no_other_network_keeps_the_one_before(panel, qtbot, monkeypatch):
+    pick(qtbot, panel.form.field("backbone"), "resnet18")
+    before = panel.settings()
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("", False))
+    choose(panel.form.field("backbone"), "other")
+    assert panel.settings() == before

@@ -145,12 +145,48 @@ def test_numbers_read_as_elsewhere_in_the_window(qtbot, dark, locale, value, tex
     assert form.field("minutes").box.text() == "12345"
 
 
-@pytest.mark.parametrize("typed", ["0.25", "0,25"])
-def test_a_comma_counts_as_a_point(form, qtbot, typed):
-    box = form.field("grams").box
-    box.selectAll()
-    qtbot.keyClicks(box, typed)
-    assert form.field("grams").value == 0.25
+@pytest.mark.parametrize("locale", [QLocale.c(), GERMAN])
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [
+        ("grams", "0.25", 0.25),
+        ("grams", "0,25", 0.25),
+        ("grams", "1e-3", 0.001),
+        ("grams", "2.5E1", 25),
+        ("grams", "1e3", 7),
+        ("grams", "1e-9", 7),
+        ("grams", "-1", 7),
+        ("grams", "1e", 7),
+        ("minutes", "12", 12),
+        ("minutes", "1e3", 1000),
+        ("minutes", "1e-3", 7),
+        ("minutes", "0.01", 7),
+        ("minutes", "0,01", 7),
+        ("minutes", "1,000", 1000),
+        ("minutes", "1.000", 1000),
+        ("minutes", "1.5", 7),
+    ],
+)
+def test_a_number_is_taken_as_it_is_typed_or_not_at_all(
+    form, qtbot, locale, name, typed, value
+):
+    field = form.field(name)
+    field.value = 7
+    before = QLocale()
+    QLocale.setDefault(locale)
+    try:
+        field.box.selectAll()
+        qtbot.keyClicks(field.box, typed)
+        qtbot.keyClick(field.box, Qt.Key.Key_Return)
+    finally:
+        QLocale.setDefault(before)
+    assert field.value == value
+
+
+def test_a_number_counts_while_the_cursor_is_in_it(form, qtbot):
+    form.field("grams").box.selectAll()
+    qtbot.keyClicks(form.field("grams").box, "0.25")
+    assert form.read(Tea()).grams == 0.25
 
 
 @pytest.mark.parametrize("name", ["minutes", "kind"])

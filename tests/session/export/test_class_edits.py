@@ -150,15 +150,6 @@ def test_a_network_goes_out_with_the_names_of_now(session, tmp_path):
         exporting(session, tmp_path / "network.pt2")
 
 
-def test_nothing_travels_by_a_network_with_other_classes(session):
-    images = np.flatnonzero(session.edits.labels == 0)[:1]
-    session.apply(Rename("1", "one"))
-    assert session.traversing(images, "one").asked.goal == "one"
-    session.apply(Reorder(("2",)))
-    with pytest.raises(SessionError, match=r"another order .* retrain first"):
-        session.traversing(images, "one")
-
-
 def test_a_network_for_several_types_is_refused(session, tmp_path):
     scaling = IntensityScaling(others={"uint16": IntensityScaling()})
     dataset = replace(session.state.dataset, scaling=scaling)

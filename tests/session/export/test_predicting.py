@@ -12,7 +12,10 @@ from napari_spaceediting.data.splits import Split
 from napari_spaceediting.editing.calibration import NONE_OF_THESE
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
-from napari_spaceediting.session.export.certainty import held_out_of
+from napari_spaceediting.session.export.certainty import (
+    calibrated_in_words,
+    held_out_of,
+)
 from napari_spaceediting.session.export.predicting import predicting
 from napari_spaceediting.session.session import Session, new_session
 
@@ -75,3 +78,13 @@ def test_what_cannot_be_predicted_is_refused(session, table, tmp_path):
         predicting(new_session(session.dataset), table, tmp_path / "out.csv")
     with pytest.raises(SessionError, match="from 0 to below 1"):
         predicting(session, table, tmp_path / "out.csv", 1.5)
+
+
+def test_the_evidence_has_the_same_errors(session):
+    past = session.state.rounds[0]
+    said = calibrated_in_words(session.dataset, past.after)
+    measured = past.evidence.arms["after"].calibration
+    assert measured is not None
+    assert said.startswith(f"Calibration error on test images {measured:.1%}, after ")
+    bare = replace(past.after, network=None)
+    assert calibrated_in_words(session.dataset, bare) == ""

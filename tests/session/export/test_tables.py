@@ -89,10 +89,11 @@ def test_a_table_tells_which_edit_gave_a_label(session, tmp_path):
     assert (at["edit"], at["edited"]) == (1, "Moved 1 image to 2")
     at = table.loc[unlabel.indices[0]]
     assert (at["edit"], at["label"], at["label_as_opened"]) == (2, "", "")
-    assert (at["author"], at["made"]) == (session.author, unlabel.made)
+    assert set(table["edited_by"]) == {"", "Ada"}
+    assert table.loc[move.indices[0], "edited_at"] == move.made != ""
     untouched = table.loc[np.flatnonzero(session.dataset.is_labelled)[0]]
     assert pd.isna(untouched["edit"])
-    assert untouched["edited"] == untouched["author"] == untouched["made"] == ""
+    assert untouched["edited"] == ""
 
 
 def test_edits_that_were_taken_back_gave_no_label():

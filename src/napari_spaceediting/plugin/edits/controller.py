@@ -36,6 +36,7 @@ from napari_spaceediting.plugin.state import (
 )
 from napari_spaceediting.plugin.status import BUSY, counted
 from napari_spaceediting.session.axes import NO_ARRANGEMENT
+from napari_spaceediting.session.people import Agreement, agreements
 
 _OFFERS_AXIS = (
     Change.SESSION | Change.EDITS | Change.SHOWN | Change.ROUNDS | Change.PAST
@@ -63,6 +64,7 @@ class EditsController:
         self._panel = panel
         self._map = on_map
         self._contradiction: Contradiction | None = None
+        self._agreements: Sequence[Agreement] = ()
         self._poor = 0
         self._seen: EditState | None = None
         self._is_looking = False
@@ -76,6 +78,7 @@ class EditsController:
         panel.part_button.clicked.connect(on_map.naming.name_part)
         panel.reject_button.clicked.connect(self.reject_selected)
         panel.contradiction_button.clicked.connect(self._show_contradiction)
+        panel.differ_button.clicked.connect(self._show_differing)
         panel.axis_button.clicked.connect(self.make_axis)
         panel.list.chosen.connect(self._jump)
         panel.list.deleted.connect(self._delete)
@@ -137,6 +140,11 @@ class EditsController:
             describe(log.undone[0]) if free and log.undone else "",
         )
         panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
+        self._agreements = agreements(session.state)
+        panel.show_agreement(
+            " ".join(each.describe() for each in self._agreements),
+            they_differ=any(len(each.differ) for each in self._agreements),
+        )
         self._summarise()
         self._show_selection()
         self._look()
@@ -195,6 +203,10 @@ class EditsController:
         if pair is not None:
             self._window.select(np.array([pair.first, pair.second]))
             self._map.zoom_to_selection()
+
+    def _show_differing(self) -> None:
+        at = np.concatenate([each.differ for each in self._agreements])
+        self._window.select(np.unique(at))
 
     def _show_selection(self) -> None:
         session = self._window.session

@@ -71,6 +71,11 @@ class EditsPanel(Panel):
         self.contradiction_button.setToolTip(
             "Select both images, to take one of the two edits back or to change it"
         )
+        self._agreement = word_label("muted")
+        self.differ_button = QPushButton("Show")
+        self.differ_button.setToolTip(
+            "Select the images that people have named otherwise"
+        )
         self.axis_name = QLineEdit()
         self.axis_name.setPlaceholderText("Arranged by, such as angle")
         self.axis_name.setAccessibleName("Name of the axis")
@@ -96,6 +101,7 @@ class EditsPanel(Panel):
         layout.addLayout(
             row(self._contradiction, self.contradiction_button, stretch=(1, 0))
         )
+        layout.addLayout(row(self._agreement, self.differ_button, stretch=(1, 0)))
         layout.addLayout(row(self.undo_button, self.redo_button, self.replay_button))
         layout.addWidget(self._empty)
         layout.addWidget(self.list)
@@ -106,6 +112,7 @@ class EditsPanel(Panel):
         self.set_history("", "")
         self.block_replay(NOTHING_TO_PLAY)
         self.show_contradiction("")
+        self.show_agreement("")
         self.offer_axis(False)
         self.show_verdict("")
         self.set_selection(0)
@@ -130,6 +137,11 @@ class EditsPanel(Panel):
         """Warn of edits that contradict each other; "" where none do."""
         set_text(self._contradiction, text)
         self.contradiction_button.setVisible(bool(text))
+
+    def show_agreement(self, text: str, *, they_differ: bool = False) -> None:
+        """Say how far people agree; "" where one has named the images alone."""
+        set_text(self._agreement, text)
+        self.differ_button.setVisible(they_differ)
 
     def offer_axis(self, any_arranged: bool, reason: str = "") -> None:
         """Offer to make an axis of arranged images, or say why that has to wait."""

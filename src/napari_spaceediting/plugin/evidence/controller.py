@@ -9,7 +9,7 @@ from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.evidence import ArmScore, Evidence
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.evidence.chart import Interval
-from napari_spaceediting.plugin.evidence.panel import EvidencePanel
+from napari_spaceediting.plugin.evidence.panel import UNNAMED, EvidencePanel
 from napari_spaceediting.plugin.evidence.words import accuracy_row
 from napari_spaceediting.plugin.gallery.controller import GalleryController
 from napari_spaceediting.plugin.gallery.panel import BROKEN, CHOSEN, FIXED
@@ -21,16 +21,19 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import BUSY
+from napari_spaceediting.session.classes import folded, reclassed
+from napari_spaceediting.session.export.certainty import calibrated_in_words
 from napari_spaceediting.session.history import (
     NOW,
     Stage,
     compare,
+    followed,
     predicted_among,
     scores,
     stages,
     verdict,
 )
-from napari_spaceediting.session.state import Checkpoint, Round, RoundStatus
+from napari_spaceediting.session.state import Checkpoint, Round, RoundStatus, is_whole
 
 _STATES = {RoundStatus.PROPOSED: "to decide"}
 
@@ -111,7 +114,24 @@ class EvidenceController:
         self._panel.set_others([stage.name for stage in self._others()])
         self._evidence = past.evidence if past else None
         self._panel.show_evidence(self._evidence)
+        self._show_calibration(past)
         self._offer_sides()
+
+    def _show_calibration(self, past: Round | None) -> None:
+        """Say how far the certainty of the network after a round can be trusted."""
+        session = self._window.session
+        if session is None or past is None or not is_whole(past.after):
+            return
+
+        def take(said: str) -> None:
+            if past is self._shown_round() and self._other < 0:
+                self._panel.show_calibration(said)
+
+        # In a thread, as with `compare`.
+        dataset = session.dataset
+        self._window.in_thread(
+            lambda: calibrated_in_words(dataset, past.after), take, complain
+        )
 
     def _show_stage(self, row: int) -> None:
         number = self._stages[row].round
@@ -137,14 +157,14 @@ class EvidenceController:
 
         # In a thread: latents of many images are read from disk.
         self._window.in_thread(
-            lambda: compare(session.dataset, earlier, later), take, complain
+            lambda: compare(session.state.dataset, earlier, later), take, complain
         )
 
     def _show_history(self) -> None:
         session = self._window.session
         rows: list[Interval] = []
         if session is not None and len(self._stages) > 2:
-            found = scores(session.dataset, self._stages)
+            found = scores(session.state.dataset, self._stages)
             every = list(zip(self._stages, found, strict=True))
             if all(score for _, score in every):
                 rows = [_stage_row(stage, score) for stage, score in every if score]
@@ -215,7 +235,11 @@ class EvidenceController:
 
     def _show_images(self, key: str) -> None:
         past, evidence = self._shown_round(), self._evidence
-        if past is None or evidence is None:
+        session = self._window.session
+        if past is None or evidence is None or session is None:
+            return
+        if key == UNNAMED:
+            self._window.select(session.held_out_to_name())
             return
         images = {
             "fixed": evidence.fixed,
@@ -231,8 +255,14 @@ class EvidenceController:
         session = self._window.session
         if past is None or session is None or evidence is None:
             return
-        earlier = self._others()[self._other].checkpoint if self._other >= 0 else None
-        checkpoint = {BEFORE: earlier or past.before, AFTER: past.after}.get(arm)
+        checkpoint = {BEFORE: past.before, AFTER: past.after}.get(arm)
+        if arm == BEFORE and self._other >= 0:
+            later = self._stage()
+            assert later is not None
+            checkpoint = followed(self._others()[self._other], later).checkpoint
+        elif arm == BEFORE and past.before.map is not None:
+            # Its classes are those of the evidence only after the edits.
+            checkpoint = reclassed(past.before, folded(past.edits, past.before))
         if checkpoint is None or checkpoint.network is None:
             return
         guesses = predicted_among(checkpoint, evidence.class_names)

@@ -13,6 +13,7 @@ from napari_spaceediting.editing.evidence import Evidence
 from napari_spaceediting.plugin.evidence.chart import IntervalChart
 from napari_spaceediting.plugin.evidence.confusion import ConfusionPart
 from napari_spaceediting.plugin.evidence.words import (
+    CALIBRATED_TIP,
     CERTAINTY_TIP,
     accuracy_rows,
     certainty_in_words,
@@ -38,6 +39,7 @@ from napari_spaceediting.plugin.widgets.palette import Palette
 
 OWN_CONTROL = "vs control"
 FIXED, BROKEN, NOT_FOLLOWED = "fixed", "broken", "not_followed"
+UNNAMED = "unnamed"
 _IMAGES = {
     FIXED: ("Fixed", "Held-out images that were wrong before and are right now"),
     BROKEN: ("Broken", "Held-out images that were right before and are wrong now"),
@@ -67,7 +69,7 @@ class EvidencePanel(QWidget):
     side_selected = Signal(int)
     """Which of the maps offered to show."""
     show_images = Signal(str)
-    """"fixed", "broken" or "not_followed"."""
+    """"fixed", "broken", "not_followed" or "unnamed"."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,6 +120,13 @@ class EvidencePanel(QWidget):
         for key, button in self.image_buttons.items():
             button.clicked.connect(lambda _=False, k=key: self.show_images.emit(k))
             parts.addWidget(button)
+        self.name_button = QPushButton("Name held-out images")
+        self.name_button.setToolTip(
+            "Show held-out images without a class in the gallery, in a random order: "
+            "those that you name there are what the next round is measured on"
+        )
+        self.name_button.clicked.connect(lambda: self.show_images.emit(UNNAMED))
+        parts.addWidget(self.name_button)
         self.side_buttons = [QPushButton() for _ in range(_MOST_SIDES)]
         for number, button in enumerate(self.side_buttons):
             button.setCheckable(True)
@@ -136,13 +145,20 @@ class EvidencePanel(QWidget):
         self._headroom = word_label("muted", NOTHING_TO_GAIN)
         self._certainty = word_label("muted")
         self._certainty.setToolTip(CERTAINTY_TIP)
+        self._calibrated = word_label("muted")
+        self._calibrated.setToolTip(CALIBRATED_TIP)
         self.accuracies = IntervalChart("Accuracy")
         self.differences = IntervalChart("Difference in points", zero=True)
         self.history = IntervalChart("From round to round")
         self.recall = IntervalChart("Found of each class")
         self.confusion = ConfusionPart()
         left = _column(
-            (self.accuracies.heading, self.accuracies, self._certainty),
+            (
+                self.accuracies.heading,
+                self.accuracies,
+                self._certainty,
+                self._calibrated,
+            ),
             (self.differences.heading, self.differences, self._headroom),
             (self._drift,),
         )
@@ -208,9 +224,11 @@ class EvidencePanel(QWidget):
             f"that took no part in the training. {evidence.cautions()}".strip()
         )
         self._measured.setVisible(evidence.n_images > 0)
+        self.name_button.setVisible(not evidence.n_images)
         arms = titles(earlier, later)
         self.accuracies.set_rows(accuracy_rows(evidence, arms))
         set_text(self._certainty, certainty_in_words(evidence, arms))
+        set_text(self._calibrated, "")
         self.differences.set_rows(difference_rows(evidence, differences(earlier)))
         self.recall.set_rows(recall_rows(evidence))
         self.confusion.show_evidence(evidence, {**titles(), **arms})
@@ -233,6 +251,10 @@ class EvidencePanel(QWidget):
             button.setEnabled(count > 0)
             button.setToolTip(f"{meaning}: show them in the gallery")
         self.image_buttons[NOT_FOLLOWED].setVisible(not earlier)
+
+    def show_calibration(self, said: str) -> None:
+        """Say how far the certainty of the network after the round can be trusted."""
+        set_text(self._calibrated, said)
 
     def set_others(self, names: Sequence[str]) -> None:
         """List other stages that the round can be compared with, after its control."""

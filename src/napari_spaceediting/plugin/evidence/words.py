@@ -78,6 +78,12 @@ CERTAINTY_TIP = (
     "Where people disagree, both are taken against what all of them say."
 )
 
+CALIBRATED_TIP = (
+    "By how much the certainty that the network states misses the share that is right, "
+    "as it is and with the temperature that suits the validation images. Predictions "
+    "of new images go by the second."
+)
+
 
 def certainty_in_words(evidence: Evidence, arms: Mapping[str, tuple[str, str]]) -> str:
     """Say in two lines how well probabilities agree with what images are.

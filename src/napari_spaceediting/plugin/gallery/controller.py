@@ -27,7 +27,7 @@ from napari_spaceediting.plugin.gallery.panel import (
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
-from napari_spaceediting.plugin.widgets.controls import context_menu
+from napari_spaceediting.plugin.widgets.controls import context_menu, literal
 from napari_spaceediting.session.habits import Way
 
 _ALL_HELD_OUT = "Held-out images can be relabelled, not pinned."
@@ -417,6 +417,6 @@ def _offer(
     menu: QMenu, title: str, act: Callable[..., object], tip: str, reason: str = ""
 ) -> None:
     """Add to a menu what can be done, or why it cannot."""
-    action = menu.addAction(title, act)
+    action = menu.addAction(literal(title), act)
     action.setEnabled(not reason)
     action.setToolTip(reason or tip)

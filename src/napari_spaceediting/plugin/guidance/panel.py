@@ -27,6 +27,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     column,
     combo,
     key_cap,
+    literal,
     row,
     set_role,
     set_text,
@@ -251,7 +252,7 @@ class GuidancePanel(Panel):
         self._title.setText(f"{position} of {count} · {title}")
         self._reason.setText(reason)
         set_text(self._action, action)
-        self.change_button.setText(question)
+        self.change_button.setText(literal(question))
         self.change_button.setVisible(bool(question))
         for answer, button in self.answer_buttons.items():
             self._gate.block(button, (blocked or {}).get(answer, ""))

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
 _ASKED_WHILE_DRAGGING = 10
-_PREVIEW = "A map of the pixels, until the network has learnt from them"
+_PREVIEW = "A first map, until the network has learnt"
 _VICINITY = 40
 """Images that are shown with a single one."""
 _LAID_OUT = "Images lie along an axis: untick “Lay out along it” before you move them."
@@ -343,9 +343,12 @@ class MapController:
         session, thumbnails = self._window.session, self._window.thumbnails
         if session is None or thumbnails is None:
             return
+        features = None if session.dataset.has_images else session.dataset.features
         # In a thread: beside a training it takes a second.
         self._window.in_thread(
-            lambda: pca_map(display.rough(thumbnails)),
+            lambda: pca_map(
+                display.rough(thumbnails) if features is None else features
+            ),
             lambda places: self._show_preview(session, places),
             complain,
         )

@@ -37,6 +37,8 @@ _OTHER_POINTS = (
     "The points of the map stand for images, so none can be added or deleted; the map "
     "is as it was."
 )
+_AS_A_WHOLE = "The map as a whole cannot be moved, turned or sized."
+_TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
 _NOWHERE = "Coordinates on the map must be numbers; the images were put back."
 
 
@@ -104,7 +106,7 @@ class MapLayer(QObject):
         self.points: Points | None = None
         self._cloud: Cloud | None = None
         self._data = self._read = self._drawn = np.empty((0, 2), np.float32)
-        self._is_changing = False
+        self._is_changing = self._is_straightening = self._are_many = False
         self._follow = once(self, _FOLLOW_MS, self.draw)
         self._tell = once(self, _FOLLOW_MS, self._tell_features)
         self._hear = once(self, 0, self._tell_selected)
@@ -183,6 +185,8 @@ class MapLayer(QObject):
             points.events.visible.connect(self._on_changed)
             points.events.mode.connect(self._on_mode)
             points.selected_data.events.items_changed.connect(self._on_selected)
+            for event in (points.events[name] for name in _TRANSFORMS):
+                event.connect(self._on_transform)
             self._take_layer(points)
         return self.points
 
@@ -257,7 +261,8 @@ class MapLayer(QObject):
         points = self.points
         if points is None or self._cloud is None:
             return
-        chosen = set(images.tolist()) if len(images) <= _FEW else set()
+        self._are_many = len(images) > _FEW
+        chosen = set() if self._are_many else set(images.tolist())
         if chosen != set(points.selected_data):
             points.selected_data = chosen
 
@@ -267,7 +272,9 @@ class MapLayer(QObject):
 
     def _tell_selected(self) -> None:
         points, cloud = self.points, self._cloud
-        if points is not None and cloud is not None and points.selected_data:
+        if points is None or cloud is None:
+            return
+        if points.selected_data or not self._are_many:
             chosen = np.array(sorted(points.selected_data), np.int64)
             self.selected.emit(chosen[chosen < len(cloud.places)])
 
@@ -372,6 +379,7 @@ class MapLayer(QObject):
             points.symbol = np.where(cloud.held_out, "ring", "disc")
             self.fit()
         self._read, self._drawn = self._data.copy(), self._data.copy()
+        self._tell.start()
 
     def _write(self, images: NDArray[np.int64] | None = None) -> None:
         """Write where images should lie into the layer.
@@ -402,8 +410,24 @@ class MapLayer(QObject):
         assert self.points is not None
         if self.points.mode == "transform":
             self.points.mode = "pan_zoom"
-            warn("The map as a whole cannot be moved, turned or sized.")
+            warn(_AS_A_WHOLE)
         self.changed.emit()
+
+    def _on_transform(self) -> None:
+        """Undo what scales, moves or turns the layer beneath the marks on it."""
+        points = self.points
+        assert points is not None
+        ends = np.vstack([np.zeros(points.ndim), np.eye(points.ndim)])
+        drawn = [points.data_to_world(end) for end in ends]
+        if self._is_straightening or np.array_equal(drawn, ends):
+            return
+        self._is_straightening = True
+        points.scale = np.ones(points.ndim)
+        points.translate = np.zeros(points.ndim)
+        points.rotate, points.shear = 0, [0]
+        points.affine = np.eye(points.ndim + 1)
+        self._is_straightening = False
+        warn(_AS_A_WHOLE)
 
     def _on_changed(self) -> None:
         self.changed.emit()

@@ -27,6 +27,7 @@ from napari_spaceediting.plugin.map.between import Between
 from napari_spaceediting.plugin.map.stamps import dot
 from napari_spaceediting.plugin.widgets.controls import (
     dress,
+    literal,
     row,
     set_role,
     set_text,
@@ -417,7 +418,7 @@ class ClassPicker(QDialog):
         if choice is not None and choice.tag and metrics.horizontalAdvance(text) > room:
             text = named(choice.tag, choice.also)
         middle = Qt.TextElideMode.ElideMiddle
-        self.confirm_button.setText(metrics.elidedText(text, middle, room))
+        self.confirm_button.setText(literal(metrics.elidedText(text, middle, room)))
         self.confirm_button.setEnabled(choice is not None)
         reason = ""
         if choice is None or choice.tag not in self._classes:

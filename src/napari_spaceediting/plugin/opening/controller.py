@@ -17,6 +17,7 @@ from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
+from napari_spaceediting.data.words import details_of, note_of
 from napari_spaceediting.errors import SessionBusy, SpaceEditingError
 from napari_spaceediting.jobs.job import Job
 from napari_spaceediting.network.trust import is_trusted, trust
@@ -39,7 +40,7 @@ from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 
 _SESSIONS = f"Session folder (*{SUFFIX})"
-_FILES = "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)"
+_FILES = "Tables and arrays (*.csv *.tsv *.parquet *.h5ad *.npy *.npz *.zarr);;All (*)"
 _FEW = 20_000
 """Images up to which thumbnails have their full size."""
 
@@ -294,11 +295,9 @@ class OpeningController:
         dataset = session.dataset
         self._panel.show_dataset(
             dataset.name,
-            # The name stands above them.
-            [line.removeprefix(f"{dataset.name}: ") for line in dataset.summary()],
-            dataset.scaling.describe(),
+            note_of(dataset),
+            details_of(dataset),
             [(entry.name, entry.reason) for entry in dataset.skipped],
-            dataset.notes,
         )
 
 

@@ -12,7 +12,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu, QWidget
 
-from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Panel,
@@ -116,15 +115,17 @@ class DataPanel(Panel):
         self.offer_recovery("")
 
     def _build_summary(self) -> None:
-        self._lines = word_label("text")
-        self._scaling, self._notes = word_label("muted"), word_label("muted")
-        self._scaling.setToolTip("Every image is brought to this range of intensities")
+        self._note, self._lines = word_label("text"), word_label("muted")
         self._saved = word_label()
         self._skipped = _Skipped()
-        self._skipped_title = Disclosure(
-            "",
-            self._skipped,
-            "Images that were left out, each with its reason",
+        self._details = QWidget()
+        inside = column(self._details, TIGHT)
+        inside.addWidget(self._lines)
+        inside.addWidget(self._skipped)
+        self._details_title = Disclosure(
+            "Details",
+            self._details,
+            "What was decided on the way, and what was left out, each with its reason",
         )
         self.save_button = self._gate.button(
             "Save", "Save the session where it was saved last"
@@ -144,13 +145,7 @@ class DataPanel(Panel):
         buttons = self.add_button, self.save_button, self.save_as_button
         self._summary = QWidget()
         layout = column(self._summary, TIGHT)
-        for widget in (
-            self._lines,
-            self._scaling,
-            self._notes,
-            self._skipped_title,
-            self._skipped,
-        ):
+        for widget in (self._note, self._details_title, self._details):
             layout.addWidget(widget)
         layout.addSpacing(2)
         layout.addLayout(row(*buttons, stretch=(4, 2, 3)))
@@ -177,8 +172,8 @@ class DataPanel(Panel):
         )
         self.file_button = self._gate.button(
             "Table or array…",
-            "A table of image paths and labels (CSV, TSV, Parquet), or an array of "
-            "images (.npy, .npz, zarr)",
+            "A table of image paths and labels (CSV, TSV, Parquet), an array of "
+            "images (.npy, .npz, zarr), or embeddings in either or in a .h5ad file",
         )
         self.session_button = self._gate.button(
             "Session…", "Go on with a saved session"
@@ -250,10 +245,9 @@ class DataPanel(Panel):
     def show_dataset(
         self,
         name: str,
-        lines: Sequence[str] = (),
-        scaling: str = "",
+        note: str = "",
+        details: Sequence[str] = (),
         skipped: Sequence[tuple[str, str]] = (),
-        notes: Sequence[str] = (),
     ) -> None:
         """Tell of what has been opened.
 
@@ -261,25 +255,20 @@ class DataPanel(Panel):
         ----------
         name : str
             Of the data set.
-        lines : sequence of str
-            Its description, such as "2,000 images of 28 × 28 px, 1 channel".
-        scaling : str
-            How intensities are scaled, in one sentence.
+        note : str
+            What they are and what was left out, in a line or two.
+        details : sequence of str
+            What else there is to know, each one sentence.
         skipped : sequence of (str, str)
             Name of every image that was left out, and why.
-        notes : sequence of str
-            What the loader decided or warns of, each one sentence.
         """
         self._heading.setText(name)
         self._empty.hide()
-        set_text(self._lines, "\n".join(lines))
-        set_text(self._scaling, scaling)
-        set_text(self._notes, "\n".join(notes))
-        count = len(skipped)
-        self._skipped_title.setText(f"{counted(count, 'image')} skipped")
-        self._skipped_title.setVisible(count > 0)
-        self._skipped_title.setChecked(False)
+        set_text(self._note, note)
+        self._lines.setText("\n".join(details))
+        self._details_title.setChecked(False)
         self._skipped.show_images(skipped)
+        self._skipped.setVisible(bool(skipped))
         self._summary.show()
         self._other.show()
         self._other.setChecked(False)

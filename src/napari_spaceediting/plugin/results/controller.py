@@ -31,7 +31,7 @@ _FILTERS: dict[What, dict[str, str]] = {
     "report": {"Page (*.html)": ".html"},
 }
 """What the dialog offers of each kind, and the ending of its files."""
-_NEW = "Tables and arrays (*.csv *.tsv *.parquet *.npy *.npz *.zarr);;All (*)"
+_NEW = "Tables and arrays (*.csv *.tsv *.parquet *.h5ad *.npy *.npz *.zarr);;All (*)"
 
 
 class ResultsController:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from napari_spaceediting.data.splits import UNLABELLED, Split
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.jobs import TrainedNetwork
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    TrainSettings,
+    usually_trains,
+)
+from napari_spaceediting.network.suggesting import Suggestion, suggested_at_once
+from napari_spaceediting.network.trust import trust
 from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
@@ -25,9 +32,6 @@ from napari_spaceediting.projection.settings import Method
 from napari_spaceediting.projection.warm_up import WarmUp
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.training import MappedNetwork, MappedRound
-
-_SMALL = 96
-"""Longer side in pixels up to which the small network trains by itself."""
 
 
 class TrainingController:
@@ -52,6 +56,7 @@ class TrainingController:
         self._retrain_panel = retrain_panel
         self._has_edited = False
         network_panel.train_requested.connect(self.train)
+        network_panel.backbone_named.connect(self._trust)
         retrain_panel.retrain_requested.connect(self.retrain)
         window.changed.connect(self._on_change)
         window.training.warm_up(WarmUp())
@@ -70,9 +75,17 @@ class TrainingController:
         session = self._session()
         self._has_edited = False
         network = session.state.checkpoint.network
-        spec = network.spec if network else ClassifierSpec()
+        dataset = session.dataset
+        begun = suggested_at_once(dataset)
+        spec = begun.spec if begun else ClassifierSpec()
+        if network is not None:
+            spec = network.spec
+        self._network_panel.offer(
+            images=dataset.has_images, embeddings=dataset.features is not None
+        )
         self._network_panel.set_settings(spec, session.state.train)
         self._network_panel.curve.clear()
+        self._network_panel.show_status(_in_words(session))
         self._retrain_panel.set_settings(session.state.retrain)
         self._retrain_panel.curve.clear()
         self._window.turn_to(Turn.EDITING if self._window.has_map else Turn.TRAINING)
@@ -80,36 +93,52 @@ class TrainingController:
     # The network and its map
 
     def begin(self) -> None:
-        """Choose a network for images that no network has seen; a small one trains."""
+        """Suggest a network for images that no network has seen; a quick one trains."""
         session, wanted = self._session(), preferences().training
-        is_small = max(session.dataset.image_size) <= _SMALL
-        spec = (
-            ClassifierSpec()
-            if is_small
-            else ClassifierSpec(backbone="resnet18", weights="pretrained")
-        )
         settings = TrainSettings(
             epochs=wanted.epochs,
             learning_rate=float(wanted.learning_rate),
             device=wanted.device,
             seed=wanted.seed,
         )
-        if not is_small:
-            settings = replace(settings, trainable="head")
         session.set_train_settings(settings)
-        self._network_panel.set_settings(spec, settings)
-        if is_small:
-            self.train(spec, settings)
+
+        def take(found: Suggestion) -> None:
+            if self._window.session is not session or self._window.facts.backbone:
+                return
+            chosen = replace(settings, trainable=usually_trains(found.spec))
+            session.set_train_settings(chosen)
+            self._network_panel.set_settings(found.spec, chosen)
+            self._network_panel.show_status(found.why)
+            if found.is_quick and not self._window.training.is_running:
+                self.train(found.spec, chosen)
+
+        at_once = suggested_at_once(session.dataset)
+        if at_once is not None:
+            take(at_once)
+        else:
+            self._network_panel.set_settings(ClassifierSpec(), settings)
+            self._network_panel.show_status("Looking for networks that are in reach…")
+            self._window.training.ask(session.suggesting(), take, complain)
+
+    def _trust(self, name: str) -> None:
+        """Remember that the user has named a backbone from elsewhere."""
+        try:
+            trust(name)
+        except SpaceEditingError as error:
+            complain(error)
 
     def train(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
         """Train the network, and draw its map."""
         session, panel = self._session(), self._network_panel
+        before = session.state.train
+        session.set_train_settings(settings)
         try:
-            job = replace(session.training(spec), settings=settings)
+            job = session.training(spec)
         except SpaceEditingError as error:
+            session.set_train_settings(before)
             complain(error)
             return
-        session.set_train_settings(settings)
         panel.curve.clear()
         self._window.turn_to(Turn.TRAINING)
 
@@ -206,3 +235,17 @@ class TrainingController:
         if self._window.session is None:
             raise SpaceEditingError("No images are open: open some first.")
         return self._window.session
+
+
+def _in_words(session: Session) -> str:
+    """Say which network a session begins with, and how it does on validation images."""
+    checkpoint, dataset = session.state.checkpoint, session.dataset
+    if checkpoint.network is None:
+        return ""
+    backbone = checkpoint.network.spec.backbone
+    probabilities = checkpoint.network.predictions.probabilities
+    known = (dataset.split == Split.VALIDATION) & (checkpoint.labels != UNLABELLED)
+    if not (known.any() and probabilities.shape[1]):
+        return backbone
+    right = probabilities[known].argmax(axis=1) == checkpoint.labels[known]
+    return f"{backbone}: validation accuracy {right.mean():.1%}"

@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_spaceediting.network.spec import (
-    BACKBONES,
+    EMBEDDINGS,
+    PUBLISHED,
+    PUBLISHED_BACKBONES,
+    SELF_SUPERVISED,
     ClassifierSpec,
     TrainSettings,
+    usually_trains,
 )
+from napari_spaceediting.network.trust import is_timm, named
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.widgets.controls import (
     Panel,
@@ -24,14 +29,24 @@ from napari_spaceediting.plugin.widgets.controls import (
 from napari_spaceediting.plugin.widgets.forms import Form
 from napari_spaceediting.plugin.widgets.section import Disclosure
 
-PUBLISHED, FILE = "pretrained", "file"
-_PUBLISHED_TITLE = "Published (ImageNet)"
+FILE = "file"
+_PUBLISHED_TITLE = "Published"
+_OTHER, _EXPORTED = "other", "exported"
+_ASKED = {_OTHER: "Other…", _EXPORTED: "Exported network…"}
+_TITLES = {EMBEDDINGS: "The embeddings", SELF_SUPERVISED: "DINOv2 (timm)"}
+_EXPORTED_FILES = "Exported networks (*.pt2 *.pt *.ts)"
+_HOW_OTHERS = (
+    "A model of timm, such as timm:convnext_tiny, or a function in a package of yours, "
+    "such as my_package.networks:moths"
+)
+OFFERED = ("small_cnn", SELF_SUPERVISED, *PUBLISHED_BACKBONES)
 _NETWORK: dict[str, Any] = {
     "backbone": {
         "label": "Backbone",
         "tooltip": "The network that turns images into features: small_cnn learns "
-        "from scratch, the others know photographs already",
-        "choices": [(name, name, "") for name in BACKBONES],
+        "from scratch (from copies of 96 px, where images are larger), the others know "
+        "photographs already",
+        "choices": [(name, _TITLES.get(name, name), "") for name in OFFERED],
     },
     "weights": {
         "label": "Weights",
@@ -101,8 +116,11 @@ _TRAINING: dict[str, Any] = {
         ],
     },
 }
-_FROM_SCRATCH = "small_cnn"
-"""The backbone that has no published weights."""
+
+
+def _has_published(name: str) -> bool:
+    """Whether a backbone may have published weights."""
+    return name in PUBLISHED_BACKBONES or is_timm(name)
 
 
 class NetworkPanel(Panel):
@@ -110,19 +128,23 @@ class NetworkPanel(Panel):
 
     train_requested = Signal(object, object)
     """`ClassifierSpec` and `TrainSettings`."""
+    backbone_named = Signal(str)
+    """A backbone from elsewhere, by the user."""
 
     def __init__(self) -> None:
         super().__init__()
         self._spec = ClassifierSpec()
         self._settings = TrainSettings()
         self._file = ""
+        self._backbone = ""
         self.form = Form()
         self.form.add_settings(ClassifierSpec, **_NETWORK)
         self.form.add_settings(TrainSettings, trainable=TRAINABLE)
         self.more_form = Form()
         self.more_form.add_settings(ClassifierSpec, latent_dim=_LATENT_DIM)
         self.more_form.add_settings(TrainSettings, **_TRAINING)
-        self.form.field("backbone").native.activated.connect(self._on_backbone)
+        self._backbones = self.form.field("backbone")
+        self._backbones.native.activated.connect(self._on_backbone)
         self._weights = self.form.field("weights")
         self._weights.native.activated.connect(self._on_weights)
         self.more = Disclosure(
@@ -147,7 +169,15 @@ class NetworkPanel(Panel):
         ):
             layout.addWidget(widget)
         self.show_status("")
+        self.offer(images=True, embeddings=False)
         self.set_settings(self._spec, self._settings)
+
+    def offer(self, *, images: bool, embeddings: bool) -> None:
+        """Offer what suits a data set: with images, with embeddings, or both."""
+        names = [EMBEDDINGS] * embeddings + [*OFFERED, *_ASKED] * images
+        titles = {**_TITLES, **_ASKED}
+        with self._backbones.changed.blocked():
+            self._backbones.choices = [(titles.get(n, n), n) for n in names]
 
     def set_settings(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
         """Show a choice; what has no field here is kept for the next training."""
@@ -157,7 +187,7 @@ class NetworkPanel(Panel):
         for form in (self.form, self.more_form):
             form.fill(spec)
             form.fill(settings)
-        self._before = spec.weights
+        self._before, self._backbone = spec.weights, spec.backbone
         self._offer_published()
 
     def settings(self) -> tuple[ClassifierSpec, TrainSettings]:
@@ -172,10 +202,30 @@ class NetworkPanel(Panel):
         set_text(self._status, text)
 
     def _on_backbone(self) -> None:
+        name = self._backbones.value
+        if name in _ASKED:
+            name = self._ask(name) or self._backbone
+            if name not in self._backbones.choices:
+                self._backbones.set_choice(name)
+            self._backbones.value = name
+        self._backbone = name
         self._offer_published()
-        scratch = self.form.field("backbone").value == _FROM_SCRATCH
-        self._weights.value = None if scratch else PUBLISHED
+        self._weights.value = PUBLISHED if _has_published(name) else None
         self._suggest_trainable()
+
+    def _ask(self, how: str) -> str:
+        """Ask for a backbone from elsewhere; return its name, "" for none."""
+        if how == _EXPORTED:
+            path, _ = QFileDialog.getOpenFileName(
+                self, _ASKED[how].rstrip("…"), "", _EXPORTED_FILES
+            )
+            name = named(path) if path else ""
+        else:
+            text, _ = QInputDialog.getText(self, "Another network", _HOW_OTHERS)
+            name = named(text.strip())
+        if name:
+            self.backbone_named.emit(name)
+        return name
 
     def _on_weights(self) -> None:
         if self._weights.native.currentIndex() == len(self._weights) - 1:
@@ -195,7 +245,8 @@ class NetworkPanel(Panel):
     def _suggest_trainable(self) -> None:
         """Let random weights train throughout; of known ones only the head."""
         self._before = self._weights.value
-        self.form.field("trainable").value = "all" if self._before is None else "head"
+        chosen = ClassifierSpec(self._backbone, self._before)
+        self.form.field("trainable").value = usually_trains(chosen)
 
     def _offer_file(self, path: str) -> None:
         self._file = path
@@ -205,7 +256,7 @@ class NetworkPanel(Panel):
         self._weights.native.setItemData(last, path, Qt.ItemDataRole.ToolTipRole)
 
     def _offer_published(self) -> None:
-        exist = self.form.field("backbone").value != _FROM_SCRATCH
+        exist = _has_published(self._backbones.value)
         at = self._weights.choices.index(PUBLISHED)
         item = self._weights.native.model().item(at)
         item.setEnabled(exist)

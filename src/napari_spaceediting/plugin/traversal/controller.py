@@ -27,6 +27,7 @@ from napari_spaceediting.plugin.traversal.kept import details, notice, titles
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.controls import agrees
 from napari_spaceediting.session.history import describe_kept
+from napari_spaceediting.session.preparing import NO_PIXELS
 from napari_spaceediting.session.traversals import KeptTraversal
 from napari_spaceediting.traversal.export import report, write_traversal
 from napari_spaceediting.traversal.filmstrip import to_rgb
@@ -162,6 +163,9 @@ class TraversalController:
         session = self._window.session
         if session is None or not self._window.has_map:
             return NO_MAP
+        network = session.shown.network
+        if network is not None and not network.spec.sees_images:
+            return NO_PIXELS.rstrip(".")
         if self._window.training.is_running:
             return BUSY.rstrip(".")
         if not len(self._window.selected):
@@ -263,7 +267,9 @@ class TraversalController:
         picture = self._pictures.get(index)
         if picture is None:
             picture = _NO_PICTURE if thumbnails is None else thumbnails[index]
-        said = session.shown.network.predictions.probabilities[index]
+        network = session.state.shown.network
+        assert network is not None
+        said = network.predictions.probabilities[index]
         colours = self._colours(shown.asked)
         strip = shown.strip(at, session.dataset.ids, picture, said, colours)
         self._panel.show_strip(strip)

@@ -29,6 +29,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     column,
     combo,
     dress,
+    literal,
     pop_up,
     refill,
     row,
@@ -340,7 +341,7 @@ class TraversalPanel(QWidget):
         """
         self.kept_menu.clear()
         for number, (words, tip) in enumerate(results):
-            action = self.kept_menu.addAction(words.replace("&", "&&"))
+            action = self.kept_menu.addAction(literal(words))
             action.setToolTip(tip)
             action.setCheckable(True)
             action.setChecked(number == chosen)

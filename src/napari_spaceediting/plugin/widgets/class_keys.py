@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
 
-from napari_spaceediting.plugin.widgets.controls import flow, key_cap, set_role
+from napari_spaceediting.plugin.widgets.controls import flow, key_cap, literal, set_role
 
 _OTHERS = (
     Qt.KeyboardModifier.ControlModifier
@@ -56,7 +56,7 @@ class ClassKeys(QWidget):
 
     def _button(self, number: int, name: str, key: str) -> QPushButton:
         """Return a button that leaves the focus where it is."""
-        button = QPushButton(name)
+        button = QPushButton(literal(name))
         button.setToolTip(f"Name it {name} [{key}]")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(lambda: self.chosen.emit(number))

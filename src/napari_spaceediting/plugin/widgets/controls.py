@@ -161,6 +161,11 @@ def word_label(role: str = "", text: str = "") -> QLabel:
     return label
 
 
+def literal(text: str) -> str:
+    """Return a text for a button or a menu, which take & for the mark of a key."""
+    return text.replace("&", "&&")
+
+
 def set_text(label: QLabel, text: str) -> None:
     """Show a text, or nothing at all, without an empty line in its place."""
     label.setText(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import NoneType
@@ -31,28 +32,73 @@ from napari_spaceediting.plugin.widgets.controls import (
 
 S = TypeVar("S")
 
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}([.,]\d{3})+")
+_NUMBER_BEGUN = re.compile(r"[+-]?\d*\.?\d*(e[+-]?\d*)?")
+
 
 class NumberBox(QDoubleSpinBox):
     """A field for numbers that writes them as the texts of the window do.
 
     Whatever the locale of the system: with a point, without zeros at the end. A comma
-    that is typed counts as a point.
+    that is typed counts as a point, and 1e-3 is a number. What is typed counts when it
+    is whole; what is none, or out of range, leaves the number that was there.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.setLocale(QLocale.c())
+        self.setKeyboardTracking(False)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         guard_wheel(self)
+
+    def value(self) -> float:
+        """Return the number, as it is typed so far if that is one."""
+        self.interpretText()
+        return super().value()
 
     def textFromValue(self, value: float) -> str:
         """Return the value without zeros at the end."""
         text = self.locale().toString(value, "f", self.decimals())
         return text.rstrip("0").rstrip(".") if "." in text else text
 
+    def valueFromText(self, text: str | None) -> float:
+        """Return the number that a text stands for."""
+        try:
+            return float(self._bare(text))
+        except ValueError:
+            return self.minimum()
+
     def validate(self, text: str | None, at: int) -> tuple[QValidator.State, str, int]:
-        """Take a comma for a point."""
-        return super().validate((text or "").replace(",", "."), at)
+        """Let the parts of a number be typed, and accept what this box can hold.
+
+        A letter that is refused would leave another number: 13 of 1e-3.
+        """
+        text = text or ""
+        bare = self._bare(text)
+        if text == self.specialValueText() != "":
+            return QValidator.State.Acceptable, text, at
+        if not _NUMBER_BEGUN.fullmatch(bare):
+            return QValidator.State.Invalid, text, at
+        try:
+            value = float(bare)
+        except ValueError:
+            return QValidator.State.Intermediate, text, at
+        held = round(value, self.decimals())
+        fits = held == value if not self.decimals() else held != 0 or value == 0
+        if fits and self.minimum() <= held <= self.maximum():
+            return QValidator.State.Acceptable, text, at
+        return QValidator.State.Intermediate, text, at
+
+    def fixup(self, text: str | None) -> str:
+        """Leave what is no number, which then does not count."""
+        return text or ""
+
+    def _bare(self, text: str | None) -> str:
+        """Return the number within a text, with a point before its decimals only."""
+        bare = (text or "").removesuffix(self.suffix()).strip()
+        if not self.decimals() and _THOUSANDS.fullmatch(bare):
+            bare = bare.replace(",", "").replace(".", "")
+        return bare.replace(",", ".").lower()
 
 
 class Number(ValuedContainerWidget[float | None]):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.soft_labels import believed, rows_of
 from napari_spaceediting.editing.calibration import (
     NONE_OF_THESE,
@@ -17,8 +17,9 @@ from napari_spaceediting.editing.calibration import (
 )
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.errors import SessionError
+from napari_spaceediting.session.classes import without_rejected
 from napari_spaceediting.session.preparing import Preparing
-from napari_spaceediting.session.state import Network
+from napari_spaceediting.session.state import Checkpoint, Network
 
 SHARE = 0.05
 """Of images of known classes, that are called none of these by default."""
@@ -120,16 +121,46 @@ def held_out_of(session: Preparing, share: float = SHARE) -> HeldOut:
             f"A share of {share:g} cannot be called none of these: choose one from 0 "
             "to below 1, such as 0.05."
         )
-    probabilities = knowing(session).predictions.probabilities
-    edits, split = session.edits, session.dataset.split
-    n_classes = len(edits.class_names)
+    knowing(session)
+    edits = session.edits
+    now = replace(
+        session.shown,
+        class_names=edits.class_names,
+        labels=edits.labels,
+        soft_labels=edits.soft_labels,
+    )
+    return _held_out(session.dataset, now, share)
+
+
+def calibrated_in_words(dataset: ImageDataset, checkpoint: Checkpoint) -> str:
+    """Say how far the certainty of a checkpoint's network can be trusted.
+
+    In a sentence, with what temperature scaling makes of it; "" where nothing is known.
+    """
+    network = checkpoint.network
+    if network is None or not network.predictions.probabilities.shape[1]:
+        return ""
+    dataset = without_rejected(dataset, checkpoint.rejected)
+    found = _held_out(dataset, checkpoint, 0.0).certainty()
+    if not np.isfinite(found.after):
+        return ""
+    return (
+        f"Calibration error on {found.measured_on} images {found.before:.1%}, after "
+        f"temperature scaling {found.after:.1%}."
+    )
+
+
+def _held_out(dataset: ImageDataset, checkpoint: Checkpoint, share: float) -> HeldOut:
+    network, split = checkpoint.network, dataset.split
+    assert network is not None
+    n_classes = len(checkpoint.class_names)
     measures = np.isin(split, (Split.VALIDATION, Split.TEST))
-    at = np.flatnonzero((edits.labels >= 0) & measures)
-    soft = rows_of(edits.soft_labels, at)
+    at = np.flatnonzero((checkpoint.labels >= 0) & measures)
+    soft = rows_of(checkpoint.soft_labels, at)
     learnt = split[at] == Split.VALIDATION
     return HeldOut(
-        widened(probabilities[at], n_classes),
-        believed(edits.labels[at], soft, n_classes),
+        widened(network.predictions.probabilities[at], n_classes),
+        believed(checkpoint.labels[at], soft, n_classes),
         learnt if learnt.any() else ~learnt,
         "validation" if learnt.all() else "test",
         share,

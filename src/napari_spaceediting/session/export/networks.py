@@ -19,7 +19,6 @@ from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.editing.calibration import NONE_OF_THESE
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.session.classes import outputs_of
 from napari_spaceediting.session.export.certainty import HeldOut, held_out_of, knowing
 from napari_spaceediting.session.export.tables import Exported, writing
 from napari_spaceediting.session.preparing import Preparing
@@ -183,15 +182,23 @@ def exporting_network(session: Preparing, path: Path) -> ExportNetwork:
         shows.
     """
     network, dataset = knowing(session), session.state.dataset
-    own = session.state.shown.network
-    assert own is not None
-    outputs = outputs_of(own, session.edits).tolist()
+    if not network.spec.sees_images:
+        raise SessionError(
+            "This network sees embeddings and no images, and the file of a network "
+            "takes images: train one that sees images."
+        )
+    places = session.edits.places[: network.spec.n_classes]
+    if (places < 0).any() or len(np.unique(places)) < len(places):
+        raise SessionError(
+            "Classes were merged or deleted that the network still tells apart: "
+            "retrain first."
+        )
     if dataset.scaling.others:
         raise SessionError(
             "The images are of several types, each of which is stretched by itself, "
             "and the file of a network knows one: train on images of one type."
         )
-    names = tuple(session.edits.class_names[at] for at in outputs)
+    names = tuple(session.edits.class_names[at] for at in places.tolist())
     return ExportNetwork(network, names, dataset, held_out_of(session), path)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from napari_spaceediting import __version__
 from napari_spaceediting.data.columns import REJECTED
 from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.data.words import in_words
 from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.editing.arms import ARMS
 from napari_spaceediting.editing.edits import describe
@@ -130,7 +131,7 @@ def reporting(session: Preparing, path: Path) -> ExportReport:
     values: Values = {
         "title": dataset.name,
         "created": datetime.now(UTC).isoformat(timespec="minutes"),
-        "data": dataset.describe().splitlines(),
+        "data": in_words(dataset).splitlines(),
         "parts": [*SPLITS.values(), REJECTED],
         "classes": _class_rows(session),
         "network": _network(state),

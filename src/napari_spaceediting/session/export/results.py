@@ -170,13 +170,13 @@ def files_of(source: PixelSource) -> list[Path | None]:
 
 
 def _provenance(state: SessionState) -> dict[str, NDArray[Any]]:
-    """Return round and number of the last edit of each image, and what, whose and when.
+    """Return round and number of the last edit of each image, what, whose and when.
 
     Both are counted from 1; an edit that waits for a retraining has no round.
     """
     n_images = len(state.dataset)
     rounds, numbers = (np.zeros(n_images, np.int64) for _ in range(2))
-    said, authors, made = (np.full(n_images, "", object) for _ in range(3))
+    said, by, when = (np.full(n_images, "", object) for _ in range(3))
     sources = [
         (number, past.edits)
         for number, past in enumerate(state.rounds, 1)
@@ -187,16 +187,17 @@ def _provenance(state: SessionState) -> dict[str, NDArray[Any]]:
     for of_round, edits in sources:
         last = last_edits(edits, n_images)
         at = np.flatnonzero(last >= 0)
-        rounds[at], numbers[at] = of_round, last[at] + 1
-        said[at] = np.array([describe(edit) for edit in edits], object)[last[at]]
-        authors[at] = np.array([edit.author for edit in edits], object)[last[at]]
-        made[at] = np.array([edit.made for edit in edits], object)[last[at]]
+        which = last[at]
+        rounds[at], numbers[at] = of_round, which + 1
+        said[at] = np.array([describe(edit) for edit in edits], object)[which]
+        by[at] = np.array([edit.author for edit in edits], object)[which]
+        when[at] = np.array([edit.made for edit in edits], object)[which]
     return {
         "round": np.ma.masked_equal(rounds, 0, copy=False),
         "edit": np.ma.masked_equal(numbers, 0, copy=False),
         "edited": said,
-        "author": authors,
-        "made": made,
+        "edited_by": by,
+        "edited_at": when,
     }
 
 
@@ -209,7 +210,7 @@ def came_in(
     as_labels = label_columns([*dataset.columns])
     for name, values in dataset.columns.items():
         free = name
-        while free in ours or free in columns or free == "path" or free in as_labels:
+        while free in {*ours, *columns, *as_labels, "path"}:
             free = f"{CAME_IN}{free}"
         if name == "truth" and values.dtype.kind in "iu":
             values = named(dataset.class_names, values)

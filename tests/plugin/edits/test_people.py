@@ -1,0 +1,18 @@
+"""Where two people differ is told beside the edits, and selected."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_spaceediting.editing.edits import Pin
+
+
+def test_what_two_people_call_otherwise_is_selected(window):
+    at, session = window.movable[:6], window.session
+    panel = window.panels.edits
+    session.apply(Pin(at, "3", author="Ada"))
+    assert panel.differ_button.isHidden()
+    session.replay([Pin(at[:4], "3", author="Ben"), Pin(at[4:], "5", author="Ben")])
+    assert panel._agreement.text().startswith("Ada and Ben agree on 4 of 6 images")
+    panel.differ_button.click()
+    np.testing.assert_array_equal(window.state.selected, at[4:])
