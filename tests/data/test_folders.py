@@ -17,6 +17,7 @@ from PIL import Image
 from napari_spaceediting.data import tree
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.data.words import left_out
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import new_session
@@ -225,7 +226,7 @@ def test_folders_without_images_and_kinds_that_are_not_read_are_told(tmp_path):
     (tmp_path / "a/notes.txt").write_text("no image")
     dataset = opened(tmp_path)
     assert "No image of these classes can be used: c." in dataset.notes
-    (told,) = dataset.left_out()
+    (told,) = left_out(dataset)
     assert told.startswith("Left out 3, such as c/0.CZI: is a CZI, which is not read")
 
 

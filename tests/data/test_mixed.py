@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.data.words import in_words, left_out
+from napari_spaceediting.data.words import in_words, left_out, note_of
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import new_session
 from napari_spaceediting.session.storage import load_session, save_session
@@ -117,7 +117,10 @@ def test_kinds_that_are_not_read_are_told_by_kind_and_number(tmp_path):
     Image.fromarray(image(channels=(3,))).save(folder / "b" / "web.avif")
     dataset = opened(folder)
     assert len(dataset) == 12
-    several, two = left_out(dataset)
-    assert several.startswith("Left out 4, such as a/0.heic: is a HEIC, which is not")
-    assert two.startswith("Left out 2, such as b/0.czi: is a CZI, ")
+    assert note_of(dataset).endswith(
+        "Left out 6, such as a/0.heic (is a HEIC, which is not read)."
+    )
+    told = left_out(dataset)
+    assert told[0].startswith("Left out 4, such as a/0.heic: is a HEIC, which is not")
+    assert told[1].startswith("Left out 2, such as b/0.czi: is a CZI, ")
     assert str(tmp_path) not in in_words(dataset)

@@ -36,7 +36,9 @@ def test_what_was_left_out_is_counted_by_reason(dataset):
         Skipped("c.heic", "is a HEIC, which is not read: save it as PNG"),
     )
     some = replace(dataset, skipped=skipped)
-    assert note_of(some).endswith("Left out 3.")
+    assert note_of(some).endswith(
+        "Left out 3, such as a.heic (is a HEIC, which is not read)."
+    )
     assert left_out(some) == (
         "Left out 2, such as a.heic: is a HEIC, which is not read: save it as PNG",
         "Left out b.png: has a strange smell",

@@ -13,6 +13,7 @@ from napari_spaceediting.data.arrays import ARRAY_SUFFIXES, find_in_array, is_za
 from napari_spaceediting.data.assemble import Found, assemble
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.folder import find_class_folders
+from napari_spaceediting.data.ome_zarr import find_in_ome_zarr, is_ome_zarr
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.steps import Steps
 from napari_spaceediting.data.table import (
@@ -82,6 +83,8 @@ def _found(path: Path) -> Found:
     if not path.exists():
         raise DataError(f"There is nothing at {path}: check the path.")
     suffix = path.suffix.lower()
+    if is_ome_zarr(path):
+        return find_in_ome_zarr(path)
     if is_zarr(path) or (path.is_file() and suffix in ARRAY_SUFFIXES):
         return find_in_array(path)
     if path.is_dir():

@@ -24,7 +24,7 @@ from napari_spaceediting.data.files import read_header, read_image, reading
 from napari_spaceediting.data.meaning import Header, over_black
 from napari_spaceediting.errors import DataError, reason_of
 
-_BROKEN = (
+BROKEN = (
     OSError,
     EOFError,
     ArithmeticError,
@@ -231,7 +231,7 @@ class StoredPixels:
         array = self._array
         try:
             image = np.asarray(array[index])
-        except _BROKEN as error:
+        except BROKEN as error:
             # A damaged piece of a zarr store is noticed now.
             raise DataError(
                 f"Image {index} of {self.path} cannot be read ({reason_of(error)})."

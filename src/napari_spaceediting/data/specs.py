@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_spaceediting.data.channels import ChannelPixels
+from napari_spaceediting.data.ome_zarr import PlanePixels
 from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import (
     FilePixels,
@@ -66,6 +67,14 @@ def pixels_from_spec(spec: Mapping[str, Any], base: Path) -> PixelSource:
             )
         case "texts":
             return TextPixels(tuple(spec["texts"]))
+        case "planes":
+            return PlanePixels(
+                _found(spec["path"], base),
+                tuple(spec["arrays"]),
+                tuple(spec["axes"]),
+                np.asarray(spec["planes"], dtype=np.int64),
+                spec["n_channels"],
+            )
         case "joined":
             return join(*(pixels_from_spec(part, base) for part in spec["sources"]))
         case kind:

@@ -29,11 +29,14 @@ def note_of(dataset: ImageDataset) -> str:
         said.append(f"with embeddings of {dataset.features.shape[1]:,} numbers")
     said.append(_labelled(dataset))
     parts = f"{counts[Split.TRAIN]:,} to train on and {held_out:,} held out"
-    scaled = f"; {_SCALED[dataset.scaling.mode]}" * dataset.has_images
+    scaled = f"; {_scaled(dataset)}" * dataset.has_images
     note = f"{', '.join(said)}; {parts}{scaled}."
     if not dataset.skipped:
         return note
-    return f"{note} Left out {len(dataset.skipped):,}."
+    usual, _ = Counter(entry.reason for entry in dataset.skipped).most_common(1)[0]
+    name = next(entry.name for entry in dataset.skipped if entry.reason == usual)
+    why, _, _what_to_do = usual.partition(": ")
+    return f"{note} Left out {len(dataset.skipped):,}, such as {name} ({why})."
 
 
 def details_of(dataset: ImageDataset) -> tuple[str, ...]:
@@ -86,6 +89,12 @@ def _look_of(dataset: ImageDataset) -> str:
     colours = {1: "grey", 3: "in colour"}
     channels = colours.get(dataset.n_channels, f"{dataset.n_channels} channels")
     return f"{width} x {height} px, {channels}"
+
+
+def _scaled(dataset: ImageDataset) -> str:
+    if dataset.scaling.others:
+        return "the intensities of each type stretched by themselves"
+    return _SCALED[dataset.scaling.mode]
 
 
 def _labelled(dataset: ImageDataset) -> str:
