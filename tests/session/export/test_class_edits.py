@@ -42,8 +42,8 @@ ORDER = "curved", "one", "0"
 def rejected(session) -> np.ndarray:
     """Return images of a session that are rejected: of each part, and without label."""
     split, labelled = session.dataset.split, session.edits.labels >= 0
-    wanted = [split == 0, split == 1, split == 2, ~labelled]
-    at = np.array([np.flatnonzero(mask)[-1] for mask in wanted])
+    wanted = [(split == part) & labelled for part in range(3)]
+    at = np.array([np.flatnonzero(mask)[-1] for mask in (*wanted, ~labelled)])
     session.apply(Reject(at))
     return at
 
