@@ -45,7 +45,7 @@ def _export(session: Session, options: Namespace) -> Report:
 
     images = options.images and indices_of(session.dataset, options.images)
     job = exporting(
-        session.state,
+        session,
         options.to,
         images,
         with_latents=options.latents,

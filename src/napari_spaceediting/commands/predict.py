@@ -53,7 +53,7 @@ def _predict(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.session.export.predicting import predicting
 
     share = options.none_of_these
-    done = run(predicting(session.state, options.images, options.to, share))
+    done = run(predicting(session, options.images, options.to, share))
     certainty = done.certainty
     right, labelled = done.right
     values = {

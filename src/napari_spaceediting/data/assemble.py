@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.columns import REJECTED, rejected_in
 from napari_spaceediting.data.dataset import ImageDataset, Skipped
 from napari_spaceediting.data.embeddings import Features, are_images, flaw_of
 from napari_spaceediting.data.groups import (
@@ -209,6 +210,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
             *([f"No image of these classes can be used: {listed(lost)}."] * bool(lost)),
             *about_scaling,
             *_size_note(sizes, image_size),
+            *_rejected_note(columns),
             *(notes_on_groups(columns, split) * (like is None)),
             *(classes_without_evidence(labels, split, class_names) * (like is None)),
         ),
@@ -356,8 +358,9 @@ def _same_numbers(
 def _numbers_of(dataset: ImageDataset) -> set[str]:
     """Return the types that a data set knows to scale."""
     known = set(dataset.scaling.others)
-    few = min(len(dataset), _LOOKED_AT)
-    for index in np.linspace(0, len(dataset) - 1, few, dtype=np.intp).tolist():
+    # An array has a type even where it has no image.
+    few, last = min(len(dataset), _LOOKED_AT), max(len(dataset) - 1, 0)
+    for index in np.linspace(0, last, max(few, 1), dtype=np.intp).tolist():
         with suppress(DataError):
             header = dataset.pixels.header(index)
             image = dataset.original(index) if header is None else header
@@ -427,6 +430,17 @@ def _size_note(sizes: NDArray[np.int_], image_size: tuple[int, int]) -> tuple[st
             f"The images, {low_w} x {low_h} px, are brought to {width} x {height} px.",
         )
     return ()
+
+
+def _rejected_note(columns: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """Say how many images the data themselves reject, if they do."""
+    rejected = rejected_in(columns)
+    if rejected is None:
+        return ()
+    return (
+        f"The column {REJECTED!r} rejects {np.count_nonzero(rejected):,} images: they "
+        f"neither train nor measure until they are restored.",
+    )
 
 
 def _scaling(

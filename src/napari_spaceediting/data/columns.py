@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_spaceediting.data.splits import split_of
 
@@ -20,6 +24,9 @@ TEXTS = "text caption title name"
 _SPLITS = "split subset partition set"
 _TRUTHS = "truth truelabel groundtruth"
 """Names without blanks, points and the like, the first one preferred."""
+
+REJECTED = "rejected"
+"""Column that says which images are taken out."""
 
 _MARKS = re.compile(r"[\s_.-]+")
 _CELLPROFILER = re.compile(r"((?:Image_)?)FileName_(.+)", re.IGNORECASE)
@@ -68,6 +75,15 @@ def split_column(
         return found
     known = all(not value or split_of(value) is not None for value in values(found))
     return found if known else None
+
+
+def rejected_in(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_] | None:
+    """Return which images a column `rejected` takes out, None where there are none."""
+    if REJECTED not in columns:
+        return None
+    said = np.char.lower(columns[REJECTED].astype(np.str_))
+    rejected: NDArray[np.bool_] = np.isin(said, ("true", "1", "1.0"))
+    return rejected if rejected.any() else None
 
 
 def channel_columns(columns: Sequence[str]) -> list[tuple[str | None, str]]:

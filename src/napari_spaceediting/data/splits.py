@@ -20,7 +20,8 @@ class Split(IntEnum):
     """The part of the data that an image belongs to.
 
     Images of `VALIDATION` and `TEST` are held out: nothing is learnt from them. Those
-    that the user has `REJECTED` are not even measured on; no file says so of images.
+    that the user has `REJECTED` are not even measured on; a data set has them in the
+    part where they were.
     """
 
     TRAIN = 0

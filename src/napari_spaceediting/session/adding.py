@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.data.columns import rejected_in
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.soft_labels import renamed, stacked
@@ -213,7 +214,7 @@ def _checkpoint_with(
     checkpoint: Checkpoint, more: ImageDataset, n_own: int, placed: Placed
 ) -> Checkpoint:
     class_names, where, came = _classes_with(checkpoint, more, n_own)
-    soft, rejected = more.soft_labels, checkpoint.rejected
+    soft, rejected = more.soft_labels, rejected_in(more.columns)
     if soft is not None:
         soft = regrouped(soft, where, len(class_names))
     network = checkpoint.network if placed.predictions is not None else None
@@ -246,11 +247,22 @@ def _checkpoint_with(
             ],
             len(class_names),
         ),
-        rejected=None
-        if rejected is None
-        else np.concatenate([rejected, np.zeros(len(more), bool)]),
+        rejected=_both(
+            (checkpoint.rejected, len(checkpoint.labels)), (rejected, len(more))
+        ),
         came=came,
         traits=checkpoint.traits,
+    )
+
+
+def _both(
+    *parts: tuple[NDArray[np.bool_] | None, int],
+) -> NDArray[np.bool_] | None:
+    """Return masks in a row, each with its length; None where all of them are."""
+    if all(mask is None for mask, _ in parts):
+        return None
+    return np.concatenate(
+        [np.zeros(n, bool) if mask is None else mask for mask, n in parts]
     )
 
 

@@ -12,8 +12,7 @@ from napari_spaceediting.colours import named_colours, to_hex
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.editing.classes import TraitKind, regrouped
 from napari_spaceediting.editing.edits import Edit, EditState, fold
-from napari_spaceediting.errors import SessionError
-from napari_spaceediting.network.spec import ClassifierSpec, State
+from napari_spaceediting.network.spec import ClassifierSpec, Predictions, State
 from napari_spaceediting.session.state import Checkpoint, Network
 
 
@@ -84,19 +83,12 @@ def held_out_to_name(
 
 
 def folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
-    """Return what edits add up to on the map of a checkpoint.
-
-    Raises
-    ------
-    SessionError
-        If it has no map.
-    """
-    if start.map is None:
-        raise SessionError("There is no map yet: train a network first.")
+    """Return what edits add up to on a checkpoint; without a map, all lie at 0."""
+    places = np.zeros((len(start.labels), 2), np.float32)
     return fold(
         edits,
         start.labels,
-        start.map.coordinates,
+        places if start.map is None else start.map.coordinates,
         start.class_names,
         start.soft_labels,
         start.rejected,
@@ -128,11 +120,14 @@ def reclassed(checkpoint: Checkpoint, edits: EditState) -> Checkpoint:
     labels = places[checkpoint.labels]
     soft = checkpoint.soft_labels
     network = checkpoint.network
+    if network is not None:
+        said = predictions_after(network.predictions, places, n_classes)
+        network = replace(network, predictions=said)
     return replace(
         checkpoint,
         class_names=edits.class_names[:n_classes],
         labels=labels,
-        network=network and _regrouped(network, places, n_classes),
+        network=network,
         soft_labels=None if soft is None else regrouped(soft, places, n_classes),
         came=came_after(checkpoint, edits),
         traits=edits.traits,
@@ -195,14 +190,28 @@ def without_rejected(
     return replace(dataset, split=split)
 
 
-def _regrouped(network: Network, places: NDArray[np.int64], n_classes: int) -> Network:
-    said = network.predictions
+def predictions_after(
+    said: Predictions, places: NDArray[np.int64], n_classes: int
+) -> Predictions:
+    """Return what a network says, of what has become of its classes.
+
+    Where it is sure of classes that are gone, it is sure of nothing.
+
+    Parameters
+    ----------
+    said : Predictions
+        Of the classes before edits.
+    places : (c + 1,) int64 array
+        As in `EditState`.
+    n_classes : int
+        Classes that there are now.
+    """
     if not said.probabilities.shape[1]:
-        return network
+        return said
     probabilities = regrouped(said.probabilities, places, n_classes)
     unsure = ~probabilities.any(axis=1)
     probabilities[unsure] = 1 / n_classes if n_classes else 0
-    return replace(network, predictions=replace(said, probabilities=probabilities))
+    return replace(said, probabilities=probabilities)
 
 
 def ready_to_train(network: Network, edits: EditState) -> tuple[ClassifierSpec, State]:

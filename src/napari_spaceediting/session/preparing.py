@@ -83,19 +83,15 @@ class Preparing:
     def dataset(self) -> ImageDataset:
         """The images; those that are rejected neither train nor measure."""
         if self._dataset is None:
-            shown = self._state.shown
-            rejected = shown.rejected if shown.map is None else self.edits.rejected
-            self._dataset = without_rejected(self._state.dataset, rejected)
+            dataset = self._state.dataset
+            self._dataset = without_rejected(dataset, self.edits.rejected)
         return self._dataset
 
     @property
     def shown(self) -> Checkpoint:
         """What the map shows, with its classes as the edits have left them."""
         if self._shown is None:
-            shown = self._state.shown
-            if shown.map is not None:
-                shown = reclassed(shown, self.edits)
-            self._shown = shown
+            self._shown = reclassed(self._state.shown, self.edits)
         return self._shown
 
     @property
@@ -103,16 +99,10 @@ class Preparing:
         """What the edits add up to, on what the map shows.
 
         While a round awaits a decision no edit is open: they are in the round.
-
-        Raises
-        ------
-        SessionError
-            If there is no map yet.
         """
         if self._folded is None:
-            shown = self._state.shown
             done = () if self._state.proposal else self._state.log.done
-            self._folded = folded(done, shown)
+            self._folded = folded(done, self._state.shown)
         return self._folded
 
     @property
@@ -287,10 +277,13 @@ class Preparing:
 
         Raises
         ------
+        SessionError
+            If there is no network yet.
         EditError
             If there is no open edit.
         """
         self._check_open()
+        self._network()
         if not self.edits.teaches:
             raise EditError(
                 "There is no edit to learn from: move, pin or relabel images first."

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_spaceediting.data.columns import rejected_in
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.axis import Axis
@@ -420,6 +421,7 @@ def new_session(
         labels=dataset.labels,
         confirmed=np.zeros(len(dataset), bool),
         soft_labels=dataset.soft_labels,
+        rejected=rejected_in(dataset.columns),
     )
     state = SessionState(
         dataset=dataset,

@@ -48,14 +48,13 @@ def edited(table) -> SessionState:
     session.take_network(run_job(session.training()))
     session.take_map(run_job(session.mapping()))
     free = np.flatnonzero(~session.dataset.held_out & ~session.dataset.is_labelled)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPACEEDITING_AUTHOR", "Ada")
-        session.replay([Pin(free[:3], "1"), Relabel(free[3:5], "odd, é")])
-        session.propose(run_job(session.retraining()))
-        session.accept()
-        places = session.edits.positions
-        move = Move(free[5:6], places[free[5:6]], places[free[5:6]] + 1, tag="2")
-        session.replay([move, Relabel(free[:1], None)])
+    session.author = "Ada"
+    session.replay([Pin(free[:3], "1"), Relabel(free[3:5], "odd, é")])
+    session.propose(run_job(session.retraining()))
+    session.accept()
+    places = session.edits.positions
+    move = Move(free[5:6], places[free[5:6]], places[free[5:6]] + 1, tag="2")
+    session.replay([move, Relabel(free[:1], None)])
     return session.state
 
 

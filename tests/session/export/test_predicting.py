@@ -17,13 +17,13 @@ from napari_spaceediting.session.export.certainty import (
     held_out_of,
 )
 from napari_spaceediting.session.export.predicting import predicting
-from napari_spaceediting.session.session import new_session
+from napari_spaceediting.session.session import Session, new_session
 
 
 def test_the_same_images_are_predicted_as_in_the_session(session, table, tmp_path):
     before = session.state
     path = tmp_path / "out.csv"
-    done = run_job(predicting(session.state, table, path, 0.2))
+    done = run_job(predicting(session, table, path, 0.2))
     assert session.state is before
     out = pd.read_csv(path, dtype={"label": str, "prediction": str})
     probabilities = session.shown.network.predictions.probabilities
@@ -34,7 +34,7 @@ def test_the_same_images_are_predicted_as_in_the_session(session, table, tmp_pat
         assert_allclose(found, probabilities[:, at], atol=1e-6)
     best = names[probabilities.argmax(axis=1)]
     assert out["most_probable"].astype(str).tolist() == best.tolist()
-    made = held_out_of(session.state, 0.2).certainty().calibration
+    made = held_out_of(session, 0.2).certainty().calibration
     refused = made.certainties(probabilities) < made.threshold
     assert out["prediction"].tolist() == np.where(refused, NONE_OF_THESE, best).tolist()
     labels = session.dataset.labels
@@ -50,7 +50,7 @@ def test_the_same_images_are_predicted_as_in_the_session(session, table, tmp_pat
 def test_the_threshold_is_that_of_validation_images(session):
     probabilities = session.shown.network.predictions.probabilities
     split, labels = session.dataset.split, session.edits.labels
-    certainty = held_out_of(session.state, 0.3).certainty()
+    certainty = held_out_of(session, 0.3).certainty()
     made = certainty.calibration
     at = (split == Split.VALIDATION) & (labels >= 0)
     assert made.n_images == np.count_nonzero(at)
@@ -65,18 +65,19 @@ def test_the_threshold_is_that_of_validation_images(session):
 def test_without_held_out_labels_it_says_so(session):
     split = np.zeros(len(session.dataset), np.int8)
     dataset = replace(session.dataset, split=split)
-    certainty = held_out_of(replace(session.state, dataset=dataset)).certainty()
+    without = Session(replace(session.state, dataset=dataset))
+    certainty = held_out_of(without).certainty()
     assert certainty.calibration.threshold == 0
     assert "No held-out image has a label" in certainty.describe()[0]
 
 
 def test_what_cannot_be_predicted_is_refused(session, table, tmp_path):
     with pytest.raises(SessionError, match=r"out\.doc: let it end in \.csv"):
-        predicting(session.state, table, tmp_path / "out.doc")
+        predicting(session, table, tmp_path / "out.doc")
     with pytest.raises(SessionError, match="no network yet"):
-        predicting(new_session(session.dataset).state, table, tmp_path / "out.csv")
+        predicting(new_session(session.dataset), table, tmp_path / "out.csv")
     with pytest.raises(SessionError, match="from 0 to below 1"):
-        predicting(session.state, table, tmp_path / "out.csv", 1.5)
+        predicting(session, table, tmp_path / "out.csv", 1.5)
 
 
 def test_the_evidence_has_the_same_errors(session):

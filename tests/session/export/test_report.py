@@ -18,7 +18,7 @@ from napari_spaceediting.session.session import Session, new_session
 
 @pytest.fixture
 def page(session, tmp_path):
-    written = run_job(exporting(session.state, tmp_path / "report.html"))
+    written = run_job(exporting(session, tmp_path / "report.html"))
     return written.path.read_text("utf-8")
 
 
@@ -41,7 +41,7 @@ def test_a_report_has_the_figures_of_the_window(session, page):
     rows = re.findall(r"<tr><th>(.*?)</th>(<td.*?)</tr>", page)
     counts = [[int(n) for n in re.findall(r">(\d+)<", cells)] for _, cells in rows]
     assert counts == measured.confusion.tolist()
-    for sentence in held_out_of(session.state).certainty().describe():
+    for sentence in held_out_of(session).certainty().describe():
         assert sentence in page
 
 
@@ -61,7 +61,7 @@ def test_the_worst_mistakes_are_shown(session, tmp_path):
     labels = checkpoint.labels.copy()
     labels[test[:3]] = (probabilities[test[:3]].argmax(axis=1) + 1) % 4
     state = replace(session.state, checkpoint=replace(checkpoint, labels=labels))
-    run_job(exporting(state, tmp_path / "report.html"))
+    run_job(exporting(Session(state), tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text("utf-8")
     assert page.count("<figure>") == 3
     worst = test[probabilities[test[:3]].max(axis=1).argmax()]
@@ -83,14 +83,14 @@ def test_names_are_no_code(session, tmp_path):
     from napari_spaceediting.editing.edits import Relabel
 
     session.apply(Relabel(np.array([0]), "<script>alert(1)</script>"))
-    run_job(exporting(session.state, tmp_path / "report.html"))
+    run_job(exporting(session, tmp_path / "report.html"))
     assert "<script>" not in (tmp_path / "report.html").read_text("utf-8")
 
 
 def test_a_session_without_a_network_has_a_report(session, tmp_path):
     fresh = new_session(session.dataset)
-    run_job(exporting(fresh.state, tmp_path / "report.html"))
+    run_job(exporting(fresh, tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text("utf-8")
     assert "No network has been trained yet" in page
     with pytest.raises(SessionError, match="could not be written"):
-        run_job(exporting(Session(fresh.state).state, tmp_path / "no" / "report.html"))
+        run_job(exporting(fresh, tmp_path / "no" / "report.html"))

@@ -26,7 +26,7 @@ READERS = {
 @pytest.mark.parametrize("ending", READERS)
 def test_a_table_says_what_the_window_shows(session, tmp_path, ending):
     path = tmp_path / f"out{ending}"
-    written = run_job(exporting(session.state, path, with_latents=True))
+    written = run_job(exporting(session, path, with_latents=True))
     assert str(path) in written.said
     table = READERS[ending](path)
     edits, network = session.edits, session.shown.network
@@ -55,7 +55,7 @@ def test_a_table_opens_again_with_its_split_and_labels(session, table, tmp_path)
         tmp_path / "out.parquet",
         table.parent / "x.tsv",
     ):
-        run_job(exporting(session.state, path))
+        run_job(exporting(session, path))
         again = run_job(OpenDataset(path))
         edits = session.edits
         names = np.array([*edits.class_names, ""])
@@ -68,16 +68,16 @@ def test_a_table_opens_again_with_its_split_and_labels(session, table, tmp_path)
 
 
 def test_what_came_in_goes_out_even_where_names_are_taken(session, tmp_path):
-    frame = results_of(session.state).frame(tmp_path)
+    frame = results_of(session).frame(tmp_path)
     assert_array_equal(frame["came_in_as_doubt"], session.dataset.columns["doubt"])
     assert set(frame["site"]) == {"north", "south"}
     columns = {**session.dataset.columns, "label_2": session.dataset.columns["site"]}
     several = replace(session.state, dataset=replace(session.dataset, columns=columns))
-    assert "came_in_as_label_2" in results_of(several).frame(tmp_path)
+    assert "came_in_as_label_2" in results_of(Session(several)).frame(tmp_path)
 
 
 def test_a_table_tells_which_edit_gave_a_label(session, tmp_path):
-    table = results_of(session.state).frame(tmp_path)
+    table = results_of(session).frame(tmp_path)
     first, second = session.state.rounds[0].edits
     move, unlabel = session.state.log.done
     at = table.loc[first.indices[1]]
@@ -104,7 +104,7 @@ def test_edits_that_were_taken_back_gave_no_label():
 def test_a_selection_goes_out_in_its_order(session, tmp_path):
     some = np.array([7, 3, 20])
     path = tmp_path / "some.csv"
-    run_job(exporting(session.state, path, some))
+    run_job(exporting(session, path, some))
     assert pd.read_csv(path)["id"].tolist() == session.dataset.ids[some].tolist()
 
 
@@ -112,7 +112,7 @@ def test_before_any_training_labels_go_out(session, table, tmp_path):
     from napari_spaceediting.session.session import new_session
 
     fresh = new_session(session.dataset)
-    frame = results_of(fresh.state).frame(table.parent)
+    frame = results_of(fresh).frame(table.parent)
     assert frame["path"].tolist() == session.dataset.ids.tolist()
     assert "prediction" not in frame
     assert "map_x" not in frame
@@ -121,7 +121,7 @@ def test_before_any_training_labels_go_out(session, table, tmp_path):
 def test_the_last_edit_of_a_proposed_round_is_that_of_its_round(session):
     session.undo()
     session.propose(run_job(session.retraining()))
-    frame = results_of(session.state).frame(session.dataset.pixels.paths[0].parent)
+    frame = results_of(session).frame(session.dataset.pixels.paths[0].parent)
     moved = session.state.rounds[1].edits[0].indices[0]
     assert (frame.loc[moved, "round"], frame.loc[moved, "edit"]) == (2, 1)
     assert_array_equal(
@@ -130,7 +130,7 @@ def test_the_last_edit_of_a_proposed_round_is_that_of_its_round(session):
 
 
 def test_images_without_files_are_told(trained_state, tmp_path):
-    written = run_job(exporting(trained_state, tmp_path / "out.csv"))
+    written = run_job(exporting(Session(trained_state), tmp_path / "out.csv"))
     assert "no files of their own" in written.said
     frame = pd.read_csv(tmp_path / "out.csv", dtype={"truth": str})
     assert "path" not in frame
@@ -140,22 +140,22 @@ def test_images_without_files_are_told(trained_state, tmp_path):
 
 def test_what_cannot_be_written_leaves_all_as_it_was(session, tmp_path):
     with pytest.raises(SessionError, match=r"like out\.xlsx: let it end in \.csv"):
-        exporting(session.state, tmp_path / "out.xlsx")
+        exporting(session, tmp_path / "out.xlsx")
     with pytest.raises(SessionError, match="could not be written"):
-        run_job(exporting(session.state, tmp_path / "nowhere" / "out.parquet"))
+        run_job(exporting(session, tmp_path / "nowhere" / "out.parquet"))
     assert not list(tmp_path.iterdir())
 
 
 def test_without_anndata_it_says_what_to_install(session, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "anndata", None)
     with pytest.raises(SessionError, match=r"napari-spaceediting\[anndata\]"):
-        run_job(exporting(session.state, tmp_path / "out.h5ad"))
+        run_job(exporting(session, tmp_path / "out.h5ad"))
 
 
 def test_anndata_has_the_map_and_the_latents(session, tmp_path):
     anndata = pytest.importorskip("anndata")
     path = tmp_path / "out.h5ad"
-    run_job(exporting(session.state, path, with_latents=True))
+    run_job(exporting(session, path, with_latents=True))
     again = anndata.read_h5ad(path)
     assert again.obs_names.tolist() == session.dataset.ids.tolist()
     latents = session.shown.network.predictions.latents

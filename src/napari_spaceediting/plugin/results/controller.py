@@ -75,7 +75,7 @@ class ResultsController:
         is_part = settings.selected and offers_selection
         try:
             job = exporting(
-                session.state,
+                session,
                 path,
                 self._window.selected if is_part else None,
                 with_latents=settings.latents,
@@ -93,7 +93,7 @@ class ResultsController:
         if session is None or path is None:
             return
         try:
-            job = predicting(session.state, images, path, self._panel.share())
+            job = predicting(session, images, path, self._panel.share())
         except SpaceEditingError as error:
             complain(error)
             return

@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.plugin.map.scene import Routes
 from napari_spaceediting.plugin.traversal.strip import Chance, Pictures, Strip
-from napari_spaceediting.plugin.widgets.palette import class_colours
 from napari_spaceediting.traversal.result import Asked, Traversal, join
-
-_GREY = np.full(4, 0.7, np.float32)
 
 
 class Coming:
@@ -57,7 +54,13 @@ class Coming:
         """The first images, those with finished steps; None where there are none."""
         return _joined([part for part in self._parts.values() if not part.is_preview])
 
-    def routes(self, positions: NDArray[np.floating], at: int, step: int) -> Routes:
+    def routes(
+        self,
+        positions: NDArray[np.floating],
+        at: int,
+        step: int,
+        colours: NDArray[np.float32],
+    ) -> Routes:
         """Return where the images travel on a map; nowhere before that is known.
 
         Parameters
@@ -66,17 +69,18 @@ class Coming:
             Map coordinates of all images of the data set.
         at, step : int
             The image and the step that are looked at.
+        colours : (C + 1, 4) float32 array
+            Those of the classes that were asked for, and of none.
         """
         parts = [part for part in self._parts.values() if part.last.any()]
         moved = [index for part in parts for index in part.indices]
         if self.images[at] not in moved:
             return Routes()
-        goal, colours = self.asked.target, class_colours(len(self.asked.class_names))
         return Routes(
             np.concatenate([part.route(positions) for part in parts]),
             moved.index(self.images[at]),
             step,
-            colours[goal] if goal >= 0 else _GREY,
+            colours[self.asked.target],
         )
 
     def strip(
@@ -85,6 +89,7 @@ class Coming:
         ids: NDArray[np.str_],
         picture: NDArray[np.uint8],
         said: NDArray[np.float32],
+        colours: NDArray[np.float32],
     ) -> Strip:
         """Return the way of an image as far as it is made.
 
@@ -98,6 +103,8 @@ class Coming:
             Of the original, for as long as nothing has come of it.
         said : (classes,) float32 array
             What the network says of it, likewise.
+        colours : (C + 1, 4) float32 array
+            As for `routes`.
         """
         one = self.one(at)
         if one is None:
@@ -107,14 +114,21 @@ class Coming:
             made = slice(0, 1 + int(one.last[0]))
             images, said = one.images[0, made], one.probabilities[0, made]
         asked, source = self.asked, int(self.asked.sources[at])
+
+        def chance(kind: int) -> Chance | None:
+            names = asked.class_names
+            if not 0 <= kind < min(said.shape[1], len(names)):
+                return None  # the network does not know it
+            return Chance(names[kind], colours[kind].tolist(), said[:, kind])
+
         strip = Strip(
             name=str(ids[self.images[at]]),
             start=asked.name(source),
             goal=asked.goal,
             pictures=Pictures(images),
             steps=self._steps,
-            leaves=self._chance(source, said),
-            nears=None if asked.target == source else self._chance(asked.target, said),
+            leaves=chance(source),
+            nears=None if asked.target == source else chance(asked.target),
         )
         if one is None or not one.last[0]:
             return strip
@@ -127,14 +141,6 @@ class Coming:
             nearest=nearest,
             nearest_names=ids[nearest].tolist(),
         )
-
-    def _chance(self, kind: int, said: NDArray[np.float32]) -> Chance | None:
-        """Return what the network says of a class, None where it does not know it."""
-        names = self.asked.class_names
-        if not 0 <= kind < min(said.shape[1], len(names)):
-            return None
-        colour = class_colours(len(names))[kind].tolist()
-        return Chance(names[kind], colour, said[:, kind])
 
 
 def _joined(parts: Sequence[Traversal]) -> Traversal | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog
 
+from napari_spaceediting.colours import named_colours, to_hex
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.map.controller import MapController
@@ -269,9 +270,16 @@ class TraversalController:
         network = session.state.shown.network
         assert network is not None
         said = network.predictions.probabilities[index]
-        strip = shown.strip(at, session.dataset.ids, picture, said)
+        colours = self._colours(shown.asked)
+        strip = shown.strip(at, session.dataset.ids, picture, said, colours)
         self._panel.show_strip(strip)
         self._read(strip.nearest if shown.one(at) else np.array([index]))
+
+    def _colours(self, asked: Asked) -> NDArray[np.float32]:
+        """Return the colours of the classes that were asked for, as they are now."""
+        now = map(to_hex, self._window.class_colours)
+        chosen = dict(zip(self._window.edits.class_names, now, strict=False))
+        return named_colours(asked.class_names, chosen)
 
     def _read(self, indices: NDArray[np.int64]) -> None:
         """Read real images in a thread: they are shown as large as the steps."""
@@ -303,7 +311,12 @@ class TraversalController:
         route = Routes()
         if shown is not None and session is not None and is_seen:
             positions = session.edits.positions
-            route = shown.routes(positions, self._panel.image, self._panel.step)
+            route = shown.routes(
+                positions,
+                self._panel.image,
+                self._panel.step,
+                self._colours(shown.asked),
+            )
         view.overlay.change(route=route)
 
     # What was found before

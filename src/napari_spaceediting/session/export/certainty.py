@@ -17,8 +17,9 @@ from napari_spaceediting.editing.calibration import (
 )
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.errors import SessionError
-from napari_spaceediting.session.export.results import standing_edits
-from napari_spaceediting.session.state import Checkpoint, Network, SessionState
+from napari_spaceediting.session.classes import without_rejected
+from napari_spaceediting.session.preparing import Preparing
+from napari_spaceediting.session.state import Checkpoint, Network
 
 SHARE = 0.05
 """Of images of known classes, that are called none of these by default."""
@@ -100,13 +101,13 @@ class HeldOut:
         return Certainty(made, before, after, self.measured_on)
 
 
-def held_out_of(state: SessionState, share: float = SHARE) -> HeldOut:
+def held_out_of(session: Preparing, share: float = SHARE) -> HeldOut:
     """Return what the network that a session shows is calibrated on.
 
     Parameters
     ----------
-    state : SessionState
-        The session.
+    session : Preparing
+        The session; images that are rejected do not count.
     share : float
         As for `calibrate`.
 
@@ -120,15 +121,15 @@ def held_out_of(state: SessionState, share: float = SHARE) -> HeldOut:
             f"A share of {share:g} cannot be called none of these: choose one from 0 "
             "to below 1, such as 0.05."
         )
-    knowing(state)
-    edits = standing_edits(state)
+    knowing(session)
+    edits = session.edits
     now = replace(
-        state.shown,
+        session.shown,
         class_names=edits.class_names,
         labels=edits.labels,
         soft_labels=edits.soft_labels,
     )
-    return _held_out(state.dataset, now, share)
+    return _held_out(session.dataset, now, share)
 
 
 def calibrated_in_words(dataset: ImageDataset, checkpoint: Checkpoint) -> str:
@@ -139,6 +140,7 @@ def calibrated_in_words(dataset: ImageDataset, checkpoint: Checkpoint) -> str:
     network = checkpoint.network
     if network is None or not network.predictions.probabilities.shape[1]:
         return ""
+    dataset = without_rejected(dataset, checkpoint.rejected)
     found = _held_out(dataset, checkpoint, 0.0).certainty()
     if not np.isfinite(found.after):
         return ""
@@ -152,7 +154,8 @@ def _held_out(dataset: ImageDataset, checkpoint: Checkpoint, share: float) -> He
     network, split = checkpoint.network, dataset.split
     assert network is not None
     n_classes = len(checkpoint.class_names)
-    at = np.flatnonzero((checkpoint.labels >= 0) & (split != Split.TRAIN))
+    measures = np.isin(split, (Split.VALIDATION, Split.TEST))
+    at = np.flatnonzero((checkpoint.labels >= 0) & measures)
     soft = rows_of(checkpoint.soft_labels, at)
     learnt = split[at] == Split.VALIDATION
     return HeldOut(
@@ -164,7 +167,7 @@ def _held_out(dataset: ImageDataset, checkpoint: Checkpoint, share: float) -> He
     )
 
 
-def knowing(state: SessionState) -> Network:
+def knowing(session: Preparing) -> Network:
     """Return the network that a session shows.
 
     Raises
@@ -172,7 +175,7 @@ def knowing(state: SessionState) -> Network:
     SessionError
         If there is none, or it knows no class.
     """
-    network = state.shown.network
+    network = session.shown.network
     if network is None:
         raise SessionError("There is no network yet: train one first.")
     if not network.predictions.probabilities.shape[1]:

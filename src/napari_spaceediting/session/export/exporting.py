@@ -9,19 +9,18 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Job
-from napari_spaceediting.session.export.certainty import held_out_of, knowing
 from napari_spaceediting.session.export.folders import ExportFolders
-from napari_spaceediting.session.export.networks import ENDINGS, ExportNetwork
+from napari_spaceediting.session.export.networks import ENDINGS, exporting_network
 from napari_spaceediting.session.export.report import reporting
 from napari_spaceediting.session.export.results import results_of
 from napari_spaceediting.session.export.tables import WRITERS, Exported, ExportTable
-from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.session.preparing import Preparing
 
 PAGE = ".html"
 
 
 def exporting(
-    state: SessionState,
+    session: Preparing,
     path: Path,
     images: NDArray[np.int64] | None = None,
     *,
@@ -32,7 +31,7 @@ def exporting(
 
     Parameters
     ----------
-    state : SessionState
+    session : Preparing
         The session.
     path : Path
         Its ending says what to: a table, the network or a report; without one, folders
@@ -52,20 +51,33 @@ def exporting(
     path = path.expanduser().absolute()
     ending = path.suffix.lower()
     if ending == PAGE:
-        return reporting(state, path)
+        return reporting(session, path)
     if ending in ENDINGS:
-        network = knowing(state)
-        n_classes = network.predictions.probabilities.shape[1]
-        names = state.shown.class_names[:n_classes]
-        held_out = held_out_of(state)
-        return ExportNetwork(network, names, state.dataset, held_out, path)
+        return exporting_network(session, path)
     if ending in WRITERS:
-        return ExportTable(results_of(state, images, latents=with_latents), path)
+        return ExportTable(results_of(session, images, latents=with_latents), path)
     if not ending or path.is_dir():
-        at = np.arange(len(state.dataset)) if images is None else images
-        chosen = state.dataset.subset(at)
-        return ExportFolders(results_of(state, images), chosen, path, with_links)
+        return _exporting_folders(session, path, images, with_links)
     raise SessionError(
         f"There is nothing to export to a file like {path.name}: let it end in "
         f"{', '.join([*WRITERS, *ENDINGS, PAGE])}, or name a folder."
+    )
+
+
+def _exporting_folders(
+    session: Preparing, path: Path, images: NDArray[np.int64] | None, with_links: bool
+) -> ExportFolders:
+    rejected = session.edits.rejected
+    asked = np.arange(len(rejected)) if images is None else images
+    at = asked[~rejected[asked]]
+    if not len(at):
+        raise SessionError(
+            "All of these images are rejected: restore some, or export a table."
+        )
+    return ExportFolders(
+        results_of(session, at),
+        session.state.dataset.subset(at),
+        path,
+        with_links,
+        len(asked) - len(at),
     )

@@ -37,12 +37,15 @@ class ExportFolders:
         Must not exist, or be empty.
     links : bool
         Whether to make links to the files in place of copies.
+    n_rejected : int
+        Images that were left out because they are rejected.
     """
 
     results: Results
     images: ImageDataset = field(repr=False)
     folder: Path
     links: bool = False
+    n_rejected: int = 0
     name: ClassVar[str] = "Export class folders"
 
     def run(self) -> Generator[Progress, None, Exported]:
@@ -82,7 +85,10 @@ class ExportFolders:
                 unfinished.replace(folder)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
-        return Exported(folder, f"Wrote {len(ids):,} images into {folder}.")
+        said = f"Wrote {len(ids):,} images into {folder}."
+        if self.n_rejected:
+            said += f" Those that are rejected, {self.n_rejected:,}, were left out."
+        return Exported(folder, said)
 
     def _write(self, at: int, place: Path) -> None:
         file = self.results.files[at]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_spaceediting.colours import label_colours
+from napari_spaceediting.colours import named_colours
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.session.export.results import standing_edits
-from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.editing.classes import TraitKind
+from napari_spaceediting.session.preparing import Preparing
 
 _SIDE, _MARGIN = 1600, 60
 _STAMP, _FRAME, _CELL = 44, 3, 56
@@ -28,20 +28,26 @@ class MapPicture:
 
     Parameters
     ----------
-    places : (N, 2) float32 array
-        Row and column of every image on the map.
-    classes : (N,) int64 array
+    images : (n,) int64 array
+        Which of the data set: those that are not rejected.
+    places : (n, 2) float32 array
+        Row and column of each on the map.
+    classes : (n,) int64 array
         Its label or, without one, what the network sees; -1 for neither.
-    is_labelled : (N,) bool array
+    is_labelled : (n,) bool array
         Whether it is the label.
     class_names : tuple of str
         Names of the classes.
+    colours : (C + 1, 4) float32 array
+        Those of the classes, and of none.
     """
 
+    images: NDArray[np.int64] = field(repr=False)
     places: NDArray[np.float32] = field(repr=False)
     classes: NDArray[np.int64] = field(repr=False)
     is_labelled: NDArray[np.bool_] = field(repr=False)
     class_names: tuple[str, ...]
+    colours: NDArray[np.float32] = field(repr=False)
 
     def draw(self, dataset: ImageDataset) -> NDArray[np.uint8]:
         """Return the picture, (side, side, 3).
@@ -57,7 +63,7 @@ class MapPicture:
         for (x, y), colour in zip(at.tolist(), colours.tolist(), strict=True):
             draw.circle((x, y), _DOT, fill=tuple(colour))
         shown = _apart(at)
-        stamps = dataset.thumbnails(shown, _STAMP)
+        stamps = dataset.thumbnails(self.images[shown], _STAMP)
         for stamp, index in zip(stamps, shown.tolist(), strict=True):
             x, y = np.rint(at[index] - _STAMP / 2).astype(int).tolist()
             frame = (
@@ -79,7 +85,7 @@ class MapPicture:
         return np.asarray((places - (low + high) / 2) * scale + _SIDE / 2)
 
     def _colours(self) -> NDArray[np.int64]:
-        rgb = 255 * label_colours(self.classes, len(self.class_names))[:, :3]
+        rgb = 255 * self.colours[self.classes, :3]
         dimmed = _DIMMED * rgb + (1 - _DIMMED) * np.array(_PAGE)
         return np.rint(np.where(self.is_labelled[:, None], rgb, dimmed)).astype(int)
 
@@ -101,16 +107,24 @@ class MapPicture:
                 )
 
 
-def picture_of(state: SessionState) -> MapPicture | None:
+def picture_of(session: Preparing) -> MapPicture | None:
     """Return the map that a session shows, None where there is none."""
-    if state.shown.map is None:
+    edits, network = session.edits, session.shown.network
+    at = np.flatnonzero(~edits.rejected)
+    if session.shown.map is None or not len(at):
         return None
-    edits, network = standing_edits(state), state.shown.network
-    classes, is_labelled = edits.labels.copy(), edits.labels >= 0
+    classes, is_labelled = edits.labels, edits.labels >= 0
     if network is not None and network.predictions.probabilities.shape[1]:
         seen = network.predictions.probabilities.argmax(axis=1)
         classes = np.where(is_labelled, classes, seen)
-    return MapPicture(edits.positions, classes, is_labelled, edits.class_names)
+    return MapPicture(
+        at,
+        edits.positions[at],
+        classes[at],
+        is_labelled[at],
+        edits.class_names,
+        named_colours(edits.class_names, edits.traits.get(TraitKind.COLOUR)),
+    )
 
 
 def _apart(at: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -19,8 +19,9 @@ from napari_spaceediting.data.writing import write_file
 from napari_spaceediting.editing.calibration import NONE_OF_THESE
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.session.export.certainty import HeldOut
+from napari_spaceediting.session.export.certainty import HeldOut, held_out_of, knowing
 from napari_spaceediting.session.export.tables import Exported, writing
+from napari_spaceediting.session.preparing import Preparing
 from napari_spaceediting.session.state import Network
 
 if TYPE_CHECKING:
@@ -159,6 +160,46 @@ class ExportNetwork:
                 f"by {worst:.2g}), so there is no file: export another kind of it."
             )
         return f" It was tried on {len(np.unique(some))} images and computes the same."
+
+
+def exporting_network(session: Preparing, path: Path) -> ExportNetwork:
+    """Prepare to export the network that a session shows.
+
+    Classes that were renamed or put in order since it was trained have their present
+    names, in the order of its outputs.
+
+    Parameters
+    ----------
+    session : Preparing
+        The session.
+    path : Path
+        The file; its ending is one of `ENDINGS`.
+
+    Raises
+    ------
+    SessionError
+        If there is no network that knows a class, or a file cannot say what the window
+        shows.
+    """
+    network, dataset = knowing(session), session.state.dataset
+    if not network.spec.sees_images:
+        raise SessionError(
+            "This network sees embeddings and no images, and the file of a network "
+            "takes images: train one that sees images."
+        )
+    places = session.edits.places[: network.spec.n_classes]
+    if (places < 0).any() or len(np.unique(places)) < len(places):
+        raise SessionError(
+            "Classes were merged or deleted that the network still tells apart: "
+            "retrain first."
+        )
+    if dataset.scaling.others:
+        raise SessionError(
+            "The images are of several types, each of which is stretched by itself, "
+            "and the file of a network knows one: train on images of one type."
+        )
+    names = tuple(session.edits.class_names[at] for at in places.tolist())
+    return ExportNetwork(network, names, dataset, held_out_of(session), path)
 
 
 def _largest(types: list[str]) -> float:

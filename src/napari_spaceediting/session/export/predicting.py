@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.intensity import kind_of_numbers
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.editing.calibration import NONE_OF_THESE, Calibration
@@ -18,6 +19,7 @@ from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.jobs import ExtractPredictions
 from napari_spaceediting.network.spec import Predictions
+from napari_spaceediting.session.classes import predictions_after
 from napari_spaceediting.session.export.certainty import (
     SHARE,
     Certainty,
@@ -33,7 +35,8 @@ from napari_spaceediting.session.export.results import (
     predicted,
 )
 from napari_spaceediting.session.export.tables import WRITERS, writing
-from napari_spaceediting.session.state import Network, SessionState
+from napari_spaceediting.session.preparing import Preparing
+from napari_spaceediting.session.state import Network
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class PredictImages:
         That predicts.
     held_out : HeldOut
         What it is calibrated on.
+    places : (c + 1,) int64 array or None
+        Where its classes are among those of `like`; None where they are the first.
     device : str
         "auto", "cpu", "cuda" or "mps".
     """
@@ -101,6 +106,7 @@ class PredictImages:
     like: ImageDataset = field(repr=False)
     network: Network = field(repr=False)
     held_out: HeldOut = field(repr=False)
+    places: NDArray[np.int64] | None = field(default=None, repr=False)
     device: str = "auto"
     name: ClassVar[str] = "Predict new images"
 
@@ -121,6 +127,9 @@ class PredictImages:
         found = yield from ExtractPredictions(
             new, network.spec, network.state, self.device
         ).run()
+        if self.places is not None:
+            n_classes = len(self.like.class_names)
+            found = predictions_after(found, self.places, n_classes)
         yield Progress(0, 1, "Calibrating")
         certainty = self.held_out.certainty()
         results = self._results(new, found, certainty.calibration)
@@ -161,13 +170,13 @@ class PredictImages:
 
 
 def predicting(
-    state: SessionState, images: Path, path: Path, share: float = SHARE
+    session: Preparing, images: Path, path: Path, share: float = SHARE
 ) -> PredictImages:
     """Prepare to predict images that do not join the session.
 
     Parameters
     ----------
-    state : SessionState
+    session : Preparing
         The session.
     images : Path
         A folder, table or array, as for `OpenDataset`.
@@ -187,19 +196,30 @@ def predicting(
             f"Predictions cannot be written to {path.name}: let it end in "
             f"{', '.join(WRITERS)}."
         )
-    dataset, network = state.dataset, knowing(state)
-    nothing = ArrayPixels(np.empty((0, 1, 1, dataset.n_channels), np.uint8))
+    dataset, network, edits = session.dataset, knowing(session), session.edits
+    # The type of the images is that which the scaling itself is for.
+    types = (dataset.original(at).dtype for at in range(len(dataset)))
+    others = dataset.scaling.others
+    kind = next(kind for kind in types if kind_of_numbers(kind) not in others)
+    nothing = ArrayPixels(np.empty((0, 1, 1, dataset.n_channels), kind))
     like = replace(
         dataset.subset(np.empty(0, np.int64)),
         pixels=nothing,
-        class_names=state.shown.class_names,
+        class_names=session.shown.class_names,
         soft_labels=None,
         columns={},
         skipped=(),
         notes=(),
     )
-    held_out = held_out_of(state, share)
-    return PredictImages(images, path, like, network, held_out, state.train.device)
+    return PredictImages(
+        images,
+        path,
+        like,
+        network,
+        held_out_of(session, share),
+        edits.places if edits.changes_classes else None,
+        session.state.train.device,
+    )
 
 
 def _labelled(dataset: ImageDataset) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting import __version__
+from napari_spaceediting.data.columns import REJECTED
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.words import in_words
 from napari_spaceediting.data.writing import write_file
@@ -33,9 +34,10 @@ from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.session.codec import Codec
 from napari_spaceediting.session.export.certainty import HeldOut, held_out_of
 from napari_spaceediting.session.export.map_picture import MapPicture, picture_of
-from napari_spaceediting.session.export.results import SPLITS, standing_edits
+from napari_spaceediting.session.export.results import SPLITS
 from napari_spaceediting.session.export.tables import Exported, writing
-from napari_spaceediting.session.history import scores, stages
+from napari_spaceediting.session.history import NOW, Stage, scores
+from napari_spaceediting.session.preparing import Preparing
 from napari_spaceediting.session.state import Checkpoint, Round, SessionState
 
 _WORST, _THUMBNAIL = 24, 96
@@ -113,25 +115,27 @@ class ExportReport:
         return Exported(self.path, f"Wrote a report to {self.path}.")
 
 
-def reporting(state: SessionState, path: Path) -> ExportReport:
+def reporting(session: Preparing, path: Path) -> ExportReport:
     """Prepare a report on a session as the window shows it.
 
     Parameters
     ----------
-    state : SessionState
+    session : Preparing
         The session.
     path : Path
         The page.
     """
-    dataset, network = state.dataset, state.shown.network
+    state, network = session.state, session.shown.network
+    dataset = state.dataset
     knows = network is not None and network.predictions.probabilities.shape[1] > 0
     values: Values = {
         "title": dataset.name,
         "created": datetime.now(UTC).isoformat(timespec="minutes"),
         "data": in_words(dataset).splitlines(),
-        "classes": _class_rows(state),
+        "parts": [*SPLITS.values(), REJECTED],
+        "classes": _class_rows(session),
         "network": _network(state),
-        "present": _present(state) if knows else None,
+        "present": _present(session) if knows else None,
         "rounds": [_round(n, one, dataset) for n, one in enumerate(state.rounds, 1)],
         "open_edits": [] if state.proposal else [*map(describe, state.log.done)],
         "seed": state.seed,
@@ -141,16 +145,16 @@ def reporting(state: SessionState, path: Path) -> ExportReport:
     return ExportReport(
         values,
         dataset,
-        picture_of(state),
-        _worst(state) if knows else (),
-        held_out_of(state) if knows else None,
+        picture_of(session),
+        _worst(session) if knows else (),
+        held_out_of(session) if knows else None,
         path,
     )
 
 
-def _class_rows(state: SessionState) -> list[Values]:
+def _class_rows(session: Preparing) -> list[Values]:
     """Return for each class, and none, how many images of each part have it."""
-    edits, split = standing_edits(state), state.dataset.split
+    edits, split = session.edits, session.dataset.split
     parts = [
         np.bincount(
             edits.labels[split == part] + 1, minlength=len(edits.class_names) + 1
@@ -159,11 +163,7 @@ def _class_rows(state: SessionState) -> list[Values]:
     ]
     counts = np.array(parts).T.tolist()
     rows = zip([*edits.class_names, "no label"], [*counts[1:], counts[0]], strict=True)
-    return [
-        {"name": name, "counts": dict(zip(SPLITS.values(), count, strict=True))}
-        for name, count in rows
-        if any(count)
-    ]
+    return [{"name": name, "counts": count} for name, count in rows if any(count)]
 
 
 def _network(state: SessionState) -> list[tuple[str, str]]:
@@ -197,14 +197,15 @@ def _settings(settings: Any) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), str(value)) for name, value in values.items()]
 
 
-def _present(state: SessionState) -> Values | None:
+def _present(session: Preparing) -> Values | None:
     """Return how the network does now on held-out images, as the window tells it."""
-    found = stages(state)
-    measured = scores(state.dataset, found[-1:])[0] if found else None
+    shown = session.shown
+    stage = Stage(NOW, shown)
+    measured = scores(session.dataset, (stage,))[0]
     if measured is None:
         return None
-    names = state.shown.class_names
-    part, at = measured_images(state.dataset.split, state.shown.labels)
+    names = shown.class_names
+    part, at = measured_images(session.dataset.split, shown.labels)
     return {
         "measured_on": part.name.lower(),
         "n_images": len(at),
@@ -252,11 +253,11 @@ def _pairs(counts: NDArray[np.int64], names: Sequence[str]) -> list[str]:
     ]
 
 
-def _worst(state: SessionState) -> tuple[tuple[int, str, str, str], ...]:
+def _worst(session: Preparing) -> tuple[tuple[int, str, str, str], ...]:
     """Return held-out images that are mistaken with most certainty."""
-    shown = state.shown
+    shown = session.shown
     assert shown.network is not None
-    _, at = measured_images(state.dataset.split, shown.labels)
+    _, at = measured_images(session.dataset.split, shown.labels)
     predictions = shown.network.predictions
     said = predicted_classes(predictions)[at]
     wrong = np.flatnonzero(said != shown.labels[at])

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.columns import label_columns
+from napari_spaceediting.data.columns import REJECTED, label_columns
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.pixels import FilePixels, JoinedPixels, PixelSource
 from napari_spaceediting.editing.edits import (
     Edit,
-    EditState,
     Reset,
     Withdraw,
     describe,
-    fold,
     images_of,
     withdrawn,
 )
 from napari_spaceediting.editing.orders import margins
+from napari_spaceediting.session.preparing import Preparing
 from napari_spaceediting.session.state import RoundStatus, SessionState
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class Results:
 
 
 def results_of(
-    state: SessionState,
+    session: Preparing,
     images: NDArray[np.int64] | None = None,
     *,
     latents: bool = False,
@@ -91,19 +90,20 @@ def results_of(
 
     Parameters
     ----------
-    state : SessionState
+    session : Preparing
         The session.
     images : (n,) int64 array, optional
         Which images, in that order; by default all.
     latents : bool
         Whether their latents are wanted, too.
     """
-    dataset, network = state.dataset, state.shown.network
+    state, shown, edits = session.state, session.shown, session.edits
+    dataset, network = state.dataset, shown.network
     at = np.arange(len(dataset)) if images is None else images
-    edits = standing_edits(state)
     columns: dict[str, NDArray[Any]] = {
         "id": dataset.ids[at],
-        "split": named(tuple(SPLITS[part] for part in Split), dataset.split[at]),
+        "split": named(tuple(SPLITS.values()), dataset.split[at]),
+        REJECTED: edits.rejected[at],
         "label": named(edits.class_names, edits.labels[at]),
         "label_as_opened": named(dataset.class_names, dataset.labels[at]),
         **{name: values[at] for name, values in _provenance(state).items()},
@@ -113,8 +113,8 @@ def results_of(
             columns[f"{SHARE}{name}"] = share[at]
     if network is not None:
         probabilities = network.predictions.probabilities[at]
-        columns |= predicted(probabilities, edits.class_names)
-    if state.shown.map is not None:
+        columns |= predicted(probabilities, shown.class_names)
+    if shown.map is not None:
         columns |= {"map_x": edits.positions[at, 1], "map_y": edits.positions[at, 0]}
     files = files_of(dataset.pixels)
     return Results(
@@ -123,17 +123,6 @@ def results_of(
         columns | came_in(dataset, at, columns),
         network.predictions.latents[at] if latents and network is not None else None,
     )
-
-
-def standing_edits(state: SessionState) -> EditState:
-    """Return what the edits add up to, on what is shown; without a map all lie at 0."""
-    shown = state.shown
-    done = () if state.proposal else state.log.done
-    places = np.zeros((len(state.dataset), 2), np.float32)
-    if shown.map is not None:
-        places = shown.map.coordinates
-    names = shown.class_names
-    return fold(done, shown.labels, places, names, shown.soft_labels)
 
 
 def predicted(
