@@ -67,7 +67,7 @@ def test_an_answer_without_time_divides_by_nothing():
 
 
 def test_habits_are_saved_with_the_session(trained_state, tmp_path):
-    habits = answered(Way.REVIEW, 2, 1, 2.5, Habits(keys={"3": "Q"}))
+    habits = answered(Way.REVIEW, 2, 1, 2.5)
     save_session(replace(trained_state, habits=habits), tmp_path / "a.spaceediting")
     notes: list[str] = []
     assert load_session(tmp_path / "a.spaceediting", notes.append).habits == habits
