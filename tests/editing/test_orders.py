@@ -122,4 +122,9 @@ def test_doubted_labels_come_one_by_one_as_guidance_doubts_them():
     assert {int(one.indices[0]) for one in found[:3]} == {3, 4, 5}
     assert all(len(one.indices) == 1 for one in found)
     assert {one.kind for one in found} == {ProposalKind.MISLABELLED}
-    assert found[0].reason == "Labelled shirt; the other labels speak for coat."
+    assert found[0].reason.startswith(
+        "Labelled shirt; the other labels speak for coat, by 0.8"
+    )
+    sure = found[-1]
+    assert sure.signs[0] > 0
+    assert "the other labels agree" in sure.reason

@@ -1,6 +1,6 @@
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QComboBox, QScrollArea
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QScrollArea
 
 from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.status import Folding, SectionState, Step
@@ -27,6 +27,15 @@ def test_the_steps_come_in_the_order_of_work(editor):
     tops = [editor.section(key).y() for key in Step]
     assert tops == sorted(tops)
     assert len(set(tops)) == len(Step)
+
+
+def test_the_job_bar_moves_no_control(editor):
+    header = editor.section("data").header
+    before = header.mapTo(editor, QPoint(0, 0))
+    editor.job_bar.start("Train")
+    QApplication.processEvents()
+    assert editor.job_bar.height() > 0
+    assert header.mapTo(editor, QPoint(0, 0)) == before
 
 
 def test_the_job_bar_is_there_only_while_something_runs(editor):

@@ -174,7 +174,7 @@ class Guide:
                 at[group],
                 int(seen[group[0]]),
                 1 - number / len(groups),
-                self._doubt(
+                self.doubt(
                     at[group], int(seen[group[0]]), float(margins[group].mean())
                 ),
                 (float(margins[group].mean()),),
@@ -182,7 +182,7 @@ class Guide:
             for number, group in enumerate(groups[: self.n_proposals])
         ]
 
-    def _doubt(self, group: NDArray[np.int64], seen: int, margin: float) -> str:
+    def doubt(self, group: NDArray[np.int64], seen: int, margin: float) -> str:
         """Say how doubtful the label of images is that may be of another class."""
         given, other = self.class_names[self.labels[group[0]]], self.class_names[seen]
         start = f"{len(group)} images labelled" if len(group) > 1 else "Labelled"

@@ -143,15 +143,17 @@ class OneAtATime:
 
     def _apart(self, proposal: Proposal) -> list[Proposal]:
         """Return a proposal for each image of one."""
-        if len(proposal.indices) == 1:
+        if len(proposal.indices) == 1 or proposal.tag is None:
             return [proposal]
-        names, labels = self.guide.class_names, self.guide.labels
+        guide, seen = self.guide, self.guide.class_names.index(proposal.tag)
+        known = guide.margins[proposal.indices]
+        margins = np.where(np.isnan(known), proposal.signs[0], known).tolist()
         return [
             replace(
                 proposal,
                 indices=np.array([index]),
-                reason=f"Labelled {names[labels[index]]}; the other labels speak for "
-                f"{proposal.tag}.",
+                reason=guide.doubt(np.array([index]), seen, margin),
+                signs=(margin,),
             )
-            for index in proposal.indices.tolist()
+            for index, margin in zip(proposal.indices.tolist(), margins, strict=True)
         ]

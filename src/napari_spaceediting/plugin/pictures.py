@@ -141,6 +141,7 @@ class Pictures(QObject):
     def show_as(self, look: Look) -> None:
         """Draw all images in another way from now on."""
         self.look = look
+        self.arrived.emit(np.arange(len(self)))
 
     def stamp(self, index: int) -> object:
         """Return what changes as soon as the picture of an image does."""

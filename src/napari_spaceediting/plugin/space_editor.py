@@ -15,7 +15,7 @@ from napari_spaceediting.plugin.widgets.section import TODO, Section
 
 
 class SpaceEditor(QWidget):
-    """The panels of all steps in numbered sections, under the bar of the running job.
+    """The panels of all steps in numbered sections, above the bar of the running job.
 
     Parameters
     ----------
@@ -43,8 +43,9 @@ class SpaceEditor(QWidget):
         self._reveal_later.setSingleShot(True)
         self._reveal_later.timeout.connect(self._reveal)
         outer = column(self, 0)
-        outer.addWidget(self.job_bar)
         outer.addWidget(self._scroll, 1)
+        # At the end it pushes nothing away from under the pointer when it comes.
+        outer.addWidget(self.job_bar)
 
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""

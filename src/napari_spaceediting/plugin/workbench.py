@@ -149,7 +149,7 @@ class Workbench:
                 _raise(self.evidence)
 
     def _tell_of_jobs(self) -> None:
-        """Let the bar on top say what runs, and how it ended."""
+        """Let the bar of the editor say what runs, and how it ended."""
         bar = self.editor.job_bar
 
         def finish(_job: Job[object], said: str) -> None:

@@ -262,10 +262,10 @@ def test_unmeasured_round_shows_only_what_is_known(panel, told):
 
 def test_decision_buttons_are_open_or_say_why_not(panel):
     panel.show_evidence(make_evidence())
-    panel.set_decision_enabled(False, "Already accepted.")
+    panel.set_decision("Already accepted.", "All rounds are rolled back.", "")
     assert not panel.accept_button.isEnabled()
-    assert panel.roll_back_button.toolTip() == "Already accepted."
-    panel.set_decision_enabled(True)
+    assert panel.roll_back_button.toolTip() == "All rounds are rolled back."
+    panel.set_decision("", "", "round 2")
     assert panel.accept_button.isEnabled()
     assert panel.roll_back_button.toolTip().startswith("Go back")
 

@@ -201,6 +201,38 @@ def test_a_decision_leads_back_to_the_present(rounds):
     assert np.array_equal(rounds.map.layer.data, rounds.places)
 
 
+@pytest.mark.parametrize("agrees", [True, False])
+def test_an_accepted_round_is_rolled_back_after_a_question(
+    window, answer_with, agrees, messages
+):
+    asked = answer_with(agrees)
+    before = window.session.shown
+    propose(window.session, 0.8)
+    panel = window.bench.evidence
+    QTest.mouseClick(panel.accept_button, LEFT)
+    accepted = window.session.shown
+    assert not panel.accept_button.isEnabled()
+    QTest.mouseClick(panel.roll_back_button, LEFT)
+    assert "Round 1 is accepted" in asked[0]
+    assert window.session.shown is (before if agrees else accepted)
+    assert len(window.session.state.log.done) == agrees
+    assert panel.roll_back_button.isEnabled() != agrees
+    if agrees:
+        assert panel.roll_back_button.toolTip() == "All rounds are rolled back."
+
+
+def test_a_round_is_not_rolled_back_under_later_edits(window, answer_with, messages):
+    answer_with(True)
+    propose(window.session, 0.8)
+    panel = window.bench.evidence
+    QTest.mouseClick(panel.accept_button, LEFT)
+    window.session.apply(Pin(window.movable[:1], "3"))
+    accepted = window.session.shown
+    QTest.mouseClick(panel.roll_back_button, LEFT)
+    assert window.session.shown is accepted
+    assert messages
+
+
 def test_an_older_round_is_looked_at_beside_the_present(rounds):
     choose(rounds.evidence.rounds, "Round 1")
     assert button(rounds, "Now").isChecked()

@@ -140,6 +140,50 @@ def test_what_could_not_be_applied_was_not_answered(window, unlabelled):
     assert window.bench.review.proposal is not None
 
 
+@pytest.mark.parametrize(("typed", "tag"), [("Moth", "Moth"), ("3", "3")])
+def test_a_group_without_a_class_is_named_by_typing(window, unlabelled, typed, tag):
+    propose(window, GROUP, unlabelled[:4], None)
+    panel = window.panels.guidance
+    window.key("y")
+    assert panel.window().focusWidget() is panel.name_field
+    QTest.keyClicks(panel.name_field, typed)
+    QTest.keyClick(panel.name_field, Qt.Key.Key_Return)
+    (edit,) = window.session.state.log.done
+    assert (edit.indices.tolist(), edit.tag) == (unlabelled[:4], tag)
+    assert [a.accepted for a in window.session.answers] == [True]
+
+
+def test_what_is_put_aside_comes_again_at_the_end(window, unlabelled):
+    window.unfold("guidance")
+    first, second = (
+        Proposal(GROUP, np.array(unlabelled[at : at + 2]), "Why not?", "2", None, 1.0)
+        for at in (0, 2)
+    )
+    review, panel = window.bench.review, window.panels.guidance
+    review._take([first, second])
+    window.key("u")
+    assert review.proposal is second
+    window.key("y")
+    assert review.proposal is first
+    assert "put aside before" in panel._title.text()
+    assert panel._done_label.text().startswith("1 of 2")
+    window.key("u")
+    assert review.proposal is None, "it comes again once"
+    review._take([first, second])
+    window.key("u")
+    panel.moved.emit(-1)
+    window.key("n")
+    window.key("n")
+    assert review.proposal is None, "it was answered after all"
+
+
+def test_a_label_that_the_others_agree_with_is_not_called_wrong(window, labelled):
+    propose(window, MISLABELLED, [labelled], "3", signs=(0.2,))
+    assert "mislabelled" not in window.panels.guidance._title.text()
+    propose(window, MISLABELLED, [labelled], "3", signs=(-0.2,))
+    assert "probably mislabelled" in window.panels.guidance._title.text()
+
+
 def test_what_does_not_belong_is_left_out(window, unlabelled):
     propose(window, GROUP, unlabelled[:4], "2")
     panel = window.panels.guidance

@@ -80,6 +80,24 @@ def test_without_a_proposal_keys_answer_nothing(panel, qtbot, told):
     assert not panel._frame.isVisible()
 
 
+def test_without_a_class_the_question_is_the_name(panel, qtbot, told):
+    named, answers = told(panel.named_as), told(panel.answered)
+    panel.setFocus()
+    panel.show_proposal(**CARD, asks="What are they?", names=("coat", "coats"))
+    assert panel.window().focusWidget() is panel.name_field
+    assert "What are they?" in panel.name_field.placeholderText()
+    qtbot.keyClicks(panel.name_field, " n ")
+    qtbot.keyClick(panel.name_field, Qt.Key.Key_Return)
+    assert (named, answers) == ([("n",)], [])
+    qtbot.keyClick(panel.name_field, Qt.Key.Key_Escape)
+    qtbot.keyClick(panel, "U")
+    assert answers == [("unsure",)]
+    panel.name_field.setFocus()
+    panel.show_proposal(**CARD)
+    assert not panel.name_field.isVisible()
+    assert panel.window().focusWidget() is panel, "the keys of answers work again"
+
+
 def test_yes_says_why_it_cannot_be_answered(panel, qtbot, told):
     calls = told(panel.answered)
     panel.show_proposal(**CARD, blocked={"yes": "No class is proposed"})

@@ -533,16 +533,14 @@ def test_gallery_and_map_select_for_each_other(window):
     assert np.array_equal(ring, window.places[chosen[2]])
 
 
-def test_double_click_shows_the_nearest(window):
+def test_a_click_on_the_tile_of_a_clicked_point_shows_it_large(window):
     image = window.loners(window.movable)[0]
     window.click(window.of_image(image))
-    grid = window.bench.gallery.grid
-    QTest.mouseDClick(
-        grid.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, tile(window, 0)
-    )
-    assert window.bench.gallery.source == NEAREST
-    near = window.session.shown.map.neighbours[image]
-    assert grid.items.tolist() == near.tolist()
+    grid, compare = window.bench.gallery.grid, window.bench.gallery.compare
+    window.click(tile(window, 0), widget=grid.viewport())
+    assert not compare.isVisible(), "the first click puts the frame on it"
+    window.click(tile(window, 0), widget=grid.viewport())
+    assert compare.images.tolist() == [image]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_spaceediting.editing.edits import Move
+from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.plugin.state import Past
 from napari_spaceediting.session.state import RoundStatus
 
@@ -234,3 +234,32 @@ def test_images_that_the_legend_hides_go_back(window, layer, messages):
     assert "legend hides" in messages[-1]
     np.testing.assert_array_equal(layer.data[image], before[image])
     answered_move(window, [other], data)
+
+
+def test_the_point_size_of_naparis_controls_counts_for_all_points(window):
+    layer = window.map.layer
+    before = layer.size.copy()
+    layer.current_size = 20
+    assert np.allclose(layer.size, 2 * before)
+    assert tuple(layer.canvas_size_limits) == (12, 44)
+    window.state.select(window.movable[:2])
+    window.bench.map.naming.apply(Pin(window.movable[:2], "3"))
+    layer.selected_data = {0, 1}
+    assert np.allclose(layer.size, 2 * before)
+    window.map._layer.fit()
+    assert np.allclose(layer.size, 2 * before)
+
+
+def test_the_opacity_of_naparis_controls_stays(window):
+    layer = window.map.layer
+    whole = layer.opacity
+    layer.opacity = 0.6
+    window.state.select(window.movable[:2])
+    window.wait(lambda: layer.opacity < 0.6)
+    layer.opacity = 0.5
+    window.state.select(window.movable[:3])
+    QApplication.processEvents()
+    assert layer.opacity == 0.5, "what is chosen while others step back counts, too"
+    window.state.select(window.movable[:0])
+    window.wait(lambda: layer.opacity > 0.5)
+    assert layer.opacity <= whole

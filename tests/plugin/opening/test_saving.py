@@ -161,6 +161,29 @@ def test_the_ending_is_added_to_a_name_with_a_dot(window, tmp_path, monkeypatch)
     assert len(load_session(path).log.done) == 1
 
 
+@pytest.mark.parametrize("answer", ["Save", "Discard", "Cancel", "Save, but nowhere"])
+def test_unsaved_work_is_saved_before_it_is_left_if_one_wants(
+    window, saved, tmp_path, monkeypatch, answer
+):
+    unsaved = replace(window.session.state)
+    window.state.take_session(Session(unsaved), None)
+    pin(window)
+    left = window.session
+    kinds, path = QMessageBox.StandardButton, tmp_path / "kept.spaceediting"
+    kind = getattr(kinds, answer.partition(",")[0])
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: kind)
+    chosen = [str(path) if answer == "Save" else "", ""]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
+    window.bench.opening.open_session(saved)
+    if answer in ("Save", "Discard"):
+        window.wait(lambda: window.session is not left)
+    window.wait(lambda: not window.state.is_busy)
+    assert (window.session is left) == (answer not in ("Save", "Discard"))
+    assert path.exists() == (answer == "Save")
+    if answer == "Save":
+        assert len(load_session(path).log.done) == 1
+
+
 @pytest.mark.parametrize("agrees", [True, False])
 def test_a_session_is_replaced_only_after_a_question(
     window, saved, tmp_path, monkeypatch, answer_with, agrees

@@ -21,6 +21,7 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import BUSY
+from napari_spaceediting.plugin.widgets.controls import agrees
 from napari_spaceediting.session.classes import folded, reclassed
 from napari_spaceediting.session.export.certainty import calibrated_in_words
 from napari_spaceediting.session.history import (
@@ -62,7 +63,7 @@ class EvidenceController:
         self._stages: tuple[Stage, ...] = ()
         self._evidence: Evidence | None = None
         panel.accept_button.clicked.connect(lambda: self._decide("accept"))
-        panel.roll_back_button.clicked.connect(lambda: self._decide("roll_back"))
+        panel.roll_back_button.clicked.connect(self._roll_back)
         panel.rounds.activated.connect(self._show_round)
         panel.history.row_clicked.connect(self._show_stage)
         panel.others.activated.connect(lambda row: self._compare_with(row - 1))
@@ -93,11 +94,13 @@ class EvidenceController:
         self._show_history()
         self._show_round(len(rounds) - 1)
         awaits = session is not None and session.state.proposal is not None
-        self._panel.set_decision_enabled(
-            awaits,
-            "This round is decided already."
-            if rounds
-            else "Retrain first: then there is something to decide.",
+        no_round = "" if rounds else "Retrain first: then there is something to decide."
+        decided = "" if awaits else "The last round is decided already."
+        standing = self._standing()
+        self._panel.set_decision(
+            no_round or decided,
+            no_round or ("" if standing else "All rounds are rolled back."),
+            f"round {standing}",
         )
 
     # What is shown
@@ -105,6 +108,14 @@ class EvidenceController:
     def _rounds(self) -> tuple[Round, ...]:
         session = self._window.session
         return session.state.rounds if session else ()
+
+    def _standing(self) -> int:
+        """Return the number of the last round that stands, from 1; 0 for none."""
+        gone = RoundStatus.ROLLED_BACK
+        standing = [
+            n for n, past in enumerate(self._rounds(), 1) if past.status != gone
+        ]
+        return standing[-1] if standing else 0
 
     def _show_round(self, number: int) -> None:
         """Show a round with its own control."""
@@ -273,6 +284,19 @@ class EvidenceController:
     def _shown_round(self) -> Round | None:
         rounds = self._rounds()
         return rounds[self._round] if 0 <= self._round < len(rounds) else None
+
+    def _roll_back(self) -> None:
+        """Go back to before the last round that stands; of an accepted one, ask."""
+        session, number = self._window.session, self._standing()
+        if session is None or not number:
+            return
+        question = (
+            f"Round {number} is accepted. Go back to the network and the map before "
+            "it? Its edits are open again; to have it back, retrain with them."
+        )
+        awaits = session.state.proposal is not None
+        if awaits or agrees(self._panel, "Roll back", question):
+            self._decide("roll_back")
 
     def _decide(self, what: str) -> None:
         if self._window.session is None:

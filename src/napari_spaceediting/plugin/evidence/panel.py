@@ -88,7 +88,8 @@ class EvidencePanel(QWidget):
         self.set_others([])
         self.set_sides([], -1)
         self.history.set_rows([])
-        self.set_decision_enabled(False, "There is no round to decide on.")
+        no_round = "There is no round to decide on."
+        self.set_decision(no_round, no_round, "")
         self.show_evidence(None)
 
     def _build_bar(self) -> None:
@@ -287,14 +288,30 @@ class EvidencePanel(QWidget):
             )
         self._sides.setVisible(bool(names))
 
-    def set_decision_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow to accept or roll back; `reason` says why not."""
-        for button, tooltip in (
-            (self.accept_button, "Keep the retrained network and go on from it"),
-            (self.roll_back_button, "Go back to the network before this round"),
+    def set_decision(self, no_accept: str, no_way_back: str, standing: str) -> None:
+        """Allow to accept and to roll back, or say why not.
+
+        Parameters
+        ----------
+        no_accept, no_way_back : str
+            Why nothing can be accepted, or rolled back; "" where it can.
+        standing : str
+            What would be rolled back, such as "round 2".
+        """
+        for button, reason, tip in (
+            (
+                self.accept_button,
+                no_accept,
+                "Keep the retrained network and go on from it",
+            ),
+            (
+                self.roll_back_button,
+                no_way_back,
+                f"Go back to the network before {standing}; its edits are open again",
+            ),
         ):
-            button.setEnabled(enabled)
-            button.setToolTip(tooltip if enabled else reason)
+            button.setEnabled(not reason)
+            button.setToolTip(reason or tip)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Put the parts side by side where there is room."""

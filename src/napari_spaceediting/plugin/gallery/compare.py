@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 from superqt import QElidingLabel
 
 from napari_spaceediting.plugin.gallery.grid import GalleryGrid
@@ -85,6 +85,8 @@ class Compare(QWidget):
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Compare")
+        # It takes the room that there is, and asks for none.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.question = Column("strong", is_captioned=True)
         self.first = Column("text", is_captioned=False)
         self.second = Column("text", is_captioned=False)

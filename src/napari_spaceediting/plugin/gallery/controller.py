@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QMenu
 
-from napari_spaceediting.data.looks import Look
 from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.errors import SpaceEditingError
@@ -91,7 +90,7 @@ class GalleryController:
         gallery.set_pictures(window.pictures)
         gallery.look_requested.connect(self._on_look_requested)
         gallery.look_button.clicked.connect(self._choose_look)
-        gallery.look.changed.connect(self._show_as)
+        gallery.look.changed.connect(window.pictures.show_as)
         gallery.compare.walked.connect(self._walk)
         gallery.compare.closed.connect(self.look_at_all)
         gallery.compare.chosen.connect(self._on_activated)
@@ -167,10 +166,6 @@ class GalleryController:
         if self._window.session is not None:
             place = button.mapToGlobal(button.rect().topLeft())
             self._gallery.look.open_at(pictures.look, place)
-
-    def _show_as(self, look: Look) -> None:
-        self._window.pictures.show_as(look)
-        self._window.notify(Change.PICTURES)
 
     def _on_pictures(self, images: NDArray[np.int64]) -> None:
         self._gallery.repaint_pictures()

@@ -98,7 +98,7 @@ class ImageGallery(QWidget):
         self._size.setValue(round(_STEPS_OF_TWO * log2(USUAL_SIZE)))
         self._size.setAccessibleName("Image size")
         self._size.setToolTip("Size of the images, up to one that fills the room")
-        self._size.setFixedWidth(7 * self.fontMetrics().height())
+        self._size.setFixedWidth(5 * self.fontMetrics().height())
         self.compare_button = QPushButton("Compare")
         self.compare_button.setCheckable(True)
         self.compare_button.setToolTip(
@@ -116,6 +116,8 @@ class ImageGallery(QWidget):
         parts = flow(bar, 8, 4)
         parts.setContentsMargins(4, 4, 4, 0)
         height = self.sources.sizeHint().height()
+        # As high as its lines are at its width, not as in the narrowest dock.
+        bar.setMinimumHeight(height + 4)
         for widget in (
             self.sources,
             self._count,

@@ -27,7 +27,6 @@ from napari_spaceediting.plugin.guidance.panel import (
     NO,
     NOTHING_FOUND_TEXT,
     ORDERS,
-    YES,
     GuidancePanel,
 )
 from napari_spaceediting.plugin.map.controller import MapController
@@ -50,7 +49,6 @@ _SIDE = 200
 """Pixels of the side of a picture on the card at most."""
 _SINGLES = 200
 """Images at most that are put in order at a time."""
-_NO_CLASS = "No class is known yet: use Elsewhere."
 _NO_LABEL = "There is no label that could be right: name it, or go on with Not sure."
 _RECENT = 10
 """Answers from which it is told what going on may bring."""
@@ -91,7 +89,7 @@ class GuidanceController:
         self._queue: list[Proposal] = []
         self._order = MIXED
         self._last = ""
-        self._at = 0
+        self._at = self._n_found = 0
         self._decided: set[int] = set()
         self._left_out: frozenset[int] = frozenset()
         self._recent: deque[NDArray[np.int64]] = deque(maxlen=_RECENT)
@@ -99,6 +97,7 @@ class GuidanceController:
         panel.refresh_requested.connect(self.find)
         panel.answered.connect(self.answer)
         panel.named.connect(self.name)
+        panel.named_as.connect(self.name_as)
         panel.taken_back.connect(self.take_back)
         panel.moved.connect(self._step)
         panel.toggled.connect(self._toggle)
@@ -151,6 +150,8 @@ class GuidanceController:
         self._last = ""
         if answer == "elsewhere":
             self._ask(proposal)
+        elif answer == "yes" and proposal.tag is None:
+            self._panel.ask_for_name()
         elif answer == "yes" and self._accept(proposal):
             self._settle(proposal, accepted=True)
         elif answer == "no" and self._keep(proposal):
@@ -158,14 +159,27 @@ class GuidanceController:
         elif answer == "unsure":
             self._recent.append(NOTHING)
             self._window.answered(self._way(proposal), 0)
+            self._put_aside(proposal)
             self._step(1)
+
+    def _put_aside(self, proposal: Proposal) -> None:
+        """Let a proposal come again at the end of the list, once."""
+        if self._at < self._n_found:
+            self._queue.append(proposal)
 
     def name(self, number: int) -> None:
         """Give the images of the proposal at hand a class, wherever they lie."""
+        if self._window.session is not None:
+            self.name_as(self._window.session.edits.class_names[number])
+
+    def name_as(self, name: str) -> None:
+        """Give the images of the proposal at hand a class, which may be a new one."""
         proposal, session = self.proposal, self._window.session
         if proposal is None or session is None:
             return
-        at, tag = self._meant(proposal), session.edits.class_names[number]
+        at, names = self._meant(proposal), session.edits.class_names
+        same = [known for known in names if known.casefold() == name.casefold()]
+        tag = name if name in names or not same else same[0]
         if self._map.naming.apply(Relabel(at, tag)):
             self._last = tag
             self._settle(proposal, accepted=self._agrees(proposal, at))
@@ -221,6 +235,9 @@ class GuidanceController:
         edited = session.edits.edited[at]
         self._window.answered(self._way(proposal), int(np.count_nonzero(edited)))
         self._decided.add(self._at)
+        # It was put aside before, and answered after all.
+        ahead = self._queue[self._at + 1 :]
+        self._queue[self._at + 1 :] = [one for one in ahead if one is not proposal]
         self._step(1)
 
     def _ask(self, proposal: Proposal) -> None:
@@ -282,7 +299,8 @@ class GuidanceController:
     def _take(
         self, queue: list[Proposal], order: str = MIXED, *, show: bool = True
     ) -> None:
-        self._queue, self._at, self._order, self._last = queue, 0, order, ""
+        self._queue, self._at, self._order, self._last = list(queue), 0, order, ""
+        self._n_found = len(queue)
         self._decided, self._left_out = set(), frozenset()
         images = [proposal.indices for proposal in queue]
         self._gallery.proposed = np.concatenate([*images, np.empty(0, np.int64)])
@@ -299,7 +317,7 @@ class GuidanceController:
 
     def _show(self, select: bool = True) -> None:
         panel, proposal = self._panel, self.proposal
-        panel.show_counts(len(self._decided), len(self._queue), self._last)
+        panel.show_counts(len(self._decided), self._n_found, self._last)
         self._window.review = (self._at + 1, len(self._queue)) if proposal else (0, 0)
         self._window.notify(Change.REVIEW)
         self._show_arrow(proposal)
@@ -315,24 +333,27 @@ class GuidanceController:
         if len(meant) < n:
             these = f"{len(meant)} of these {n}"
         if proposal.tag is None:
-            action = "Name their class"
+            action = ""
         elif proposal.place is None:
             action = f"Name {these} {proposal.tag}"
         else:
             action = f"Move {these} to {proposal.tag}"
-        blocked = {} if proposal.tag else {YES: _NO_CLASS}
+        blocked = {}
         is_alone = self._order != MIXED
         if is_alone and proposal.kind is not ProposalKind.MISLABELLED:
             blocked[NO] = _NO_LABEL
         ways = self._separates(proposal)
+        title = ORDERS[Order(self._order)] if is_alone else _title(proposal)
         self._panel.show_proposal(
             self._at + 1,
             len(self._queue),
-            ORDERS[Order(self._order)] if is_alone else _TITLES[proposal.kind],
+            f"{title} · put aside before" if self._at >= self._n_found else title,
             proposal.reason,
             action,
             "" if ways is None else f"What separates {ways[1]} from {ways[2]}?",
             blocked,
+            "" if proposal.tag else "What is it?" if n == 1 else "What are they?",
+            self._window.edits.class_names,
         )
         self._show_pictures(proposal)
         if select:
@@ -386,6 +407,14 @@ class GuidanceController:
                 self._window.class_colours[[tag]],
             )
         )
+
+
+def _title(proposal: Proposal) -> str:
+    """Say why something is proposed."""
+    if proposal.kind is ProposalKind.MISLABELLED and proposal.signs:
+        # Where other labels agree, a label is only less certain than the rest.
+        return _TITLES[proposal.kind] if proposal.signs[0] < 0 else "less certain"
+    return _TITLES[proposal.kind]
 
 
 def describe_recent(counts: Sequence[int]) -> str:

@@ -10,7 +10,9 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
+    QCompleter,
     QGridLayout,
+    QLineEdit,
     QPushButton,
     QWidget,
 )
@@ -84,6 +86,8 @@ class GuidancePanel(Panel):
     """"yes", "no", "unsure" or "elsewhere"."""
     named = Signal(int)
     """Number of the class that the images are of."""
+    named_as = Signal(str)
+    """Name of the class that the images are of, which may be new."""
     taken_back = Signal()
     """The last edit is to be undone."""
     change_requested = Signal()
@@ -156,6 +160,13 @@ class GuidancePanel(Panel):
         self._title, self._reason = word_label("muted"), word_label("large")
         self._action = word_label("strong")
         self._action.setToolTip("What Yes does")
+        self.name_field = QLineEdit()
+        self.name_field.setAccessibleName("Name of the class")
+        self.name_field.setToolTip(
+            "Enter names them and goes on; Escape leads back to the keys of answers"
+        )
+        self.name_field.returnPressed.connect(self._on_name)
+        self._gate.add(self.name_field, self.name_field.toolTip())
         self.change_button = QPushButton()
         self.change_button.setToolTip(
             "Show step by step what would make it so to the network; decides nothing"
@@ -178,6 +189,7 @@ class GuidancePanel(Panel):
         text.addLayout(self._beside)
         text.addWidget(self._hint)
         text.addWidget(self._action)
+        text.addWidget(self.name_field)
         text.addWidget(self.change_button, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _build_buttons(self) -> None:
@@ -230,6 +242,8 @@ class GuidancePanel(Panel):
         action: str,
         question: str = "",
         blocked: Mapping[str, str] | None = None,
+        asks: str = "",
+        names: Sequence[str] = (),
     ) -> None:
         """Show a proposal in words; `show_pictures` comes with it.
 
@@ -247,11 +261,16 @@ class GuidancePanel(Panel):
             Such as "What separates Coat from Shirt?"; "" where nothing does.
         blocked : mapping of str to str, optional
             Why some answers cannot be given.
+        asks : str
+            What is asked where no class is proposed, such as "What are they?".
+        names : sequence of str
+            Names that complete what is typed then.
         """
         self._show_any(True)
         self._title.setText(f"{position} of {count} · {title}")
         self._reason.setText(reason)
         set_text(self._action, action)
+        self._ask_name(asks, names)
         self.change_button.setText(literal(question))
         self.change_button.setVisible(bool(question))
         for answer, button in self.answer_buttons.items():
@@ -259,6 +278,31 @@ class GuidancePanel(Panel):
         for step, end, which in ((-1, 1, "first"), (1, count, "last")):
             why_not = f"This is the {which} proposal" if position == end else ""
             self._gate.block(self.move_buttons[step], why_not)
+
+    def _ask_name(self, asks: str, names: Sequence[str]) -> None:
+        """Ask for a name in place of a yes, with the keyboard where that is here."""
+        had_focus = self._is_typed
+        self.name_field.clear()
+        self.name_field.setVisible(bool(asks))
+        self.name_field.setPlaceholderText(f"{asks} Type the class, then Enter")
+        self.answer_buttons[YES].setText("Name" if asks else "Yes")
+        if asks:
+            completer = QCompleter(list(names), self.name_field)
+            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+            self.name_field.setCompleter(completer)
+            self.take_focus()
+        elif had_focus:
+            self.setFocus()
+
+    @property
+    def _is_typed(self) -> bool:
+        """Whether the keyboard is where a name is typed."""
+        return self.window().focusWidget() is self.name_field
+
+    def _on_name(self) -> None:
+        name = self.name_field.text().strip()
+        if name:
+            self.named_as.emit(name)
 
     def show_pictures(
         self,
@@ -310,12 +354,19 @@ class GuidancePanel(Panel):
     def take_focus(self) -> None:
         """Take the keyboard from a control of the panel, which has keys of its own."""
         focus = self.window().focusWidget()
-        if focus is not None and self.isAncestorOf(focus):
-            self.setFocus()
+        if focus is not None and (focus is self or self.isAncestorOf(focus)):
+            self.ask_for_name() if self.name_field.isVisible() else self.setFocus()
+
+    def ask_for_name(self) -> None:
+        """Let the name be typed."""
+        self.name_field.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Answer by key."""
         if event is None or self.class_keys.take(event):
+            return
+        if event.key() == Qt.Key.Key_Escape and self._is_typed:
+            self.setFocus()
             return
         if takes_back(event):
             self.taken_back.emit()

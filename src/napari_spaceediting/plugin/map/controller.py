@@ -77,6 +77,7 @@ class MapController:
         self.view: MapView | None = None
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
+        self._is_coloured = False
         self._colouring: display.Colouring | None = None
         self._hovered = -1
         self._dwell = once(panel, _DWELL_MS, self._show_card)
@@ -104,6 +105,12 @@ class MapController:
             self._on_axes()
         if Change.PICTURES in change:
             self._on_pictures()
+        session = self._window.session
+        if Change.SHOWN in change and not self._is_coloured and session is not None:
+            # A network that has learnt its first classes shows them.
+            usual = display.usual_key(session)
+            if usual != self.colour_key:
+                self._colour(usual)
         if change & _OTHER_CLOUD:
             self.refresh()
         if Change.SELECTION in change:
@@ -209,6 +216,10 @@ class MapController:
 
     def colour_by(self, key: str) -> None:
         """Colour images by their class, their prediction or a column."""
+        self._is_coloured = True
+        self._colour(key)
+
+    def _colour(self, key: str) -> None:
         self.colour_key = key
         self._offer_colours()
         self._panel.legend.forget_hidden()
@@ -393,7 +404,7 @@ class MapController:
     def _on_session(self) -> None:
         session = self._window.session
         assert session is not None
-        self.colour_key = display.usual_key(session.dataset)
+        self.colour_key, self._is_coloured = display.usual_key(session), False
         choose(self._panel.method_combo, session.state.map.method)
 
     def _on_images(self) -> None:
@@ -417,8 +428,8 @@ class MapController:
         assert session is not None
         known = display.axis_of(self.colour_key, session.state.axes) is not None
         if display.is_axis(self.colour_key) and not known:
-            self.colour_key = display.usual_key(session.dataset)
-        self.colour_by(self.colour_key)
+            self.colour_key = display.usual_key(session)
+        self._colour(self.colour_key)
 
     def _remove_axis(self) -> None:
         session = self._window.session

@@ -20,6 +20,7 @@ from napari_spaceediting.editing.places import LOW_SUPPORT, Places
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.widgets.palette import continuous_colours
 from napari_spaceediting.session.axes import KeptAxis
+from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Checkpoint
 
 LABEL, PREDICTION, CONFIDENCE = "label", "prediction", "confidence"
@@ -96,11 +97,17 @@ def laid_out(kept: KeptAxis, places: NDArray[np.float32]) -> NDArray[np.float32]
     return np.stack([along, across], axis=1).astype(np.float32)
 
 
-def usual_key(dataset: ImageDataset) -> str:
-    """Return what to colour by at first: the class, where most images have one."""
-    training = ~dataset.held_out
-    known = dataset.is_labelled[training].mean() if training.any() else 0
-    return LABEL if known >= 0.5 or not dataset.class_names else PREDICTION
+def usual_key(session: Session) -> str:
+    """Return what to colour by unasked: the class, where most images have one.
+
+    Else what the network says, as soon as it has learnt classes.
+    """
+    training, shown = ~session.dataset.held_out, session.shown
+    known = (shown.labels[training] >= 0).mean() if training.any() else 0
+    says = session.dataset.class_names
+    if shown.network is not None:
+        says = shown.class_names[: shown.network.predictions.probabilities.shape[1]]
+    return LABEL if known >= 0.5 or not says else PREDICTION
 
 
 def colour_by(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 LAYER = "Map"
+_USUAL_SIZE = 10
+"""Point size in napari's controls with which points are as large as suits the map."""
 _POINT_LIMITS = (6, 22)
 """Smallest and largest diameter of a point, pixels."""
 _SPARSE = 5000
@@ -107,6 +109,8 @@ class MapLayer(QObject):
         self._cloud: Cloud | None = None
         self._data = self._read = self._drawn = np.empty((0, 2), np.float32)
         self._is_changing = self._is_straightening = self._are_many = False
+        self._is_fading = False
+        self._fitted = self._enlarged = self._faded = self._opaque = 1.0
         self._follow = once(self, _FOLLOW_MS, self.draw)
         self._tell = once(self, _FOLLOW_MS, self._tell_features)
         self._hear = once(self, 0, self._tell_selected)
@@ -187,6 +191,8 @@ class MapLayer(QObject):
             points.selected_data.events.items_changed.connect(self._on_selected)
             for event in (points.events[name] for name in _TRANSFORMS):
                 event.connect(self._on_transform)
+            points.events.current_size.connect(self._on_size)
+            points.events.opacity.connect(self._on_opacity)
             self._take_layer(points)
         return self.points
 
@@ -224,12 +230,33 @@ class MapLayer(QObject):
         assert self._cloud is not None
         places = self._cloud.places
         extent = float(np.ptp(places, axis=0).max()) or 1.0
-        self.points.size = extent / np.clip(2 * len(places) ** 0.5, 60, 300)
+        self._fitted = extent / float(np.clip(2 * len(places) ** 0.5, 60, 300))
+        self.points.size = self._fitted * self._enlarged
+
+    def _on_size(self) -> None:
+        """Enlarge all points as the user says in napari's controls."""
+        points = self.points
+        # When points are selected, napari takes their size for the one that is chosen.
+        if points is None or self._cloud is None or points.current_size in points.size:
+            return
+        self._enlarged = max(points.current_size / _USUAL_SIZE, 0.1)
+        low, high = (limit * self._enlarged for limit in _POINT_LIMITS)
+        points.canvas_size_limits = max(low, 1.0), max(high, 2.0)
+        points.size = self._fitted * self._enlarged
 
     def fade(self, opacity: float) -> None:
-        """Choose how opaque all points are."""
-        if self.points is not None and self.points.opacity != opacity:
-            self.points.opacity = opacity
+        """Choose how opaque all points are, beside what the user chose."""
+        self._faded = opacity
+        wanted = min(self._opaque * opacity, 1.0)
+        if self.points is not None and self.points.opacity != wanted:
+            self._is_fading = True
+            self.points.opacity = wanted
+            self._is_fading = False
+
+    def _on_opacity(self) -> None:
+        """Remember how opaque the user has the points in napari's controls."""
+        if self.points is not None and not self._is_fading:
+            self._opaque = self.points.opacity / self._faded
 
     def draw(self) -> None:
         """Have napari draw the coordinates and the colours as they are, in one go."""

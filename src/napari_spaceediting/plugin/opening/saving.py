@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.errors import SessionError, SpaceEditingError
@@ -82,6 +82,7 @@ class SavingController:
         self._spent: list[RecoveryCopy] = []
         self._wish: _Wish | None = None
         self._is_saving = False
+        self._told_when_saved: Callable[[], None] = lambda: None
         self._complained = ""
         self._written = threading.Event()
         self._written.set()
@@ -129,19 +130,34 @@ class SavingController:
         return self._writable is not None and bool(preferences().storage.autosave)
 
     def may_leave(self) -> bool:
-        """Save what saves itself; ask before other unsaved work is left behind."""
+        """Save what saves itself; offer to save other work before it is left behind."""
         session = self._window.session
         if self._saves_itself:
             self.autosave()
             return True
         if session is None or not self.is_unsaved:
             return True
-        return agrees(
+        kinds = QMessageBox.StandardButton
+        answer = QMessageBox.question(
             self._panel,
             "Unsaved work",
             f"The session on {session.dataset.name} has edits, answers, rounds or "
-            "traversals that are not saved. Leave them?",
+            "traversals that are not saved. Save them before they are left?",
+            kinds.Save | kinds.Discard | kinds.Cancel,
+            kinds.Save,
         )
+        if answer == kinds.Save:
+            return self.save() and self._has_saved()
+        return answer == kinds.Discard
+
+    def _has_saved(self) -> bool:
+        """Wait until all is saved, while the window is drawn; return whether it is."""
+        loop = QEventLoop()
+        self._told_when_saved = loop.quit
+        if self._is_saving:
+            loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        self._told_when_saved = lambda: None
+        return not self.is_unsaved
 
     def wait(self) -> None:
         """Wait until what is being written has been written."""
@@ -149,32 +165,33 @@ class SavingController:
 
     # By hand
 
-    def save(self) -> None:
-        """Save the session where it was saved before, or ask where."""
+    def save(self) -> bool:
+        """Save the session where it was before, or ask where; return if it is saved."""
         if self._writable is None:
-            self.save_as()
-        else:
-            self._want_asked(self._writable)
+            return self.save_as()
+        self._want_asked(self._writable)
+        return True
 
-    def save_as(self) -> None:
-        """Ask where to save the session."""
+    def save_as(self) -> bool:
+        """Ask where to save the session; return whether a place was chosen."""
         session = self._window.session
         if session is None:
-            return
+            return False
         start = str(self._window.path or f"{session.dataset.name}{SUFFIX}")
         chosen, _ = QFileDialog.getSaveFileName(
             self._panel, "Save the session", start, f"Session (*{SUFFIX})"
         )
         if not chosen:
-            return
+            return False
         path = Path(chosen)
         if path.suffix != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
             # The dialog has asked for the name without the ending only.
             question = f"Replace the session {path.name}?"
             if path.exists() and not agrees(self._panel, "Save the session", question):
-                return
+                return False
         self.save_to(path)
+        return True
 
     def save_to(self, path: Path) -> None:
         """Save the session in a folder, beside the window; it is replaced."""
@@ -299,6 +316,7 @@ class SavingController:
         self._is_saving = wish is not None
         if wish is None:
             self._close_left()
+            self._told_when_saved()
             return
         state = wish.session.state
         started = time.monotonic()
