@@ -18,8 +18,8 @@ _SCALED = {
 _REASONS = {
     "a kind that is not read": "of a kind that is not read",
     "cannot be read": "cannot be read",
-    "ends too early": "damaged",
-    "is empty": "damaged",
+    "ends too early": "cannot be read",
+    "is empty": "cannot be read",
     "stack of planes": "stacks",
     "where the others have": "of another type",
     "is missing": "missing",
