@@ -42,10 +42,22 @@ def names_of(dataset):
         (np.array([[0, 1, 0], [1, 0, 0]] * 6), ["1", "0"]),
         (np.array([[0.0, 1.0], [1.0, 0.0]] * 6, np.float32), ["1", "0"]),
         (np.array(["None", "x"] * 6), ["None", "x"]),
+        (np.array([1, -1] * 6), ["1", "-1"]),
     ],
 )
 def test_one_label_is_one_class(tmp_path, stack, labels, names):
     assert names_of(opened(tmp_path, images=stack, labels=labels)) == names * 6
+
+
+@pytest.mark.parametrize("none", [np.nan, -1.0])
+def test_what_is_no_number_is_unlabelled(tmp_path, stack, none):
+    labels = np.array([none, 1.0, 2.0] * 4)
+    dataset = opened(tmp_path, images=stack, labels=labels)
+    assert names_of(dataset) == [None, "1", "2"] * 4
+    labels[labels == 2] = np.nan
+    labels[labels == -1] = np.nan
+    dataset = opened(tmp_path, images=stack, labels=labels)
+    assert names_of(dataset) == [None, "1", None] * 4
 
 
 @pytest.mark.parametrize(

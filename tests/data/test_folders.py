@@ -155,6 +155,10 @@ def test_parts_as_people_name_them(tmp_path, folders, counts):
         (["cat/day 1", "cat/day 2", "dog"], ("cat", "dog")),
         (["images/cat", "images/dog"], ("cat", "dog")),
         (["data/images/cat", "data/images/dog"], ("cat", "dog")),
+        (["images/cat", "images/dog", "masks/cat", "masks/dog"], ("cat", "dog")),
+        (["images", "masks"], ()),
+        (["images", "other"], ("images", "other")),
+        (["labels/old", "labels/new", "boxes"], ("boxes", "labels")),
         (["train/cat", "train/dog"], ("cat", "dog")),
         (["train", "test"], ()),
         (["1", "01", "Cat", "cat"], ("01", "1", "Cat", "cat")),
@@ -167,7 +171,7 @@ def test_what_is_a_class(tmp_path, folders, classes):
 def test_a_single_part_is_split_anew(tmp_path):
     dataset = opened(fill(tmp_path, "train/cat", "train/dog", count=10))
     assert dataset.held_out.any()
-    assert "All images lie in the folder 'train'" in dataset.notes[0]
+    assert "The classes are the folders in 'train'." in dataset.notes
 
 
 def test_parts_without_one_for_training_are_refused(tmp_path):

@@ -145,6 +145,7 @@ def test_what_is_not_utf_8_is_read_and_told(folder):
         ("\n\npath,label", [f"{row}\n" for row in rows_of("ab" * 4)]),
         (' "Path", LABEL', [f'"{k}.png",{"ab"[k % 2]}' for k in range(N)]),
         ("path,label,label.1", [f"{row},x" for row in rows_of("ab" * 4)]),
+        (",path,label", [f"{k},{row}" for k, row in enumerate(rows_of("ab" * 4))]),
     ],
 )
 def test_what_programs_put_around_it(folder, header, rows):
@@ -171,6 +172,25 @@ def test_other_columns(folder, cells, values):
     expected = np.array(values * 4)
     assert found.dtype.kind == expected.dtype.kind
     assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ends_of_lines(folder, end):
+    text = end.join(["path,label", *rows_of("ab" * 4)])
+    (folder / "t.csv").write_bytes(text.encode())
+    assert names_of(opened(folder / "t.csv")) == list("ab" * 4)
+
+
+@pytest.mark.parametrize("header", ["# made by hand", "<html>", "where,label"])
+def test_a_header_that_names_no_images_is_shown(folder, header):
+    with pytest.raises(DataError, match=f"no column 'path', only '{header[:5]}"):
+        opened(written(folder, rows_of("ab" * 4), header))
+
+
+def test_parts_may_be_numbers_as_in_arrays(folder):
+    rows = [f"{row},{k % 3}" for k, row in enumerate(rows_of("ab" * 4))]
+    dataset = opened(written(folder, rows, "path,label,split"))
+    assert_array_equal(dataset.split, np.arange(N) % 3)
 
 
 # Names of columns

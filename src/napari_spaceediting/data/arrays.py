@@ -88,7 +88,7 @@ def find_in_array(path: Path) -> Found:
         notes.append(note)
     pixels = join(*sources)
     names = _beside(path, _pick(keys or (), _NAME_KEYS))
-    class_names = None if names is None else tuple(map(text_of, names.tolist()))
+    class_names = None if names is None else tuple(map(text_of, names.ravel().tolist()))
     split = _split(name, path, keys, blocks, [len(source) for source in sources])
     return Found(
         name=name,
@@ -390,13 +390,16 @@ def _label_texts(
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "f":
         known = ~np.isnan(labels)
-        if np.any(labels[known] % 1):
+        odd = [label for label in labels[known].tolist() if not label.is_integer()]
+        if odd:
             raise DataError(
-                f"The labels of {name} hold fractions such as "
-                f"{labels[known][labels[known] % 1 != 0][0]:g}: classes are numbered "
-                f"or named."
+                f"The labels of {name} hold fractions such as {odd[0]:g}: classes are "
+                f"numbered or named."
             )
-        labels = np.where(known, labels, -1).astype(np.int64)
+        return [
+            str(int(label)) if is_known else ""
+            for label, is_known in zip(labels.tolist(), known, strict=True)
+        ]
     return [text_of(label) for label in labels.tolist()]
 
 

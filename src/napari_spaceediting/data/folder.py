@@ -22,6 +22,10 @@ from napari_spaceediting.errors import DataError
 UNLABELLED_FOLDERS = frozenset({"unlabelled", "unlabeled", "unknown"})
 """Names of folders whose images have no label, in any case."""
 
+_IMAGES = frozenset({"images", "image", "imgs", "img"})
+_MASKS = frozenset({"masks", "mask", "labels", "annotations", "segmentations"})
+"""Folders of a segmentation, which are no two classes, in lower case."""
+
 _NEAR = 100
 """Folders beside the one that was opened that are looked into, at most."""
 
@@ -111,16 +115,21 @@ def has_class_folders(path: Path) -> bool:
 
 def _down(tree: Tree) -> Tree:
     """Go down while a folder holds all images and no class is named yet."""
-    while not tree.images and len(tree.full) == 1:
-        (only,) = tree.full
-        if (
-            only.images
-            or not only.full
-            or (len(only.full) == 1 and not only.full[0].full)
-        ):
+    while not tree.images and len(full := _without_masks(tree)) == 1:
+        only = full[0]
+        is_one_class = len(only.full) == 1 and not only.full[0].full
+        is_class = only.images or not only.full or is_one_class
+        if is_class and only.name.lower() not in _IMAGES:
             break
         tree = only
     return tree
+
+
+def _without_masks(tree: Tree) -> list[Tree]:
+    """Return the folders with images, without those of masks beside `images`."""
+    names = {folder.name.lower() for folder in tree.full}
+    masks = _MASKS if names & _IMAGES else set()
+    return [folder for folder in tree.full if folder.name.lower() not in masks]
 
 
 def _rows(tree: Tree) -> tuple[list[_Row], bool]:
@@ -238,7 +247,9 @@ def _where(whole: Tree, tree: Tree) -> tuple[str, ...]:
     if tree is whole:
         return ()
     below = readable(tree.path.relative_to(whole.path).as_posix())
-    return (f"All images lie in the folder {below!r}: its folders are the classes.",)
+    if not tree.full:
+        return (f"The images in {below!r} were taken; they have no class.",)
+    return (f"The classes are the folders in {below!r}.",)
 
 
 def _empty(tree: Tree) -> tuple[str, ...]:

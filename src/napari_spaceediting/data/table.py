@@ -29,7 +29,7 @@ from napari_spaceediting.data.packed import PackedPixels, read_parquet
 from napari_spaceediting.data.people import one_row_each, texts
 from napari_spaceediting.data.pixels import PixelSource
 from napari_spaceediting.data.soft_labels import most_said
-from napari_spaceediting.data.splits import split_from_names, split_of
+from napari_spaceediting.data.splits import Split, split_from_names, split_of
 from napari_spaceediting.data.table_images import (
     RowImage,
     images_of_rows,
@@ -79,7 +79,9 @@ def find_in_table(path: Path) -> Found:
         source = _read(path)
     table = source.table
     columns = _Columns.of(table, path.name, source.packed)
-    notes = _clean_labels(table, columns, source.class_names)
+    if table.empty and not source.names:
+        raise DataError(f"The table {path} has no rows: list one image per row.")
+    notes = _clean(table, columns, source.class_names)
     if source.packed is None:
         found = images_of_rows(table, columns.files, path.parent)
     else:
@@ -147,7 +149,7 @@ class _Columns(NamedTuple):
         """
         names = list(table.columns)
         files = channel_columns(names) if packed is None else []
-        if not files and packed is None:
+        if not files and packed is None and names:
             raise DataError(
                 f"The table {title} has no column 'path', only "
                 f"{shortened(', '.join(map(repr, names)), 300)}: add one with the "
@@ -182,8 +184,6 @@ def _read(path: Path) -> _Source:
     held = read_parquet(path)
     table = held.table.set_axis(range(1, len(held.table) + 1))
     table.columns = table.columns.map(str)
-    if table.empty and not held.names:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
     return _Source(
         table,
         False,
@@ -193,10 +193,16 @@ def _read(path: Path) -> _Source:
     )
 
 
-def _clean_labels(
+def _clean(
     table: pd.DataFrame, columns: _Columns, class_names: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
-    """Write labels in the table as they are meant, and say what of them is none."""
+    """Write parts and labels in the table as they are meant; say which are none."""
+    if columns.split is not None:
+        parts = texts(table[columns.split])
+        numbers = {str(part.value): part.name.lower() for part in Split}
+        if {*parts} <= {"", *numbers}:  # as arrays have them
+            parts = [numbers.get(part, "") for part in parts]
+            table[columns.split] = np.array(parts, dtype=object)
     every = [*columns.labels, *([columns.truth] if columns.truth else [])]
     if not every:
         return ()

@@ -26,7 +26,7 @@ _MARKS = {
 }
 """What files begin with that say how they are encoded."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_NAMED_BY_EXCEL = re.compile(r"sep=(.)\r?\n")
+_NAMED_BY_EXCEL = re.compile(r"sep=(.)\n")
 _EMPTY = frozenset({"", "na", "n/a", "nan", "null", "none", "#n/a", "<na>"})
 """What stands for no number, in lower case."""
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+").fullmatch
@@ -64,39 +64,32 @@ def read_text_table(path: Path, knows: Callable[[Sequence[str]], bool]) -> TextT
     Raises
     ------
     DataError
-        It has no rows, or a quotation mark is never closed.
+        A quotation mark is never closed.
     """
     import pandas as pd
 
     text, notes = _text(path)
     named = _NAMED_BY_EXCEL.match(text)
-    text = text[named.end() :] if named else text.lstrip("\r\n")
+    text = text[named.end() :] if named else text.lstrip("\n")
     separator = named[1] if named else _separator(path, text, knows)
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
     if separator != usual and not named:
         by = _SEPARATORS[separator]
         notes = (*notes, f"{path.name} was read as separated by {by}.")
     rows, skipped = _rows(path, text, separator)
-    if not rows:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
-    header, *lines = rows
-    width = len(header.cells)
+    header, lines = (rows[0].cells, rows[1:]) if rows else ([], [])
+    width = len(header)
     kept, numbers = [], []
     for number, cells in lines:
-        extra = [cell for cell in cells[width:] if cell.strip()]
-        if extra:
+        if any(cell.strip() for cell in cells[width:]):
             reason = f"has {len(cells)} cells, but the table {width} columns"
             skipped.append(Skipped(f"row {number}", reason))
         elif any(cell.strip() for cell in cells):
             kept.append([*cells[:width], *[""] * (width - len(cells))])
             numbers.append(number)
-    if not kept:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
-    columns = _unique(header.cells)
+    columns = _unique(header)
     table = pd.DataFrame(kept, columns=columns, index=numbers, dtype=object)
-    nameless = [
-        name for name, own in zip(columns, header.cells, strict=True) if not own
-    ]
+    nameless = [c for c, own in zip(columns, header, strict=True) if not own.strip()]
     empty = [name for name in nameless if not table[name].str.strip().any()]
     return TextTable(table.drop(columns=empty), tuple(skipped), notes)
 
@@ -132,7 +125,11 @@ class _Line(NamedTuple):
 
 def _text(path: Path) -> tuple[str, tuple[str, ...]]:
     """Return the text of a file, and how it was decoded if one should know."""
-    raw = path.read_bytes()
+    text, notes = _decoded(path, path.read_bytes())
+    return text.replace("\r\n", "\n").replace("\r", "\n"), notes
+
+
+def _decoded(path: Path, raw: bytes) -> tuple[str, tuple[str, ...]]:
     for mark, encoding in _MARKS.items():
         if raw.startswith(mark):
             return raw.decode(encoding), ()
@@ -165,7 +162,7 @@ def _rows(path: Path, text: str, separator: str) -> tuple[list[_Line], list[Skip
     rows: list[_Line] = []
     skipped: list[Skipped] = []
     reader = csv.reader(
-        io.StringIO(text, newline=""),
+        io.StringIO(text),
         delimiter=separator,
         skipinitialspace=True,
         strict=True,
@@ -201,7 +198,8 @@ def _until_the_end(reader: Iterator[list[str]]) -> Iterator[list[str] | csv.Erro
 def _unique(names: Sequence[str]) -> list[str]:
     """Return names of columns without blanks around them, none of them twice."""
     found: dict[str, None] = {}
-    for name in (name.strip() for name in names):
+    for at, own in enumerate(names, 1):
+        name = own.strip() or f"column {at}"
         again = (f"{name}.{number}" for number in range(1, len(names) + 1))
         found[
             name if name not in found else next(n for n in again if n not in found)

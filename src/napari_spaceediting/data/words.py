@@ -28,8 +28,8 @@ _REASONS = {
     "NaN": "with NaN",
     "channels": "of other channels",
     "pixels": "too small",
-    "cells": "broken rows",
-    "is broken": "broken rows",
+    "cells": "in broken rows",
+    "is broken": "in broken rows",
     "has no path": "without a path",
 }
 """Parts of reasons, and what they come to in two or three words."""
