@@ -222,7 +222,10 @@ def test_classes_and_split_are_the_same_in_every_run(tmp_path):
     assert said.pop().startswith("('001', '01', '1', 'CAT', 'Cat', 'cat')")
 
 
-def test_folders_without_images_and_kinds_that_are_not_read_are_told(tmp_path):
+def test_folders_without_images_and_kinds_that_are_not_read_are_told(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "bioio", None)
     fill(tmp_path, "a", "b")
     for k in range(3):
         (tmp_path / "c").mkdir(exist_ok=True)

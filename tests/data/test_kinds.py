@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -557,7 +558,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_in_a_sentence(tmp_path, name):
+def test_what_is_refused_in_a_sentence(tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "bioio", None)
     make, sentence = REFUSED[name]
     path = tmp_path / name
     path.write_bytes(make())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import tifffile
@@ -105,7 +107,8 @@ def test_rgba_lies_beside_rgb(tmp_path):
     assert not dataset.skipped
 
 
-def test_kinds_that_are_not_read_are_told_by_kind_and_number(tmp_path):
+def test_kinds_that_are_not_read_are_told_by_kind_and_number(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bioio", None)
     folder = write(tmp_path / "data", [image() for _ in range(10)])
     for k in range(4):
         (folder / "a" / f"{k}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))

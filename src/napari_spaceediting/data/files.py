@@ -83,6 +83,10 @@ def decoded(file: IO[bytes], suffix: str = "") -> NDArray[Any]:
         from napari_spaceediting.data.photos import read_codec
 
         return read_codec(file.read())
+    if kind.reader == "bioio":
+        from napari_spaceediting.data.microscopes import read_microscope
+
+        return read_microscope(Path(getattr(file, "name", "")), kind.name)
     raise Unfit(f"is {kind.name}, which is not read: {kind.advice}")
 
 

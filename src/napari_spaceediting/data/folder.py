@@ -26,7 +26,7 @@ _IMAGES = frozenset({"images", "image", "imgs", "img"})
 _MASKS = frozenset({"masks", "mask", "labels", "annotations", "segmentations"})
 """Folders of a segmentation, which are no two classes, in lower case."""
 
-_NEAR = 200
+_NEAR = 100
 """Folders beside the one that was opened that are looked into, at most."""
 
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 HEAD_BYTES = 132
 """How much of a file tells its kind."""
 
-Reader = Literal["pillow", "tifffile", "imagecodecs"]
+Reader = Literal["pillow", "tifffile", "imagecodecs", "bioio"]
 
 
 class Kind(NamedTuple):
@@ -17,7 +17,7 @@ class Kind(NamedTuple):
     ----------
     name : str
         With its article, as part of a sentence.
-    reader : {"pillow", "tifffile", "imagecodecs"} or None
+    reader : {"pillow", "tifffile", "imagecodecs", "bioio"} or None
         The library that reads it, None where we have none.
     advice : str
         What to do where it is not read.
@@ -28,10 +28,6 @@ class Kind(NamedTuple):
     advice: str = "save it as PNG or TIFF"
 
 
-_MICROSCOPE = (
-    'install the readers of microscopes with pip install "napari-spaceediting[bio]", '
-    "or save it as TIFF"
-)
 _FRAMES = "save its frames as images"
 _NOT_FETCHED = "fetch the file itself"
 _CONVERT = "save it as PNG or JPEG"
@@ -65,9 +61,9 @@ _OTHERS: tuple[tuple[int, bytes, Kind], ...] = (
     (4, b"ftyp", Kind("a video", advice=_FRAMES)),
     (8, b"AVI ", Kind("a video", advice=_FRAMES)),
     (0, b"\x1a\x45\xdf\xa3", Kind("a video", advice=_FRAMES)),
-    (0, b"ZISRAWFILE", Kind("a CZI", advice=_MICROSCOPE)),
-    (0, b"\xda\xce\xbe\x0a", Kind("an ND2", advice=_MICROSCOPE)),
-    (0, b"\x70\0\0\0", Kind("a LIF", advice=_MICROSCOPE)),
+    (0, b"ZISRAWFILE", Kind("a CZI", "bioio")),
+    (0, b"\xda\xce\xbe\x0a", Kind("an ND2", "bioio")),
+    (0, b"\x70\0\0\0", Kind("a LIF", "bioio")),
     (0, b"\xd0\xcf\x11\xe0", Kind("an OIB or an old document of Office")),
     (128, b"DICM", Kind("a DICOM file")),
     (0, b"SIMPLE  =", Kind("a FITS file")),
@@ -110,14 +106,14 @@ NOT_READ: dict[str, Kind] = {
     ".heic": Kind("a HEIC", advice=_CONVERT),
     ".heif": Kind("a HEIC", advice=_CONVERT),
     ".hif": Kind("a HEIC", advice=_CONVERT),
-    ".czi": Kind("a CZI", advice=_MICROSCOPE),
-    ".nd2": Kind("an ND2", advice=_MICROSCOPE),
-    ".lif": Kind("a LIF", advice=_MICROSCOPE),
+    ".czi": Kind("a CZI", "bioio"),
+    ".nd2": Kind("an ND2", "bioio"),
+    ".lif": Kind("a LIF", "bioio"),
     ".oib": Kind("an OIB"),
     ".oif": Kind("an OIF"),
     ".oir": Kind("an OIR"),
     ".vsi": Kind("a VSI"),
-    ".dv": Kind("a DeltaVision file"),
+    ".dv": Kind("a DeltaVision file", advice="save it as TIFF"),
     ".ims": Kind("an Imaris file"),
     ".mrc": Kind("an MRC file", advice="save it as TIFF"),
     ".dcm": Kind("a DICOM file"),
