@@ -36,7 +36,7 @@ def test_contrast_limits_gamma_and_colour():
     assert red[0, :, 0].tolist() == [0, 0, 127, 255, 255]
     assert not red[..., 1:].any()
     light = Look((ChannelLook("grey", gamma=0.5),)).render(ramp)
-    assert light[0, 1].tolist() == [128, 128, 128]
+    assert light[0, 1].tolist() == [127, 127, 127]
 
 
 def test_channels_add_up_and_can_be_hidden():

@@ -143,7 +143,7 @@ def test_broken_images_are_left_out_and_counted(classes):
     reasons = {skip.name: skip.reason for skip in dataset.skipped}
     assert "NaN" in reasons["dog/nan.tif"]
     assert "cannot be read" in reasons["cat/0.png"]
-    assert "Left out 4: 3 cannot be read, 1 with NaN." in note_of(dataset)
+    assert "Left out 4, such as cat/0.png (cannot be read" in note_of(dataset)
     assert dataset.images(range(17)).shape == (17, 1, 30, 30)
 
 

@@ -95,7 +95,7 @@ def find_objects(
             crop = np.where(inside[..., None], crop, lowest[plane])
         crops.append(crop)
     columns = {key: table[key] for key in ("plane", "object", "y", "x", "area")}
-    groups, notes = by_picture(
+    groups, about_groups = by_picture(
         [f"{name} {plane}" for plane in table["plane"]], len(objects)
     )
     return Found(
@@ -105,7 +105,7 @@ def find_objects(
         labels=[None] * len(crops),
         columns={**columns, **groups},
         skipped=skipped,
-        notes=notes,
+        notes=(*notes, *about_groups),
     )
 
 
