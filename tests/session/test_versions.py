@@ -215,7 +215,6 @@ def test_a_session_that_never_had_what_is_gone_says_nothing(version_1):
     assert found == {
         **values,
         "version": VERSION,
-        "checkpoint": {**values["checkpoint"], "traits": {}},
         "retrain": {"steps": 9},
         "answers": [],
         "traversals": [],

@@ -191,6 +191,7 @@ def _to_5(values: Values, say: Say) -> Values:
     """
     habits = dict(values["habits"])
     keys = habits.pop("keys", None)
+    values = {**values, "habits": habits}
     if not keys:
         return values
 
@@ -199,7 +200,6 @@ def _to_5(values: Values, say: Say) -> Values:
 
     return {
         **values,
-        "habits": habits,
         "checkpoint": with_keys(values["checkpoint"]),
         "rounds": [
             {

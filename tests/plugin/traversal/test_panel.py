@@ -5,11 +5,14 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_spaceediting.colours import named_colours
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.plugin.traversal.coming import Coming
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.traversal.strip import Chance, Pictures, Strip
 from napari_spaceediting.plugin.widgets.palette import to_qcolor
 from napari_spaceediting.traversal.filmstrip import changes_to_rgb, largest_change
+from napari_spaceediting.traversal.result import Asked
 
 LEFT = Qt.MouseButton.LeftButton
 STEPS = 5
@@ -401,3 +404,13 @@ def test_what_waits_is_told(empty, qtbot, told):
     assert (decided, back) == ([()], [()])
     empty.show_waiting("")
     assert not empty._waiting.isVisible()
+
+
+def test_a_way_has_the_colours_that_classes_were_given():
+    asked = Asked(np.array([1]), 0, "one", ("one", "two"))
+    colours = named_colours(asked.class_names, {"one": "#010203", "two": "#040506"})
+    picture, said = np.zeros((8, 8, 3), np.uint8), np.array([0.25, 0.75], np.float32)
+    coming = Coming(asked, np.array([3]), 2)
+    strip = coming.strip(0, np.array(list("abcd")), picture, said, colours)
+    for chance, at in (strip.leaves, 1), (strip.nears, 0):
+        np.testing.assert_allclose(chance.colour, colours[at], atol=1e-6)
