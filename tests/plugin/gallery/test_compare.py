@@ -142,7 +142,7 @@ def test_contrast_is_the_same_for_all_pictures(window):
     gallery = window.bench.gallery
     window.state.select(window.movable[:3])
 
-    def darkest() -> int:
+    def brightest() -> int:
         picture = gallery.grid.viewport().grab().toImage()
         inside = gallery.grid._tile(0).adjusted(6, 6, -6, -6)
         return max(
@@ -151,17 +151,17 @@ def test_contrast_is_the_same_for_all_pictures(window):
             for y in range(inside.top(), inside.bottom(), 3)
         )
 
-    before = darkest()
+    before = brightest()
     gallery.look_button.click()
     (row,) = gallery.look.rows
     row.limits.setValue((0, 1))
     with window.new_pictures():
         row.colour.setCurrentIndex(row.colour.findData("hidden"))
-    window.wait(lambda: darkest() < before / 4)
+    window.wait(lambda: brightest() < before / 4)
     (picture, *_) = window.map.overlay.scene.pictures
     assert picture.pixmap.toImage().pixelColor(20, 20).lightness() == 0
     gallery.look.reset_button.click()
-    window.wait(lambda: darkest() == before)
+    window.wait(lambda: brightest() > before / 2)
     gallery.look.close()
 
 
