@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_spaceediting import api
@@ -42,6 +43,10 @@ def test_the_whole_loop(images, tmp_path):
     evidence = api.retrain(session, RetrainSettings(arms=(), device="cpu"))
     assert evidence.verdict()
     assert not session.state.log.done
+    said = api.export(session, tmp_path / "labels.csv", [3, 1])
+    assert "labels.csv" in said
+    table = pd.read_csv(tmp_path / "labels.csv", dtype=str)
+    assert table.id.tolist() == session.dataset.ids[[3, 1]].tolist()
     api.save(session, tmp_path / "one.spaceediting")
     again = api.open(tmp_path / "one.spaceediting")
     assert again.shown.class_names == session.shown.class_names

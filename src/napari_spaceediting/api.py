@@ -1,4 +1,4 @@
-"""The whole loop from Python: open, train, map, guide, edit, retrain, save.
+"""The whole loop from Python: open, train, map, guide, edit, retrain, export, save.
 
 >>> from napari_spaceediting import api
 >>> session = api.open("photographs/")
@@ -8,6 +8,7 @@
 ...     print(proposal.reason)
 >>> api.edit(session, {"kind": "pin", "images": ["a.jpg", "b.jpg"], "tag": "cat"})
 >>> print(api.retrain(session).verdict())
+>>> api.export(session, "labels.csv")
 >>> api.save(session, "photographs.spaceediting")
 
 Every function works on a `Session`, which has all that is known, and does its work in
@@ -21,6 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from napari_spaceediting.data.open import OpenDataset, OpenSample
 from napari_spaceediting.editing.edits import Edit
 from napari_spaceediting.jobs.job import Progress, run_job
@@ -29,6 +33,7 @@ from napari_spaceediting.network.trust import trust
 from napari_spaceediting.projection.quality import MapQuality
 from napari_spaceediting.projection.settings import Method
 from napari_spaceediting.session.codec import edits_from
+from napari_spaceediting.session.export.exporting import exporting
 from napari_spaceediting.session.files import is_session
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.storage import load_session, save_session
@@ -38,7 +43,7 @@ if TYPE_CHECKING:
     from napari_spaceediting.editing.guidance import Proposal
     from napari_spaceediting.editing.settings import RetrainSettings
 
-__all__ = ["edit", "guide", "map", "open", "retrain", "save", "train"]
+__all__ = ["edit", "export", "guide", "map", "open", "retrain", "save", "train"]
 
 Tell = Callable[[Progress], None] | None
 """Is told how far the work has come."""
@@ -251,3 +256,46 @@ def retrain(
     if accept:
         session.accept()
     return session.state.rounds[-1].evidence
+
+
+def export(
+    session: Session,
+    path: str | Path,
+    images: ArrayLike | None = None,
+    *,
+    latents: bool = False,
+    links: bool = False,
+    progress: Tell = None,
+) -> str:
+    """Write what a session knows into a file or a folder.
+
+    Parameters
+    ----------
+    session : Session
+        As the window would show it, with the edits that wait.
+    path : str or Path
+        Its ending says what: ``.csv``, ``.tsv``, ``.parquet`` or ``.h5ad`` for a table
+        of labels and predictions, ``.pt2`` or ``.onnx`` for the network, ``.html`` for
+        a report; without one, folders of images by part and class.
+    images : (n,) int array, optional
+        Which images; by default all.
+    latents : bool
+        Whether a table has the latents, too.
+    links : bool
+        Whether the folders hold links in place of copies.
+    progress : callable, optional
+        Is told how far the work has come.
+
+    Returns
+    -------
+    str
+        What was written, in a sentence.
+
+    Raises
+    ------
+    SessionError
+        If there is nothing to write to such a path, or it cannot be written.
+    """
+    at = None if images is None else np.asarray(images, np.int64)
+    job = exporting(session, Path(path), at, with_latents=latents, with_links=links)
+    return run_job(job, progress).said
