@@ -92,7 +92,7 @@ def test_what_cannot_be_done_is_said(session: Session, small_digits) -> None:
     ):
         with pytest.raises(error, match=says):
             session.traversing(images, target)
-    with pytest.raises(SessionError, match="train a network first"):
+    with pytest.raises(SessionError, match="no network yet: train one first"):
         new_session(small_digits).traversing(three, "8")
 
 
