@@ -355,8 +355,8 @@ def test_no_copy_is_left_of_what_the_user_left(window, saved, monkeypatch):
     never_saved(window)
     pin(window)
     window.wait(copies)
-    yes = QMessageBox.StandardButton.Yes
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
+    discard = QMessageBox.StandardButton.Discard
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: discard)
     window.wait(lambda: not window.bench.saving._is_saving)
     window.open(saved)
     window.bench.shutdown()
