@@ -259,7 +259,7 @@ def test_what_others_have_changed_is_left_and_the_work_goes_beside(
     (saved / "session.json").write_text(text + "\n")
     pin(window)
     window.bench.saving.save()
-    window.wait(lambda: window.state.path != saved)
+    window.wait(lambda: messages)
     assert (saved / "session.json").read_text() == text + "\n"
     assert "conflict" in window.state.path.name
     assert window.state.path.name in messages[0]
