@@ -370,9 +370,8 @@ def draw_look_alikes(camera: Photographer) -> None:
 
     camera.fold(Step.EDITS)
     camera.unfold(Step.RETRAIN)
-    losses.clear()
     bench.panels.retrain.retrain_button.click()
-    camera.wait(lambda: steps() > 4)
+    camera.wait(lambda: bench.state.is_busy)
     camera.take("retraining")
     wait_for_round(camera)
     camera.take("evidence")
