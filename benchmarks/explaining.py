@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -184,9 +184,7 @@ def _moved(
     )
     # What the network does not take for the source has nothing to explain.
     seen = case.probability(case.originals, 0) > 0.5
-    return Case(
-        data, *ends, case.originals[seen], case.changed[seen], classes, case.classifier
-    )
+    return replace(case, originals=case.originals[seen], changed=case.changed[seen])
 
 
 # Accounts

@@ -188,7 +188,7 @@ def guide(
 
 def edit(
     session: Session,
-    edits: Edit | Mapping[str, Any] | Iterable[Edit | Mapping[str, Any]],
+    edits: EditOrEntry | Iterable[EditOrEntry],
 ) -> None:
     """Add edits, one after the other; none of them if one cannot be applied.
 

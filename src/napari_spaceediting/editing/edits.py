@@ -75,6 +75,7 @@ __all__ = [
     "name_images",
     "named",
     "shares",
+    "standing_in",
     "withdrawn",
 ]
 
@@ -344,6 +345,16 @@ def withdrawn(edits: Sequence[Edit]) -> set[int]:
         if isinstance(edit, Withdraw) and number not in gone:
             gone.add(edit.number)
     return gone
+
+
+def standing_in(edits: Sequence[Edit]) -> list[tuple[int, Edit]]:
+    """Return the edits that stand, each with its number from 0."""
+    gone = withdrawn(edits)
+    return [
+        (number, edit)
+        for number, edit in enumerate(edits)
+        if not isinstance(edit, Withdraw) and number not in gone
+    ]
 
 
 def check_edit(

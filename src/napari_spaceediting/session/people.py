@@ -16,9 +16,8 @@ from napari_spaceediting.editing.edits import (
     Reject,
     Reset,
     Restore,
-    Withdraw,
     images_of,
-    withdrawn,
+    standing_in,
 )
 from napari_spaceediting.session.state import RoundStatus, SessionState
 
@@ -72,8 +71,7 @@ def standing_edits(state: SessionState) -> tuple[Edit, ...]:
     return tuple(
         edit
         for edits in (*(past.edits for past in rounds), open_edits)
-        for number, edit in enumerate(edits)
-        if not isinstance(edit, Withdraw) and number not in withdrawn(edits)
+        for _, edit in standing_in(edits)
     )
 
 

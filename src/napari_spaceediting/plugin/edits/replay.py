@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_spaceediting.editing.edits import Edit, Withdraw, images_of, withdrawn
+from napari_spaceediting.editing.edits import Edit, images_of, standing_in
 from napari_spaceediting.plugin.edits.panel import EditsPanel
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
@@ -66,12 +66,7 @@ class Replay:
     @staticmethod
     def steps(edits: Sequence[Edit]) -> list[int]:
         """Return the numbers of the edits that there is something to see of."""
-        gone = withdrawn(edits)
-        return [
-            number
-            for number, edit in enumerate(edits)
-            if number not in gone and not isinstance(edit, Withdraw)
-        ]
+        return [number for number, _ in standing_in(edits)]
 
     def toggle(self, on: bool) -> None:
         """Start from before the edits, or stop."""

@@ -16,10 +16,9 @@ from napari_spaceediting.data.pixels import FilePixels, JoinedPixels, PixelSourc
 from napari_spaceediting.editing.edits import (
     Edit,
     Reset,
-    Withdraw,
     describe,
     images_of,
-    withdrawn,
+    standing_in,
 )
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.session.preparing import Preparing
@@ -152,11 +151,9 @@ def predicted(
 
 def last_edits(edits: Sequence[Edit], n_images: int) -> NDArray[np.int64]:
     """Return the number of the last edit that stands of each image, from 0; else -1."""
-    gone = withdrawn(edits)
     last = np.full(n_images, -1, np.int64)
-    for number, edit in enumerate(edits):
-        if not isinstance(edit, Withdraw) and number not in gone:
-            last[images_of(edit)] = -1 if isinstance(edit, Reset) else number
+    for number, edit in standing_in(edits):
+        last[images_of(edit)] = -1 if isinstance(edit, Reset) else number
     return last
 
 
