@@ -266,6 +266,20 @@ def test_what_others_have_changed_is_left_and_the_work_goes_beside(
     assert len(load_session(window.state.path).log.done) == 1
 
 
+def test_what_is_wanted_while_work_goes_beside_goes_there_too(window, saved, messages):
+    with (saved / "session.json").open("a") as file:
+        file.write("\n")
+    pin(window)
+    window.bench.saving.save()
+    pin(window, 1)
+    window.bench.saving.save()
+    window.wait(
+        lambda: window.state.path != saved and not window.bench.saving.is_unsaved
+    )
+    assert len(load_session(window.state.path).log.done) == 2
+    assert len(messages) == 1
+
+
 def test_a_session_that_was_moved_is_saved_elsewhere(window, saved, messages, tmp_path):
     moved = saved.rename(saved.with_name("moved.spaceediting"))
     pin(window)
