@@ -162,13 +162,14 @@ class Preparing:
             A folder, table or array, as for `OpenDataset`. Labels may name new
             classes. Image files that the session has are passed over.
         """
-        state = self._state
+        state, network = self._state, self._state.shown.network
         return AddImages(
             path,
             state.dataset,
             checkpoints_of(state),
             axes=tuple(kept.axis for kept in state.axes),
-            network=state.shown.network,
+            spec=network.spec if network else None,
+            weights=network.state if network else None,
             device=state.train.device,
         )
 
