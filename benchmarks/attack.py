@@ -36,7 +36,7 @@ from attack_damage import Damaged
 from attack_disk import Cancelled, FullDisk, Places
 from attack_programs import Killed, TwoWriters
 from attack_windows import Windows
-from attack_work import GROWTH, HANDLES, LONGEST, THREADS, CancelledInWindow, Soak
+from attack_work import GROWTH, HANDLES, LONGEST, OWN, THREADS, CancelledInWindow, Soak
 from napari_spaceediting.data import cache
 
 SEED = 13
@@ -113,7 +113,7 @@ PARTS = {
         "memory at most 10% more after the first 5 min, handles and threads flat",
         1,
         Soak,
-        {GROWTH: 10, THREADS: 2, HANDLES: 2},
+        {GROWTH: 10, OWN: 10, THREADS: 2, HANDLES: 2},
     ),
 }
 _LONG = ("soak",)

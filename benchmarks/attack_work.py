@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from napari_spaceediting.plugin.workbench import Workbench
     from napari_spaceediting.session.session import Session
 
-LONGEST, GROWTH, THREADS, HANDLES = (
+LONGEST, GROWTH, OWN, THREADS, HANDLES = (
     "longest time from Cancel to a free window, s",
     "memory of the window after the first 5 minutes, % more at most",
+    "the same without files that are mapped, % more at most",
     "threads of the window, more at the end than after 5 minutes",
     "handles of the window, more at the end than after 5 minutes",
 )
 SOAK_S, SETTLED_S = 1800.0, 300.0
-_CANCELS, _REPORTS, _LABELS = 12, 8, 40
+_CANCELS, _REPORTS, _LABELS, _PATIENCE = 12, 8, 40, 600.0
 
 
 class CancelledInWindow:
@@ -94,7 +95,8 @@ class Soak:
         first, last = found["samples"][0], found["samples"][-1]
         how = (
             f"{found['times']} times all of it in {last[0] / 60:.0f} min, "
-            f"memory from {first[1]:.0f} to {last[1]:.0f} MB"
+            f"memory from {first[1]:.0f} to {last[1]:.0f} MB, "
+            f"without mapped files from {first[2]:.0f} to {last[2]:.0f} MB"
         )
         return how, problems + after_next_save(folder)
 
@@ -102,7 +104,7 @@ class Soak:
 def _found_by(task: Callable[[], int], work: Path) -> tuple[Any, list[str]]:
     """Run a task in a process of its own; return what it has written as JSON."""
     child = Child(task, work / "output")
-    ended = child.wait(SOAK_S + 600)
+    ended = child.wait(SOAK_S + 10 * _PATIENCE)
     lines = ended.output.strip().splitlines()
     if ended.code or not lines or "Traceback" in ended.output:
         return None, [f"ended with {ended.code}: {ended.output[-1500:]}"]
@@ -176,7 +178,7 @@ def _cancelled(
     None where it came to its end before.
     """
     state = bench.state
-    wait(lambda: not state.is_busy)
+    wait(lambda: not state.is_busy, _PATIENCE)
     start()
     # It keeps what was chosen for it.
     before, steps, ended = state.session.state, [], []
@@ -189,7 +191,7 @@ def _cancelled(
         connected(runner.finished, lambda *_: ended.append(1)),
     ):
         at, pause = int(rng.integers(_REPORTS)), float(rng.uniform(0, 0.3))
-        wait(lambda: len(steps) >= at or runner.running is not job)
+        wait(lambda: len(steps) >= at or runner.running is not job, _PATIENCE)
         spin(pause)
         begun = time.perf_counter()
         bench.editor.job_bar.cancel_button.click()
@@ -226,7 +228,7 @@ def _use(folder: Path) -> int:
         return True
 
     evidence.agrees = agree
-    samples: list[tuple[float, float, int, int]] = []
+    samples: list[tuple[float, ...]] = []
     with window_on(folder) as bench:
         session, me = bench.state.session, psutil.Process()
         start, times = time.monotonic(), 0
@@ -235,8 +237,8 @@ def _use(folder: Path) -> int:
             times += 1
             spin(0.5)
             now = time.monotonic() - start
-            memory = me.memory_info().rss / 1e6
-            samples.append((now, memory, me.num_threads(), me.num_fds()))
+            memory = [me.memory_info().rss / 1e6, _own_memory()]
+            samples.append((now, *memory, me.num_threads(), me.num_fds()))
     print(json.dumps({"times": times, "samples": samples}), flush=True)
     return 0
 
@@ -268,10 +270,10 @@ def _go_round(bench: Workbench, session: Session, rng: np.random.Generator) -> N
         wait(lambda: not naming.picker.isVisible())
     bench.edits.undo()
     bench.edits.redo()
-    wait(lambda: not bench.state.is_busy)
+    wait(lambda: not bench.state.is_busy, _PATIENCE)
     bench.panels.retrain.retrain_button.click()
-    wait(lambda: session.state.proposal is not None)
-    wait(lambda: not bench.state.is_busy)
+    wait(lambda: session.state.proposal is not None, _PATIENCE)
+    wait(lambda: not bench.state.is_busy, _PATIENCE)
     spin(0.3)
     bench.evidence.accept_button.click()
     wait(lambda: session.state.proposal is None)
@@ -287,12 +289,23 @@ def _grown(samples: list[list[float]]) -> dict[str, float]:
     """Return what a window takes more than when it had settled."""
     settled = [one for one in samples if one[0] >= SETTLED_S]
     first, last = settled[: len(settled) // 5 + 1], settled[-len(settled) // 5 :]
-    usual = statistics.median(one[1] for one in first)
+
+    def usual(of: list[list[float]], at: int) -> float:
+        return statistics.median(one[at] for one in of)
+
     return {
-        GROWTH: 100 * (max(one[1] for one in settled) / usual - 1),
         **{
-            name: statistics.median(one[at] for one in last)
-            - statistics.median(one[at] for one in first)
-            for name, at in ((THREADS, 2), (HANDLES, 3))
+            name: 100 * (max(one[at] for one in settled) / usual(first, at) - 1)
+            for name, at in ((GROWTH, 1), (OWN, 2))
+        },
+        **{
+            name: usual(last, at) - usual(first, at)
+            for name, at in ((THREADS, 3), (HANDLES, 4))
         },
     }
+
+
+def _own_memory() -> float:
+    """Return what this process has in memory but for files, MB."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.partition("RssAnon:")[2].split()[0]) / 1e3

@@ -120,8 +120,9 @@ class Codec(Converter):
     def known(self, values: Values, kind: type, names: set[str]) -> dict[str, Any]:
         """Return the values that have one of these names; remember the rest."""
         where = self.called.get(kind, f"a {kind.__name__.lower()}")
-        for name in values.keys() - names:
-            self.left.unknown(name, where)
+        for name in values:
+            if name not in names:
+                self.left.unknown(name, where)
         return {name: value for name, value in values.items() if name in names}
 
     def overrides(self, kind: type) -> dict[str, Any]:

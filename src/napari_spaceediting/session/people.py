@@ -19,7 +19,7 @@ from napari_spaceediting.editing.edits import (
     images_of,
     standing_in,
 )
-from napari_spaceediting.session.state import RoundStatus, SessionState
+from napari_spaceediting.session.state import SessionState
 
 REJECTED = "(rejected)"
 """Said of an image that somebody has taken out."""
@@ -65,12 +65,10 @@ class Agreement:
 
 def standing_edits(state: SessionState) -> tuple[Edit, ...]:
     """Return all edits that stand: those of rounds that do, and the open ones."""
-    gone = RoundStatus.ROLLED_BACK
-    rounds = [past for past in state.rounds if past.status is not gone]
     open_edits = () if state.proposal else state.log.done
     return tuple(
         edit
-        for edits in (*(past.edits for past in rounds), open_edits)
+        for edits in (*(past.edits for past in state.standing_rounds), open_edits)
         for _, edit in standing_in(edits)
     )
 

@@ -333,8 +333,7 @@ class Session(Preparing):
             If edits were made since the round was accepted, on a map that goes
             with it.
         """
-        gone = RoundStatus.ROLLED_BACK
-        standing = [past for past in self._state.rounds if past.status is not gone]
+        standing = self._state.standing_rounds
         if not standing:
             raise SessionError("There is no round to roll back.")
         last, log = standing[-1], self._state.log
@@ -354,7 +353,7 @@ class Session(Preparing):
                     "back first."
                 )
             log = EditLog(last.edits)
-        self._decide(last, gone, last.before, log)
+        self._decide(last, RoundStatus.ROLLED_BACK, last.before, log)
 
     def _decide(
         self, past: Round, status: RoundStatus, checkpoint: Checkpoint, log: EditLog

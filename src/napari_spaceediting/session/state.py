@@ -258,9 +258,13 @@ class SessionState:
 
         A network that none of them has is only looked back at.
         """
+        return self.checkpoint, *ends(self.standing_rounds)
+
+    @property
+    def standing_rounds(self) -> tuple[Round, ...]:
+        """The rounds that were not rolled back."""
         gone = RoundStatus.ROLLED_BACK
-        rounds = [past for past in self.rounds if past.status is not gone]
-        return self.checkpoint, *ends(rounds)
+        return tuple(past for past in self.rounds if past.status is not gone)
 
     @property
     def past(self) -> tuple[Checkpoint, ...]:
