@@ -120,6 +120,7 @@ class Workbench:
         )
         self.map = MapController(state, panels.map, self.show_change, self._bind_keys)
         panels.map.redraw_requested.connect(self.training.draw_map)
+        panels.network.embeddings_given.connect(self.opening.open_with_embeddings)
         self.galleries = GalleryController(
             state, self.gallery, self.map, self.show_change, self._show_gallery
         )
