@@ -217,9 +217,14 @@ class WindowState:
         return self.past.edits if self.past else self.session.edits
 
     @property
+    def mapped(self) -> Session | None:
+        """The open session, where there is a map to work on."""
+        return self.session if self.session and self.session.shown.map else None
+
+    @property
     def has_map(self) -> bool:
         """Whether there is a map to work on."""
-        return self.session is not None and self.session.shown.map is not None
+        return self.mapped is not None
 
     @property
     def class_keys(self) -> tuple[str, ...]:
