@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,10 @@ from napari_spaceediting.session.state import SessionState
 
 _SESSIONS = f"Session folder (*{SUFFIX})"
 _FILES = "Tables and arrays (*.csv *.tsv *.parquet *.h5ad *.npy *.npz *.zarr);;All (*)"
+_NO_FILES = (
+    "Embeddings are given to images of a folder, a table or an array as they are "
+    "opened: open those first, under Data."
+)
 _FEW = 20_000
 """Images up to which thumbnails have their full size."""
 
@@ -75,6 +80,7 @@ class OpeningController:
         self._saving = saving
         self._prepare = prepare
         self._begin = begin
+        self._opened_by: Job[ImageDataset] | None = None
         panel.set_samples([(key, sample.title) for key, sample in SAMPLES.items()])
         panel.sample_requested.connect(self.open_sample)
         folder, file = self._ask_folder, self._ask_file
@@ -117,6 +123,13 @@ class OpeningController:
             self.open_session(path)
         else:
             self._open(OpenDataset(path, _seed()))
+
+    def open_with_embeddings(self, path: Path) -> None:
+        """Open the images that are open once more, with embeddings from a file."""
+        if isinstance(self._opened_by, OpenDataset):
+            self._open(replace(self._opened_by, embeddings=path))
+        else:
+            complain(_NO_FILES)
 
     def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
         """Open a stack of images, or the objects of a segmentation."""
@@ -172,7 +185,7 @@ class OpeningController:
     def _open(self, job: Job[ImageDataset]) -> None:
         if self._saving.may_leave():
             self._prepare()
-            self._window.reading.run(job, self._on_dataset)
+            self._window.reading.run(job, partial(self._on_dataset, job))
 
     def _opened(self, path: Path, *, is_read_only: bool = False) -> SessionFolder:
         """Open a folder, unless it is the one that is open here."""
@@ -209,13 +222,15 @@ class OpeningController:
         self._window.reading.cancel()
         self._window.in_thread(load, take_and_tell, failed)
 
-    def _on_dataset(self, dataset: ImageDataset) -> None:
+    def _on_dataset(self, job: Job[ImageDataset], dataset: ImageDataset) -> None:
+        self._opened_by = job
         session = new_session(dataset, seed=_seed())
         self._window.take_session(session, None)
         self._draw_thumbnails()
         self._begin()
 
     def _take_state(self, state: SessionState, folder: SessionFolder | None) -> None:
+        self._opened_by = None
         self._window.take_session(Session(state), folder)
         self._draw_thumbnails()
         network = state.shown.network
