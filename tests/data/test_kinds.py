@@ -216,14 +216,13 @@ def stored_lab(image, *, is_signed: bool) -> np.ndarray:
 
 
 # A profile of inks: a grid of two steps for each, whose corners are colours in L*a*b*.
+CORNERS = """
+100,0,0 30,0,0 90,-5,80 28,0,9 50,70,0 20,9,0 48,65,45 16,7,5
+60,-35,-45 22,-5,-7 52,-60,25 18,-8,4 28,20,-45 10,3,-5 25,0,0 0,0,0
+"""
 INKS = [
-    np.array(lab) * (2.55, 1, 1) + (0, 128, 128)
-    for lab in (
-        [(100, 0, 0), (30, 0, 0), (90, -5, 80), (28, 0, 9)]
-        + [(50, 70, 0), (20, 9, 0), (48, 65, 45), (16, 7, 5)]
-        + [(60, -35, -45), (22, -5, -7), (52, -60, 25), (18, -8, 4)]
-        + [(28, 20, -45), (10, 3, -5), (25, 0, 0), (0, 0, 0)]
-    )
+    np.array(lab.split(","), float) * (2.55, 1, 1) + (0, 128, 128)
+    for lab in CORNERS.split()
 ]
 
 
@@ -616,6 +615,31 @@ def profiles() -> Iterator[tuple[str, Case]]:
     yield "jpg-inks", (make, printed(flat), 6)
 
 
+def heic(image, mode: str, **info) -> bytes:
+    """Return what a telephone writes."""
+    pytest.importorskip("pi_heif")
+    writer = pytest.importorskip("pillow_heif")
+    made = writer.from_bytes(mode, image.shape[1::-1], image.tobytes())
+    made.info.update(info)
+    file = io.BytesIO()
+    made.save(file, quality=-1, chroma=444, matrix_coefficients=0)
+    return file.getvalue()
+
+
+def telephones() -> Iterator[tuple[str, Case]]:
+    """HEIC of each meaning and depth."""
+    seen = over_black(SMOOTH, ALPHA, 255)
+    yield "heic-rgb", (lambda: heic(SMOOTH, "RGB"), SMOOTH, 3)
+    yield "heic-grey", (lambda: heic(GREY, "L"), GREY, 1)
+    yield "heic-alpha", (lambda: heic(RGBA, "RGBA"), seen, 4)
+    yield "heic-deep", (lambda: heic(DEEP, "RGB;16"), DEEP, 700)
+    p3 = p3_to_srgb(SMOOTH)
+    yield (
+        "heic-p3",
+        (lambda: heic(SMOOTH, "RGB", icc_profile=P3_PROFILE), p3, 8),
+    )
+
+
 CASES: dict[str, Case] = {
     name: case
     for table in (
@@ -625,6 +649,7 @@ CASES: dict[str, Case] = {
         pngs,
         photographs,
         profiles,
+        telephones,
     )
     for name, case in table()
 }
@@ -681,7 +706,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: pillow(Image.new("1", (14_000, 13_000)), "PNG"),
         "more than 178 million pixels, .* crop or shrink",
     ),
-    "photo.heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(99), "a HEIC, .* PNG or JPEG"),
+    "photo.heic": (
+        lambda: b"\0\0\0\x18ftypheic" + bytes(99),
+        r"a HEIC: save it as JPEG, or .*\[heic\]",
+    ),
     "photo.jpg": (lambda: b"\0\0\0\x18ftypmif1" + bytes(99), "is a HEIC"),
     "movie.mp4": (lambda: b"\0\0\0\x18ftypisom" + bytes(99), "is a video, .* frames"),
     "movie.avi": (lambda: b"RIFF\0\0\0\0AVI LIST" + bytes(99), "is a video"),
@@ -734,6 +762,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_in_a_sentence(tmp_path, monkeypatch, name):
     monkeypatch.setitem(sys.modules, "bioio", None)
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
     make, sentence = REFUSED[name]
     path = tmp_path / name
     path.write_bytes(make())

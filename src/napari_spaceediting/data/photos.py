@@ -7,6 +7,7 @@ there is, and imagecodecs decodes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def read_photo(file: IO[bytes], frame: int = 0) -> NDArray[Any]:
             image = np.array(photo if photo.mode == mode else photo.convert(mode))
             if mode == "I" and photo.format == "PPM":  # its 16 bits, handed out as 32
                 image = image.astype(np.uint16)
-            image = _seen(image, photo, is_print=mode == "CMYK")
+            image = _seen(image, photo.info, is_print=mode == "CMYK")
         # At the end, because a PNG may say it behind its pixels.
         return turned(image, photo.getexif().get(_ORIENTATION, 1))
 
@@ -127,6 +128,29 @@ def read_codec(data: bytes) -> NDArray[Any]:
     if image.ndim == 4 or (image.ndim == 3 and image.shape[-1] > 4):
         raise Unfit("is an animation: save its frames as images")
     return _seen(image)
+
+
+def read_heic(file: IO[bytes]) -> NDArray[Any]:
+    """Read the main image of what telephones write, with the extra `heic`.
+
+    Raises
+    ------
+    Unfit
+        Its reader is not there.
+    """
+    try:
+        from pi_heif import open_heif
+    except ImportError:
+        raise Unfit(
+            "is a HEIC: save it as JPEG, or install what reads it with "
+            'pip install "napari-spaceediting[heic]"'
+        ) from None
+    # It is turned already.
+    photo = open_heif(file, convert_hdr_to_8bit=False)
+    image = np.array(photo)  # its memory goes with it
+    if photo.premultiplied_alpha and image.shape[-1] == 4:
+        image = image[..., :3]
+    return _seen(image, photo.info)
 
 
 def _opened(file: IO[bytes]) -> ImageFile:
@@ -202,14 +226,14 @@ def _deep(photo: ImageFile, file: IO[bytes]) -> NDArray[Any]:
     file.seek(0)
     data = file.read()
     if photo.format == "PNG":
-        return _seen(imagecodecs.png_decode(data), photo)
+        return _seen(imagecodecs.png_decode(data), photo.info)
     if photo.format == "AVIF":
         bits = 12 if _AVIF_BITS.search(data[:_FAR_IN])[1][0] & 0x20 else 10  # type: ignore[index]
-        return _seen(imagecodecs.avif_decode(data, index=0), photo, bits)
+        return _seen(imagecodecs.avif_decode(data, index=0), photo.info, bits)
     if photo.format == "JPEG2000":
         bits = _jpeg_2000_bits(file)
         image = imagecodecs.jpeg2k_decode(data)
-        return _seen(image, photo, bits, is_print=photo.mode == "CMYK")
+        return _seen(image, photo.info, bits, is_print=photo.mode == "CMYK")
     codec, _, start, _ = photo.tile[0]
     if codec != "ppm":
         raise Unfit("has colours of more than 8 bits, written as text: save it as PNG")
@@ -220,7 +244,7 @@ def _deep(photo: ImageFile, file: IO[bytes]) -> NDArray[Any]:
 
 def _seen(
     image: NDArray[Any],
-    photo: ImageFile | None = None,
+    about: Mapping[str, Any] | None = None,
     bits: int | None = None,
     *,
     is_print: bool = False,
@@ -228,11 +252,10 @@ def _seen(
     """Return decoded channels as they are seen: in sRGB, and without alpha."""
     if image.ndim == 2:
         return image
-    profile = None if photo is None else photo.info.get("icc_profile")
     n_colours = 4 if is_print else 3 if image.shape[-1] > 2 else 1
     colours, alpha = image[..., :n_colours], image[..., n_colours:]
     if n_colours > 1:
-        colours = to_srgb(colours, profile, bits)
+        colours = to_srgb(colours, (about or {}).get("icc_profile"), bits)
     if alpha.shape[-1]:
         colours = over_black(np.concatenate([colours, alpha], axis=-1), bits)
     return colours[..., 0] if n_colours == 1 else colours
