@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_spaceediting.data.arrays import find_in_stack, finest
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.objects import find_objects
-from napari_spaceediting.data.open import OpenDataset, OpenLayers, OpenSample
+from napari_spaceediting.data.open import FILES, OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.data.words import details_of, note_of
@@ -41,7 +41,7 @@ from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 
 _SESSIONS = f"Session folder (*{SUFFIX})"
-_FILES = "Tables and arrays (*.csv *.tsv *.parquet *.h5ad *.npy *.npz *.zarr);;All (*)"
+_FILES = f"Tables and arrays ({FILES});;All (*)"
 _NO_FILES = (
     "Embeddings are given to images of a folder, a table or an array as they are "
     "opened: open those first, under Data."
