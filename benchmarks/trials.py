@@ -47,7 +47,6 @@ from napari_spaceediting.editing.arms import AFTER, comparisons, lessons
 from napari_spaceediting.editing.edits import ImageEdit, Move, Pin, Relabel
 from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS
 from napari_spaceediting.editing.learning import learn
-
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.jobs.job import finish, run_job
