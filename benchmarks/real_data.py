@@ -380,8 +380,8 @@ def _soft_section(soft: list[dict[str, float]]) -> list[str]:
         "",
         table(("learnt", *figures), rows),
         "",
-        f"They disagree on {mean['divided']:.0f}% of the images. What most say is wrong "
-        f"for {mean['divided, wrong']:.0f}% of these, and for "
+        f"They disagree on {mean['divided']:.0f}% of the images. What most say is "
+        f"wrong for {mean['divided, wrong']:.0f}% of these, and for "
         f"{mean['first 50, wrong']:.0f}% of the first 50 that guidance proposes.",
         "",
     ]
