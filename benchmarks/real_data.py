@@ -25,10 +25,14 @@ from common import Target, at_least, at_most, table
 from intervals import interval
 from napari_spaceediting.data.cache import caching_in
 
-SEEDS = {"few": 5, "noise": 5, "nothing": 20, "heads": 10, "time": 3}
+SEEDS = {
+    "few": 5, "noise": 5, "soft": 5, "depth": 2, "nothing": 20, "heads": 10, "time": 3,
+}  # fmt: skip
 SETS = {
     "few": ("garbage", "oracle bones", "CIFAR-10N"),
     "noise": ("CIFAR-10N",),
+    "soft": ("CIFAR-10N",),
+    "depth": ("CIFAR-10N",),
     "nothing": ("garbage", "oracle bones", "CIFAR-10N"),
     "heads": ("heads",),
     "time": ("garbage",),
@@ -125,6 +129,12 @@ def document(runs: Runs, half: str) -> tuple[str, list[Target]]:
     noise = [run for key, some in runs.items() if key[0] == "noise" for run in some]
     if noise:
         lines += _noise_section(noise, targets)
+    soft = [run for key, some in runs.items() if key[0] == "soft" for run in some]
+    if soft:
+        lines += _soft_section(soft)
+    deep = [run for key, some in runs.items() if key[0] == "depth" for run in some]
+    if deep:
+        lines += _depth_section(deep)
     nothing = [run for key, some in runs.items() if key[0] == "nothing" for run in some]
     if nothing:
         lines += _nothing_section(nothing, targets)
@@ -339,6 +349,60 @@ def _noise_section(noise: list[dict[str, float]], targets: list[Target]) -> list
             ),
         ]
     return lines
+
+
+def _soft_section(soft: list[dict[str, float]]) -> list[str]:
+    """Tell what soft labels do, each arm less what most people say."""
+    figures = {"accuracy": "+.1f", "log-loss": "+.3f", "calibration error": "+.1f"}
+    base = "what most say"
+    arms = [name.removesuffix(": accuracy") for name in soft[0] if "accuracy" in name]
+    rows = []
+    for arm in arms:
+        cells = []
+        for figure, sign in figures.items():
+            told = [run[f"{arm}: {figure}"] for run in soft]
+            over = [run[f"{arm}: {figure}"] - run[f"{base}: {figure}"] for run in soft]
+            cell = format(np.mean(told), sign.replace("+", ""))
+            if arm != base:
+                found = interval(over)
+                half = format(found.half, sign.replace("+", ""))
+                cell += f" ({found.mean:{sign}} ± {half})"
+            cells.append(cell)
+        rows.append((arm, *cells))
+    mean = {name: float(np.mean([run[name] for run in soft])) for name in soft[0]}
+    return [
+        "## Images on which people disagree (CIFAR-10N)",
+        "",
+        "Three people have named each of 600 images. Learnt is what one of them says, "
+        "what most say, or the shares of what they say as soft labels; measured on "
+        "clean labels, in brackets less what most say. The log-loss is in nats, the "
+        "other figures in percent.",
+        "",
+        table(("learnt", *figures), rows),
+        "",
+        f"They disagree on {mean['divided']:.0f}% of the images. What most say is "
+        f"wrong for {mean['divided, wrong']:.0f}% of these, and for "
+        f"{mean['first 50, wrong']:.0f}% of the first 50 that guidance proposes.",
+        "",
+    ]
+
+
+def _depth_section(deep: list[dict[str, float]]) -> list[str]:
+    rows = [
+        (part, f"{np.mean([run[part] for run in deep]):.1f}",
+         _told([run[part] - run["head, solved"] for run in deep]))
+        for part in deep[0] if part != "seconds"
+    ]  # fmt: skip
+    return [
+        "## How much of the network trains (CIFAR-10N)",
+        "",
+        f"Ten labels a class and 50 actions at once, in {len(deep)} runs, which say "
+        "little. The solved head is the teacher of the last block (200 steps) and of "
+        "the whole network (50 steps), in batches of 32.",
+        "",
+        table(("trains", "accuracy, %", "over the head"), rows),
+        "",
+    ]
 
 
 def main() -> None:

@@ -90,6 +90,8 @@ def fine_tune(
             spec = replace(task.spec, n_classes=lesson.n_classes)
             start = classifier_from(spec, task.state, seed=seed)
         yield from _fit(task, start, lesson.targets, editing, seed)
+    if settings.trainable != "head":
+        start.spec = replace(start.spec, knows_labels=True)
     return start
 
 

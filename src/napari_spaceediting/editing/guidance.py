@@ -34,6 +34,8 @@ SMALLEST_GROUP, LARGEST_GROUP = 4, 16
 _CLUSTERS = 25
 _FAR = 1.5
 """Times the usual distance from which an image counts as isolated."""
+_LAST = 1e-9
+"""Share of what comes after all others."""
 _LANDMARKS = 2_000
 """Images that others may be far from."""
 
@@ -86,8 +88,8 @@ class Guide:
     predictions : Predictions
         Of the network that is shown.
     margins : (N,) float32 array
-        What speaks for the given class of each image less what speaks for another,
-        as in `TrainResult`; NaN where there is none, and the network is asked.
+        By how much the other labels speak for that of each image, as in `TrainResult`;
+        NaN where that is not known, and the network is asked.
     positions : (N, 2) float32 array
         Map coordinates.
     n_proposals : int
@@ -96,7 +98,8 @@ class Guide:
         Of the clustering and the search for neighbours.
     answers : tuple of Answer
         What the user said so far, as far as it stands. Images are not proposed
-        again for the reason that they were proposed for then.
+        again for the reason that they were proposed for then; those that still have
+        no label come last.
     soft_labels : (N, C) float32 array or None
         Soft labels after the open edits.
     """
@@ -120,10 +123,13 @@ class Guide:
 
         The mix follows the share of labelled training images: with few labels
         groups to name come first, with many the probably wrong labels. Kinds that the
-        user agreed with come more often, others less, but none never.
+        user agreed with come more often, others less, but none never. Labels that
+        nothing speaks against are left for when there is nothing else.
         """
         yield Progress(0, 4, "Comparing labels")
-        found = {ProposalKind.MISLABELLED: self._mislabelled()}
+        labels = self._mislabelled()
+        doubted = [one for one in labels if one.signs[0] < 0]
+        found = {ProposalKind.MISLABELLED: doubted}
         yield Progress(1, 4, "Grouping what has no label")
         found[ProposalKind.GROUP] = self._groups()
         yield Progress(2, 4, "Weighing doubts")
@@ -141,9 +147,12 @@ class Guide:
             ProposalKind.DISAGREED: 1 if few else 3,
             ProposalKind.ISOLATED: 0.5,
         }
+        shares = [
+            share * agreement(self.answers, kind) for kind, share in usual.items()
+        ]
         return _interleave(
-            [found[kind] for kind in usual],
-            [share * agreement(self.answers, kind) for kind, share in usual.items()],
+            [*(found[kind] for kind in usual), labels[len(doubted) :]],
+            [*shares, _LAST],
             self.n_proposals,
         )
 
@@ -163,8 +172,7 @@ class Guide:
         if not len(at) or probabilities.shape[1] < 2:
             return []
         given, margins = self.labels[at], self.margins[at]
-        missing = np.isnan(margins)
-        margins = np.where(missing, leads(probabilities, given), margins)
+        margins = np.where(np.isnan(margins), leads(probabilities, given), margins)
         seen = without(probabilities, given).argmax(axis=1)
         doubts = given * len(self.class_names) + seen
         groups = alike(self.predictions.latents[at], doubts, margins, GROUP_SIZE)
@@ -186,10 +194,12 @@ class Guide:
         """Say how doubtful the label of images is that may be of another class."""
         given, other = self.class_names[self.labels[group[0]]], self.class_names[seen]
         start = f"{len(group)} images labelled" if len(group) > 1 else "Labelled"
+        is_known = not np.isnan(self.margins[group]).any()
+        who, s = ("the other labels", "") if is_known else ("the network", "s")
         if margin < 0:
-            said = f"; the other labels speak for {other}, by {-margin:.2f}."
+            said = f"; {who} speak{s} for {other}, by {-margin:.2f}."
         else:
-            said = f", and the other labels agree: by {margin:.2f} over {other}."
+            said = f", and {who} agree{s}: by {margin:.2f} over {other}."
         return f"{start} {given}{said}"
 
     def _groups(self) -> list[Proposal]:
@@ -198,14 +208,14 @@ class Guide:
         The centres of clusters are far from each other, so that every group teaches
         something else. What the groups leave is clustered again.
         """
-        at = self._open(ProposalKind.GROUP, self.labels < 0)
-        groups: list[NDArray[np.int64]] = []
-        while len(at) and len(groups) < self.n_proposals:
-            n_clusters = min(_CLUSTERS, -(-len(at) // GROUP_SIZE))
-            found = clusters(self.predictions.latents[at], n_clusters, self.seed)
-            chosen = [self._purest(at[rows]) for rows in found]
-            groups += chosen
-            at = np.setdiff1d(at, np.concatenate(chosen))
+        kind, groups = ProposalKind.GROUP, list[NDArray[np.int64]]()
+        for at in (self._open(kind, self.labels < 0), self._put_aside(kind)):
+            while len(at) and len(groups) < self.n_proposals:
+                n_clusters = min(_CLUSTERS, -(-len(at) // GROUP_SIZE))
+                found = clusters(self.predictions.latents[at], n_clusters, self.seed)
+                chosen = [self._purest(at[rows]) for rows in found]
+                groups += chosen
+                at = np.setdiff1d(at, np.concatenate(chosen))
         return [
             self._group(group, 1 - number / len(groups))
             for number, group in enumerate(groups[: self.n_proposals])
@@ -245,17 +255,19 @@ class Guide:
 
     def _ambiguous(self) -> list[Proposal]:
         """Return unlabelled images between two classes, the most doubtful first."""
-        at = self._open(ProposalKind.AMBIGUOUS, self.labels < 0)
+        kind = ProposalKind.AMBIGUOUS
+        aside = self._put_aside(kind)
+        at = np.concatenate([self._open(kind, self.labels < 0), aside])
         if self._probabilities.shape[1] < 2 or not len(at):
             return []
         probabilities = self._probabilities[at]
         best = np.argsort(-probabilities, axis=1)[:, :2]
         first, second = np.take_along_axis(probabilities, best, axis=1).T
         margin = first - second
-        order = np.argsort(margin, kind="stable")
+        order = np.lexsort((margin, np.isin(at, aside)))
         return [
             self._proposal(
-                ProposalKind.AMBIGUOUS,
+                kind,
                 at[[row]],
                 int(best[row, 0]),
                 float(1 - margin[row]),
@@ -342,11 +354,18 @@ class Guide:
 
     def _open(self, kind: ProposalKind, among: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the images that may be proposed for a reason, each only once."""
-        may = among & ~self.settled
+        return np.flatnonzero(among & ~self.settled & ~self._answered(kind))
+
+    def _put_aside(self, kind: ProposalKind) -> NDArray[np.int64]:
+        """Return images without a label that were proposed before and not named."""
+        return np.flatnonzero((self.labels < 0) & ~self.settled & self._answered(kind))
+
+    def _answered(self, kind: ProposalKind) -> NDArray[np.bool_]:
+        found = np.zeros(len(self.labels), bool)
         for answer in self.answers:
             if answer.kind is kind:
-                may[answer.indices] = False
-        return np.flatnonzero(may)
+                found[answer.indices] = True
+        return found
 
     def _scattered(self, at: NDArray[np.int64]) -> list[int]:
         """Return rows of images, last those next to an earlier one on the map."""
