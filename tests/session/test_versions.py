@@ -8,7 +8,7 @@ rolled back. "regression" is chosen for the next. Edits of every kind are done a
 undone, among them "spare", spares that are taken back, and takings-back of these. It
 has an answer of each kind but doubts, two of them to second looks, and two traversals.
 ``version_1.json`` is what that code said of it. ``version_2.tar.xz`` to
-``version_4.tar.xz`` are the same, as the last code of these versions brought it up.
+``version_5.tar.xz`` are the same, as the last code of these versions brought it up.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_spaceediting.editing.edits import EditState, describe
+from napari_spaceediting.editing.edits import EditState, SaveSelection, describe
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.jobs import ExtractPredictions
 from napari_spaceediting.session.classes import folded
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.history import describe_kept
+from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session, save_session
@@ -298,6 +299,19 @@ def test_checkpoints_of_version_4_move_into_a_file_each(assert_equal, state, tmp
     assert len(list(folder.glob("checkpoints/*"))) == 3
     assert len(list(folder.glob("arrays/*"))) < arrays
     assert_equal(state, load_session(folder))
+
+
+def test_a_session_of_version_5_gets_selections(assert_equal, state, tmp_path):
+    with tarfile.open(HERE / "version_5.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "version_5.spaceediting"
+    assert json.loads((folder / "session.json").read_text())["version"] == 5
+    session = Session(load_session(folder))
+    assert_equal(state, session.state)
+    session.apply(SaveSelection(np.array([3, 1]), "odd"))
+    save_session(session.state, tmp_path / "now.spaceediting")
+    again = load_session(tmp_path / "now.spaceediting")
+    assert selections(again)["odd"].tolist() == [3, 1]
 
 
 # Keys and values that are not known

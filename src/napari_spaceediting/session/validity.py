@@ -22,10 +22,12 @@ from napari_spaceediting.editing.edits import (
     Edit,
     Move,
     Naming,
+    SaveSelection,
     Withdraw,
     flaw_of_shares,
 )
 from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.editing.selections import flaw_of_name
 from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
@@ -189,6 +191,11 @@ def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
             for places in (edit.start, edit.end):
                 shape = len(edit.indices), 2
                 _check_array(places, shape, "f", f"the places of {name}")
+        if isinstance(edit, SaveSelection):
+            _check_text(edit.name, f"the name of {name}")
+            _require(
+                not flaw_of_name(edit.name), f"the selection of {name} has no name"
+            )
         if isinstance(edit, Naming):
             if edit.tag is not None:
                 _check_text(edit.tag, f"the class of {name}")
