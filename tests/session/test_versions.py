@@ -221,6 +221,7 @@ def test_a_session_that_never_had_what_is_gone_says_nothing(version_1):
         "traversals": [],
         "axes": [],
         "habits": {},
+        "look": {"channels": []},
     }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.looks import COLOURS, Look
 from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.classes import TraitKind, flaw_of_trait, texts_of
 from napari_spaceediting.editing.edits import (
@@ -80,6 +81,16 @@ def check_state(state: SessionState) -> None:
         _check_asked(kept.asked, n, where)
         _check_time(kept.created, where)
     _check_axes(state.axes, n)
+    _check_look(state.look, state.dataset.n_channels)
+
+
+def _check_look(look: Look, n_channels: int) -> None:
+    fits = len(look.channels) in (0, n_channels)
+    _require(fits, "there are other channels than are shown")
+    for one in look.channels:
+        within = 0 <= one.low <= one.high <= 1 and 0 < one.gamma < math.inf
+        fits = one.colour in COLOURS and within
+        _require(fits, f"a channel is shown as {one.colour!a:.40}")
 
 
 def _check_axes(axes: Sequence[KeptAxis], n: int) -> None:

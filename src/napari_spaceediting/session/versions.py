@@ -213,8 +213,8 @@ def _to_5(values: Values, say: Say) -> Values:
 
 
 def _to_6(values: Values, say: Say) -> Values:
-    """Change nothing: selections can be saved from now on."""
-    return values
+    """Show images as at first; selections can be saved from now on."""
+    return {**values, "look": {"channels": []}}
 
 
 _GONE_OBJECTIVES = "regression", "projective", "distill"
