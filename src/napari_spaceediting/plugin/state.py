@@ -57,7 +57,8 @@ class Change(Flag):
     TRAVERSALS = auto()
     HABITS = auto()
     AXES = auto()
-    """These eight as the session's own signals."""
+    LOOK = auto()
+    """These nine as the session's own signals."""
     PAST = auto()
     """The user looks back at what was, or at the present again."""
     SELECTION = auto()
@@ -279,7 +280,10 @@ class WindowState:
     def notify(self, change: Change) -> None:
         """Tell what is other than it was."""
         if Change.PICTURES in change and self.session is not None:
-            self.pictures.take(self.session.dataset, self.thumbnails)
+            dataset, look = self.session.dataset, self.session.state.look
+            self.pictures.take(dataset, self.thumbnails, look)
+        if Change.LOOK in change and self.session is not None:
+            self.pictures.show_as(self.session.state.look)
         self.changed.emit(change)
 
     def take_session(self, session: Session, folder: SessionFolder | None) -> None:
@@ -292,6 +296,7 @@ class WindowState:
             (session.traversals_changed, Change.TRAVERSALS),
             (session.habits_changed, Change.HABITS),
             (session.axes_changed, Change.AXES),
+            (session.look_changed, Change.LOOK),
         ):
             signal.connect(partial(self.notify, change))
         session.images_changed.connect(self._on_images)

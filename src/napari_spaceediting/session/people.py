@@ -22,6 +22,7 @@ from napari_spaceediting.editing.edits import (
     images_of,
     standing_in,
 )
+from napari_spaceediting.editing.selections import saved_by
 from napari_spaceediting.session.state import RoundStatus, SessionState
 
 REJECTED = "(rejected)"
@@ -79,6 +80,11 @@ def standing_edits(state: SessionState) -> tuple[Edit, ...]:
         for edits in (*(past.edits for past in rounds), open_edits)
         for _, edit in standing_in(edits)
     )
+
+
+def selections(state: SessionState) -> dict[str, NDArray[np.int64]]:
+    """Return the saved selections by their names, each as (n,) dataset indices."""
+    return saved_by(standing_edits(state))
 
 
 def names_by(state: SessionState) -> dict[str, dict[int, str]]:

@@ -12,7 +12,7 @@ from typing import Any
 Values = dict[str, Any]
 Say = Callable[[str], object]
 
-VERSION = 5
+VERSION = 6
 
 
 def brought_up(values: Mapping[str, Any], say: Say) -> Values:
@@ -212,6 +212,11 @@ def _to_5(values: Values, say: Say) -> Values:
     }
 
 
+def _to_6(values: Values, say: Say) -> Values:
+    """Show images as at first; selections can be saved from now on."""
+    return {**values, "look": {"channels": []}}
+
+
 _GONE_OBJECTIVES = "regression", "projective", "distill"
 
-_STEPS = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
+_STEPS = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}

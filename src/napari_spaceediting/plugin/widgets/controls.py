@@ -207,7 +207,6 @@ def dress(root: QWidget, palette: Palette) -> None:
     root.setStyleSheet(
         sheet.substitute(
             {name: getattr(palette, name) for name in (*colours, *surfaces)},
-            tiny=size - 1,
             size=size,
             caption=size + 1,
             heading=size + 2,
