@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from case_page import Row, Run, gained, keep, sheet, told
-from case_rounds import ROUNDS, compared, groups, in_rounds, really, rivals, way_table
+from case_rounds import ROUNDS, WAYS, compared, groups, in_rounds, really, rivals
+from common import table
 from real_sets import Begun, begin
 
 SEEDS = 5
@@ -59,8 +60,12 @@ def _wrong(begun: Begun) -> Iterator[Row]:
 def words(runs: Run) -> dict[str, str]:
     """Return what the figures say on the page."""
     clear = [f"{sum(run[f'round {k}: clear'] for run in runs):.0f}" for k in (1, 2, 3)]
+    last = f"round {ROUNDS}: program"
+    rows = [
+        (what, told(runs, way), gained(runs, last, way)) for way, what in WAYS.items()
+    ]
     found = {
-        "table": way_table(runs),
+        "table": table(("", "accuracy, %", "program in the end less this"), rows),
         "clear": ", ".join(clear),
         "brought": gained(runs, f"round {ROUNDS}: program", "start: program"),
         "over_labels": gained(

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from case_page import Run, gained, told
-from common import table
+import real_rivals
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.guidance import Proposal
@@ -18,7 +17,6 @@ from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session
-from real_rivals import KEYS, WAYS, label
 from real_sets import Begun
 from real_trials import SECONDS_A_GROUP, SECONDS_A_KEY
 
@@ -26,6 +24,17 @@ ROUNDS, PER_ROUND = 3, 20
 _KEYS = round(PER_ROUND * SECONDS_A_GROUP / SECONDS_A_KEY)
 """Single images that are named by key in the time of a round."""
 Figures = dict[str, float]
+WAYS = {
+    "start: program": "at the start, the program (the control)",
+    "start: regression": "at the start, logistic regression",
+    **{f"round {k}: program": f"after round {k}" for k in range(1, ROUNDS + 1)},
+    "same labels: regression": "logistic regression on the labels of all rounds",
+    "k-means groups: regression": "60 groups of k-means, regression",
+    "doubtful groups: regression": "60 doubtful images with their like, regression",
+    "random singles by key: regression": "234 random images by key, regression",
+    "doubtful singles by key: regression": "234 doubtful images by key, regression",
+}
+"""What the figures of the program and of its rivals are called on a page."""
 
 
 def groups(session: Session, count: int = PER_ROUND) -> list[Proposal]:
@@ -104,33 +113,15 @@ def rivals(begun: Begun, session: Session, seed: int) -> Figures:
         said = logistic(space, one, known, dataset.n_classes)
         found[f"{name}: regression"] = begun.accuracy(said)
     for way, choose, count in (
-        ("k-means groups", WAYS["k-means groups"], PER_ROUND),
-        ("doubtful groups", WAYS["margin groups"], PER_ROUND),
-        ("doubtful singles by key", KEYS["margin"], _KEYS),
-        ("random singles by key", KEYS["random"], _KEYS),
+        ("k-means groups", real_rivals.WAYS["k-means groups"], PER_ROUND),
+        ("doubtful groups", real_rivals.WAYS["margin groups"], PER_ROUND),
+        ("doubtful singles by key", real_rivals.KEYS["margin"], _KEYS),
+        ("random singles by key", real_rivals.KEYS["random"], _KEYS),
     ):
         rng = np.random.default_rng(seed)
         expert = SimulatedExpert(truth, dataset.class_names, rng)
-        said, _ = label(space, labels, pool, expert, choose, [count] * ROUNDS)
+        said, _ = real_rivals.label(
+            space, labels, pool, expert, choose, [count] * ROUNDS
+        )
         found[f"{way}: regression"] = begun.accuracy(said)
     return found
-
-
-def way_table(runs: Run, within: str = "") -> str:
-    """Return a table of accuracies by what an expert does."""
-    last = f"{within}round {ROUNDS}: program"
-    ways = {
-        "start: program": "at the start, the program (the control)",
-        "start: regression": "at the start, logistic regression",
-        **{f"round {k}: program": f"after round {k}" for k in range(1, ROUNDS + 1)},
-        "same labels: regression": "logistic regression on the labels of all rounds",
-        "k-means groups: regression": "60 groups of k-means, regression",
-        "doubtful groups: regression": "60 doubtful images with their like, regression",
-        "random singles by key: regression": "234 random images by key, regression",
-        "doubtful singles by key: regression": "234 doubtful images by key, regression",
-    }
-    rows = [
-        (what, told(runs, within + way), gained(runs, last, within + way))
-        for way, what in ways.items()
-    ]
-    return table(("", "accuracy, %", "program in the end less this"), rows)

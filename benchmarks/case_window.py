@@ -77,15 +77,18 @@ class Camera(Photographer):
         """Drag images, which are selected, as far as a number of pixels."""
         self.bench.state.select(images)
         self.rest(200)
-        places = self.session.edits.positions
+        places = self.session.edits.positions[images]
         # Where others lie nearer to the pointer, they would be dragged.
-        own = next(i for i in images.tolist() if self.map.pick(places[i]) in images)
-        start = self.pixel(places[own])
+        start = next(at for at in map(self.pixel, places) if self._is_held(at, images))
         self.press(start)
         self.drag(start + QPoint(*pixels) * part / 12 for part in range(1, 13))
         self.release(start + QPoint(*pixels))
         self.move(CORNER)
         self.wait(self.bench.map.naming.picker.isVisible)
+
+    def _is_held(self, at: QPoint, images: NDArray[np.int64]) -> bool:
+        place = self.map.viewport.to_map(np.array([[at.x(), at.y()]], float))[0]
+        return self.map.pick(place) in images
 
     def colour_by(self, title: str) -> None:
         """Choose what colours the map."""
