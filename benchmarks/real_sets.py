@@ -147,6 +147,26 @@ def begin(
     shares : bool
         Whether what `PEOPLE` say apart of an image is known, beside its label.
     """
+    session, truth = opened(
+        data, name, half, seed, labels_per_class=labels_per_class, noise=noise
+    )
+    weights = str(mobile_weights(data, work)) if NETWORKS[network] == MOBILE else None
+    trust(NETWORKS[network])
+    spec = ClassifierSpec(NETWORKS[network], weights or "pretrained")
+    session.take_network(run_job(session.training(spec)))
+    return Begun(session, truth, features_of(session))
+
+
+def opened(
+    data: Path,
+    name: str,
+    half: Half,
+    seed: int,
+    *,
+    labels_per_class: int | None = None,
+    noise: str | None = None,
+) -> tuple[Session, NDArray[np.int64]]:
+    """Return a session without a network, and the truth; what it takes as `begin`."""
     dataset = half_of(data, name, half)
     truth, n = dataset.labels, len(dataset)
     rng = np.random.default_rng(seed)
@@ -182,11 +202,7 @@ def begin(
         map_settings=MapSettings(method="pca"),
         seed=seed,
     )
-    weights = str(mobile_weights(data, work)) if NETWORKS[network] == MOBILE else None
-    trust(NETWORKS[network])
-    spec = ClassifierSpec(NETWORKS[network], weights or "pretrained")
-    session.take_network(run_job(session.training(spec)))
-    return Begun(session, truth, features_of(session))
+    return session, truth
 
 
 def features_of(session: Session) -> NDArray[np.float32]:

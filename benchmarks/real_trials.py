@@ -120,7 +120,7 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
     figures = {"before": begun.now()}
     session = Session(begun.session.state)
     wrong = session.dataset.labels != begun.truth
-    order = _doubted(session, REVIEWS)
+    order = doubted(session, REVIEWS)
     figures["proposed"] = float(len(order))
     figures["wrong of 100"] = float(100 * wrong[order[:100]].mean())
     figures["wrong of 200"] = float(wrong[order].sum())
@@ -137,7 +137,7 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
     space = components(begun.features, pool)
     n_classes = session.dataset.n_classes
     figures["logistic"] = begun.accuracy(logistic(space, labels, pool, n_classes))
-    said = _out_of_fold(space, labels, pool, n_classes)
+    said = out_of_fold(space, labels, pool, n_classes)
     scores = {
         how: get_label_quality_scores(labels[pool], said, method=how.replace(" ", "_"))
         for how in ("self confidence", "normalized margin")
@@ -163,14 +163,14 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
     return figures
 
 
-def _doubted(session: Session, count: int) -> NDArray[np.int64]:
+def doubted(session: Session, count: int) -> NDArray[np.int64]:
     """Return the labels that guidance doubts, the most doubtful first."""
     proposals = run_job(session.guiding(4 * count))
     found = [p.indices for p in proposals if p.kind is ProposalKind.MISLABELLED]
     return np.concatenate(found)[:count] if found else np.empty(0, np.int64)
 
 
-def _out_of_fold(
+def out_of_fold(
     space: NDArray[np.floating],
     labels: NDArray[np.int64],
     pool: NDArray[np.int64],
