@@ -66,7 +66,10 @@ class WorkerProcess:
         return child.process.pid if child is not None and child.is_alive else None
 
     def run(
-        self, job: Job[R], cancel: threading.Event | None = None
+        self,
+        job: Job[R],
+        cancel: threading.Event | None = None,
+        enough: threading.Event | None = None,
     ) -> Generator[Progress, None, R]:
         """Run a job in the child.
 
@@ -77,6 +80,8 @@ class WorkerProcess:
         cancel : threading.Event, optional
             Asks the job to stop when it is set, from any thread; so does closing the
             generator.
+        enough : threading.Event, optional
+            Asks the job to come to its end sooner, from any thread, see `enough`.
 
         Yields
         ------
@@ -103,7 +108,8 @@ class WorkerProcess:
             raise JobFailed(f"{job.name} must wait: another job is still running.")
         try:
             child = self._living_child(job)
-            steps = self._drive(child, job, cancel or threading.Event())
+            none = threading.Event()
+            steps = self._drive(child, job, cancel or none, enough or none)
             return (yield from or_stand_in(steps))
         finally:
             self._busy.release()
@@ -133,13 +139,20 @@ class WorkerProcess:
             return self._child
 
     def _drive(
-        self, child: _Child, job: Job[R], cancel: threading.Event
+        self,
+        child: _Child,
+        job: Job[R],
+        cancel: threading.Event,
+        enough: threading.Event,
     ) -> Generator[Progress, None, R]:
-        runs = False
+        runs = is_told = False
         try:
             child.run(job)
             runs = True
             while not cancel.is_set():
+                if enough.is_set() and not is_told:
+                    child.send("enough")
+                    is_told = True
                 message = child.receive(_POLL)
                 if message is None:
                     continue
@@ -164,7 +177,7 @@ class WorkerProcess:
         """Wait until the job has stopped, or kill its process after the grace."""
         deadline = time.monotonic() + self._grace
         with suppress(EOFError, OSError):
-            child.cancel()
+            child.send("cancel")
             while (left := deadline - time.monotonic()) > 0:
                 message = child.receive(min(_POLL, left))
                 if message is not None and message[0] != "progress":
@@ -227,9 +240,9 @@ class _Child:
                 f"{job.name} cannot be handed to the background process: {error}."
             ) from error
 
-    def cancel(self) -> None:
-        """Ask the job to stop."""
-        send(self._requests, "cancel")
+    def send(self, wish: str) -> None:
+        """Ask the job to "cancel", or that it is "enough"."""
+        send(self._requests, wish)
 
     def receive(self, timeout: float) -> Message | None:
         """Return the next message, None if there is none within `timeout` seconds."""

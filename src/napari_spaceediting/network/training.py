@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.jobs import enough
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import array_limit
 from napari_spaceediting.network.activations import Fetch, tail_inputs
@@ -59,6 +60,8 @@ def train(
     dataset : ImageDataset
         N images.
     settings : TrainSettings, optional
+
+    It ends sooner, after a batch, when that is `enough`.
 
     Yields
     ------
@@ -167,6 +170,8 @@ def _fit(
             metrics["loss"] = float(np.mean(losses))
             done = epoch * n_steps + len(losses)
             yield Progress(done, total, message, dict(metrics))
+            if enough.is_wanted():
+                break
         tail.eval()
         sums = np.zeros(2)
         for block in _blocks(len(valid_labels), settings.batch_size):
@@ -184,6 +189,8 @@ def _fit(
             best, best_epoch = (accuracy, -valid_loss), epoch
             best_weights = {k: v.clone() for k, v in tail.state_dict().items()}
         elif epoch - best_epoch >= settings.patience:
+            break
+        if enough.is_wanted():
             break
     if best_weights:
         tail.load_state_dict(best_weights)

@@ -106,6 +106,12 @@ class Preparing:
         return self._folded
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has been done yet: no network, no edit, no round."""
+        state = self._state
+        return not (state.checkpoint.network or state.log.done or state.rounds)
+
+    @property
     def surroundings(self) -> Surroundings:
         """Answers what surrounds a place on the map."""
         if self._surroundings is None:

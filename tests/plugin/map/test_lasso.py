@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -56,8 +57,8 @@ def star(window, n_spikes=9, n_steps=60):
     reach = np.where(np.arange(2 * n_spikes + 1) % 2, 0.1, 0.45) * min(width, height)
     corners = np.stack([np.cos(angles), np.sin(angles)], axis=1) * reach[:, None]
     parts = np.linspace(0, 1, n_steps, endpoint=False)[:, None]
-    way = [a + parts * (b - a) for a, b in zip(corners, corners[1:], strict=False)]
-    return np.round(np.vstack(way) + [width / 2, height / 2])
+    way = [a + parts * (b - a) for a, b in pairwise(corners)]
+    return np.round(np.vstack(way) + np.array([width, height]) / 2)
 
 
 def test_every_move_of_a_lasso_counts_while_the_window_is_busy(window, server):

@@ -209,10 +209,13 @@ class OpeningController:
         self._window.reading.cancel()
         self._window.in_thread(load, take_and_tell, failed)
 
-    def _on_dataset(self, dataset: ImageDataset) -> None:
-        session = new_session(dataset, seed=_seed())
-        self._window.take_session(session, None)
+    def open_dataset(self, dataset: ImageDataset) -> None:
+        """Begin a session on images that no network has seen."""
+        self._window.take_session(new_session(dataset, seed=_seed()), None)
         self._draw_thumbnails()
+
+    def _on_dataset(self, dataset: ImageDataset) -> None:
+        self.open_dataset(dataset)
         self._begin()
 
     def _take_state(self, state: SessionState, folder: SessionFolder | None) -> None:
