@@ -111,8 +111,8 @@ class Places:
             state = _edit(_edit(folder.load()))
             start.rename(start.with_name("away"))
             place.rename(start)
-            folder.save(state, lambda _: None)
-            mine = folder.path
+            with folder.save(state, lambda _: None) as other:
+                mine = other.path
         problems = _holds(mine, state)
         if content(load_session(start)) != theirs:
             problems.append("the other session was overwritten")

@@ -16,6 +16,7 @@ from napari_spaceediting.commands.command import (
     chosen,
 )
 from napari_spaceediting.commands.terminal import run, tell
+from napari_spaceediting.wording import counted
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -125,8 +126,8 @@ def _extract(session: Session, options: Namespace) -> Report:
     outputs = " x ".join(map(str, found.shape[1:]))
     words = (
         f"Every one of the {found.shape[0]:,} images has its activations ({outputs}); "
-        f"{found.n_computed:,} were computed by {crew.size} "
-        f"process{'es' * (crew.size > 1)} in {found.seconds:.1f} s."
+        f"{found.n_computed:,} were computed by "
+        f"{counted(crew.size, 'process')} in {found.seconds:.1f} s."
     )
     return Report(values, [words])
 

@@ -34,7 +34,6 @@ from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.results.controller import ResultsController
 from napari_spaceediting.plugin.results.panel import ResultsPanel
-from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.state import (
     STATUS,
@@ -45,6 +44,7 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import Folding, Step, sections
+from napari_spaceediting.plugin.threads import in_thread
 from napari_spaceediting.plugin.training.controller import TrainingController
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
@@ -200,7 +200,7 @@ class Workbench:
             "select_neighbours": lambda: self.map.select_like("neighbours"),
             "name_selected": self.map.naming.name_selected,
             "relabel_selected": self.map.naming.relabel_selected,
-            "reject_selected": self.edits.reject_selected,
+            "reject_selected": self.map.naming.reject_selected,
             "show_object": self.objects.toggle,
             "toggle_thumbnails": self.map.toggle_thumbnails,
             "zoom_to_selection": self.map.zoom_to_selection,

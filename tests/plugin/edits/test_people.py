@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.edits import Pin, Withdraw
 
 
 def test_what_two_people_call_otherwise_is_selected(window):
@@ -16,3 +16,13 @@ def test_what_two_people_call_otherwise_is_selected(window):
     assert panel._agreement.text().startswith("Ada and Ben agree on 4 of 6 images")
     panel.differ_button.click()
     np.testing.assert_array_equal(window.state.selected, at[4:])
+    # It is told and shown as what contradicts itself, until one of both is taken out.
+    first = window.session.dataset.ids[at[4]]
+    window.wait(lambda: panel._contradiction.text())
+    assert panel._contradiction.text() == (
+        f"Image {first} was called 3 and 5 by Ada and Ben. And 1 more contradiction."
+    )
+    panel.contradiction_button.click()
+    np.testing.assert_array_equal(window.state.selected, at[4:5])
+    session.apply(Withdraw(2))
+    window.wait(lambda: panel._contradiction.isHidden())

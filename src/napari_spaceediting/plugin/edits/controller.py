@@ -16,9 +16,7 @@ from napari_spaceediting.editing.contradictions import (
 from napari_spaceediting.editing.edits import (
     EditKind,
     EditState,
-    Reject,
     Reset,
-    Restore,
     Withdraw,
     describe,
     images_of,
@@ -34,9 +32,14 @@ from napari_spaceediting.plugin.state import (
     WindowState,
     complain,
 )
-from napari_spaceediting.plugin.status import BUSY, counted
+from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.session.axes import NO_ARRANGEMENT
-from napari_spaceediting.session.people import Agreement, agreements
+from napari_spaceediting.session.people import (
+    Agreement,
+    agreements,
+    contradictions_among,
+)
+from napari_spaceediting.wording import counted
 
 _OFFERS_AXIS = (
     Change.SESSION | Change.EDITS | Change.SHOWN | Change.ROUNDS | Change.PAST
@@ -76,7 +79,7 @@ class EditsController:
         panel.pin_button.clicked.connect(on_map.naming.name_selected)
         panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
         panel.part_button.clicked.connect(on_map.naming.name_part)
-        panel.reject_button.clicked.connect(self.reject_selected)
+        panel.reject_button.clicked.connect(on_map.naming.reject_selected)
         panel.contradiction_button.clicked.connect(self._show_contradiction)
         panel.differ_button.clicked.connect(self._show_differing)
         panel.axis_button.clicked.connect(self.make_axis)
@@ -114,13 +117,6 @@ class EditsController:
     def reset_selected(self) -> None:
         """Put the selected images back."""
         self._reset(self._window.selected)
-
-    def reject_selected(self) -> None:
-        """Take the selected images out or, where all are out, in again."""
-        at = self._window.selected
-        if self._window.session is not None and self._window.has_map and len(at):
-            out = self._window.edits.rejected[at]
-            self._map.naming.apply(Restore(at) if out.all() else Reject(at[~out]))
 
     def refresh(self) -> None:
         """Show the edits as they are now."""
@@ -166,11 +162,12 @@ class EditsController:
         assert drawn is not None
         latents, start = network.predictions.latents, drawn.coordinates
         held_out = session.dataset.held_out
+        among = contradictions_among(self._agreements, edits)
 
         def look() -> tuple[int, Sequence[Contradiction]]:
             support = around.at(edits.positions[edits.edited]).support
             found = find_contradictions(edits, latents, start, held_out)
-            return int(np.count_nonzero(support < LOW_SUPPORT)), found
+            return int(np.count_nonzero(support < LOW_SUPPORT)), [*among, *found]
 
         def take(found: tuple[int, Sequence[Contradiction]]) -> None:
             self._is_looking, self._seen = False, edits
@@ -192,16 +189,14 @@ class EditsController:
         text = ""
         if found:
             text = contradictions.describe(found[0], session.dataset.ids)
-        if len(found) == 2:
-            text += " There is one more such pair."
-        elif found[2:]:
-            text += f" There are {len(found) - 1:,} more such pairs."
+        if found[1:]:
+            text += f" And {counted(len(found) - 1, 'more contradiction')}."
         self._panel.show_contradiction(text)
 
     def _show_contradiction(self) -> None:
         pair = self._contradiction
         if pair is not None:
-            self._window.select(np.array([pair.first, pair.second]))
+            self._window.select(np.unique([pair.first, pair.second]))
             self._map.zoom_to_selection()
 
     def _show_differing(self) -> None:

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from napari_spaceediting.plugin.status import counted
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Panel,
@@ -23,6 +22,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     set_text,
     word_label,
 )
+from napari_spaceediting.wording import counted
 
 NOTHING_TO_PLAY = "There are no edits to play"
 NOTHING_SELECTED = "Select images on the map or in the gallery first"

@@ -36,6 +36,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     word_label,
 )
 from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.wording import counted
 
 OWN_CONTROL = "vs control"
 FIXED, BROKEN, NOT_FOLLOWED = "fixed", "broken", "not_followed"
@@ -219,9 +220,9 @@ class EvidencePanel(QWidget):
         headline, end, remarks = told.partition(". ")
         self._verdict.setText(headline + end.strip())
         set_text(self._remarks, remarks)
-        noun = "image" if evidence.n_images == 1 else "images"
+        measured = counted(evidence.n_images, f"{evidence.measured_on} image")
         self._measured.setText(
-            f"Measured on {evidence.n_images:,} {evidence.measured_on} {noun} "
+            f"Measured on {measured} "
             f"that took no part in the training. {evidence.cautions()}".strip()
         )
         self._measured.setVisible(evidence.n_images > 0)

@@ -41,6 +41,7 @@ from napari_spaceediting.plugin.widgets.controls import (
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
 from napari_spaceediting.traversal.settings import Regime
+from napari_spaceediting.wording import counted
 
 _REGIMES = (
     ("", "As the images suggest"),
@@ -244,8 +245,8 @@ class TraversalPanel(QWidget):
 
     def set_selection(self, count: int) -> None:
         """Say how many images are selected."""
-        noun = "image" if count == 1 else "images"
-        self._selected.setText(f"{count:,} {noun}" if count else "No image selected")
+        selected = counted(count, "image") if count else "No image selected"
+        self._selected.setText(selected)
         self._gate.block(
             self.group_button,
             "" if count else "Select images first, on the map or in the gallery",
@@ -255,7 +256,7 @@ class TraversalPanel(QWidget):
         """Offer classes, and a group of so many images if it is not empty."""
         items = [(name, name) for name in classes]
         if group:
-            items.insert(0, (_GROUP, f"Group of {group:,} images"))
+            items.insert(0, (_GROUP, f"Group of {counted(group, 'image')}"))
         if items != self._offered:
             self._offered = items
             refill(self._target, items)
