@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.jobs import enough
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.memory import array_limit
 from napari_spaceediting.network.activations import Fetch, tail_inputs
@@ -73,6 +74,8 @@ def train(
     dataset : ImageDataset
         N images.
     settings : TrainSettings, optional
+
+    It ends sooner, after a batch, when that is `enough`.
 
     Yields
     ------
@@ -183,6 +186,8 @@ class _Training:
             self.metrics["loss"] = float(np.mean(losses))
             self.done += 1
             yield self.progress(number)
+            if enough.is_wanted():
+                break
         return self.metrics["loss"]
 
     def progress(self, number: int) -> Progress:
@@ -254,6 +259,8 @@ def _fit(
             weights = training.tail.state_dict()
             best_weights = {name: value.clone() for name, value in weights.items()}
         elif epoch - best_epoch >= settings.patience:
+            break
+        if enough.is_wanted():
             break
     if margins is None:
         margins = yield from training.margins()

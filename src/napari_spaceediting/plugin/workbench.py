@@ -114,7 +114,12 @@ class Workbench:
         state.changed.connect(self._on_change)
         self._tell_of_jobs()
         self.saving = SavingController(state, panels.data)
-        self.training = TrainingController(state, panels.network, panels.retrain)
+        self.training = TrainingController(
+            state,
+            panels.network,
+            panels.retrain,
+            lambda some: self.opening.open_dataset(some),
+        )
         self.opening = OpeningController(
             state,
             panels.data,

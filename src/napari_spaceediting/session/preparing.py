@@ -107,6 +107,12 @@ class Preparing:
         return self._folded
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has been done yet: no network, no edit, no round."""
+        state = self._state
+        return not (state.checkpoint.network or state.log.done or state.rounds)
+
+    @property
     def keeps_map(self) -> bool:
         """Whether open edits were made on the present map, and would be lost with it.
 

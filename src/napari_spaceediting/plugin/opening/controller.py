@@ -222,11 +222,16 @@ class OpeningController:
         self._window.reading.cancel()
         self._window.in_thread(load, take_and_tell, failed)
 
-    def _on_dataset(self, job: Job[ImageDataset], dataset: ImageDataset) -> None:
+    def open_dataset(
+        self, dataset: ImageDataset, job: Job[ImageDataset] | None = None
+    ) -> None:
+        """Begin a session on images that no network has seen."""
         self._opened_by = job
-        session = new_session(dataset, seed=_seed())
-        self._window.take_session(session, None)
+        self._window.take_session(new_session(dataset, seed=_seed()), None)
         self._draw_thumbnails()
+
+    def _on_dataset(self, job: Job[ImageDataset], dataset: ImageDataset) -> None:
+        self.open_dataset(dataset, job)
         self._begin()
 
     def _take_state(self, state: SessionState, folder: SessionFolder | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QInputDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QPushButton
 
 from napari_spaceediting.network.spec import (
     EMBEDDINGS,
@@ -137,6 +137,8 @@ class NetworkPanel(Panel):
     """A backbone from elsewhere, by the user."""
     embeddings_given = Signal(object)
     """The `Path` of a file with the embeddings of the images that are open."""
+    stop_requested = Signal()
+    """What is trained by now shall do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,6 +166,9 @@ class NetworkPanel(Panel):
         )
         set_role(self.train_button, "primary")
         self._status = word_label("text")
+        self.stop_button = QPushButton("Stop here and draw the map")
+        self.stop_button.setToolTip("Keep the network as it is trained by now")
+        self.stop_button.clicked.connect(self._stop)
         self.curve = TrainingCurve()
         layout = column(self)
         for widget in (
@@ -173,9 +178,11 @@ class NetworkPanel(Panel):
             self.train_button,
             self._status,
             self.curve,
+            self.stop_button,
         ):
             layout.addWidget(widget)
         self.show_status("")
+        self.stop_button.hide()
         self.offer(images=True, embeddings=False)
         self.set_settings(self._spec, self._settings)
 
@@ -207,6 +214,16 @@ class NetworkPanel(Panel):
     def show_status(self, text: str) -> None:
         """Say what is trained, such as "small_cnn on cpu: accuracy 0.91"."""
         set_text(self._status, text)
+
+    def show_stop(self, is_training: bool) -> None:
+        """Offer to stop a training that goes on, until that is asked for."""
+        if not is_training:
+            self.stop_button.setEnabled(True)
+        self.stop_button.setVisible(is_training)
+
+    def _stop(self) -> None:
+        self.stop_button.setEnabled(False)
+        self.stop_requested.emit()
 
     def _on_backbone(self) -> None:
         name = self._backbones.value
