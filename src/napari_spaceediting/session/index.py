@@ -294,6 +294,7 @@ _CALLED = {
 _LATER = {
     "soft_labels",
     "mirror",
+    "knows_labels",
     "rejected",
     "came",
     "traits",
