@@ -26,8 +26,19 @@ from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.jobs import TrainNetwork
 from napari_spaceediting.network.spec import ClassifierSpec, Trainable
 from napari_spaceediting.session.session import Session
+from real_ideas import ideas
 from real_rivals import KEYS, PER_ROUND, WAYS, label
-from real_sets import NETWORKS, ONE_PERSON, WORSE, Begun, Half, begin, frozen
+from real_sets import (
+    NETWORKS,
+    ONE_PERSON,
+    PEOPLE,
+    WORSE,
+    Begun,
+    Half,
+    begin,
+    frozen,
+    half_of,
+)
 
 Figures = dict[str, float]
 ROUNDS = 4
@@ -205,12 +216,17 @@ def soft(
     labels, n_classes = divided.session.dataset.labels, most.n_classes
     said["logistic, what most say"] = logistic(space, labels, pool, n_classes)
     test, figures = divided.test, dict[str, float]()
-    truth = np.eye(n_classes)[divided.truth[test]]
+    named = half_of(data, name, half).columns
+    truths = {
+        "": np.eye(n_classes)[divided.truth[test]],
+        " to people": np.mean([np.eye(n_classes)[named[p][test]] for p in PEOPLE], 0),
+    }
     for arm, probabilities in said.items():
         figures[f"{arm}: accuracy"] = divided.accuracy(probabilities)
-        figures[f"{arm}: log-loss"] = log_loss(probabilities[test], truth)
-        error = calibration_error(probabilities[test], truth)
-        figures[f"{arm}: calibration error"] = 100 * error
+        for whom, truth in truths.items():
+            figures[f"{arm}: log-loss{whom}"] = log_loss(probabilities[test], truth)
+            error = calibration_error(probabilities[test], truth)
+            figures[f"{arm}: calibration error{whom}"] = 100 * error
     wrong = labels != divided.truth
     proposals = run_job(divided.session.guiding(4 * REVIEWS))
     found = [p.indices for p in proposals if p.kind is ProposalKind.DISAGREED]
@@ -365,5 +381,6 @@ TRIALS = {
     "nothing": nothing,
     "heads": heads,
     "time": time_of,
+    "ideas": ideas,
 }
 """By the name of the part."""

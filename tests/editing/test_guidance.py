@@ -199,20 +199,6 @@ def test_a_label_that_nothing_speaks_against_is_left_for_the_end(make_guide, few
     assert kinds == sorted(kinds)
 
 
-def test_what_was_put_aside_without_a_name_comes_last(make_guide, few):
-    guide = make_guide(few, n_proposals=4 * N)
-    kinds = ProposalKind.GROUP, ProposalKind.AMBIGUOUS
-    aside = images(run_job(guide), ProposalKind.GROUP)[:40]
-    said = tuple(Answer(kind, aside, accepted=False) for kind in kinds)
-    found = run_job(replace(guide, answers=said))
-    for kind in kinds:
-        was_aside = [np.isin(p.indices, aside) for p in found if p.kind is kind]
-        assert all(each.all() or not each.any() for each in was_aside)
-        order = [bool(each.any()) for each in was_aside]
-        assert order == sorted(order)
-    assert np.isin(aside, images(found)).all()
-
-
 def test_labels_doubted_alike_come_together(make_guide, truth):
     # A third of the fours has been taken for nines.
     labels = truth.copy()

@@ -98,8 +98,7 @@ class Guide:
         Of the clustering and the search for neighbours.
     answers : tuple of Answer
         What the user said so far, as far as it stands. Images are not proposed
-        again for the reason that they were proposed for then; those that still have
-        no label come last.
+        again for the reason that they were proposed for then.
     soft_labels : (N, C) float32 array or None
         Soft labels after the open edits.
     """
@@ -208,14 +207,14 @@ class Guide:
         The centres of clusters are far from each other, so that every group teaches
         something else. What the groups leave is clustered again.
         """
-        kind, groups = ProposalKind.GROUP, list[NDArray[np.int64]]()
-        for at in (self._open(kind, self.labels < 0), self._put_aside(kind)):
-            while len(at) and len(groups) < self.n_proposals:
-                n_clusters = min(_CLUSTERS, -(-len(at) // GROUP_SIZE))
-                found = clusters(self.predictions.latents[at], n_clusters, self.seed)
-                chosen = [self._purest(at[rows]) for rows in found]
-                groups += chosen
-                at = np.setdiff1d(at, np.concatenate(chosen))
+        at = self._open(ProposalKind.GROUP, self.labels < 0)
+        groups: list[NDArray[np.int64]] = []
+        while len(at) and len(groups) < self.n_proposals:
+            n_clusters = min(_CLUSTERS, -(-len(at) // GROUP_SIZE))
+            found = clusters(self.predictions.latents[at], n_clusters, self.seed)
+            chosen = [self._purest(at[rows]) for rows in found]
+            groups += chosen
+            at = np.setdiff1d(at, np.concatenate(chosen))
         return [
             self._group(group, 1 - number / len(groups))
             for number, group in enumerate(groups[: self.n_proposals])
@@ -255,19 +254,17 @@ class Guide:
 
     def _ambiguous(self) -> list[Proposal]:
         """Return unlabelled images between two classes, the most doubtful first."""
-        kind = ProposalKind.AMBIGUOUS
-        aside = self._put_aside(kind)
-        at = np.concatenate([self._open(kind, self.labels < 0), aside])
+        at = self._open(ProposalKind.AMBIGUOUS, self.labels < 0)
         if self._probabilities.shape[1] < 2 or not len(at):
             return []
         probabilities = self._probabilities[at]
         best = np.argsort(-probabilities, axis=1)[:, :2]
         first, second = np.take_along_axis(probabilities, best, axis=1).T
         margin = first - second
-        order = np.lexsort((margin, np.isin(at, aside)))
+        order = np.argsort(margin, kind="stable")
         return [
             self._proposal(
-                kind,
+                ProposalKind.AMBIGUOUS,
                 at[[row]],
                 int(best[row, 0]),
                 float(1 - margin[row]),
@@ -354,18 +351,11 @@ class Guide:
 
     def _open(self, kind: ProposalKind, among: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the images that may be proposed for a reason, each only once."""
-        return np.flatnonzero(among & ~self.settled & ~self._answered(kind))
-
-    def _put_aside(self, kind: ProposalKind) -> NDArray[np.int64]:
-        """Return images without a label that were proposed before and not named."""
-        return np.flatnonzero((self.labels < 0) & ~self.settled & self._answered(kind))
-
-    def _answered(self, kind: ProposalKind) -> NDArray[np.bool_]:
-        found = np.zeros(len(self.labels), bool)
+        may = among & ~self.settled
         for answer in self.answers:
             if answer.kind is kind:
-                found[answer.indices] = True
-        return found
+                may[answer.indices] = False
+        return np.flatnonzero(may)
 
     def _scattered(self, at: NDArray[np.int64]) -> list[int]:
         """Return rows of images, last those next to an earlier one on the map."""
