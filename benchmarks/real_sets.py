@@ -148,7 +148,13 @@ def begin(
         Whether what `PEOPLE` say apart of an image is known, beside its label.
     """
     session, truth = opened(
-        data, name, half, seed, labels_per_class=labels_per_class, noise=noise
+        data,
+        name,
+        half,
+        seed,
+        labels_per_class=labels_per_class,
+        noise=noise,
+        shares=shares,
     )
     weights = str(mobile_weights(data, work)) if NETWORKS[network] == MOBILE else None
     trust(NETWORKS[network])
@@ -165,6 +171,7 @@ def opened(
     *,
     labels_per_class: int | None = None,
     noise: str | None = None,
+    shares: bool = False,
 ) -> tuple[Session, NDArray[np.int64]]:
     """Return a session without a network, and the truth; what it takes as `begin`."""
     dataset = half_of(data, name, half)
