@@ -25,13 +25,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_spaceediting.editing.edits import EditState, describe
+from napari_spaceediting.editing.edits import EditState, SaveSelection, describe
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.jobs import ExtractPredictions
 from napari_spaceediting.session.classes import folded
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.history import describe_kept
+from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session, save_session
@@ -213,6 +214,7 @@ def test_a_session_that_never_had_what_is_gone_says_nothing(version_1):
         "traversals": [],
         "axes": [],
         "habits": {},
+        "look": {"channels": []},
     }
 
 
@@ -300,6 +302,15 @@ def test_checkpoints_of_version_4_move_into_a_file_each(assert_equal, state, tmp
     assert len(list(folder.glob("checkpoints/*"))) == 3
     assert len(list(folder.glob("arrays/*"))) < arrays
     assert_equal(state, load_session(folder))
+
+
+def test_a_session_of_version_5_gets_selections(assert_equal, state, tmp_path):
+    session = Session(load_session(of_version(5, tmp_path)))
+    assert_equal(state, session.state)
+    session.apply(SaveSelection(np.array([3, 1]), "odd"))
+    save_session(session.state, tmp_path / "now.spaceediting")
+    again = load_session(tmp_path / "now.spaceediting")
+    assert selections(again)["odd"].tolist() == [3, 1]
 
 
 # Keys and values that are not known

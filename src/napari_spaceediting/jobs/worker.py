@@ -67,7 +67,10 @@ class WorkerProcess:
         return child.process.pid if child is not None and child.is_alive else None
 
     def run(
-        self, job: Job[R], cancel: threading.Event | None = None
+        self,
+        job: Job[R],
+        cancel: threading.Event | None = None,
+        enough: threading.Event | None = None,
     ) -> Generator[Progress, None, R]:
         """Run a job in the child.
 
@@ -78,6 +81,8 @@ class WorkerProcess:
         cancel : threading.Event, optional
             Asks the job to stop when it is set, from any thread; so does closing the
             generator.
+        enough : threading.Event, optional
+            Asks the job to come to its end sooner, from any thread, see `enough`.
 
         Yields
         ------
@@ -100,9 +105,9 @@ class WorkerProcess:
             If the job raised anything else, could not be sent, or its process
             died; the child's traceback is attached as a note.
         """
-        cancel = cancel or threading.Event()
+        cancel, enough = cancel or threading.Event(), enough or threading.Event()
         self._take_turn(job, cancel)
-        return (yield from or_stand_in(self._drive(job, cancel)))
+        return (yield from or_stand_in(self._drive(job, cancel, enough)))
 
     def shutdown(self) -> None:
         """End the child at once and for good; a running job ends as cancelled."""
@@ -141,14 +146,17 @@ class WorkerProcess:
             return self._child
 
     def _drive(
-        self, job: Job[R], cancel: threading.Event
+        self, job: Job[R], cancel: threading.Event, enough: threading.Event
     ) -> Generator[Progress, None, R]:
-        child, runs = None, False
+        child, runs, is_told = None, False, False
         try:
             child = self._living_child(job)
             child.run(job)
             runs = True
             while not cancel.is_set():
+                if enough.is_set() and not is_told:
+                    child.send("enough")
+                    is_told = True
                 message = child.receive(_POLL)
                 if message is None:
                     continue
@@ -180,7 +188,7 @@ class WorkerProcess:
         deadline = time.monotonic() + self._grace
         try:
             with suppress(EOFError, OSError):
-                child.cancel()
+                child.send("cancel")
                 while (left := deadline - time.monotonic()) > 0:
                     message = child.receive(min(_POLL, left))
                     if message is not None and message[0] != "progress":
@@ -247,9 +255,9 @@ class _Child:
                 f"{job.name} cannot be handed to the background process: {error}."
             ) from error
 
-    def cancel(self) -> None:
-        """Ask the job to stop."""
-        send(self._requests, "cancel")
+    def send(self, wish: str) -> None:
+        """Ask the job to "cancel", or that it is "enough"."""
+        send(self._requests, wish)
 
     def receive(self, timeout: float) -> Message | None:
         """Return the next message, None if there is none within `timeout` seconds."""

@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_spaceediting.data.columns import rejected_in
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.looks import Look
 from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.edits import Edit, EditLog, check_edit
@@ -77,6 +78,8 @@ class Session(Preparing):
         An answer was timed.
     axes_changed
         One more axis is kept, or one less.
+    look_changed
+        Images are shown in another way.
     """
 
     images_changed = Signal()
@@ -87,6 +90,7 @@ class Session(Preparing):
     traversals_changed = Signal()
     habits_changed = Signal()
     axes_changed = Signal()
+    look_changed = Signal()
 
     def __init__(self, state: SessionState) -> None:
         super().__init__(state)
@@ -108,6 +112,11 @@ class Session(Preparing):
         """Remember how the user names images."""
         self._state = replace(self._state, habits=habits)
         self.habits_changed.emit()
+
+    def set_look(self, look: Look) -> None:
+        """Remember how images are shown."""
+        self._state = replace(self._state, look=look)
+        self.look_changed.emit()
 
     # Images that come later
 

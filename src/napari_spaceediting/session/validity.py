@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.looks import COLOURS, Look
 from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.arms import AFTER, ARMS
 from napari_spaceediting.editing.classes import TraitKind, flaw_of_trait, texts_of
@@ -23,10 +24,12 @@ from napari_spaceediting.editing.edits import (
     Edit,
     Move,
     Naming,
+    SaveSelection,
     Withdraw,
     flaw_of_shares,
 )
 from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.editing.selections import flaw_of_name
 from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
@@ -79,6 +82,16 @@ def check_state(state: SessionState) -> None:
         _check_asked(kept.asked, n, where)
         _check_time(kept.created, where)
     _check_axes(state.axes, n)
+    _check_look(state.look, state.dataset.n_channels)
+
+
+def _check_look(look: Look, n_channels: int) -> None:
+    fits = len(look.channels) in (0, n_channels)
+    _require(fits, "there are other channels than are shown")
+    for one in look.channels:
+        within = 0 <= one.low <= one.high <= 1 and 0 < one.gamma < math.inf
+        fits = one.colour in COLOURS and within
+        _require(fits, f"a channel is shown as {one.colour!a:.40}")
 
 
 def _check_axes(axes: Sequence[KeptAxis], n: int) -> None:
@@ -190,6 +203,11 @@ def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
             for places in (edit.start, edit.end):
                 shape = len(edit.indices), 2
                 _check_array(places, shape, "f", f"the places of {name}")
+        if isinstance(edit, SaveSelection):
+            _check_text(edit.name, f"the name of {name}")
+            _require(
+                not flaw_of_name(edit.name), f"the selection of {name} has no name"
+            )
         if isinstance(edit, Naming):
             if edit.tag is not None:
                 _check_text(edit.tag, f"the class of {name}")

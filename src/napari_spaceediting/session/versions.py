@@ -13,7 +13,7 @@ from typing import Any
 Values = dict[str, Any]
 Say = Callable[[str], object]
 
-VERSION = 5
+VERSION = 6
 
 
 def brought_up(values: Mapping[str, Any], say: Say) -> Values:
@@ -155,4 +155,9 @@ def _to_5(values: Values, say: Say) -> Values:
     }
 
 
-_STEPS = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
+def _to_6(values: Values, say: Say) -> Values:
+    """Show images as at first; selections can be saved from now on."""
+    return {**values, "look": {"channels": []}}
+
+
+_STEPS = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}

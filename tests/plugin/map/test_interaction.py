@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QToolTip
 
 from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
-from napari_spaceediting.plugin.gallery.panel import NEAREST, SELECTION
+from napari_spaceediting.plugin.gallery.bar import NEAREST, SELECTION
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -89,7 +89,7 @@ def test_click_selects_and_fills_the_gallery(window):
     window.click(window.of_image(one))
     assert window.state.selected.tolist() == [one]
     assert window.bench.gallery.grid.items.tolist() == [one]
-    assert window.bench.gallery.source == SELECTION
+    assert window.bench.gallery.bar.source == SELECTION
     window.click(window.of_image(other))
     assert window.state.selected.tolist() == [other]
     window.click(window.empty_ground())
@@ -579,7 +579,7 @@ def test_context_menu(window, context):
     context("Show on the map")
     assert window.viewer.scene.camera.zoom != zoom
     context("Find similar")
-    assert window.bench.gallery.source == NEAREST
+    assert window.bench.gallery.bar.source == NEAREST
     context("Open the original")
     layer = window.viewer.layers[str(window.session.dataset.ids[min(one, other)])]
     original = window.session.dataset.original(min(one, other))

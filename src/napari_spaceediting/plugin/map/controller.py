@@ -12,8 +12,9 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
-from napari_spaceediting.plugin.keys import refusal, with_key
+from napari_spaceediting.plugin.keys import LAYERS, refusal, with_key
 from napari_spaceediting.plugin.map import display
+from napari_spaceediting.plugin.map.clustering import Clustering
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
@@ -21,6 +22,7 @@ from napari_spaceediting.plugin.map.naming import Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.map.selecting import images_like
+from napari_spaceediting.plugin.map.stage import Stage
 from napari_spaceediting.plugin.map.view import MapView, Tool
 from napari_spaceediting.plugin.state import (
     STATUS,
@@ -33,6 +35,7 @@ from napari_spaceediting.plugin.status import why_no_new_map
 from napari_spaceediting.plugin.widgets.controls import choose, set_text
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.session.classes import reclassed
+from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.session import Session
 
 if TYPE_CHECKING:
@@ -75,6 +78,8 @@ class MapController:
         self._take_layer = take_layer
         self._canvas: QWidget | None = None
         self.view: MapView | None = None
+        self.stage: Stage | None = None
+        self.clustering = Clustering(window)
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
         self._is_coloured = False
@@ -111,6 +116,8 @@ class MapController:
             usual = display.usual_key(session)
             if usual != self.colour_key:
                 self._colour(usual)
+        if Change.EDITS in change:
+            self._offer_colours()
         if change & _OTHER_CLOUD:
             self.refresh()
         if Change.SELECTION in change:
@@ -172,8 +179,11 @@ class MapController:
         colouring = (
             display.by_axis(axis)
             if axis
-            else display.colour_by(self.colour_key, session.dataset, shown, edits)
+            else display.colour_by(
+                self.colour_key, session.dataset, shown, edits, self._groups(session)
+            )
         )
+        self._panel.scale.show_span(*colouring.span)
         self._colouring = colouring
         names, groups = colouring.names, colouring.groups
         legend = self._panel.legend
@@ -196,7 +206,7 @@ class MapController:
             trails=self._trails(session) if along is None else Arrows(),
             names=display.class_places(colouring, places, ~hidden),
         )
-        view.show_cloud(
+        self._show_cloud(
             Cloud(
                 places,
                 colouring.colours,
@@ -206,6 +216,13 @@ class MapController:
             )
         )
         view.select(window.selected if selected is None else selected)
+
+    def _groups(self, session: Session) -> dict[str, NDArray[np.int64]]:
+        """Return the clusters and saved selections that images can be coloured by."""
+        groups = display.saved_groups(selections(session.state), len(session.dataset))
+        if self.clustering.clusters is not None:
+            groups[display.CLUSTERS] = self.clustering.clusters
+        return groups
 
     def _trails(self, session: Session) -> Arrows:
         """Return the ways from where images were to where the map has them."""
@@ -218,6 +235,8 @@ class MapController:
         """Colour images by their class, their prediction or a column."""
         self._is_coloured = True
         self._colour(key)
+        if key == display.CLUSTERS:
+            self.clustering.find(lambda _: self._colour(key))
 
     def _colour(self, key: str) -> None:
         self.colour_key = key
@@ -249,11 +268,13 @@ class MapController:
         self.naming.picker.close()
         if self.view is not None:
             self.view.remove()
+        if self.stage is not None:
+            self.stage.leave()
         self.forget()
 
     def forget(self) -> None:
         """Hold on to nothing in a window that is gone."""
-        self.view = self._canvas = None
+        self.view = self.stage = self._canvas = None
 
     # Selecting
 
@@ -375,12 +396,22 @@ class MapController:
         dataset = session.dataset
         colouring = display.by_class(dataset.labels, dataset.class_names)
         nothing_hidden = np.zeros(len(dataset), bool)
-        view.show_cloud(
+        self._show_cloud(
             Cloud(places, colouring.colours, dataset.held_out, nothing_hidden)
         )
         view.overlay.change(past=_PREVIEW)
 
     # Within
+
+    def _show_cloud(self, cloud: Cloud) -> None:
+        """Show images; others than before take the canvas to themselves."""
+        view, stage = self.view, self.stage
+        assert view is not None
+        assert stage is not None
+        others = view.cloud is None or len(view.cloud.places) != len(cloud.places)
+        view.show_cloud(cloud)
+        if others:
+            stage.show_map()
 
     def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:
@@ -390,7 +421,7 @@ class MapController:
             view.dragging.connect(self._on_dragging)
             view.dropped.connect(self.naming.move)
             view.hovered.connect(self._on_hovered)
-            self.view = view
+            self.view, self.stage = view, Stage(window.viewer, view, LAYERS)
             Gestures(view)
             self._set_theme()
             self._set_checks()
@@ -418,7 +449,7 @@ class MapController:
     def _offer_colours(self) -> None:
         session = self._window.session
         assert session is not None
-        keys = display.colour_keys(session.dataset)
+        keys = display.colour_keys(session.dataset, selections(session.state))
         keys += [(display.axis_key(one), one.name) for one in session.state.axes]
         self._panel.offer_colours(keys, self.colour_key)
 
