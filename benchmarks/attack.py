@@ -86,12 +86,6 @@ PARTS = {
         3000,
         Damaged,
     ),
-    "caches": Part(
-        "damaged caches: thumbnails, images, activations",
-        "made anew in silence, no hang over 20 s, no wrong answer, no code run",
-        200,
-        Caches,
-    ),
     "cancelled": Part(
         "cancel at a random step of every job", "equal bit for bit", 200, Cancelled
     ),
@@ -114,6 +108,12 @@ PARTS = {
         1,
         Soak,
         {GROWTH: 10, OWN: 10, THREADS: 2, HANDLES: 2},
+    ),
+    "caches": Part(
+        "damaged caches: thumbnails, images, activations",
+        "made anew in silence, no hang over 20 s, no wrong answer, no code run",
+        200,
+        Caches,
     ),
 }
 _LONG = ("soak",)
@@ -249,11 +249,13 @@ def _document(found: dict[str, Any]) -> str:
 
 {common.table(("attack", "tries", "failures", "goal", "seconds"), rows)}
 The sessions are of {N_IMAGES} pictures of 8 x 8 pixels, trained for one epoch, with a
-linear map. Commands run in forked processes that have everything imported, so that a
-try takes no seconds; moments before that are not tried. *At a moment* is a random time,
-*at a change of files* is right before a random one of the changes in the session's
-folder. A session that opens from damaged files must hold what was saved; one whose
-session.json says something else must say it again when it is saved. *Without locks*
+linear map; the one whose work is cancelled in the window, or that is in use for long,
+has 1,797 digits and a map by UMAP. Commands run in forked processes that have
+everything imported, so that a try takes no seconds; moments before that are not tried.
+*At a moment* is a random time, *at a change of files* is right before a random one of
+the changes in the session's folder. A session that opens from damaged files must hold
+what was saved; one whose session.json says something else must say it again when it is
+saved. Caches are used by one process, damaged, and used by two more. *Without locks*
 stands for network shares that know none; the milliseconds in which another program
 could still come first there are not aimed at.
 
@@ -269,6 +271,9 @@ could still come first there are not aimed at.
 - Tries above that are fewer than their goal; `--seconds` ended them.
 - *A disk that is full* is one of 16 MB (tmpfs), filled but for a random rest. All other
   faults of disks are imitated: changes of files fail with the errors of the system.
+- Files that a window has mapped count as its memory, too, as far as they are looked at:
+  those are the networks and maps of rounds long past, which the system takes away when
+  it needs the room.
 - Not of these formats: JPEG and other photographs, large zarr stores, GPUs.
 """
 
