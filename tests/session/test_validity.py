@@ -71,6 +71,8 @@ EDIT = "log", "done", 0
         (("checkpoint", "network", "spec", "image_size"), [0, 28], "images of (0, 28)"),
         (("checkpoint", "class_names"), ["a", "a"], ""),
         (("checkpoint", "class_names"), ["a"], "the labels of the checkpoint"),
+        (("dataset", "pixels", "n_channels"), {"a": 1}, "channels"),
+        (("dataset", "pixels", "n_channels"), True, "channels"),
         (("dataset", "name"), "\ud800", "the name of the data set is no text"),
         (("dataset", "image_size"), [HUGE, 1], "images"),
         (("dataset", "scaling"), {"mode": "range", "low": [0.0], "high": [FAR]}, "inf"),

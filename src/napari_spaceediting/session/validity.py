@@ -153,6 +153,9 @@ def _check_dataset(dataset: ImageDataset) -> None:
         is_truth = name == "truth"
         kinds, what = ("i", "truth") if is_truth else ("bif?uUS", f"column “{name}”")
         _check_array(values, (n,), kinds, f"the {what} of {where}")
+    channels = dataset.n_channels
+    fits = type(channels) is int and 0 < channels <= _LARGEST_SIDE
+    _require(fits, f"the images of {where} have {channels!r:.80} channels")
     sides = dataset.image_size
     _require(max(sides) <= _LARGEST_SIDE, f"the images of {where} are {sides} large")
     for value in (*dataset.scaling.low, *dataset.scaling.high):
