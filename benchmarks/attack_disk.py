@@ -267,7 +267,7 @@ class FullDisk:
         try:
             problems = self._tried(limited, is_command, rng, disk)
         finally:
-            subprocess.run(("umount", str(disk)), check=True)
+            subprocess.run(("umount", "-l", str(disk)), check=True)
         return f"a disk that is full, {_how(is_command)}", problems
 
     def _fault(self, fault: str, rng: np.random.Generator, is_command: bool) -> Tried:
