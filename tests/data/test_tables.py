@@ -479,3 +479,27 @@ def test_a_name_of_a_column_may_have_lines(folder):
     rows = [f'{k}.png,"a\nb"' if k % 2 else f"{k}.png,c" for k in range(N)]
     dataset = opened(written(folder, rows, header='path,"label\nof both",label'))
     assert len(dataset) == N
+
+
+def test_rows_that_are_all_broken_are_told(folder):
+    rows = [f'{k}.png,"a \\"quoted\\" b"' for k in range(N)]
+    with pytest.raises(DataError, match=r"no rows that can be used; row 1 is broken"):
+        opened(written(folder, rows))
+
+
+def test_names_may_be_written_as_in_addresses(folder):
+    (folder / "0.png").rename(folder / "my käfer.png")
+    path = written(folder, ["my%20k%C3%A4fer.png,a", *rows_of("babababa")[1:]])
+    assert len(opened(path)) == N
+
+
+def test_an_index_of_parquet_is_columns(folder):
+    table = pd.DataFrame({"path": [f"{k}.png" for k in range(N)], "label": [*"ab"] * 4})
+    table.set_index(["path", "label"]).to_parquet(folder / "t.parquet")
+    assert names_of(opened(folder / "t.parquet")) == [*"ab"] * 4
+
+
+def test_a_table_without_columns_is_refused(folder):
+    pd.DataFrame(index=range(N)).to_parquet(folder / "t.parquet")
+    with pytest.raises(DataError, match="has no rows"):
+        opened(folder / "t.parquet")

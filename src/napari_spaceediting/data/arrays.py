@@ -196,10 +196,9 @@ def _one_each(
         if np.all(counts + zeros == values.shape[1]) and set(counts) in ({1}, {0, 1}):
             return np.where(counts == 1, values.argmax(axis=1), -1)
     if values.shape != (length,):
-        shape = " x ".join(map(str, values.shape)) or "a single value"
         raise DataError(
-            f"{name} has {length:,} images but its {what} are {shape}: there must be "
-            f"one for each image."
+            f"{name} has {length:,} images but its {what} are {_by(values.shape)}: "
+            f"there must be one for each image."
         )
     return values
 
@@ -356,7 +355,7 @@ def _as_read(shape: tuple[int, ...], axes: Axes) -> str:
 
 
 def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+    return " x ".join(map(str, shape)) or "of a single value"
 
 
 def _no_stack(name: str, shape: tuple[int, ...]) -> DataError:

@@ -152,7 +152,9 @@ def named_embeddings(path: Path) -> tuple[list[str], Features]:
 
 def _check_rows(source: _Source, path: Path) -> None:
     if not len(source.table.index) and not source.names:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
+        first = source.skipped[0] if source.skipped else None
+        why = f" that can be used; {first.name} {first.reason}" if first else ""
+        raise DataError(f"The table {path} has no rows{why}: list one image per row.")
 
 
 class _Source(NamedTuple):
@@ -193,7 +195,7 @@ class _Columns(NamedTuple):
         names = list(table.columns)
         files = channel_columns(names) if source.packed is None else []
         can_do = files or source.packed is not None or source.features is not None
-        if names and not can_do:
+        if (names or len(table)) and not can_do:
             raise DataError(
                 f"The table {title} has no column 'path', only "
                 f"{shortened(', '.join(map(repr, names)), 300)}: add one with the "

@@ -129,6 +129,8 @@ def _spellings(name: str) -> Iterator[str]:
     yield name
     if name.startswith("file:"):
         yield unquote(urlparse(name).path)
+    elif "%" in name:
+        yield unquote(name)
     slashed = name.replace("\\", "/")
     for form in (slashed, *(unicodedata.normalize(f, slashed) for f in ("NFC", "NFD"))):
         if form != name:

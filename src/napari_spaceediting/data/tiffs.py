@@ -119,6 +119,8 @@ def _main(tiff: TiffFile) -> TiffPageSeries:
     Pages that say that they are thumbnails or masks are not it, nor what is at most
     half as large as another, as the steps of a pyramid are.
     """
+    if not len(tiff.pages):
+        raise Unfit(ENDS_EARLY)
     first: Any = tiff.pages.first
     if tiff.is_ome and len(tiff.pages) == 1 and not _is_beside(first):
         return _alone(first)  # others of its data set may lie in further files
