@@ -34,7 +34,7 @@ from napari_spaceediting.session.traversals import Outcome
 from napari_spaceediting.session.weights import Weights
 
 N_IMAGES, N_MORE, CLASSES = 60, 6, ("bar", "dot", "ring")
-TIMES = "created", "seconds"
+TIMES = "created", "made", "seconds"
 """Fields in which the same work differs each time."""
 LONGEST_S = 60.0
 _END_WITH_PARENT = 1
@@ -234,9 +234,11 @@ def _feed(take: Callable[[bytes], object], value: Any, kept: set[int]) -> None:
     if is_dataclass(value):
         take(type(value).__name__.encode())
         for field in fields(value):
-            if field.name not in (*TIMES, "pixels"):
+            part = getattr(value, field.name)
+            is_time = field.name in TIMES and isinstance(part, str | float)
+            if not is_time and field.name != "pixels":
                 take(field.name.encode())
-                _feed(take, getattr(value, field.name), kept)
+                _feed(take, part, kept)
     elif isinstance(value, np.ndarray):
         take(f"{value.dtype.str}{value.shape}".encode())
         take(np.ascontiguousarray(value).tobytes())
@@ -316,6 +318,8 @@ class Child:
         sys.stdout.flush()
         sys.stderr.flush()
         self._output = output
+        # It may be killed before it writes anything.
+        output.write_bytes(b"")
         self._start = time.perf_counter()
         self.pid = os.fork()
         if not self.pid:

@@ -267,8 +267,9 @@ def _edit(folder: Path, which: int, pauses: np.ndarray, how: str) -> int:
                 time.sleep(pause)
                 free = free_images(session.dataset)
                 session.apply(Pin(free[which : which + 1], f"by {which}"))
-                place.save(session.state, print)
+                place = place.save(session.state, print)
             print(place.path)
+            place.close()
     except SpaceEditingError as error:
         print(error)
         return 1

@@ -174,10 +174,25 @@ def test_cancel_closes_the_job_at_its_next_yield(
     with pytest.raises(JobCancelled, match="Count forever was cancelled"):
         list(steps)
     canceller.join()
-    assert (tmp_path / "trace").read_text() == "closed"
-    assert not worker.is_running
+    # The next one waits until it has stopped.
     (_, pid), _ = run(worker, jobs.Count(1))
     assert pid == before
+    assert (tmp_path / "trace").read_text() == "closed"
+    assert not worker.is_running
+
+
+def test_whoever_cancels_does_not_wait_for_the_job(worker: WorkerProcess) -> None:
+    cancel = threading.Event()
+    steps = worker.run(jobs.NeverYieldAgain(), cancel)
+    next(steps)
+    cancel.set()
+    with pytest.raises(JobCancelled, match="Work in silence was cancelled"):
+        list(steps)
+    # It is still at it, and the next one can be cancelled while it waits.
+    assert worker.is_running
+    waiting = worker.run(jobs.Count(1), cancel)
+    with pytest.raises(JobCancelled, match="Count was cancelled"):
+        list(waiting)
 
 
 @pytest.mark.usefixtures("worker")
@@ -190,8 +205,8 @@ def test_cancel_kills_a_job_that_never_yields() -> None:
     cancel.set()
     with pytest.raises(JobCancelled):
         list(steps)
-    assert not psutil.pid_exists(pid)
     assert run(impatient, jobs.Count(1))[0]
+    assert not psutil.pid_exists(pid)
     impatient.shutdown()
 
 
@@ -209,8 +224,8 @@ def test_closing_the_generator_cancels(worker: WorkerProcess, tmp_path: Path) ->
     steps = worker.run(jobs.CountForever(tmp_path / "trace"))
     next(steps)
     steps.close()
-    assert (tmp_path / "trace").read_text() == "closed"
     result, seen = run(worker, jobs.Count(2))
+    assert (tmp_path / "trace").read_text() == "closed"
     assert result == (2, worker.pid)
     assert seen[-1].done == 2
 

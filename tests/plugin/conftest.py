@@ -30,6 +30,7 @@ from napari_spaceediting.editing.edits import Pin, Withdraw
 from napari_spaceediting.editing.evidence import ArmScore, Evidence
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.jobs.worker import WorkerProcess
+from napari_spaceediting.network import estimating
 from napari_spaceediting.plugin import runner
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.status import Folding, Step
@@ -306,6 +307,12 @@ def _no_warm_up(
 
 
 @pytest.fixture(autouse=True)
+def _nothing_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test be asked whether to train because the machine is busy."""
+    monkeypatch.setattr(estimating, "LONG", float("inf"))
+
+
+@pytest.fixture(autouse=True)
 def _nothing_to_look_through_again(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let the garbage collector pass over what windows of other tests left behind.
 
@@ -359,10 +366,15 @@ class SharedProcess(WorkerProcess):
         super().__init__()
         self._latest = threading.Event()
 
-    def run(self, job: Any, cancel: threading.Event | None = None) -> Any:
+    def run(
+        self,
+        job: Any,
+        cancel: threading.Event | None = None,
+        enough: threading.Event | None = None,
+    ) -> Any:
         """Run a job, and know what cancels it."""
         self._latest = cancel or threading.Event()
-        return super().run(job, self._latest)
+        return super().run(job, self._latest, enough)
 
     def shutdown(self) -> None:
         """Cancel what runs, and wait for the next window."""
@@ -424,10 +436,13 @@ def make_window(saved: Path, make_napari_viewer: Any, qtbot: QtBot) -> Opener:
     """
 
     def make(**options: Any) -> Window:
-        viewer = make_napari_viewer(show=True, **options)
+        # Shown with all docks in it: each that comes later would lay it out anew.
+        viewer = make_napari_viewer(show=False, **options)
         viewer.window.resize(1400, 900)
         window = Window(viewer, qtbot)
         window.bench.show_docks()
+        viewer.window.show()
+        qtbot.waitExposed(viewer.window._qt_window)
         QApplication.processEvents()
         return window
 

@@ -18,7 +18,6 @@ from napari_spaceediting.plugin.status import (
     Step,
     Turn,
     Work,
-    counted,
     locked,
     sections,
     why_no_adding,
@@ -27,7 +26,7 @@ from napari_spaceediting.plugin.status import (
 
 OPENED = Facts(n_images=2000)
 MAPPED = replace(OPENED, backbone="resnet18", method="umap")
-EDITED = replace(MAPPED, n_edits=3, n_edited=12)
+EDITED = replace(MAPPED, n_edits=3, n_edited=12, keeps_map=True)
 AWAITS = replace(MAPPED, awaits=True)
 PAST = "The map before round 3 is only to look at."
 AFTER_DATA = tuple(Step)[1:]
@@ -64,6 +63,9 @@ def test_with_edits_one_can_retrain_but_draw_no_other_map():
     assert shown[Step.RETRAIN] == SectionState(mark="active")
     assert shown[Step.NETWORK].blocked == why_no_new_map(EDITED) == KEEP_MAP
     assert not locked(EDITED)
+    of_classes = replace(EDITED, keeps_map=False)
+    assert why_no_new_map(of_classes) == sections(of_classes)[Step.NETWORK].blocked
+    assert not why_no_new_map(of_classes), "edits of classes stay on any map"
 
 
 def test_edits_that_add_up_to_nothing_teach_nothing():
@@ -123,13 +125,6 @@ def test_work_at_risk_is_said_first():
 def test_guidance_counts_its_proposals():
     shown = sections(replace(MAPPED, review=(2, 30)))
     assert shown[Step.GUIDANCE] == SectionState("2 of 30", "active")
-
-
-@pytest.mark.parametrize(
-    ("n", "text"), [(0, ""), (1, "1 edit"), (2, "2 edits"), (1200, "1,200 edits")]
-)
-def test_things_are_counted_in_words(n, text):
-    assert counted(n, "edit") == text
 
 
 def test_every_turn_of_the_work_unfolds_what_it_turns_to():

@@ -108,14 +108,18 @@ def test_what_others_have_saved_is_not_overwritten(assert_equal, folder, later):
         index.write_bytes(index.read_bytes() + b"\n")
         files = [index, *folder.glob("*/*")]
         theirs = [file.stat().st_mtime_ns for file in files]
-        place.save(edited(state), told.append)
+        other = place.save(edited(state), told.append)
         assert [file.stat().st_mtime_ns for file in files] == theirs
-        beside = place.path
-        # It goes on there, and keeps others out of there.
-        place.save(edited(edited(state), "5"))
-        with pytest.raises(SessionError, match="is open in"):
-            SessionFolder.open(beside)
-        SessionFolder.open(folder).close()
+        assert place.path == folder
+        with pytest.raises(SessionError, match="is closed"):
+            place.save(edited(state))
+    # It goes on there, and keeps others out of there.
+    beside = other.path
+    assert other.save(edited(edited(state), "5")) is other
+    with pytest.raises(SessionError, match="is open in"):
+        SessionFolder.open(beside)
+    other.close()
+    SessionFolder.open(folder).close()
     assert len(told) == 1
     assert folder.name in told[0]
     assert beside.name in told[0]
@@ -129,10 +133,10 @@ def test_an_index_that_was_deleted_is_not_made_anew(folder, later):
         place.load()
         (folder / "session.json").unlink()
         before = names(folder)
-        place.save(later, [].append)
-        assert place.path != folder
+        with place.save(later, [].append) as other:
+            pass
     assert names(folder) == before - {"session.holder.json"}
-    assert len(load_session(place.path).log.done) == 1
+    assert len(load_session(other.path).log.done) == 1
 
 
 def test_where_nothing_can_go_beside_it_that_is_said(folder, later, monkeypatch):
@@ -333,8 +337,8 @@ def test_another_session_in_its_place_is_left_alone(folder, later, proposed_stat
         rename(folder)
         save_session(proposed_state, folder)
         before = names(folder)
-        place.save(later, [].append)
-        assert place.path != folder
+        with place.save(later, [].append) as other:
+            assert other.path != folder
     assert names(folder) == before
     assert len(load_session(folder).rounds) == 1
 

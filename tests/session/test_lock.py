@@ -156,8 +156,8 @@ def test_where_there_are_no_locks_the_index_alone_is_watched(folder, monkeypatch
         assert len(told) == 1
         assert "let only one at a time save it" in told[0]
         other.save(new_session(same.dataset, seed=1).state)
-        one.save(state, told.append)
-        assert one.path != folder
+        with one.save(state, told.append) as beside:
+            assert beside.path != folder
         assert len(told) == 2
     assert load_session(folder).seed == 1
-    assert load_session(one.path).seed == 0
+    assert load_session(beside.path).seed == 0

@@ -7,8 +7,8 @@ human and edits that speak for others, is accepted; its second, with "distill", 
 rolled back. "regression" is chosen for the next. Edits of every kind are done and
 undone, among them "spare", spares that are taken back, and takings-back of these. It
 has an answer of each kind but doubts, two of them to second looks, and two traversals.
-``version_1.json`` is what that code said of it. ``version_2.tar.xz`` to
-``version_5.tar.xz`` are the same, as the last code of these versions brought it up.
+``version_1.json`` is what that code said of it. ``version_2.tar.xz`` and so on are the
+same, as the code of these versions brought it up and saved it.
 """
 
 from __future__ import annotations
@@ -252,13 +252,29 @@ def test_what_took_back_an_edit_finds_it_again(
     assert found == {"done": done_after, "undone": undone_after}
 
 
+def of_version(version: int, place: Path) -> Path:
+    """Return the folder of the session as a version has saved it."""
+    with tarfile.open(HERE / f"version_{version}.tar.xz") as archive:
+        archive.extractall(place, filter="data")
+    folder = place / f"version_{version}.spaceediting"
+    assert json.loads((folder / "session.json").read_text())["version"] == version
+    return folder
+
+
+@pytest.mark.parametrize("version", range(2, VERSION + 1))
+def test_a_session_of_each_version_opens_without_a_word(
+    assert_equal, state, tmp_path, version
+):
+    notes: list[str] = []
+    found = load_session(of_version(version, tmp_path), notes.append)
+    assert notes == []
+    assert_equal(state, found)
+
+
 def test_a_session_of_version_2_loses_the_weights_that_nobody_needs(
     assert_equal, state, tmp_path
 ):
-    with tarfile.open(HERE / "version_2.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    folder = tmp_path / "version_2.spaceediting"
-    assert json.loads((folder / "session.json").read_text())["version"] == 2
+    folder = of_version(2, tmp_path)
     assert len(list(folder.glob("weights/*"))) == 3
     with SessionFolder.open(folder) as place:
         found = place.load()
@@ -269,10 +285,7 @@ def test_a_session_of_version_2_loses_the_weights_that_nobody_needs(
 
 
 def test_rounds_of_version_3_keep_their_recipe_and_the_next_is_solved(state, tmp_path):
-    with tarfile.open(HERE / "version_3.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    folder = tmp_path / "version_3.spaceediting"
-    assert json.loads((folder / "session.json").read_text())["version"] == 3
+    folder = of_version(3, tmp_path)
     notes: list[str] = []
     session = Session(load_session(folder, notes.append))
     assert notes == []
@@ -285,10 +298,7 @@ def test_rounds_of_version_3_keep_their_recipe_and_the_next_is_solved(state, tmp
 
 
 def test_checkpoints_of_version_4_move_into_a_file_each(assert_equal, state, tmp_path):
-    with tarfile.open(HERE / "version_4.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    folder = tmp_path / "version_4.spaceediting"
-    assert json.loads((folder / "session.json").read_text())["version"] == 4
+    folder = of_version(4, tmp_path)
     arrays = len(list(folder.glob("arrays/*")))
     with SessionFolder.open(folder) as place:
         found = place.load()

@@ -12,7 +12,9 @@ from napari_spaceediting.commands.terminal import tell, tells
 from napari_spaceediting.errors import SessionBusy, SessionError
 
 if TYPE_CHECKING:
+    from napari_spaceediting.session.folder import SessionFolder
     from napari_spaceediting.session.session import Session
+    from napari_spaceediting.session.state import SessionState
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Commands:
                 session = Session(folder.load(tell))
                 report = work(session, options)
                 if is_writer:
-                    folder.save(session.state, refuse)
+                    _save(folder, session.state)
             return report
 
         parser = self.add(name, summary, run, is_shared=is_shared)
@@ -133,9 +135,13 @@ class Commands:
         return parser
 
 
-def refuse(sentence: str) -> None:
-    """Tell that something was not done as it was asked for."""
-    raise SessionError(sentence)
+def _save(folder: SessionFolder, state: SessionState) -> None:
+    """Save a session in its place; where it went elsewhere, that is an error."""
+    said: list[str] = []
+    place = folder.save(state, said.append)
+    if place is not folder:
+        place.close()
+        raise SessionError(*said)
 
 
 def chosen(options: Namespace, *names: str) -> dict[str, Any]:

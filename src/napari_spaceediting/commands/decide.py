@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from napari_spaceediting.commands.command import Commands, Report
+from napari_spaceediting.wording import counted
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -28,9 +29,8 @@ def _accept(session: Session, options: Namespace) -> Report:
 
 def _roll_back(session: Session, options: Namespace) -> Report:
     session.roll_back()
-    n_open = len(session.state.log.done)
-    again = "1 edit is" if n_open == 1 else f"{n_open} edits are"
-    return _report(session, f"Rolled back; {again} open again.")
+    again = counted(len(session.state.log.done), "edit")
+    return _report(session, f"Rolled back, with {again} open again.")
 
 
 def _report(session: Session, words: str) -> Report:

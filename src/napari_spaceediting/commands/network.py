@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from dataclasses import replace
 from math import isnan
@@ -14,7 +15,8 @@ from napari_spaceediting.commands.command import (
     backbone,
     chosen,
 )
-from napari_spaceediting.commands.terminal import run
+from napari_spaceediting.commands.terminal import run, tell
+from napari_spaceediting.wording import counted
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -61,6 +63,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _train(session: Session, options: Namespace) -> Report:
+    from napari_spaceediting.network.estimating import HowLong
     from napari_spaceediting.network.spec import ClassifierSpec, usually_trains
 
     settings = chosen(options, "epochs", "device")
@@ -75,7 +78,11 @@ def _train(session: Session, options: Namespace) -> Report:
     spec = replace(spec, mirror=options.mirror)
     trainable = options.trainable or usually_trains(spec)
     session.set_train_settings(replace(session.state.train, trainable=trainable))
-    trained = run(session.training(spec))
+    job = session.training(spec)
+    duration = run(HowLong(job))
+    if duration.is_long:
+        tell(str(duration), to=sys.stderr)
+    trained = run(job)
     session.take_network(trained)
     history = trained.train.history
     measured = [
@@ -119,8 +126,8 @@ def _extract(session: Session, options: Namespace) -> Report:
     outputs = " x ".join(map(str, found.shape[1:]))
     words = (
         f"Every one of the {found.shape[0]:,} images has its activations ({outputs}); "
-        f"{found.n_computed:,} were computed by {crew.size} "
-        f"process{'es' * (crew.size > 1)} in {found.seconds:.1f} s."
+        f"{found.n_computed:,} were computed by "
+        f"{counted(crew.size, 'process')} in {found.seconds:.1f} s."
     )
     return Report(values, [words])
 

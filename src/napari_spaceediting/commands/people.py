@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_spaceediting.commands.command import Commands, Report
 from napari_spaceediting.commands.terminal import tell
+from napari_spaceediting.wording import counted
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -35,9 +36,7 @@ def _merge(session: Session, options: Namespace) -> Report:
 
     taken = merged(session.state, load_session(options.other, tell))
     session.replay(taken.edits)
-    edits = (
-        "1 edit was" if len(taken.edits) == 1 else f"{len(taken.edits):,} edits were"
-    )
+    edits = counted(len(taken.edits), "edit")
     known = f"; {taken.n_known:,} were there already" if taken.n_known else ""
     found = _agreement(session, options)
     return Report(
@@ -47,7 +46,7 @@ def _merge(session: Session, options: Namespace) -> Report:
             "notes": list(taken.notes),
             "agreement": found.values,
         },
-        [f"{edits} taken{known}.", *taken.notes, *found.words],
+        [f"Took {edits}{known}.", *taken.notes, *found.words],
     )
 
 

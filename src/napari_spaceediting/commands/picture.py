@@ -14,6 +14,7 @@ from napari_spaceediting.editing.edits import EditKind, EditState, TraitKind
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.session.classes import folded, reclassed
 from napari_spaceediting.session.state import Checkpoint, Round
+from napari_spaceediting.wording import counted
 
 _Colour = tuple[int, ...]
 _Places = NDArray[np.float64]
@@ -65,8 +66,7 @@ def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
     low, high = both.min(axis=0), both.max(axis=0)
     scale = (_SIDE - 2 * _PAD) / (float((high - low).max()) or 1.0)
     page = _Page()
-    noun = "edit" if len(past.edits) == 1 else "edits"
-    page.write(f"One retraining with {len(past.edits)} {noun}", _TITLE)
+    page.write(f"One retraining with {counted(len(past.edits), 'edit')}", _TITLE)
 
     def place(coordinates: NDArray[np.floating], left: int) -> _Places:
         """Return x and y on the page, (N, 2), of rows and columns of the map."""

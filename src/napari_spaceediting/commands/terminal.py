@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -21,12 +21,13 @@ def tells() -> bool:
     return int(os.environ.get("RANK", 0)) == 0
 
 
-def tell(text: str) -> None:
-    """Print a line, in one of the processes."""
+def tell(text: str, to: TextIO | None = None) -> None:
+    """Print a line, in one of the processes; to the standard output by default."""
     if tells():
+        to = to or sys.stdout
         # What the terminal has no letter for must not end the command.
-        letters = sys.stdout.encoding or "utf-8"
-        print(text.encode(letters, "backslashreplace").decode(letters))
+        letters = to.encoding or "utf-8"
+        print(text.encode(letters, "backslashreplace").decode(letters), file=to)
 
 
 def run(job: Job[R]) -> R:

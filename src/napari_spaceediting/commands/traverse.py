@@ -11,6 +11,7 @@ from napari_spaceediting.commands.command import Commands, Report
 from napari_spaceediting.commands.terminal import run
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.traversal.settings import Regime, TraverseSettings
+from napari_spaceediting.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,10 +68,9 @@ def _traverse(session: Session, options: Namespace) -> Report:
         seen = entry["probabilities"]["to"]
         likely = "" if seen is None else f", {seen[0]:.0%} to {seen[-1]:.0%}"
         words.append(f"{entry['id']}: {entry['from']} to {entry['to']}{likely}")
-    count = "1 image" if len(images) == 1 else f"{len(images)} images"
     words.append(
-        f"Moved {count} in {traversal.seconds:.1f} s; the filmstrips are in "
-        f"{options.out}."
+        f"Moved {counted(len(images), 'image')} in {traversal.seconds:.1f} s; "
+        f"the filmstrips are in {options.out}."
     )
     return Report(values, words)
 

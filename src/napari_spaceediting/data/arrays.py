@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.embeddings import Features, as_embeddings
-from napari_spaceediting.data.files import reading
 from napari_spaceediting.data.meaning import MOST_CHANNELS, over_black
 from napari_spaceediting.data.names import plain_labels, readable, text_of
 from napari_spaceediting.data.pixels import (
@@ -23,6 +22,7 @@ from napari_spaceediting.data.pixels import (
     join,
     open_array,
 )
+from napari_spaceediting.data.reading import reading
 from napari_spaceediting.data.splits import Split, split_from_names, split_of
 from napari_spaceediting.data.texts import TextPixels
 from napari_spaceediting.errors import DataError
@@ -46,12 +46,6 @@ _AXES_TEXT = {
     "NCYX": "(images, channels, height, width)",
     "NYXA": "(images, height, width, RGBA), with transparent parts over black",
 }
-
-
-def is_zarr(path: Path) -> bool:
-    """Tell whether a folder is a zarr store."""
-    marks = ("zarr.json", ".zarray", ".zgroup")
-    return path.is_dir() and any((path / mark).exists() for mark in marks)
 
 
 def find_in_array(path: Path) -> Found:

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.wording import counted
 
 _SCALED = {
     "dtype": "intensities as they are",
@@ -23,8 +24,8 @@ def note_of(dataset: ImageDataset) -> str:
     """
     counts = np.bincount(dataset.split, minlength=len(Split))
     held_out = int(counts[Split.VALIDATION] + counts[Split.TEST])
-    what = _counted(len(dataset), "image") if dataset.has_images else ""
-    said = [f"{what}, {_look_of(dataset)}" if what else _counted(len(dataset), "point")]
+    what = counted(len(dataset), "image") if dataset.has_images else ""
+    said = [f"{what}, {_look_of(dataset)}" if what else counted(len(dataset), "point")]
     if dataset.features is not None:
         said.append(f"with embeddings of {dataset.features.shape[1]:,} numbers")
     said.append(_labelled(dataset))
@@ -61,7 +62,7 @@ def details_of(dataset: ImageDataset) -> tuple[str, ...]:
         )
         left = dataset.n_classes - _LISTED_CLASSES
         more = f" and {left:,} more" if left > 0 else ""
-        lines.append(f"{_counted(dataset.n_classes, 'class')}: {shown}{more}")
+        lines.append(f"{counted(dataset.n_classes, 'class')}: {shown}{more}")
     scaling = (dataset.scaling.describe(),) * dataset.has_images
     return (*lines, *scaling, *dataset.notes)
 
@@ -100,12 +101,6 @@ def _scaled(dataset: ImageDataset) -> str:
 def _labelled(dataset: ImageDataset) -> str:
     if not dataset.is_labelled.any():
         return "unlabelled"
-    classes = _counted(dataset.n_classes, "class")
+    classes = counted(dataset.n_classes, "class")
     without = int((~dataset.is_labelled).sum())
     return f"in {classes}" + (f" ({without:,} unlabelled)" if without else "")
-
-
-def _counted(count: int, noun: str) -> str:
-    """Return such as "1 class" or "2,000 classes"."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"

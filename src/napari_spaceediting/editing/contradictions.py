@@ -1,4 +1,4 @@
-"""Edits that say different things of images that look the same to the network."""
+"""Edits that say different things of one image, or of two that look the same."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ class Contradiction:
         The images, as positions in the data set.
     classes : tuple of two str or None
         Classes that they were given; None where only their places contradict.
+    people : tuple of two str or None
+        Who gave them, where two people contradict each other on one image.
     """
 
     first: int
     second: int
     classes: tuple[str, str] | None = None
+    people: tuple[str, str] | None = None
 
 
 def find_contradictions(
@@ -111,10 +114,12 @@ def describe(contradiction: Contradiction, ids: NDArray[np.str_]) -> str:
         Ids of the data set's images.
     """
     one, other = ids[contradiction.first], ids[contradiction.second]
-    if contradiction.classes is None:
-        told = "put far apart"
-    else:
+    told = "put far apart"
+    if contradiction.classes is not None:
         told = "called {} and {}".format(*contradiction.classes)
+    if contradiction.people is not None:
+        who = " and ".join(name or "somebody" for name in contradiction.people)
+        return f"Image {one} was {told} by {who}."
     return (
         f"Image {one} and image {other} look the same to the network, but were {told}."
     )

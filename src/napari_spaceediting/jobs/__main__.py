@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.jobs import enough
 from napari_spaceediting.jobs.job import Job, Progress
 from napari_spaceediting.jobs.messages import BROKEN, receive, send
 
@@ -42,8 +43,11 @@ class Server:
         try:
             while True:
                 kind, unpickle = receive(self._requests)
-                if kind == "run":
+                if kind == "enough":
+                    enough.want()
+                elif kind == "run":
                     self._cancelled.clear()
+                    enough.forget()
                     self._jobs.put(unpickle)
                 else:
                     self._cancelled.set()

@@ -156,3 +156,10 @@ class Estimate:
         if not 0 < progress.done <= progress.total:
             return None
         return (now - self._start) * (progress.total - progress.done) / progress.done
+
+
+def in_words(seconds: float) -> str:
+    """Return how long something takes, such as "about 2 h 5 min"."""
+    hours, minutes = divmod(max(round(seconds / 60), 1), 60)
+    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
+    return f"about {' '.join(parts)}"

@@ -44,19 +44,20 @@ class WorkerProcess:
     ----------
     grace : float
         Seconds that a cancelled job has to stop by itself, at its next yield,
-        before its process is killed.
+        before its process is killed. Only the next job waits for that.
     """
 
     def __init__(self, grace: float = 3.0) -> None:
         self._grace = grace
         self._child: _Child | None = None
-        self._busy = threading.Lock()  # held while a job runs
+        self._busy = threading.Lock()  # held until a job has stopped
+        self._stopping: threading.Thread | None = None
         self._state = threading.Lock()  # guards what start and shutdown change
         self._closed = False
 
     @property
     def is_running(self) -> bool:
-        """Whether a job is being run."""
+        """Whether a job is being run, or has not stopped yet."""
         return self._busy.locked()
 
     @property
@@ -66,7 +67,10 @@ class WorkerProcess:
         return child.process.pid if child is not None and child.is_alive else None
 
     def run(
-        self, job: Job[R], cancel: threading.Event | None = None
+        self,
+        job: Job[R],
+        cancel: threading.Event | None = None,
+        enough: threading.Event | None = None,
     ) -> Generator[Progress, None, R]:
         """Run a job in the child.
 
@@ -77,6 +81,8 @@ class WorkerProcess:
         cancel : threading.Event, optional
             Asks the job to stop when it is set, from any thread; so does closing the
             generator.
+        enough : threading.Event, optional
+            Asks the job to come to its end sooner, from any thread, see `enough`.
 
         Yields
         ------
@@ -99,14 +105,9 @@ class WorkerProcess:
             If the job raised anything else, could not be sent, or its process
             died; the child's traceback is attached as a note.
         """
-        if not self._busy.acquire(blocking=False):
-            raise JobFailed(f"{job.name} must wait: another job is still running.")
-        try:
-            child = self._living_child(job)
-            steps = self._drive(child, job, cancel or threading.Event())
-            return (yield from or_stand_in(steps))
-        finally:
-            self._busy.release()
+        cancel, enough = cancel or threading.Event(), enough or threading.Event()
+        self._take_turn(job, cancel)
+        return (yield from or_stand_in(self._drive(job, cancel, enough)))
 
     def shutdown(self) -> None:
         """End the child at once and for good; a running job ends as cancelled."""
@@ -118,6 +119,18 @@ class WorkerProcess:
                 if self._busy.acquire(blocking=False):
                     self._child.end()
                     self._busy.release()
+
+    def _take_turn(self, job: Job[Any], cancel: threading.Event) -> None:
+        """Wait for a cancelled job to stop, but for no other."""
+        while True:
+            stopping = self._stopping
+            waits = stopping is not None and stopping.is_alive()
+            if self._busy.acquire(timeout=_POLL if waits else 0):
+                return
+            if not waits:
+                raise JobFailed(f"{job.name} must wait: another job is still running.")
+            if cancel.is_set():
+                raise JobCancelled(f"{job.name} was cancelled.")
 
     def _living_child(self, job: Job[Any]) -> _Child:
         """Return the child; launch one if there is none, or it died."""
@@ -133,13 +146,17 @@ class WorkerProcess:
             return self._child
 
     def _drive(
-        self, child: _Child, job: Job[R], cancel: threading.Event
+        self, job: Job[R], cancel: threading.Event, enough: threading.Event
     ) -> Generator[Progress, None, R]:
-        runs = False
+        child, runs, is_told = None, False, False
         try:
+            child = self._living_child(job)
             child.run(job)
             runs = True
             while not cancel.is_set():
+                if enough.is_set() and not is_told:
+                    child.send("enough")
+                    is_told = True
                 message = child.receive(_POLL)
                 if message is None:
                     continue
@@ -157,26 +174,37 @@ class WorkerProcess:
             runs = False
             raise self._death(child, job, cancel) from None
         finally:
-            if runs:
-                self._stop(child)
+            if child is not None and runs:
+                # Whoever cancels need not wait for that.
+                self._stopping = threading.Thread(
+                    target=self._stop, args=(child,), name="stop", daemon=True
+                )
+                self._stopping.start()
+            else:
+                self._busy.release()
 
     def _stop(self, child: _Child) -> None:
         """Wait until the job has stopped, or kill its process after the grace."""
         deadline = time.monotonic() + self._grace
-        with suppress(EOFError, OSError):
-            child.cancel()
-            while (left := deadline - time.monotonic()) > 0:
-                message = child.receive(min(_POLL, left))
-                if message is not None and message[0] != "progress":
-                    return
-        child.end()
+        try:
+            with suppress(EOFError, OSError):
+                child.send("cancel")
+                while (left := deadline - time.monotonic()) > 0:
+                    message = child.receive(min(_POLL, left))
+                    if message is not None and message[0] != "progress":
+                        return
+            child.end()
+        finally:
+            self._busy.release()
 
     def _death(
-        self, child: _Child, job: Job[Any], cancel: threading.Event
+        self, child: _Child | None, job: Job[Any], cancel: threading.Event
     ) -> JobCancelled | JobFailed:
         """Bury the child and return what to tell the user."""
-        words = child.last_words()
-        child.end()
+        words = "before it began"
+        if child is not None:
+            words = child.last_words()
+            child.end()
         if cancel.is_set() or self._closed:
             return JobCancelled(f"{job.name} was cancelled.")
         return JobFailed(f"{job.name} stopped: the background process ended {words}.")
@@ -227,9 +255,9 @@ class _Child:
                 f"{job.name} cannot be handed to the background process: {error}."
             ) from error
 
-    def cancel(self) -> None:
-        """Ask the job to stop."""
-        send(self._requests, "cancel")
+    def send(self, wish: str) -> None:
+        """Ask the job to "cancel", or that it is "enough"."""
+        send(self._requests, wish)
 
     def receive(self, timeout: float) -> Message | None:
         """Return the next message, None if there is none within `timeout` seconds."""

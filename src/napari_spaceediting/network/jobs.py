@@ -10,13 +10,15 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.dataset import ImageDataset, Split
+from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
+from napari_spaceediting.jobs import enough
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.spec import (
     ClassifierSpec,
     EpochLog,
     Predictions,
     State,
+    Trainable,
     TrainResult,
     TrainSettings,
 )
@@ -65,8 +67,6 @@ class TrainNetwork:
         The network; its `n_classes` is set by the data set.
     settings : TrainSettings
         How it is trained.
-    state : mapping of str to array, optional
-        Weights to go on from, which are not changed; it may have fewer classes.
     """
 
     name: ClassVar[str] = "Train the network"
@@ -74,7 +74,21 @@ class TrainNetwork:
     dataset: ImageDataset
     spec: ClassifierSpec
     settings: TrainSettings = field(default_factory=TrainSettings)
-    state: State | None = field(default=None, repr=False)
+
+    @property
+    def with_labels(self) -> bool:
+        """Whether training images of two classes are labelled."""
+        dataset = self.dataset
+        learnt = dataset.labels[dataset.split == Split.TRAIN]
+        return len(np.unique(learnt[learnt != UNLABELLED])) > 1
+
+    @property
+    def trains(self) -> Trainable:
+        """What of the network is descended; "head" where it is solved or stays."""
+        if self.with_labels:
+            return self.settings.trainable
+        spec = self.spec
+        return "all" if spec.sees_images and spec.weights is None else "head"
 
     def run(self) -> Generator[Progress, None, TrainedNetwork]:
         """Train, then predict all images."""
@@ -88,9 +102,14 @@ class TrainNetwork:
 
         dataset, settings = self.dataset, self.settings
         labelled = dataset.is_labelled & (dataset.split == Split.TRAIN)
-        with_labels = len(np.unique(dataset.labels[labelled])) > 1
-        spec = replace(self.spec, n_classes=dataset.n_classes if with_labels else 0)
-        classifier = classifier_from(spec, self.state, seed=settings.seed)
+        with_labels, trains = self.with_labels, self.trains
+        learns_features = with_labels and trains != "head"
+        spec = replace(
+            self.spec,
+            n_classes=dataset.n_classes if with_labels else 0,
+            knows_labels=learns_features,
+        )
+        classifier = classifier_from(spec, seed=settings.seed)
         notes = _notes_on_labels(dataset) if with_labels else ()
         history: list[EpochLog] = []
         if not with_labels:
@@ -102,9 +121,9 @@ class TrainNetwork:
             else:
                 how = "the network learnt from the images alone"
             notes = (f"{few}, so {how}.",)
-        if not with_labels and spec.sees_images and spec.weights is None:
+        if not with_labels and trains == "all":
             history = yield from learn_features(classifier, dataset, settings)
-        if with_labels and settings.trainable != "head":
+        if learns_features:
             if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():
                 notes = (*notes, _ALL_EPOCHS)
             result = yield from train(classifier, dataset, settings)
@@ -112,7 +131,13 @@ class TrainNetwork:
             result = yield from solve(classifier, dataset, device=settings.device)
             last = max(len(history) - 1, 0)
             result = replace(result, history=tuple(history), best_epoch=last)
-        trained_on_trunk = with_labels and settings.trainable == "last_block"
+        if enough.is_wanted():
+            notes = (
+                *notes,
+                f"Training was stopped in epoch {len(result.history)} of "
+                f"{settings.epochs}, and kept as it was.",
+            )
+        trained_on_trunk = trains == "last_block"
         predictions = yield from predict(
             classifier,
             dataset,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.jobs import enough
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.activations import tail_inputs
 from napari_spaceediting.network.augment import erase, jitter, shift_and_scale
@@ -49,7 +50,8 @@ def learn_features(
     dataset : ImageDataset
         N images; held-out images are not learnt from.
     settings : TrainSettings, optional
-        All epochs are run: there is nothing to stop early by.
+        All epochs are run, unless fewer are `enough`: there is nothing else to stop
+        early by.
 
     Yields
     ------
@@ -99,7 +101,11 @@ def learn_features(
                     f"Epoch {epoch + 1} of {settings.epochs}, without labels",
                     {"loss": float(np.mean(losses))},
                 )
+                if enough.is_wanted():
+                    break
             history.append(EpochLog(epoch, float(np.mean(losses)), float("nan")))
+            if enough.is_wanted():
+                break
     return history
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
-from napari_spaceediting.data.dataset import ImageDataset, Split
-from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.jobs.job import Progress, in_words
+from napari_spaceediting.network.estimating import HowLong
+from napari_spaceediting.network.jobs import TrainNetwork
 from napari_spaceediting.network.spec import (
     EMBEDDINGS,
     LARGEST_FROM_SCRATCH,
@@ -22,10 +21,6 @@ from napari_spaceediting.network.spec import (
     seen_size,
 )
 
-_TIMED = 32
-"""Images with which it is timed how long a training takes."""
-_WITHOUT_LABELS = 4
-"""Times as long that a step takes at most where there is no label."""
 _WHY = {
     SELF_SUPERVISED: "It has learnt from 142 million photographs without any labels, "
     "and its features suit most photographs.",
@@ -119,16 +114,18 @@ class Suggest:
             if cached_weights(backbone) is not None:
                 why = "The network cannot be reached; this one was fetched before."
                 return _published(backbone, why)
-        yield Progress(0, 0, "Timing a small network")
-        return self._from_scratch()
+        return (yield from self._from_scratch())
 
-    def _from_scratch(self) -> Suggestion:
-        seconds = _seconds(self.dataset, self.settings)
-        takes = (
-            "a minute or less"
-            if seconds < 60
-            else f"{round(seconds / 60):,} min at most"
+    def _from_scratch(self) -> Generator[Progress, None, Suggestion]:
+        dataset = self.dataset
+        spec = ClassifierSpec(
+            n_classes=dataset.n_classes,
+            in_channels=dataset.n_channels,
+            image_size=seen_size("small_cnn", dataset.image_size),
         )
+        training = TrainNetwork(dataset, spec, self.settings)
+        seconds = (yield from HowLong(training).run()).seconds
+        takes = "a minute or less" if seconds < 60 else f"{in_words(seconds)} at most"
         return Suggestion(
             ClassifierSpec(),
             "No published network is in reach. A small one can learn from copies of "
@@ -140,42 +137,3 @@ class Suggest:
 
 def _published(backbone: str, why: str) -> Suggestion:
     return Suggestion(ClassifierSpec(backbone, PUBLISHED), why)
-
-
-def _seconds(dataset: ImageDataset, settings: TrainSettings) -> float:
-    """Return about how long a small network trains at most, from scratch."""
-    from napari_spaceediting.network.classifier import classifier_from
-    from napari_spaceediting.network.device import pick_device
-    from napari_spaceediting.network.training import epoch_plan
-
-    some = np.linspace(0, len(dataset) - 1, min(len(dataset), _TIMED), dtype=np.intp)
-    started = time.perf_counter()
-    images = dataset.images(some)
-    reading = (time.perf_counter() - started) / len(some)
-    spec = replace(
-        ClassifierSpec(),
-        n_classes=max(dataset.n_classes, 2),
-        in_channels=dataset.n_channels,
-        image_size=seen_size("small_cnn", dataset.image_size),
-    )
-    device = pick_device(settings.device)
-    classifier = classifier_from(spec).to(device).train()
-    import torch
-
-    batch = torch.from_numpy(images).to(device)
-    for _ in range(2):  # the first one prepares
-        started = time.perf_counter()
-        classifier(batch)[1].square().mean().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        step = (time.perf_counter() - started) / len(some)
-    labelled = dataset.is_labelled & (dataset.split == Split.TRAIN)
-    n_learnt = int(labelled.sum()) or int((dataset.split == Split.TRAIN).sum())
-    batch_size, n_steps = epoch_plan(n_learnt, settings.batch_size)
-    # Forward alone takes about a third.
-    judged = int((dataset.split == Split.VALIDATION).sum()) / 3
-    # Without labels there are two views of each image, which are made anew.
-    views = 1 if labelled.any() else _WITHOUT_LABELS
-    steps = batch_size * n_steps * views + judged
-    passes = settings.epochs * steps + len(dataset) / 3
-    return reading * len(dataset) + step * passes

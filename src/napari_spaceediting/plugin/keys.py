@@ -41,7 +41,9 @@ KEYS = (
     Key("X", "reject_selected", "Reject the selected images, or take them in again"),
     Key("T", "toggle_thumbnails", "Pictures on the map on or off"),
     Key("F", "zoom_to_selection", "Zoom to the selection, or to the whole map"),
-    Key("O", "show_object", "Show the selected object in its picture, or the map"),
+    Key(
+        "O", "show_object", "Show the other layers and the selected object, or the map"
+    ),
     Key("V", "flip_maps", "Flip between the maps before and after a round"),
     Key("W", "show_traversal", "Show what would change in the selected images"),
     Key("Y", "answer_yes", "Guidance: yes, do what is proposed"),
@@ -52,6 +54,7 @@ KEYS = (
     Key("Control-Shift-Z", "redo", "Redo"),
     Key("Control-Enter", "retrain", "Retrain with the edits"),
 )
+LAYERS = next(entry.key for entry in KEYS if entry.command == "show_object")
 PREVIOUS, NEXT = ",", "."
 """Keys of the proposals before and after in guidance."""
 _OF_GUIDANCE = {PREVIOUS, NEXT} | {

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.looks import Look, as_values
 from napari_spaceediting.data.thumbnails import sized
 from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.plugin.threads import in_thread
 from napari_spaceediting.plugin.widgets.recent import Recent
 
 _LEVELS = (128, 256, 512, 1024, 2048)
@@ -63,37 +62,6 @@ class _Read:
         return bool(self.why_not) or (is_large and self.look == look)
 
 
-class _Thread(QObject):
-    """Does one thing after the other in a thread of its own.
-
-    Not one of napari's workers: those that overlap leave the handling of warnings to
-    one that is gone, and these are many.
-    """
-
-    done = Signal(object)
-    """What came of it; emitted where this object lives."""
-    _ended = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._ended.connect(self._tell, Qt.ConnectionType.QueuedConnection)
-
-    def start(self, work: Callable[[], dict[int, _Read]]) -> None:
-        """Do something; what fails by a fault of ours has come to nothing."""
-
-        def run() -> None:
-            found: dict[int, _Read] = {}
-            try:
-                found = work()
-            finally:
-                self._ended.emit(found)
-
-        threading.Thread(target=run, name="originals", daemon=True).start()
-
-    def _tell(self, found: object) -> None:
-        self.done.emit(found)
-
-
 _UNREAD = np.empty((0, 0, 0), np.uint16)
 
 
@@ -113,8 +81,6 @@ class Pictures(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._thread = _Thread()
-        self._thread.done.connect(self._on_read)
         self._dataset: ImageDataset | None = None
         self._thumbnails: NDArray[np.uint8] | None = None
         self.look = Look(())
@@ -233,11 +199,13 @@ class Pictures(QObject):
             (index, self._waiting.pop(index), self._kept.get(index)) for index in at
         ]
         self._reading_of = dataset
-        self._thread.start(
+        in_thread(
             lambda: {
                 index: _read(dataset, index, level, look, known)
                 for index, level, known in wanted
-            }
+            },
+            self._on_read,
+            lambda _: self._on_read({}),
         )
 
     def _on_read(self, found: dict[int, _Read]) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from napari.qt.threading import create_worker
 from psygnal import Signal
-from qtpy.QtCore import QThreadPool
 
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.jobs.job import Estimate, Job, Progress
+from napari_spaceediting.jobs.job import Estimate, Job, Progress, finish, relayed
 from napari_spaceediting.jobs.worker import WorkerProcess
+from napari_spaceediting.plugin.threads import Failure, start
 
 R = TypeVar("R")
 
@@ -24,9 +22,9 @@ _POLL = 0.02
 class JobRunner:
     """Runs one job at a time in a worker process.
 
-    A thread of napari's waits for the process, so that napari knows that something is
-    running. A result is handed over on the main thread; of a job that failed or was
-    cancelled nothing is, but for its `StandIn` and parts that its progress brought.
+    A thread waits for the process. A result is handed over on the main thread; of a job
+    that failed or was cancelled nothing is, but for its `StandIn` and parts that its
+    progress brought.
 
     Signals
     -------
@@ -66,7 +64,7 @@ class JobRunner:
 
     def warm_up(self, job: Job[Any]) -> None:
         """Run a job that nobody waits for; the next job begins when it is done."""
-        _start(_Call(job, self._process, self._turn).steps, lambda _: None)
+        start(_Call(job, self._process, self._turn).work, lambda _: None)
 
     def ask(
         self,
@@ -91,12 +89,12 @@ class JobRunner:
             if call is not self._asked:
                 return
             self._asked = None
-            if isinstance(outcome, _Failure):
+            if isinstance(outcome, Failure):
                 failed(outcome.error)
             else:
                 then(outcome)
 
-        _start(call.steps, end)
+        start(call.work, end)
 
     def run(
         self,
@@ -138,12 +136,17 @@ class JobRunner:
                 self._end(call, outcome, then, rescue or (lambda: ""))
 
         self.started.emit(job)
-        _start(call.steps, end, tell)
+        start(call.work, end, tell)
 
     def cancel(self) -> None:
         """Cancel the job that runs."""
         if self._current is not None:
             self._current.cancel()
+
+    def enough(self) -> None:
+        """Let the job that runs come to its end by the short way, if it has one."""
+        if self._current is not None:
+            self._current.enough.set()
 
     def shutdown(self) -> None:
         """End the process at once; no result is handed over any more."""
@@ -162,9 +165,9 @@ class JobRunner:
     ) -> None:
         job = call.job
         try:
-            if call.is_cancelled and isinstance(outcome, _Failure | None):
+            if call.is_cancelled and isinstance(outcome, Failure | None):
                 self.cancelled.emit(job, rescue())
-            elif isinstance(outcome, _Failure):
+            elif isinstance(outcome, Failure):
                 self.failed.emit(job, f"{outcome.error} {rescue()}".rstrip())
             else:
                 said = then(outcome)
@@ -179,17 +182,6 @@ class JobRunner:
             raise
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """An error on its way to the main thread.
-
-    napari's workers neither emit errors that they raise in every case (a RuntimeError
-    in a generator is swallowed) nor emit errors that they return.
-    """
-
-    error: SpaceEditingError
-
-
 class _Call:
     """One job on its way, from the thread that waits for it."""
 
@@ -200,6 +192,7 @@ class _Call:
         self._process = process
         self._turn = turn
         self._cancelled = threading.Event()
+        self.enough = threading.Event()
 
     @property
     def is_cancelled(self) -> bool:
@@ -210,83 +203,13 @@ class _Call:
         """Stop the job, or its waiting for the process to be free."""
         self._cancelled.set()
 
-    def steps(self) -> Generator[Progress, None, Any]:
-        """Run the job when the process is free."""
-        pool = QThreadPool.globalInstance()
-        # This thread only waits: others, such as one that saves, need not wait for it.
-        pool.releaseThread()
-        try:
-            return (yield from self._steps())
-        finally:
-            pool.reserveThread()
-
-    def _steps(self) -> Generator[Progress, None, Any]:
+    def work(self, tell: Callable[[Progress], None]) -> Any:
+        """Run the job when the process is free; return None if nobody waits for it."""
         while not self._turn.acquire(timeout=_POLL):
             if self.is_cancelled:
                 return None
         try:
-            return (yield from self._process.run(self.job, self._cancelled))
-        except SpaceEditingError as error:
-            return _Failure(error)
+            steps = self._process.run(self.job, self._cancelled, self.enough)
+            return finish(relayed(steps, tell))
         finally:
             self._turn.release()
-
-
-def in_thread(
-    work: Callable[[], R],
-    then: Callable[[R], None],
-    failed: Callable[[SpaceEditingError], None],
-) -> None:
-    """Do short work on files in a thread and hand over what came of it.
-
-    Parameters
-    ----------
-    work : callable
-        What to do; it touches nothing that changes.
-    then : callable
-        Takes its result, on the main thread.
-    failed : callable
-        Takes the error instead, on the main thread.
-    """
-    to_do = [work]
-
-    def safely() -> R | _Failure:
-        try:
-            return to_do.pop()()
-        except SpaceEditingError as error:
-            return _Failure(error)
-
-    def end(outcome: Any) -> None:
-        if isinstance(outcome, _Failure):
-            failed(outcome.error)
-        else:
-            then(outcome)
-
-    _start(safely, end)
-
-
-def _start(
-    work: Callable[[], Any],
-    end: Callable[[Any], None],
-    report: Callable[[Progress], None] | None = None,
-) -> None:
-    """Start one of napari's workers.
-
-    Who waits for it is let go when it ends: a worker may outlive its window.
-    """
-    worker = create_worker(work, _start_thread=False, _ignore_errors=True)
-    waiting = [(end, report)]
-
-    def hear(progress: Progress) -> None:
-        for _, tell in waiting:
-            if tell is not None:
-                tell(progress)
-
-    def take(outcome: Any) -> None:
-        if waiting:
-            waiting.pop()[0](outcome)
-
-    if report is not None:
-        worker.yielded.connect(hear)
-    worker.returned.connect(take)
-    worker.start()

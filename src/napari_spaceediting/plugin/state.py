@@ -24,8 +24,9 @@ from napari_spaceediting.network.trust import title_of
 from napari_spaceediting.plugin import status
 from napari_spaceediting.plugin.keys import class_keys
 from napari_spaceediting.plugin.pictures import Pictures
-from napari_spaceediting.plugin.runner import JobRunner, in_thread
+from napari_spaceediting.plugin.runner import JobRunner
 from napari_spaceediting.plugin.status import Facts, Turn, Work
+from napari_spaceediting.plugin.threads import in_thread
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.session.classes import folded
 from napari_spaceediting.session.folder import SessionFolder
@@ -217,9 +218,14 @@ class WindowState:
         return self.past.edits if self.past else self.session.edits
 
     @property
+    def mapped(self) -> Session | None:
+        """The open session, where there is a map to work on."""
+        return self.session if self.session and self.session.shown.map else None
+
+    @property
     def has_map(self) -> bool:
         """Whether there is a map to work on."""
-        return self.session is not None and self.session.shown.map is not None
+        return self.mapped is not None
 
     @property
     def class_keys(self) -> tuple[str, ...]:
@@ -255,6 +261,7 @@ class WindowState:
             method=shown.map.method if shown.map else "",
             n_edits=0 if awaits else len(session.state.log.done),
             n_edited=int(np.count_nonzero(session.edits.edited)) if shown.map else 0,
+            keeps_map=session.keeps_map,
             changes_classes=bool(shown.map) and session.edits.changes_classes,
             awaits=awaits,
             past=self.past.refusal if self.past else "",
@@ -362,7 +369,7 @@ class WindowState:
         then: Callable[[R], None],
         failed: Callable[[SpaceEditingError], None],
     ) -> None:
-        """Do short work in a thread, see `runner.in_thread`.
+        """Do short work in a thread, see `threads.in_thread`.
 
         What comes of it after `shutdown` is dropped: the window is gone.
         """

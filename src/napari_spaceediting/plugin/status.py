@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from napari_spaceediting.plugin.widgets.section import ACTIVE, DONE, TODO
+from napari_spaceediting.wording import counted
 
 BUSY = "Wait until the running work is done, or cancel it."
 TO_DECIDE = "Accept or roll back the last round first (Evidence)."
@@ -52,6 +53,8 @@ class Facts:
         Of the network and of the map that the session shows; "" for none.
     n_edits, n_edited : int
         Open edits, and images that they touch.
+    keeps_map : bool
+        Whether open edits were made on the present map.
     changes_classes : bool
         Whether an open edit makes other classes.
     awaits : bool
@@ -73,6 +76,7 @@ class Facts:
     method: str = ""
     n_edits: int = 0
     n_edited: int = 0
+    keeps_map: bool = False
     changes_classes: bool = False
     awaits: bool = False
     past: str = ""
@@ -117,7 +121,7 @@ def why_no_adding(facts: Facts) -> str:
 
 def why_no_new_map(facts: Facts) -> str:
     """Return why no network can be trained and no map drawn now; "" where it can."""
-    return _occupied(facts) or (KEEP_MAP if facts.n_edits else "")
+    return _occupied(facts) or (KEEP_MAP if facts.keeps_map else "")
 
 
 def sections(facts: Facts) -> Mapping[Step, SectionState]:
@@ -125,7 +129,7 @@ def sections(facts: Facts) -> Mapping[Step, SectionState]:
     if not facts.n_images:
         waits = dict.fromkeys(Step, SectionState(closed=NO_IMAGES))
         return waits | {Step.DATA: SectionState(mark=ACTIVE, blocked=_reading(facts))}
-    count = f"{facts.n_images:,} images"
+    count = counted(facts.n_images, "image")
     closed = "" if facts.backbone else NO_NETWORK
     at, proposals = facts.review
     occupied = _occupied(facts)
@@ -150,7 +154,9 @@ def sections(facts: Facts) -> Mapping[Step, SectionState]:
             closed,
         ),
         Step.EDITS: SectionState(
-            counted(facts.n_edits, "edit"), ACTIVE if teaches else TODO, closed
+            counted(facts.n_edits, "edit") if facts.n_edits else "",
+            ACTIVE if teaches else TODO,
+            closed,
         ),
         Step.RETRAIN: SectionState(
             "running" if is_retraining else "to decide" if to_decide else "",
@@ -169,11 +175,6 @@ def _occupied(facts: Facts) -> str:
 
 def _reading(facts: Facts) -> str:
     return BUSY if facts.is_reading else ""
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun; nothing for 0."""
-    return f"{n:,} {noun}{'s' if n > 1 else ''}" if n else ""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,6 @@ from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.preload import load_libraries, load_units_and_settings
 from napari_spaceediting.plugin.results.controller import ResultsController
 from napari_spaceediting.plugin.results.panel import ResultsPanel
-from napari_spaceediting.plugin.runner import in_thread
 from napari_spaceediting.plugin.space_editor import SpaceEditor
 from napari_spaceediting.plugin.state import (
     STATUS,
@@ -44,6 +43,7 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import Folding, Step, sections
+from napari_spaceediting.plugin.threads import in_thread
 from napari_spaceediting.plugin.training.controller import TrainingController
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
@@ -114,7 +114,12 @@ class Workbench:
         state.changed.connect(self._on_change)
         self._tell_of_jobs()
         self.saving = SavingController(state, panels.data)
-        self.training = TrainingController(state, panels.network, panels.retrain)
+        self.training = TrainingController(
+            state,
+            panels.network,
+            panels.retrain,
+            lambda some: self.opening.open_dataset(some),
+        )
         self.opening = OpeningController(
             state,
             panels.data,
@@ -124,6 +129,7 @@ class Workbench:
         )
         self.map = MapController(state, panels.map, self.show_change, self._bind_keys)
         panels.map.redraw_requested.connect(self.training.draw_map)
+        panels.network.embeddings_given.connect(self.opening.open_with_embeddings)
         self.galleries = GalleryController(
             state, self.gallery, self.map, self.show_change, self._show_gallery
         )
@@ -199,7 +205,7 @@ class Workbench:
             "select_neighbours": lambda: self.map.select_like("neighbours"),
             "name_selected": self.map.naming.name_selected,
             "relabel_selected": self.map.naming.relabel_selected,
-            "reject_selected": self.edits.reject_selected,
+            "reject_selected": self.map.naming.reject_selected,
             "show_object": self.objects.toggle,
             "toggle_thumbnails": self.map.toggle_thumbnails,
             "zoom_to_selection": self.map.zoom_to_selection,

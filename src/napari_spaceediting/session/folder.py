@@ -71,7 +71,7 @@ class SessionFolder:
     Attributes
     ----------
     path : Path
-        The folder, resolved. Another one after a `save` that found it changed.
+        The folder, resolved.
     is_read_only : bool
         Whether it cannot be saved to.
     """
@@ -281,11 +281,11 @@ class SessionFolder:
             )
         return state
 
-    def save(self, state: SessionState, say: Say = warnings.warn) -> None:
+    def save(self, state: SessionState, say: Say = warnings.warn) -> Self:
         """Save a session; nothing that others have saved is overwritten.
 
         If ``session.json`` is no longer what was read or written here, the session
-        goes into a new folder beside it, which is the one of this object from then on.
+        goes into a new folder beside it, and this one is closed.
 
         Parameters
         ----------
@@ -293,6 +293,12 @@ class SessionFolder:
             What to save.
         say : callable
             Takes a sentence for the user if it went beside its place.
+
+        Returns
+        -------
+        SessionFolder
+            Where it is saved, and is to be saved from now on: this one, or the one
+            beside it, which is open.
 
         Raises
         ------
@@ -307,8 +313,9 @@ class SessionFolder:
                 raise SessionError(f"{self.path.name} is {how}: save elsewhere.")
             try:
                 self._save(state)
+                return self
             except _Changed:
-                self._save_beside(state, say)
+                return self._save_beside(state, say)
             except (OSError, Damaged) as error:
                 self._check_there()
                 raise SessionError(_cannot_save(self.path, error)) from error
@@ -354,28 +361,28 @@ class SessionFolder:
                 self._store.let_go(past, (state.checkpoint, state.shown))
             self._saved = None
 
-    def _save_beside(self, state: SessionState, say: Say) -> None:
+    def _save_beside(self, state: SessionState, say: Say) -> Self:
         stem = self.path.stem if self.path.suffix == SUFFIX else self.path.name
         when = datetime.now().strftime("%Y-%m-%d %H.%M.%S")
         path = self.path.with_name(f"{stem} (conflict {when}){SUFFIX}")
         what = f"{self.path.name} was changed by another program since it was read"
+        other = None
         try:
             other = type(self).new(path, program=self._program)
             other.save(state)
         except SessionError as error:
+            if other is not None:
+                other.close()
             raise SessionError(
                 f"{what}, and is left as it is; your work could not be put beside it, "
                 f"so save it elsewhere. {error}"
             ) from error
+        self.close()
         say(
             f"{what}: it is left as it is, and your work is in {path.name} beside it, "
             "where it is saved from now on."
         )
-        assert self._lock is not None
-        self._lock.release()
-        self.path, self._lock = other.path, other._lock
-        self._store, self._mark = other._store, other._mark
-        self._strays, self._written, self._saved = [], other._written, other._saved
+        return other
 
     def _check_there(self) -> None:
         if not self.path.is_dir():

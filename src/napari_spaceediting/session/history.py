@@ -33,6 +33,7 @@ from napari_spaceediting.session.state import (
     SessionState,
 )
 from napari_spaceediting.session.traversals import KeptTraversal
+from napari_spaceediting.wording import counted
 
 START, NOW = "Start", "Now"
 
@@ -98,8 +99,7 @@ def describe_kept(kept: KeptTraversal, state: SessionState) -> str:
     asked = kept.asked
     kinds = [asked.name(kind) for kind in np.unique(asked.sources).tolist()]
     start = kinds[0] if len(kinds) == 1 else f"{len(kinds)} kinds"
-    count = len(asked.sources)
-    images = "1 image" if count == 1 else f"{count:,} images"
+    images = counted(len(asked.sources), "image")
     return f"{start} → {asked.goal}, {images}, {stage_of(kept, state)}"
 
 

@@ -297,6 +297,7 @@ _CALLED = {
 _LATER = {
     "soft_labels",
     "mirror",
+    "knows_labels",
     "rejected",
     "came",
     "traits",

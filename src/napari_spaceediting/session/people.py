@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.classes import Classes
+from napari_spaceediting.editing.contradictions import Contradiction
 from napari_spaceediting.editing.edits import (
     ClassEdit,
     Edit,
+    EditState,
     Naming,
     Reject,
     Reset,
@@ -41,12 +44,15 @@ class Agreement:
         both have named one and the same class only.
     differ : (k,) int64 array
         The images that they call otherwise.
+    said : tuple of (str, str)
+        What the two call each of those.
     """
 
     people: tuple[str, str]
     n_both: int
     kappa: float
     differ: NDArray[np.int64] = field(repr=False)
+    said: tuple[tuple[str, str], ...] = field(repr=False)
 
     @property
     def agreement(self) -> float:
@@ -132,6 +138,18 @@ def agreements(state: SessionState) -> tuple[Agreement, ...]:
     return tuple(sorted(both, key=lambda each: -each.n_both))
 
 
+def contradictions_among(
+    found: Sequence[Agreement], edits: EditState
+) -> list[Contradiction]:
+    """Return where people contradict each other on images with open edits."""
+    return [
+        Contradiction(image, image, said, each.people)
+        for each in found
+        for image, said in zip(each.differ.tolist(), each.said, strict=True)
+        if edits.edited[image]
+    ]
+
+
 def _compared(
     one: str, other: str, said: dict[str, dict[int, str]]
 ) -> Agreement | None:
@@ -141,7 +159,7 @@ def _compared(
     if not both:
         return None
     first, second = ([said[who][image] for image in both] for who in (one, other))
-    differ = np.array([a != b for a, b in zip(first, second, strict=True)])
+    pairs = list(zip(first, second, strict=True))
     kappa = np.nan
     if len({*first, *second}) > 1:
         kappa = float(cohen_kappa_score(first, second))
@@ -149,5 +167,6 @@ def _compared(
         people=(one, other),
         n_both=len(both),
         kappa=kappa,
-        differ=np.array(both, np.int64)[differ],
+        differ=np.array(both, np.int64)[[a != b for a, b in pairs]],
+        said=tuple((a, b) for a, b in pairs if a != b),
     )

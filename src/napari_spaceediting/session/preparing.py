@@ -45,6 +45,7 @@ from napari_spaceediting.session.classes import (
     reclassed,
     without_rejected,
 )
+from napari_spaceediting.session.people import agreements, contradictions_among
 from napari_spaceediting.session.state import Checkpoint, Network, SessionState
 from napari_spaceediting.session.training import RetrainAndMap, TrainAndMap
 from napari_spaceediting.traversal.jobs import Traverse
@@ -106,6 +107,20 @@ class Preparing:
         return self._folded
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has been done yet: no network, no edit, no round."""
+        state = self._state
+        return not (state.checkpoint.network or state.log.done or state.rounds)
+
+    @property
+    def keeps_map(self) -> bool:
+        """Whether open edits were made on the present map, and would be lost with it.
+
+        Those of classes stay on any map.
+        """
+        return any(isinstance(edit, ImageEdit) for edit in self._state.log.done)
+
+    @property
     def surroundings(self) -> Surroundings:
         """Answers what surrounds a place on the map."""
         if self._surroundings is None:
@@ -162,13 +177,14 @@ class Preparing:
             A folder, table or array, as for `OpenDataset`. Labels may name new
             classes. Image files that the session has are passed over.
         """
-        state = self._state
+        state, network = self._state, self._state.shown.network
         return AddImages(
             path,
             state.dataset,
             checkpoints_of(state),
             axes=tuple(kept.axis for kept in state.axes),
-            network=state.shown.network,
+            spec=network.spec if network else None,
+            weights=network.state if network else None,
             device=state.train.device,
         )
 
@@ -264,13 +280,18 @@ class Preparing:
         )
 
     def contradictions(self) -> list[Contradiction]:
-        """Find open edits that say different things of images that look the same."""
+        """Find open edits that say different things of images that look the same.
+
+        First come those of two people on one image.
+        """
         drawn = self.shown.map
         if drawn is None:
             return []
         latents = self._network().predictions.latents
         held_out = self.dataset.held_out
-        return find_contradictions(self.edits, latents, drawn.coordinates, held_out)
+        among = contradictions_among(agreements(self._state), self.edits)
+        found = find_contradictions(self.edits, latents, drawn.coordinates, held_out)
+        return [*among, *found]
 
     def retraining(self) -> RetrainAndMap:
         """Prepare to retrain with the open edits, and to draw the map after that.
@@ -413,9 +434,9 @@ class Preparing:
             )
 
     def _check_no_edits(self) -> None:
-        """Refuse what would lose edits; those of classes stay on any map."""
+        """Refuse what would lose edits."""
         self._check_open()
-        if any(isinstance(edit, ImageEdit) for edit in self._state.log.done):
+        if self.keeps_map:
             raise EditError(
                 "Edits made on the present map would be lost: retrain with them, or "
                 "take them back first."

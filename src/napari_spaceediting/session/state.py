@@ -45,7 +45,8 @@ class Network(Filed):
     predictions : Predictions
         Of the N images.
     margins : (N,) float32 array
-        Area under the margin in its first training, NaN where there is none.
+        By how much the other labels speak for that of each image, NaN where that is
+        not known.
     """
 
     spec: ClassifierSpec

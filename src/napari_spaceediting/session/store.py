@@ -197,6 +197,8 @@ class Store:
 
     def weights_of(self, key: str | None) -> State | None:
         """Return weights that were read before, None for others."""
+        if key is not None:
+            self.weights.name(key)
         return None if key is None else self._networks.get(key)
 
     def let_go_of_weights(self) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.looks import COLOURS, Look
 from napari_spaceediting.data.soft_labels import SoftLabels
+from napari_spaceediting.editing.arms import AFTER, ARMS
 from napari_spaceediting.editing.classes import TraitKind, flaw_of_trait, texts_of
 from napari_spaceediting.editing.edits import (
     ClassEdit,
@@ -226,13 +227,17 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
         name = f"“{arm}” in {where}"
         for value in (found.accuracy, *found.interval):
             _require(0 <= value <= 1, f"{name} is {value} of 1")
-        if found.log_loss is not None:
-            _check_number(found.log_loss, f"the log-loss of {name}")
-        if found.calibration is not None:
-            _check_number(found.calibration, f"the calibration of {name}")
+        certainty = found.log_loss, found.calibration
+        known_of = [value for value in certainty if value is not None]
+        _require(len(known_of) != 1, f"{name} has half of its certainty")
+        for value in known_of:
+            _check_number(value, f"the certainty of {name}")
         _check_array(found.recall, (n_classes,), "f?", f"the recall of {name}")
         shape, span = (n_classes, n_classes), (0, 1 << 63)
         _check_array(found.confusion, shape, "i", f"the confusion of {name}", span)
+    known = ARMS.keys() & evidence.arms.keys()
+    _require(AFTER in known or not evidence.n_images, f"{where} has no “{AFTER}”")
+    _require(evidence.over.keys() <= known, f"{where} compares with nothing")
     for each in evidence.over.values():
         for value in (each.value, each.low, each.high):
             _check_number(value, f"a difference in {where}", least=-math.inf)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -54,9 +54,9 @@ def name(window, image: int, tag: str) -> None:
 
 def warning(window) -> str:
     panel = window.panels.edits
-    seen = panel._contradiction.isVisible()
-    assert seen == panel.contradiction_button.isVisible()
-    return panel._contradiction.text() if seen else ""
+    seen = panel.contradiction.label.isVisible()
+    assert seen == panel.contradiction.button.isVisible()
+    return panel.contradiction.label.text() if seen else ""
 
 
 def test_contradictions_are_shown_until_they_are_resolved(with_twins, twins):
@@ -67,9 +67,9 @@ def test_contradictions_are_shown_until_they_are_resolved(with_twins, twins):
     window.wait(lambda: "2 more" in warning(window))
     assert warning(window) == (
         f"Image {ids[twins[0]]} and image {ids[twins[1]]} look the same to the "
-        "network, but were called 3 and 7. There are 2 more such pairs."
+        "network, but were called 3 and 7. And 2 more contradictions."
     )
-    QTest.mouseClick(window.panels.edits.contradiction_button, LEFT)
+    QTest.mouseClick(window.panels.edits.contradiction.button, LEFT)
     assert window.state.selected.tolist() == twins[:2].tolist()
     assert window.bench.gallery.grid.items.tolist() == twins[:2].tolist()
 
@@ -112,7 +112,9 @@ def test_closing_the_window_while_edits_are_looked_at(with_twins, twins):
     assert window.bench.edits._is_looking
     window.viewer.close()
     # What is found now has no window to be shown in; pytest-qt would see it fail.
-    assert QThreadPool.globalInstance().waitForDone()
+    for thread in threading.enumerate():
+        if thread.name == "spaceediting":
+            thread.join()
     QApplication.processEvents()
     assert window.bench.edits._is_looking, "the results are dropped"
 

@@ -306,3 +306,16 @@ def test_a_key_of_guidance_is_refused(window, messages):
     window.panels.map.legend.key_chosen.emit(3, "Y")
     assert messages[0].startswith("Y is a key of Guidance itself")
     assert window.session.edits.traits == {}
+
+
+def test_images_are_rejected_in_the_gallery_by_key_and_by_menu(window):
+    images, grid = window.movable[:2], window.bench.gallery.grid
+    window.state.select(images)
+    grid.setFocus()
+    for key, are_out in ((Qt.Key.Key_X, True), (Qt.Key.Key_X, False)):
+        window.key(key, widget=grid)
+        assert window.session.edits.rejected[images].all() == are_out
+    menu_on(window, images)
+    for title, are_out in (("Reject", True), ("Restore", False)):
+        entry(menu_on(window, images), title).trigger()
+        assert window.session.edits.rejected[images].all() == are_out

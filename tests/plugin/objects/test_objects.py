@@ -92,7 +92,9 @@ def test_the_selected_image_is_shown_in_its_picture_and_back_on_the_map(
     window.click(window.pixel(np.array([0.5 * 4.5, 0.5 * 14.5])))
     assert window.state.selected.tolist() == [1]
     np.testing.assert_allclose(camera.center[-2:], (0.5 * 4.5, 0.5 * 4.5))
-    window.bench.objects.toggle()
+    # One key back, whichever layer is worked on.
+    window.viewer.layers.selection.active = window.viewer.layers["Others"]
+    window.key("O")
     assert window.map.layer.visible
     assert not objects.visible
     assert window.map.is_active
@@ -106,9 +108,10 @@ def test_a_layer_looks_as_it_did_when_another_session_is_opened(window, objects,
     window.wait(lambda: not isinstance(objects.colormap, DirectLabelColormap))
 
 
-def test_where_there_is_no_segmentation_it_is_said(window, messages):
+def test_where_there_are_no_other_layers_it_is_said(window, messages):
     window.key("O")
-    assert messages[0].startswith("These images are no objects of a Labels layer")
+    assert messages[0].startswith("There are no other layers")
+    assert window.map.layer.visible
 
 
 def test_few_objects_of_large_numbers_have_a_table_of_their_own():

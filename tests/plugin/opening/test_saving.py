@@ -5,14 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
@@ -21,8 +19,8 @@ from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.errors import SessionBusy
 from napari_spaceediting.plugin.opening import recovery
-from napari_spaceediting.plugin.runner import _Call
 from napari_spaceediting.plugin.state import preferences
+from napari_spaceediting.plugin.threads import in_thread
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import RoundStatus
@@ -31,24 +29,6 @@ from napari_spaceediting.session.storage import load_session, save_session
 LEFT = Qt.MouseButton.LeftButton
 CONTROL = Qt.KeyboardModifier.ControlModifier
 NOT_SAVED = "not saved"
-
-
-@dataclass(frozen=True)
-class Waits:
-    """A job that is only waited for."""
-
-    name: ClassVar[str] = "Wait"
-
-
-class Gate:
-    """A process that is busy until an event."""
-
-    def __init__(self, gate: threading.Event) -> None:
-        self.gate = gate
-
-    def run(self, job, cancel):
-        self.gate.wait()
-        yield from ()
 
 
 def status(window) -> str:
@@ -134,17 +114,16 @@ def test_what_cannot_be_saved_is_told_once_and_stays_marked(window, saved, messa
 
 def test_saving_does_not_wait_for_jobs(window, saved):
     gate = threading.Event()
-    pool = QThreadPool.globalInstance()
-    waiting = [_Call(Waits(), Gate(gate), threading.Lock()) for _ in range(9)]
-    for call in waiting:
-        pool.start(partial(list, call.steps()))
+    ended = []
+    for _ in range(9):
+        in_thread(gate.wait, ended.append, ended.append)
     try:
         pin(window)
         window.bench.saving.save()
         window.wait(lambda: load_session(saved).log.done)
     finally:
         gate.set()
-        pool.waitForDone()
+        window.wait(lambda: len(ended) == 9)
 
 
 def test_the_ending_is_added_to_a_name_with_a_dot(window, tmp_path, monkeypatch):
@@ -264,6 +243,20 @@ def test_what_others_have_changed_is_left_and_the_work_goes_beside(
     assert "conflict" in window.state.path.name
     assert window.state.path.name in messages[0]
     assert len(load_session(window.state.path).log.done) == 1
+
+
+def test_what_is_wanted_while_work_goes_beside_goes_there_too(window, saved, messages):
+    with (saved / "session.json").open("a") as file:
+        file.write("\n")
+    pin(window)
+    window.bench.saving.save()
+    pin(window, 1)
+    window.bench.saving.save()
+    window.wait(
+        lambda: window.state.path != saved and not window.bench.saving.is_unsaved
+    )
+    assert len(load_session(window.state.path).log.done) == 2
+    assert len(messages) == 1
 
 
 def test_a_session_that_was_moved_is_saved_elsewhere(window, saved, messages, tmp_path):

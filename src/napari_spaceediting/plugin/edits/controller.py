@@ -16,9 +16,7 @@ from napari_spaceediting.editing.contradictions import (
 from napari_spaceediting.editing.edits import (
     EditKind,
     EditState,
-    Reject,
     Reset,
-    Restore,
     Withdraw,
     describe,
     images_of,
@@ -34,9 +32,14 @@ from napari_spaceediting.plugin.state import (
     WindowState,
     complain,
 )
-from napari_spaceediting.plugin.status import BUSY, counted
+from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.session.axes import NO_ARRANGEMENT
-from napari_spaceediting.session.people import Agreement, agreements
+from napari_spaceediting.session.people import (
+    Agreement,
+    agreements,
+    contradictions_among,
+)
+from napari_spaceediting.wording import counted
 
 _OFFERS_AXIS = (
     Change.SESSION | Change.EDITS | Change.SHOWN | Change.ROUNDS | Change.PAST
@@ -76,9 +79,9 @@ class EditsController:
         panel.pin_button.clicked.connect(on_map.naming.name_selected)
         panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
         panel.part_button.clicked.connect(on_map.naming.name_part)
-        panel.reject_button.clicked.connect(self.reject_selected)
-        panel.contradiction_button.clicked.connect(self._show_contradiction)
-        panel.differ_button.clicked.connect(self._show_differing)
+        panel.reject_button.clicked.connect(on_map.naming.reject_selected)
+        panel.contradiction.button.clicked.connect(self._show_contradiction)
+        panel.agreement.button.clicked.connect(self._show_differing)
         panel.axis_button.clicked.connect(self.make_axis)
         panel.list.chosen.connect(self._jump)
         panel.list.deleted.connect(self._delete)
@@ -103,29 +106,22 @@ class EditsController:
 
     def redo(self) -> None:
         """Do the last undone edit again."""
-        if self._window.session is not None and self._window.has_map:
-            self._map.naming.attempt(self._window.session.redo)
+        if session := self._window.mapped:
+            self._map.naming.attempt(session.redo)
 
     def reset_all(self) -> None:
         """Put all images back."""
-        if self._window.session is not None and self._window.has_map:
-            self._reset(np.flatnonzero(self._window.session.edits.edited))
+        if session := self._window.mapped:
+            self._reset(np.flatnonzero(session.edits.edited))
 
     def reset_selected(self) -> None:
         """Put the selected images back."""
         self._reset(self._window.selected)
 
-    def reject_selected(self) -> None:
-        """Take the selected images out or, where all are out, in again."""
-        at = self._window.selected
-        if self._window.session is not None and self._window.has_map and len(at):
-            out = self._window.edits.rejected[at]
-            self._map.naming.apply(Restore(at) if out.all() else Reject(at[~out]))
-
     def refresh(self) -> None:
         """Show the edits as they are now."""
-        session, panel = self._window.session, self._panel
-        if session is None or not self._window.has_map:
+        session, panel = self._window.mapped, self._panel
+        if session is None:
             return
         log = session.state.log
         withdrawn = {edit.number for edit in log.done if isinstance(edit, Withdraw)}
@@ -141,9 +137,9 @@ class EditsController:
         )
         panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
         self._agreements = agreements(session.state)
-        panel.show_agreement(
+        panel.agreement.show_text(
             " ".join(each.describe() for each in self._agreements),
-            they_differ=any(len(each.differ) for each in self._agreements),
+            has_images=any(len(each.differ) for each in self._agreements),
         )
         self._summarise()
         self._show_selection()
@@ -155,8 +151,8 @@ class EditsController:
         How well they are supported, and which contradict each other, takes too long to
         be asked in the window's thread.
         """
-        session = self._window.session
-        if self._is_looking or session is None or not self._window.has_map:
+        session = self._window.mapped
+        if self._is_looking or session is None:
             return
         edits, around = session.edits, session.surroundings
         if edits is self._seen:
@@ -166,16 +162,17 @@ class EditsController:
         assert drawn is not None
         latents, start = network.predictions.latents, drawn.coordinates
         held_out = session.dataset.held_out
+        among = contradictions_among(self._agreements, edits)
 
         def look() -> tuple[int, Sequence[Contradiction]]:
             support = around.at(edits.positions[edits.edited]).support
             found = find_contradictions(edits, latents, start, held_out)
-            return int(np.count_nonzero(support < LOW_SUPPORT)), found
+            return int(np.count_nonzero(support < LOW_SUPPORT)), [*among, *found]
 
         def take(found: tuple[int, Sequence[Contradiction]]) -> None:
             self._is_looking, self._seen = False, edits
-            now = self._window.session
-            if now is not None and self._window.has_map and now.edits is edits:
+            now = self._window.mapped
+            if now is not None and now.edits is edits:
                 self._poor, contradictory = found
                 self._summarise()
                 self._warn_of(contradictory)
@@ -192,16 +189,14 @@ class EditsController:
         text = ""
         if found:
             text = contradictions.describe(found[0], session.dataset.ids)
-        if len(found) == 2:
-            text += " There is one more such pair."
-        elif found[2:]:
-            text += f" There are {len(found) - 1:,} more such pairs."
-        self._panel.show_contradiction(text)
+        if found[1:]:
+            text += f" And {counted(len(found) - 1, 'more contradiction')}."
+        self._panel.contradiction.show_text(text)
 
     def _show_contradiction(self) -> None:
         pair = self._contradiction
         if pair is not None:
-            self._window.select(np.array([pair.first, pair.second]))
+            self._window.select(np.unique([pair.first, pair.second]))
             self._map.zoom_to_selection()
 
     def _show_differing(self) -> None:
@@ -209,8 +204,8 @@ class EditsController:
         self._window.select(np.unique(at))
 
     def _show_selection(self) -> None:
-        session = self._window.session
-        if session is None or not self._window.has_map:
+        session = self._window.mapped
+        if session is None:
             return
         chosen = self._window.selected
         held_out = session.state.dataset.held_out[chosen]
@@ -277,8 +272,8 @@ class EditsController:
         self._map.naming.apply(Withdraw(number))
 
     def _reset(self, at: np.ndarray) -> None:
-        session = self._window.session
-        if session is None or not self._window.has_map:
+        session = self._window.mapped
+        if session is None:
             return
         at = at[session.edits.edited[at]]
         if len(at):

@@ -393,6 +393,16 @@ class GalleryController:
             f"Give {it} a class within the class that all have",
             locked,
         )
+        are_out = window.edits.rejected[indices].all()
+        _offer(
+            menu,
+            f"{'Restore' if are_out else 'Reject'}\tX",
+            naming.reject_selected,
+            f"Take {it} in again"
+            if are_out
+            else f"Take {it} out of training, map and evidence",
+            locked,
+        )
         menu.addSeparator()
         _offer(
             menu,

@@ -12,7 +12,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
-from napari_spaceediting.plugin.keys import refusal, with_key
+from napari_spaceediting.plugin.keys import LAYERS, refusal, with_key
 from napari_spaceediting.plugin.map import display
 from napari_spaceediting.plugin.map.clustering import Clustering
 from napari_spaceediting.plugin.map.features import features_of
@@ -22,6 +22,7 @@ from napari_spaceediting.plugin.map.naming import Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.map.selecting import images_like
+from napari_spaceediting.plugin.map.stage import Stage
 from napari_spaceediting.plugin.map.view import MapView, Tool
 from napari_spaceediting.plugin.state import (
     STATUS,
@@ -77,6 +78,7 @@ class MapController:
         self._take_layer = take_layer
         self._canvas: QWidget | None = None
         self.view: MapView | None = None
+        self.stage: Stage | None = None
         self.clustering = Clustering(window)
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
@@ -204,7 +206,7 @@ class MapController:
             trails=self._trails(session) if along is None else Arrows(),
             names=display.class_places(colouring, places, ~hidden),
         )
-        view.show_cloud(
+        self._show_cloud(
             Cloud(
                 places,
                 colouring.colours,
@@ -266,11 +268,13 @@ class MapController:
         self.naming.picker.close()
         if self.view is not None:
             self.view.remove()
+        if self.stage is not None:
+            self.stage.leave()
         self.forget()
 
     def forget(self) -> None:
         """Hold on to nothing in a window that is gone."""
-        self.view = self._canvas = None
+        self.view = self.stage = self._canvas = None
 
     # Selecting
 
@@ -392,12 +396,22 @@ class MapController:
         dataset = session.dataset
         colouring = display.by_class(dataset.labels, dataset.class_names)
         nothing_hidden = np.zeros(len(dataset), bool)
-        view.show_cloud(
+        self._show_cloud(
             Cloud(places, colouring.colours, dataset.held_out, nothing_hidden)
         )
         view.overlay.change(past=_PREVIEW)
 
     # Within
+
+    def _show_cloud(self, cloud: Cloud) -> None:
+        """Show images; others than before take the canvas to themselves."""
+        view, stage = self.view, self.stage
+        assert view is not None
+        assert stage is not None
+        others = view.cloud is None or len(view.cloud.places) != len(cloud.places)
+        view.show_cloud(cloud)
+        if others:
+            stage.show_map()
 
     def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:
@@ -407,7 +421,7 @@ class MapController:
             view.dragging.connect(self._on_dragging)
             view.dropped.connect(self.naming.move)
             view.hovered.connect(self._on_hovered)
-            self.view = view
+            self.view, self.stage = view, Stage(window.viewer, view, LAYERS)
             Gestures(view)
             self._set_theme()
             self._set_checks()

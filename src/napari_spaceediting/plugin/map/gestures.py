@@ -6,15 +6,20 @@ from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt
 from qtpy.QtGui import QMouseEvent
+from superqt.utils import qthrottled
 
 from napari_spaceediting.plugin.map.view import MapView, Tool
 
 _STILL = 4
 """Pixels that a press may move and still be a click."""
+_STEP = 2
+"""Pixels between two corners of a lasso at least."""
 _MODIFIERS = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
 _ALT = Qt.KeyboardModifier.AltModifier
+_FEWER_MOVES = Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents
+_FRAME_MS = 16
 
 
 class _Act(Enum):
@@ -39,6 +44,9 @@ class Gestures(QObject):
     napari hears nothing of what is taken here: what it works out for every move takes
     longer than the act itself.
 
+    While an outline is drawn Qt hands on every move. Usually it drops those that come
+    while the window is busy, and the outline would be cut short.
+
     Parameters
     ----------
     view : MapView
@@ -51,9 +59,11 @@ class Gestures(QObject):
         self._act = _Act.NOTHING
         self._index = -1
         self._modifiers = Qt.KeyboardModifier.NoModifier
-        self._pressed = self._start = np.zeros(2)
+        self._pressed = self._start = self._last = np.zeros(2)
         self._moved = False
         self._vertices: list[NDArray[np.float64]] = []
+        self._usually = QCoreApplication.testAttribute(_FEWER_MOVES)
+        self._draw = qthrottled(self._show_outline, timeout=_FRAME_MS, parent=self)
         view.canvas.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -84,6 +94,7 @@ class Gestures(QObject):
         if not view.is_active or modifiers & _ALT:
             return False
         self._pressed, self._start, self._moved = pixel, place, False
+        self._last = pixel
         self._index = index = view.pick(place)
         self._modifiers = modifiers & _MODIFIERS
         shift = modifiers & Qt.KeyboardModifier.ShiftModifier
@@ -97,6 +108,7 @@ class Gestures(QObject):
         else:
             self._act = _Act.OUTLINE if draws else _Act.CLICK
             self._vertices = [place]
+            self._hear_every_move(self._act is _Act.OUTLINE)
         return True
 
     def _follow(self, pixel: NDArray[np.float64], place: NDArray[np.float64]) -> bool:
@@ -108,10 +120,11 @@ class Gestures(QObject):
                 (y, x), (row, column) = self._start, place
                 corners = (y, x), (y, column), (row, column), (row, x)
                 self._vertices = list(map(np.array, corners))
-            else:
+            elif bool(np.abs(pixel - self._last).max() >= _STEP):
                 self._vertices.append(place)
+                self._last = pixel
             if self._moved:
-                self._view.draw_outline(np.array(self._vertices))
+                self._draw()
         return self._act not in (_Act.NOTHING, _Act.PAN)
 
     def _end(self, pixel: NDArray[np.float64], place: NDArray[np.float64]) -> bool:
@@ -119,6 +132,8 @@ class Gestures(QObject):
         self._act = _Act.NOTHING
         # A lasso may end where it began.
         self._moved |= bool(np.abs(pixel - self._pressed).max() > _STILL)
+        self._hear_every_move(False)
+        self._draw.cancel()
         if act is _Act.OUTLINE and self._moved:
             view.end_outline(np.array(self._vertices), modifiers)
         elif act is _Act.DRAG and self._moved:
@@ -126,3 +141,9 @@ class Gestures(QObject):
         elif act is _Act.CLICK or (act is not _Act.NOTHING and not self._moved):
             view.click(self._index, modifiers)
         return act not in (_Act.NOTHING, _Act.PAN)
+
+    def _show_outline(self) -> None:
+        self._view.draw_outline(np.array(self._vertices))
+
+    def _hear_every_move(self, every: bool) -> None:
+        QCoreApplication.setAttribute(_FEWER_MOVES, self._usually and not every)

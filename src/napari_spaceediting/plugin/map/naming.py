@@ -13,7 +13,9 @@ from napari_spaceediting.editing.edits import (
     Edit,
     Move,
     Pin,
+    Reject,
     Relabel,
+    Restore,
     images_of,
 )
 from napari_spaceediting.errors import SpaceEditingError
@@ -196,6 +198,13 @@ class Naming:
                     is_placed=False,
                 )
             )
+
+    def reject_selected(self) -> None:
+        """Take the selected images out or, where all are out, in again."""
+        at = self._window.selected
+        if self._window.session is not None and self._window.has_map and len(at):
+            out = self._window.edits.rejected[at]
+            self.apply(Restore(at) if out.all() else Reject(at[~out]))
 
     def name_part(self) -> None:
         """Ask what part of their class the selected images are."""

@@ -5,14 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_VERTICES = 256
-
-
-def simplify(vertices: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return at most 256 of the vertices, evenly chosen."""
-    step = -(-len(vertices) // MOST_VERTICES) or 1
-    return vertices[::step]
-
 
 def inside(
     places: NDArray[np.floating], vertices: NDArray[np.floating]
@@ -35,7 +27,6 @@ def inside(
     """
     if len(vertices) < 3:
         return np.empty(0, np.int64)
-    vertices = simplify(vertices)
     (top, left), (bottom, right) = vertices.min(axis=0), vertices.max(axis=0)
     row, column = places.T
     near = np.flatnonzero(

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import QWidget
 from superqt.utils import qthrottled
 
 from napari_spaceediting.plugin.map.layer import Cloud, MapLayer, differ, once
-from napari_spaceediting.plugin.map.outline import inside, simplify
+from napari_spaceediting.plugin.map.outline import inside
 from napari_spaceediting.plugin.map.overlay import MapOverlay
 from napari_spaceediting.plugin.map.scene import Arrows, Marks, Picture
 from napari_spaceediting.plugin.map.thumbnails import PicturesOnMap
@@ -363,7 +363,7 @@ class MapView(QObject):
 
     def draw_outline(self, vertices: NDArray[np.float64]) -> None:
         """Show the lasso or box that is being drawn."""
-        self.overlay.change(outline=simplify(vertices))
+        self.overlay.change(outline=vertices)
         self._leave_hovered()
 
     def end_outline(

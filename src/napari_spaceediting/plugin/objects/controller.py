@@ -10,7 +10,6 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject
 
-from napari_spaceediting.plugin.keys import KEYS
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.layer import once
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
 
 _AROUND = 12
 """How many times the side of an object the canvas shows of its picture."""
-_KEY = next(key.key for key in KEYS if key.command == "show_object")
 _LATER_MS = 100
 """Milliseconds after the last change at which the layer is painted anew."""
-_NO_SOURCE = (
-    "These images are no objects of a Labels layer of this window: open the "
-    "segmentation that they come from."
+_NO_MAP = "There is no map yet: open images first."
+_NO_LAYERS = (
+    "There are no other layers in this window: open the picture or the segmentation "
+    "that the images come from."
 )
 _OTHERS = (
     Change.SESSION | Change.IMAGES | Change.EDITS | Change.SHOWN | Change.PAST
@@ -55,8 +54,6 @@ class ObjectsController:
         self._source: Source | None = None
         self._was: Any = None
         self._label = 0
-        self._beneath: list[Layer] = []
-        self._camera: tuple[Any, float] | None = None
         self._paint = once(parent, _LATER_MS, self._show)
         viewer = window.viewer
         self._heard = (
@@ -106,8 +103,8 @@ class ObjectsController:
         ):
             is_open = dataset is not None and window.has_map
             self._take(find_source(layers, dataset) if dataset and is_open else None)
-        source = self._source
-        if source is None or session is None or not window.has_map:
+        source, session = self._source, window.mapped
+        if source is None or session is None:
             return
         rows = source.images_in(self._plane)
         edits = window.edits
@@ -132,26 +129,11 @@ class ObjectsController:
             old.layer.events.selected_label.disconnect(self._on_label)
             if self._on_mouse in old.layer.mouse_drag_callbacks:
                 old.layer.mouse_drag_callbacks.remove(self._on_mouse)
-            old.layer.bind_key(_KEY, None)
             old.layer.colormap = self._was
-            self._show_layers(True)
         if source is not None and (old is None or source.layer is not old.layer):
             self._was, self._label = source.layer.colormap, source.layer.selected_label
-            view = self._map.view
-            self._beneath = [
-                layer
-                for layer in self._window.viewer.layers
-                if layer.visible and (view is None or layer is not view.layer)
-            ]
-            self._show_layers(False)
             source.layer.events.selected_label.connect(self._on_label)
             source.layer.mouse_drag_callbacks.append(self._on_mouse)
-            source.layer.bind_key(_KEY, lambda _: self.toggle(), overwrite=True)
-
-    def _show_layers(self, are_seen: bool) -> None:
-        """Show the picture and the objects, or have nothing of it beneath the map."""
-        for layer in self._beneath:
-            layer.visible = are_seen
 
     # From the picture to the map
 
@@ -189,31 +171,28 @@ class ObjectsController:
     @property
     def is_in_picture(self) -> bool:
         """Whether the picture of the objects is seen, and not the map."""
-        return self._camera is not None
+        stage = self._map.stage
+        return self._source is not None and stage is not None and not stage.shows_map
 
     def toggle(self) -> None:
-        """Show the selected object in its picture, or the map again."""
-        source, view = self._source, self._map.view
-        if source is None or view is None or view.layer is None:
-            warn(_NO_SOURCE)
-            return
-        viewer = self._window.viewer
-        camera = viewer.scene.camera
-        layers, is_new = viewer.layers, not self.is_in_picture
-        if self._camera is None:
-            self._camera = tuple(camera.center), float(camera.zoom)
-        view.layer.visible = not is_new
-        source.layer.visible = is_new
-        self._show_layers(is_new)
-        layers.selection.active = source.layer if is_new else view.layer
-        if is_new:
+        """Show the other layers, with the selected object in its picture, or the map.
+
+        Back on the map, what is selected is seen.
+        """
+        source, view, stage = self._source, self._map.view, self._map.stage
+        if view is None or stage is None:
+            warn(_NO_MAP)
+        elif not stage.shows_map:
+            stage.show_map()
+            if source is not None and len(self._window.selected):
+                self._map.zoom_to_selection()
+        elif not stage.show_others(source and source.layer):
+            warn(_NO_LAYERS)
+        elif source is not None:
+            source.layer.visible = True
             height = view.viewport.size[1]
-            camera.zoom = height / (_AROUND * source.side)
+            self._window.viewer.scene.camera.zoom = height / (_AROUND * source.side)
             self._on_selection()
-            return
-        (camera.center, camera.zoom), self._camera = self._camera, None
-        if len(self._window.selected):
-            self._map.zoom_to_selection()
 
     def _on_selection(self) -> None:
         """Go to the object that is selected, where its picture is seen."""

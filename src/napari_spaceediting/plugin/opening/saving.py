@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from qtpy.QtCore import QEventLoop, QTimer
@@ -357,6 +357,8 @@ class SavingController:
         if wish.is_copy:
             self._copied = state
         else:
+            if self._wish is not None and self._wish.folder is wish.folder:
+                self._wish = replace(self._wish, folder=folder)
             self._saved, self._window.folder = state, folder
             self._move_to(folder)
             self._need_no_copy()
@@ -409,8 +411,7 @@ def _write(
     """Write a state where it is wished for; return the folder, which is open."""
     folder = wish.folder
     if isinstance(folder, SessionFolder):
-        folder.save(state, say)
-        return folder
+        return folder.save(state, say)
     new = SessionFolder.new(folder, replaces=True, program=recovery.PROGRAM)
     try:
         new.save(state, say)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.splits import UNLABELLED, Split
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.estimating import (
+    Duration,
+    HowLong,
+    sample,
+    sample_size,
+)
 from napari_spaceediting.network.jobs import TrainedNetwork
 from napari_spaceediting.network.spec import (
     ClassifierSpec,
@@ -25,13 +33,16 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import Step, Turn, sections
+from napari_spaceediting.plugin.training.asking import SAMPLE, START, ask_before
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import Method
 from napari_spaceediting.projection.warm_up import WarmUp
 from napari_spaceediting.session.session import Session
-from napari_spaceediting.session.training import MappedNetwork, MappedRound
+from napari_spaceediting.session.training import MappedNetwork, MappedRound, TrainAndMap
+
+_READ = "Cancelled; what was read of the images is kept: Train goes on from there."
 
 
 class TrainingController:
@@ -43,6 +54,8 @@ class TrainingController:
         What the rooms share.
     network_panel, retrain_panel : NetworkPanel, RetrainPanel
         The views.
+    open_sample : callable
+        Opens some of the images that are open as a session of its own.
     """
 
     def __init__(
@@ -50,13 +63,16 @@ class TrainingController:
         window: WindowState,
         network_panel: NetworkPanel,
         retrain_panel: RetrainPanel,
+        open_sample: Callable[[ImageDataset], None],
     ) -> None:
         self._window = window
+        self._open_sample = open_sample
         self._network_panel = network_panel
         self._retrain_panel = retrain_panel
         self._has_edited = False
         network_panel.train_requested.connect(self.train)
         network_panel.backbone_named.connect(self._trust)
+        network_panel.stop_requested.connect(window.training.enough)
         retrain_panel.retrain_requested.connect(self.retrain)
         window.changed.connect(self._on_change)
         window.training.warm_up(WarmUp())
@@ -66,6 +82,8 @@ class TrainingController:
             self._on_session()
         if change & (Change.SESSION | Change.IMAGES):
             self._retrain_panel.set_columns(self._session().dataset.columns)
+        if Change.JOBS in change:
+            self._network_panel.show_stop(False)
         if Change.EDITS in change and not self._has_edited:
             self._has_edited = bool(self._session().edits.edited.any())
             if self._has_edited:
@@ -129,8 +147,8 @@ class TrainingController:
             complain(error)
 
     def train(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
-        """Train the network, and draw its map."""
-        session, panel = self._session(), self._network_panel
+        """Train the network, and draw its map; what takes long is asked before."""
+        session, training = self._session(), self._window.training
         before = session.state.train
         session.set_train_settings(settings)
         try:
@@ -139,6 +157,31 @@ class TrainingController:
             session.set_train_settings(before)
             complain(error)
             return
+
+        def take(found: Duration) -> None:
+            if not found.is_long:
+                self._train(job)
+                return
+            is_fresh = self._window.folder is None and session.is_untouched
+            n = len(session.dataset)
+            size = sample_size(n, found.seconds) if is_fresh else 0
+
+            def decide(answer: str) -> None:
+                if session is not self._window.session or training.is_running:
+                    return
+                if answer == SAMPLE:
+                    some = sample(session.state.dataset, size, settings.seed)
+                    self._open_sample(some)
+                    self.train(spec, settings)
+                elif answer == START:
+                    self._train(job)
+
+            ask_before(self._network_panel, found, n, size, decide)
+
+        training.run(HowLong(job), take)
+
+    def _train(self, job: TrainAndMap) -> None:
+        session, panel = self._session(), self._network_panel
         panel.curve.clear()
         self._window.turn_to(Turn.TRAINING)
 
@@ -146,13 +189,17 @@ class TrainingController:
             if "loss" in progress.metrics:
                 accuracy = progress.metrics.get("validation_accuracy")
                 panel.curve.append(progress.done, progress.metrics["loss"], accuracy)
+                panel.show_stop(True)
 
         def take(trained: MappedNetwork) -> None:
             session.take_network(trained)
             self._tell_trained(trained)
             self.draw_map(session.state.map.method)
 
-        self._window.training.run(job, take, report=report)
+        reads = job.spec.sees_images and job.trains != "all"
+        self._window.training.run(
+            job, take, report=report, rescue=lambda: _READ if reads else ""
+        )
 
     def draw_map(self, method: Method) -> None:
         """Draw the map of the network."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QInputDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QPushButton
 
 from napari_spaceediting.network.spec import (
     EMBEDDINGS,
@@ -31,10 +31,15 @@ from napari_spaceediting.plugin.widgets.section import Disclosure
 
 FILE = "file"
 _PUBLISHED_TITLE = "Published"
-_OTHER, _EXPORTED = "other", "exported"
-_ASKED = {_OTHER: "Other…", _EXPORTED: "Exported network…"}
+_OTHER, _EXPORTED, _GIVEN = "other", "exported", "given"
+_ASKED = {
+    _OTHER: "Other…",
+    _EXPORTED: "Exported network…",
+    _GIVEN: "Embeddings from a file…",
+}
 _TITLES = {EMBEDDINGS: "The embeddings", SELF_SUPERVISED: "DINOv2 (timm)"}
 _EXPORTED_FILES = "Exported networks (*.pt2 *.pt *.ts)"
+_GIVEN_FILES = "Matrix, or table (*.npy *.npz *.csv *.tsv *.parquet *.h5ad);;All (*)"
 _HOW_OTHERS = (
     "A model of timm, such as timm:convnext_tiny, or a function in a package of yours, "
     "such as my_package.networks:moths"
@@ -130,6 +135,10 @@ class NetworkPanel(Panel):
     """`ClassifierSpec` and `TrainSettings`."""
     backbone_named = Signal(str)
     """A backbone from elsewhere, by the user."""
+    embeddings_given = Signal(object)
+    """The `Path` of a file with the embeddings of the images that are open."""
+    stop_requested = Signal()
+    """What is trained by now shall do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -157,6 +166,9 @@ class NetworkPanel(Panel):
         )
         set_role(self.train_button, "primary")
         self._status = word_label("text")
+        self.stop_button = QPushButton("Stop here and draw the map")
+        self.stop_button.setToolTip("Keep the network as it is trained by now")
+        self.stop_button.clicked.connect(self._stop)
         self.curve = TrainingCurve()
         layout = column(self)
         for widget in (
@@ -166,9 +178,11 @@ class NetworkPanel(Panel):
             self.train_button,
             self._status,
             self.curve,
+            self.stop_button,
         ):
             layout.addWidget(widget)
         self.show_status("")
+        self.stop_button.hide()
         self.offer(images=True, embeddings=False)
         self.set_settings(self._spec, self._settings)
 
@@ -201,6 +215,16 @@ class NetworkPanel(Panel):
         """Say what is trained, such as "small_cnn on cpu: accuracy 0.91"."""
         set_text(self._status, text)
 
+    def show_stop(self, is_training: bool) -> None:
+        """Offer to stop a training that goes on, until that is asked for."""
+        if not is_training:
+            self.stop_button.setEnabled(True)
+        self.stop_button.setVisible(is_training)
+
+    def _stop(self) -> None:
+        self.stop_button.setEnabled(False)
+        self.stop_requested.emit()
+
     def _on_backbone(self) -> None:
         name = self._backbones.value
         if name in _ASKED:
@@ -215,10 +239,14 @@ class NetworkPanel(Panel):
 
     def _ask(self, how: str) -> str:
         """Ask for a backbone from elsewhere; return its name, "" for none."""
+        title = _ASKED[how].rstrip("…")
+        if how == _GIVEN:
+            path, _ = QFileDialog.getOpenFileName(self, title, "", _GIVEN_FILES)
+            if path:
+                self.embeddings_given.emit(Path(path))
+            return ""
         if how == _EXPORTED:
-            path, _ = QFileDialog.getOpenFileName(
-                self, _ASKED[how].rstrip("…"), "", _EXPORTED_FILES
-            )
+            path, _ = QFileDialog.getOpenFileName(self, title, "", _EXPORTED_FILES)
             name = named(path) if path else ""
         else:
             text, _ = QInputDialog.getText(self, "Another network", _HOW_OTHERS)

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 from superqt import QElidingLabel
 
-from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.jobs.job import Progress, in_words
 from napari_spaceediting.plugin.widgets.controls import (
     column,
     row,
@@ -119,8 +119,4 @@ def remaining_in_words(seconds: float | None) -> str:
         # Estimates jump: above ten seconds only fives are worth showing.
         shown = round(seconds) if seconds < 20 else 5 * round(seconds / 5)
         return f"about {shown} s left"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"about {minutes} min left"
-    hours, minutes = divmod(minutes, 60)
-    return f"about {hours} h {minutes} min left" if minutes else f"about {hours} h left"
+    return f"{in_words(seconds)} left"
