@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.plugins import menu_item_template
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QPushButton, QWidget
 
 from napari_spaceediting.plugin.widgets.dock_bar import DockBar
 
@@ -53,6 +54,7 @@ class Docks:
         self._below = dict(below)
         self._bar = bar
         self._is_folded_by_hand = False
+        self._front = ""
         bar.pressed.connect(self._on_pressed)
 
     @property
@@ -94,6 +96,10 @@ class Docks:
         docks = map(dock_of, self._below.values())
         return not any(dock is not None and not dock.isHidden() for dock in docks)
 
+    def button(self, name: str) -> QPushButton:
+        """Return the button of a view below the map."""
+        return self._bar.buttons[name]
+
     def _fold(self) -> None:
         for view in self._below.values():
             dock = dock_of(view)
@@ -101,18 +107,20 @@ class Docks:
                 dock.hide()
 
     def _on_pressed(self, name: str) -> None:
-        view = self._below[name]
-        if view.visibleRegion().isEmpty():
-            self.bring_forward(view)
-        else:
+        if name == self._front:
             self._fold()
             self._is_folded_by_hand = True
-        self._show_front()
+        else:
+            self.bring_forward(self._below[name])
+        self._bar.show_front(self._front)
 
-    def _show_front(self) -> None:
+    def _on_visible(self, name: str, is_visible: bool) -> None:
         """Say on the bar which view is in front."""
-        front = [n for n, v in self._below.items() if not v.visibleRegion().isEmpty()]
-        self._bar.show_front(front[0] if front else "")
+        if is_visible:
+            self._front = name
+        elif self._front == name:
+            self._front = ""
+        self._bar.show_front(self._front)
 
     def _open(self, name: str, view: QWidget, area: str) -> bool:
         """Show the dock of a view, and return whether it had to be made."""
@@ -128,16 +136,19 @@ class Docks:
         )
         dock = dock_of(view)
         assert dock is not None
-        dock.visibilityChanged.connect(lambda _: self._show_front())
+        if view is self._editor:
+            return True
+        dock.visibilityChanged.connect(partial(self._on_visible, name))
         others = [dock_of(each) for each in self._below.values() if each is not view]
         beside = next((each for each in others if each is not None), None)
-        if view is not self._editor and beside is not None:
+        if beside is not None:
             dock.parent().tabifyDockWidget(beside, dock)
         return True
 
     def _arrange(self) -> None:
         main, editor = self.main, dock_of(self._editor)
         assert main is not None
+        assert editor is not None
         # The editor and the layer list keep the full height of the window.
         for corner, area in (
             (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
