@@ -172,7 +172,8 @@ def type_(words: list[str], session: Path) -> None:
 
 
 def launch(words: list[str]) -> None:
-    """Start several processes, as torchrun does."""
+    """Do what torchrun does, in one process: tests of processes have several."""
+    words[words.index("--nproc-per-node") + 1] = "1"
     source = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", *words],
