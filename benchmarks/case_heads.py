@@ -225,7 +225,9 @@ def words(runs: Run) -> dict[str, str]:
         offered=str(sum(run["three drags: offered"] == 1 for run in runs)),
         chance=str(sum(run["at random: offered"] == 1 for run in runs)),
         **{
-            f"{space}_{what}": told(runs, f"{name}: same {what}, %", 0).removesuffix(" ± 0")
+            f"{space}_{what}": told(runs, f"{name}: same {what}, %", 0).removesuffix(
+                " ± 0"
+            )
             for space, name in (
                 ("before", "map before"),
                 ("after", "map after the round"),
