@@ -54,6 +54,8 @@ def trial(data: Path, work: Path, seed: int, *, quick: bool) -> dict[str, float]
         "all mended: program": _reviewed(begun, pool[wrong[pool]]),
         "all mended: regression": by_regression(pool, begun.truth),
     }
+    ours = wrong[orders[OURS]].sum()
+    found["found, %"] = float(100 * ours / wrong[pool].sum())
     for way, order in orders.items():
         counts = np.cumsum(wrong[order])
         found |= {f"{way}: wrong of {k}": float(counts[k - 1]) for k in _STEPS}
@@ -99,8 +101,9 @@ def scene(data: Path, work: Path, runs: Run) -> None:
         bench, guidance = camera.bench, camera.bench.panels.guidance
         bench.panels.map.thumbnails_check.click()  # these photographs are not ours
         camera.show_only(Step.GUIDANCE)
-        guidance.orders.setCurrentIndex(guidance.orders.findData("doubted"))
-        guidance.orders.activated.emit(guidance.orders.currentIndex())
+        which = guidance.orders.findText("One at a time: doubted labels")
+        guidance.orders.setCurrentIndex(which)
+        guidance.orders.activated.emit(which)
         camera.wait(lambda: bench.review.proposal is not None)
         camera.idle()
         for _ in range(REVIEWS):
@@ -148,6 +151,7 @@ def words(runs: Run) -> dict[str, str]:
     return {
         "table": table(heads, rows),
         "wrong": told(runs, "wrong, %"),
+        "found": told(runs, "found, %", 0),
         "first": gained(runs, f"{OURS}: wrong of 100", f"{CLEANLAB}: wrong of 100"),
         "all_200": gained(runs, f"{OURS}: wrong of 200", f"{CLEANLAB}: wrong of 200"),
         "brought": gained(runs, f"{OURS}: program", "nobody asked: program"),

@@ -32,7 +32,7 @@ def scene(data: Path, work: Path, runs: Run) -> None:
     from napari_spaceediting.plugin.status import Step
 
     begun = _begin(data, work, 0)
-    keep(sheet(list(_wrong(begun))), "garbage-wrong")
+    keep(sheet(list(_wrong(begun))[:5]), "garbage-wrong")
     with window(compared(begun.session), work) as camera:
         camera.show_only(Step.MAP)
         camera.picture("garbage-start")

@@ -166,7 +166,7 @@ def scene(data: Path, work: Path, runs: Run) -> None:
         camera.show_only(Step.MAP)
         camera.colour_by("Group")
         camera.picture("heads-people")
-        camera.viewer.scene.camera.zoom *= 0.4
+        camera.viewer.scene.camera.zoom *= 0.3
         camera.show_only(Step.EDITS)
         for place in _POSES:
             camera.carry(chosen[pose[chosen] == place], (round(300 * place), 10))
@@ -225,7 +225,9 @@ def words(runs: Run) -> dict[str, str]:
         offered=str(sum(run["three drags: offered"] == 1 for run in runs)),
         chance=str(sum(run["at random: offered"] == 1 for run in runs)),
         **{
-            f"{space}_{what}": told(runs, f"{name}: same {what}, %", 0)
+            f"{space}_{what}": told(runs, f"{name}: same {what}, %", 0).removesuffix(
+                " ± 0"
+            )
             for space, name in (
                 ("before", "map before"),
                 ("after", "map after the round"),

@@ -100,7 +100,7 @@ def _in_parts(session: Session, begun: Begun) -> dict[str, float]:
 
 
 def scene(data: Path, work: Path, runs: Run) -> None:
-    """Show both maps, and the two looks of the classes."""
+    """Show the map, a group on it, and the two looks of the classes."""
     from case_window import find_proposals, window
     from napari_spaceediting.plugin.status import Step
 
@@ -113,16 +113,14 @@ def scene(data: Path, work: Path, runs: Run) -> None:
         some = [*of_class[~is_drawn[of_class]][:9], *of_class[is_drawn[of_class]][:5]]
         rows.append((_without_number(name), [dataset.original(i) for i in some]))
     keep(sheet(rows, 52), "oracle-two")
-    for name, one in (("photographs", begun), ("small", small(data, 0))):
-        with window(compared(one.session), work) as camera:
-            camera.show_only(Step.MAP)
-            camera.colour_by("True class")
-            camera.picture(f"oracle-{name}")
-            if one is begun:
-                camera.show_only(Step.GUIDANCE)
-                find_proposals(camera)
-                camera.idle()
-                camera.picture("oracle-group")
+    with window(compared(begun.session), work) as camera:
+        camera.show_only(Step.MAP)
+        camera.colour_by("True class")
+        camera.picture("oracle-map")
+        camera.show_only(Step.GUIDANCE)
+        find_proposals(camera)
+        camera.idle()
+        camera.picture("oracle-group")
 
 
 def _without_number(name: str) -> str:
@@ -148,7 +146,7 @@ def words(runs: Run) -> dict[str, str]:
             f"{key}_drawn": told(runs, f"{within}drawings right, %", 0),
             f"{key}_rubbed": told(runs, f"{within}rubbings right, %", 0),
         }
-    found["share"] = told(runs, f"{PHOTOGRAPHS}, drawings, %", 0)
+    found["share"] = told(runs, f"{PHOTOGRAPHS}, drawings, %", 0).removesuffix(" ± 0")
     found["parts"] = told(runs, f"{PHOTOGRAPHS}, parts", 0)
     return found
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "case-studies"
 SCRIPT = ROOT / "benchmarks" / "case_studies.py"
-STUDIES = ("garbage", "oracle", "heads", "crowd", "nuclei")
+STUDIES = sorted(page.stem for page in PAGES.glob("*.md"))
 
 
 def draw_characters(folder: Path) -> None:

@@ -222,6 +222,21 @@ def test_drag_asks_for_the_class_and_moves(window):
     assert not len(window.map.overlay.scene.dragged.ends)
 
 
+def test_a_selection_is_dragged_by_an_image_that_another_one_lies_over(window):
+    images, middle = cluster(window, window.movable)
+    far = window.loners(np.setdiff1d(window.movable, images))[:1]
+    away = np.linalg.norm(window.places[images] - window.places[middle], axis=1)
+    beneath = images[np.argsort(away)[1:2]]
+    window.viewer.scene.camera.zoom *= 0.3
+    chosen = np.sort(np.append(beneath, far))
+    window.state.select(chosen)
+    at = window.of_image(middle)
+    window.drag(at, at + QPoint(60, 40))
+    window.answer(Qt.Key.Key_3, Qt.Key.Key_Return)
+    (edit,) = window.session.state.log.done
+    assert edit.indices.tolist() == chosen.tolist()
+
+
 def test_dismissing_the_question_puts_it_back(window):
     image = window.loners(window.movable)[0]
     start, before = window.of_image(image), window.session.state

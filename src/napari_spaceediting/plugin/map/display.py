@@ -114,10 +114,10 @@ def by_axis(kept: KeptAxis) -> Colouring:
 
 def laid_out(kept: KeptAxis, places: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return places with an axis from left to right, as wide as the map."""
-    values, across = kept.axis.values, places[:, 1]
+    values, (down, across) = kept.axis.values, places.T
     least, span = values.min(), np.ptp(values) or np.float32(1)
-    along = places[:, 0].min() + (values - least) / span * np.ptp(places[:, 0])
-    return np.stack([along, across], axis=1).astype(np.float32)
+    along = across.min() + (values - least) / span * np.ptp(across)
+    return np.stack([down, along], axis=1).astype(np.float32)
 
 
 def usual_key(session: Session) -> str:
