@@ -103,7 +103,7 @@ class Workbench:
         self.editor = SpaceEditor(panels.by_step())
         self.gallery = ImageGallery()
         self.evidence = EvidencePanel()
-        self.traversal = TraversalPanel(state.palette)
+        self.traversal = TraversalPanel()
         self._viewer = viewer
         self._settled = False
         # Comes first: a section is opened before a room turns to it.
