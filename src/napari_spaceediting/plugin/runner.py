@@ -208,8 +208,13 @@ class _Call:
         while not self._turn.acquire(timeout=_POLL):
             if self.is_cancelled:
                 return None
+
+        def hear(progress: Progress) -> Progress:
+            tell(progress)
+            return progress
+
         try:
             steps = self._process.run(self.job, self._cancelled, self.enough)
-            return finish(relayed(steps, tell))
+            return finish(relayed(steps, hear))
         finally:
             self._turn.release()

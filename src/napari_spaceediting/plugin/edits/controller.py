@@ -107,7 +107,8 @@ class EditsController:
     def redo(self) -> None:
         """Do the last undone edit again."""
         if self._window.session is not None and self._window.has_map:
-            self._map.naming.attempt(self._window.session.redo)
+            # What was undone may be of places.
+            self._map.naming.attempt(self._window.session.redo, is_placed=True)
 
     def reset_all(self) -> None:
         """Put all images back."""
