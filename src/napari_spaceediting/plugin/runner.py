@@ -213,6 +213,7 @@ class _Call:
         while not self._turn.acquire(timeout=_POLL):
             if self.is_cancelled:
                 return None
+
         try:
             steps = self._process.run(self.job, self._cancelled, self.enough)
             return finish(relayed(steps, relay))
