@@ -271,9 +271,8 @@ could still come first there are not aimed at.
 - Tries above that are fewer than their goal; `--seconds` ended them.
 - *A disk that is full* is one of 16 MB (tmpfs), filled but for a random rest. All other
   faults of disks are imitated: changes of files fail with the errors of the system.
-- Files that a window has mapped count as its memory, too, as far as they are looked at:
-  those are the networks and maps of rounds long past, which the system takes away when
-  it needs the room.
+- Memory grows with the rounds that the window has made, which are more on a quicker
+  machine. What of it stays, beyond evidence and edits, is not found yet.
 - Not of these formats: JPEG and other photographs, large zarr stores, GPUs.
 """
 
