@@ -405,6 +405,12 @@ def _depth_section(deep: list[dict[str, float]]) -> list[str]:
          _told([run[part] - run["head, solved"] for run in deep]))
         for part in deep[0] if part != "seconds"
     ]  # fmt: skip
+    mean = {part: float(np.mean([run[part] for run in deep])) for part in deep[0]}
+    more = "last block", "whole network"
+    below = {
+        "its teacher": [part for part in more if mean[part] < mean["head, solved"]],
+        "where the round began": [part for part in more if mean[part] < mean["before"]],
+    }
     return [
         "## How much of the network trains (CIFAR-10N)",
         "",
@@ -413,6 +419,8 @@ def _depth_section(deep: list[dict[str, float]]) -> list[str]:
         "the whole network (50 steps), in batches of 32.",
         "",
         table(("trains", "accuracy, %", "over the head"), rows),
+        "",
+        *(f"- Below {what}: {', '.join(p) or 'nothing'}." for what, p in below.items()),
         "",
     ]
 

@@ -26,6 +26,11 @@ images. A small network (three convolutions, 512 features) has learnt from 12,00
 of the *other* five classes; from then on only its head trains, which is solved in
 closed form, with the defaults of the plugin. Accuracy in percent of the test images.
 
+**What moved.** Until the head was solved and guidance named clusters, rounds were by
+descent, in ten seeds: 68.1 after 100 lasso actions and 70.4 after 200, 74.0 after 200
+reviews of noisy labels, 85% wrong labels among the first 100 that were doubted, and
+0.53 processor seconds for a round. Here n is small, so that differences say little.
+
 **The expert** is simulated: it knows the true class of what it looks at, looks at what
 guidance proposes, names a group of which at least 70% are of one class (else only the
 first image), and leaves out half of those that differ. It works in rounds of 25

@@ -43,7 +43,7 @@ from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.fashion_mnist import CLASSES
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.anchors import Anchors
-from napari_spaceediting.editing.arms import AFTER, comparisons, lessons
+from napari_spaceediting.editing.arms import AFTER, ARMS, comparisons, lessons
 from napari_spaceediting.editing.edits import ImageEdit, Move, Pin, Relabel
 from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS
 from napari_spaceediting.editing.learning import learn
@@ -126,7 +126,8 @@ def places(seed: int, folder: Path) -> Figures:
     figures = {"before": begun.now()}
     session = in_one_go(begun, guided_groups)
     job = session.retraining().retrain
-    found, after = train_arms(begun, job, [AFTER, *comparisons()])
+    networks = [name for name in comparisons() if ARMS[name].is_network]
+    found, after = train_arms(begun, job, [AFTER, *networks])
     figures |= found
     untouched = ~session.edits.edited
     for arm, predictions in after.items():

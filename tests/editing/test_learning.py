@@ -210,3 +210,18 @@ def test_more_of_the_network_learns_from_the_solution(
     assert len(result.losses) == 4
     again = run_job(ExtractPredictions(job.dataset, result.spec, result.state, "cpu"))
     assert_allclose(again.latents, result.predictions.latents, atol=1e-3)
+
+
+def test_more_of_the_network_keeps_what_its_teacher_knows(trained_session):
+    accept(trained_session, *pins(trained_session, 10))
+    trained_session.replay(pins(trained_session, 60))
+    job = trained_session.retraining().retrain
+    settings = replace(job.settings, arms=(), steps=150)
+    teacher, taught = (
+        run_job(replace(job, settings=replace(settings, trainable=trainable)))
+        for trainable in ("head", "last_block")
+    )
+    landmarks = "kernel.landmarks"
+    assert_array_equal(taught.state[landmarks], teacher.state[landmarks])
+    accuracy = taught.evidence.arms["after"].accuracy
+    assert accuracy > teacher.evidence.arms["after"].accuracy - 0.05

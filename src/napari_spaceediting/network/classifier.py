@@ -68,17 +68,19 @@ class Kernel(nn.Module):
 
     Attributes
     ----------
-    landmarks : (m, F) parameter
-        Roots of the features of images.
+    landmarks : (m, F) buffer
+        Roots of the features of images. They stay as the rest trains: a step that suits
+        other weights carries them away from all images.
     gamma : scalar buffer
         Over the squared distance.
     """
 
+    landmarks: Tensor
     gamma: Tensor
 
     def __init__(self, n_landmarks: int, n_features: int) -> None:
         super().__init__()
-        self.landmarks = nn.Parameter(torch.zeros(n_landmarks, n_features))
+        self.register_buffer("landmarks", torch.zeros(n_landmarks, n_features))
         self.register_buffer("gamma", torch.zeros(()))
 
     def forward(self, rooted: Tensor) -> Tensor:
