@@ -436,13 +436,10 @@ def make_window(saved: Path, make_napari_viewer: Any, qtbot: QtBot) -> Opener:
     """
 
     def make(**options: Any) -> Window:
-        # Shown with all docks in it: each that comes later would lay it out anew.
-        viewer = make_napari_viewer(show=False, **options)
+        viewer = make_napari_viewer(show=True, **options)
         viewer.window.resize(1400, 900)
         window = Window(viewer, qtbot)
         window.bench.show_docks()
-        viewer.window.show()
-        qtbot.waitExposed(viewer.window._qt_window)
         QApplication.processEvents()
         return window
 
