@@ -1,6 +1,7 @@
 # make test   set up everything, and run the tests with both Qt bindings
 # make demo   set up everything, and show what the plugin does
 # make lint   format, lint, type and import checks
+# make docs   build the documentation into out/docs
 # make docs-pictures   draw the pictures of the documentation
 #
 # PYTHON=python3.12 chooses the interpreter of the environment in .venv.
@@ -34,15 +35,17 @@ endif
 METHOD := tests/editing tests/network tests/traversal
 TEST_READY :=
 LINT_READY :=
+DOCS_READY :=
 ifeq ($(origin VENV),file)
 TEST_READY := $(VENV)/.ready-test
 LINT_READY := $(VENV)/.ready-lint
+DOCS_READY := $(VENV)/.ready-docs
 endif
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: test test-core test-method test-pyqt6 test-pyside6 demo lint docs-pictures system-packages
+.PHONY: test test-core test-method test-pyqt6 test-pyside6 demo lint docs docs-pictures system-packages
 
 # Small arrays all over the tests: more threads only wait for each other.
 test test-core test-method test-pyqt6 test-pyside6: export OMP_NUM_THREADS = 1
@@ -71,6 +74,11 @@ lint: $(LINT_READY)
 	$(BIN)/lint-imports --no-cache
 	$(PY) -m npe2 validate napari.yaml
 
+# A link within the pages that leads nowhere is a warning, and a warning an error.
+docs: $(DOCS_READY)
+	$(PY) -m sphinx --fail-on-warning --keep-going --fresh-env --builder html docs out/docs
+	@echo "See out/docs/index.html."
+
 docs-pictures: $(TEST_READY) system-packages
 	$(ON_DISPLAY) $(PY) docs/make_pictures.py
 
@@ -88,4 +96,8 @@ $(VENV)/.ready-test: $(VENV)/pyvenv.cfg pyproject.toml
 
 $(VENV)/.ready-lint: $(VENV)/.ready-test
 	$(PY) -m pip install --group dev
+	@touch $@
+
+$(VENV)/.ready-docs: $(VENV)/pyvenv.cfg pyproject.toml
+	$(PY) -m pip install --editable ".[docs]"
 	@touch $@

@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +51,10 @@ _VALUES: tuple[Any, ...] = (
     "train", "pca", "umap", "accepted", "canary:build", "f" * 32,
     [], {}, [[]], [0], [1, 2, 3], [None], ["a", "a"], {"a": 1}, [[[[]]]],
 )  # fmt: skip
+WAYS = (
+    "bits", "shorter", "longer", "missing", "another", "objects", "pickle", "link",
+    "pipe", "folder", "device", "type",
+)  # fmt: skip
 _FILES = "png", "tif", "csv", "npy", "npz", "zarr", "parquet"
 
 
@@ -73,7 +77,7 @@ class Damaged:
         self._index = json.loads((sessions["whole"] / "session.json").read_text())
         whole = load_session(sessions["whole"])
         self._without_rounds = content(replace(whole, rounds=()))
-        self._data = _write_data(work.parent / "data")
+        self._data = write_data(work.parent / "data")
         signal.signal(signal.SIGALRM, _ring)
 
     def attempt(self, number: int, rng: np.random.Generator) -> Tried:
@@ -146,51 +150,11 @@ class Damaged:
         folder = self._folder()
         files = sorted(path for shelf in SHELVES for path in folder.glob(f"{shelf}/*"))
         path = files[rng.integers(len(files))]
-        how = str(
-            rng.choice(
-                ["bits", "shorter", "longer", "missing", "another", "objects", "link",
-                 "pipe", "folder", "device", "type"]
-            )
-        )  # fmt: skip
-        data = path.read_bytes()
-        path.unlink()
-        if how == "bits":
-            changed = bytearray(data)
-            for at in rng.integers(len(data), size=rng.integers(1, 4)):
-                changed[at] ^= 1 << int(rng.integers(8))
-            path.write_bytes(changed)
-        elif how == "shorter":
-            path.write_bytes(data[: rng.integers(len(data))])
-        elif how == "longer":
-            path.write_bytes(data + bytes(int(rng.integers(1, 99))))
-        elif how == "another":
-            others = [file for file in files if file != path]
-            shutil.copy(others[rng.integers(len(others))], path)
-        elif how == "objects":
-            with path.open("wb") as file:
-                np.save(file, np.array([_Bomb(self._canary)], object))
-        elif how == "link":
-            target = self._work / "target"
-            target.write_bytes(data)
-            path.symlink_to(target)
-        elif how == "pipe":
-            os.mkfifo(path)
-        elif how == "folder":
-            path.mkdir()
-        elif how == "device":
-            path.symlink_to("/dev/zero")
-        elif how == "type" and path.suffix == ".npy":
-            kinds = ["<f8", ">i4", "<i1", "<U3", "<c16", "<M8[s]"]
-            values = np.load(io.BytesIO(data))
-            with path.open("wb") as file, np.errstate(all="ignore"):
-                try:
-                    np.save(file, values.astype(rng.choice(kinds)))
-                except (ValueError, TypeError):
-                    np.save(file, values[:1])
+        how = str(rng.choice(WAYS))
+        others = [file for file in files if file != path]
+        bomb = pickle.dumps(Bomb(self._canary))
+        spoil(path, how, others, self._work / "target", bomb, rng)
         kind = f"{path.parent.name}: {how}"
-        if how == "type" and path.suffix != ".npy":
-            path.write_bytes(pickle.dumps(_Bomb(self._canary)))
-            kind = "weights: a pickle"
         return kind, self._opened(folder, None, self._sessions.contents["whole"])
 
     def _folder(self) -> Path:
@@ -284,7 +248,7 @@ class Damaged:
             path.unlink()
             os.mkfifo(path)
         else:
-            values = np.array([_Bomb(self._canary)] * 12, object)
+            values = np.array([Bomb(self._canary)] * 12, object)
             with path.open("wb") as file:
                 if suffix == "npz":
                     np.savez(file, images=values)
@@ -366,7 +330,71 @@ def _watched(work: Callable[[], list[str]]) -> list[str]:
         return [f"{type(error).__name__} at {where} from {ours[-3:]}: {error!s:.200}"]
 
 
-class _Bomb:
+def spoil(
+    path: Path,
+    how: str,
+    others: Sequence[Path],
+    target: Path,
+    bomb: bytes,
+    rng: np.random.Generator,
+) -> None:
+    """Damage a file in one of the `WAYS`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    how : str
+        The way.
+    others : sequence of Path
+        Files that may take its place.
+    target : Path
+        Where a link may lead.
+    bomb : bytes
+        Leaves a file behind if it is unpickled.
+    rng : numpy.random.Generator
+    """
+    data = path.read_bytes()
+    path.unlink()
+    if how == "bits":
+        changed = bytearray(data)
+        for at in rng.integers(len(data), size=rng.integers(1, 4)):
+            changed[at] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed)
+    elif how == "shorter":
+        path.write_bytes(data[: rng.integers(len(data))])
+    elif how == "longer":
+        path.write_bytes(data + bytes(int(rng.integers(1, 99))))
+    elif how == "another":
+        shutil.copy(others[rng.integers(len(others))], path)
+    elif how == "objects":
+        head = np.lib.format
+        with path.open("wb") as file:
+            facts = {"descr": "|O", "fortran_order": False, "shape": (1,)}
+            head.write_array_header_1_0(file, facts)
+            file.write(bomb)
+    elif how == "pickle":
+        path.write_bytes(bomb)
+    elif how == "link":
+        target.write_bytes(data)
+        path.symlink_to(target)
+    elif how == "pipe":
+        os.mkfifo(path)
+    elif how == "folder":
+        path.mkdir()
+    elif how == "device":
+        path.symlink_to("/dev/zero")
+    elif how == "type" and path.suffix == ".npy":
+        kinds = ["<f8", ">i4", "<i1", "<U3", "<c16", "<M8[s]"]
+        values = np.load(io.BytesIO(data))
+        with path.open("wb") as file, np.errstate(all="ignore"):
+            try:
+                np.save(file, values.astype(rng.choice(kinds)))
+            except (ValueError, TypeError):
+                np.save(file, values[:1])
+
+
+class Bomb:
     """Leaves a file behind if it is unpickled."""
 
     def __init__(self, path: Path) -> None:
@@ -383,6 +411,9 @@ def _difference(one: Any, other: Any, where: str = "") -> str:
         for name in one:
             # Of two paths to images, the one that leads there is taken.
             if name == "relative":
+                continue
+            # An empty text is left out, such as an author who is not known.
+            if name not in other and one[name] == "":
                 continue
             if name not in other:
                 return f"{where}/{name} is gone"
@@ -450,7 +481,7 @@ def _broken(data: bytearray, rng: np.random.Generator) -> bytearray:
     return data
 
 
-def _write_data(folder: Path) -> Path:
+def write_data(folder: Path) -> Path:
     """Write a few images in each format that is read."""
     if folder.exists():
         return folder

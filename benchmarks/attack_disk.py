@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,8 @@ from napari_spaceediting.session.state import SessionState
 from napari_spaceediting.session.storage import load_session, save_session
 
 _NAMES = "b.backup", "x.spaceediting (copy)", "plain", "ü ñ.spaceediting", "exp.v2", "a"
+_DISK = 16 << 20
+"""Bytes of a disk of our own."""
 _STARTS = "new", "trained", "proposed", "whole"
 
 
@@ -230,10 +233,13 @@ class FullDisk:
 
     def attempt(self, number: int, rng: np.random.Generator) -> Tried:
         """Do one try."""
-        if number % 3 == 0:
+        is_command = number % 2 == 1
+        if number % 4 == 0:
             return self._file_size(rng)
+        if number % 4 == 1 and _may_mount():
+            return self._small_disk(rng, is_command=number % 8 == 1)
         fault = list(_FAULTS)[number % len(_FAULTS)]
-        return self._fault(fault, rng, is_command=number % 3 == 1)
+        return self._fault(fault, rng, is_command)
 
     def _file_size(self, rng: np.random.Generator) -> Tried:
         """Let no file grow beyond some size, as a quota does in the midst of it."""
@@ -243,7 +249,26 @@ class FullDisk:
             hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
 
-        return "a size that no file exceeds, saving", self._tried(limited, False, rng)
+        problems = self._tried(limited, False, rng, self._work)
+        return "a size that no file exceeds, saving", problems
+
+    def _small_disk(self, rng: np.random.Generator, is_command: bool) -> Tried:
+        """Fill a disk but for some bytes, as other programs do."""
+        disk = self._work / "disk"
+        disk.mkdir()
+        room = int(np.exp(rng.uniform(0, np.log(300_000))))
+
+        def limited(_: Path) -> None:
+            free = shutil.disk_usage(disk).free
+            (disk / "of others").write_bytes(bytes(max(0, free - room)))
+
+        mount = "mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(disk)
+        subprocess.run(mount, check=True)
+        try:
+            problems = self._tried(limited, is_command, rng, disk)
+        finally:
+            subprocess.run(("umount", "-l", str(disk)), check=True)
+        return f"a disk that is full, {_how(is_command)}", problems
 
     def _fault(self, fault: str, rng: np.random.Generator, is_command: bool) -> Tried:
         number, events = _FAULTS[fault]
@@ -262,19 +287,20 @@ class FullDisk:
 
             at_event(folder, fail)
 
-        how = "a command" if is_command else "saving"
-        return f"{fault}, {how}", self._tried(limited, is_command, rng)
+        problems = self._tried(limited, is_command, rng, self._work)
+        return f"{fault}, {_how(is_command)}", problems
 
     def _tried(
         self,
         limit: Callable[[Path], None],
         is_command: bool,
         rng: np.random.Generator,
+        place: Path,
     ) -> list[str]:
         start = str(rng.choice(_STARTS[1:]))
         if is_command:
             start = "trained"
-        folder = self._sessions.copy(start, self._work / "one.spaceediting")
+        folder = self._sessions.copy(start, place / "one.spaceediting")
         before = self._sessions.contents[start]
         words = self._words(rng)
         state = _with_other_arrays(_edit(load_session(folder)), rng)
@@ -303,6 +329,7 @@ class FullDisk:
         elif ended.code and not is_one_sentence(ended.output):
             problems.append(f"it was told as: {ended.output[-400:]}")
         found = content(load_session(folder))
+        (place / "of others").unlink(missing_ok=True)
         if not is_command and found not in (before, after):
             problems.append("it is neither as before nor as after")
         if ended.code == 0 and found == before and words[0] != "evidence":
@@ -320,6 +347,15 @@ class FullDisk:
             ["add", "SESSION", str(made.more(0))],
         ]
         return every[rng.integers(len(every))]
+
+
+def _how(is_command: bool) -> str:
+    return "a command" if is_command else "saving"
+
+
+def _may_mount() -> bool:
+    """Whether a disk of our own can be had, for which the system wants rights."""
+    return os.geteuid() == 0 and shutil.which("mount") is not None
 
 
 def _is_decided(folder: Path) -> bool:

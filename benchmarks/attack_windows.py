@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +26,9 @@ from attack_base import (
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.session.storage import load_session
 
+if TYPE_CHECKING:
+    from napari_spaceediting.plugin.workbench import Workbench
+
 _SAVED = "saved by "
 
 
@@ -34,14 +39,7 @@ class Windows:
     """
 
     def __init__(self, sessions: Sessions, work: Path) -> None:
-        if not os.environ.get("DISPLAY"):
-            raise SystemExit("There is no display: run it by xvfb-run -a.")
-        os.environ["NAPARI_CONFIG"] = str(work.parent / "napari.yaml")
-        # So that a window need not; the application is made by each of its own.
-        import napari  # noqa: F401
-
-        import napari_spaceediting.plugin.workbench  # noqa: F401
-
+        ready_for_windows(work)
         self._sessions, self._work = sessions, work
 
     def attempt(self, number: int, rng: np.random.Generator) -> Tried:
@@ -85,14 +83,33 @@ class Windows:
         return problems + after_next_save(folder)
 
 
-def _edit(folder: Path, which: int) -> int:
-    """Open a session in a window, edit it, and close the window; print what was told.
+def ready_for_windows(work: Path) -> None:
+    """Import what windows need, so that forked processes need not.
 
-    What was edited counts as done when the window has closed without complaint.
+    The application is made by each of its own.
+    """
+    if not os.environ.get("DISPLAY"):
+        raise SystemExit("There is no display: run it by xvfb-run -a.")
+    os.environ["NAPARI_CONFIG"] = str(work.parent / "napari.yaml")
+    import napari  # noqa: F401
+
+    import napari_spaceediting.plugin.workbench  # noqa: F401
+
+
+class Asked(Exception):
+    """The window has asked something before it opened a session."""
+
+
+@contextmanager
+def window_on(folder: Path) -> Iterator[Workbench]:
+    """Open a session in a window; close it at the end.
+
+    Raises
+    ------
+    Asked
+        If it can only be read; that is declined.
     """
     import napari
-    from napari.utils.notifications import notification_manager
-    from qtpy.QtWidgets import QApplication
 
     from napari_spaceediting.plugin.opening import controller
     from napari_spaceediting.plugin.workbench import workbench_of
@@ -103,35 +120,60 @@ def _edit(folder: Path, which: int) -> int:
         asked.append(question)
         return False
 
-    def wait(is_so: Callable[[], object]) -> None:
-        end = time.monotonic() + LONGEST_S / 2
-        while not is_so():
-            if time.monotonic() > end:
-                raise TimeoutError
-            QApplication.processEvents()
-            time.sleep(0.005)
-
     controller.agrees = answer_no
     viewer = napari.Viewer()
-    bench = workbench_of(viewer)
-    bench.show_docks()
-    bench.opening.open_session(folder)
-    wait(lambda: asked or bench.state.session is not None)
-    if asked:
-        print(asked[0].partition("\n")[0])
+    try:
+        bench = workbench_of(viewer)
+        bench.show_docks()
+        bench.opening.open_session(folder)
+        wait(lambda: asked or bench.state.session is not None)
+        if asked:
+            raise Asked(asked[0].partition("\n")[0])
+        wait(lambda: not bench.state.is_busy)
+        yield bench
+    finally:
         viewer.close()
+
+
+def wait(is_so: Callable[[], object], seconds: float = LONGEST_S) -> None:
+    """Let the window do what it does until something is so."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            raise TimeoutError
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def spin(seconds: float) -> None:
+    """Let the window do what it does for some time."""
+    end = time.monotonic() + seconds
+    wait(lambda: time.monotonic() > end)
+
+
+def _edit(folder: Path, which: int) -> int:
+    """Open a session in a window, edit it, and close the window; print what was told.
+
+    What was edited counts as done when the window has closed without complaint.
+    """
+    from napari.utils.notifications import notification_manager
+
+    try:
+        with window_on(folder) as bench:
+            session = bench.state.session
+            free = free_images(session.dataset)
+            for step in range(3):
+                session.apply(Pin(free[3 * which + step :][:1], f"by {which}"))
+                spin(0.7)
+            place = bench.state.folder
+            bench.shutdown()
+            told = [note.message for note in notification_manager.records]
+            print(*told, f"{_SAVED}{which}: {place.path}", sep="\n", flush=True)
+    except Asked as asked:
+        print(asked)
         return 1
-    session = bench.state.session
-    free = free_images(session.dataset)
-    for step in range(3):
-        session.apply(Pin(free[3 * which + step :][:1], f"by {which}"))
-        started = time.monotonic()
-        wait(lambda start=started: time.monotonic() > start + 0.7)
-    place = bench.state.folder
-    bench.shutdown()
-    told = [note.message for note in notification_manager.records]
-    print(*told, f"{_SAVED}{which}: {place.path}", sep="\n", flush=True)
-    viewer.close()
     return 0
 
 

@@ -24,6 +24,8 @@ class Interval:
     n: int
 
     def __str__(self) -> str:
+        if self.n < 2:
+            return f"{self.mean:+.2f} (one seed)"
         return f"{self.mean:+.2f} ± {self.half:.2f}"
 
 

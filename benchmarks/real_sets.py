@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.data.soft_labels import shared
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings
@@ -36,6 +37,7 @@ SETS = {
 """Folder of each set, and the size that its images are brought to."""
 NETWORKS = {"EfficientNet-lite0": LITE0, "MobileNetV2": MOBILE}
 CLEAN, WORSE, ONE_PERSON = "clean_label", "worse_label", "random_label1"
+PEOPLE = ONE_PERSON, "random_label2", "random_label3"
 """Columns of CIFAR-10N."""
 _TEST = 0.4
 """Share of a half that measures."""
@@ -92,7 +94,7 @@ def _whole(data: Path, name: str) -> ImageDataset:
             rows = {row["file"]: row for row in csv.DictReader(lines)}
         columns = {
             column: _indexed(dataset, [rows[one][column] for one in dataset.ids])
-            for column in (CLEAN, WORSE, ONE_PERSON)
+            for column in (CLEAN, WORSE, *PEOPLE)
         }
         dataset = replace(dataset, labels=columns[CLEAN], columns=columns)
     return dataset
@@ -124,6 +126,7 @@ def begin(
     *,
     labels_per_class: int | None = None,
     noise: str | None = None,
+    shares: bool = False,
 ) -> Begun:
     """Begin a session: few labels, or all of which some are wrong.
 
@@ -141,7 +144,36 @@ def begin(
         How many are known; by default all.
     noise : str, optional
         The column of labels to begin with in place of the true ones.
+    shares : bool
+        Whether what `PEOPLE` say apart of an image is known, beside its label.
     """
+    session, truth = opened(
+        data,
+        name,
+        half,
+        seed,
+        labels_per_class=labels_per_class,
+        noise=noise,
+        shares=shares,
+    )
+    weights = str(mobile_weights(data, work)) if NETWORKS[network] == MOBILE else None
+    trust(NETWORKS[network])
+    spec = ClassifierSpec(NETWORKS[network], weights or "pretrained")
+    session.take_network(run_job(session.training(spec)))
+    return Begun(session, truth, features_of(session))
+
+
+def opened(
+    data: Path,
+    name: str,
+    half: Half,
+    seed: int,
+    *,
+    labels_per_class: int | None = None,
+    noise: str | None = None,
+    shares: bool = False,
+) -> tuple[Session, NDArray[np.int64]]:
+    """Return a session without a network, and the truth; what it takes as `begin`."""
     dataset = half_of(data, name, half)
     truth, n = dataset.labels, len(dataset)
     rng = np.random.default_rng(seed)
@@ -155,7 +187,21 @@ def begin(
             of_class = np.flatnonzero((split == Split.TRAIN) & (truth == number))
             known[rng.permutation(of_class)[:labels_per_class]] = True
         labels = np.where(known, labels, UNLABELLED)
-    dataset = replace(dataset, split=split, labels=labels, columns={"truth": truth})
+    soft = None
+    if shares:
+        names = np.array(dataset.class_names)
+        votes = np.stack([names[dataset.columns[one]] for one in PEOPLE], axis=1)
+        soft = shared(votes.tolist(), dataset.class_names)
+        assert soft is not None
+        soft[split == Split.TEST] = 0
+        labels = np.where(soft.any(axis=1), soft.argmax(axis=1), labels)
+    dataset = replace(
+        dataset,
+        split=split,
+        labels=labels,
+        soft_labels=soft,
+        columns={"truth": truth},
+    )
     session = new_session(
         dataset,
         train=TrainSettings(trainable="head", seed=seed, device="cpu"),
@@ -163,11 +209,7 @@ def begin(
         map_settings=MapSettings(method="pca"),
         seed=seed,
     )
-    weights = str(mobile_weights(data, work)) if NETWORKS[network] == MOBILE else None
-    trust(NETWORKS[network])
-    spec = ClassifierSpec(NETWORKS[network], weights or "pretrained")
-    session.take_network(run_job(session.training(spec)))
-    return Begun(session, truth, features_of(session))
+    return session, truth
 
 
 def features_of(session: Session) -> NDArray[np.float32]:

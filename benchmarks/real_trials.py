@@ -17,15 +17,28 @@ from sklearn.model_selection import StratifiedKFold
 
 import arranging
 from napari_spaceediting.editing.answers import ProposalKind
+from napari_spaceediting.editing.certainty import calibration_error, log_loss
 from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.intervals import compare
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.jobs import TrainNetwork
+from napari_spaceediting.network.spec import ClassifierSpec, Trainable
 from napari_spaceediting.session.session import Session
+from real_ideas import ideas
 from real_rivals import KEYS, PER_ROUND, WAYS, label
-from real_sets import NETWORKS, ONE_PERSON, WORSE, Begun, Half, begin, frozen
+from real_sets import (
+    NETWORKS,
+    ONE_PERSON,
+    PEOPLE,
+    WORSE,
+    Begun,
+    Half,
+    begin,
+    frozen,
+    half_of,
+)
 
 Figures = dict[str, float]
 ROUNDS = 4
@@ -118,7 +131,7 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
     figures = {"before": begun.now()}
     session = Session(begun.session.state)
     wrong = session.dataset.labels != begun.truth
-    order = _doubted(session, REVIEWS)
+    order = doubted(session, REVIEWS)
     figures["proposed"] = float(len(order))
     figures["wrong of 100"] = float(100 * wrong[order[:100]].mean())
     figures["wrong of 200"] = float(wrong[order].sum())
@@ -135,7 +148,7 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
     space = components(begun.features, pool)
     n_classes = session.dataset.n_classes
     figures["logistic"] = begun.accuracy(logistic(space, labels, pool, n_classes))
-    said = _out_of_fold(space, labels, pool, n_classes)
+    said = out_of_fold(space, labels, pool, n_classes)
     scores = {
         how: get_label_quality_scores(labels[pool], said, method=how.replace(" ", "_"))
         for how in ("self confidence", "normalized margin")
@@ -161,14 +174,14 @@ def _reviewed(begun: Begun, seed: int) -> Figures:
     return figures
 
 
-def _doubted(session: Session, count: int) -> NDArray[np.int64]:
+def doubted(session: Session, count: int) -> NDArray[np.int64]:
     """Return the labels that guidance doubts, the most doubtful first."""
     proposals = run_job(session.guiding(4 * count))
     found = [p.indices for p in proposals if p.kind is ProposalKind.MISLABELLED]
     return np.concatenate(found)[:count] if found else np.empty(0, np.int64)
 
 
-def _out_of_fold(
+def out_of_fold(
     space: NDArray[np.floating],
     labels: NDArray[np.int64],
     pool: NDArray[np.int64],
@@ -180,6 +193,68 @@ def _out_of_fold(
     for known, asked in folds.split(pool, labels[pool]):
         said[pool[asked]] = logistic(space, labels, pool[known], n_classes)[pool[asked]]
     return said[pool]
+
+
+def soft(
+    data: Path, work: Path, name: str, network: str, half: Half, seed: int
+) -> Figures:
+    """Learn what three people say of each image: one of them, the most, or shares."""
+    where = data, work, name, network, half, seed
+    divided = begin(*where, noise=ONE_PERSON, shares=True)
+    shares = divided.session.dataset.soft_labels
+    assert shares is not None
+    one = begin(*where, noise=ONE_PERSON)
+    most = divided.session.dataset.with_labels(divided.session.dataset.labels)
+    said = {
+        "one person": _probabilities(one.session),
+        "what most say": run_job(
+            replace(divided.session.training(_spec(one.session)), dataset=most)
+        ).predictions.probabilities,
+        "shares": _probabilities(divided.session),
+    }
+    space, pool = components(divided.features, divided.pool), divided.pool
+    labels, n_classes = divided.session.dataset.labels, most.n_classes
+    said["logistic, what most say"] = logistic(space, labels, pool, n_classes)
+    test, figures = divided.test, dict[str, float]()
+    named = half_of(data, name, half).columns
+    truths = {
+        "": np.eye(n_classes)[divided.truth[test]],
+        " to people": np.mean([np.eye(n_classes)[named[p][test]] for p in PEOPLE], 0),
+    }
+    for arm, probabilities in said.items():
+        figures[f"{arm}: accuracy"] = divided.accuracy(probabilities)
+        for whom, truth in truths.items():
+            figures[f"{arm}: log-loss{whom}"] = log_loss(probabilities[test], truth)
+            error = calibration_error(probabilities[test], truth)
+            figures[f"{arm}: calibration error{whom}"] = 100 * error
+    wrong = labels != divided.truth
+    proposals = run_job(divided.session.guiding(4 * REVIEWS))
+    found = [p.indices for p in proposals if p.kind is ProposalKind.DISAGREED]
+    figures["divided"] = 100 * float(shares[pool].any(axis=1).mean())
+    figures["divided, wrong"] = 100 * float(wrong[shares.any(axis=1)].mean())
+    figures["first 50, wrong"] = 100 * float(wrong[np.concatenate(found)[:50]].mean())
+    return figures
+
+
+def depth(
+    data: Path, work: Path, name: str, network: str, half: Half, seed: int
+) -> Figures:
+    """Learn the same 50 actions with more and more of the network."""
+    begun = begin(data, work, name, network, half, seed, labels_per_class=LABELS)
+    figures = {"before": begun.now()}
+    session, expert = Session(begun.session.state), _expert(begun, seed)
+    session.replay(_actions(session, expert, 2 * PER_ROUND))
+    # Small batches: a step of the whole network takes a second on one core.
+    small = replace(session.state.retrain, batch_size=32, edit_batch_size=16)
+    parts: dict[Trainable, str] = {
+        "head": "head, solved", "last_block": "last block", "all": "whole network",
+    }  # fmt: skip
+    for trainable, title in parts.items():
+        steps = 50 if trainable == "all" else 200
+        session.set_retrain_settings(replace(small, trainable=trainable, steps=steps))
+        said = run_job(session.retraining().retrain).predictions.probabilities
+        figures[title] = begun.accuracy(said)
+    return figures
 
 
 def nothing(
@@ -248,12 +323,27 @@ def _expert(begun: Begun, seed: int) -> SimulatedExpert:
 
 def _round(session: Session, expert: SimulatedExpert, actions: int) -> None:
     """Let an expert answer the first proposals, retrain and accept."""
-    proposals = [
-        p for p in run_job(session.guiding(4 * actions)) if p.kind is ProposalKind.GROUP
-    ][:actions]
-    session.replay([Relabel(*_with_name(expert, p.indices)) for p in proposals])
+    session.replay(_actions(session, expert, actions))
     session.propose(run_job(session.retraining()))
     session.accept()
+
+
+def _actions(session: Session, expert: SimulatedExpert, count: int) -> list[Relabel]:
+    found = run_job(session.guiding(4 * count))
+    groups = [p.indices for p in found if p.kind is ProposalKind.GROUP][:count]
+    return [Relabel(*_with_name(expert, group)) for group in groups]
+
+
+def _spec(session: Session) -> ClassifierSpec:
+    network = session.shown.network
+    assert network is not None
+    return network.spec
+
+
+def _probabilities(session: Session) -> NDArray[np.float32]:
+    network = session.shown.network
+    assert network is not None
+    return network.predictions.probabilities
 
 
 def _with_name(
@@ -286,8 +376,11 @@ def _taught(begun: Begun, labels: NDArray[np.int64]) -> float:
 TRIALS = {
     "few": few,
     "noise": noise,
+    "soft": soft,
+    "depth": depth,
     "nothing": nothing,
     "heads": heads,
     "time": time_of,
+    "ideas": ideas,
 }
 """By the name of the part."""

@@ -47,10 +47,10 @@ from napari_spaceediting.editing.arms import AFTER, comparisons, lessons
 from napari_spaceediting.editing.edits import ImageEdit, Move, Pin, Relabel
 from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS
 from napari_spaceediting.editing.learning import learn
-from napari_spaceediting.editing.ranking import leads
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.jobs.job import finish, run_job
+from napari_spaceediting.network.margins import leads
 from napari_spaceediting.network.spec import ClassifierSpec, Trainable, TrainSettings
 from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.projection.neighbours import nearest
@@ -386,7 +386,7 @@ def _small(
     train = train.keep_labels(labels_per_class, np.random.default_rng(seed))
     settings = TrainSettings(seed=seed, device="cpu")
     spec = ClassifierSpec("small_cnn")
-    begun = start(train, test, spec, settings, seed, folder / "cache")
+    begun = start(train, test, spec, settings, seed)
     accuracies, _, _ = in_rounds(begun, actions, guided_groups)
     singles, _, _ = in_rounds(begun, actions, one_each(guided_groups))
     job = with_some_edit(begun.session).retraining().retrain

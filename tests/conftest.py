@@ -7,7 +7,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -169,3 +169,45 @@ def version_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(kept) as archive:
         archive.extractall(folder, filter="data")
     return folder / "version_1.spaceediting"
+
+
+@pytest.fixture(scope="session")
+def own_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a table of 2,000 images in files, 300 of which have a label."""
+    import numpy as np
+    import pandas as pd
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    folder = tmp_path_factory.mktemp("own")
+    digits, rng = load_digits(), np.random.default_rng(0)
+    at, names = rng.choice(len(digits.images), 2000), []
+    for number, pixels in enumerate(digits.images[at]):
+        names.append(f"{number:04}.png")
+        grey = (pixels * 15 + rng.integers(0, 10, pixels.shape)).astype(np.uint8)
+        Image.fromarray(grey).save(folder / names[-1])
+    labels = [str(digits.target[i]) for i in at[:300]] + [""] * 1700
+    pd.DataFrame({"path": names, "label": labels}).to_csv(
+        folder / "own.csv", index=False
+    )
+    return folder / "own.csv"
+
+
+@pytest.fixture(scope="session")
+def check_labels_came_out() -> Callable[[Path, set[str]], None]:
+    """Return what looks into a table of `own_images`, of which some were edited."""
+    import numpy as np
+    import pandas as pd
+
+    def check(path: Path, edited: set[str]) -> None:
+        table = pd.read_csv(path, dtype={"label": str}, keep_default_na=False)
+        assert len(table) == 2000
+        assert set(table.loc[table["edited"] != "", "id"]) == edited
+        is_other = table["label"] != table["label_as_opened"]
+        assert is_other.any()
+        assert set(table.loc[is_other, "id"]) <= edited
+        assert (table["prediction"] != "").all()
+        said = table.filter(like="probability_").to_numpy()
+        np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-3)
+
+    return check

@@ -12,7 +12,16 @@ from napari_spaceediting.commands.main import main, make_parser
 from napari_spaceediting.plugin.keys import KEYS
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+)
+PAGES = [path for path in DOCUMENTS if "results" not in path.parts]
+PACKAGE = ROOT / "src" / "napari_spaceediting"
+NAPARI = {
+    "File", "IO Utilities", "Layers", "Open Sample", "Plugins", "Preferences",
+    "Visualize", "Features table widget", "Plugin Preferences",
+}  # fmt: skip
+"""Words of napari's own menus."""
 OURS = "https://github.com/napari-spaceediting/napari-spaceediting/blob/main/"
 OUR_PICTURES = (
     "https://raw.githubusercontent.com/napari-spaceediting/napari-spaceediting/main/"
@@ -55,16 +64,21 @@ def commands(document: Path) -> list[list[str]]:
     ]
 
 
-SHOWN = [(path.name, words) for path in DOCUMENTS for words in commands(path)]
+def name_of(document: Path) -> str:
+    """Return a document's path in the repository."""
+    return document.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+SHOWN = [(name_of(path), words) for path in DOCUMENTS for words in commands(path)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_links_lead_somewhere(document):
     missing = [str(file) for file in files_named(document) if not file.exists()]
     assert missing == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_links_within_a_document_lead_to_a_heading(document):
     text = document.read_text(encoding="utf-8")
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors(text)
@@ -85,10 +99,9 @@ def test_commands_are_understood(words):
     assert callable(make_parser().parse_args(words).run)
 
 
-def test_guide_shows_every_command():
+def test_every_command_is_shown_somewhere():
     known = set(make_parser()._subparsers._group_actions[0].choices)
-    shown = {words[0] for name, words in SHOWN if name == "guide.md"}
-    assert shown == known
+    assert {words[0] for _, words in SHOWN} == known
 
 
 @pytest.mark.parametrize("name", sorted({words[0] for _, words in SHOWN}))
@@ -99,16 +112,49 @@ def test_commands_have_help(name, capsys):
     assert name in capsys.readouterr().out
 
 
-def test_guide_lists_the_keys():
-    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-    table = guide.split("<!-- keys")[1].split("-->", 1)[1].split("<!-- end")[0]
-    rows = [
-        f"| `{entry.key.replace('Control-', 'Control+').replace('Shift-', 'Shift+')}` "
-        f"| {entry.text} |"
-        for entry in KEYS
+def menus(document: Path) -> set[str]:
+    """Return the words of the window on the ways that a document tells to go."""
+    text = " ".join(document.read_text(encoding="utf-8").split())
+    ways = re.findall(r"(?<![*\w])\*([^*]*?(?: > [^*]+|…))\*(?![*\w])", text)
+    return {word.strip(" ▾") for way in ways for word in way.split(" > ")}
+
+
+@pytest.mark.parametrize("document", PAGES, ids=name_of)
+def test_words_of_the_window_are_the_real_ones(document, words_of_the_window):
+    missing = menus(document) - NAPARI
+    assert {word for word in missing if word not in words_of_the_window} == set()
+
+
+@pytest.fixture(scope="module")
+def words_of_the_window() -> str:
+    """Return all strings of the window's code, end to end."""
+    files = [*(PACKAGE / "plugin").rglob("*.py"), PACKAGE / "napari.yaml"]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_files_of_the_code_that_are_named_exist(document):
+    text = document.read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:\w+/)+(?:\w+\.\w+)?)`", text))
+    parts = {path.partition("/")[0] for path in named}
+    ours = {
+        part for part in parts if (PACKAGE / part).exists() or (ROOT / part).exists()
+    }
+    missing = [
+        path
+        for path in named
+        if path.partition("/")[0] in ours
+        and not any((start / path).exists() for start in (PACKAGE, ROOT))
     ]
-    assert table.strip().splitlines() == [
-        "| key | what it does |",
-        "| --- | --- |",
-        *rows,
-    ]
+    assert missing == []
+
+
+def test_tables_of_the_documentation_say_all_keys(monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    from tables import keys
+
+    head, *rows = keys()
+    assert [text for _, text in rows] == [entry.text for entry in KEYS]
+    assert ("Control+Shift+Z", "Redo") in rows
+    assert head == ("key", "what it does")

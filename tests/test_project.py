@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,3 +57,24 @@ def test_citation_names_the_version() -> None:
     citation = yaml.safe_load(read("CITATION.cff"))
     assert citation["version"] == napari_spaceediting.__version__
     assert len(citation["references"]) == 3
+
+
+def test_recipe_needs_what_the_package_needs() -> None:
+    recipe = read("recipe/recipe.yaml")
+    assert f'version: "{napari_spaceediting.__version__}"' in recipe
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    needed = {
+        name.replace("torch", "pytorch") if name.startswith("torch>") else name
+        for name in project["dependencies"]
+    }
+    listed = recipe.partition("  run:\n")[2].partition("\n\n")[0]
+    found = {line.strip("- ").replace(" ", "") for line in listed.splitlines()[1:]}
+    assert found == needed
+    assert f'python_min: "{project["requires-python"].removeprefix(">=")}"' in recipe
+
+
+def test_versions_of_python_that_are_named_are_tried() -> None:
+    named = re.findall(r"Python :: (3\.\d+)", read("pyproject.toml"))
+    tried = re.search(r"python: \[(.+)\]", read(".github/workflows/test.yml"))
+    assert tried is not None
+    assert named == re.findall(r'"(3\.\d+)"', tried[1])

@@ -37,6 +37,10 @@ class SessionError(SpaceEditingError):
     """A session cannot be saved or opened."""
 
 
+class QueryError(SpaceEditingError):
+    """A condition on images cannot be read."""
+
+
 class SessionBusy(SessionError):
     """Another program, or another window, has the session open for writing."""
 

@@ -63,3 +63,21 @@ def test_from_images_to_corrected_labels_in_six_commands(command, images, tmp_pa
     assert corrected["label"].notna().all()
     assert (corrected["label_as_opened"] != corrected["label"]).any()
     assert table["prediction"].notna().all()
+
+
+def test_from_own_images_to_a_table_in_six_commands(
+    own_images, check_labels_came_out, command, tmp_path
+):
+    session = tmp_path / "own.spaceediting"
+    command("new", own_images, session)
+    command("train", session, "--epochs", 10)
+    command("map", session, "--method", "pca")
+    proposals = command("guide", session, "-n", 2)
+    for proposal in proposals:
+        proposal["answer"] = "yes"
+    answered = tmp_path / "proposals.json"
+    answered.write_text(json.dumps(proposals))
+    done = command("retrain", session, "--answers", answered, "--accept")
+    written = tmp_path / "labels.csv"
+    command("export", session, "--to", written)
+    check_labels_came_out(written, set(done["edited"]))

@@ -77,6 +77,22 @@ def test_links_are_followed_and_circles_end(tmp_path):
     assert classes_of(dataset)["c/batch/0.png"] == "c"
 
 
+def test_folders_that_are_linked_into_each_other_are_walked_once(tmp_path, monkeypatch):
+    names = [f"class {k}" for k in range(9)]
+    fill(tmp_path, *names)
+    for one in names:
+        for other in names:
+            if one != other:
+                (tmp_path / one / f"see {other}").symlink_to(tmp_path / other)
+    walked = []
+    entries = tree._entries
+    monkeypatch.setattr(tree, "_entries", lambda at: walked.append(at) or entries(at))
+    dataset = opened(tmp_path)
+    assert len(dataset) == 18
+    assert len(dataset.class_names) == 9
+    assert len(walked) <= 1 + 9 + 9 * 8  # in every order they would be a million
+
+
 def test_a_file_that_is_linked_twice_is_one_image(tmp_path):
     fill(tmp_path, "a", "b")
     (tmp_path / "a/again.png").symlink_to(tmp_path / "a/0.png")

@@ -112,6 +112,7 @@ def tiff(*pages, order: str = "<", inner=None) -> bytes:
         for tag, value in sorted(tags.items()):
             values = value if isinstance(value, tuple) else (value,)
             kind, code = (4, "I") if tag in (273, 279, 330) else (3, "H")
+            kind, code = (7, "B") if tag == 34675 else (kind, code)
             raw = struct.pack(f"{order}{len(values)}{code}", *values)
             raw = raw if len(raw) <= 4 else struct.pack(f"{order}I", put(raw))
             entries += struct.pack(f"{order}HHI", tag, kind, len(values))
@@ -145,6 +146,119 @@ def print_to_rgb(cmyk, top) -> np.ndarray:
     """Return what inks leave of white."""
     left = 1 - cmyk / top
     return np.rint(left[..., :3] * left[..., 3:] * top).astype(cmyk.dtype)
+
+
+P3 = {"red": (0.68, 0.32), "green": (0.265, 0.69), "blue": (0.15, 0.06)}
+BT709 = {"red": (0.64, 0.33), "green": (0.3, 0.6), "blue": (0.15, 0.06)}
+WHITE = (0.3127, 0.329)
+P3_PROFILE = imagecodecs.cms_profile(
+    "rgb",
+    whitepoint=[*WHITE, 1],
+    primaries=[number for x, y in P3.values() for number in (x, y, 1)],
+    gamma=2.2,
+)
+
+
+def to_xyz(primaries) -> np.ndarray:
+    """Return the matrix from linear RGB to XYZ."""
+    columns = np.array([(x / y, 1, (1 - x - y) / y) for x, y in primaries.values()]).T
+    x, y = WHITE
+    return columns * np.linalg.solve(columns, (x / y, 1, (1 - x - y) / y))
+
+
+def encoded(linear, dtype) -> np.ndarray:
+    """Return numbers of sRGB."""
+    linear = np.clip(linear, 0, 1)
+    curved = 1.055 * linear ** (1 / 2.4) - 0.055
+    top = np.iinfo(dtype).max
+    seen = np.where(linear <= 0.0031308, 12.92 * linear, curved)
+    return np.rint(top * seen).astype(dtype)
+
+
+def p3_to_srgb(image) -> np.ndarray:
+    """Return colours of Display P3, here with a gamma of 2.2, in sRGB."""
+    linear = (image / np.iinfo(image.dtype).max) ** 2.2
+    matrix = np.linalg.solve(to_xyz(BT709), to_xyz(P3))
+    return encoded(linear @ matrix.T, image.dtype)
+
+
+D50 = np.array([0.96422, 1, 0.82521])
+RGB_TO_D50 = np.array(
+    [
+        [0.4360747, 0.3850649, 0.1430804],
+        [0.2225045, 0.7168786, 0.0606169],
+        [0.0139322, 0.0971045, 0.7141733],
+    ]
+)
+"""From linear sRGB to XYZ, the light adapted by Bradford's method."""
+
+
+def lab_of(image) -> np.ndarray:
+    """Return L*a*b* under D50 of colours in sRGB."""
+    rgb = image / np.iinfo(image.dtype).max
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ RGB_TO_D50.T / D50
+    root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    x, y, z = np.moveaxis(root, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def stored_lab(image, *, is_signed: bool) -> np.ndarray:
+    """Return L*a*b* as TIFF has it, of as many bits as the image."""
+    lab, bits = lab_of(image), 8 * image.itemsize
+    if is_signed:
+        lab[..., 0] *= (2**bits - 1) / 100
+        lab[..., 1:] *= 2 ** (bits - 8)
+    else:
+        lab[..., 0] *= 2.55 * 2 ** (bits - 8)
+        lab[..., 1:] = (lab[..., 1:] + 128) * 2 ** (bits - 8)
+    return np.rint(lab).astype(np.int64).astype(image.dtype)
+
+
+# A profile of inks: a grid of two steps for each, whose corners are colours in L*a*b*.
+CORNERS = """
+100,0,0 30,0,0 90,-5,80 28,0,9 50,70,0 20,9,0 48,65,45 16,7,5
+60,-35,-45 22,-5,-7 52,-60,25 18,-8,4 28,20,-45 10,3,-5 25,0,0 0,0,0
+"""
+INKS = [
+    np.array(lab.split(","), float) * (2.55, 1, 1) + (0, 128, 128)
+    for lab in CORNERS.split()
+]
+
+
+def cmyk_profile() -> bytes:
+    """Return a profile of printing, byte for byte."""
+    same = bytes(range(256))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0])
+    table += struct.pack(">9i", *(np.eye(3, dtype=int) * 65536).ravel())
+    table += 4 * same + np.rint(INKS).astype(np.uint8).tobytes() + 3 * same
+    text = b"desc" + bytes(4) + struct.pack(">I", 5) + b"inks\0" + bytes(78)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", *np.rint(D50 * 65536).astype(int))
+    tags, entries, at = b"", b"", 128 + 4 + 12 * 3
+    for name, data in ((b"desc", text), (b"wtpt", white), (b"A2B0", table)):
+        data += bytes(-len(data) % 4)
+        entries += name + struct.pack(">II", at + len(tags), len(data))
+        tags += data
+    body = struct.pack(">I", 3) + entries + tags
+    head = struct.pack(">I4sI", 128 + len(body), bytes(4), 0x02400000)
+    head += b"prtrCMYKLab " + struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp"
+    head = head.ljust(68, b"\0")
+    head += struct.pack(">3i", *np.rint(D50 * 65536).astype(int))
+    return head.ljust(128, b"\0") + body
+
+
+CMYK_PROFILE = cmyk_profile()
+
+
+def printed(inks) -> np.ndarray:
+    """Return what inks of 8 bits look like, of the corners of the grid."""
+    full = (inks.reshape(-1, 4) > 127).astype(int) @ (8, 4, 2, 1)
+    corners = np.stack(INKS)[full].reshape(*inks.shape[:2], 3)
+    lab = (corners - (0, 128, 128)) / (2.55, 1, 1)
+    y = (lab[..., 0] + 16) / 116
+    root = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
+    xyz = np.where(root > 0.2069, root**3, (root - 16 / 116) / 7.787) * D50
+    return encoded(xyz @ np.linalg.inv(RGB_TO_D50).T, np.uint8)
 
 
 def turned(image, orientation) -> np.ndarray:
@@ -271,6 +385,20 @@ def tiffs_by_hand() -> Iterator[tuple[str, Case]]:
     yield "tif-alpha-and-channel", (made(five, 2, t338=(2, 0)), kept, 0)
     cmyk = np.dstack([DEEP, DEEP_ALPHA // 2])
     yield "tif-cmyk-16", (made(cmyk, 5), print_to_rgb(cmyk, 65535), 0)
+    inks = np.dstack([SMOOTH, ALPHA // 2, ALPHA])
+    seen = over_black(print_to_rgb(inks[..., :4], 255), ALPHA, 255)
+    yield "tif-cmyk-alpha", (made(inks, 5, t338=2), seen, 1)
+    seen = over_black(255 - GREY, ALPHA, 255)
+    yield "tif-white-is-0-alpha", (made(LA, 0, t338=2), seen, 0)
+    for name, number in (("lab", 8), ("icc-lab", 9)):
+        for image in (SMOOTH, DEEP):
+            stored = stored_lab(image, is_signed=number == 8)
+            off = 10 if image is SMOOTH else 300
+            for order in "<>":
+                yield (
+                    f"tif-{name}-{8 * image.itemsize}-{order}",
+                    (made(stored, number, order=order), image, off),
+                )
     for way in range(1, 9):
         yield f"tif-turned-{way}", (made(GREY, 1, t274=way), turned(GREY, way), 0)
     wide = tuple((PALETTE * 257 + np.arange(256)[:, None] % 3).T.ravel() % 65536)
@@ -445,6 +573,73 @@ def photographs() -> Iterator[tuple[str, Case]]:
     yield "ppm-16", (lambda: netpbm(DEEP, 65535), DEEP, 0)
 
 
+def profiles() -> Iterator[tuple[str, Case]]:
+    """Colours that are others than those of sRGB, in each container."""
+    seen = p3_to_srgb(SMOOTH)
+    for kind in ("PNG", "TIFF", "WEBP", "JPEG2000", "AVIF"):
+        options = {"lossless": True} if kind == "WEBP" else {}
+        options |= {"quality": 100, "subsampling": "4:4:4"} if kind == "AVIF" else {}
+        if kind != "JPEG2000":
+            make = partial(pillow, SMOOTH, kind, icc_profile=P3_PROFILE, **options)
+            yield f"{kind.lower()}-p3", (make, seen, 2 if kind != "AVIF" else 14)
+    make = partial(
+        pillow, SMOOTH, "JPEG", quality=98, subsampling=0, icc_profile=P3_PROFILE
+    )
+    yield "jpg-p3", (make, seen, 22)
+    chunk = b"P3\0\0" + zlib.compress(P3_PROFILE)
+    deep = p3_to_srgb(DEEP)
+    yield "png-p3-16", (lambda: png(DEEP, 2, 16, iCCP=chunk), deep, 250)
+    clear = np.dstack([SMOOTH, ALPHA])
+    yield (
+        "png-p3-alpha",
+        (lambda: png(clear, 6, iCCP=chunk), over_black(seen, ALPHA, 255), 2),
+    )
+    p3 = {"t34675": tuple(P3_PROFILE)}
+    yield "tif-p3-16", (lambda: tiff(page(DEEP, 2, **p3)), deep, 250)
+    grey = {"t34675": tuple(imagecodecs.cms_profile("gray", gamma=1.0))}
+    yield "tif-profile-of-grey", (lambda: tiff(page(GREY, 1, **grey)), GREY, 0)
+    broken = {"t34675": tuple(b"no profile" * 20)}
+    yield "tif-broken-profile", (lambda: tiff(page(SMOOTH, 2, **broken)), SMOOTH, 0)
+    floats = SMOOTH / np.float32(255)
+    yield (
+        "tif-profile-of-floats",
+        (lambda: tiff(page(floats, 2, **p3)), floats, 0),
+    )
+    inks = np.where(np.dstack([SMOOTH, ALPHA]) > 120, 255, 0).astype(np.uint8)
+    tag = {"t34675": tuple(CMYK_PROFILE)}
+    yield "tif-inks", (lambda: tiff(page(inks, 5, **tag)), printed(inks), 3)
+    flat = np.full((16, 24, 4), (255, 0, 255, 0), np.uint8)
+    make = partial(
+        pillow, Image.fromarray(flat, "CMYK"), "JPEG", icc_profile=CMYK_PROFILE
+    )
+    yield "jpg-inks", (make, printed(flat), 6)
+
+
+def heic(image, mode: str, **info) -> bytes:
+    """Return what a telephone writes."""
+    pytest.importorskip("pi_heif")
+    writer = pytest.importorskip("pillow_heif")
+    made = writer.from_bytes(mode, image.shape[1::-1], image.tobytes())
+    made.info.update(info)
+    file = io.BytesIO()
+    made.save(file, quality=-1, chroma=444, matrix_coefficients=0)
+    return file.getvalue()
+
+
+def telephones() -> Iterator[tuple[str, Case]]:
+    """HEIC of each meaning and depth."""
+    seen = over_black(SMOOTH, ALPHA, 255)
+    yield "heic-rgb", (lambda: heic(SMOOTH, "RGB"), SMOOTH, 3)
+    yield "heic-grey", (lambda: heic(GREY, "L"), GREY, 1)
+    yield "heic-alpha", (lambda: heic(RGBA, "RGBA"), seen, 4)
+    yield "heic-deep", (lambda: heic(DEEP, "RGB;16"), DEEP, 700)
+    p3 = p3_to_srgb(SMOOTH)
+    yield (
+        "heic-p3",
+        (lambda: heic(SMOOTH, "RGB", icc_profile=P3_PROFILE), p3, 8),
+    )
+
+
 CASES: dict[str, Case] = {
     name: case
     for table in (
@@ -453,6 +648,8 @@ CASES: dict[str, Case] = {
         tiffs_of_several_pages,
         pngs,
         photographs,
+        profiles,
+        telephones,
     )
     for name, case in table()
 }
@@ -509,7 +706,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: pillow(Image.new("1", (14_000, 13_000)), "PNG"),
         "more than 178 million pixels, .* crop or shrink",
     ),
-    "photo.heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(99), "a HEIC, .* PNG or JPEG"),
+    "photo.heic": (
+        lambda: b"\0\0\0\x18ftypheic" + bytes(99),
+        r"a HEIC: save it as JPEG, or .*\[heic\]",
+    ),
     "photo.jpg": (lambda: b"\0\0\0\x18ftypmif1" + bytes(99), "is a HEIC"),
     "movie.mp4": (lambda: b"\0\0\0\x18ftypisom" + bytes(99), "is a video, .* frames"),
     "movie.avi": (lambda: b"RIFF\0\0\0\0AVI LIST" + bytes(99), "is a video"),
@@ -547,9 +747,11 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: tiff(page(FLOAT.astype(np.int16), 0)),
         "white for the number 0 in int16",
     ),
-    "icc-lab.tif": (lambda: tiff(page(SMOOTH, 9)), "ICC L.a.b"),
     "itu-lab.tif": (lambda: tiff(page(SMOOTH, 10)), "ITU L.a.b"),
-    "deep-lab.tif": (lambda: tiff(page(DEEP, 8)), "L.a.b. colours of more than 8 bits"),
+    "float-lab.tif": (
+        lambda: tiff(page(SMOOTH.astype(np.float32), 8)),
+        "L.a.b. colours of float32",
+    ),
     "mask.tif": (lambda: tiff(page(BITS.astype(np.uint8), 4, 1)), "mask of transp"),
     "two-inks.tif": (lambda: tiff(page(LA, 5)), "has 2 inks"),
     "palette-gone.tif": (lambda: tiff(page(GREY, 3)), "no palette|cannot be read"),
@@ -560,6 +762,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_in_a_sentence(tmp_path, monkeypatch, name):
     monkeypatch.setitem(sys.modules, "bioio", None)
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
     make, sentence = REFUSED[name]
     path = tmp_path / name
     path.write_bytes(make())

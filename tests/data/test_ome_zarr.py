@@ -94,3 +94,31 @@ def test_axes_that_do_not_fit_are_told(tmp_path):
     array = np.zeros((3, 30, 30), np.uint8)
     with pytest.raises(DataError, match="do not fit its shape 3 x 30 x 30"):
         opened(write(tmp_path / "a.zarr", array, "tczyx"))
+
+
+def test_stores_in_class_folders_are_images(tmp_path):
+    planes = RNG.integers(0, 255, (6, 2, 16, 20), np.uint16)
+    for k in range(4):
+        write(tmp_path / f"{'ab'[k % 2]}/{k}.ome.zarr", planes[k], "cyx")
+    write(tmp_path / "a/one.ome.zarr", planes[4][None, :, None], "tczyx")
+    zarr.save_array(tmp_path / "b/plain.zarr", np.moveaxis(planes[5], 0, -1))
+    write(tmp_path / "b/stack.ome.zarr", planes[:, 0], "zyx")
+    several = zarr.create_group(tmp_path / "b/several.zarr")
+    several.create_array("x", data=planes)
+    several.create_array("y", data=planes)
+    dataset = opened(tmp_path)
+    assert dataset.class_names == ("a", "b")
+    kept = dict(zip(dataset.ids.tolist(), range(6), strict=True))
+    assert list(kept) == [
+        *("a/0.ome.zarr", "a/2.ome.zarr", "a/one.ome.zarr"),
+        *("b/1.ome.zarr", "b/3.ome.zarr", "b/plain.zarr"),
+    ]
+    for name, k in (("a/0.ome.zarr", 0), ("a/one.ome.zarr", 4), ("b/plain.zarr", 5)):
+        image = dataset.original(kept[name])
+        assert_array_equal(image, np.moveaxis(planes[k], 0, -1))
+    reasons = {one.name: one.reason for one in dataset.skipped}
+    assert "is a stack of planes (zyx, 6 x 16 x 20)" in reasons["b/stack.ome.zarr"]
+    assert "holds 2 images" in reasons["b/several.zarr"]
+    before = dataset.content_key()
+    zarr.open_array(tmp_path / "a/0.ome.zarr/0", mode="r+")[:] = 0
+    assert dataset.content_key() != before

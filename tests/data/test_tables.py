@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import sys
 import unicodedata
 
 import numpy as np
@@ -419,3 +420,86 @@ def test_colours_bytes_and_broken_images_in_a_parquet_file(tmp_path):
     assert dataset.images(range(6)).shape == (6, 3, 28, 28)
     assert [skip.name for skip in dataset.skipped] == ["2", "3"]
     assert "holds no image" in dataset.skipped[0].reason
+
+
+@pytest.fixture
+def sheets():
+    """Write sheets of rows of cells, as Excel would."""
+    openpyxl = pytest.importorskip("openpyxl")
+
+    def write(path, **sheets):
+        book = openpyxl.Workbook()
+        book.remove(book.active)
+        for name, rows in sheets.items():
+            sheet = book.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+        book.save(path)
+        return path
+
+    return write
+
+
+def test_a_table_of_excel(folder, sheets):
+    rows = [
+        ["Plate 3, second run"],
+        [],
+        ["File name", "Class", "area", "when", None],
+        *([f"{k}.png", k % 2, k + 0.5, "x"] for k in range(N - 1)),
+        ["7.png", "  ", None, "y", None],
+    ]
+    path = sheets(folder / "t.xlsx", notes=[["nothing here"]], images=rows, more=rows)
+    dataset = opened(path)
+    assert dataset.ids.tolist() == [f"{k}.png" for k in range(N)]
+    assert names_of(dataset) == [*(str(k % 2) for k in range(N - 1)), None]
+    assert_array_equal(dataset.columns["area"][:3], [0.5, 1.5, 2.5])
+    said = " ".join(dataset.notes)
+    assert "The sheet 'images' of t.xlsx was read, and none of the others." in said
+    assert "The row above the names of the columns of t.xlsx left out." in said
+
+
+def test_a_table_of_excel_without_its_reader_is_refused(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    (folder / "t.xlsx").write_bytes(b"PK\3\4")
+    with pytest.raises(
+        DataError, match=r"is a table of Excel: save it as CSV, .*excel"
+    ):
+        opened(folder / "t.xlsx")
+
+
+def test_titles_above_the_names_of_the_columns(folder):
+    rows = rows_of("abababab")
+    path = written(folder, ["", "# by hand", "path,label", *rows], header="Plate 3")
+    dataset = opened(path)
+    assert names_of(dataset) == [*"abababab"]
+    assert "2 rows above the names" in " ".join(dataset.notes)
+
+
+def test_a_name_of_a_column_may_have_lines(folder):
+    rows = [f'{k}.png,"a\nb"' if k % 2 else f"{k}.png,c" for k in range(N)]
+    dataset = opened(written(folder, rows, header='path,"label\nof both",label'))
+    assert len(dataset) == N
+
+
+def test_rows_that_are_all_broken_are_told(folder):
+    rows = [f'{k}.png,"a \\"quoted\\" b"' for k in range(N)]
+    with pytest.raises(DataError, match=r"no rows that can be used; row 1 is broken"):
+        opened(written(folder, rows))
+
+
+def test_names_may_be_written_as_in_addresses(folder):
+    (folder / "0.png").rename(folder / "my käfer.png")
+    path = written(folder, ["my%20k%C3%A4fer.png,a", *rows_of("babababa")[1:]])
+    assert len(opened(path)) == N
+
+
+def test_an_index_of_parquet_is_columns(folder):
+    table = pd.DataFrame({"path": [f"{k}.png" for k in range(N)], "label": [*"ab"] * 4})
+    table.set_index(["path", "label"]).to_parquet(folder / "t.parquet")
+    assert names_of(opened(folder / "t.parquet")) == [*"ab"] * 4
+
+
+def test_a_table_without_columns_is_refused(folder):
+    pd.DataFrame(index=range(N)).to_parquet(folder / "t.parquet")
+    with pytest.raises(DataError, match="has no rows"):
+        opened(folder / "t.parquet")

@@ -11,6 +11,7 @@ from napari_spaceediting.editing.arms import (
     ARMS,
     Arm,
     Lesson,
+    Teacher,
     comparisons,
     lessons,
     needs_expected,
@@ -300,9 +301,9 @@ def test_labels_of_held_out_images_alone_are_no_control(job):
     assert {"control", "automatic"}.isdisjoint(trained(replace(job, dataset=dataset)))
 
 
-def half_the_edits(job, _expected, seed: int) -> Lesson:
+def half_the_edits(teacher: Teacher) -> Lesson:
     """Return what the taken one learns from, but of every second edit."""
-    after = lessons(job, (), None, seed)["after"]
+    job, after = teacher.material, teacher.after()
     return replace(after, targets=known(job.labels, job.training, after.n_classes))
 
 

@@ -179,6 +179,26 @@ def test_a_reason_tells_whether_the_other_labels_disagree(make_guide, noisy, tru
         assert proposal.reason.endswith(f"abelled {labelled}{said}")
 
 
+def test_a_label_is_known_to_the_network_where_the_others_say_nothing(make_guide):
+    labels = np.where(np.arange(N) % 2, 3, 5)
+    reasons = [one.reason for one in doubted(make_guide(labels))]
+    assert reasons
+    for reason in reasons:
+        assert "the network speaks for" in reason or "the network agrees" in reason
+
+
+def test_a_label_that_nothing_speaks_against_is_left_for_the_end(make_guide, few):
+    rng = np.random.default_rng(2)
+    margins = rng.uniform(0.01, 1, N).astype(np.float32)
+    guide = make_guide(few, margins=margins, n_proposals=20)
+    assert not doubted(guide)
+    # It comes when there is nothing else.
+    guide = replace(guide, n_proposals=4 * N)
+    kinds = [p.kind is ProposalKind.MISLABELLED for p in run_job(guide)]
+    assert any(kinds)
+    assert kinds == sorted(kinds)
+
+
 def test_labels_doubted_alike_come_together(make_guide, truth):
     # A third of the fours has been taken for nines.
     labels = truth.copy()

@@ -63,9 +63,24 @@ def test_the_result_is_whole(job):
     assert not any(
         name.startswith("backbone.") for name in changed(job.state, result.state)
     )
+
+
+def frozen(job: Retrain) -> Retrain:
+    """Return a round of a network whose features have not learnt from labels."""
+    return replace(job, spec=replace(job.spec, knows_labels=False))
+
+
+@pytest.mark.parametrize("trainable", ["head", "last_block", "all"])
+def test_margins_follow_the_edits_until_the_features_know_the_labels(job, trainable):
+    settings = replace(job.settings, trainable=trainable, steps=2)
+    job = replace(job, settings=settings)
+    assert job.spec.knows_labels
+    assert run_job(job).margins is None
+    result = run_job(frozen(job))
     learnt = (job.labels >= 0) & (job.dataset.split == Split.TRAIN)
     assert not np.isfinite(result.margins[~learnt]).any()
     assert np.isfinite(result.margins[learnt]).any()
+    assert result.spec.knows_labels == (trainable != "head")
 
 
 def test_soft_names_are_learnt_as_they_are_said(job):
@@ -73,6 +88,7 @@ def test_soft_names_are_learnt_as_they_are_said(job):
     soft = np.zeros((len(job.dataset), len(job.class_names)), np.float32)
     soft[edited, job.labels[edited]] = 0.55
     soft[edited, (job.labels[edited] + 1) % len(job.class_names)] = 0.45
+    job = frozen(job)
     sure, unsure = (run_job(one) for one in (job, replace(job, soft_labels=soft)))
     rows = (
         sure.predictions.probabilities[edited],

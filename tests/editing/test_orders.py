@@ -123,8 +123,8 @@ def test_doubted_labels_come_one_by_one_as_guidance_doubts_them():
     assert all(len(one.indices) == 1 for one in found)
     assert {one.kind for one in found} == {ProposalKind.MISLABELLED}
     assert found[0].reason.startswith(
-        "Labelled shirt; the other labels speak for coat, by 0.8"
+        "Labelled shirt; the network speaks for coat, by 0.8"
     )
     sure = found[-1]
     assert sure.signs[0] > 0
-    assert "the other labels agree" in sure.reason
+    assert "the network agrees" in sure.reason

@@ -9,6 +9,7 @@ import torch
 
 from napari_spaceediting.data.dataset import UNLABELLED, Split
 from napari_spaceediting.data.pixels import ArrayPixels
+from napari_spaceediting.data.samples import digits
 from napari_spaceediting.errors import TrainingFailed
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
@@ -141,21 +142,59 @@ def test_soft_labels_are_learnt_as_shares(make_bars, drain, class_weights):
     assert said[1] < 0.8 < said[0]
 
 
-def test_margin_finds_the_wrong_label(make_bars, drain):
+@pytest.fixture(scope="module")
+def mislabelled():
+    """Return 600 digits, 15% of them with a wrong label, and which these are."""
+    dataset = digits(labels_per_class=None, seed=0)
+    at = np.flatnonzero(dataset.split == Split.TRAIN)[:600]
+    dataset = dataset.subset(at)
+    rng = np.random.default_rng(0)
+    wrong = rng.random(600) < 0.15
+    others = (dataset.columns["truth"] + rng.integers(1, 10, 600)) % 10
+    return dataset.with_labels(np.where(wrong, others, dataset.columns["truth"])), wrong
+
+
+@pytest.mark.parametrize("knows_by_heart", [True, False])
+def test_margins_come_from_what_has_not_learnt_the_label(
+    mislabelled, drain, knows_by_heart
+):
+    dataset, wrong = mislabelled
+    spec = ClassifierSpec(n_classes=10, image_size=dataset.image_size)
+    settings = TrainSettings(device="cpu", learning_rate=3e-3, epochs=30)
+    if not knows_by_heart:
+        split = np.where(np.arange(600) % 6 == 0, Split.VALIDATION, Split.TRAIN)
+        dataset = replace(dataset, split=split.astype(np.int8))
+    classifier = classifier_from(spec)
+    result, _ = drain(train(classifier, dataset, settings))
+    known = np.isfinite(result.margins)
+    np.testing.assert_array_equal(known, dataset.split == Split.TRAIN)
+    with torch.inference_mode():
+        _, logits = classifier(torch.from_numpy(dataset.images(np.arange(600))))
+    agrees = (logits.argmax(1).numpy() == dataset.labels)[known & wrong]
+    assert agrees.mean() > 0.95 if knows_by_heart else agrees.mean() < 0.5
+    margins, wrong = result.margins[known], wrong[known]
+    assert wrong[np.argsort(margins)[:50]].mean() > 0.9
+    assert (margins[wrong] < 0).mean() > 0.9, "the other labels speak against them"
+    assert (margins[~wrong] < 0).mean() < 0.1
+
+
+def test_features_with_weights_are_asked_before_they_learn(make_bars, drain, tmp_path):
     dataset = make_bars(160)
-    labels = dataset.labels.copy()
-    wrong = [3, 8, 21]
-    labels[wrong] = 1 - labels[wrong]
-    settings = replace(SETTINGS, epochs=10, trainable="last_block")
-    result, _ = drain(
-        train(
-            classifier_from(SPEC),
-            dataset.with_labels(labels),
-            settings,
-        )
-    )
-    lowest = np.argsort(np.where(np.isnan(result.margins), np.inf, result.margins))[:6]
-    assert set(wrong) <= set(lowest.tolist())
+    path = tmp_path / "weights.pth"
+    torch.save(classifier_from(SPEC, seed=8).backbone.state_dict(), path)
+    spec = replace(SPEC, weights=str(path))
+    margins = {
+        (trainable, rate): drain(
+            train(
+                classifier_from(spec, seed=2),
+                dataset,
+                replace(SETTINGS, trainable=trainable, learning_rate=rate),
+            )
+        )[0].margins
+        for trainable, rate in [("last_block", 0.03), ("all", 0.003)]
+    }
+    first, second = margins.values()
+    np.testing.assert_allclose(first, second, atol=1e-4)
 
 
 def test_rare_class_counts_as_much_as_a_common_one(make_bars, drain):

@@ -24,7 +24,7 @@ def dataset():
 
 def taken(dataset) -> Pictures:
     pictures = Pictures()
-    pictures.take(dataset, dataset.thumbnails(range(len(dataset)), 16))
+    pictures.take(dataset, dataset.thumbnails(range(len(dataset)), 16), Look(()))
     return pictures
 
 
@@ -87,7 +87,7 @@ def test_what_comes_of_other_images_is_dropped(qtbot, dataset):
     pictures.arrived.connect(heard.append)
     pictures.ask(0, 150)
     other = dataset.subset([3, 2, 1, 0])
-    pictures.take(other, other.thumbnails(range(4), 16))
+    pictures.take(other, other.thumbnails(range(4), 16), Look(()))
     with qtbot.waitSignal(pictures.arrived):
         pictures.ask(1, 900)
     assert [found.tolist() for found in heard] == [[1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -69,6 +70,20 @@ def test_new_images_go_to_their_likes_and_the_map_stays(
     nearest = after.map.coordinates[:n][away.argsort(axis=1)[:, :5]].mean(axis=1)
     extent = np.ptp(after.map.coordinates, axis=0).max()
     assert np.median(np.abs(after.map.coordinates[n:] - nearest)) < 0.1 * extent
+
+
+def test_what_rounds_say_beyond_places_does_not_travel(trained_session, array):
+    session = trained_session
+    job = session.adding(array)
+    there = pickle.loads(pickle.dumps(job))
+    (whole,), (part,) = job.checkpoints, there.checkpoints
+    ours, theirs = (each.network.predictions for each in (whole, part))
+    assert_array_equal(theirs.latents, ours.latents)
+    assert_array_equal(part.map.neighbours, whole.map.neighbours)
+    rest = part.labels, part.network.margins, theirs.probabilities
+    assert [len(values) for values in rest] == [0, 0, 0]
+    session.take_images(run_job(there))
+    assert len(session.shown.labels) == len(job.checkpoints[0].labels) + 40
 
 
 def test_everything_goes_on_after_images_were_added(

@@ -71,6 +71,8 @@ EDIT = "log", "done", 0
         (("checkpoint", "network", "spec", "image_size"), [0, 28], "images of (0, 28)"),
         (("checkpoint", "class_names"), ["a", "a"], ""),
         (("checkpoint", "class_names"), ["a"], "the labels of the checkpoint"),
+        (("dataset", "pixels", "n_channels"), {"a": 1}, "channels"),
+        (("dataset", "pixels", "n_channels"), True, "channels"),
         (("dataset", "name"), "\ud800", "the name of the data set is no text"),
         (("dataset", "image_size"), [HUGE, 1], "images"),
         (("dataset", "scaling"), {"mode": "range", "low": [0.0], "high": [FAR]}, "inf"),
@@ -93,6 +95,17 @@ EDIT = "log", "done", 0
         ((*EVIDENCE, "broken"), [-1], "“broken”"),
         ((*EVIDENCE, "edited"), [1, 1], "“edited”"),
         ((*EVIDENCE, "followed"), [], "“followed”"),
+        ((*EVIDENCE, "arms"), {}, "has no “after”"),
+        ((*EVIDENCE, "over"), {"nothing": [0.1, 0.0, 0.2]}, "compares with nothing"),
+        ((*EVIDENCE, "arms", "after", "calibration"), None, "half of its certainty"),
+        # Nothing is taken for what it might have meant.
+        ((*EVIDENCE, "fixed"), [False], "False is no int64"),
+        ((*EVIDENCE, "fixed"), ["3"], "'3' is no int64"),
+        ((*EVIDENCE, "fixed"), [0.5], "0.5 is no int64"),
+        ((*EVIDENCE, "followed"), ["yes"], "'yes' is no bool"),
+        ((*EVIDENCE, "arms", "after", "recall"), ["0.5"], "is no float64"),
+        (("checkpoint", "class_names"), "0123456789", "is no list"),
+        (("dataset", "image_size"), "88", "is no list"),
     ],
 )
 def test_what_does_not_fit_is_told(folder, path, value, words):

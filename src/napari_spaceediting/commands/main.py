@@ -21,6 +21,7 @@ from napari_spaceediting.commands import (
     people,
     predict,
     retrain,
+    select,
     traverse,
     window,
 )
@@ -41,6 +42,7 @@ _GROUPS = (
     images,
     network,
     guide,
+    select,
     classes,
     retrain,
     evidence,

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.embeddings import Features, as_embeddings
-from napari_spaceediting.data.files import reading
 from napari_spaceediting.data.meaning import MOST_CHANNELS, over_black
 from napari_spaceediting.data.names import plain_labels, readable, text_of
 from napari_spaceediting.data.pixels import (
@@ -23,6 +22,7 @@ from napari_spaceediting.data.pixels import (
     join,
     open_array,
 )
+from napari_spaceediting.data.reading import reading
 from napari_spaceediting.data.splits import Split, split_from_names, split_of
 from napari_spaceediting.data.texts import TextPixels
 from napari_spaceediting.errors import DataError
@@ -46,12 +46,6 @@ _AXES_TEXT = {
     "NCYX": "(images, channels, height, width)",
     "NYXA": "(images, height, width, RGBA), with transparent parts over black",
 }
-
-
-def is_zarr(path: Path) -> bool:
-    """Tell whether a folder is a zarr store."""
-    marks = ("zarr.json", ".zarray", ".zgroup")
-    return path.is_dir() and any((path / mark).exists() for mark in marks)
 
 
 def find_in_array(path: Path) -> Found:
@@ -202,10 +196,9 @@ def _one_each(
         if np.all(counts + zeros == values.shape[1]) and set(counts) in ({1}, {0, 1}):
             return np.where(counts == 1, values.argmax(axis=1), -1)
     if values.shape != (length,):
-        shape = " x ".join(map(str, values.shape)) or "a single value"
         raise DataError(
-            f"{name} has {length:,} images but its {what} are {shape}: there must be "
-            f"one for each image."
+            f"{name} has {length:,} images but its {what} are {_by(values.shape)}: "
+            f"there must be one for each image."
         )
     return values
 
@@ -362,7 +355,7 @@ def _as_read(shape: tuple[int, ...], axes: Axes) -> str:
 
 
 def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+    return " x ".join(map(str, shape)) or "of a single value"
 
 
 def _no_stack(name: str, shape: tuple[int, ...]) -> DataError:

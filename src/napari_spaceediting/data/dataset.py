@@ -29,6 +29,9 @@ from napari_spaceediting.errors import DataError
 
 __all__ = ["UNLABELLED", "ImageDataset", "Skipped", "Split"]
 
+_READING = 2
+"""To be raised when files give other pixels than before, which caches have kept."""
+
 _AT_ONCE = 1 << 18
 """Values of raw images that are scaled and resized in one go: what a cache can hold."""
 
@@ -380,7 +383,8 @@ class ImageDataset:
 
         Files are judged by path, size and time of change, so it is cheap for them.
         """
-        content = [self.pixels.key(), asdict(self.scaling), list(self.image_size)]
+        how = [asdict(self.scaling), list(self.image_size)]
+        content = [_READING, self.pixels.key(), *how]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
     def raw_images(self) -> list[NDArray[Any]]:

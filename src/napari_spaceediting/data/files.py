@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +15,8 @@ from napari_spaceediting.data.kinds import (
     kind_of,
 )
 from napari_spaceediting.data.meaning import ENDS_EARLY, Header, Unfit
-from napari_spaceediting.errors import DataError, reason_of
+from napari_spaceediting.data.reading import reading
+from napari_spaceediting.data.stores import STORE, is_zarr, read_store
 
 IMAGE_SUFFIXES = READ_SUFFIXES | NOT_READ.keys()
 """What the names of images end in; some are only told as left out."""
@@ -48,8 +46,12 @@ def read_image(path: Path) -> NDArray[Any]:
     DataError
         The file is missing, cannot be read, or holds no single image.
     """
+    suffix = path.suffix.lower()
+    if suffix == STORE and is_zarr(path):
+        with reading("image", path):
+            return read_store(path)
     with reading("image", path), path.open("rb") as file:
-        return decoded(file, path.suffix.lower())
+        return decoded(file, suffix)
 
 
 def decoded(file: IO[bytes], suffix: str = "") -> NDArray[Any]:
@@ -83,6 +85,10 @@ def decoded(file: IO[bytes], suffix: str = "") -> NDArray[Any]:
         from napari_spaceediting.data.photos import read_codec
 
         return read_codec(file.read())
+    if kind.reader == "pi_heif":
+        from napari_spaceediting.data.photos import read_heic
+
+        return read_heic(file)
     if kind.reader == "bioio":
         from napari_spaceediting.data.microscopes import read_microscope
 
@@ -103,8 +109,11 @@ def read_header(path: Path) -> Header | None:
     DataError
         As for `read_image`.
     """
+    suffix = path.suffix.lower()
+    if suffix == STORE and is_zarr(path):
+        return None
     with reading("image", path), path.open("rb") as file:
-        kind, _ = _kind(file, path.suffix.lower())
+        kind, _ = _kind(file, suffix)
         if kind is not None and kind.reader == "tifffile":
             from napari_spaceediting.data.tiffs import header_of_tiff
 
@@ -119,46 +128,6 @@ def read_header(path: Path) -> Header | None:
             except UnidentifiedImageError:
                 return None
     return None
-
-
-@contextmanager
-def reading(what: str, path: Path) -> Iterator[None]:
-    """Say in words why a file cannot be read, such as an "image".
-
-    Raises
-    ------
-    DataError
-        In place of any other exception.
-    """
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            # Whoever opens a pipe waits for somebody to write into it.
-            raise no_file(what, path)
-        yield
-    except FileNotFoundError as error:
-        raise DataError(
-            f"The {what} {path} is missing: put it back, or open the data from where "
-            f"it is now."
-        ) from error
-    except IsADirectoryError as error:
-        raise DataError(
-            f"The {what} {path} is a folder: leave it out, or rename it."
-        ) from error
-    except Unfit as error:
-        raise DataError(f"The {what} {path} {error}.") from error
-    except DataError:
-        raise
-    except Exception as error:
-        # Readers raise anything from OSError to struct.error on a broken file.
-        raise DataError(
-            f"The {what} {path} cannot be read ({reason_of(error)})."
-        ) from error
-
-
-def no_file(what: str, path: Path) -> DataError:
-    """Say that what has the name of a file is a pipe, a device or the like."""
-    return DataError(f"The {what} {path} is no file: leave it out.")
 
 
 def _kind(file: IO[bytes], suffix: str) -> tuple[Kind | None, bytes]:

@@ -120,6 +120,8 @@ class KeptRows:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             make_room(self.path, self._size, limit, what)
+            with suppress(OSError):
+                self.path.rmdir()  # if it is an empty folder
             write_file(self.path, self._write_empty)
         except OSError as error:
             raise self._cannot_write(error) from error

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 HEAD_BYTES = 132
 """How much of a file tells its kind."""
 
-Reader = Literal["pillow", "tifffile", "imagecodecs", "bioio"]
+Reader = Literal["pillow", "tifffile", "imagecodecs", "pi_heif", "bioio"]
 
 
 class Kind(NamedTuple):
@@ -17,7 +17,7 @@ class Kind(NamedTuple):
     ----------
     name : str
         With its article, as part of a sentence.
-    reader : {"pillow", "tifffile", "imagecodecs", "bioio"} or None
+    reader : {"pillow", "tifffile", "imagecodecs", "pi_heif", "bioio"} or None
         The library that reads it, None where we have none.
     advice : str
         What to do where it is not read.
@@ -30,7 +30,7 @@ class Kind(NamedTuple):
 
 _FRAMES = "save its frames as images"
 _NOT_FETCHED = "fetch the file itself"
-_CONVERT = "save it as PNG or JPEG"
+_HEIC = Kind("a HEIC", "pi_heif")
 
 _PICTURES: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", Kind("a PNG", "pillow")),
@@ -54,10 +54,7 @@ _PICTURES: tuple[tuple[int, bytes, Kind], ...] = (
 )
 
 _OTHERS: tuple[tuple[int, bytes, Kind], ...] = (
-    *(
-        (4, b"ftyp" + brand, Kind("a HEIC", advice=_CONVERT))
-        for brand in (b"hei", b"hev", b"mif1", b"msf1")
-    ),
+    *((4, b"ftyp" + brand, _HEIC) for brand in (b"hei", b"hev", b"mif1", b"msf1")),
     (4, b"ftyp", Kind("a video", advice=_FRAMES)),
     (8, b"AVI ", Kind("a video", advice=_FRAMES)),
     (0, b"\x1a\x45\xdf\xa3", Kind("a video", advice=_FRAMES)),
@@ -94,7 +91,7 @@ _VIDEO = Kind("a video", advice=_FRAMES)
 _READ = (
     ".png .apng .jpg .jpeg .jpe .jfif .jif .mpo .bmp .dib .gif .webp .tif .tiff .btf "
     ".tf2 .tf8 .lsm .stk .avif .jp2 .j2k .j2c .jpx .jpf .jxl .jxr .wdp .hdp .jls .qoi "
-    ".svs .ndpi .scn .pnm .ppm .pgm .pbm .pfm .tga"
+    ".svs .ndpi .scn .pnm .ppm .pgm .pbm .pfm .tga .zarr"
 )
 _RAWS = ".nef .cr2 .cr3 .arw .dng .orf .rw2 .raf .pef .srw .raw .x3f"
 _VIDEOS = ".avi .mp4 .mov .mkv .webm .wmv .mpg .mpeg"
@@ -103,9 +100,7 @@ READ_SUFFIXES = frozenset(_READ.split())
 """Names of files that we read end so, but what they are is told by their content."""
 
 NOT_READ: dict[str, Kind] = {
-    ".heic": Kind("a HEIC", advice=_CONVERT),
-    ".heif": Kind("a HEIC", advice=_CONVERT),
-    ".hif": Kind("a HEIC", advice=_CONVERT),
+    **dict.fromkeys((".heic", ".heif", ".hif"), _HEIC),
     ".czi": Kind("a CZI", "bioio"),
     ".nd2": Kind("an ND2", "bioio"),
     ".lif": Kind("a LIF", "bioio"),

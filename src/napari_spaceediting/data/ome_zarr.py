@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,28 +19,8 @@ from napari_spaceediting.data.pixels import (
     location,
     open_array,
 )
+from napari_spaceediting.data.stores import images_of
 from napari_spaceediting.errors import DataError, reason_of
-
-_OLD_AXES = "tczyx"
-"""Those of versions before 0.3, which did not name them."""
-
-
-class _Image(NamedTuple):
-    """One image of a store.
-
-    Parameters
-    ----------
-    key : str
-        The array of its finest level.
-    axes : str
-        A letter for each axis.
-    field : dict
-        Values of the columns for it, such as its well.
-    """
-
-    key: str
-    axes: str
-    field: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +110,6 @@ class PlanePixels:
         return digest((*keys, "".join(self.axes).encode(), self.planes.tobytes()))
 
 
-def is_ome_zarr(path: Path) -> bool:
-    """Tell whether a folder is an image or a plate of OME-Zarr."""
-    return path.is_dir() and bool({"multiscales", "plate"} & _attributes(path).keys())
-
-
 def find_in_ome_zarr(path: Path) -> Found:
     """Find the images of an OME-Zarr store.
 
@@ -157,7 +130,7 @@ def find_in_ome_zarr(path: Path) -> Found:
         Axes cannot be told, or images differ in their channels.
     """
     path = path.resolve()
-    images = list(_plate(path) if "plate" in _attributes(path) else _images(path))
+    images = images_of(path)
     planes: list[tuple[int, int, int]] = []
     ids: list[str] = []
     channels: set[int] = set()
@@ -200,45 +173,3 @@ def find_in_ome_zarr(path: Path) -> Found:
         columns=columns,
         notes=(f"Each plane of {len(images):,} OME-Zarr images is an image.",),
     )
-
-
-def _attributes(path: Path) -> Mapping[str, Any]:
-    """Return what a group says of itself, whatever its version."""
-    for name in ("zarr.json", ".zattrs"):
-        file = path / name
-        if file.is_file():
-            try:
-                found = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError:
-                return {}
-            found = found.get("attributes", found)
-            inner = found.get("ome", found)
-            return inner if isinstance(inner, dict) else {}
-    return {}
-
-
-def _images(path: Path, below: str = "") -> Iterator[_Image]:
-    """Yield the first image of a group."""
-    try:
-        about = _attributes(path / below)["multiscales"][0]
-        named = about.get("axes", _OLD_AXES)
-        axes = "".join(a["name"] if isinstance(a, dict) else a for a in named)
-        key = f"{below}/{about['datasets'][0]['path']}".lstrip("/")
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"The image {path / below} does not say where its levels are: save it anew "
-            f"as OME-Zarr."
-        ) from error
-    yield _Image(key, axes.lower(), {})
-
-
-def _plate(path: Path) -> Iterator[_Image]:
-    """Yield the fields of all wells of a plate."""
-    for well in _attributes(path)["plate"].get("wells", ()):
-        row, _, column = well["path"].partition("/")
-        images = _attributes(path / well["path"]).get("well", {}).get("images", ())
-        for field in images:
-            below = f"{well['path']}/{field['path']}"
-            known = {"well": f"{row}{column}", "row": row, "column": column}
-            known |= {"field": str(field["path"]), "id": below}
-            yield from (i._replace(field=known) for i in _images(path, below))

@@ -9,19 +9,25 @@ from typing import ClassVar
 
 import numpy as np
 
-from napari_spaceediting.data.arrays import ARRAY_SUFFIXES, find_in_array, is_zarr
+from napari_spaceediting.data.arrays import ARRAY_SUFFIXES, find_in_array
 from napari_spaceediting.data.assemble import Found, assemble
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.folder import find_class_folders
-from napari_spaceediting.data.ome_zarr import find_in_ome_zarr, is_ome_zarr
+from napari_spaceediting.data.kinds import READ_SUFFIXES
+from napari_spaceediting.data.ome_zarr import find_in_ome_zarr
+from napari_spaceediting.data.pixels import FilePixels
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.steps import Steps
+from napari_spaceediting.data.stores import is_ome_zarr, is_zarr
 from napari_spaceediting.data.table import (
     TABLE_SUFFIXES,
     find_in_table,
     named_embeddings,
 )
 from napari_spaceediting.errors import DataError
+
+FILES = " ".join(f"*{suffix}" for suffix in sorted(TABLE_SUFFIXES | ARRAY_SUFFIXES))
+"""Patterns of the names of tables and arrays, for a dialog."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +82,22 @@ class OpenDataset:
                 f"{error.filename or path} cannot be read ({reason}): check that you "
                 f"have access to it."
             ) from error
+
+
+def find_image(path: Path) -> Found:
+    """Look at one image file, which has no class.
+
+    Raises
+    ------
+    DataError
+        If it is no file that we read.
+    """
+    if not path.is_file() or path.suffix.lower() not in READ_SUFFIXES:
+        raise DataError(
+            f"{path} is no image: choose a file that ends in "
+            f"{', '.join(sorted(READ_SUFFIXES))}."
+        )
+    return Found(path.name, FilePixels((path,), n_channels=1), [path.name], [None])
 
 
 def _found(path: Path) -> Found:

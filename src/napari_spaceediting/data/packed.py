@@ -55,7 +55,7 @@ def read_parquet(path: Path) -> Parquet:
     column = named([field.name for field in schema if _holds_files(field.type)], PATHS)
     others = [name for name in schema.names if name != column]
     table = pq.read_table(path, columns=others).to_pandas()
-    table = table.reset_index(drop=table.index.name is None)
+    table = table.reset_index(drop=not any(table.index.names))
     names: list[str] = []
     if column is not None:
         names = [""] * len(table)

@@ -7,6 +7,7 @@ there is, and imagecodecs decodes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from napari_spaceediting.data.meaning import (
     TOO_LARGE,
     Header,
     Unfit,
-    of_print,
     over_black,
     turned,
 )
+from napari_spaceediting.data.profiles import to_srgb
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -81,12 +82,12 @@ def read_photo(file: IO[bytes], frame: int = 0) -> NDArray[Any]:
             photo.seek(frame)
         if _is_deep(photo, file):
             image = _deep(photo, file)
-        elif photo.mode == "LAB":
-            image = _of_lab(photo)
         else:
             mode = _mode(photo)
             image = np.array(photo if photo.mode == mode else photo.convert(mode))
-            image = _as_meant(photo, image, mode)
+            if mode == "I" and photo.format == "PPM":  # its 16 bits, handed out as 32
+                image = image.astype(np.uint16)
+            image = _seen(image, photo.info, is_print=mode == "CMYK")
         # At the end, because a PNG may say it behind its pixels.
         return turned(image, photo.getexif().get(_ORIENTATION, 1))
 
@@ -122,11 +123,34 @@ def read_codec(data: bytes) -> NDArray[Any]:
     import imagecodecs
 
     if data.startswith(b"II"):
-        return _without_alpha(imagecodecs.jpegxr_decode(data))
+        return _seen(imagecodecs.jpegxr_decode(data))
     image = imagecodecs.jpegxl_decode(data)
     if image.ndim == 4 or (image.ndim == 3 and image.shape[-1] > 4):
         raise Unfit("is an animation: save its frames as images")
-    return _without_alpha(image)
+    return _seen(image)
+
+
+def read_heic(file: IO[bytes]) -> NDArray[Any]:
+    """Read the main image of what telephones write, with the extra `heic`.
+
+    Raises
+    ------
+    Unfit
+        Its reader is not there.
+    """
+    try:
+        from pi_heif import open_heif
+    except ImportError:
+        raise Unfit(
+            "is a HEIC: save it as JPEG, or install what reads it with "
+            'pip install "napari-spaceediting[heic]"'
+        ) from None
+    # It is turned already.
+    photo = open_heif(file, convert_hdr_to_8bit=False)
+    image = np.array(photo)  # its memory goes with it
+    if photo.premultiplied_alpha and image.shape[-1] == 4:
+        image = image[..., :3]
+    return _seen(image, photo.info)
 
 
 def _opened(file: IO[bytes]) -> ImageFile:
@@ -177,27 +201,6 @@ def _mode(photo: ImageFile) -> str:
     return _READ_AS.get(mode, mode)
 
 
-def _as_meant(photo: ImageFile, image: NDArray[Any], mode: str) -> NDArray[Any]:
-    """Return intensities of what Pillow decodes."""
-    if mode == "CMYK":
-        return of_print(image)
-    if mode == "RGBA":
-        return over_black(image)
-    if mode == "LA":
-        return over_black(image)[..., 0]
-    if mode == "I" and photo.format == "PPM":  # its 16 bits are handed out as 32
-        return image.astype(np.uint16)
-    return image
-
-
-def _of_lab(photo: ImageFile) -> NDArray[Any]:
-    from PIL import ImageCms
-
-    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(photo, lab, rgb, outputMode="RGB")
-    return np.array(converted)
-
-
 def _is_deep(photo: ImageFile, file: IO[bytes]) -> bool:
     """Tell whether Pillow would drop bits, or what is transparent."""
     if photo.format == "PNG":
@@ -223,16 +226,14 @@ def _deep(photo: ImageFile, file: IO[bytes]) -> NDArray[Any]:
     file.seek(0)
     data = file.read()
     if photo.format == "PNG":
-        return _without_alpha(imagecodecs.png_decode(data))
+        return _seen(imagecodecs.png_decode(data), photo.info)
     if photo.format == "AVIF":
         bits = 12 if _AVIF_BITS.search(data[:_FAR_IN])[1][0] & 0x20 else 10  # type: ignore[index]
-        return _without_alpha(imagecodecs.avif_decode(data, index=0), bits)
+        return _seen(imagecodecs.avif_decode(data, index=0), photo.info, bits)
     if photo.format == "JPEG2000":
         bits = _jpeg_2000_bits(file)
         image = imagecodecs.jpeg2k_decode(data)
-        if photo.mode == "CMYK":
-            return of_print(image, bits)
-        return _without_alpha(image, bits)
+        return _seen(image, photo.info, bits, is_print=photo.mode == "CMYK")
     codec, _, start, _ = photo.tile[0]
     if codec != "ppm":
         raise Unfit("has colours of more than 8 bits, written as text: save it as PNG")
@@ -241,13 +242,23 @@ def _deep(photo: ImageFile, file: IO[bytes]) -> NDArray[Any]:
     return values.reshape(height, width, 3).astype(np.uint16)
 
 
-def _without_alpha(image: NDArray[Any], bits: int | None = None) -> NDArray[Any]:
-    """Lay an image of 2 or 4 channels over black; return grey ones as (H, W)."""
-    if image.ndim == 3 and image.shape[-1] in (2, 4):
-        image = over_black(image, bits)
-    if image.ndim == 3 and image.shape[-1] == 1:
-        return image[..., 0]
-    return image
+def _seen(
+    image: NDArray[Any],
+    about: Mapping[str, Any] | None = None,
+    bits: int | None = None,
+    *,
+    is_print: bool = False,
+) -> NDArray[Any]:
+    """Return decoded channels as they are seen: in sRGB, and without alpha."""
+    if image.ndim == 2:
+        return image
+    n_colours = 4 if is_print else 3 if image.shape[-1] > 2 else 1
+    colours, alpha = image[..., :n_colours], image[..., n_colours:]
+    if n_colours > 1:
+        colours = to_srgb(colours, (about or {}).get("icc_profile"), bits)
+    if alpha.shape[-1]:
+        colours = over_black(np.concatenate([colours, alpha], axis=-1), bits)
+    return colours[..., 0] if n_colours == 1 else colours
 
 
 def _jpeg_2000_bits(file: IO[bytes]) -> int:

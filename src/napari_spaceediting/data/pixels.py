@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.files import read_header, read_image, reading
+from napari_spaceediting.data.files import read_header, read_image
 from napari_spaceediting.data.meaning import Header, over_black
+from napari_spaceediting.data.reading import reading
 from napari_spaceediting.errors import DataError, reason_of
 
 BROKEN = (
@@ -262,13 +264,9 @@ class StoredPixels:
 
     def key(self) -> str:
         """Return a digest of path, size and time of change."""
-        files = (
-            sorted(entry for entry in self.path.rglob("*") if entry.is_file())
-            if self.path.is_dir()
-            else [self.path]
+        return digest(
+            (f"{self.key_in_file}{self.axes}".encode(), file_stamp(self.path))
         )
-        head = f"{self.key_in_file}{self.axes}".encode()
-        return digest((head, *map(file_stamp, files)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -433,11 +431,14 @@ def location(path: Path, base: Path) -> dict[str, str | None]:
 
 
 def file_stamp(path: Path) -> bytes:
-    """Return path, size and time of change of a file, or only the path."""
+    """Return path, size and time of change of a file, or of all files in a folder."""
     try:
         status = path.stat()
     except OSError:
         return os.fsencode(f"{path}|missing")
+    if stat.S_ISDIR(status.st_mode):
+        files = sorted(entry for entry in path.rglob("*") if entry.is_file())
+        return b"".join(map(file_stamp, files))
     return os.fsencode(f"{path}|{status.st_size}|{status.st_mtime_ns}")
 
 

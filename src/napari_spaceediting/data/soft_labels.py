@@ -32,11 +32,13 @@ def most_said(
     tuple of str
         How many images they disagree on, one sentence.
     """
-    ranked = [Counter(said).most_common(2) for said in votes]
-    labels = [best[0][0] if best else None for best in ranked]
-    split = [best for best in ranked if len(best) == 2]
-    if not split:
+    labels = [said[0] if said else None for said in votes]
+    differing = [row for row, said in enumerate(votes) if len(set(said)) > 1]
+    if not differing:
         return labels, ()
+    split = [Counter(votes[row]).most_common(2) for row in differing]
+    for row, best in zip(differing, split, strict=True):
+        labels[row] = best[0][0]
     ties = sum(first[1] == second[1] for first, second in split)
     which = f"; on {ties:,} of them none leads, and the first counts" if ties else ""
     several = sum(len(said) > 1 for said in votes)

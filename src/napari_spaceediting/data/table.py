@@ -20,7 +20,6 @@ from napari_spaceediting.data.columns import (
 )
 from napari_spaceediting.data.dataset import Skipped, repeated
 from napari_spaceediting.data.embeddings import Features
-from napari_spaceediting.data.files import reading
 from napari_spaceediting.data.names import (
     plain_labels,
     readable,
@@ -30,24 +29,28 @@ from napari_spaceediting.data.names import (
 from napari_spaceediting.data.packed import PackedPixels, read_parquet
 from napari_spaceediting.data.people import one_row_each, texts
 from napari_spaceediting.data.pixels import PixelSource
+from napari_spaceediting.data.reading import reading
 from napari_spaceediting.data.soft_labels import most_said
 from napari_spaceediting.data.splits import Split, split_from_names, split_of
 from napari_spaceediting.data.table_embeddings import embeddings_of, read_annotated
 from napari_spaceediting.data.table_images import (
-    RowImage,
+    RowImages,
     images_of_rows,
     packed_images,
-    pixels_of,
     points_of_rows,
 )
-from napari_spaceediting.data.text_table import read_text_table, values_of
+from napari_spaceediting.data.text_table import (
+    EXCEL_SUFFIXES,
+    read_text_table,
+    values_of,
+)
 from napari_spaceediting.data.texts import TextPixels
 from napari_spaceediting.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".h5ad"})
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".h5ad"}) | EXCEL_SUFFIXES
 
 _LONGEST_LABEL = 200
 """Characters beyond which a label is no name of a class."""
@@ -59,9 +62,9 @@ def find_in_table(path: Path) -> Found:
     Parameters
     ----------
     path : Path
-        A `.csv`, `.tsv` or `.parquet` file. The column `path` names image files,
-        relative to the table; `label`, `split`, `id` and `truth` are optional, and
-        blank labels are unknown. What other programs call them is known, too (see
+        A `.csv`, `.tsv`, `.xlsx` or `.parquet` file. The column `path` names image
+        files, relative to the table; `label`, `split`, `id` and `truth` are optional,
+        and blank labels are unknown. What other programs call them is known, too (see
         `columns`), as are files with one channel each. All other columns are kept as
         they are. Where several people named the images, each has a column, such as
         `label_1` and `label_2`, or rows, with a column `person` or `annotator` that
@@ -92,24 +95,23 @@ def find_in_table(path: Path) -> Found:
     table, images, broken = _without_broken(table, found, columns, path.name)
     each = one_row_each(
         table,
-        [image.key for image in images],
-        [image.name for image in images],
+        images.keys,
+        images.names,
         [name for name in (columns.id, columns.split, columns.truth) if name],
         path.name,
     )
-    table = table.iloc[each.rows]
-    images = [images[row] for row in each.rows]
+    if len(each.rows) < len(table):
+        table, images = table.iloc[each.rows], images.some(each.rows)
     labels, disagreements = most_said(each.votes)
-    ids = _ids(table, columns, images, path.name)
+    ids = _ids(table, columns, images.names, path.name)
     features = source.features
     if features is not None:
         features = features[source.table.index.get_indexer(table.index)]
     pixels: PixelSource
     if source.packed is not None:
-        rows = np.array([image.key for image in images], np.int64)
-        pixels = PackedPixels(path, source.packed, rows)
+        pixels = PackedPixels(path, source.packed, np.array(images.keys, np.int64))
     elif columns.files:
-        pixels = pixels_of(images)
+        pixels = images.pixels()
     else:
         pixels = TextPixels(_shown(table, ids))
     return Found(
@@ -150,7 +152,9 @@ def named_embeddings(path: Path) -> tuple[list[str], Features]:
 
 def _check_rows(source: _Source, path: Path) -> None:
     if not len(source.table.index) and not source.names:
-        raise DataError(f"The table {path} has no rows: list one image per row.")
+        first = source.skipped[0] if source.skipped else None
+        why = f" that can be used; {first.name} {first.reason}" if first else ""
+        raise DataError(f"The table {path} has no rows{why}: list one image per row.")
 
 
 class _Source(NamedTuple):
@@ -191,7 +195,7 @@ class _Columns(NamedTuple):
         names = list(table.columns)
         files = channel_columns(names) if source.packed is None else []
         can_do = files or source.packed is not None or source.features is not None
-        if names and not can_do:
+        if (names or len(table)) and not can_do:
             raise DataError(
                 f"The table {title} has no column 'path', only "
                 f"{shortened(', '.join(map(repr, names)), 300)}: add one with the "
@@ -255,7 +259,7 @@ def _read_parquet(path: Path) -> _Source:
     )
 
 
-def _images(source: _Source, columns: _Columns, base: Path) -> Sequence[RowImage | str]:
+def _images(source: _Source, columns: _Columns, base: Path) -> RowImages:
     """Return the image of each row, or the point in its place, or why there is none."""
     if source.packed is not None:
         return packed_images(source.names)
@@ -309,11 +313,8 @@ def _clean(
 
 
 def _without_broken(
-    table: pd.DataFrame,
-    found: Sequence[RowImage | str],
-    columns: _Columns,
-    title: str,
-) -> tuple[pd.DataFrame, list[RowImage], list[Skipped]]:
+    table: pd.DataFrame, images: RowImages, columns: _Columns, title: str
+) -> tuple[pd.DataFrame, RowImages, list[Skipped]]:
     """Leave out the rows that cannot be used.
 
     Raises
@@ -321,7 +322,7 @@ def _without_broken(
     DataError
         If half of them cannot.
     """
-    reasons = [image if isinstance(image, str) else "" for image in found]
+    reasons = dict(images.flaws)
     for name in columns.labels:
         for row, label in enumerate(texts(table[name])):
             if len(label) > _LONGEST_LABEL:
@@ -335,19 +336,24 @@ def _without_broken(
                     f"the split {shortened(part)!r} is unknown: use train, validation "
                     f"or test"
                 )
-    broken = [row for row, reason in enumerate(reasons) if reason]
-    if 2 * len(broken) >= len(found):
-        raise DataError(_too_many(title, [reasons[row] for row in broken], len(found)))
-    skipped = []
-    for row in broken:
-        image = found[row]
-        name = image.name if isinstance(image, RowImage) else ""
-        skipped.append(
-            Skipped(shortened(name or f"row {table.index[row]}"), reasons[row])
+    if not reasons and len(table):
+        return table, images, []
+    order, total = sorted(reasons), len(table)
+    if 2 * len(reasons) >= total:
+        raise DataError(
+            _too_many(title, [reasons[at] for at in sorted(reasons)], total)
         )
-    kept = [(row, image) for row, image in enumerate(found) if not reasons[row]]
-    images = [image for _, image in kept if isinstance(image, RowImage)]
-    return table.iloc[[row for row, _ in kept]], images, skipped
+    skipped = [
+        Skipped(
+            f"row {table.index[row]}"
+            if row in images.flaws
+            else shortened(images.names[row]),
+            reasons[row],
+        )
+        for row in order
+    ]
+    kept = [row for row in range(total) if row not in reasons]
+    return table.iloc[kept], images.some(kept), skipped
 
 
 def _too_many(title: str, reasons: Sequence[str], total: int) -> str:
@@ -368,11 +374,11 @@ def _too_many(title: str, reasons: Sequence[str], total: int) -> str:
 
 
 def _ids(
-    table: pd.DataFrame, columns: _Columns, images: Sequence[RowImage], title: str
+    table: pd.DataFrame, columns: _Columns, names: Sequence[str], title: str
 ) -> list[str]:
     """Return a unique name for each image."""
     if columns.id is None:
-        ids = [readable(image.name) for image in images]
+        ids = [readable(name) for name in names]
     else:
         ids = texts(table[columns.id])
     if again := repeated(ids):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlparse
@@ -16,33 +16,50 @@ from napari_spaceediting.data.channels import ChannelPixels
 from napari_spaceediting.data.names import shortened
 from napari_spaceediting.data.people import texts
 from napari_spaceediting.data.pixels import FilePixels, PixelSource
+from napari_spaceediting.data.tree import same_place
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class RowImage(NamedTuple):
-    """The image of a row.
+class RowImages(NamedTuple):
+    """The images of the rows of a table.
 
     Parameters
     ----------
-    name : str
-        What the table calls it.
-    files : tuple of Path
-        Its file, or one for each channel.
-    key : object
+    names : list of N str
+        What the table calls them.
+    keys : list of N objects
         The same for the same image, however it is called.
+    files : list of lists of N Path
+        Their files, for each channel; of no channel where they lie elsewhere.
+    flaws : dict
+        Of rows that have none, why.
     """
 
-    name: str
-    files: tuple[Path, ...]
-    key: Hashable
+    names: list[str]
+    keys: list[Hashable]
+    files: list[list[Path]]
+    flaws: dict[int, str]
+
+    def some(self, rows: Sequence[int]) -> RowImages:
+        """Return those of some rows, which have an image each."""
+        names, keys, *files = (
+            [values[row] for row in rows]
+            for values in (self.names, self.keys, *self.files)
+        )
+        return RowImages(names, keys, files, {})
+
+    def pixels(self) -> PixelSource:
+        """Return the pixels of images in files."""
+        sources = tuple(FilePixels(tuple(paths), n_channels=1) for paths in self.files)
+        return sources[0] if len(sources) == 1 else ChannelPixels(sources)
 
 
 def images_of_rows(
     table: pd.DataFrame, columns: Sequence[tuple[str | None, str]], base: Path
-) -> list[RowImage | str]:
-    """Find the image of each row.
+) -> RowImages:
+    """Find the images.
 
     Parameters
     ----------
@@ -51,13 +68,8 @@ def images_of_rows(
         For each channel those that name the folder, if one does, and the file.
     base : Path
         The folder that paths are relative to.
-
-    Returns
-    -------
-    list
-        For each row its image, or why there is none.
     """
-    channels = []
+    found = RowImages([], [], [], {})
     for folder, file in columns:
         names = texts(table[file])
         if folder is not None:
@@ -65,66 +77,51 @@ def images_of_rows(
             names = [
                 f"{into}/{name}" if into and name else name for into, name in pairs
             ]
-        channels.append(names)
-    return [_image(names, base) for names in zip(*channels, strict=True)]
+        files, keys = [], []
+        for row, name in enumerate(names):
+            path, key = _file(name, base)
+            files.append(path)
+            keys.append(key)
+            if isinstance(key, str):
+                found.flaws.setdefault(row, key)
+        found.files.append(files)
+        found.names[:] = found.names or names
+        found.keys[:] = [*zip(found.keys, keys, strict=True)] if found.keys else keys
+    return found
 
 
-def pixels_of(images: Sequence[RowImage]) -> PixelSource:
-    """Return the pixels of images in files."""
-    channels = zip(*(image.files for image in images), strict=True)
-    sources = tuple(FilePixels(tuple(paths), n_channels=1) for paths in channels)
-    return sources[0] if len(sources) == 1 else ChannelPixels(sources)
-
-
-def points_of_rows(
-    names: Sequence[str], embeddings: NDArray[np.float32]
-) -> list[RowImage | str]:
+def points_of_rows(names: Sequence[str], embeddings: NDArray[np.float32]) -> RowImages:
     """Return points in place of images; what has one name and embedding is one."""
-    return [
-        RowImage(name, (), (name, row.tobytes())) if name else "has no id"
-        for name, row in zip(names, embeddings, strict=True)
-    ]
+    keys = [(n, row.tobytes()) for n, row in zip(names, embeddings, strict=True)]
+    flaws = {row: "has no id" for row, name in enumerate(names) if not name}
+    return RowImages(list(names), keys, [], flaws)
 
 
-def packed_images(names: Sequence[str]) -> list[RowImage | str]:
+def packed_images(names: Sequence[str]) -> RowImages:
     """Return the images of rows that hold them; their keys are the rows."""
-    is_named = len({*names} - {""}) == len(names)
-    width = len(str(len(names)))
-    return [
-        RowImage(name if is_named else f"{row + 1:0{width}d}", (), row)
-        for row, name in enumerate(names)
-    ]
+    rows = range(len(names))
+    if len({*names} - {""}) < len(names):
+        width = len(str(len(names)))
+        names = [f"{row + 1:0{width}d}" for row in rows]
+    return RowImages(list(names), list(rows), [], {})
 
 
-def _image(names: Sequence[str], base: Path) -> RowImage | str:
-    files, keys = [], []
-    for name in names:
-        if not name:
-            return "has no path"
-        found = _file(name, base)
-        if isinstance(found, str):
-            return found
-        files.append(found[0])
-        keys.append(found[1])
-    return RowImage(names[0], tuple(files), tuple(keys))
+def _file(name: str, base: Path) -> tuple[Path, int | Path | str]:
+    """Return the file that a cell means and what is the same for all ways to it.
 
-
-def _file(name: str, base: Path) -> tuple[Path, Hashable] | str:
-    """Return the file that a cell means and what is the same for all ways to it."""
-    shown = shortened(name)
-    for spelling in _spellings(name):
-        path = base / spelling
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            return f"the path {shown} cannot be used ({reason})"
-        key: Hashable = (status.st_dev, status.st_ino)
-        # Some file systems number nothing.
-        return path.absolute(), key if status.st_ino else os.path.realpath(path)
-    return f"the file {shown} is missing"
+    Where there is none, why in place of that.
+    """
+    if not name:
+        return base, "has no path"
+    try:
+        for spelling in _spellings(name):
+            path = base / spelling
+            with suppress(FileNotFoundError):
+                return path, same_place(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return base, f"the path {shortened(name)} cannot be used ({reason})"
+    return base, f"the file {shortened(name)} is missing"
 
 
 def _spellings(name: str) -> Iterator[str]:
@@ -132,6 +129,8 @@ def _spellings(name: str) -> Iterator[str]:
     yield name
     if name.startswith("file:"):
         yield unquote(urlparse(name).path)
+    elif "%" in name:
+        yield unquote(name)
     slashed = name.replace("\\", "/")
     for form in (slashed, *(unicodedata.normalize(f, slashed) for f in ("NFC", "NFD"))):
         if form != name:

@@ -1,4 +1,4 @@
-"""Read a table of text, whatever program wrote it: its encoding, its separators."""
+"""Read a table of cells, whatever program wrote it: its encoding, its separators."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import Skipped
+from napari_spaceediting.data.meaning import Unfit
 from napari_spaceediting.errors import DataError, reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+EXCEL_SUFFIXES = frozenset({".xlsx", ".xlsm"})
+
+Knows = Callable[[Sequence[str]], bool]
+"""Tells whether these names of columns are of use."""
+
+_MOST_TITLES = 10
+"""Rows, among which the names of columns must be."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -51,7 +60,7 @@ class TextTable(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_text_table(path: Path, knows: Callable[[Sequence[str]], bool]) -> TextTable:
+def read_text_table(path: Path, knows: Knows) -> TextTable:
     """Read a table of text.
 
     Parameters
@@ -59,7 +68,8 @@ def read_text_table(path: Path, knows: Callable[[Sequence[str]], bool]) -> TextT
     path : Path
         The file.
     knows : callable
-        Tells whether these names of columns are of use, which decides for a separator.
+        Tells whether these names of columns are of use, which decides for a separator,
+        a sheet, and the row that has them.
 
     Raises
     ------
@@ -68,30 +78,28 @@ def read_text_table(path: Path, knows: Callable[[Sequence[str]], bool]) -> TextT
     """
     import pandas as pd
 
-    text, notes = _text(path)
-    named = _NAMED_BY_EXCEL.match(text)
-    text = text[named.end() :] if named else text.lstrip("\n")
-    separator = named[1] if named else _separator(path, text, knows)
-    usual = "\t" if path.suffix.lower() == ".tsv" else ","
-    if separator != usual and not named:
-        by = _SEPARATORS[separator]
-        notes = (*notes, f"{path.name} was read as separated by {by}.")
-    rows, skipped = _rows(path, text, separator)
-    header, lines = (rows[0].cells, rows[1:]) if rows else ([], [])
-    width = len(header)
-    kept, numbers = [], []
-    for number, cells in lines:
-        if any(cell.strip() for cell in cells[width:]):
+    read = _sheet if path.suffix.lower() in EXCEL_SUFFIXES else _lines
+    rows, numbers, skipped, notes = read(path, knows)
+    at = _header_at(rows, knows)
+    if at:
+        above = f"{at} rows" if at > 1 else "The row"
+        notes.append(f"{above} above the names of the columns of {path.name} left out.")
+    header = rows[at] if rows else []
+    first, width = (numbers[at] if rows else 0), len(header)
+    kept, known = [], []
+    for number, cells in zip(numbers[at + 1 :], rows[at + 1 :], strict=True):
+        if len(cells) > width and "".join(cells[width:]).strip():
             reason = f"has {len(cells)} cells, but the table {width} columns"
-            skipped.append(Skipped(f"row {number}", reason))
-        elif any(cell.strip() for cell in cells):
-            kept.append([*cells[:width], *[""] * (width - len(cells))])
-            numbers.append(number)
+            skipped.append(Skipped(f"row {number - first}", reason))
+        elif "".join(cells).strip():
+            missing = [""] * (width - len(cells))
+            kept.append(cells if len(cells) == width else [*cells[:width], *missing])
+            known.append(number - first)
     columns = _unique(header)
-    table = pd.DataFrame(kept, columns=columns, index=numbers, dtype=object)
+    table = pd.DataFrame(kept, columns=columns, index=known, dtype=object)
     nameless = [c for c, own in zip(columns, header, strict=True) if not own.strip()]
     empty = [name for name in nameless if not table[name].str.strip().any()]
-    return TextTable(table.drop(columns=empty), tuple(skipped), notes)
+    return TextTable(table.drop(columns=empty), tuple(skipped), tuple(notes))
 
 
 def values_of(texts: Sequence[str]) -> NDArray[Any]:
@@ -118,70 +126,118 @@ def values_of(texts: Sequence[str]) -> NDArray[Any]:
     return np.array(numbers)
 
 
-class _Line(NamedTuple):
-    number: int
-    cells: list[str]
+class _Cells(NamedTuple):
+    """The rows of a file that have cells, their numbers, and what is to be told."""
+
+    rows: list[list[str]]
+    numbers: list[int]
+    skipped: list[Skipped]
+    notes: list[str]
 
 
-def _text(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the text of a file, and how it was decoded if one should know."""
-    text, notes = _decoded(path, path.read_bytes())
-    return text.replace("\r\n", "\n").replace("\r", "\n"), notes
+def _header_at(rows: Sequence[Sequence[str]], knows: Knows) -> int:
+    """Return the row with names of columns; above it a title or two may stand."""
+    for at, cells in enumerate(rows[:_MOST_TITLES]):
+        if knows(cells):
+            return at
+        if sum(bool(cell.strip()) for cell in cells) > 1:
+            break
+    return 0
 
 
-def _decoded(path: Path, raw: bytes) -> tuple[str, tuple[str, ...]]:
-    for mark, encoding in _MARKS.items():
-        if raw.startswith(mark):
-            return raw.decode(encoding), ()
-    for start, encoding in enumerate(("utf-16-be", "utf-16-le")):
-        half = raw[:2000][start::2]
-        if half and 2 * half.count(0) > len(half):  # every other byte of Latin letters
-            return raw.decode(encoding), ()
+def _sheet(path: Path, knows: Knows) -> _Cells:
+    """Return the rows with cells of the first sheet of Excel that is of use."""
     try:
-        return raw.decode("utf-8"), ()
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", "replace")
-        return text, (
-            f"{path.name} is not UTF-8 and was read as Windows-1252: if names look "
-            f"wrong, save it as UTF-8.",
-        )
+        from openpyxl import load_workbook
+    except ImportError:
+        raise Unfit(
+            "is a table of Excel: save it as CSV, or install what reads it with "
+            'pip install "napari-spaceediting[excel]"'
+        ) from None
+    book = load_workbook(path, read_only=True, data_only=True)
+    sheets: dict[str, list[list[str]]] = {}
+    for sheet in book.worksheets:
+        cells = (map(_text_of, row) for row in sheet.iter_rows(values_only=True))
+        if rows := [row for row in map(list, cells) if any(row)]:
+            sheets[sheet.title] = rows
+    book.close()
+    useful = (n for n, rows in sheets.items() if knows(rows[_header_at(rows, knows)]))
+    name = next(useful, next(iter(sheets), ""))
+    more = f"The sheet {name!r} of {path.name} was read, and none of the others."
+    rows = sheets.get(name, [])
+    return _Cells(rows, [*range(len(rows))], [], [more] * (len(sheets) > 1))
 
 
-def _separator(path: Path, text: str, knows: Callable[[Sequence[str]], bool]) -> str:
-    """Return what separates the columns: what gives names that are of use."""
-    first = text.partition("\n")[0]
+def _text_of(cell: object) -> str:
+    """Return what a cell of Excel says; a whole number has no point."""
+    is_whole = isinstance(cell, float) and cell.is_integer()
+    return "" if cell is None else str(int(cell) if is_whole else cell).strip()
+
+
+def _lines(path: Path, knows: Knows) -> _Cells:
+    """Return the rows with cells of a table of text, and those that are broken."""
+    text, notes = _decoded(path, path.read_bytes())
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    named = _NAMED_BY_EXCEL.match(text)
+    text = text[named.end() :] if named else text.lstrip("\n")
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
-    order = sorted(_SEPARATORS, key=lambda separator: separator != usual)
-    headers = {s: next(csv.reader([first], delimiter=s), []) for s in order}
-    known = [s for s in order if knows(headers[s])]
-    return max(known or order, key=lambda separator: len(headers[separator]))
-
-
-def _rows(path: Path, text: str, separator: str) -> tuple[list[_Line], list[Skipped]]:
-    """Return the rows with cells, and those that are broken; the header is row 0."""
-    rows: list[_Line] = []
-    skipped: list[Skipped] = []
-    reader = csv.reader(
-        io.StringIO(text),
-        delimiter=separator,
-        skipinitialspace=True,
-        strict=True,
-    )
+    separator = named[1] if named else _separator(usual, text, knows)
+    if separator != usual and not named:
+        notes.append(f"{path.name} was read as separated by {_SEPARATORS[separator]}.")
+    found = _Cells([], [], [], notes)
     number = 0
-    for cells in _until_the_end(reader):
+    for cells in _until_the_end(_reader(text, separator)):
         if isinstance(cells, csv.Error):
             if "unexpected end" in str(cells):
                 raise DataError(
                     f"A quotation mark in row {number} of {path.name} or below is "
                     f"never closed: close it or remove it."
                 )
-            skipped.append(Skipped(f"row {number}", f"is broken ({reason_of(cells)})"))
+            reason = f"is broken ({reason_of(cells)})"
+            found.skipped.append(Skipped(f"row {number}", reason))
         elif cells:
-            rows.append(_Line(number, cells))
+            found.rows.append(cells)
+            found.numbers.append(number)
         else:
             continue
         number += 1
-    return rows, skipped
+    return found
+
+
+def _reader(text: str, separator: str) -> Iterator[list[str]]:
+    lines = io.StringIO(text)
+    return csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
+
+
+def _decoded(path: Path, raw: bytes) -> tuple[str, list[str]]:
+    """Return the text of a file, and how it was decoded if one should know."""
+    for mark, encoding in _MARKS.items():
+        if raw.startswith(mark):
+            return raw.decode(encoding), []
+    for start, encoding in enumerate(("utf-16-be", "utf-16-le")):
+        half = raw[:2000][start::2]
+        if half and 2 * half.count(0) > len(half):  # every other byte of Latin letters
+            return raw.decode(encoding), []
+    try:
+        return raw.decode("utf-8"), []
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", "replace")
+        return text, [
+            f"{path.name} is not UTF-8 and was read as Windows-1252: if names look "
+            f"wrong, save it as UTF-8."
+        ]
+
+
+def _separator(usual: str, text: str, knows: Knows) -> str:
+    """Return what separates the columns: what gives names that are of use."""
+    order = sorted(_SEPARATORS, key=lambda separator: separator != usual)
+    headers: dict[str, list[str]] = {}
+    for separator in order:
+        found = _until_the_end(_reader(text, separator))
+        rows = [r for r in islice(found, _MOST_TITLES) if r and isinstance(r, list)]
+        headers[separator] = rows[_header_at(rows, knows)] if rows else []
+    known = [s for s in order if knows(headers[s])]
+    return max(known or order, key=lambda separator: len(headers[separator]))
 
 
 def _until_the_end(reader: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:

@@ -15,11 +15,11 @@ from napari_spaceediting.data.meaning import (
     TOO_LARGE,
     Header,
     Unfit,
-    of_print,
     over_black,
     top_of,
     turned,
 )
+from napari_spaceediting.data.profiles import lab_to_srgb, to_srgb
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
@@ -30,14 +30,17 @@ _GUESSED = {"generic", "uniform"}
 """How tifffile calls files that say nothing of which pages belong together."""
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
-_PRINT, _YCBCR, _LAB = 5, 6, 8
+_PRINT, _YCBCR, _LAB, _ICC_LAB = 5, 6, 8, 9
 """Photometric interpretations."""
+_COLOURS = {_RGB: 3, _YCBCR: 3, _PRINT: 4, _LAB: 3, _ICC_LAB: 3}
+"""How many samples make a colour."""
+_PROFILE = 34675
+"""The tag of the ICC profile."""
 _JPEGS = {6, 7, 34892, 33007}
 """Compressions that give RGB where the page has YCbCr."""
 _FAX_AND_OLD_JPEG = {2, 3, 4, 6}
 _STRANGE = {
     4: "is a mask of transparency",
-    9: "has the colours of ICC L*a*b*",
     10: "has the colours of ITU L*a*b*",
     32803: "is raw data of a camera",
     32844: "has logarithmic intensities",
@@ -116,6 +119,8 @@ def _main(tiff: TiffFile) -> TiffPageSeries:
     Pages that say that they are thumbnails or masks are not it, nor what is at most
     half as large as another, as the steps of a pyramid are.
     """
+    if not len(tiff.pages):
+        raise Unfit(ENDS_EARLY)
     first: Any = tiff.pages.first
     if tiff.is_ome and len(tiff.pages) == 1 and not _is_beside(first):
         return _alone(first)  # others of its data set may lie in further files
@@ -216,23 +221,23 @@ def _check(page: TiffPage, has_planes: bool) -> None:
             f"has white for the number 0 in {page.dtype} numbers, so that black cannot "
             f"be told: save it with black for 0"
         )
-    if photometric in (_PALETTE, _PRINT, _YCBCR, _LAB) and has_planes:
+    if photometric in (_PALETTE, *_COLOURS) and has_planes:
         raise Unfit("is a stack of coloured planes: save one image per plane")
     if photometric == _PRINT and page.samplesperpixel < 4:
         raise Unfit(f"has {page.samplesperpixel} inks: save it in RGB or grey")
-    if photometric == _LAB and page.bitspersample != 8:
-        raise Unfit("has L*a*b* colours of more than 8 bits: save it in RGB")
+    if photometric in (_LAB, _ICC_LAB) and page.dtype not in (np.uint8, np.uint16):
+        raise Unfit(f"has L*a*b* colours of {page.dtype}: save it in RGB")
 
 
 def _needs_pillow(page: TiffPage) -> bool:
     photometric = _photometric(page)
-    if photometric == _LAB or page.compression in _FAX_AND_OLD_JPEG:
+    if page.compression in _FAX_AND_OLD_JPEG:
         return True
     return photometric == _YCBCR and page.compression not in _JPEGS
 
 
 def _by_pillow(file: IO[bytes], tiff: TiffFile, page: TiffPage) -> NDArray[Any]:
-    """Have Pillow read a page: it knows subsampled colours, and profiles."""
+    """Have Pillow read a page: it knows subsampled colours."""
     from napari_spaceediting.data.photos import read_photo
 
     at = [each.offset for each in tiff.pages].index(page.offset)
@@ -245,32 +250,60 @@ def _meant(image: NDArray[Any], page: TiffPage) -> NDArray[Any]:
     photometric, bits = _photometric(page), page.bitspersample
     if photometric == _PALETTE:
         return _coloured(image, page)
-    n_colours = {_RGB: 3, _YCBCR: 3, _PRINT: 4}.get(photometric, 1)
+    n_colours = _COLOURS.get(photometric, 1)
     extra = tuple(map(int, page.extrasamples))
-    if image.ndim == 3 and image.shape[-1] == n_colours + len(extra) and extra:
-        image = _without_alpha(image, n_colours, extra, bits)
-    if photometric == _PRINT:
-        image = of_print(image[..., :4], bits)
-    elif photometric == _WHITE_IS_ZERO:
-        image = ~image if image.dtype == bool else top_of(image.dtype, bits) - image
+    if extra and image.ndim == 3 and image.shape[-1] == n_colours + len(extra):
+        colours, others = image[..., :n_colours], image[..., n_colours:]
+        image = _without_alpha(_as_seen(colours, page), others, extra, bits)
+    else:
+        image = _as_seen(image, page)
     if bits < 8 and image.dtype.kind == "u":
         image = image * np.uint8(255 / top_of(image.dtype, bits))
     return image
 
 
+def _as_seen(colours: NDArray[Any], page: TiffPage) -> NDArray[Any]:
+    """Return grey whose white is high, and colours in sRGB."""
+    photometric, bits = _photometric(page), page.bitspersample
+    if photometric == _WHITE_IS_ZERO:
+        inverted: NDArray[Any] = (
+            ~colours if colours.dtype == bool else top_of(colours.dtype, bits) - colours
+        )
+        return inverted
+    if photometric in (_LAB, _ICC_LAB):
+        return _of_lab(colours, is_signed=photometric == _LAB)
+    if photometric in _COLOURS and colours.ndim == 3:
+        profile = page.tags.get(_PROFILE)
+        return to_srgb(colours, profile and bytes(profile.value), bits)
+    return colours
+
+
+def _of_lab(numbers: NDArray[Any], *, is_signed: bool) -> NDArray[Any]:
+    """Return RGB of L*a*b*, whose a and b are signed numbers or lie around a half."""
+    bits = 8 * numbers.itemsize
+    lightness, around = numbers[..., :1], numbers[..., 1:]
+    if is_signed:
+        top, middle = (1 << bits) - 1, 0
+        around = around.view(f"{numbers.dtype.byteorder}i{numbers.itemsize}")
+    else:
+        top, middle = 255 << bits - 8, 1 << bits - 1
+    around = (around.astype(np.float64) - middle) / (1 << bits - 8)
+    lab = np.concatenate([lightness * (100 / top), around], axis=-1)
+    return lab_to_srgb(lab, numbers.dtype)
+
+
 def _without_alpha(
-    image: NDArray[Any], n_colours: int, extra: tuple[int, ...], bits: int
+    colours: NDArray[Any], others: NDArray[Any], extra: tuple[int, ...], bits: int
 ) -> NDArray[Any]:
     """Lay colours over black where one of the extra samples is their alpha."""
-    alphas = [i for i, kind in enumerate(extra) if kind in (_PREMULTIPLIED, _ALPHA)]
-    if not alphas:
-        return image
-    at = alphas[0]
-    colours, others = image[..., :n_colours], image[..., n_colours:]
-    if extra[at] == _ALPHA:
-        alpha = others[..., at : at + 1]
-        colours = over_black(np.concatenate([colours, alpha], axis=-1), bits)
-    image = np.concatenate([colours, np.delete(others, at, axis=-1)], axis=-1)
+    for at, kind in enumerate(extra):
+        if kind in (_PREMULTIPLIED, _ALPHA):
+            if kind == _ALPHA:
+                seen = np.concatenate([colours, others[..., at : at + 1]], axis=-1)
+                colours = over_black(seen, bits)
+            others = np.delete(others, at, axis=-1)
+            break
+    image = np.concatenate([colours, others], axis=-1)
     return image[..., 0] if image.shape[-1] == 1 else image
 
 

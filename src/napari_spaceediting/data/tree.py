@@ -11,6 +11,7 @@ from pathlib import Path
 from napari_spaceediting.data.dataset import Skipped
 from napari_spaceediting.data.files import is_image_file
 from napari_spaceediting.data.names import listed, readable
+from napari_spaceediting.data.stores import STORE, is_zarr
 from napari_spaceediting.errors import reason_of
 
 _SYSTEM = frozenset(
@@ -74,11 +75,14 @@ class Walk:
         Folders that are hidden or the system's.
     skipped : list of Skipped
         Folders that cannot be read.
+    followed : set
+        Links that were followed: each is once.
     """
 
     root: Path
     hidden: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    followed: set[tuple[int | Path, str]] = field(default_factory=set)
 
     def tree(self) -> Tree:
         """Walk through all of the folder.
@@ -100,17 +104,23 @@ class Walk:
         """Return a path below the root as text."""
         return readable(path.relative_to(self.root).as_posix())
 
-    def _below(self, folder: Path, above: frozenset[object]) -> Tree:
+    def _below(self, folder: Path, above: frozenset[int | Path]) -> Tree:
         images, folders = [], []
-        above |= {identity(folder)}
-        for name, is_folder in sorted(_entries(folder)):
+        here = identity(folder)
+        above |= {here}
+        for name, is_folder, is_link in sorted(_entries(folder)):
             path = folder / name
-            if not is_folder:
+            is_store = is_folder and path.suffix.lower() == STORE and is_zarr(path)
+            if not is_folder or is_store:
                 if is_image_file(path):
                     images.append(path)
             elif name.startswith(".") or name.lower() in _SYSTEM:
                 self.hidden.append(self.shown(path))
             elif identity(path) not in above:  # a link to what it lies in is a circle
+                # Links among linked folders would lead through them in every order.
+                if is_link and (here, name) in self.followed:
+                    continue
+                self.followed.add((here, name))
                 try:
                     tree = self._below(path, above)
                 except OSError as error:
@@ -123,17 +133,28 @@ class Walk:
         return Tree(folder, tuple(images), tuple(folders))
 
 
-def identity(path: Path) -> object:
-    """Return what two paths have in common only if they lead to the same place."""
+def same_place(path: Path) -> int | Path:
+    """Return what two paths have in common only if they lead to the same place.
+
+    Raises
+    ------
+    OSError, ValueError
+        There is nothing.
+    """
+    status = path.stat()
+    # Some file systems number nothing.
+    number = status.st_dev << 64 | status.st_ino
+    return number if status.st_ino else path.resolve()
+
+
+def identity(path: Path) -> int | Path:
+    """Return `same_place`, or the path itself where there is nothing."""
     try:
-        status = path.stat()
+        return same_place(path)
     except (OSError, ValueError):
         return path
-    # Some file systems number nothing.
-    number = (status.st_dev, status.st_ino)
-    return number if status.st_ino else os.path.realpath(path)
 
 
-def _entries(folder: Path) -> list[tuple[str, bool]]:
+def _entries(folder: Path) -> list[tuple[str, bool, bool]]:
     with os.scandir(folder) as entries:
-        return [(entry.name, entry.is_dir()) for entry in entries]
+        return [(e.name, e.is_dir(), e.is_symlink()) for e in entries]

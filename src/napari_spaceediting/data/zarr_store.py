@@ -8,7 +8,7 @@ from typing import Any
 import zarr
 from zarr.storage import LocalStore
 
-from napari_spaceediting.data.files import no_file
+from napari_spaceediting.data.reading import no_file
 from napari_spaceediting.errors import DataError
 
 

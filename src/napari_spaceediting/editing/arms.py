@@ -66,8 +66,8 @@ class Arm:
     shows : str
         What the comparison is good for, as after a colon; "" where it is no choice.
     lesson : callable or None
-        What it learns from, by what there is, what networks expect and the seed: None
-        where it cannot be trained. None for what is not trained in a round.
+        What it learns from, by a teacher; None where it cannot be trained. None for
+        what is not trained in a round.
     needs : str
         A column that the data set must have, "" for none.
     is_usual : bool
@@ -84,7 +84,7 @@ class Arm:
     compared: str
     short: str
     shows: str = ""
-    lesson: Callable[[Material, Expected, int], Lesson | None] | None = None
+    lesson: Callable[[Teacher], Lesson | None] | None = None
     needs: str = ""
     is_usual: bool = False
     asks_networks: bool = False
@@ -123,71 +123,98 @@ def lessons(
     seed : int
         Of the placebo.
     """
+    teacher = Teacher(material, expected, seed)
     found = {}
     for name in (AFTER, *names):
         arm = ARMS[name]
         if arm.lesson and (not arm.needs or arm.needs in material.dataset.columns):
-            lesson = arm.lesson(material, expected, seed)
+            lesson = arm.lesson(teacher)
             if lesson is not None:
                 found[name] = lesson
     return found
 
 
-def _after(material: Material, _expected: Expected, _seed: int) -> Lesson:
-    n_classes, soft = len(material.class_names), material.soft_labels
-    targets = known(material.labels, material.training, n_classes, soft)
-    return Lesson(n_classes, targets, material.anchors)
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """Makes of what there is what each arm learns from.
 
+    Parameters
+    ----------
+    material, expected, seed
+        As for `lessons`.
+    """
 
-def _relabel(material: Material, expected: Expected, seed: int) -> Lesson:
-    return replace(_after(material, expected, seed), anchors=None)
+    material: Material
+    expected: Expected
+    seed: int
 
+    def after(self) -> Lesson:
+        """Give the classes and places after the edits."""
+        given, n_classes = self.material, len(self.material.class_names)
+        targets = known(given.labels, given.training, n_classes, given.soft_labels)
+        return Lesson(n_classes, targets, given.anchors)
 
-def _rival(material: Material, expected: Expected, seed: int) -> Lesson | None:
-    lesson = _relabel(material, expected, seed)
-    named = lesson.targets.classes.any(axis=0)
-    return lesson if np.count_nonzero(named) > 1 else None
+    def relabel(self) -> Lesson:
+        """Give the same classes, but no places."""
+        return replace(self.after(), anchors=None)
 
+    def rival(self) -> Lesson | None:
+        """Give the same, if there are classes to tell apart."""
+        lesson = self.relabel()
+        named = lesson.targets.classes.any(axis=0)
+        return lesson if np.count_nonzero(named) > 1 else None
 
-def _placebo(material: Material, expected: Expected, seed: int) -> Lesson:
-    """Give what is said of every edited image to another one, at random."""
-    after, anchors = _after(material, expected, seed), material.anchors
-    order = np.random.default_rng(seed).permutation(len(anchors))
-    rows = np.flatnonzero(np.isin(after.targets.indices, anchors.indices))
-    classes = after.targets.classes.copy()
-    classes[rows] = classes[np.random.default_rng(seed).permutation(rows)]
-    return replace(
-        after,
-        targets=replace(after.targets, classes=classes),
-        anchors=replace(
-            anchors,
-            weights=anchors.weights[order],
-            votes=anchors.votes[order],
-            tags=anchors.tags[order],
-            near=anchors.near[order],
-            speaking=anchors.speaking[order],
-        ),
-    )
+    def placebo(self) -> Lesson:
+        """Give what is said of every edited image to another one, at random."""
+        after, anchors = self.after(), self.material.anchors
+        order = np.random.default_rng(self.seed).permutation(len(anchors))
+        rows = np.flatnonzero(np.isin(after.targets.indices, anchors.indices))
+        classes = after.targets.classes.copy()
+        classes[rows] = classes[np.random.default_rng(self.seed).permutation(rows)]
+        dealt = {
+            name: values[order]
+            for name, values in vars(anchors).items()
+            if name != "indices"
+        }
+        return replace(
+            after,
+            targets=replace(after.targets, classes=classes),
+            anchors=replace(anchors, **dealt),
+        )
 
+    def control(self) -> Lesson | None:
+        """Give the classes before the edits."""
+        dataset, training = self.material.dataset, self.material.training
+        soft, n_classes = dataset.soft_labels, dataset.n_classes
+        targets = known(dataset.labels, training, n_classes, soft)
+        return Lesson(n_classes, targets) if len(targets) else None
 
-def _control(material: Material, _expected: Expected, _seed: int) -> Lesson | None:
-    dataset, n_classes = material.dataset, material.dataset.n_classes
-    targets = known(dataset.labels, material.training, n_classes, dataset.soft_labels)
-    return Lesson(n_classes, targets) if len(targets) else None
+    def automatic(self) -> Lesson | None:
+        """Give these as rules correct them."""
+        control = self.control()
+        if control is None:
+            return None
+        return replace(control, targets=joined(control.targets, self._corrections()))
 
+    def ceiling(self) -> Lesson | None:
+        """Give the truth."""
+        given, n_classes = self.material, len(self.material.class_names)
+        truth = given.dataset.columns["truth"]
+        right = known(truth, given.training & (truth < n_classes), n_classes)
+        return Lesson(n_classes, right) if len(right) else None
 
-def _automatic(material: Material, expected: Expected, seed: int) -> Lesson | None:
-    control = _control(material, expected, seed)
-    if control is None:
-        return None
-    corrections = _corrections(material, expected)
-    return replace(control, targets=joined(control.targets, corrections))
-
-
-def _ceiling(material: Material, _expected: Expected, _seed: int) -> Lesson | None:
-    truth, n_classes = material.dataset.columns["truth"], len(material.class_names)
-    right = known(truth, material.training & (truth < n_classes), n_classes)
-    return Lesson(n_classes, right) if len(right) else None
+    def _corrections(self) -> Targets:
+        """Return what rules make of labels that nobody has reviewed."""
+        given, dataset = self.material, self.material.dataset
+        labels, training, n_classes = dataset.labels, given.training, dataset.n_classes
+        if are_few(given.labelled_share):
+            among = training & ~(given.confirmed & (labels < 0))
+            return spread_labels(given.predictions.latents, labels, among, n_classes)
+        assert self.expected is not None
+        rows = np.flatnonzero((labels >= 0) & training & ~given.confirmed)
+        judges = (self.expected, given.predictions.probabilities)
+        said = (widened(judge[rows], n_classes) for judge in judges)
+        return soften_labels(labels, rows, *said)
 
 
 ARMS = {
@@ -205,7 +232,7 @@ ARMS = {
         compared="the training without edits",
         short="control",
         shows="whether the edits taught anything, or only more training",
-        lesson=_control,
+        lesson=Teacher.control,
         is_usual=True,
     ),
     AFTER: Arm(
@@ -214,7 +241,7 @@ ARMS = {
         how="with edits",
         compared="the training with edits",
         short="after",
-        lesson=_after,
+        lesson=Teacher.after,
     ),
     RELABEL: Arm(
         title="Without places",
@@ -223,7 +250,7 @@ ARMS = {
         compared="the same classes without the places",
         short="no places",
         shows="whether the map taught anything beside them",
-        lesson=_relabel,
+        lesson=Teacher.relabel,
     ),
     "rival": Arm(
         title="Logistic regression",
@@ -233,7 +260,7 @@ ARMS = {
         compared="logistic regression on the same features and labels",
         short="logistic",
         shows="whether this program was needed",
-        lesson=_rival,
+        lesson=Teacher.rival,
         is_network=False,
     ),
     "automatic": Arm(
@@ -244,7 +271,7 @@ ARMS = {
         compared="what can be corrected without a human",
         short="no human",
         shows="whether you were needed",
-        lesson=_automatic,
+        lesson=Teacher.automatic,
         asks_networks=True,
     ),
     "placebo": Arm(
@@ -255,7 +282,7 @@ ARMS = {
         compared="edits dealt out at random",
         short="random edits",
         shows="whether any edits would have done",
-        lesson=_placebo,
+        lesson=Teacher.placebo,
     ),
     CEILING: Arm(
         title="All labels right",
@@ -264,24 +291,8 @@ ARMS = {
         compared="all labels right",
         short="all right",
         shows="how much there was to be gained",
-        lesson=_ceiling,
+        lesson=Teacher.ceiling,
         needs="truth",
     ),
 }
 """All arms by name, in the order in which they are told."""
-
-
-def _corrections(material: Material, expected: Expected) -> Targets:
-    """Return what rules make of labels that nobody has reviewed."""
-    dataset, predictions = material.dataset, material.predictions
-    labels, training, reviewed = dataset.labels, material.training, material.confirmed
-    if are_few(material.labelled_share):
-        among = training & ~(reviewed & (labels < 0))
-        return spread_labels(predictions.latents, labels, among, dataset.n_classes)
-    assert expected is not None
-    rows = np.flatnonzero((labels >= 0) & training & ~reviewed)
-    judges = (
-        widened(said[rows], dataset.n_classes)
-        for said in (expected, predictions.probabilities)
-    )
-    return soften_labels(labels, rows, *judges)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.editing.ranking import entropy
 from napari_spaceediting.editing.targets import Targets, known
 from napari_spaceediting.projection.neighbours import nearest
 
@@ -65,7 +66,9 @@ def spread_labels(
     classes[:, model.classes_] = np.nan_to_num(model.label_distributions_)
     reached = ~is_labelled & (classes.sum(axis=1) > 0)
     classes = classes[reached] / classes[reached].sum(axis=1, keepdims=True)
-    return Targets(at[reached], classes, 1 - _doubt(classes))
+    # Rounding may take it beyond that of knowing nothing.
+    doubt = np.minimum(entropy(classes) / np.log(n_classes), 1)
+    return Targets(at[reached], classes, (1 - doubt).astype(np.float32))
 
 
 def soften_labels(
@@ -113,12 +116,3 @@ def _graph(latents: NDArray[np.float32]) -> csr_array:
     start = np.arange(0, n * k + 1, k)
     directed = csr_array((np.ones(n * k), neighbours.ravel(), start), shape=(n, n))
     return directed.maximum(directed.T)
-
-
-def _doubt(classes: NDArray[np.float32]) -> NDArray[np.float32]:
-    safe = np.where(classes > 0, classes, 1)
-    entropy = -(classes * np.log(safe)).sum(axis=1)
-    # Rounding may take it beyond that of knowing nothing.
-    share = np.minimum(entropy / np.log(classes.shape[1]), 1)
-    doubt: NDArray[np.float32] = share.astype(np.float32)
-    return doubt

@@ -43,6 +43,11 @@ from napari_spaceediting.editing.image_edits import (
     named,
     shares,
 )
+from napari_spaceediting.editing.selections import (
+    SaveSelection,
+    describe_selection,
+    flaw_of_name,
+)
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.errors import EditError
 
@@ -66,6 +71,7 @@ __all__ = [
     "Reorder",
     "Reset",
     "Restore",
+    "SaveSelection",
     "Trait",
     "TraitKind",
     "Withdraw",
@@ -97,7 +103,7 @@ class Withdraw(Made):
     number: int
 
 
-Edit = ImageEdit | ClassEdit | Withdraw
+Edit = ImageEdit | ClassEdit | SaveSelection | Withdraw
 
 
 @dataclass(frozen=True)
@@ -288,7 +294,7 @@ def _followed(
         if isinstance(edit, ClassEdit):
             classes.follow(edit, stands=stands)
             changes |= stands and not isinstance(edit, Trait)
-        elif stands and not isinstance(edit, Withdraw):
+        elif stands and isinstance(edit, ImageEdit):
             slots = {name: classes.slot(name) for name in classes_of(edit)}
             standing.append((edit, slots))
     return standing, changes
@@ -405,7 +411,9 @@ def check_edit(
         return
     n = len(held_out)
     at = edit.indices
-    if not len(at):
+    if isinstance(edit, SaveSelection) and (flaw := flaw_of_name(edit.name)):
+        raise EditError(flaw)
+    if not len(at) and not isinstance(edit, SaveSelection):
         raise EditError("The edit names no image: select one or more first.")
     missing = at[(at < 0) | (at >= n)]
     if len(missing):
@@ -446,6 +454,8 @@ def describe(edit: Edit) -> str:
         return f"Took back edit {edit.number + 1}"
     if isinstance(edit, ClassEdit):
         return describe_class_edit(edit)
+    if isinstance(edit, SaveSelection):
+        return describe_selection(edit)
     n = len(edit.indices)
     images = "1 image" if n == 1 else f"{n} images"
     if not isinstance(edit, Naming):

@@ -22,6 +22,7 @@ from napari_spaceediting.editing.certainty import calibration_error, log_loss
 from napari_spaceediting.editing.intervals import Difference, compare, share
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.network.spec import Predictions
+from napari_spaceediting.projection.align import align
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,16 +302,13 @@ def mean_drift(before: NDArray[np.float32], after: NDArray[np.float32]) -> float
 def _laid_over(
     before: NDArray[np.float32], after: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return both about their means, the second turned and scaled onto the first."""
-    from scipy.linalg import orthogonal_procrustes
-
+    """Return the first about its mean, and the second turned and scaled onto it."""
     width = max(before.shape[1], after.shape[1])
     before, after = (
-        np.pad(one - one.mean(axis=0), ((0, 0), (0, width - one.shape[1])))
-        for one in (before, after)
+        np.pad(one, ((0, 0), (0, width - one.shape[1])))
+        for one in (before - before.mean(axis=0), after)
     )
-    turn, scale = orthogonal_procrustes(after, before)
-    return before, after @ turn * (scale / max(np.square(after).sum(), 1e-12))
+    return before, align(after, before)
 
 
 def gather_evidence(

@@ -21,7 +21,7 @@ from napari_spaceediting.editing.axis import (
     targets_of,
 )
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.memory import array_limit, rows_at_once
+from napari_spaceediting.memory import array_limit, blocks
 from napari_spaceediting.network.spec import ClassifierSpec, State
 
 _MOST = 1_000
@@ -168,9 +168,7 @@ def _read_off(
     rows: NDArray[np.float32], read: Regression
 ) -> Generator[Progress, None, NDArray[np.float32]]:
     values = np.empty((len(rows), len(read.start)), np.float32)
-    step = rows_at_once(rows[:1].nbytes)
-    for start in range(0, len(rows), step):
-        values[start : start + step] = read(rows[start : start + step])
-        done = min(start + step, len(rows))
-        yield Progress(done, len(rows), "Reading it off the images")
+    for block in blocks(len(rows), rows[:1].nbytes):
+        values[block] = read(rows[block])
+        yield Progress(block.stop, len(rows), "Reading it off the images")
     return values

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_spaceediting.editing.arms import Lesson
 from napari_spaceediting.editing.objectives import EditingLoss, total_variance
-from napari_spaceediting.editing.settings import weights_for
+from napari_spaceediting.editing.settings import (
+    RetrainSettings,
+    Weights,
+    weights_for,
+)
 from napari_spaceediting.editing.targets import Targets
 from napari_spaceediting.editing.task import Task
 from napari_spaceediting.errors import TrainingFailed
@@ -90,6 +94,8 @@ def fine_tune(
             spec = replace(task.spec, n_classes=lesson.n_classes)
             start = classifier_from(spec, task.state, seed=seed)
         yield from _fit(task, start, lesson.targets, editing, seed)
+    if settings.trainable != "head":
+        start.spec = replace(start.spec, knows_labels=True)
     return start
 
 
@@ -101,7 +107,7 @@ def _fit(
     seed: int,
 ) -> Generator[Progress, None, None]:
     """Minimise cross-entropy and editing loss; the averaged weights are kept."""
-    settings, weights, device = task.settings, editing.weights, editing.device
+    settings, device = task.settings, editing.device
     classifier.to(device)
     fetch = yield from tail_inputs(
         classifier,
@@ -109,8 +115,6 @@ def _fit(
         settings.trainable,
         device=settings.device,
     )
-    crew = processes()
-    rng = np.random.default_rng(seed)
     training = np.flatnonzero(task.training)
     conditioned: AbstractContextManager[None] = nullcontext()
     if classifier.kernel is None:
@@ -118,51 +122,71 @@ def _fit(
             classifier,
             feature_sample(classifier, fetch, settings.trainable, training, device),
         )
-    with conditioned, crew.one_batch(classifier):
+    with conditioned, processes().one_batch(classifier):
         tail = classifier.tail(settings.trainable)
-
-        def latents_of(indices: NDArray[np.int64]) -> Tensor:
-            n = len(indices)
-            latents, _ = tail(tensor_on(device, fetch(indices[crew.share(n)])))
-            return crew.gathered(latents, n)
-
-        def cross_entropy(rows: NDArray[np.int64]) -> Tensor:
-            n = len(rows)
-            part = crew.share(n)
-            mixed, classes = _mixed(fetch, targets, rows, settings.mixup, rng, part)
-            logits = crew.gathered(tail(tensor_on(device, mixed))[1], n)
-            return F.cross_entropy(logits, tensor_on(device, classes))
-
-        chances = targets.chances()
-        optimiser = torch.optim.AdamW(
-            tail.parameters(), weights.learning_rate, weight_decay=settings.weight_decay
-        )
-        schedule = OneCycleLR(
-            optimiser, weights.learning_rate, total_steps=settings.steps
-        )
-        ema = get_ema_multi_avg_fn(weights.averaging)  # type: ignore[no-untyped-call]
-        average = AveragedModel(tail, multi_avg_fn=ema)
-        tail.train()
-        for step in range(settings.steps):
-            rows = rng.choice(len(targets), settings.batch_size, p=chances)
-            loss = cross_entropy(rows)
-            for term in editing.terms(latents_of, rng):
-                loss = loss + term
-            if not torch.isfinite(loss):
-                raise TrainingFailed(
-                    f"The loss is no longer a number at step {step + 1}: lower the "
-                    "learning rate, or look for odd images among the edited ones."
-                )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            crew.sum_gradients(tail.parameters())
-            optimiser.step()
-            schedule.step()
-            average.update_parameters(tail)
-            figures = {"loss": float(loss.detach())}
-            yield Progress(step + 1, settings.steps, "Training", figures)
-        tail.load_state_dict(average.module.state_dict())
+        losses = _losses(tail, fetch, targets, editing, settings, seed)
+        yield from _descend(tail, losses, settings, editing.weights)
     classifier.eval()
+
+
+def _losses(
+    tail: nn.Module,
+    fetch: Fetch,
+    targets: Targets,
+    editing: EditingLoss,
+    settings: RetrainSettings,
+    seed: int,
+) -> Iterator[Tensor]:
+    """Draw one batch after the other; yield its loss."""
+    crew, device, rng = processes(), editing.device, np.random.default_rng(seed)
+    chances = targets.chances()
+
+    def latents_of(indices: NDArray[np.int64]) -> Tensor:
+        n = len(indices)
+        latents, _ = tail(tensor_on(device, fetch(indices[crew.share(n)])))
+        return crew.gathered(latents, n)
+
+    while True:
+        n = settings.batch_size
+        rows = rng.choice(len(targets), n, p=chances)
+        mixed, classes = _mixed(
+            fetch, targets, rows, settings.mixup, rng, crew.share(n)
+        )
+        logits = crew.gathered(tail(tensor_on(device, mixed))[1], n)
+        loss = F.cross_entropy(logits, tensor_on(device, classes))
+        yield sum(editing.terms(latents_of, rng), start=loss)
+
+
+def _descend(
+    tail: nn.Module,
+    losses: Iterator[Tensor],
+    settings: RetrainSettings,
+    weights: Weights,
+) -> Generator[Progress, None, None]:
+    """Take a step down each loss; leave the average of all weights."""
+    crew = processes()
+    optimiser = torch.optim.AdamW(
+        tail.parameters(), weights.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = OneCycleLR(optimiser, weights.learning_rate, total_steps=settings.steps)
+    ema = get_ema_multi_avg_fn(weights.averaging)  # type: ignore[no-untyped-call]
+    average = AveragedModel(tail, multi_avg_fn=ema)
+    tail.train()
+    for step, loss in zip(range(settings.steps), losses, strict=False):
+        if not torch.isfinite(loss):
+            raise TrainingFailed(
+                f"The loss is no longer a number at step {step + 1}: lower the "
+                "learning rate, or look for odd images among the edited ones."
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        crew.sum_gradients(tail.parameters())
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(tail)
+        figures = {"loss": float(loss.detach())}
+        yield Progress(step + 1, settings.steps, "Training", figures)
+    tail.load_state_dict(average.module.state_dict())
 
 
 def _mixed(

@@ -34,6 +34,8 @@ SMALLEST_GROUP, LARGEST_GROUP = 4, 16
 _CLUSTERS = 25
 _FAR = 1.5
 """Times the usual distance from which an image counts as isolated."""
+_LAST = 1e-9
+"""Share of what comes after all others."""
 _LANDMARKS = 2_000
 """Images that others may be far from."""
 
@@ -86,8 +88,8 @@ class Guide:
     predictions : Predictions
         Of the network that is shown.
     margins : (N,) float32 array
-        What speaks for the given class of each image less what speaks for another,
-        as in `TrainResult`; NaN where there is none, and the network is asked.
+        By how much the other labels speak for that of each image, as in `TrainResult`;
+        NaN where that is not known, and the network is asked.
     positions : (N, 2) float32 array
         Map coordinates.
     n_proposals : int
@@ -120,10 +122,13 @@ class Guide:
 
         The mix follows the share of labelled training images: with few labels
         groups to name come first, with many the probably wrong labels. Kinds that the
-        user agreed with come more often, others less, but none never.
+        user agreed with come more often, others less, but none never. Labels that
+        nothing speaks against are left for when there is nothing else.
         """
         yield Progress(0, 4, "Comparing labels")
-        found = {ProposalKind.MISLABELLED: self._mislabelled()}
+        labels = self._mislabelled()
+        doubted = [one for one in labels if one.signs[0] < 0]
+        found = {ProposalKind.MISLABELLED: doubted}
         yield Progress(1, 4, "Grouping what has no label")
         found[ProposalKind.GROUP] = self._groups()
         yield Progress(2, 4, "Weighing doubts")
@@ -141,9 +146,12 @@ class Guide:
             ProposalKind.DISAGREED: 1 if few else 3,
             ProposalKind.ISOLATED: 0.5,
         }
+        shares = [
+            share * agreement(self.answers, kind) for kind, share in usual.items()
+        ]
         return _interleave(
-            [found[kind] for kind in usual],
-            [share * agreement(self.answers, kind) for kind, share in usual.items()],
+            [*(found[kind] for kind in usual), labels[len(doubted) :]],
+            [*shares, _LAST],
             self.n_proposals,
         )
 
@@ -163,8 +171,7 @@ class Guide:
         if not len(at) or probabilities.shape[1] < 2:
             return []
         given, margins = self.labels[at], self.margins[at]
-        missing = np.isnan(margins)
-        margins = np.where(missing, leads(probabilities, given), margins)
+        margins = np.where(np.isnan(margins), leads(probabilities, given), margins)
         seen = without(probabilities, given).argmax(axis=1)
         doubts = given * len(self.class_names) + seen
         groups = alike(self.predictions.latents[at], doubts, margins, GROUP_SIZE)
@@ -186,10 +193,12 @@ class Guide:
         """Say how doubtful the label of images is that may be of another class."""
         given, other = self.class_names[self.labels[group[0]]], self.class_names[seen]
         start = f"{len(group)} images labelled" if len(group) > 1 else "Labelled"
+        is_known = not np.isnan(self.margins[group]).any()
+        who, s = ("the other labels", "") if is_known else ("the network", "s")
         if margin < 0:
-            said = f"; the other labels speak for {other}, by {-margin:.2f}."
+            said = f"; {who} speak{s} for {other}, by {-margin:.2f}."
         else:
-            said = f", and the other labels agree: by {margin:.2f} over {other}."
+            said = f", and {who} agree{s}: by {margin:.2f} over {other}."
         return f"{start} {given}{said}"
 
     def _groups(self) -> list[Proposal]:

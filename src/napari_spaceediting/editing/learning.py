@@ -80,11 +80,14 @@ def learn(task: Task, lesson: Lesson, seed: int) -> Generator[Progress, None, Le
     classifier, features, solved = yield from _solved(
         task, targets, lesson.n_classes, seed, draws_of(task)
     )
+    # Features that know the labels by heart cannot be asked what others say of them.
+    margins = None
+    if not task.spec.knows_labels:
+        margins = _margins(task.labels, targets, solved.left_out)
     if task.settings.trainable == "head":
         if anchors is not None:
             untouched = training[~np.isin(training, anchors.indices)]
             _bend(classifier.embedding, features, anchors, untouched)
-        margins = _margins(task.labels, targets, solved.left_out)
         return Learnt(classifier, margins, solved.redrawn)
     said = yield from predict(classifier, task.dataset, device=task.settings.device)
     taught = Targets(
@@ -95,7 +98,7 @@ def learn(task: Task, lesson: Lesson, seed: int) -> Generator[Progress, None, Le
         tuning = fine_tune(task, lesson, seed, classifier, said.latents)
     else:
         tuning = fine_tune(task, lesson, seed)
-    return Learnt((yield from tuning), redrawn=solved.redrawn)
+    return Learnt((yield from tuning), margins, solved.redrawn)
 
 
 def _solved(

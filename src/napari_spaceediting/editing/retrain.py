@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class _Found:
+    """What arms say: classes of all images for each seed; of held-out ones the rest."""
+
+    predicted: tuple[dict[str, NDArray[np.int64]], ...]
+    said: dict[str, NDArray[np.floating]] = field(default_factory=dict)
+    redrawn: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Retrain(Task):
     """Retrain a network with what edits ask of it."""
 
@@ -47,8 +56,7 @@ class Retrain(Task):
         from napari_spaceediting.editing.rival import rival_classes
         from napari_spaceediting.network.classifier import state_of
 
-        start = time.monotonic()
-        settings = self.settings
+        start, settings = time.monotonic(), self.settings
         if not ((self.labels >= 0) & ~self.dataset.held_out).any():
             raise TrainingFailed(
                 "No training image has a class yet: name at least one group on the map "
@@ -57,59 +65,45 @@ class Retrain(Task):
         expected = None
         if needs_expected(self, settings.arms):
             expected = yield from left_out_classes(self)
-        to_learn = lessons(self, settings.arms, expected, settings.seed)
-        networks = [name for name in to_learn if ARMS[name].is_network]
-        repeats = settings.repeats if settings.descends else 1
-        total = len(networks) * repeats * settings.steps
-        losses: list[float] = []
-        number, taken = 0, None
-
-        def count(progress: Progress) -> Progress:
-            if not progress.metrics:
-                return progress  # the images are being read
-            if number == 0:
-                losses.append(progress.metrics["loss"])
-            return Progress(
-                number * settings.steps + progress.done,
-                total,
-                f"Training {ARMS[name].how}",
-                progress.metrics if number == 0 else {},
-            )
-
-        predicted: list[dict[str, NDArray[np.int64]]] = []
+        seeds = range(settings.repeats if settings.descends else 1)
+        to_learn = [
+            (seed, name, lesson)
+            for seed in seeds
+            for name, lesson in lessons(
+                self, settings.arms, expected, settings.seed + seed
+            ).items()
+        ]
+        networks = [one for one in to_learn if ARMS[one[1]].is_network]
+        total, losses = len(networks) * settings.steps, list[float]()
+        found = _Found(tuple({} for _ in seeds))
         _, held_out = measured_images(self.dataset.split, self.labels)
-        certainty = {BEFORE: self.predictions.probabilities[held_out]}
-        redrawn: dict[str, NDArray[np.int64]] = {}
-        for seed in range(settings.seed, settings.seed + repeats):
-            if predicted:
-                to_learn = lessons(self, settings.arms, expected, seed)
-            predicted.append({})
-            for name in networks:
-                lesson = to_learn[name]
-                if not settings.descends:
-                    n_done, how = number * settings.steps, ARMS[name].how
-                    yield Progress(n_done, total, f"Training {how}")
-                learnt = yield from relayed(learn(self, lesson, seed), count)
-                said = yield from self._said(learnt.classifier)
-                predicted[-1][name] = predicted_classes(said)
-                certainty.setdefault(name, said.probabilities[held_out])
-                if learnt.redrawn is not None:
-                    redrawn.setdefault(name, learnt.redrawn)
-                taken = taken or (learnt, said)
-                number += 1
-        for name, lesson in to_learn.items():
-            if name not in networks:
-                yield Progress(total, total, f"Training {ARMS[name].how}")
+        found.said[BEFORE] = self.predictions.probabilities[held_out]
+        taken = None
+        for number, (seed, name, lesson) in enumerate(networks):
+            count = _counted(name, number * settings.steps, total, losses)
+            if not settings.descends:
+                yield Progress(number * settings.steps, total, _training(name))
+            learning = learn(self, lesson, settings.seed + seed)
+            learnt = yield from relayed(learning, count)
+            said = yield from self._said(learnt.classifier)
+            found.predicted[seed][name] = predicted_classes(said)
+            found.said.setdefault(name, said.probabilities[held_out])
+            if learnt.redrawn is not None:
+                found.redrawn.setdefault(name, learnt.redrawn)
+            taken = taken or (learnt, said)
+        for seed, name, lesson in to_learn:
+            if seed == 0 and not ARMS[name].is_network:
+                yield Progress(total, total, _training(name))
                 probabilities = yield from rival_classes(self, lesson)
-                predicted[0][name] = probabilities.argmax(axis=1)
-                certainty[name] = probabilities[held_out]
+                found.predicted[0][name] = probabilities.argmax(axis=1)
+                found.said[name] = probabilities[held_out]
         assert taken is not None
         first, after = taken
         return RetrainResult(
             spec=first.classifier.spec,
             state=state_of(first.classifier),
             predictions=after,
-            evidence=self._evidence(predicted, certainty, redrawn, after),
+            evidence=self._evidence(found, after),
             margins=first.margins,
             losses=np.array(losses, np.float32),
             settings=settings,
@@ -131,13 +125,7 @@ class Retrain(Task):
             )
         )
 
-    def _evidence(
-        self,
-        predicted: list[dict[str, NDArray[np.int64]]],
-        said: dict[str, NDArray[np.floating]],
-        redrawn: dict[str, NDArray[np.int64]],
-        after: Predictions,
-    ) -> Evidence:
+    def _evidence(self, found: _Found, after: Predictions) -> Evidence:
         tags = self.anchors.tags
         part, held_out = measured_images(self.dataset.split, self.labels)
         untouched = ~self.anchors.mask(len(self.dataset))
@@ -147,15 +135,39 @@ class Retrain(Task):
             held_out=held_out,
             truth=self.labels[held_out],
             class_names=self.class_names,
-            predicted={BEFORE: predicted_classes(before), **predicted[0]},
-            again=predicted[1:],
-            redrawn=redrawn,
+            predicted={BEFORE: predicted_classes(before), **found.predicted[0]},
+            again=found.predicted[1:],
+            redrawn=found.redrawn,
             groups=groups_of(self.dataset.columns, len(self.dataset)),
             chance=self.settings.descends,
             looks=self.looks,
             drift=mean_drift(before.latents[untouched], after.latents[untouched]),
             edited=self.anchors.indices[tags >= 0],
             tags=tags[tags >= 0],
-            said=said,
+            said=found.said,
             soft_truth=rows_of(self.soft_labels, held_out),
         )
+
+
+def _training(name: str) -> str:
+    return f"Training {ARMS[name].how}"
+
+
+def _counted(
+    name: str, done: int, total: int, losses: list[float]
+) -> Callable[[Progress], Progress]:
+    """Return what counts an arm's steps among all; the first one's losses are kept."""
+
+    def count(progress: Progress) -> Progress:
+        if not progress.metrics:
+            return progress  # the images are being read
+        if not done:
+            losses.append(progress.metrics["loss"])
+        return Progress(
+            done + progress.done,
+            total,
+            _training(name),
+            {} if done else progress.metrics,
+        )
+
+    return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -131,7 +131,7 @@ def _duration(
         return Duration(0, "The features are there already.", "")
     device = pick_device(settings.device)
     classifier = classifier_from(spec).to(device)
-    frozen = "head" if trains == "head" else "last_block"
+    frozen: Literal["head", "last_block"] = "head" if trains == "head" else "last_block"
     n = len(dataset)
     unread = n if trains == "all" else n_unfinished(classifier, dataset, frozen)
     some = np.linspace(0, n - 1, min(n, _TIMED), dtype=np.intp)

@@ -67,8 +67,6 @@ class TrainNetwork:
         The network; its `n_classes` is set by the data set.
     settings : TrainSettings
         How it is trained.
-    state : mapping of str to array, optional
-        Weights to go on from, which are not changed; it may have fewer classes.
     """
 
     name: ClassVar[str] = "Train the network"
@@ -76,7 +74,6 @@ class TrainNetwork:
     dataset: ImageDataset
     spec: ClassifierSpec
     settings: TrainSettings = field(default_factory=TrainSettings)
-    state: State | None = field(default=None, repr=False)
 
     def run(self) -> Generator[Progress, None, TrainedNetwork]:
         """Train, then predict all images."""
@@ -92,8 +89,13 @@ class TrainNetwork:
         labelled = dataset.is_labelled & (dataset.split == Split.TRAIN)
         with_labels = has_classes(dataset)
         trains = what_trains(dataset, self.spec, settings)
-        spec = replace(self.spec, n_classes=dataset.n_classes if with_labels else 0)
-        classifier = classifier_from(spec, self.state, seed=settings.seed)
+        learns_features = with_labels and trains != "head"
+        spec = replace(
+            self.spec,
+            n_classes=dataset.n_classes if with_labels else 0,
+            knows_labels=learns_features,
+        )
+        classifier = classifier_from(spec, seed=settings.seed)
         notes = _notes_on_labels(dataset) if with_labels else ()
         history: list[EpochLog] = []
         if not with_labels:
@@ -107,7 +109,7 @@ class TrainNetwork:
             notes = (f"{few}, so {how}.",)
         if not with_labels and trains == "all":
             history = yield from learn_features(classifier, dataset, settings)
-        if with_labels and trains != "head":
+        if learns_features:
             if not (dataset.is_labelled & (dataset.split == Split.VALIDATION)).any():
                 notes = (*notes, _ALL_EPOCHS)
             result = yield from train(classifier, dataset, settings)

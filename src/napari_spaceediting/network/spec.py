@@ -75,6 +75,9 @@ class ClassifierSpec:
     mirror : bool
         Whether the features of an image are averaged with those of its mirror image,
         for images whose left and right mean nothing; it takes twice the time.
+    knows_labels : bool
+        Whether its backbone has been trained on the labels. Features that know a label
+        by heart cannot be asked what the others say of it.
     """
 
     backbone: str = "small_cnn"
@@ -84,6 +87,7 @@ class ClassifierSpec:
     in_channels: int = 1
     image_size: tuple[int, int] = (28, 28)
     mirror: bool = False
+    knows_labels: bool = False
 
     @property
     def sees_images(self) -> bool:
@@ -192,9 +196,8 @@ class TrainResult:
     best_epoch : int
         Epoch whose weights were kept.
     margins : (N,) float32 array
-        Area under the margin of every labelled training image (after Pleiss et al.
-        2020: the mean over epochs of the given class's probability less the largest
-        other one); NaN elsewhere.
+        By how much the other labels speak for that of each labelled training image, as
+        of `LeftOut`; NaN elsewhere.
     device : str
         Where it ran.
     seconds : float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,14 +26,23 @@ from napari_spaceediting.network.device import (
     pick_device,
     torch_errors_in_words,
 )
+from napari_spaceediting.network.kernel_ridge import fit, roots
 from napari_spaceediting.network.learnable import labelled_images
-from napari_spaceediting.network.margins import leads
-from napari_spaceediting.network.spec import EpochLog, TrainResult, TrainSettings
+from napari_spaceediting.network.spec import (
+    EpochLog,
+    TrainResult,
+    TrainSettings,
+    usually_trains,
+)
 
 _MIN_STEPS = 10
 """Steps in an epoch at least, so that a few labels train a network too."""
 
 _READ_BLOCK = 256
+
+_EARLY = 5
+"""Epochs after which a network that starts from nothing tells images apart, and knows
+few labels by heart (Arpit et al., ICML 2017)."""
 
 Reader = Callable[[NDArray[np.intp]], Tensor]
 """From places in a list of images to their inputs, on the device."""
@@ -52,6 +62,10 @@ def train(
     after `settings.patience` epochs without a better one. Without validation images all
     epochs are run and the last weights are kept. Images without a label, and test
     images, are not looked at.
+
+    In the end a network knows its labels by heart, also the wrong ones. What the others
+    say of each label, its margin, is therefore asked of features that have not learnt
+    it: those before the training, or early ones where the backbone starts from nothing.
 
     Parameters
     ----------
@@ -93,16 +107,10 @@ def train(
         )
         with torch_errors_in_words():
             classifier.to(device)
-            inputs = yield from reader(fetch, train_at, device)
-            valid_inputs = yield from reader(fetch, valid_at, device)
+            known = yield from _images(fetch, dataset, train_at, device)
+            valid = yield from _images(fetch, dataset, valid_at, device)
             history, best_epoch, seen = yield from _fit(
-                classifier,
-                settings,
-                inputs,
-                torch.from_numpy(dataset.labels[train_at]).to(device),
-                _wanted(dataset, train_at).to(device),
-                valid_inputs,
-                torch.from_numpy(dataset.labels[valid_at]).to(device),
+                classifier, settings, known, valid
             )
     margins = np.full(len(dataset), np.nan, np.float32)
     margins[train_at] = seen
@@ -116,86 +124,149 @@ def train(
     )
 
 
-def _wanted(dataset: ImageDataset, at: NDArray[np.int64]) -> Tensor:
-    """Return what images are learnt as: their labels, or probabilities of classes."""
+@dataclass(frozen=True)
+class _Images:
+    """Images to learn from or to judge by, with their labels on the device."""
+
+    inputs: Reader
+    labels: Tensor
+    classes: Tensor
+    """What they are learnt as: their labels, or probabilities of classes."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def _images(
+    fetch: Fetch, dataset: ImageDataset, at: NDArray[np.intp], device: torch.device
+) -> Generator[Progress, None, _Images]:
+    inputs = yield from reader(fetch, at, device)
     soft = dataset.soft_labels is not None
-    return torch.from_numpy(dataset.classes(at) if soft else dataset.labels[at])
+    wanted = dataset.classes(at) if soft else dataset.labels[at]
+    labels, classes = (
+        torch.from_numpy(x).to(device) for x in (dataset.labels[at], wanted)
+    )
+    return _Images(inputs, labels, classes)
+
+
+class _Training:
+    """The end of a network on its way through the epochs."""
+
+    def __init__(
+        self, classifier: LatentClassifier, settings: TrainSettings, known: _Images
+    ) -> None:
+        self.tail = classifier.tail(settings.trainable)
+        self._classifier, self._settings, self._known = classifier, settings, known
+        self._plan = epoch_plan(len(known), settings.batch_size)
+        self.total = settings.epochs * self._plan[1]
+        self.done, self.metrics = 0, dict[str, float]()
+        self._step = descent(self.tail.parameters(), settings, self.total)
+        self._rng = np.random.default_rng(settings.seed)
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        self._weights = None
+        if settings.class_weights:
+            n_classes = classifier.spec.n_classes
+            counts = torch.bincount(known.labels, minlength=n_classes)
+            # A class without images has no term in the loss, whatever its weight.
+            self._weights = len(known) / ((counts > 0).sum() * counts.clamp(min=1))
+
+    def epoch(self, number: int) -> Generator[Progress, None, float]:
+        """Learn every image; return the mean loss."""
+        settings, losses = self._settings, list[float]()
+        self._classifier.eval()
+        self.tail.train()
+        for at in shuffled_batches(len(self._known), *self._plan, self._rng):
+            rows = torch.from_numpy(at).to(self._known.labels.device)
+            batch = self._known.inputs(at)
+            if settings.augment and settings.trainable == "all":
+                batch = shift_and_scale(batch, self._generator)
+            _, logits = self.tail(batch)
+            loss = F.cross_entropy(logits, self._known.classes[rows], self._weights)
+            losses.append(self._step(loss))
+            self.metrics["loss"] = float(np.mean(losses))
+            self.done += 1
+            yield self.progress(number)
+            if enough.is_wanted():
+                break
+        return self.metrics["loss"]
+
+    def progress(self, number: int) -> Progress:
+        """Return how far it is, in an epoch from 0 on."""
+        message = f"Epoch {number + 1} of {self._settings.epochs}"
+        return Progress(self.done, self.total, message, dict(self.metrics))
+
+    @torch.no_grad()
+    def judge(
+        self, valid: _Images, number: int
+    ) -> Generator[Progress, None, tuple[float, float]]:
+        """Return the accuracy on other images and their mean loss; NaN without any."""
+        if not len(valid):
+            return math.nan, math.nan
+        self.tail.eval()
+        right = loss = 0.0
+        for block in _blocks(len(valid), self._settings.batch_size):
+            labels = valid.labels[block[0] : block[-1] + 1]
+            _, logits = self.tail(valid.inputs(block))
+            right += (logits.argmax(dim=1) == labels).sum().item()
+            loss += F.cross_entropy(logits, labels, reduction="sum").item()
+            yield self.progress(number)
+        self.metrics["validation_accuracy"] = right / len(valid)
+        yield self.progress(number)
+        return right / len(valid), loss / len(valid)
+
+    @torch.no_grad()
+    def margins(self) -> Generator[Progress, None, NDArray[np.float32]]:
+        """Return by how much the others speak for the label of each image."""
+        self.tail.eval()
+        rooted = []
+        for block in _blocks(len(self._known), self._settings.batch_size):
+            features = self.tail.features(self._known.inputs(block))
+            rooted.append(roots(features).cpu().numpy())
+            yield Progress(
+                self.done, self.total, "Comparing labels", dict(self.metrics)
+            )
+        labels, classes = (x.cpu() for x in (self._known.labels, self._known.classes))
+        if classes.ndim == 1:
+            classes = F.one_hot(classes, self._classifier.spec.n_classes).float()
+        counting = np.ones(len(labels), np.float32)
+        fitted = fit(np.concatenate(rooted), classes.numpy(), counting)
+        return fitted.left_out.margins(labels.numpy())
 
 
 def _fit(
     classifier: LatentClassifier,
     settings: TrainSettings,
-    inputs: Reader,
-    labels: Tensor,
-    wanted: Tensor,
-    valid_inputs: Reader,
-    valid_labels: Tensor,
+    known: _Images,
+    valid: _Images,
 ) -> Generator[Progress, None, tuple[list[EpochLog], int, NDArray[np.float32]]]:
     """Train; leave the best weights, and return epochs, the best of them, margins."""
-    tail = classifier.tail(settings.trainable)
-    n = len(labels)
-    batch_size, n_steps = epoch_plan(n, settings.batch_size)
-    total = settings.epochs * n_steps
-    step = descent(tail.parameters(), settings, total)
-    weights = None
-    if settings.class_weights:
-        counts = torch.bincount(labels, minlength=classifier.spec.n_classes)
-        # A class without images has no term in the loss, whatever its weight.
-        weights = n / ((counts > 0).sum() * counts.clamp(min=1))
-    rng = np.random.default_rng(settings.seed)
-    generator = torch.Generator().manual_seed(settings.seed)
-    margin_sum, times_seen = np.zeros(n), np.zeros(n)
-    metrics: dict[str, float] = {}
-    accuracy = valid_loss = math.nan
+    training = _Training(classifier, settings, known)
+    early = 0 if usually_trains(classifier.spec) == "head" else _EARLY
+    margins: NDArray[np.float32] | None = None
     history: list[EpochLog] = []
     best_epoch, best = 0, (-math.inf, -math.inf)
     best_weights: dict[str, Tensor] = {}
     for epoch in range(settings.epochs):
-        message = f"Epoch {epoch + 1} of {settings.epochs}"
-        losses: list[float] = []
-        classifier.eval()
-        tail.train()
-        for at in shuffled_batches(n, batch_size, n_steps, rng):
-            rows = torch.from_numpy(at).to(labels.device)
-            given = labels[rows]
-            batch = inputs(at)
-            if settings.augment and settings.trainable == "all":
-                batch = shift_and_scale(batch, generator)
-            _, logits = tail(batch)
-            loss = F.cross_entropy(logits, wanted[rows], weights)
-            losses.append(step(loss))
-            # An image may be in a small batch more than once.
-            np.add.at(margin_sum, at, _margins(logits.detach(), given))
-            np.add.at(times_seen, at, 1)
-            metrics["loss"] = float(np.mean(losses))
-            done = epoch * n_steps + len(losses)
-            yield Progress(done, total, message, dict(metrics))
-            if enough.is_wanted():
-                break
-        tail.eval()
-        sums = np.zeros(2)
-        for block in _blocks(len(valid_labels), settings.batch_size):
-            its_labels = valid_labels[block[0] : block[-1] + 1]
-            sums += _judge(tail, valid_inputs(block), its_labels)
-            yield Progress(done, total, message, dict(metrics))
-        if len(valid_labels):
-            accuracy, valid_loss = (sums / len(valid_labels)).tolist()
-            metrics["validation_accuracy"] = accuracy
-            yield Progress(done, total, message, dict(metrics))
-        history.append(EpochLog(epoch, metrics["loss"], accuracy))
+        if epoch == early:
+            margins = yield from training.margins()
+        mean_loss = yield from training.epoch(epoch)
+        accuracy, loss = yield from training.judge(valid, epoch)
+        history.append(EpochLog(epoch, mean_loss, accuracy))
         if math.isnan(accuracy):
             best_epoch = epoch
-        elif (accuracy, -valid_loss) > best:
-            best, best_epoch = (accuracy, -valid_loss), epoch
-            best_weights = {k: v.clone() for k, v in tail.state_dict().items()}
+        elif (accuracy, -loss) > best:
+            best, best_epoch = (accuracy, -loss), epoch
+            weights = training.tail.state_dict()
+            best_weights = {name: value.clone() for name, value in weights.items()}
         elif epoch - best_epoch >= settings.patience:
             break
         if enough.is_wanted():
             break
+    if margins is None:
+        margins = yield from training.margins()
     if best_weights:
-        tail.load_state_dict(best_weights)
+        training.tail.load_state_dict(best_weights)
     classifier.eval()
-    margins = (margin_sum / np.maximum(times_seen, 1)).astype(np.float32)
     return history, best_epoch, margins
 
 
@@ -266,20 +337,3 @@ def reader(
 def _blocks(n: int, size: int) -> Iterator[NDArray[np.intp]]:
     for start in range(0, n, size):
         yield np.arange(start, min(start + size, n))
-
-
-@torch.no_grad()
-def _judge(tail: nn.Module, inputs: Tensor, labels: Tensor) -> NDArray[np.float64]:
-    """Return the number of right answers and the summed loss."""
-    _, logits = tail(inputs)
-    right = (logits.argmax(dim=1) == labels).sum().item()
-    return np.array([right, F.cross_entropy(logits, labels, reduction="sum").item()])
-
-
-def _margins(logits: Tensor, labels: Tensor) -> NDArray[np.float32]:
-    """Return the given class's probability less the largest other one.
-
-    Pleiss et al. (2020) take logits. These have no bounds, so that late epochs
-    outweigh all others where a network fits its labels fast.
-    """
-    return leads(logits.softmax(dim=1).cpu().numpy(), labels.cpu().numpy())

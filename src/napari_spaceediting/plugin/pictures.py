@@ -93,15 +93,27 @@ class Pictures(QObject):
         return 0 if self._thumbnails is None else len(self._thumbnails)
 
     def take(
-        self, dataset: ImageDataset | None, thumbnails: NDArray[np.uint8] | None
+        self,
+        dataset: ImageDataset | None,
+        thumbnails: NDArray[np.uint8] | None,
+        look: Look,
     ) -> None:
-        """Take other images, with (N, s, s, 3) thumbnails as soon as there are any."""
+        """Take other images, with (N, s, s, 3) thumbnails as soon as there are any.
+
+        Parameters
+        ----------
+        dataset : ImageDataset
+            The images.
+        thumbnails : (N, s, s, 3) uint8 array or None
+            Small pictures of them.
+        look : Look
+            How they are shown; as at first where it has no channel.
+        """
         if dataset is not self._dataset:
-            n_channels = 0 if dataset is None else dataset.n_channels
-            if n_channels != len(self.look.channels):
-                self.look = Look.usual(n_channels)
             self._dataset = dataset
             self._forget()
+        n_channels = 0 if dataset is None else dataset.n_channels
+        self.look = look if look.channels else Look.usual(n_channels)
         self._thumbnails = thumbnails
 
     def show_as(self, look: Look) -> None:

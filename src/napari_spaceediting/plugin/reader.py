@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_spaceediting.data.arrays import is_zarr
 from napari_spaceediting.data.folder import has_class_folders
 from napari_spaceediting.data.mitosis import MITOSIS
 from napari_spaceediting.data.samples import SAMPLES
+from napari_spaceediting.data.stores import is_zarr
 from napari_spaceediting.session.files import is_session
 
 if TYPE_CHECKING:

@@ -21,9 +21,13 @@ class SpaceEditor(QWidget):
     ----------
     panels : mapping of Step to Panel
         The widget of each step, in the order of the work.
+    dock_bar : QWidget, optional
+        Stands below them.
     """
 
-    def __init__(self, panels: Mapping[Step, Panel]) -> None:
+    def __init__(
+        self, panels: Mapping[Step, Panel], dock_bar: QWidget | None = None
+    ) -> None:
         super().__init__()
         self.job_bar = JobBar("Stop this job and leave everything as it was before")
         self._panels = panels
@@ -44,6 +48,8 @@ class SpaceEditor(QWidget):
         self._reveal_later.timeout.connect(self._reveal)
         outer = column(self, 0)
         outer.addWidget(self._scroll, 1)
+        if dock_bar is not None:
+            outer.addWidget(dock_bar)
         # At the end it pushes nothing away from under the pointer when it comes.
         outer.addWidget(self.job_bar)
 

@@ -58,7 +58,8 @@ class Change(Flag):
     TRAVERSALS = auto()
     HABITS = auto()
     AXES = auto()
-    """These eight as the session's own signals."""
+    LOOK = auto()
+    """These nine as the session's own signals."""
     PAST = auto()
     """The user looks back at what was, or at the present again."""
     SELECTION = auto()
@@ -218,9 +219,14 @@ class WindowState:
         return self.past.edits if self.past else self.session.edits
 
     @property
+    def mapped(self) -> Session | None:
+        """The open session, where there is a map to work on."""
+        return self.session if self.session and self.session.shown.map else None
+
+    @property
     def has_map(self) -> bool:
         """Whether there is a map to work on."""
-        return self.session is not None and self.session.shown.map is not None
+        return self.mapped is not None
 
     @property
     def class_keys(self) -> tuple[str, ...]:
@@ -280,7 +286,10 @@ class WindowState:
     def notify(self, change: Change) -> None:
         """Tell what is other than it was."""
         if Change.PICTURES in change and self.session is not None:
-            self.pictures.take(self.session.dataset, self.thumbnails)
+            dataset, look = self.session.dataset, self.session.state.look
+            self.pictures.take(dataset, self.thumbnails, look)
+        if Change.LOOK in change and self.session is not None:
+            self.pictures.show_as(self.session.state.look)
         self.changed.emit(change)
 
     def take_session(self, session: Session, folder: SessionFolder | None) -> None:
@@ -293,6 +302,7 @@ class WindowState:
             (session.traversals_changed, Change.TRAVERSALS),
             (session.habits_changed, Change.HABITS),
             (session.axes_changed, Change.AXES),
+            (session.look_changed, Change.LOOK),
         ):
             signal.connect(partial(self.notify, change))
         session.images_changed.connect(self._on_images)

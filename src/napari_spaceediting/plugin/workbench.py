@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.plugins import menu_item_template
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.data import cache
 from napari_spaceediting.jobs.job import Job
+from napari_spaceediting.plugin.docks import Docks, dock_of
 from napari_spaceediting.plugin.edits.controller import EditsController
 from napari_spaceediting.plugin.edits.panel import EditsPanel
 from napari_spaceediting.plugin.evidence.controller import EvidenceController
@@ -51,18 +50,16 @@ from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
 from napari_spaceediting.plugin.traversal.controller import TraversalController
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.widgets.controls import Panel
+from napari_spaceediting.plugin.widgets.dock_bar import DockBar
 
 if TYPE_CHECKING:
     from napari.layers import Points
     from napari.viewer import Viewer
 
-DISPLAY_NAME = "SpaceEditing"
-"""As in the manifest: napari's menus name the docks after it."""
-EDITOR, GALLERY, EVIDENCE = "Space Editor", "Image Gallery", "Evidence"
+GALLERY, EVIDENCE = "Image Gallery", "Evidence"
 TRAVERSAL = "Manifold Traversal"
-View = SpaceEditor | ImageGallery | EvidencePanel | TraversalPanel
-_WIDTH, _HEIGHT = 380, 300
-"""Of the docks at first, in pixels."""
+_BELOW = (GALLERY, "Gallery"), (EVIDENCE, EVIDENCE), (TRAVERSAL, "Traversal")
+"""Docks below the map, and what their buttons say."""
 
 
 class Panels:
@@ -100,10 +97,17 @@ class Workbench:
         cache.cache_dir(warn)
         self.state = state = WindowState(viewer)
         self.panels = panels = Panels()
-        self.editor = SpaceEditor(panels.by_step())
+        dock_bar = DockBar(_BELOW)
+        self.editor = SpaceEditor(panels.by_step(), dock_bar)
         self.gallery = ImageGallery()
         self.evidence = EvidencePanel()
         self.traversal = TraversalPanel(state.palette)
+        below = {
+            GALLERY: self.gallery,
+            EVIDENCE: self.evidence,
+            TRAVERSAL: self.traversal,
+        }
+        self.docks = Docks(viewer, self.editor, below, dock_bar)
         self._viewer = viewer
         self._settled = False
         # Comes first: a section is opened before a room turns to it.
@@ -125,6 +129,7 @@ class Workbench:
         )
         self.map = MapController(state, panels.map, self.show_change, self._bind_keys)
         panels.map.redraw_requested.connect(self.training.draw_map)
+        panels.network.embeddings_given.connect(self.opening.open_with_embeddings)
         self.galleries = GalleryController(
             state, self.gallery, self.map, self.show_change, self._show_gallery
         )
@@ -151,7 +156,7 @@ class Workbench:
         if change & (Change.SESSION | Change.ROUNDS):
             session = self.state.session
             if session is not None and session.state.proposal:
-                _raise(self.evidence)
+                self.docks.bring_forward(self.evidence)
 
     def _tell_of_jobs(self) -> None:
         """Let the bar of the editor say what runs, and how it ended."""
@@ -182,13 +187,13 @@ class Workbench:
         self.show_traversal()
 
     def _show_gallery(self, asked: bool) -> None:
-        """Bring the gallery to the front; unasked, only from behind the evidence."""
-        if asked or not self.evidence.visibleRegion().isEmpty():
-            _raise(self.gallery)
+        """Bring the gallery to the front; unasked, only from behind the evidence.
 
-    @property
-    def _views(self) -> tuple[View, ...]:
-        return self.editor, self.gallery, self.evidence, self.traversal
+        That is, or where nothing is below the map.
+        """
+        is_behind = not self.evidence.visibleRegion().isEmpty()
+        if asked or is_behind or self.docks.is_folded:
+            self.docks.bring_forward(self.gallery, asked=asked)
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """Return what keys can do, by name."""
@@ -217,39 +222,25 @@ class Workbench:
 
     def show_docks(self) -> None:
         """Open all docks: the editor on the right, the others below the map."""
-        views: dict[str, tuple[QWidget, str]] = {
-            EDITOR: (self.editor, "right"),
-            GALLERY: (self.gallery, "bottom"),
-            EVIDENCE: (self.evidence, "bottom"),
-            TRAVERSAL: (self.traversal, "bottom"),
-        }
         is_new = not self._settled
-        for name, (view, area) in views.items():
-            is_new |= self._open(name, view, area)
+        self.docks.show_all(anew=is_new)
         self.settle_in()
-        if is_new:
-            self._arrange()
 
     def show_traversal(self) -> None:
         """Bring the traversal to the front, with the other docks below the map."""
-        if self._open(TRAVERSAL, self.traversal, "bottom"):
-            dock, other = _dock_of(self.traversal), _dock_of(self.gallery)
-            if other is not None:
-                other.parent().tabifyDockWidget(other, dock)
-        _raise(self.traversal)
+        self.docks.bring_forward(self.traversal)
 
     def show_results(self) -> None:
         """Bring what can be taken out into view."""
-        if _dock_of(self.editor) is None:
+        if dock_of(self.editor) is None:
             self.show_docks()
-        _raise(self.editor)
+        self.docks.bring_forward(self.editor)
         self.editor.fold(Folding((Step.RESULTS,)))
 
     def settle_in(self) -> None:
         """Take the window that a view is docked in into use, and end with it."""
-        docks = map(_dock_of, self._views)
-        main = next((dock.parent() for dock in docks if dock is not None), None)
-        if self._settled or not isinstance(main, QMainWindow):
+        main = self.docks.main
+        if self._settled or main is None:
             return
         self._settled = True
         main.destroyed.connect(self._end)
@@ -272,38 +263,6 @@ class Workbench:
         self.map.forget()
         _WORKBENCHES.pop(id(self._viewer), None)
 
-    def _open(self, name: str, view: QWidget, area: str) -> bool:
-        """Show the dock of a view, and return whether it had to be made."""
-        dock = _dock_of(view)
-        if dock is not None:
-            dock.show()
-            return False
-        self._viewer.window.add_dock_widget(
-            view,
-            name=menu_item_template.format(DISPLAY_NAME, name),
-            area=area,
-            add_vertical_stretch=False,
-        )
-        return True
-
-    def _arrange(self) -> None:
-        editor, gallery = _dock_of(self.editor), _dock_of(self.gallery)
-        assert editor is not None
-        assert gallery is not None
-        main = editor.parent()
-        assert isinstance(main, QMainWindow)
-        # The editor and the layer list keep the full height of the window.
-        for corner, area in (
-            (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
-            (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
-        ):
-            main.setCorner(corner, area)
-        for view in (self.evidence, self.traversal):
-            main.tabifyDockWidget(gallery, _dock_of(view))
-        gallery.raise_()
-        main.resizeDocks([editor], [_WIDTH], Qt.Orientation.Horizontal)
-        main.resizeDocks([gallery], [_HEIGHT], Qt.Orientation.Vertical)
-
     def _bind_keys(self, layer: Points) -> None:
         """Bind the keys to a layer of the map."""
         commands = self.commands()
@@ -312,7 +271,7 @@ class Workbench:
 
     def _on_theme(self) -> None:
         palette = self.state.palette
-        for view in self._views:
+        for view in (self.editor, self.gallery, self.evidence, self.traversal):
             view.set_theme(palette)
         self.state.notify(Change.THEME)
 
@@ -335,18 +294,3 @@ def _calls(command: Callable[[], object]) -> Callable[[object], None]:
         command()
 
     return call
-
-
-def _raise(view: QWidget) -> None:
-    """Bring the dock of a view to the front, if it has one."""
-    dock = _dock_of(view)
-    if dock is not None:
-        dock.show()
-        dock.raise_()
-
-
-def _dock_of(view: QWidget) -> QDockWidget | None:
-    parent = view.parent()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parent()
-    return parent

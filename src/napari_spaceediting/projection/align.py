@@ -15,15 +15,15 @@ def align(
 
     Parameters
     ----------
-    new, old : ndarray of float, shape (N, 2)
-        Two maps of the same images in the same order.
+    new, old : ndarray of float, shape (N, D)
+        Two maps, or other places, of the same images in the same order.
     weights : ndarray of float, shape (N,), optional
         How much each image counts, at least 0; images that are expected to move
         get 0. Equal weights if not given, or if all are 0.
 
     Returns
     -------
-    ndarray of float32, shape (N, 2)
+    ndarray of float32, shape (N, D)
         The similarity transform of `new`, a reflection where that fits better,
         with the smallest weighted squared distance to `old`. A map without extent
         (in `new` or in `old`) tells no rotation or scale: it is shifted only.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from napari_spaceediting.editing.find_axes import extended as extended_axes
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.jobs import ExtractPredictions
-from napari_spaceediting.network.spec import Predictions
+from napari_spaceediting.network.spec import ClassifierSpec, Predictions, State
 from napari_spaceediting.projection.neighbours import extended
 from napari_spaceediting.projection.placing import place
 from napari_spaceediting.session.state import (
@@ -87,8 +88,8 @@ class AddImages:
         As from `checkpoints_of`.
     axes : tuple of Axis
         Those of the session.
-    network : Network or None
-        Reads them off the new images.
+    spec, weights : ClassifierSpec and mapping, or None
+        Of the network that reads them off the new images.
     device : str
         "auto", "cpu", "cuda" or "mps".
     """
@@ -97,10 +98,15 @@ class AddImages:
     dataset: ImageDataset = field(repr=False)
     checkpoints: tuple[Checkpoint, ...] = field(repr=False)
     axes: tuple[Axis, ...] = field(default=(), repr=False)
-    network: Network | None = field(default=None, repr=False)
+    spec: ClassifierSpec | None = None
+    weights: State | None = field(default=None, repr=False)
     device: str = "auto"
 
     name = "Add images"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To another process it travels with what is needed of rounds long past."""
+        return {**vars(self), "checkpoints": tuple(map(_as_needed, self.checkpoints))}
 
     def run(self) -> Generator[Progress, None, Added]:
         """Read, predict and place them.
@@ -120,14 +126,13 @@ class AddImages:
         return Added(more, len(self.dataset), tuple(placed), axes)
 
     def _axes(self, more: ImageDataset) -> Generator[Progress, None, tuple[Axis, ...]]:
-        network = self.network
-        if network is None or not self.axes:
+        if self.spec is None or self.weights is None or not self.axes:
             return ()
         from napari_spaceediting.network.activations import activations
         from napari_spaceediting.network.classifier import classifier_from
 
-        spec = replace(network.spec, mirror=False)  # as `FindAxes`
-        classifier = classifier_from(spec, network.state)
+        spec = replace(self.spec, mirror=False)  # as `FindAxes`
+        classifier = classifier_from(spec, self.weights)
         rows = []
         for images in (self.dataset, more):
             found = activations(classifier, images, "last_block", device=self.device)
@@ -159,7 +164,17 @@ class AddImages:
 
 def checkpoints_of(state: SessionState) -> tuple[Checkpoint, ...]:
     """Return every checkpoint that a session may come back to, each once."""
-    return tuple(filter(is_whole, _once(state.standing)))
+    return tuple(dict.fromkeys(filter(is_whole, state.standing)))
+
+
+def _as_needed(checkpoint: Checkpoint) -> Checkpoint:
+    """Return of a checkpoint its network, latents and map only; no more is read."""
+    network, none = checkpoint.network, np.empty(0, np.float32)
+    if network is not None:
+        said = Predictions(network.predictions.latents, none[:, None])
+        network = Network(network.spec, network.state, said, none)
+    nobody = none.astype(np.int64), none.astype(bool)
+    return Checkpoint((), *nobody, network, checkpoint.map)
 
 
 def with_images(state: SessionState, added: Added) -> SessionState:
@@ -180,26 +195,22 @@ def with_images(state: SessionState, added: Added) -> SessionState:
             "The session has changed while the images were read: add them again."
         )
     more = added.more
-    placed_of = dict(zip(map(id, checkpoints), added.placed, strict=True))
-    every = tuple(filter(is_whole, _once((*checkpoints, *ends(state.rounds)))))
+    placed = dict(zip(checkpoints, added.placed, strict=True))
+    every = dict.fromkeys((*checkpoints, *filter(is_whole, ends(state.rounds))))
+    n_own = state.dataset.n_classes
     now = {
-        id(checkpoint): _checkpoint_with(
-            checkpoint,
-            more,
-            state.dataset.n_classes,
-            placed_of.get(id(checkpoint), Placed()),
-        )
-        for checkpoint in every
+        one: _checkpoint_with(one, more, n_own, placed.get(one, Placed()))
+        for one in every
     }
     return replace(
         state,
-        dataset=_dataset_with(state.dataset, more, every),
-        checkpoint=now[id(state.checkpoint)],
+        dataset=_dataset_with(state.dataset, more, tuple(every)),
+        checkpoint=now[state.checkpoint],
         rounds=tuple(
             replace(
                 past,
-                before=now.get(id(past.before), past.before),
-                after=now.get(id(past.after), past.after),
+                before=now.get(past.before, past.before),
+                after=now.get(past.after, past.after),
             )
             for past in state.rounds
         ),
@@ -214,9 +225,14 @@ def _checkpoint_with(
     checkpoint: Checkpoint, more: ImageDataset, n_own: int, placed: Placed
 ) -> Checkpoint:
     class_names, where, came = _classes_with(checkpoint, more, n_own)
-    soft, rejected = more.soft_labels, rejected_in(more.columns)
+    soft, n_before = more.soft_labels, len(checkpoint.labels)
     if soft is not None:
         soft = regrouped(soft, where, len(class_names))
+    before = renamed(checkpoint.soft_labels, checkpoint.class_names, class_names)
+    masks = (checkpoint.rejected, n_before), (rejected_in(more.columns), len(more))
+    rejected = np.concatenate(
+        [np.zeros(n, bool) if mask is None else mask for mask, n in masks]
+    )
     network = checkpoint.network if placed.predictions is not None else None
     if network is not None and placed.predictions is not None:
         old, new = network.predictions, placed.predictions
@@ -235,34 +251,10 @@ def _checkpoint_with(
         confirmed=np.concatenate([checkpoint.confirmed, np.zeros(len(more), bool)]),
         network=network,
         map=placed.map,
-        soft_labels=stacked(
-            [
-                (
-                    renamed(
-                        checkpoint.soft_labels, checkpoint.class_names, class_names
-                    ),
-                    len(checkpoint.labels),
-                ),
-                (soft, len(more)),
-            ],
-            len(class_names),
-        ),
-        rejected=_both(
-            (checkpoint.rejected, len(checkpoint.labels)), (rejected, len(more))
-        ),
+        soft_labels=stacked([(before, n_before), (soft, len(more))], len(class_names)),
+        rejected=rejected if rejected.any() else None,
         came=came,
         traits=checkpoint.traits,
-    )
-
-
-def _both(
-    *parts: tuple[NDArray[np.bool_] | None, int],
-) -> NDArray[np.bool_] | None:
-    """Return masks in a row, each with its length; None where all of them are."""
-    if all(mask is None for mask, _ in parts):
-        return None
-    return np.concatenate(
-        [np.zeros(n, bool) if mask is None else mask for mask, n in parts]
     )
 
 
@@ -348,7 +340,3 @@ def _renamed(
 
 def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([old, new.astype(old.dtype)])
-
-
-def _once(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
-    return tuple({id(checkpoint): checkpoint for checkpoint in checkpoints}.values())

@@ -71,17 +71,6 @@ def class_rows(edits: EditState, held_out: NDArray[np.bool_]) -> tuple[ClassRow,
     )
 
 
-def held_out_to_name(
-    edits: EditState, held_out: NDArray[np.bool_], seed: int
-) -> NDArray[np.int64]:
-    """Return the held-out images that have no class, in a random order.
-
-    However many of them are named, they are then a fair sample of all.
-    """
-    at = np.flatnonzero(held_out & ~edits.rejected & (edits.labels < 0))
-    return np.random.default_rng(seed).permutation(at)
-
-
 def folded(edits: Sequence[Edit], start: Checkpoint) -> EditState:
     """Return what edits add up to on a checkpoint; without a map, all lie at 0."""
     places = np.zeros((len(start.labels), 2), np.float32)

@@ -42,6 +42,8 @@ SETTINGS = TrainSettings, MapSettings, RetrainSettings, TraverseSettings, Habits
 _COUNTS = "epochs", "batch_size", "steps", "edit_batch_size", "patience"
 """Settings that nothing comes of at 0."""
 _LARGEST, _LARGEST_SEED = 1 << 32, 1 << 63
+_ITEMS = {"b": (bool,), "i": (int,), "f": (float, int, type(None))}
+"""What the items of an array may be in a file, by the kind of its type."""
 _PLAIN = {bool: "truth", int: "whole number", float: "number", str: "text"}
 
 
@@ -102,6 +104,7 @@ class Codec(Converter):
         for kind in _PLAIN:
             self.register_structure_hook(kind, _as_it_is)
         self.register_structure_hook_func(_is_literal, _one_of)
+        self.register_structure_hook_func(_is_row, self._row)
         read = _array if store is None else partial(_stored, store)
         self.register_structure_hook_func(is_array, read)
         write = _listed if store is None else store.put
@@ -117,8 +120,9 @@ class Codec(Converter):
     def known(self, values: Values, kind: type, names: set[str]) -> dict[str, Any]:
         """Return the values that have one of these names; remember the rest."""
         where = self.called.get(kind, f"a {kind.__name__.lower()}")
-        for name in values.keys() - names:
-            self.left.unknown(name, where)
+        for name in values:
+            if name not in names:
+                self.left.unknown(name, where)
         return {name: value for name, value in values.items() if name in names}
 
     def overrides(self, kind: type) -> dict[str, Any]:
@@ -171,6 +175,16 @@ class Codec(Converter):
             rest = {"start": rest["end"], **rest}
         edit: Edit = self.structure(rest, kind)
         return edit
+
+    def _row(self, values: Any, kind: Any) -> Any:
+        """Build a list or tuple; a text is none of its letters."""
+        if not isinstance(values, list | tuple):
+            raise TypeError(f"{values!r:.80} is no list")
+        row, kinds = get_origin(kind), get_args(kind)
+        if row is list or kinds[-1] is Ellipsis:
+            kinds = (kinds[0],) * len(values)
+        pairs = zip(values, kinds, strict=True)
+        return row(self.structure(value, inner) for value, inner in pairs)
 
     def _indices(self, images: list[str]) -> NDArray[np.int64]:
         if len(self._index_of) != len(self.ids):
@@ -247,14 +261,22 @@ def _is_literal(kind: Any) -> bool:
     return get_origin(kind) is Literal
 
 
+def _is_row(kind: Any) -> bool:
+    return get_origin(kind) in (list, tuple)
+
+
 def is_array(kind: Any) -> bool:
     """Whether a type is that of arrays."""
     return kind is np.ndarray or get_origin(kind) is np.ndarray
 
 
 def _array(values: Any, kind: Any) -> NDArray[Any]:
-    """Build an array of the type of a field, None for NaN."""
+    """Build an array of the type of a field, None for NaN; nothing is rounded."""
     (dtype,) = get_args(get_args(kind)[1])
+    items = _ITEMS[np.dtype(dtype).kind]
+    for item in np.array(values, object).flat:
+        if type(item) not in items:
+            raise TypeError(f"{item!r:.80} is no {np.dtype(dtype)}")
     return np.array(values, dtype)
 
 
@@ -263,9 +285,9 @@ def _stored(store: Store, key: Any, _: Any) -> NDArray[Any]:
     return key if isinstance(key, np.ndarray) else store.get(key)
 
 
-def _places(values: Any, _: Any) -> NDArray[np.float32]:
+def _places(values: Any, kind: Any) -> NDArray[np.float32]:
     """Build (n, 2) places, of which a single one may be written without brackets."""
-    return np.array(values, np.float32).reshape(-1, 2)
+    return _array(values, kind).reshape(-1, 2)
 
 
 def _listed(array: NDArray[Any]) -> list[Any]:

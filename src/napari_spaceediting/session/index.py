@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Skipped
 from napari_spaceediting.data.filed import Filed
 from napari_spaceediting.data.intensity import IntensityScaling
+from napari_spaceediting.data.looks import ChannelLook, Look
 from napari_spaceediting.data.pixels import PixelSource
 from napari_spaceediting.editing.answers import Answer, ProposalKind
 from napari_spaceediting.editing.axis import Axis
@@ -289,11 +290,14 @@ _CALLED = {
     MapSettings: "the map",
     RetrainSettings: "the next round",
     Habits: "the habits",
+    Look: "how images are shown",
+    ChannelLook: "how a channel is shown",
 }
 
 _LATER = {
     "soft_labels",
     "mirror",
+    "knows_labels",
     "rejected",
     "came",
     "traits",

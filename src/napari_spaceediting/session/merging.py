@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,11 +16,12 @@ from napari_spaceediting.editing.edits import (
     Move,
     Pin,
     Relabel,
+    SaveSelection,
     check_edit,
 )
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.session.codec import Codec
-from napari_spaceediting.session.people import standing_edits
+from napari_spaceediting.session.people import selections, standing_edits
 from napari_spaceediting.session.state import SessionState
 
 
@@ -66,6 +68,7 @@ def merged(ours: SessionState, theirs: SessionState) -> Merged:
             "merge sessions of the same images."
         )
     known = {_key(edit, ours) for edit in standing_edits(ours)}
+    names = selections(ours)
     has_map = _same_map(ours, theirs, where)
     open_edits = set(map(id, theirs.log.done))
     held_out, done = ours.dataset.held_out, list(ours.log.done)
@@ -76,7 +79,7 @@ def merged(ours: SessionState, theirs: SessionState) -> Merged:
         if _key(edit, theirs) in known:
             n_known += 1
             continue
-        mine = _with_our_images(edit, where)
+        mine = _with_our_images(edit, where, names)
         if mine is None:
             n_absent += 1
             continue
@@ -128,14 +131,22 @@ def _key(edit: Edit, state: SessionState) -> str:
     return json.dumps(Codec(state.dataset.ids).unstructure(edit), sort_keys=True)
 
 
-def _with_our_images(edit: Edit, where: NDArray[np.int64]) -> Edit | None:
-    """Return an edit with its images as they are counted here, None without any."""
-    if not isinstance(edit, ImageEdit):
+def _with_our_images(
+    edit: Edit, where: NDArray[np.int64], taken: Container[str]
+) -> Edit | None:
+    """Return an edit with its images as they are counted here, None without any.
+
+    A selection whose name is taken gets that of its author, too.
+    """
+    if not isinstance(edit, ImageEdit | SaveSelection):
         return edit
     at = where[edit.indices]
     kept = at >= 0
-    if not kept.any():
+    if len(at) and not kept.any():
         return None
+    if isinstance(edit, SaveSelection):
+        name = f"{edit.name} ({edit.author})" if edit.name in taken else edit.name
+        return replace(edit, indices=at[kept], name=name)
     return _only(edit, at, kept)
 
 

@@ -22,7 +22,8 @@ from napari_spaceediting.editing.edits import (
     images_of,
     standing_in,
 )
-from napari_spaceediting.session.state import RoundStatus, SessionState
+from napari_spaceediting.editing.selections import saved_by
+from napari_spaceediting.session.state import SessionState
 
 REJECTED = "(rejected)"
 """Said of an image that somebody has taken out."""
@@ -71,14 +72,17 @@ class Agreement:
 
 def standing_edits(state: SessionState) -> tuple[Edit, ...]:
     """Return all edits that stand: those of rounds that do, and the open ones."""
-    gone = RoundStatus.ROLLED_BACK
-    rounds = [past for past in state.rounds if past.status is not gone]
     open_edits = () if state.proposal else state.log.done
     return tuple(
         edit
-        for edits in (*(past.edits for past in rounds), open_edits)
+        for edits in (*(past.edits for past in state.standing_rounds), open_edits)
         for _, edit in standing_in(edits)
     )
+
+
+def selections(state: SessionState) -> dict[str, NDArray[np.int64]]:
+    """Return the saved selections by their names, each as (n,) dataset indices."""
+    return saved_by(standing_edits(state))
 
 
 def names_by(state: SessionState) -> dict[str, dict[int, str]]:

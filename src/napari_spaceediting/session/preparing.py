@@ -42,7 +42,6 @@ from napari_spaceediting.session.classes import (
     as_known,
     class_rows,
     folded,
-    held_out_to_name,
     reclassed,
     without_rejected,
 )
@@ -166,8 +165,9 @@ class Preparing:
         Where no held-out image has a class, nothing can be measured. The order is
         random, so that those that were named at any time are a fair sample.
         """
-        held_out = self._state.dataset.held_out
-        return held_out_to_name(self.edits, held_out, self._state.seed)
+        edits, held_out = self.edits, self._state.dataset.held_out
+        at = np.flatnonzero(held_out & ~edits.rejected & (edits.labels < 0))
+        return np.random.default_rng(self._state.seed).permutation(at)
 
     def adding(self, path: Path) -> AddImages:
         """Prepare to add images, which go where they belong on the map as it is.
@@ -178,13 +178,14 @@ class Preparing:
             A folder, table or array, as for `OpenDataset`. Labels may name new
             classes. Image files that the session has are passed over.
         """
-        state = self._state
+        state, network = self._state, self._state.shown.network
         return AddImages(
             path,
             state.dataset,
             checkpoints_of(state),
             axes=tuple(kept.axis for kept in state.axes),
-            network=state.shown.network,
+            spec=network.spec if network else None,
+            weights=network.state if network else None,
             device=state.train.device,
         )
 

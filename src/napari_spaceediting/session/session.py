@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_spaceediting.data.columns import rejected_in
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.looks import Look
 from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.edits import Edit, EditLog, check_edit
@@ -77,6 +78,8 @@ class Session(Preparing):
         An answer was timed.
     axes_changed
         One more axis is kept, or one less.
+    look_changed
+        Images are shown in another way.
     """
 
     images_changed = Signal()
@@ -87,6 +90,7 @@ class Session(Preparing):
     traversals_changed = Signal()
     habits_changed = Signal()
     axes_changed = Signal()
+    look_changed = Signal()
 
     def __init__(self, state: SessionState) -> None:
         super().__init__(state)
@@ -108,6 +112,11 @@ class Session(Preparing):
         """Remember how the user names images."""
         self._state = replace(self._state, habits=habits)
         self.habits_changed.emit()
+
+    def set_look(self, look: Look) -> None:
+        """Remember how images are shown."""
+        self._state = replace(self._state, look=look)
+        self.look_changed.emit()
 
     # Images that come later
 
@@ -333,8 +342,7 @@ class Session(Preparing):
             If edits were made since the round was accepted, on a map that goes
             with it.
         """
-        gone = RoundStatus.ROLLED_BACK
-        standing = [past for past in self._state.rounds if past.status is not gone]
+        standing = self._state.standing_rounds
         if not standing:
             raise SessionError("There is no round to roll back.")
         last, log = standing[-1], self._state.log
@@ -354,7 +362,7 @@ class Session(Preparing):
                     "back first."
                 )
             log = EditLog(last.edits)
-        self._decide(last, gone, last.before, log)
+        self._decide(last, RoundStatus.ROLLED_BACK, last.before, log)
 
     def _decide(
         self, past: Round, status: RoundStatus, checkpoint: Checkpoint, log: EditLog

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset
 from napari_spaceediting.data.filed import Filed
+from napari_spaceediting.data.looks import Look
 from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.answers import Answer
 from napari_spaceediting.editing.classes import Traits
@@ -44,7 +45,8 @@ class Network(Filed):
     predictions : Predictions
         Of the N images.
     margins : (N,) float32 array
-        Area under the margin in its first training, NaN where there is none.
+        By how much the other labels speak for that of each image, NaN where that is
+        not known.
     """
 
     spec: ClassifierSpec
@@ -223,6 +225,8 @@ class SessionState:
         What the user chose.
     habits : Habits
         How the user names images.
+    look : Look
+        How images are shown; as at first where it has no channel.
     seed : int
         From which every random choice follows.
     """
@@ -238,6 +242,7 @@ class SessionState:
     map: MapSettings = field(default_factory=MapSettings)
     retrain: RetrainSettings = field(default_factory=RetrainSettings)
     habits: Habits = field(default_factory=Habits)
+    look: Look = field(default_factory=lambda: Look(()))
     seed: int = 0
 
     @property
@@ -258,9 +263,13 @@ class SessionState:
 
         A network that none of them has is only looked back at.
         """
+        return self.checkpoint, *ends(self.standing_rounds)
+
+    @property
+    def standing_rounds(self) -> tuple[Round, ...]:
+        """The rounds that were not rolled back."""
         gone = RoundStatus.ROLLED_BACK
-        rounds = [past for past in self.rounds if past.status is not gone]
-        return self.checkpoint, *ends(rounds)
+        return tuple(past for past in self.rounds if past.status is not gone)
 
     @property
     def past(self) -> tuple[Checkpoint, ...]:

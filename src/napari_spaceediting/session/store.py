@@ -16,7 +16,7 @@ import math
 import os
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -128,10 +128,7 @@ class Store:
     def put_checkpoint(self, checkpoint: Filed) -> str:
         """Write its arrays, unless they are there; return the digest of their file."""
         key = self._checkpoints.get(checkpoint)
-        if key is not None and self.checkpoints.holds(key):
-            self.checkpoints.used.add(key)
-            return key
-        key = self._put_file(self.checkpoints, checkpoint.arrays)
+        key = self._put_file(self.checkpoints, lambda: checkpoint.arrays, key)
         self._checkpoints[checkpoint] = key
         return key
 
@@ -156,11 +153,7 @@ class Store:
 
     def put_weights(self, weights: State) -> str:
         """Write weights, unless they are there; return their digest."""
-        key = self.key_of(weights)
-        if key is not None and self.weights.holds(key):
-            self.weights.used.add(key)
-        else:
-            key = self._put_file(self.weights, weights)
+        key = self._put_file(self.weights, lambda: weights, self.key_of(weights))
         self._written[id(weights)] = weights, key
         return key
 
@@ -197,6 +190,8 @@ class Store:
 
     def weights_of(self, key: str | None) -> State | None:
         """Return weights that were read before, None for others."""
+        if key is not None:
+            self.weights.name(key)
         return None if key is None else self._networks.get(key)
 
     def let_go_of_weights(self) -> None:
@@ -213,6 +208,8 @@ class Store:
     def begin(self) -> None:
         """Forget what was in use, before it is told anew."""
         self._written = {}
+        known = self._known.items()
+        self._known = {at: each for at, each in known if each[0]() is not None}
         for shelf in self.shelves:
             shelf.used = set()
 
@@ -227,9 +224,17 @@ class Store:
             shelf.tidy()
 
     @staticmethod
-    def _put_file(shelf: Shelf, arrays: State) -> str:
-        """Write arrays into one file, unless they are there; return its digest."""
-        key, data = packed(arrays)
+    def _put_file(
+        shelf: Shelf, arrays: Callable[[], State], known: str | None = None
+    ) -> str:
+        """Write arrays into one file, unless they are there; return its digest.
+
+        They are not looked at where that is known and the file is there.
+        """
+        if known is not None and shelf.holds(known):
+            shelf.used.add(known)
+            return known
+        key, data = packed(arrays())
         with suppress(Damaged):
             if shelf.holds(key):
                 StoredArrays(shelf, key).check()
@@ -242,7 +247,7 @@ class Store:
         shelf.name(key)
         if origin is not shelf:
             with suppress(SessionError):
-                self._put_file(shelf, StoredArrays(origin, key))
+                self._put_file(shelf, lambda: StoredArrays(origin, key))
         shelf.used.add(key)
 
     def _key_of(self, array: NDArray[Any]) -> str | None:
@@ -251,13 +256,7 @@ class Store:
 
     def _remember(self, array: NDArray[Any], key: str) -> None:
         """Know the digest of an array for as long as it lives."""
-        at, known = id(array), self._known
-
-        def forget(gone: weakref.ref[NDArray[Any]]) -> None:
-            if at in known and known[at][0] is gone:
-                del known[at]
-
-        known[at] = weakref.ref(array, forget), key
+        self._known[id(array)] = weakref.ref(array), key
 
     def _is_intact(self, key: str) -> bool:
         try:

@@ -15,17 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.looks import COLOURS, Look
 from napari_spaceediting.data.soft_labels import SoftLabels
+from napari_spaceediting.editing.arms import AFTER, ARMS
 from napari_spaceediting.editing.classes import TraitKind, flaw_of_trait, texts_of
 from napari_spaceediting.editing.edits import (
     ClassEdit,
     Edit,
     Move,
     Naming,
+    SaveSelection,
     Withdraw,
     flaw_of_shares,
 )
 from napari_spaceediting.editing.evidence import Evidence
+from napari_spaceediting.editing.selections import flaw_of_name
 from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
@@ -78,6 +82,16 @@ def check_state(state: SessionState) -> None:
         _check_asked(kept.asked, n, where)
         _check_time(kept.created, where)
     _check_axes(state.axes, n)
+    _check_look(state.look, state.dataset.n_channels)
+
+
+def _check_look(look: Look, n_channels: int) -> None:
+    fits = len(look.channels) in (0, n_channels)
+    _require(fits, "there are other channels than are shown")
+    for one in look.channels:
+        within = 0 <= one.low <= one.high <= 1 and 0 < one.gamma < math.inf
+        fits = one.colour in COLOURS and within
+        _require(fits, f"a channel is shown as {one.colour!a:.40}")
 
 
 def _check_axes(axes: Sequence[KeptAxis], n: int) -> None:
@@ -139,6 +153,9 @@ def _check_dataset(dataset: ImageDataset) -> None:
         is_truth = name == "truth"
         kinds, what = ("i", "truth") if is_truth else ("bif?uUS", f"column “{name}”")
         _check_array(values, (n,), kinds, f"the {what} of {where}")
+    channels = dataset.n_channels
+    fits = type(channels) is int and 0 < channels <= _LARGEST_SIDE
+    _require(fits, f"the images of {where} have {channels!r:.80} channels")
     sides = dataset.image_size
     _require(max(sides) <= _LARGEST_SIDE, f"the images of {where} are {sides} large")
     for value in (*dataset.scaling.low, *dataset.scaling.high):
@@ -189,6 +206,11 @@ def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
             for places in (edit.start, edit.end):
                 shape = len(edit.indices), 2
                 _check_array(places, shape, "f", f"the places of {name}")
+        if isinstance(edit, SaveSelection):
+            _check_text(edit.name, f"the name of {name}")
+            _require(
+                not flaw_of_name(edit.name), f"the selection of {name} has no name"
+            )
         if isinstance(edit, Naming):
             if edit.tag is not None:
                 _check_text(edit.tag, f"the class of {name}")
@@ -208,13 +230,17 @@ def _check_evidence(evidence: Evidence, n: int, where: str) -> None:
         name = f"“{arm}” in {where}"
         for value in (found.accuracy, *found.interval):
             _require(0 <= value <= 1, f"{name} is {value} of 1")
-        if found.log_loss is not None:
-            _check_number(found.log_loss, f"the log-loss of {name}")
-        if found.calibration is not None:
-            _check_number(found.calibration, f"the calibration of {name}")
+        certainty = found.log_loss, found.calibration
+        known_of = [value for value in certainty if value is not None]
+        _require(len(known_of) != 1, f"{name} has half of its certainty")
+        for value in known_of:
+            _check_number(value, f"the certainty of {name}")
         _check_array(found.recall, (n_classes,), "f?", f"the recall of {name}")
         shape, span = (n_classes, n_classes), (0, 1 << 63)
         _check_array(found.confusion, shape, "i", f"the confusion of {name}", span)
+    known = ARMS.keys() & evidence.arms.keys()
+    _require(AFTER in known or not evidence.n_images, f"{where} has no “{AFTER}”")
+    _require(evidence.over.keys() <= known, f"{where} compares with nothing")
     for each in evidence.over.values():
         for value in (each.value, each.low, each.high):
             _check_number(value, f"a difference in {where}", least=-math.inf)

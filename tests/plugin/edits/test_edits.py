@@ -54,9 +54,9 @@ def name(window, image: int, tag: str) -> None:
 
 def warning(window) -> str:
     panel = window.panels.edits
-    seen = panel._contradiction.isVisible()
-    assert seen == panel.contradiction_button.isVisible()
-    return panel._contradiction.text() if seen else ""
+    seen = panel.contradiction.label.isVisible()
+    assert seen == panel.contradiction.button.isVisible()
+    return panel.contradiction.label.text() if seen else ""
 
 
 def test_contradictions_are_shown_until_they_are_resolved(with_twins, twins):
@@ -69,7 +69,7 @@ def test_contradictions_are_shown_until_they_are_resolved(with_twins, twins):
         f"Image {ids[twins[0]]} and image {ids[twins[1]]} look the same to the "
         "network, but were called 3 and 7. And 2 more contradictions."
     )
-    QTest.mouseClick(window.panels.edits.contradiction_button, LEFT)
+    QTest.mouseClick(window.panels.edits.contradiction.button, LEFT)
     assert window.state.selected.tolist() == twins[:2].tolist()
     assert window.bench.gallery.grid.items.tolist() == twins[:2].tolist()
 

@@ -72,11 +72,11 @@ def test_what_is_all_undone_cannot_be_reset(panel):
 
 
 def test_a_contradiction_is_there_only_when_there_is_one(panel):
-    parts = panel._contradiction, panel.contradiction_button
+    parts = panel.contradiction.label, panel.contradiction.button
     assert not any(part.isVisible() for part in parts)
-    panel.show_contradiction("One image is called two names.")
+    panel.contradiction.show_text("One image is called two names.")
     assert all(part.isVisible() for part in parts)
-    panel.show_contradiction("")
+    panel.contradiction.show_text("")
     assert not any(part.isVisible() for part in parts)
 
 

@@ -61,7 +61,7 @@ def test_arrows_walk_and_escape_leads_back(window):
     assert grid.isVisible()
     assert grid.items.tolist() == group
     assert grid.current == group[1]
-    assert "3 images" in window.bench.gallery._count.text()
+    assert "3 selected" in window.bench.gallery.count
 
 
 def test_a_key_names_what_is_looked_at_and_goes_on(window):
@@ -152,7 +152,7 @@ def test_contrast_is_the_same_for_all_pictures(window):
         )
 
     before = brightest()
-    gallery.look_button.click()
+    gallery.bar.look_button.click()
     (row,) = gallery.look.rows
     row.limits.setValue((0, 1))
     with window.new_pictures():

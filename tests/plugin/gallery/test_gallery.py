@@ -99,7 +99,7 @@ def test_the_legend_selects_its_classes(window):
 
 def test_images_are_sorted_by_how_much_label_and_network_disagree(window):
     select(window, "all")
-    choose_in(window.bench.gallery.sorts, "disagreement")
+    choose_in(window.bench.gallery.bar.sorts, "disagreement")
     items = window.bench.gallery.grid.items
     labels = window.session.edits.labels[items]
     known = labels >= 0
@@ -122,8 +122,8 @@ def test_what_was_lassoed_stays_while_some_of_it_is_worked_on(window):
     QTest.keyClick(grid, Qt.Key.Key_Escape)
     assert not len(window.state.selected)
     assert grid.items.tolist() == group.tolist()
-    choose_in(window.bench.gallery.sources, "selection")
-    window.bench.gallery.sources.activated.emit(0)
+    choose_in(window.bench.gallery.bar.sources, "selection")
+    window.bench.gallery.bar.sources.activated.emit(0)
     assert not len(grid.items), "asked for anew, it is what is selected now"
 
 
@@ -198,7 +198,7 @@ def test_one_key_names_the_image_in_the_frame_and_goes_on(window):
     labels = window.session.edits.labels
     group = window.movable[labels[window.movable] < 0][:4]
     window.state.select(group)
-    grid, named = window.bench.gallery.grid, window.bench.gallery._named
+    grid, gallery = window.bench.gallery.grid, window.bench.gallery
     grid.setFocus()
     QTest.keyClick(grid, "3")
     assert not window.session.state.log.done, "there was no frame yet"
@@ -212,7 +212,7 @@ def test_one_key_names_the_image_in_the_frame_and_goes_on(window):
     assert grid.current == group[2]
     assert window.state.selected.tolist() == [group[2]]
     assert grid.items.tolist() == group.tolist(), "all stay where they are"
-    assert named.text() == "7: 2 of 4 named"
+    assert gallery.count == "7: 2 of 4 named"
     # What is named already is skipped.
     QTest.keyClick(grid, Qt.Key.Key_Home)
     QTest.keyClick(grid, "4")
@@ -220,7 +220,7 @@ def test_one_key_names_the_image_in_the_frame_and_goes_on(window):
     for _ in range(2):
         QTest.keyClick(grid, "1")
     assert grid.current == group[3], "the last one keeps the frame"
-    assert named.text() == "1: 4 of 4 named"
+    assert gallery.count == "1: 4 of 4 named"
 
 
 def test_a_wrong_key_is_taken_back_by_one(window):
@@ -238,7 +238,7 @@ def test_a_wrong_key_is_taken_back_by_one(window):
     assert grid.current == group[0]
     assert window.session.edits.labels[group].tolist() == before
     assert window.session.state.habits.paces["single"].n_answers == 0
-    assert not window.bench.gallery._named.isVisible()
+    assert "named" not in window.bench.gallery.count
 
 
 def test_keys_name_nothing_while_the_focus_is_elsewhere(window):
@@ -246,7 +246,7 @@ def test_keys_name_nothing_while_the_focus_is_elsewhere(window):
     gallery = window.bench.gallery
     gallery.grid.setFocus()
     QTest.keyClick(gallery.grid, Qt.Key.Key_Home)
-    for elsewhere in (gallery.sorts, gallery._size, window.canvas):
+    for elsewhere in (gallery.bar.sorts, gallery.bar.size_slider, window.canvas):
         elsewhere.setFocus()
         QTest.keyClick(elsewhere, "3")
     assert not window.session.state.log.done
@@ -277,7 +277,7 @@ def test_held_out_images_are_named_to_be_measured(window):
 
 def test_images_are_sorted_by_how_doubtful_they_are(window):
     select(window, "all")
-    choose_in(window.bench.gallery.sorts, "margin")
+    choose_in(window.bench.gallery.bar.sorts, "margin")
     best = np.sort(guesses(window)[window.bench.gallery.grid.items], axis=1)
     assert (np.diff(best[:, -1] - best[:, -2]) >= 0).all()
 

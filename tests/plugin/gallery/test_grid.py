@@ -5,6 +5,7 @@ from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_spaceediting.data.looks import Look
 from napari_spaceediting.plugin.gallery.grid import GalleryGrid
 from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.gallery.tile import Caption
@@ -20,7 +21,7 @@ LEFT = Qt.MouseButton.LeftButton
 def pictures_of(thumbnails):
     """Return pictures that have no originals."""
     pictures = Pictures()
-    pictures.take(None, thumbnails)
+    pictures.take(None, thumbnails, Look(()))
     return pictures
 
 
@@ -367,33 +368,34 @@ def gallery(qtbot, palette):
 
 
 def test_gallery_counts_images_and_selection(gallery):
-    assert gallery._count.text() == "0 images"
+    assert gallery.count == "0 images"
     gallery.grid.show_items(np.arange(1234))
-    assert gallery._count.text() == "1,234 images"
+    assert gallery.count == "1,234 images"
     gallery.grid.set_selected([1, 2, 5000])
-    assert gallery._count.text() == "1,234 images · 2 selected"
+    assert gallery.count == "2 of 1,234 selected"
     gallery.grid.show_items([1, 2])
-    assert gallery._count.text() == "2 images · all selected"
+    assert gallery.count == "2 images"
     gallery.grid.show_items([3])
-    assert gallery._count.text() == "1 image"
+    assert gallery.count == "1 image"
 
 
 def test_gallery_tells_source_and_order_chosen_by_hand_only(gallery):
     told = []
-    gallery.sources.activated.connect(lambda _: told.append(gallery.source))
-    gallery.sorts.activated.connect(lambda _: told.append(gallery.sort))
+    bar = gallery.bar
+    bar.sources.activated.connect(lambda _: told.append(bar.source))
+    bar.sorts.activated.connect(lambda _: told.append(bar.sort))
     gallery.set_source("nearest")
     assert told == []
-    assert (gallery.source, gallery.sort) == ("nearest", "map")
-    QTest.keyClick(gallery.sources, Qt.Key.Key_Up)
-    QTest.keyClick(gallery.sorts, Qt.Key.Key_Down)
+    assert (bar.source, bar.sort) == ("nearest", "map")
+    QTest.keyClick(bar.sources, Qt.Key.Key_Up)
+    QTest.keyClick(bar.sorts, Qt.Key.Key_Down)
     assert told == ["selection", "label"]
 
 
 def test_slider_changes_the_tiles(gallery):
     gallery.grid.show_items(np.arange(50))
     before = gallery.grid._tiling.side
-    gallery._size.setValue(gallery._size.maximum())
+    gallery.bar.size_slider.setValue(gallery.bar.size_slider.maximum())
     assert gallery.grid._tiling.side > before
 
 

@@ -16,7 +16,7 @@ from napari_spaceediting.editing.edits import Pin, Relabel
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.orders import Order
-from napari_spaceediting.plugin.gallery.panel import GUIDANCE
+from napari_spaceediting.plugin.gallery.bar import GUIDANCE
 from napari_spaceediting.plugin.guidance.panel import (
     FINISHED_TEXT,
     NOTHING_FOUND_TEXT,

@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QToolTip
 
 from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
-from napari_spaceediting.plugin.gallery.panel import NEAREST, SELECTION
+from napari_spaceediting.plugin.gallery.bar import NEAREST, SELECTION
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -89,7 +89,7 @@ def test_click_selects_and_fills_the_gallery(window):
     window.click(window.of_image(one))
     assert window.state.selected.tolist() == [one]
     assert window.bench.gallery.grid.items.tolist() == [one]
-    assert window.bench.gallery.source == SELECTION
+    assert window.bench.gallery.bar.source == SELECTION
     window.click(window.of_image(other))
     assert window.state.selected.tolist() == [other]
     window.click(window.empty_ground())
@@ -220,6 +220,21 @@ def test_drag_asks_for_the_class_and_moves(window):
     assert np.allclose(window.map.layer.data[image], window.places[image])
     assert len(window.map.overlay.scene.edited.ends) == 1
     assert not len(window.map.overlay.scene.dragged.ends)
+
+
+def test_a_selection_is_dragged_by_an_image_that_another_one_lies_over(window):
+    images, middle = cluster(window, window.movable)
+    far = window.loners(np.setdiff1d(window.movable, images))[:1]
+    away = np.linalg.norm(window.places[images] - window.places[middle], axis=1)
+    beneath = images[np.argsort(away)[1:2]]
+    window.viewer.scene.camera.zoom *= 0.3
+    chosen = np.sort(np.append(beneath, far))
+    window.state.select(chosen)
+    at = window.of_image(middle)
+    window.drag(at, at + QPoint(60, 40))
+    window.answer(Qt.Key.Key_3, Qt.Key.Key_Return)
+    (edit,) = window.session.state.log.done
+    assert edit.indices.tolist() == chosen.tolist()
 
 
 def test_dismissing_the_question_puts_it_back(window):
@@ -579,7 +594,7 @@ def test_context_menu(window, context):
     context("Show on the map")
     assert window.viewer.scene.camera.zoom != zoom
     context("Find similar")
-    assert window.bench.gallery.source == NEAREST
+    assert window.bench.gallery.bar.source == NEAREST
     context("Open the original")
     layer = window.viewer.layers[str(window.session.dataset.ids[min(one, other)])]
     original = window.session.dataset.original(min(one, other))

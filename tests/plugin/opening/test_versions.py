@@ -17,7 +17,7 @@ def test_what_is_left_out_of_an_older_session_is_told_once(
     assert window.state.has_map
     (message,) = messages
     assert "Edits that spared images are left out" in message
-    assert "“regression”" in message
+    assert "“objective” of the next round" in message
     messages.clear()
     window.session.redo()
     window.wait(

@@ -16,9 +16,9 @@ from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.jobs.job import Progress, run_job
+from napari_spaceediting.plugin.docks import dock_of
 from napari_spaceediting.plugin.state import Change
 from napari_spaceediting.plugin.traversal import controller
-from napari_spaceediting.plugin.workbench import _dock_of as dock_of
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Network

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.training.curve import TrainingCurve, thin_out
+from napari_spaceediting.plugin.widgets.class_keys import ClassKeys
 from napari_spaceediting.plugin.widgets.controls import dress
 from napari_spaceediting.plugin.widgets.job_bar import JobBar, remaining_in_words
 from napari_spaceediting.plugin.widgets.section import DONE, Section
@@ -151,3 +152,20 @@ def test_section_status_is_told_in_full_by_the_tooltip(section):
     assert "UMAP of 2,000 images" in section.header.toolTip()
     assert section.header.accessibleDescription() == "done: UMAP of 2,000 images"
     section.grab()
+
+
+def test_keys_of_many_classes_take_no_more_room_than_their_rows(qtbot):
+    dock, keys, rest = QWidget(), ClassKeys(), QWidget()
+    qtbot.addWidget(dock)
+    layout = QVBoxLayout(dock)
+    layout.addWidget(keys)
+    layout.addWidget(rest, 1)
+    keys.show_classes(
+        [f"person {n}" for n in range(30)], [chr(65 + n) for n in range(30)]
+    )
+    one_row = keys.buttons["A"].sizeHint().height()
+    assert dock.minimumSizeHint().height() < 3 * one_row
+    dock.resize(650, 400)
+    dock.show()
+    assert keys.height() == keys.heightForWidth(keys.width()) > one_row
+    assert rest.height() > keys.height()

@@ -162,3 +162,18 @@ def test_anndata_has_the_map_and_the_latents(session, tmp_path):
     assert_array_equal(again.obsm["X_latent"], latents)
     assert_array_equal(again.obsm["X_map"], session.edits.positions[:, ::-1])
     assert Session(session.state).edits.class_names[0] in set(again.obs["label"])
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_hugging_face_datasets_reads_a_table(session, tmp_path, ending):
+    datasets = pytest.importorskip("datasets")
+    path = tmp_path / f"out{ending}"
+    run_job(exporting(session, path, with_latents=True))
+    kind, cache = ending.removeprefix("."), str(tmp_path / "cache")
+    read = datasets.load_dataset(kind, data_files=str(path), cache_dir=cache)["train"]
+    assert read["id"][:] == session.dataset.ids.tolist()
+    said = session.shown.network.predictions
+    for at, name in enumerate(session.shown.class_names):
+        found = np.float32(read[f"probability_{name}"][:])
+        assert_array_equal(found, said.probabilities[:, at])
+    assert_array_equal(np.float32(read["latent_0"][:]), said.latents[:, 0])

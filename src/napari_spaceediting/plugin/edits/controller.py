@@ -80,8 +80,8 @@ class EditsController:
         panel.relabel_button.clicked.connect(on_map.naming.relabel_selected)
         panel.part_button.clicked.connect(on_map.naming.name_part)
         panel.reject_button.clicked.connect(on_map.naming.reject_selected)
-        panel.contradiction_button.clicked.connect(self._show_contradiction)
-        panel.differ_button.clicked.connect(self._show_differing)
+        panel.contradiction.button.clicked.connect(self._show_contradiction)
+        panel.agreement.button.clicked.connect(self._show_differing)
         panel.axis_button.clicked.connect(self.make_axis)
         panel.list.chosen.connect(self._jump)
         panel.list.deleted.connect(self._delete)
@@ -106,14 +106,14 @@ class EditsController:
 
     def redo(self) -> None:
         """Do the last undone edit again."""
-        if self._window.session is not None and self._window.has_map:
+        if session := self._window.mapped:
             # What was undone may be of places.
-            self._map.naming.attempt(self._window.session.redo, is_placed=True)
+            self._map.naming.attempt(session.redo, is_placed=True)
 
     def reset_all(self) -> None:
         """Put all images back."""
-        if self._window.session is not None and self._window.has_map:
-            self._reset(np.flatnonzero(self._window.session.edits.edited))
+        if session := self._window.mapped:
+            self._reset(np.flatnonzero(session.edits.edited))
 
     def reset_selected(self) -> None:
         """Put the selected images back."""
@@ -121,8 +121,8 @@ class EditsController:
 
     def refresh(self) -> None:
         """Show the edits as they are now."""
-        session, panel = self._window.session, self._panel
-        if session is None or not self._window.has_map:
+        session, panel = self._window.mapped, self._panel
+        if session is None:
             return
         log = session.state.log
         withdrawn = {edit.number for edit in log.done if isinstance(edit, Withdraw)}
@@ -138,9 +138,9 @@ class EditsController:
         )
         panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
         self._agreements = agreements(session.state)
-        panel.show_agreement(
+        panel.agreement.show_text(
             " ".join(each.describe() for each in self._agreements),
-            they_differ=any(len(each.differ) for each in self._agreements),
+            has_images=any(len(each.differ) for each in self._agreements),
         )
         self._summarise()
         self._show_selection()
@@ -152,8 +152,8 @@ class EditsController:
         How well they are supported, and which contradict each other, takes too long to
         be asked in the window's thread.
         """
-        session = self._window.session
-        if self._is_looking or session is None or not self._window.has_map:
+        session = self._window.mapped
+        if self._is_looking or session is None:
             return
         edits, around = session.edits, session.surroundings
         if edits is self._seen:
@@ -172,8 +172,8 @@ class EditsController:
 
         def take(found: tuple[int, Sequence[Contradiction]]) -> None:
             self._is_looking, self._seen = False, edits
-            now = self._window.session
-            if now is not None and self._window.has_map and now.edits is edits:
+            now = self._window.mapped
+            if now is not None and now.edits is edits:
                 self._poor, contradictory = found
                 self._summarise()
                 self._warn_of(contradictory)
@@ -192,7 +192,7 @@ class EditsController:
             text = contradictions.describe(found[0], session.dataset.ids)
         if found[1:]:
             text += f" And {counted(len(found) - 1, 'more contradiction')}."
-        self._panel.show_contradiction(text)
+        self._panel.contradiction.show_text(text)
 
     def _show_contradiction(self) -> None:
         pair = self._contradiction
@@ -205,8 +205,8 @@ class EditsController:
         self._window.select(np.unique(at))
 
     def _show_selection(self) -> None:
-        session = self._window.session
-        if session is None or not self._window.has_map:
+        session = self._window.mapped
+        if session is None:
             return
         chosen = self._window.selected
         held_out = session.state.dataset.held_out[chosen]
@@ -273,8 +273,8 @@ class EditsController:
         self._map.naming.apply(Withdraw(number))
 
     def _reset(self, at: np.ndarray) -> None:
-        session = self._window.session
-        if session is None or not self._window.has_map:
+        session = self._window.mapped
+        if session is None:
             return
         at = at[session.edits.edited[at]]
         if len(at):

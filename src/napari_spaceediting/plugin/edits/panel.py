@@ -11,6 +11,8 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QVBoxLayout,
+    QWidget,
 )
 
 from napari_spaceediting.plugin.widgets.controls import (
@@ -39,6 +41,39 @@ class EditsPanel(Panel):
     def __init__(self) -> None:
         super().__init__()
         self._selection = word_label("muted")
+        self.list = EditList()
+        self._empty = word_label("muted", EMPTY_TEXT)
+        self.contradiction = Notice(
+            "warning",
+            "Select what is meant, to take one of the two edits back or to change it",
+        )
+        self.agreement = Notice(
+            "muted", "Select the images that people have named otherwise"
+        )
+        self.summary = word_label("muted")
+        layout = column(self, TIGHT)
+        layout.addWidget(self._selection)
+        self._build_selected(layout)
+        layout.addSpacing(TIGHT)
+        layout.addWidget(self.contradiction)
+        layout.addWidget(self.agreement)
+        self._build_history(layout)
+        layout.addWidget(self._empty)
+        layout.addWidget(self.list)
+        self._build_axis(layout)
+        self.reset_button = self._gate.button(
+            "Reset all", "Take all edits back; this can be undone"
+        )
+        layout.addLayout(row(self.summary, self.reset_button, stretch=(2, 1)))
+        self.set_rows([])
+        self.set_history("", "")
+        self.block_replay(NOTHING_TO_PLAY)
+        self.offer_axis(False)
+        self.show_verdict("")
+        self.set_selection(0)
+
+    def _build_selected(self, layout: QVBoxLayout) -> None:
+        """Add what can be done to the selected images."""
         self.pin_button = self._gate.button(
             "Pin…",
             "These images lie where they belong: say which class they have there",
@@ -56,6 +91,12 @@ class EditsPanel(Panel):
             "Reset",
             "Put the selected images back to where they were, with the class they had",
         )
+        layout.addLayout(
+            row(self.pin_button, self.relabel_button, self.reset_selected_button)
+        )
+        layout.addLayout(row(self.part_button, self.reject_button, stretch=(2, 1)))
+
+    def _build_history(self, layout: QVBoxLayout) -> None:
         self.undo_button = self._gate.button("Undo", "")
         self.redo_button = self._gate.button("Redo", "")
         self.replay_button = self._gate.button(
@@ -64,18 +105,10 @@ class EditsPanel(Panel):
             "nothing",
         )
         self.replay_button.setCheckable(True)
-        self.list = EditList()
-        self._empty = word_label("muted", EMPTY_TEXT)
-        self._contradiction = word_label("warning")
-        self.contradiction_button = QPushButton("Show")
-        self.contradiction_button.setToolTip(
-            "Select both images, to take one of the two edits back or to change it"
-        )
-        self._agreement = word_label("muted")
-        self.differ_button = QPushButton("Show")
-        self.differ_button.setToolTip(
-            "Select the images that people have named otherwise"
-        )
+        layout.addLayout(row(self.undo_button, self.redo_button, self.replay_button))
+
+    def _build_axis(self, layout: QVBoxLayout) -> None:
+        """Add what finds out by what images are arranged."""
         self.axis_name = QLineEdit()
         self.axis_name.setPlaceholderText("Arranged by, such as angle")
         self.axis_name.setAccessibleName("Name of the axis")
@@ -86,36 +119,8 @@ class EditsPanel(Panel):
         )
         self.axis_name.returnPressed.connect(self.axis_button.click)
         self._axis_verdict = word_label("muted")
-        self.summary = word_label("muted")
-        self.reset_button = self._gate.button(
-            "Reset all", "Take all edits back; this can be undone"
-        )
-
-        layout = column(self, TIGHT)
-        layout.addWidget(self._selection)
-        layout.addLayout(
-            row(self.pin_button, self.relabel_button, self.reset_selected_button)
-        )
-        layout.addLayout(row(self.part_button, self.reject_button, stretch=(2, 1)))
-        layout.addSpacing(TIGHT)
-        layout.addLayout(
-            row(self._contradiction, self.contradiction_button, stretch=(1, 0))
-        )
-        layout.addLayout(row(self._agreement, self.differ_button, stretch=(1, 0)))
-        layout.addLayout(row(self.undo_button, self.redo_button, self.replay_button))
-        layout.addWidget(self._empty)
-        layout.addWidget(self.list)
         layout.addLayout(row(self.axis_name, self.axis_button, stretch=(3, 2)))
         layout.addWidget(self._axis_verdict)
-        layout.addLayout(row(self.summary, self.reset_button, stretch=(2, 1)))
-        self.set_rows([])
-        self.set_history("", "")
-        self.block_replay(NOTHING_TO_PLAY)
-        self.show_contradiction("")
-        self.show_agreement("")
-        self.offer_axis(False)
-        self.show_verdict("")
-        self.set_selection(0)
 
     def set_rows(self, rows: Sequence[tuple[str, bool]]) -> None:
         """List the edits, the oldest first.
@@ -132,16 +137,6 @@ class EditsPanel(Panel):
             self.reset_button, "" if standing else "There are no edits to take back"
         )
         self.reset_button.setVisible(bool(rows))
-
-    def show_contradiction(self, text: str) -> None:
-        """Warn of edits that contradict each other; "" where none do."""
-        set_text(self._contradiction, text)
-        self.contradiction_button.setVisible(bool(text))
-
-    def show_agreement(self, text: str, *, they_differ: bool = False) -> None:
-        """Say how far people agree; "" where one has named the images alone."""
-        set_text(self._agreement, text)
-        self.differ_button.setVisible(they_differ)
 
     def offer_axis(self, any_arranged: bool, reason: str = "") -> None:
         """Offer to make an axis of arranged images, or say why that has to wait."""
@@ -208,10 +203,41 @@ class EditsPanel(Panel):
         self._selection.setText(selected if n_selected else "No selection")
         blocked = reason if n_selected else NOTHING_SELECTED
         self._gate.block(self.pin_button, blocked or pin_reason)
-        self._gate.block(self.relabel_button, blocked)
-        self._gate.block(self.part_button, blocked)
-        self._gate.block(self.reject_button, blocked)
-        self._gate.block(self.reset_selected_button, blocked)
+        for button in (
+            self.relabel_button,
+            self.part_button,
+            self.reject_button,
+            self.reset_selected_button,
+        ):
+            self._gate.block(button, blocked)
+
+
+class Notice(QWidget):
+    """A sentence, and a button that shows the images that it is about.
+
+    Parameters
+    ----------
+    role : str
+        How the sentence looks.
+    tip : str
+        Tooltip of the button.
+    """
+
+    def __init__(self, role: str, tip: str) -> None:
+        super().__init__()
+        self.label = word_label(role)
+        self.button = QPushButton("Show")
+        self.button.setToolTip(tip)
+        layout = row(self.label, self.button, stretch=(1, 0))
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(layout)
+        self.show_text("")
+
+    def show_text(self, text: str, *, has_images: bool = True) -> None:
+        """Say something, with the button where it is about images; "" for nothing."""
+        self.label.setText(text)
+        self.setVisible(bool(text))
+        self.button.setVisible(has_images)
 
 
 class EditList(QListWidget):

@@ -87,8 +87,8 @@ class Replay:
         self._map.refresh()
 
     def _start(self) -> None:
-        session, view = self._window.session, self._map.view
-        if session is None or view is None or not self._window.has_map:
+        session, view = self._window.mapped, self._map.view
+        if session is None or view is None:
             return
         if self._window.past is not None:
             self._window.look_at(None)

@@ -11,8 +11,8 @@ from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.evidence.chart import Interval
 from napari_spaceediting.plugin.evidence.panel import UNNAMED, EvidencePanel
 from napari_spaceediting.plugin.evidence.words import accuracy_row
+from napari_spaceediting.plugin.gallery.bar import BROKEN, CHOSEN, FIXED
 from napari_spaceediting.plugin.gallery.controller import GalleryController
-from napari_spaceediting.plugin.gallery.panel import BROKEN, CHOSEN, FIXED
 from napari_spaceediting.plugin.state import (
     Change,
     Past,

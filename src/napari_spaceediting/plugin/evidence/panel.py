@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_spaceediting.editing.arms import CEILING, CONTROL
 from napari_spaceediting.editing.evidence import Evidence
@@ -24,7 +24,7 @@ from napari_spaceediting.plugin.evidence.words import (
     titles,
 )
 from napari_spaceediting.plugin.widgets.controls import (
-    TIGHT,
+    along,
     column,
     combo,
     dress,
@@ -33,6 +33,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     scrolled,
     set_role,
     set_text,
+    turning,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.palette import Palette
@@ -60,8 +61,6 @@ NOTHING_TO_GAIN = (
 )
 _MOST_SIDES = 3
 """Before, after and now."""
-_WIDE = 42
-"""From this width on, in heights of a line, the parts stand side by side."""
 
 
 class EvidencePanel(QWidget):
@@ -106,9 +105,7 @@ class EvidencePanel(QWidget):
         for button in (self.roll_back_button, self.accept_button):
             button.setMinimumWidth(6 * self.fontMetrics().height())
         self._bar = QWidget()
-        self._bar_layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._bar)
-        self._bar_layout.setContentsMargins(0, 0, 0, 0)
-        self._bar_layout.setSpacing(TIGHT)
+        self._bar_layout = turning(self._bar)
         self._bar_layout.addWidget(self.rounds, 8)
         self._bar_layout.addWidget(self.others, 5)
         self._bar_layout.addStretch(1)
@@ -170,8 +167,7 @@ class EvidencePanel(QWidget):
         line = self.accept_button.sizeHint().height()
         for first in (self.accuracies, self.recall):
             first.heading.setMinimumHeight(line)
-        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._parts.setSpacing(20)
+        self._parts = turning(spacing=16)
         for part in (left, self.confusion, right):
             self._parts.addWidget(part, 1, Qt.AlignmentFlag.AlignTop)
         self._body = QWidget()
@@ -316,15 +312,9 @@ class EvidencePanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Put the parts side by side where there is room."""
-        wide = self.width() >= _WIDE * self.fontMetrics().height()
-        direction = (
-            QBoxLayout.Direction.LeftToRight if wide
-            else QBoxLayout.Direction.TopToBottom
-        )  # fmt: skip
-        if direction != self._parts.direction():
-            self._parts.setDirection(direction)
-            self._bar_layout.setDirection(direction)
-            self._parts.setSpacing(20 if wide else 12)
+        if along(self) != self._parts.direction():
+            for layout in (self._parts, self._bar_layout):
+                layout.setDirection(along(self))
         super().resizeEvent(event)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.plugin.gallery.tile import Caption
 from napari_spaceediting.plugin.widgets.palette import Colour
+from napari_spaceediting.session.similar import Similar
 from napari_spaceediting.session.state import Checkpoint
 
 
@@ -26,20 +28,30 @@ def describer(
     edits: EditState,
     held_out: NDArray[np.bool_],
     class_colours: NDArray[np.float32],
+    similar: Similar | None = None,
 ) -> Callable[[int], Caption]:
     """Return a function that returns what is written around the tile of an image.
 
     The label, or what the network guesses for want of one; then how sure the network
     is, and of what if that is another class. Of the colours, the last one is for -1.
+    Of images that are like one from outside, the distance to it is written instead.
     """
     colours = class_colours.tolist()
     said = guesses(checkpoint)
+    away = {}
+    if similar is not None:
+        away = dict(
+            zip(similar.images.tolist(), similar.distances.tolist(), strict=True)
+        )
 
     def describe(index: int) -> Caption:
         border = colours[edits.labels[index]]
         badge = "held out" if held_out[index] else ""
         badge = "rejected" if edits.rejected[index] else badge
-        return _caption(int(edits.labels[index]), said[index], edits, border, badge)
+        caption = _caption(int(edits.labels[index]), said[index], edits, border, badge)
+        return (
+            replace(caption, figure=f"{away[index]:.2f}") if index in away else caption
+        )
 
     return describe
 

@@ -9,25 +9,30 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QMenu
 
+from napari_spaceediting.data.looks import Look
 from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.errors import SpaceEditingError
-from napari_spaceediting.plugin.gallery.captions import describer, guesses
-from napari_spaceediting.plugin.gallery.looking import Looking, nearest
-from napari_spaceediting.plugin.gallery.panel import (
+from napari_spaceediting.plugin.gallery.bar import (
     BROKEN,
     CHOSEN,
+    COLUMN,
     FIXED,
     GUIDANCE,
     NEAREST,
     SELECTION,
-    ImageGallery,
+    SIMILAR,
 )
+from napari_spaceediting.plugin.gallery.captions import describer, guesses
+from napari_spaceediting.plugin.gallery.finding import Finding
+from napari_spaceediting.plugin.gallery.looking import Looking, nearest
+from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
 from napari_spaceediting.plugin.widgets.controls import context_menu, literal
 from napari_spaceediting.session.habits import Way
+from napari_spaceediting.session.similar import Similar
 
 _ALL_HELD_OUT = "Held-out images can be relabelled, not pinned."
 _NO_NEIGHBOURS = "The map is still being drawn: similar images are known after it."
@@ -38,6 +43,7 @@ _OTHER_IMAGES = Change.PICTURES | Change.EDITS | Change.SHOWN | Change.PAST
 _EMPTY = {
     SELECTION: "Click or lasso points on the map to see their images here.",
     NEAREST: "Select an image to see the ones most similar to it.",
+    SIMILAR: "Choose “Images like a file…” in the menu beside “Find…”.",
     GUIDANCE: "Press “Find proposals” in the Space Editor.",
     FIXED: "Nothing yet: retrain to see what was put right.",
     BROKEN: "Nothing was broken.",
@@ -78,19 +84,22 @@ class GalleryController:
         self._map = on_map
         self.proposed = NOTHING
         self._gathered = self._around = self._chosen = NOTHING
+        self._similar: Similar | None = None
         self._last = ""
         self._grid = grid = gallery.grid
-        gallery.sources.activated.connect(self._on_source)
-        gallery.sorts.activated.connect(self.refresh)
+        self._bar = bar = gallery.bar
+        self.finding = Finding(window, bar, on_map, self._show_similar)
+        bar.sources.activated.connect(self._on_source)
+        bar.sorts.activated.connect(self.refresh)
+        bar.compare_button.clicked.connect(self._on_look_requested)
+        bar.look_button.clicked.connect(self._choose_look)
         grid.selection_changed.connect(self._on_chosen)
         grid.hovered.connect(self._on_hovered)
         grid.activated.connect(self._on_activated)
         grid.context_requested.connect(self._on_context)
         grid.focused.connect(window.ask)
         gallery.set_pictures(window.pictures)
-        gallery.look_requested.connect(self._on_look_requested)
-        gallery.look_button.clicked.connect(self._choose_look)
-        gallery.look.changed.connect(window.pictures.show_as)
+        gallery.look.changed.connect(self._show_as)
         gallery.compare.walked.connect(self._walk)
         gallery.compare.closed.connect(self.look_at_all)
         gallery.compare.chosen.connect(self._on_activated)
@@ -104,8 +113,12 @@ class GalleryController:
     def _on_change(self, change: Change) -> None:
         if Change.SESSION in change:
             self.proposed = self._chosen = self._gathered = self._around = NOTHING
-            self._last = ""
+            self._last, self._similar = "", None
+            self._bar.show_flaw("")
+            self._bar.find_field.clear()
             self.look_at_all()
+        if change & (Change.SESSION | Change.IMAGES) and self._window.session:
+            self._bar.offer_columns([*self._window.session.dataset.columns])
         if Change.PICTURES in change:
             self._gallery.repaint_pictures()
         if Change.SELECTION in change:
@@ -124,6 +137,12 @@ class GalleryController:
         self.look_at_all()
         self.refresh()
         self._come_forward(True)
+
+    def _show_similar(self, found: Similar) -> None:
+        """Show and select the images that are like one from outside."""
+        self._similar = found
+        self._window.select(found.images, self._grid)
+        self.show(found.images, SIMILAR)
 
     def compare(self, images: NDArray[np.int64], tag: str = "") -> None:
         """Show images between those of the classes that they may be of.
@@ -162,10 +181,15 @@ class GalleryController:
     # How images are shown
 
     def _choose_look(self) -> None:
-        button, pictures = self._gallery.look_button, self._window.pictures
+        button, pictures = self._bar.look_button, self._window.pictures
         if self._window.session is not None:
             place = button.mapToGlobal(button.rect().topLeft())
             self._gallery.look.open_at(pictures.look, place)
+
+    def _show_as(self, look: Look) -> None:
+        """Show all images in another way, now and when the session is opened again."""
+        if self._window.session is not None:
+            self._window.session.set_look(look)
 
     def _on_pictures(self, images: NDArray[np.int64]) -> None:
         self._gallery.repaint_pictures()
@@ -175,7 +199,7 @@ class GalleryController:
     def refresh(self, *_: object, in_order: bool = True) -> None:
         """Show the images of the chosen source as they are now, in the chosen order."""
         session, grid = self._window.session, self._grid
-        source = self._gallery.source
+        source = self._bar.source
         if session is None:
             grid.empty_text = _NO_MAP
             grid.show_items(NOTHING)
@@ -187,16 +211,14 @@ class GalleryController:
             edits,
             session.state.dataset.held_out,
             self._window.class_colours,
+            self._similar if source == SIMILAR else None,
         )
         items = self._sorted(self._items(source)) if in_order else grid.items
         grid.show_items(items, describe)
         grid.set_selected(self._window.selected)
         count = int(np.count_nonzero(edits.edited[items]))
-        self._gallery.show_named(
-            f"{self._last}: {count:,} of {len(items):,} named"
-            if self._last and count
-            else ""
-        )
+        said = f"{self._last}: {count:,} of {len(items):,} named"
+        self._gallery.show_named(said if self._last and count else "")
         self._looking.refresh()
 
     def _show_classes(self) -> None:
@@ -243,13 +265,18 @@ class GalleryController:
         return {
             SELECTION: self._gathered,
             NEAREST: nearest(self._window.shown.map, self._around),
+            SIMILAR: NOTHING if self._similar is None else self._similar.images,
             GUIDANCE: self.proposed,
             CHOSEN: self._chosen,
         }[source]
 
     def _sorted(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return images in the chosen order; as they come where nothing is known."""
-        by, labels = self._gallery.sort, self._window.edits.labels[items]
+        by, labels = self._bar.sort, self._window.edits.labels[items]
+        if by.startswith(COLUMN):
+            assert self._window.session is not None
+            column = self._window.session.dataset.columns[by.removeprefix(COLUMN)]
+            return items[np.argsort(column[items], kind="stable")]
         said = guesses(self._window.shown)[items]
         order: NDArray[np.number] = labels
         if by == "disagreement":
@@ -274,7 +301,7 @@ class GalleryController:
         self._gathered = self._around = self._window.selected
         self._last = ""
         chosen = self._gathered
-        if len(chosen) and self._gallery.source not in (SELECTION, NEAREST):
+        if len(chosen) and self._bar.source not in (SELECTION, NEAREST):
             self._gallery.set_source(SELECTION)
         self.refresh()
         if len(chosen):

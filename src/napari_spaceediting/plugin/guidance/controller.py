@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
 from napari_spaceediting.editing.arms import BEFORE, CONTROL
+from napari_spaceediting.editing.cluster_groups import clusters_to_name
 from napari_spaceediting.editing.edits import (
     Relabel,
     Withdraw,
@@ -21,6 +22,7 @@ from napari_spaceediting.editing.orders import OneAtATime, Order
 from napari_spaceediting.editing.replies import agrees, edit_of_no, edit_of_yes
 from napari_spaceediting.plugin.gallery.controller import GalleryController
 from napari_spaceediting.plugin.guidance.panel import (
+    CLUSTERS,
     EMPTY_TEXT,
     FINISHED_TEXT,
     MIXED,
@@ -126,6 +128,9 @@ class GuidanceController:
         found = partial(self._on_found, order=order)
         if order == MIXED:
             self._window.reading.run(session.guiding(), found)
+        elif order == CLUSTERS:
+            guide = session.guiding()
+            self._map.clustering.find(lambda at: found(clusters_to_name(guide, at)))
         else:
             job = OneAtATime(session.guiding(_SINGLES), Order(order))
             self._window.reading.run(job, found)
@@ -228,7 +233,7 @@ class GuidanceController:
         session = self._window.session
         assert session is not None
         at = self._meant(proposal)
-        if self._order == MIXED or proposal.kind is ProposalKind.MISLABELLED:
+        if not self._is_alone or proposal.kind is ProposalKind.MISLABELLED:
             # What is only put in order says nothing of a kind of proposal.
             session.answer(Answer(proposal.kind, at, accepted, proposal.signs))
         self._recent.append(at)
@@ -279,7 +284,12 @@ class GuidanceController:
         edit = edit_of_no(proposal, self._meant(proposal), session.edits)
         if edit is not None:
             return self._map.naming.apply(edit)
-        return self._order == MIXED
+        return not self._is_alone
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether single images are put in order."""
+        return self._order in ORDERS
 
     def _meant(self, proposal: Proposal) -> NDArray[np.int64]:
         """Return the images of the proposal at hand that are not left out."""
@@ -339,7 +349,7 @@ class GuidanceController:
         else:
             action = f"Move {these} to {proposal.tag}"
         blocked = {}
-        is_alone = self._order != MIXED
+        is_alone = self._is_alone
         if is_alone and proposal.kind is not ProposalKind.MISLABELLED:
             blocked[NO] = _NO_LABEL
         ways = self._separates(proposal)
@@ -364,8 +374,7 @@ class GuidanceController:
         shown = proposal.indices[:_SHOWN].tolist()
         found = [self._window.pictures.at(index, _SIDE) for index in shown]
         pictures = [picture for picture in found if picture is not None]
-        is_alone = self._order != MIXED
-        self._panel.show_pictures(pictures, self._left_out, is_alone)
+        self._panel.show_pictures(pictures, self._left_out, self._is_alone)
 
     def _on_pictures(self, images: NDArray[np.int64]) -> None:
         """Show the better pictures that have come."""

@@ -65,7 +65,7 @@ _ANSWERS = (
     (UNSURE, "Not sure", "Decide nothing, and go on to the next"),
     (ELSEWHERE, "Elsewhere", "It belongs to another class: choose which"),
 )
-MIXED = "mixed"
+MIXED, CLUSTERS = "mixed", "clusters"
 ORDERS = {
     Order.MARGIN: "most doubtful first",
     Order.TYPICALITY: "most typical first",
@@ -100,7 +100,8 @@ class GuidancePanel(Panel):
     def __init__(self) -> None:
         super().__init__()
         alone = [(key, f"One at a time: {title}") for key, title in ORDERS.items()]
-        self.orders = combo("", [(MIXED, "Groups and doubts, mixed"), *alone])
+        groups = (MIXED, "Groups and doubts, mixed"), (CLUSTERS, "Clusters to name")
+        self.orders = combo("", [*groups, *alone])
         self.orders.setAccessibleName("What to look at")
         self._gate.add(
             self.orders,

@@ -48,11 +48,11 @@ def add_changes(
     menu.addSeparator()
 
     def ask(title: str, question: str, edit: Callable[[str], ClassEdit]) -> None:
-        _ask(parent, title, question, "", lambda text: make(edit(text)))
+        ask_text(parent, title, question, "", lambda text: make(edit(text)))
 
     menu.addAction(
         "Rename…",
-        lambda: _ask(
+        lambda: ask_text(
             parent,
             "Rename a class",
             f"What {name} is called from now on:",
@@ -87,7 +87,7 @@ def add_changes(
     delete.setToolTip("Have this class no more; its images are left without one")
 
 
-def _ask(
+def ask_text(
     parent: QWidget, title: str, question: str, text: str, then: Callable[[str], object]
 ) -> None:
     """Ask for a text; nothing happens where the question is dismissed."""
@@ -105,7 +105,7 @@ def ask_key(
 ) -> None:
     """Ask for the key of a class."""
     question = f"The key that names an image {name}, in gallery and guidance:"
-    _ask(parent, "Key of a class", question, key, lambda text: then(text.upper()))
+    ask_text(parent, "Key of a class", question, key, lambda text: then(text.upper()))
 
 
 def _ask_colour(

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QToolTip, QWidget
 from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
 from napari_spaceediting.plugin.keys import LAYERS, refusal, with_key
 from napari_spaceediting.plugin.map import display
+from napari_spaceediting.plugin.map.clustering import Clustering
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
@@ -34,6 +35,7 @@ from napari_spaceediting.plugin.status import why_no_new_map
 from napari_spaceediting.plugin.widgets.controls import choose, set_text
 from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.session.classes import reclassed
+from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.session import Session
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ class MapController:
         self._canvas: QWidget | None = None
         self.view: MapView | None = None
         self.stage: Stage | None = None
+        self.clustering = Clustering(window)
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
         self._is_coloured = self._is_new = False
@@ -113,6 +116,8 @@ class MapController:
             usual = display.usual_key(session)
             if usual != self.colour_key:
                 self._colour(usual)
+        if Change.EDITS in change:
+            self._offer_colours()
         if change & _OTHER_CLOUD:
             self.refresh()
         if Change.SELECTION in change:
@@ -174,8 +179,11 @@ class MapController:
         colouring = (
             display.by_axis(axis)
             if axis
-            else display.colour_by(self.colour_key, session.dataset, shown, edits)
+            else display.colour_by(
+                self.colour_key, session.dataset, shown, edits, self._groups(session)
+            )
         )
+        self._panel.scale.show_span(*colouring.span)
         self._colouring = colouring
         names, groups = colouring.names, colouring.groups
         legend = self._panel.legend
@@ -209,6 +217,13 @@ class MapController:
         )
         view.select(window.selected if selected is None else selected)
 
+    def _groups(self, session: Session) -> dict[str, NDArray[np.int64]]:
+        """Return the clusters and saved selections that images can be coloured by."""
+        groups = display.saved_groups(selections(session.state), len(session.dataset))
+        if self.clustering.clusters is not None:
+            groups[display.CLUSTERS] = self.clustering.clusters
+        return groups
+
     def _trails(self, session: Session) -> Arrows:
         """Return the ways from where images were to where the map has them."""
         past, proposal = self._window.past, session.state.proposal
@@ -220,6 +235,8 @@ class MapController:
         """Colour images by their class, their prediction or a column."""
         self._is_coloured = True
         self._colour(key)
+        if key == display.CLUSTERS:
+            self.clustering.find(lambda _: self._colour(key))
 
     def _colour(self, key: str) -> None:
         self.colour_key = key
@@ -435,7 +452,7 @@ class MapController:
     def _offer_colours(self) -> None:
         session = self._window.session
         assert session is not None
-        keys = display.colour_keys(session.dataset)
+        keys = display.colour_keys(session.dataset, selections(session.state))
         keys += [(display.axis_key(one), one.name) for one in session.state.axes]
         self._panel.offer_colours(keys, self.colour_key)
 

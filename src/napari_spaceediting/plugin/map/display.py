@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
@@ -20,11 +20,15 @@ from napari_spaceediting.editing.places import LOW_SUPPORT, Places
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.widgets.palette import continuous_colours
 from napari_spaceediting.session.axes import KeptAxis
+from napari_spaceediting.session.query import is_dated
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Checkpoint
 
 LABEL, PREDICTION, CONFIDENCE = "label", "prediction", "confidence"
-_AXIS = "axis:"
+CLUSTERS = "clusters"
+_AXIS, _COLUMN, _SELECTION = "axis:", "column:", "selection:"
+_MANY = 200
+"""Different texts of a column at most that get a colour each."""
 _MOST_TRAILS = 80
 _MOST_NAMES = 40
 _MOST_ASKED = 1000
@@ -50,22 +54,41 @@ class Colouring:
         Entries of the legend; empty for continuous values.
     table : (C + 1, 4) float32 array
         RGBA of the entries, and of none at the end.
+    span : tuple of str
+        The least and the largest of continuous values; ("", "") for groups.
     """
 
     colours: NDArray[np.float32]
     groups: NDArray[np.int64]
     names: tuple[str, ...]
     table: NDArray[np.float32]
+    span: tuple[str, str] = ("", "")
 
 
-def colour_keys(dataset: ImageDataset) -> list[tuple[str, str]]:
-    """Return what images can be coloured by, as (key, title)."""
+def colour_keys(
+    dataset: ImageDataset, saved: Iterable[str] = ()
+) -> list[tuple[str, str]]:
+    """Return what images can be coloured by, as (key, title).
+
+    Parameters
+    ----------
+    dataset : ImageDataset
+        Its columns are offered, but for texts of which nearly every one is another.
+    saved : iterable of str
+        Names of saved selections.
+    """
     own = [(LABEL, "Class"), (PREDICTION, "Prediction"), (CONFIDENCE, "Confidence")]
-    return own + [
-        (f"column:{name}", "True class" if name == "truth" else name.capitalize())
+    columns = [
+        (f"{_COLUMN}{name}", "True class" if name == "truth" else name.capitalize())
         for name, values in dataset.columns.items()
-        if values.dtype.kind in "ifub" or len(np.unique(values)) <= 200
+        if values.dtype.kind in "ifub" or is_dated(values) or _n_texts(values) <= _MANY
     ]
+    selections = [(f"{_SELECTION}{name}", f"Selection {name}") for name in saved]
+    return [*own, (CLUSTERS, "Clusters, found without labels"), *columns, *selections]
+
+
+def _n_texts(values: NDArray[np.generic]) -> int:
+    return len(set(values.tolist()))
 
 
 def axis_key(kept: KeptAxis) -> str:
@@ -91,10 +114,10 @@ def by_axis(kept: KeptAxis) -> Colouring:
 
 def laid_out(kept: KeptAxis, places: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return places with an axis from left to right, as wide as the map."""
-    values, across = kept.axis.values, places[:, 1]
+    values, (down, across) = kept.axis.values, places.T
     least, span = values.min(), np.ptp(values) or np.float32(1)
-    along = places[:, 0].min() + (values - least) / span * np.ptp(places[:, 0])
-    return np.stack([along, across], axis=1).astype(np.float32)
+    along = across.min() + (values - least) / span * np.ptp(across)
+    return np.stack([down, along], axis=1).astype(np.float32)
 
 
 def usual_key(session: Session) -> str:
@@ -111,9 +134,32 @@ def usual_key(session: Session) -> str:
 
 
 def colour_by(
-    key: str, dataset: ImageDataset, checkpoint: Checkpoint, edits: EditState
+    key: str,
+    dataset: ImageDataset,
+    checkpoint: Checkpoint,
+    edits: EditState,
+    groups: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> Colouring:
-    """Colour images by their class, their prediction or any column."""
+    """Colour images by their class, their prediction, any column or groups.
+
+    Parameters
+    ----------
+    key : str
+        One of `colour_keys`.
+    dataset, checkpoint, edits
+        What is shown.
+    groups : mapping of str to (N,) int64 array
+        Clusters under `CLUSTERS`, and saved selections under their keys, as
+        0 for images in them; -1 for none.
+    """
+    if groups is not None and key in groups:
+        at = groups[key]
+        names = tuple(
+            f"Cluster {number + 1}" for number in range(at.max(initial=-1) + 1)
+        )
+        if key != CLUSTERS:
+            names = (key.removeprefix(_SELECTION),)
+        return by_class(at, names)
     network = checkpoint.network
     chosen = edits.traits.get(TraitKind.COLOUR)
     if key == LABEL or network is None:
@@ -123,15 +169,29 @@ def colour_by(
         return by_class(probabilities.argmax(axis=1), edits.class_names, chosen)
     if key == CONFIDENCE and probabilities.shape[1]:
         return _continuous(probabilities.max(axis=1))
-    values = dataset.columns.get(key.removeprefix("column:"))
+    values = dataset.columns.get(key.removeprefix(_COLUMN))
     if values is None:
         return by_class(edits.labels, edits.class_names, chosen)
-    if key == "column:truth":
+    if key == f"{_COLUMN}truth":
         return by_class(values, dataset.class_names)
     if values.dtype.kind in "iuf":
         return _continuous(values)
-    names, groups = np.unique(values.astype(str), return_inverse=True)
-    return by_class(groups, tuple(names.tolist()))
+    if is_dated(values):
+        return _by_date(values)
+    texts, which = np.unique(values.astype(str), return_inverse=True)
+    return by_class(which, tuple(texts.tolist()))
+
+
+def saved_groups(
+    saved: Mapping[str, NDArray[np.int64]], n_images: int
+) -> dict[str, NDArray[np.int64]]:
+    """Return saved selections as `colour_by` takes them."""
+    groups = {}
+    for name, images in saved.items():
+        at = np.full(n_images, -1, np.int64)
+        at[images] = 0
+        groups[f"{_SELECTION}{name}"] = at
+    return groups
 
 
 def by_class(
@@ -145,9 +205,25 @@ def by_class(
     return Colouring(table[groups], groups, tuple(names), table)
 
 
-def _continuous(values: NDArray[np.floating]) -> Colouring:
+def _continuous(
+    values: NDArray[np.number], span: tuple[str, str] | None = None
+) -> Colouring:
     nowhere = np.full(len(values), -1, np.int64)
-    return Colouring(continuous_colours(values), nowhere, (), named_colours(()))
+    if span is None:
+        known = values[np.isfinite(values)]
+        ends = (known.min(), known.max()) if len(known) else ()
+        low, high = (f"{end:.4g}" for end in ends) if len(ends) else ("", "")
+        span = low, high
+    colours = continuous_colours(values)
+    return Colouring(colours, nowhere, (), named_colours(()), span)
+
+
+def _by_date(texts: NDArray[np.generic]) -> Colouring:
+    """Colour images by their date; those without one are grey."""
+    dates = np.array([str(text) or "NaT" for text in texts.tolist()], "datetime64[D]")
+    known = dates[~np.isnat(dates)]
+    days = np.where(np.isnat(dates), np.nan, dates.astype(float))
+    return _continuous(days, (str(known.min()), str(known.max())))
 
 
 def rough(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -102,9 +102,10 @@ class Gestures(QObject):
         if index < 0 and not draws:
             self._act = _Act.PAN
             return False
-        if not self._modifiers and not (draws and index not in view.selected):
+        held = view.held(place)
+        if not self._modifiers and not (draws and held not in view.selected):
             self._act = _Act.DRAG
-            view.begin_drag(index)
+            view.begin_drag(held)
         else:
             self._act = _Act.OUTLINE if draws else _Act.CLICK
             self._vertices = [place]

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_spaceediting.plugin.map.colour_scale import ColourScale
 from napari_spaceediting.plugin.map.legend import ClassLegend
 from napari_spaceediting.plugin.map.view import Tool
 from napari_spaceediting.plugin.widgets.controls import (
@@ -100,6 +101,7 @@ class MapPanel(Panel):
         self._build_tools()
         self._build_fields()
         self.legend = ClassLegend()
+        self.scale = ColourScale()
         self.quality = word_label("muted")
         self.quality.setToolTip(
             "Trustworthiness: the share of neighbours on the map that are neighbours "
@@ -121,6 +123,7 @@ class MapPanel(Panel):
         checks.addWidget(self.thumbnails_check)
         checks.addWidget(self.held_out_check)
         layout.addLayout(checks)
+        layout.addWidget(self.scale)
         layout.addWidget(self.legend)
         self.quality.hide()
         self.show_axis("")

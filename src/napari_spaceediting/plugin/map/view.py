@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _REACH = 14
 """Pixels around a point that count as on it."""
+_OVER = 5
+"""Pixels within which the eye cannot tell which of two points is pressed."""
 _DIM = 0.4
 _FAR = 2.0
 """Magnification up to which points that are many let what lies beneath them through."""
@@ -266,6 +268,22 @@ class MapView(QObject):
         distance, row = self._tree.query(place)
         within = distance <= _REACH / self.viewport.zoom
         return int(self._pickable[row]) if within else -1
+
+    def held(self, place: NDArray[np.float64]) -> int:
+        """Return the image that a drag takes hold of, -1 for none.
+
+        It is the nearest one, but a selected one that lies as near to the eye comes
+        before it, so that a selection can be dragged out of a crowd.
+        """
+        index = self.pick(place)
+        if index < 0 or index in self.selected or not len(self.selected):
+            return index
+        assert self.cloud is not None
+        seen = self.selected[~self.cloud.hidden[self.selected]]
+        ways = np.linalg.norm(self.cloud.places[seen] - place, axis=1)
+        if ways.min(initial=np.inf) > _OVER / self.viewport.zoom:
+            return index
+        return int(seen[ways.argmin()])
 
     def _on_selected(self, indices: NDArray[np.int64]) -> None:
         """Select what napari has selected by its own means."""

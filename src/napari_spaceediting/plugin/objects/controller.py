@@ -103,8 +103,8 @@ class ObjectsController:
         ):
             is_open = dataset is not None and window.has_map
             self._take(find_source(layers, dataset) if dataset and is_open else None)
-        source = self._source
-        if source is None or session is None or not window.has_map:
+        source, session = self._source, window.mapped
+        if source is None or session is None:
             return
         rows = source.images_in(self._plane)
         edits = window.edits

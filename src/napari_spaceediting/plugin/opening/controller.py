@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_spaceediting.data.arrays import find_in_stack, finest
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.objects import find_objects
-from napari_spaceediting.data.open import OpenDataset, OpenLayers, OpenSample
+from napari_spaceediting.data.open import FILES, OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
 from napari_spaceediting.data.thumbnails import PackThumbnails
 from napari_spaceediting.data.words import details_of, note_of
@@ -40,7 +41,11 @@ from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
 
 _SESSIONS = f"Session folder (*{SUFFIX})"
-_FILES = "Tables and arrays (*.csv *.tsv *.parquet *.h5ad *.npy *.npz *.zarr);;All (*)"
+_FILES = f"Tables and arrays ({FILES});;All (*)"
+_NO_FILES = (
+    "Embeddings are given to images of a folder, a table or an array as they are "
+    "opened: open those first, under Data."
+)
 _FEW = 20_000
 """Images up to which thumbnails have their full size."""
 
@@ -75,6 +80,7 @@ class OpeningController:
         self._saving = saving
         self._prepare = prepare
         self._begin = begin
+        self._opened_by: Job[ImageDataset] | None = None
         panel.set_samples([(key, sample.title) for key, sample in SAMPLES.items()])
         panel.sample_requested.connect(self.open_sample)
         folder, file = self._ask_folder, self._ask_file
@@ -117,6 +123,13 @@ class OpeningController:
             self.open_session(path)
         else:
             self._open(OpenDataset(path, _seed()))
+
+    def open_with_embeddings(self, path: Path) -> None:
+        """Open the images that are open once more, with embeddings from a file."""
+        if isinstance(self._opened_by, OpenDataset):
+            self._open(replace(self._opened_by, embeddings=path))
+        else:
+            complain(_NO_FILES)
 
     def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
         """Open a stack of images, or the objects of a segmentation."""
@@ -172,7 +185,7 @@ class OpeningController:
     def _open(self, job: Job[ImageDataset]) -> None:
         if self._saving.may_leave():
             self._prepare()
-            self._window.reading.run(job, self._on_dataset)
+            self._window.reading.run(job, partial(self._on_dataset, job))
 
     def _opened(self, path: Path, *, is_read_only: bool = False) -> SessionFolder:
         """Open a folder, unless it is the one that is open here."""
@@ -209,16 +222,20 @@ class OpeningController:
         self._window.reading.cancel()
         self._window.in_thread(load, take_and_tell, failed)
 
-    def open_dataset(self, dataset: ImageDataset) -> None:
+    def open_dataset(
+        self, dataset: ImageDataset, job: Job[ImageDataset] | None = None
+    ) -> None:
         """Begin a session on images that no network has seen."""
+        self._opened_by = job
         self._window.take_session(new_session(dataset, seed=_seed()), None)
         self._draw_thumbnails()
 
-    def _on_dataset(self, dataset: ImageDataset) -> None:
-        self.open_dataset(dataset)
+    def _on_dataset(self, job: Job[ImageDataset], dataset: ImageDataset) -> None:
+        self.open_dataset(dataset, job)
         self._begin()
 
     def _take_state(self, state: SessionState, folder: SessionFolder | None) -> None:
+        self._opened_by = None
         self._window.take_session(Session(state), folder)
         self._draw_thumbnails()
         network = state.shown.network

@@ -40,6 +40,7 @@ _SAVED_SOON = (
     | Change.TRAVERSALS
     | Change.HABITS
     | Change.AXES
+    | Change.LOOK
 )
 
 

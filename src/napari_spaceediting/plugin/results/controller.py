@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog
 
+from napari_spaceediting.data.open import FILES
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.results.panel import (
     ExportSettings,
@@ -31,7 +32,7 @@ _FILTERS: dict[What, dict[str, str]] = {
     "report": {"Page (*.html)": ".html"},
 }
 """What the dialog offers of each kind, and the ending of its files."""
-_NEW = "Tables and arrays (*.csv *.tsv *.parquet *.h5ad *.npy *.npz *.zarr);;All (*)"
+_NEW = f"Tables and arrays ({FILES});;All (*)"
 
 
 class ResultsController:

@@ -31,10 +31,15 @@ from napari_spaceediting.plugin.widgets.section import Disclosure
 
 FILE = "file"
 _PUBLISHED_TITLE = "Published"
-_OTHER, _EXPORTED = "other", "exported"
-_ASKED = {_OTHER: "Other…", _EXPORTED: "Exported network…"}
+_OTHER, _EXPORTED, _GIVEN = "other", "exported", "given"
+_ASKED = {
+    _OTHER: "Other…",
+    _EXPORTED: "Exported network…",
+    _GIVEN: "Embeddings from a file…",
+}
 _TITLES = {EMBEDDINGS: "The embeddings", SELF_SUPERVISED: "DINOv2 (timm)"}
 _EXPORTED_FILES = "Exported networks (*.pt2 *.pt *.ts)"
+_GIVEN_FILES = "Matrix, or table (*.npy *.npz *.csv *.tsv *.parquet *.h5ad);;All (*)"
 _HOW_OTHERS = (
     "A model of timm, such as timm:convnext_tiny, or a function in a package of yours, "
     "such as my_package.networks:moths"
@@ -130,6 +135,8 @@ class NetworkPanel(Panel):
     """`ClassifierSpec` and `TrainSettings`."""
     backbone_named = Signal(str)
     """A backbone from elsewhere, by the user."""
+    embeddings_given = Signal(object)
+    """The `Path` of a file with the embeddings of the images that are open."""
     stop_requested = Signal()
     """What is trained by now shall do."""
 
@@ -232,10 +239,14 @@ class NetworkPanel(Panel):
 
     def _ask(self, how: str) -> str:
         """Ask for a backbone from elsewhere; return its name, "" for none."""
+        title = _ASKED[how].rstrip("…")
+        if how == _GIVEN:
+            path, _ = QFileDialog.getOpenFileName(self, title, "", _GIVEN_FILES)
+            if path:
+                self.embeddings_given.emit(Path(path))
+            return ""
         if how == _EXPORTED:
-            path, _ = QFileDialog.getOpenFileName(
-                self, _ASKED[how].rstrip("…"), "", _EXPORTED_FILES
-            )
+            path, _ = QFileDialog.getOpenFileName(self, title, "", _EXPORTED_FILES)
             name = named(path) if path else ""
         else:
             text, _ = QInputDialog.getText(self, "Another network", _HOW_OTHERS)

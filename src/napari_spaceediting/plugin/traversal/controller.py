@@ -25,11 +25,12 @@ from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.plugin.traversal.coming import Coming
 from napari_spaceediting.plugin.traversal.kept import details, notice, titles
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
+from napari_spaceediting.plugin.traversal.sending import add_layer, beside_the_map
 from napari_spaceediting.plugin.widgets.controls import agrees
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.preparing import NO_PIXELS
 from napari_spaceediting.session.traversals import KeptTraversal
-from napari_spaceediting.traversal.export import report, write_traversal
+from napari_spaceediting.traversal.export import write_traversal
 from napari_spaceediting.traversal.filmstrip import to_rgb
 from napari_spaceediting.traversal.jobs import ListLayers, Traverse
 from napari_spaceediting.traversal.layers import Layer
@@ -111,8 +112,8 @@ class TraversalController:
 
     def show_change(self, images: NDArray[np.int64], name: str) -> None:
         """Show what would make images those of a class, but for those that are."""
-        session = self._window.session
-        if session is None or not self._window.has_map:
+        session = self._window.mapped
+        if session is None:
             return
         kind = session.edits.class_names.index(name)
         others = images[session.kinds(images) != kind]
@@ -160,8 +161,8 @@ class TraversalController:
 
     def _why_not(self) -> str:
         """Say why it cannot run now; "" if it can."""
-        session = self._window.session
-        if session is None or not self._window.has_map:
+        session = self._window.mapped
+        if session is None:
             return NO_MAP
         network = session.shown.network
         if network is not None and not network.spec.sees_images:
@@ -304,15 +305,13 @@ class TraversalController:
 
     def _show_route(self, *_: object) -> None:
         """Show on the map where the images travel, while the dock is seen."""
-        view, session, shown = self._map.view, self._window.session, self._shown
+        view, session, shown = self._map.view, self._window.mapped, self._shown
         if view is None:
             return
-        is_seen = self._panel.is_seen and self._window.has_map
         route = Routes()
-        if shown is not None and session is not None and is_seen:
-            positions = session.edits.positions
+        if shown is not None and session is not None and self._panel.is_seen:
             route = shown.routes(
-                positions,
+                session.edits.positions,
                 self._panel.image,
                 self._panel.step,
                 self._colours(shown.asked),
@@ -376,47 +375,13 @@ class TraversalController:
     # Where it goes
 
     def send_to_napari(self) -> None:
-        """Add the images as a layer beside the map; its first axis is the step.
-
-        Beside it, because the map is where one works: the layer covers nothing, and the
-        view is widened so that both are seen. The map stays the active layer.
-        """
+        """Add the images as a layer beside the map; its first axis is the step."""
         traversal, session, shown = self.traversal, self._window.session, self._shown
         if traversal is None or shown is None or session is None:
             return
-        dataset = session.dataset
-        made = 1 + int(traversal.last.max())
-        stack, axes, is_rgb = _stack(traversal.images[:, :made])
-        figures = report(traversal, shown.asked, dataset.ids)
-        places = session.edits.positions
-        lowest, highest = places.min(axis=0), places.max(axis=0)
-        extent = highest - lowest
-        size = float(extent.max()) / 2
-        scale = size / max(dataset.image_size)
-        corner = (
-            float(lowest[0] + (extent[0] - dataset.image_size[0] * scale) / 2),
-            float(highest[1] + 0.08 * extent[1]),
-        )
-        viewer = self._window.viewer
-        active = viewer.layers.selection.active
-        count = len(traversal.indices)
-        what = (
-            f"{count} images" if count > 1 else str(dataset.ids[traversal.indices[0]])
-        )
-        layer = viewer.add_image(
-            stack,
-            name=f"{what} → {shown.asked.goal}",
-            rgb=is_rgb,
-            axis_labels=axes,
-            scale=[1.0] * (len(axes) - 2) + [scale, scale],
-            translate=[0.0] * (len(axes) - 2) + list(corner),
-            contrast_limits=None if is_rgb else (0.0, 1.0),
-            metadata={"spaceediting": {"target": shown.asked.goal, **figures}},
-        )
-        viewer.layers.selection.active = active
-        viewer.reset_view()
-        viewer.dims.set_current_step(viewer.dims.ndim - layer.ndim, self._panel.step)
-        tell(f"“{layer.name}” is beside the map: the slider “step” goes through it.")
+        layer = beside_the_map(traversal, shown.asked, session)
+        name = add_layer(self._window.viewer, layer, self._panel.step)
+        tell(f"“{name}” is beside the map: the slider “step” goes through it.")
 
     def save_to(self, folder: Path) -> None:
         """Write the images into a folder, beside the window."""
@@ -483,33 +448,12 @@ class TraversalController:
 
     def _update(self, *_: object) -> None:
         """Say what is selected and offered, and whether it can run."""
-        window, panel, session = self._window, self._panel, self._window.session
+        window, panel, session = self._window, self._panel, self._window.mapped
         panel.set_selection(len(window.selected))
-        if session is not None and window.has_map:
+        if session is not None:
             panel.set_targets(session.edits.class_names, len(self._group))
             panel.show_hint("")
         else:
             panel.set_targets((), 0)
             panel.show_hint(f"{NO_MAP}, in the Space Editor.")
         panel.block_run(self._why_not())
-
-
-def _stack(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str], bool]:
-    """Return images (n, s, C, H, W) for a layer, the names of its axes, whether RGB.
-
-    The step comes first, then the image if there are several, then the channel unless
-    it is the only one or a colour.
-    """
-    stack = images.swapaxes(0, 1)
-    axes = ["step", "image", "channel", "y", "x"]
-    is_rgb = stack.shape[2] == 3
-    if is_rgb:
-        stack = np.moveaxis(stack, 2, -1)
-        axes.remove("channel")
-    elif stack.shape[2] == 1:
-        stack = stack[:, :, 0]
-        axes.remove("channel")
-    if stack.shape[1] == 1:
-        stack = stack[:, 0]
-        axes.remove("image")
-    return stack, axes, is_rgb

@@ -9,7 +9,6 @@ import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
-    QBoxLayout,
     QDockWidget,
     QLabel,
     QMenu,
@@ -24,6 +23,7 @@ from napari_spaceediting.plugin.traversal.way import Way
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Gate,
+    along,
     card,
     choose,
     column,
@@ -36,6 +36,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     scrolled,
     set_role,
     set_text,
+    turning,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
@@ -54,8 +55,6 @@ EMPTY_TEXT = (
     "What would have to change in an image for the network to take it for one of "
     "another kind? Select images on the map, choose the kind, and press Run."
 )
-_WIDE = 42
-"""From this width on, in heights of a line, the parts stand side by side."""
 
 
 class TraversalPanel(QWidget):
@@ -166,7 +165,7 @@ class TraversalPanel(QWidget):
         set_role(self.run_button, "primary")
         self.run_button.setMinimumWidth(5 * self.fontMetrics().height())
         self._question = QWidget()
-        self._question_layout = _turning(self._question)
+        self._question_layout = turning(self._question)
         what = row(self._selected, QLabel("→"), self._target, stretch=(0, 0, 10))
         what.addStretch(1)
         how = row(self.group_button, self.options_button, stretch=(0, 0))
@@ -226,7 +225,7 @@ class TraversalPanel(QWidget):
             lambda: pop_up(self.kept_menu, self.kept_button),
         )
         self._head = QWidget()
-        self._head_layout = _turning(self._head)
+        self._head_layout = turning(self._head)
         self._head_layout.addLayout(
             row(self.previous_button, self.next_button, self._title, stretch=(0, 0, 1)),
             1,
@@ -404,15 +403,9 @@ class TraversalPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Put the parts side by side where there is room, else below each other."""
-        wide = self.width() >= _WIDE * self.fontMetrics().height()
-        direction = (
-            QBoxLayout.Direction.LeftToRight
-            if wide
-            else QBoxLayout.Direction.TopToBottom
-        )
         for layout in (self._question_layout, self._head_layout):
-            layout.setDirection(direction)
-        self.way.set_direction(direction)
+            layout.setDirection(along(self))
+        self.way.set_direction(along(self))
         super().resizeEvent(event)
 
     def showEvent(self, event: QShowEvent | None) -> None:
@@ -435,14 +428,6 @@ class TraversalPanel(QWidget):
         if seen != self.is_seen:
             self.is_seen = seen
             self.seen_changed.emit(seen)
-
-
-def _turning(parent: QWidget) -> QBoxLayout:
-    """Give a widget a layout whose direction may change."""
-    layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, parent)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(TIGHT)
-    return layout
 
 
 def _in_colour(name: str, chance: Chance | None) -> str:

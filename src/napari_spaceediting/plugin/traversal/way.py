@@ -20,6 +20,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     column,
     row,
     set_role,
+    turning,
     word_label,
 )
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
@@ -59,9 +60,7 @@ class Way(QWidget):
         self._timer.timeout.connect(self._play_on)
         self._build_pictures()
         self._build_steps(palette)
-        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
-        self._parts.setContentsMargins(0, 0, 0, 0)
-        self._parts.setSpacing(10)
+        self._parts = turning(self, 10)
         self._parts.addWidget(self._pictures)
         self._parts.addWidget(self._steps, 1)
 

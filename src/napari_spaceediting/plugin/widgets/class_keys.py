@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_spaceediting.plugin.widgets.controls import flow, key_cap, literal, set_role
 
@@ -28,7 +28,6 @@ class ClassKeys(QWidget):
         self._classes: tuple[tuple[str, str], ...] = ()
         self.buttons: dict[str, QPushButton] = {}
         self._flow = flow(self)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Keys of classes")
 
     def show_classes(self, names: Sequence[str], keys: Sequence[str]) -> None:

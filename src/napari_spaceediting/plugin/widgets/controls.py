@@ -9,6 +9,7 @@ from string import Template
 from qtpy.QtCore import QEvent, QObject, Qt, SignalInstance
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
+    QBoxLayout,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -31,6 +32,8 @@ SPACING = 8
 """Between the parts of a panel, in pixels."""
 TIGHT = 6
 """Between controls that belong together, in pixels."""
+_WIDE = 42
+"""From this width on, in heights of a line, the parts of a dock stand side by side."""
 
 
 class Gate:
@@ -204,7 +207,6 @@ def dress(root: QWidget, palette: Palette) -> None:
     root.setStyleSheet(
         sheet.substitute(
             {name: getattr(palette, name) for name in (*colours, *surfaces)},
-            tiny=size - 1,
             size=size,
             caption=size + 1,
             heading=size + 2,
@@ -262,6 +264,21 @@ def context_menu(parent: QWidget) -> QMenu:
     menu.setToolTipsVisible(True)
     menu.aboutToHide.connect(menu.deleteLater)
     return menu
+
+
+def turning(parent: QWidget | None = None, spacing: int = TIGHT) -> QBoxLayout:
+    """Return a layout without margins whose parts stand side by side, or `along`."""
+    layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    return layout
+
+
+def along(dock: QWidget) -> QBoxLayout.Direction:
+    """Return how parts stand: side by side in a wide dock, else below each other."""
+    wide = dock.width() >= _WIDE * dock.fontMetrics().height()
+    direction = QBoxLayout.Direction
+    return direction.LeftToRight if wide else direction.TopToBottom
 
 
 def column(parent: QWidget, spacing: int = SPACING) -> QVBoxLayout:

@@ -196,13 +196,27 @@ def predicting(
             f"Predictions cannot be written to {path.name}: let it end in "
             f"{', '.join(WRITERS)}."
         )
-    dataset, network, edits = session.dataset, knowing(session), session.edits
+    network, edits = knowing(session), session.edits
+    return PredictImages(
+        images,
+        path,
+        without_images(session),
+        network,
+        held_out_of(session, share),
+        edits.places if edits.changes_classes else None,
+        session.state.train.device,
+    )
+
+
+def without_images(session: Preparing) -> ImageDataset:
+    """Return no images, with scaling, size, channels and classes of a session's."""
+    dataset = session.dataset
     # The type of the images is that which the scaling itself is for.
     types = (dataset.original(at).dtype for at in range(len(dataset)))
     others = dataset.scaling.others
     kind = next(kind for kind in types if kind_of_numbers(kind) not in others)
     nothing = ArrayPixels(np.empty((0, 1, 1, dataset.n_channels), kind))
-    like = replace(
+    return replace(
         dataset.subset(np.empty(0, np.int64)),
         pixels=nothing,
         class_names=session.shown.class_names,
@@ -210,15 +224,6 @@ def predicting(
         columns={},
         skipped=(),
         notes=(),
-    )
-    return PredictImages(
-        images,
-        path,
-        like,
-        network,
-        held_out_of(session, share),
-        edits.places if edits.changes_classes else None,
-        session.state.train.device,
     )
 
 

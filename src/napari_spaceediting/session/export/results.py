@@ -21,6 +21,7 @@ from napari_spaceediting.editing.edits import (
     standing_in,
 )
 from napari_spaceediting.editing.orders import margins
+from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.preparing import Preparing
 from napari_spaceediting.session.state import RoundStatus, SessionState
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 SPLITS = {Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "test"}
 PROBABILITY, SHARE, LATENT = "probability_", "share_", "latent_"
-"""What the names of the columns of a class, or of a latent, begin with."""
+SELECTION = "selection_"
+"""What the names of the columns of a class, a latent or a selection begin with."""
 CAME_IN = "came_in_as_"
 """What is put before the name of a column that came in, where ours has that name."""
 
@@ -107,6 +109,8 @@ def results_of(
         "label_as_opened": named(dataset.class_names, dataset.labels[at]),
         **{name: values[at] for name, values in _provenance(state).items()},
     }
+    for name, chosen in selections(state).items():
+        columns[f"{SELECTION}{name}"] = np.isin(at, chosen)
     if edits.soft_labels is not None:
         for name, share in zip(edits.class_names, edits.soft_labels.T, strict=True):
             columns[f"{SHARE}{name}"] = share[at]
