@@ -20,10 +20,10 @@ from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
 from napari_spaceediting.plugin.map.naming import ONLY_PREVIEW, Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
-from napari_spaceediting.plugin.map.scene import Arrows, Marks
+from napari_spaceediting.plugin.map.scene import Arrows, Marks, Tool
 from napari_spaceediting.plugin.map.selecting import images_like
 from napari_spaceediting.plugin.map.stage import Stage
-from napari_spaceediting.plugin.map.view import MapView, Tool
+from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.state import (
     STATUS,
     Change,

@@ -10,7 +10,8 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt
 from qtpy.QtGui import QMouseEvent
 from superqt.utils import qthrottled
 
-from napari_spaceediting.plugin.map.view import MapView, Tool
+from napari_spaceediting.plugin.map.scene import Tool
+from napari_spaceediting.plugin.map.view import MapView
 
 _STILL = 4
 """Pixels that a press may move and still be a click."""

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_spaceediting.plugin.map.colour_scale import ColourScale
 from napari_spaceediting.plugin.map.legend import ClassLegend
-from napari_spaceediting.plugin.map.view import Tool
+from napari_spaceediting.plugin.map.scene import Tool
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
     Panel,

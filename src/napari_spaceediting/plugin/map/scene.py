@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,14 @@ MOST_MARKS = 2000
 """Marks of a kind that are painted at most, one by one."""
 _NO_PLACES = np.empty((0, 2), np.float32)
 _NO_COLOURS = np.empty((0, 4), np.float32)
+
+
+class Tool(StrEnum):
+    """What a drag on empty ground does."""
+
+    MOVE = "move"
+    LASSO = "lasso"
+    BOX = "box"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +23,7 @@ from superqt.utils import qthrottled
 from napari_spaceediting.plugin.map.layer import Cloud, MapLayer, differ, once
 from napari_spaceediting.plugin.map.outline import inside
 from napari_spaceediting.plugin.map.overlay import MapOverlay
-from napari_spaceediting.plugin.map.scene import Arrows, Marks, Picture
+from napari_spaceediting.plugin.map.scene import Arrows, Marks, Picture, Tool
 from napari_spaceediting.plugin.map.thumbnails import PicturesOnMap
 from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.pictures import Pictures
@@ -57,14 +56,6 @@ _SELECTED_MS = 150
 """Milliseconds after the last selection at which they are, and points step back."""
 _HIDDEN = "Images that the legend hides cannot be moved: show their class first."
 _ONLY_SHOWN = "The map is only shown now: nothing can be moved on it."
-
-
-class Tool(StrEnum):
-    """What a drag on empty ground does."""
-
-    MOVE = "move"
-    LASSO = "lasso"
-    BOX = "box"
 
 
 class MapView(QObject):
