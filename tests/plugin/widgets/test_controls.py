@@ -1,11 +1,13 @@
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_spaceediting.plugin.widgets.controls import (
     Gate,
     choose,
+    column,
     combo,
     refill,
+    scrolled,
 )
 from napari_spaceediting.plugin.widgets.section import Disclosure
 
@@ -59,3 +61,20 @@ def test_a_disclosure_shows_and_hides_by_mouse_and_key(qtbot):
     assert not content.isHidden()
     qtbot.keyClick(title, Qt.Key.Key_Space)
     assert content.isHidden()
+
+
+def test_what_is_too_wide_pushes_nothing_out_of_view(qtbot):
+    body = QWidget()
+    layout = column(body)
+    wide, usual = QPushButton("a name without an end " * 9), QPushButton("usual")
+    layout.addWidget(wide)
+    layout.addWidget(usual)
+    area = scrolled(body)
+    qtbot.addWidget(area)
+    area.resize(200, 100)
+    area.show()
+    qtbot.waitExposed(area)
+    assert body.width() == area.viewport().width()
+    area.ensureWidgetVisible(wide, 0, 0)
+    assert usual.visibleRegion().boundingRect().left() == 0
+    assert usual.width() <= 200

@@ -47,6 +47,8 @@ _TITLES = {
     ProposalKind.ISOLATED: "like no other image",
 }
 _SHOWN = 12
+_LONGEST = 12
+"""Letters of a class in a question that has one line."""
 _SIDE = 200
 """Pixels of the side of a picture on the card at most."""
 _SINGLES = 200
@@ -360,7 +362,7 @@ class GuidanceController:
             f"{title} · put aside before" if self._at >= self._n_found else title,
             proposal.reason,
             action,
-            "" if ways is None else f"What separates {ways[1]} from {ways[2]}?",
+            _question(ways[1], ways[2]) if ways else "",
             blocked,
             "" if proposal.tag else "What is it?" if n == 1 else "What are they?",
             self._window.edits.class_names,
@@ -416,6 +418,15 @@ class GuidanceController:
                 self._window.class_colours[[tag]],
             )
         )
+
+
+def _question(one: str, other: str) -> str:
+    """Ask what separates two classes, in one line however long their names are."""
+    short = [
+        name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1].rstrip()}…"
+        for name in (one, other)
+    ]
+    return f"What separates {short[0]} from {short[1]}?"
 
 
 def _title(proposal: Proposal) -> str:

@@ -84,7 +84,7 @@ def colour_keys(
         if values.dtype.kind in "ifub" or is_dated(values) or _n_texts(values) <= _MANY
     ]
     selections = [(f"{_SELECTION}{name}", f"Selection {name}") for name in saved]
-    return [*own, (CLUSTERS, "Clusters, found without labels"), *columns, *selections]
+    return [*own, (CLUSTERS, "Clusters"), *columns, *selections]
 
 
 def _n_texts(values: NDArray[np.generic]) -> int:

@@ -186,7 +186,7 @@ class ClassLegend(QWidget):
         shown = [wanted in name.casefold() for name in self.names]
         for row, is_shown in enumerate(shown):
             self.chips.setRowHidden(row, not is_shown)
-        no_such = "No class has this in its name." if self.names else "No classes."
+        no_such = "No class has this in its name." if self.names else ""
         set_text(self._nothing, "" if any(shown) else no_such)
         self.chips.setVisible(any(shown))
         self._fit()

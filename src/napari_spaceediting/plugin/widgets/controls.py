@@ -295,5 +295,7 @@ def scrolled(content: QWidget) -> QScrollArea:
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    # What is too wide is cut by itself, and does not push all else out of view.
+    content.setMinimumWidth(1)
     area.setWidget(content)
     return area
