@@ -116,8 +116,8 @@ PARTS = {
         Caches,
     ),
 }
-_LONG = ("soak",)
-"""Takes longer than `--quick` has."""
+_LONG = "cancelled in windows", "soak"
+"""They take longer than `--quick` has."""
 _WINDOWS = "windows", "cancelled in windows", "soak"
 
 

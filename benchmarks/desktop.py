@@ -99,6 +99,25 @@ class Hand:
         self.press(place)
         self.release(place)
 
+    def wheel(self, place: ArrayLike, angle: int) -> None:
+        """Turn the wheel by an angle, in eighths of a degree."""
+        from qtpy.QtCore import QPoint, QPointF, Qt
+        from qtpy.QtGui import QWheelEvent
+        from qtpy.QtWidgets import QApplication
+
+        at = QPointF(*np.asarray(place, float).tolist())
+        event = QWheelEvent(
+            at,
+            self._widget.mapToGlobal(at),
+            QPoint(),
+            QPoint(0, angle),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(self._widget, event)
+
     def _send(self, name: str, place: ArrayLike, *, held: bool) -> None:
         from qtpy.QtCore import QEvent, QPointF, Qt
         from qtpy.QtGui import QMouseEvent

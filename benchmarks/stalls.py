@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +27,15 @@ import numpy as np
 
 import common
 from desktop import (
-    Hand,
-    around_half,
     environment,
     fresh,
     open_viewer,
     own_folder,
-    synthetic,
 )
+from stalls_acts import ONCE, measure_bare, measure_edited, measure_points
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
     from napari_spaceediting.plugin.workbench import Workbench
-    from watch import Watch
 
 GOAL_MS, GOAL_OPEN_S, GOAL_DEMO_S = 100, 1, 60
 SIZES = (20_000, 100_000)
@@ -72,10 +67,11 @@ def main() -> None:
         demos = [] if options.quick else [_demo(base) for _ in range(runs)]
         points = {size: fresh(__file__, base, "points", size) for size in sizes}
         edited = {size: fresh(__file__, base, "edited", size) for size in sizes}
-    targets = _targets(windows, starts, demos, edited)
+        bare = {size: fresh(__file__, base, "bare", size) for size in sizes}
+    targets = _targets(windows, starts, demos, points, edited)
     common.publish(
         "stalls",
-        _document(windows, starts, demos, points, edited, images, load[0]),
+        _document(windows, starts, demos, points, edited, bare, images, load[0]),
         targets,
         options,
         windows=windows,
@@ -83,6 +79,7 @@ def main() -> None:
         demos=demos,
         points=points,
         edited=edited,
+        bare=bare,
     )
 
 
@@ -263,213 +260,12 @@ def _edit(bench: Workbench) -> None:
         spin(0.05)
 
 
-def _measure_points(n: int) -> list[tuple[str, float, float, int]]:
-    """Return (act, ms of the thread, ms of them drawing, times) with n images."""
-    from napari_spaceediting.editing.edits import Pin
-    from napari_spaceediting.plugin.state import Change
-    from napari_spaceediting.plugin.workbench import workbench_of
-    from watch import spin, wait
-
-    watch, viewer = open_viewer()
-    bench = workbench_of(viewer)
-    bench.show_docks()
-    state, on_map = bench.state, bench.map
-    spin(1.0)
-    wait(lambda: not state.training.is_running)
-    session, tiles = synthetic(n)
-    rows = []
-
-    def time_it(
-        name: str, *acts: Callable[[], object], before: Callable[[], object] = int
-    ) -> None:
-        rows.append((name, *_times(watch, acts, before), len(acts)))
-
-    time_it("nothing, for 0.1 s", *[lambda: None] * 5)
-    time_it(
-        "the session is shown for the first time",
-        lambda: state.take_session(session, None),
-    )
-    state.thumbnails = tiles
-    time_it("thumbnails arrive", lambda: state.notify(Change.PICTURES))
-    view = on_map.view
-    viewport = view.viewport
-    hand = Hand(view.canvas)
-    rng = np.random.default_rng(1)
-    places = session.edits.positions
-    free = rng.permutation(np.flatnonzero(~session.dataset.held_out))
-    middle = np.array(viewport.size) / 2
-    on_screen = viewport.to_canvas(places)
-    near = free[np.abs(on_screen[free] - middle).max(axis=1) < 0.3 * min(viewport.size)]
-    near = np.array([i for i in near[:500] if view.pick(places[i]) == i])
-
-    def over(index: int) -> Callable[[], None]:
-        return lambda: hand.move(on_screen[index])
-
-    time_it("hover, per move", *map(over, near[:8]))
-    time_it(
-        "select one image",
-        *(lambda i=i: state.select(near[i : i + 1]) for i in range(5)),
-    )
-    time_it(
-        "select none",
-        *[lambda: state.select(near[:0])] * 5,
-        before=lambda: state.select(near[:1]),
-    )
-
-    for count in (1, 100):
-        chosen = near[:count]
-        state.select(chosen)
-        spin(0.2)
-        held = on_screen[chosen[0]]
-        name = "1 image" if count == 1 else f"{count} images"
-        time_it(
-            f"drag {name}: press",
-            lambda at=held: hand.press(at),
-        )
-        steps = [held + step * np.array([3, 2]) for step in range(1, 13)]
-        time_it(
-            f"drag {name}: per move",
-            *(lambda at=at: hand.move(at, held=True) for at in steps),
-        )
-        time_it(
-            f"drag {name}: drop, and the question opens",
-            lambda at=steps[-1]: hand.release(at),
-        )
-        on_map.naming.picker.close()
-        spin(0.2)
-    state.select(near[:0])
-
-    on_map.set_tool("lasso")
-    half = around_half(on_screen[free], viewport.size[1])
-
-    def draw() -> None:
-        hand.press(half[0])
-        for corner in half[1:]:
-            hand.move(corner, held=True)
-            spin(0.01)
-
-    time_it("lasso around half: draw, per move (of 60)", *[draw])
-    rows[-1] = (rows[-1][0], rows[-1][1] / len(half), rows[-1][2] / len(half), 1)
-    time_it(
-        "lasso around half: release",
-        lambda: hand.release(half[-1]),
-    )
-    rows.append(("… images selected by it", len(state.selected), 0, 1))
-    time_it("Select none after it", lambda: state.select(near[:0]))
-    on_map.set_tool("move")
-    time_it(
-        "colour by another value",
-        *[lambda: on_map.colour_by("confidence"), lambda: on_map.colour_by("label")]
-        * 2,
-    )
-    legend = bench.panels.map.legend
-    time_it("switch a class off or on", *[lambda: legend.toggle(0)] * 4)
-    time_it(
-        "pin 10 images",
-        *(
-            lambda i=i: on_map.naming.apply(
-                Pin(near[i : i + 10], session.edits.class_names[0])
-            )
-            for i in (0, 10, 20)
-        ),
-    )
-    time_it("undo", *[bench.edits.undo] * 3)
-    time_it("zoom in a little", *[lambda: _zoom(viewer)] * 5)
-    bench.shutdown()
-    viewer.close()
-    return rows
-
-
-def _times(
-    watch: Watch, acts: Sequence[Callable[[], object]], before: Callable[[], object]
-) -> tuple[float, float]:
-    """Return the median ms of the thread for an act, without drawing and for it."""
-    from watch import spin
-
-    own, drawn = [], []
-    for act in acts:
-        before()
-        spin(0.1)
-        start, drawing = time.thread_time(), watch.drawing.cpu
-        act()
-        spin(0.1)
-        drawn.append(1e3 * (watch.drawing.cpu - drawing))
-        own.append(1e3 * (time.thread_time() - start) - drawn[-1])
-    return statistics.median(own), statistics.median(drawn)
-
-
-def _measure_edited(n: int) -> list[tuple[str, float, float, int]]:
-    """Return the same as `_measure_points`, where half of n images are edited."""
-    from napari_spaceediting.editing.edits import Move, Pin
-    from napari_spaceediting.plugin.workbench import workbench_of
-    from watch import spin, wait
-
-    watch, viewer = open_viewer()
-    bench = workbench_of(viewer)
-    bench.show_docks()
-    spin(1.0)
-    wait(lambda: not bench.state.training.is_running)
-    session, _ = synthetic(n)
-    free = np.random.default_rng(1).permutation(
-        np.flatnonzero(~session.dataset.held_out)
-    )
-    half, names = np.sort(free[: n // 2]), session.edits.class_names
-    start = session.edits.positions[half]
-    session.apply(Move(half, start, start[::-1].copy(), tag=names[1]))
-    bench.state.take_session(session, None)
-    wait(lambda: not bench.edits._looks[0].is_looking)
-    layer, others = bench.map.view.layer, free[n // 2 :]
-
-    def assign(images: np.ndarray) -> None:
-        data = layer.data.copy()
-        data[images] += 1
-        layer.data = data
-
-    rows = [
-        (name, *_times(watch, acts, before), len(acts))
-        for name, before, acts in (
-            (
-                "pin 1 image",
-                int,
-                [
-                    lambda i=i: bench.map.naming.apply(Pin(others[i : i + 1], names[0]))
-                    for i in range(3)
-                ],
-            ),
-            ("undo", int, [bench.edits.undo] * 3),
-            ("the canvas follows", lambda: spin(0.3), [lambda: spin(0.5)]),
-            (
-                "a script moves 1 image, and the question opens",
-                bench.map.naming.picker.close,
-                [lambda: assign(others[:1])] * 3,
-            ),
-            ("the question is dismissed", int, [bench.map.naming.picker.close]),
-            (
-                "the question for 10,000 selected images",
-                lambda: bench.state.select(others[:10_000]),
-                [bench.map.naming.relabel_selected],
-            ),
-            (
-                "a retraining is prepared",
-                bench.map.naming.picker.close,
-                [session.retraining],
-            ),
-        )
-    ]
-    bench.shutdown()
-    viewer.close()
-    return rows
-
-
-def _zoom(viewer: Viewer) -> None:
-    viewer.scene.camera.zoom *= 1.05
-
-
 _PARTS: dict[str, Callable[[int], Any]] = {
     "start": _measure_start,
     "window": _measure_window,
-    "points": _measure_points,
-    "edited": _measure_edited,
+    "points": measure_points,
+    "edited": measure_edited,
+    "bare": measure_bare,
 }
 
 
@@ -484,6 +280,7 @@ def _targets(
     windows: list[Any],
     starts: list[Any],
     demos: list[float],
+    points: dict[int, list[Any]],
     edited: dict[int, list[Any]],
 ) -> list[common.Target]:
     targets = []
@@ -492,6 +289,11 @@ def _targets(
             longest = statistics.median(_of(windows, at, "longest_undrawn"))
             name = f"longest stall without drawing, ms, {phase['phase']}"
             targets.append(common.at_most(name, longest, GOAL_MS, "ms"))
+    for size, rows in points.items():
+        again = [row for row in rows if row[0] not in ONCE]
+        act, longest = max(((row[0], row[1]) for row in again), key=lambda row: row[1])
+        name = f"longest act of every day, ms, {size:,} images: {act}"
+        targets.append(common.at_most(name, longest, GOAL_MS, "ms"))
     for size, rows in edited.items():
         act, longest = max(((row[0], row[1]) for row in rows), key=lambda row: row[1])
         name = f"longest act, ms, {size:,} images of which half are edited: {act}"
@@ -516,6 +318,7 @@ def _document(
     demos: list[float],
     points: dict[int, Any],
     edited: dict[int, Any],
+    bare: dict[int, Any],
     images: int,
     load: float,
 ) -> str:
@@ -594,7 +397,10 @@ Ten random clusters, nothing trained. Processor time of the window's thread for 
 from the event until 0.1 s later, without drawing as above, and of drawing. Medians.
 
 {_acts(rows)}
-The same where half of the images are edited:
+A Points layer of as many in napari alone, without the plugin:
+
+{_acts(bare[size])}
+The map again, where half of the images are edited:
 
 {_acts(edited[size])}"""
     return document

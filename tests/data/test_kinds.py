@@ -708,7 +708,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "photo.heic": (
         lambda: b"\0\0\0\x18ftypheic" + bytes(99),
-        r"a HEIC: save it as JPEG, or .*\[heic\]",
+        r"a HEIC, which is not read: save it as JPEG, or .*\[heic\]",
     ),
     "photo.jpg": (lambda: b"\0\0\0\x18ftypmif1" + bytes(99), "is a HEIC"),
     "movie.mp4": (lambda: b"\0\0\0\x18ftypisom" + bytes(99), "is a video, .* frames"),

@@ -109,6 +109,7 @@ def test_rgba_lies_beside_rgb(tmp_path):
 
 def test_kinds_that_are_not_read_are_told_by_kind_and_number(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "bioio", None)
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
     folder = write(tmp_path / "data", [image() for _ in range(10)])
     for k in range(4):
         (folder / "a" / f"{k}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))

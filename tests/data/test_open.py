@@ -12,7 +12,7 @@ import tifffile
 import zarr
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_spaceediting.data import assemble, pixels
+from napari_spaceediting.data import pixels, scaling
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.files import read_image
 from napari_spaceediting.data.open import OpenDataset
@@ -260,7 +260,7 @@ def test_opening_decodes_nothing_where_headers_tell_enough(classes, decoded):
 
 
 def test_opening_decodes_as_many_as_percentiles_need(tmp_path, decoded, monkeypatch):
-    monkeypatch.setattr(assemble, "_IMAGES_FOR_SCALING", 5)
+    monkeypatch.setattr(scaling, "_IMAGES_FOR_SCALING", 5)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         for k in range(10):

@@ -14,6 +14,7 @@ from napari_spaceediting.jobs import enough
 from napari_spaceediting.jobs.job import in_words, run_job
 from napari_spaceediting.network.estimating import HowLong, sample, sample_size
 from napari_spaceediting.network.jobs import ExtractActivations, TrainNetwork
+from napari_spaceediting.network.learnable import what_trains
 from napari_spaceediting.network.spec import (
     EMBEDDINGS,
     ClassifierSpec,
@@ -45,8 +46,8 @@ def spec() -> ClassifierSpec:
 
 def test_it_grows_with_images_and_epochs(spec: ClassifierSpec) -> None:
     few, many = images(100), images(40_000)
-    short = run_job(HowLong(TrainNetwork(few, spec, ALL)))
-    long = run_job(HowLong(TrainNetwork(many, spec, replace(ALL, epochs=10_000))))
+    short = run_job(HowLong(few, spec, ALL))
+    long = run_job(HowLong(many, spec, replace(ALL, epochs=10_000)))
     assert short.seconds > 0
     # 400 times the images and 1,000 times the epochs, whatever else runs here.
     assert long.seconds > 1000 * short.seconds
@@ -57,26 +58,24 @@ def test_it_grows_with_images_and_epochs(spec: ClassifierSpec) -> None:
 
 def test_what_is_read_already_takes_no_time(spec: ClassifierSpec) -> None:
     dataset = images(120, seed=1)
-    before = run_job(HowLong(TrainNetwork(dataset, spec, HEAD)))
+    before = run_job(HowLong(dataset, spec, HEAD))
     assert before.seconds > 0
     assert "120 images once" in before.what
     run_job(ExtractActivations(dataset, spec, None, "cpu"))
-    after = run_job(HowLong(TrainNetwork(dataset, spec, HEAD)))
+    after = run_job(HowLong(dataset, spec, HEAD))
     assert after.seconds == 0
     assert not after.is_long
 
 
 def test_it_knows_what_a_training_does_without_labels(spec: ClassifierSpec) -> None:
     bare = replace(images(100), labels=np.full(100, UNLABELLED))
-    job = TrainNetwork(bare, spec, HEAD)
-    assert job.trains == "all"
-    assert "60 images" in run_job(HowLong(job)).what
-    kept = TrainNetwork(bare, replace(spec, weights="a file"), HEAD)
-    assert kept.trains == "head"
+    assert what_trains(bare, spec, HEAD) == "all"
+    assert "60 images" in run_job(HowLong(bare, spec, HEAD)).what
+    assert what_trains(bare, replace(spec, weights="a file"), HEAD) == "head"
+    assert what_trains(images(100), spec, HEAD) == "head"
     features = np.zeros((100, 3), np.float32)
     given = ClassifierSpec(EMBEDDINGS, n_classes=2, image_size=(1, 3))
-    job = TrainNetwork(replace(bare, features=features), given, HEAD)
-    assert run_job(HowLong(job)).seconds == 0
+    assert run_job(HowLong(replace(bare, features=features), given, HEAD)).seconds == 0
 
 
 @pytest.mark.parametrize(

@@ -552,6 +552,8 @@ def shown(qtbot, dark):
         panel = panel_type(**arguments)
         panel.setParent(dock)
         dress(panel, dark)
+        if hasattr(panel, "set_theme"):
+            panel.set_theme(dark)
         panel.resize(340, 700)
         dock.show()
         qtbot.waitExposed(dock)

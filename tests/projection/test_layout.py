@@ -140,6 +140,25 @@ def test_a_stopped_map_leaves_no_progress_bar_of_the_process_locked(
     assert not bar.is_alive()
 
 
+def test_neighbours_that_are_known_are_not_looked_for_again(
+    latents: NDArray[np.float32], cold: MapResult
+) -> None:
+    settings = MapSettings(method="pca")
+    job = MapJob(latents, settings, neighbours=cold.neighbours)
+    again = run_job(job)
+    assert again.neighbours is cold.neighbours
+    np.testing.assert_allclose(again.distances, cold.distances, rtol=1e-3, atol=1e-3)
+    assert again.quality == run_job(MapJob(latents, settings)).quality
+    # A first map has none, and other settings may ask for more.
+    none = np.empty((len(latents), 0), np.int32)
+    found = run_job(MapJob(latents, settings, neighbours=none))
+    np.testing.assert_array_equal(found.neighbours, cold.neighbours)
+    more = run_job(
+        MapJob(latents, MapSettings("pca", neighbours=20), neighbours=cold.neighbours)
+    )
+    assert more.neighbours.shape == (len(latents), 20)
+
+
 def test_pca_is_laid_over_the_previous_map(latents: NDArray[np.float32]) -> None:
     pca = MapSettings(method="pca")
     first = run_job(MapJob(latents, pca))

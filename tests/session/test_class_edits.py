@@ -142,8 +142,9 @@ def test_edits_of_classes_stay_when_the_map_is_drawn_or_the_network_trained_anew
     trained_session.take_network(run_job(trained_session.training()))
     assert trained_session.shown.class_names[1] == "one"
     trained_session.apply(Reject(np.array([0])))
+    trained_session.mapping()
     with pytest.raises(EditError, match="would be lost"):
-        trained_session.mapping()
+        trained_session.training()
 
 
 def test_classes_alone_can_be_retrained_with(trained_session):

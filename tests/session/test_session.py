@@ -198,6 +198,24 @@ def test_open_edits_are_not_lost_to_a_new_network_or_map(trained_session, pin):
     assert trained_session.state is state
 
 
+def test_what_is_said_of_images_alone_stays_when_their_map_is_drawn(trained_session):
+    session = trained_session
+    at = np.flatnonzero(~session.dataset.held_out)[:3]
+    session.set_map_settings(MapSettings(method="pca"))
+    before = session.shown.map
+    job = session.mapping()
+    session.apply(Relabel(at, "newt"))
+    session.take_map(run_job(job))
+    assert session.shown.map is not before
+    assert_array_equal(
+        session.edits.labels[at], session.edits.class_names.index("newt")
+    )
+    assert_array_equal(session.edits.positions, session.shown.map.coordinates)
+    # The neighbours go with it: they are those of the network.
+    assert_array_equal(session.shown.map.neighbours, before.neighbours)
+    assert_array_equal(session.mapping().neighbours, before.neighbours)
+
+
 def test_undone_edits_do_not_outlive_the_map_they_were_made_on(trained_session, pin):
     trained_session.apply(pin(trained_session))
     trained_session.undo()

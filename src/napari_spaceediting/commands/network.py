@@ -79,7 +79,7 @@ def _train(session: Session, options: Namespace) -> Report:
     trainable = options.trainable or usually_trains(spec)
     session.set_train_settings(replace(session.state.train, trainable=trainable))
     job = session.training(spec)
-    duration = run(HowLong(job))
+    duration = run(HowLong(job.dataset, job.spec, job.settings))
     if duration.is_long:
         tell(str(duration), to=sys.stderr)
     trained = run(job)

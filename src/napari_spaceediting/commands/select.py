@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_spaceediting.commands.command import Commands, Report, at_least_one
 from napari_spaceediting.commands.terminal import run
 from napari_spaceediting.errors import QueryError
+from napari_spaceediting.wording import counted
 
 if TYPE_CHECKING:
     from napari_spaceediting.session.session import Session
@@ -69,5 +70,4 @@ def _select(session: Session, options: Namespace) -> Report:
     if len(ids) > _SHOWN:
         words.append(f"and {len(ids) - _SHOWN:,} more")
     saved = "" if options.save is None else f", saved as {options.save}"
-    count = "1 image" if len(ids) == 1 else f"{len(ids):,} images"
-    return Report(values, [f"{count}{saved}.", *words])
+    return Report(values, [f"{counted(len(ids), 'image')}{saved}.", *words])

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.embeddings import Features, as_embeddings
+from napari_spaceediting.data.found import Found
 from napari_spaceediting.data.meaning import MOST_CHANNELS, over_black
 from napari_spaceediting.data.names import plain_labels, readable, text_of
 from napari_spaceediting.data.pixels import (

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.dataset import Skipped
 from napari_spaceediting.data.files import is_image_file
+from napari_spaceediting.data.found import Found
 from napari_spaceediting.data.kinds import READ_SUFFIXES
 from napari_spaceediting.data.names import listed, readable, text_of
 from napari_spaceediting.data.pixels import FilePixels

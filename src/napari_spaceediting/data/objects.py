@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.data.arrays import channels_last, finest
-from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.dataset import Skipped
+from napari_spaceediting.data.found import Found
 from napari_spaceediting.data.groups import by_picture
 from napari_spaceediting.data.meaning import MOST_CHANNELS
 from napari_spaceediting.data.pixels import ArrayPixels

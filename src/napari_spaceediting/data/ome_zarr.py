@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.assemble import Found
+from napari_spaceediting.data.found import Found
 from napari_spaceediting.data.meaning import Header
 from napari_spaceediting.data.pixels import (
     BROKEN,

@@ -10,9 +10,10 @@ from typing import ClassVar
 import numpy as np
 
 from napari_spaceediting.data.arrays import ARRAY_SUFFIXES, find_in_array
-from napari_spaceediting.data.assemble import Found, assemble
+from napari_spaceediting.data.assemble import assemble
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.folder import find_class_folders
+from napari_spaceediting.data.found import Found
 from napari_spaceediting.data.kinds import READ_SUFFIXES
 from napari_spaceediting.data.ome_zarr import find_in_ome_zarr
 from napari_spaceediting.data.pixels import FilePixels

@@ -104,18 +104,13 @@ class PackedPixels:
             with _ONE_AT_A_TIME:
                 files = _files(self.path, file_stamp(self.path), self.column, group)
             data = files[row - int(starts[group])]
-        except Exception as error:
-            # Decoders of damaged files raise anything.
-            raise DataError(
-                f"Image {row + 1} of {self.path} cannot be read ({reason_of(error)})."
-            ) from error
-        if data is None:
-            raise DataError(f"Row {row + 1} of {self.path} holds no image.")
-        try:
+            if data is None:
+                raise Unfit("holds no image")
             return decoded(BytesIO(data))
         except Unfit as error:
             raise DataError(f"Image {row + 1} of {self.path} {error}.") from error
         except Exception as error:
+            # Decoders of damaged files raise anything.
             raise DataError(
                 f"Image {row + 1} of {self.path} cannot be read ({reason_of(error)})."
             ) from error

@@ -142,7 +142,7 @@ def read_heic(file: IO[bytes]) -> NDArray[Any]:
         from pi_heif import open_heif
     except ImportError:
         raise Unfit(
-            "is a HEIC: save it as JPEG, or install what reads it with "
+            "is a HEIC, which is not read: save it as JPEG, or install its reader with "
             'pip install "napari-spaceediting[heic]"'
         ) from None
     # It is turned already.
@@ -244,7 +244,7 @@ def _deep(photo: ImageFile, file: IO[bytes]) -> NDArray[Any]:
 
 def _seen(
     image: NDArray[Any],
-    about: Mapping[str, Any] | None = None,
+    about: Mapping[Any, Any] | None = None,
     bits: int | None = None,
     *,
     is_print: bool = False,

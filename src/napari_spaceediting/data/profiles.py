@@ -32,8 +32,9 @@ def to_srgb(
     (H, W, 3) array of the same dtype
     """
     is_print = image.shape[-1] == 4
-    is_said = profile is not None and not any(name in profile for name in _SRGB_NAMES)
-    if is_said and image.dtype in (np.uint8, np.uint16):
+    if profile and any(name in profile for name in _SRGB_NAMES):
+        profile = None
+    if profile and image.dtype in (np.uint8, np.uint16):
         import imagecodecs
 
         top, bits_top = np.iinfo(image.dtype).max, top_of(image.dtype, bits)

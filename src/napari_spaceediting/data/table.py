@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.columns import (
     TEXTS,
     channel_columns,
@@ -20,6 +19,7 @@ from napari_spaceediting.data.columns import (
 )
 from napari_spaceediting.data.dataset import Skipped, repeated
 from napari_spaceediting.data.embeddings import Features
+from napari_spaceediting.data.found import Found
 from napari_spaceediting.data.names import (
     plain_labels,
     readable,

@@ -44,10 +44,9 @@ class RowImages(NamedTuple):
 
     def some(self, rows: Sequence[int]) -> RowImages:
         """Return those of some rows, which have an image each."""
-        names, keys, *files = (
-            [values[row] for row in rows]
-            for values in (self.names, self.keys, *self.files)
-        )
+        names = [self.names[row] for row in rows]
+        keys = [self.keys[row] for row in rows]
+        files = [[paths[row] for row in rows] for paths in self.files]
         return RowImages(names, keys, files, {})
 
     def pixels(self) -> PixelSource:
@@ -92,7 +91,9 @@ def images_of_rows(
 
 def points_of_rows(names: Sequence[str], embeddings: NDArray[np.float32]) -> RowImages:
     """Return points in place of images; what has one name and embedding is one."""
-    keys = [(n, row.tobytes()) for n, row in zip(names, embeddings, strict=True)]
+    keys: list[Hashable] = [
+        (n, row.tobytes()) for n, row in zip(names, embeddings, strict=True)
+    ]
     flaws = {row: "has no id" for row, name in enumerate(names) if not name}
     return RowImages(list(names), keys, [], flaws)
 

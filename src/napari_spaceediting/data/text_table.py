@@ -170,8 +170,9 @@ def _sheet(path: Path, knows: Knows) -> _Cells:
 
 def _text_of(cell: object) -> str:
     """Return what a cell of Excel says; a whole number has no point."""
-    is_whole = isinstance(cell, float) and cell.is_integer()
-    return "" if cell is None else str(int(cell) if is_whole else cell).strip()
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return "" if cell is None else str(cell).strip()
 
 
 def _lines(path: Path, knows: Knows) -> _Cells:

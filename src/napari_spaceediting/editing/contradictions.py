@@ -116,10 +116,11 @@ def describe(contradiction: Contradiction, ids: NDArray[np.str_]) -> str:
     one, other = ids[contradiction.first], ids[contradiction.second]
     told = "put far apart"
     if contradiction.classes is not None:
-        told = "called {} and {}".format(*contradiction.classes)
-    if contradiction.people is not None:
-        who = " and ".join(name or "somebody" for name in contradiction.people)
-        return f"Image {one} was {told} by {who}."
+        first, second = contradiction.classes
+        told = f"called {first} and {second}"
+        if contradiction.people is not None:
+            who, whom = (name or "somebody" for name in contradiction.people)
+            return f"Image {one} was called {first} by {who}, but {second} by {whom}."
     return (
         f"Image {one} and image {other} look the same to the network, but were {told}."
     )

@@ -104,6 +104,8 @@ class Restore(Made):
 
 Naming = Move | Pin | Relabel
 ImageEdit = Naming | Reset | Reject | Restore
+PlacedEdit = Move | Pin
+"""Says something of a place on the map, and means nothing on another one."""
 
 
 def name_images(

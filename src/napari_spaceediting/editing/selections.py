@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.classes import Made
+from napari_spaceediting.wording import counted
 
 LONGEST_NAME = 80
 """Characters of the name of a selection at most."""
@@ -58,8 +59,7 @@ def flaw_of_name(name: str) -> str:
 
 def describe_selection(edit: SaveSelection) -> str:
     """Return the edit in a few words, for a list."""
-    n = len(edit.indices)
-    images = "1 image" if n == 1 else f"{n:,} images"
-    if not n:
+    if not len(edit.indices):
         return f"Forgot the selection {edit.name}"
+    images = counted(len(edit.indices), "image")
     return f"Saved {images} as the selection {edit.name}"

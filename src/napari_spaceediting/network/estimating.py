@@ -12,7 +12,8 @@ import numpy as np
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.pixels import files_of
 from napari_spaceediting.jobs.job import Progress, in_words
-from napari_spaceediting.network.jobs import TrainNetwork
+from napari_spaceediting.network.learnable import has_classes, what_trains
+from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 
 if TYPE_CHECKING:
     import torch
@@ -63,13 +64,19 @@ class HowLong:
 
     Parameters
     ----------
-    job : TrainNetwork
-        The training.
+    dataset : ImageDataset
+        All images.
+    spec : ClassifierSpec
+        The network, filled in for them.
+    settings : TrainSettings
+        How it is to be trained.
     """
 
     name: ClassVar[str] = "Work out how long it takes"
 
-    job: TrainNetwork = field(repr=False)
+    dataset: ImageDataset = field(repr=False)
+    spec: ClassifierSpec
+    settings: TrainSettings
 
     def run(self) -> Generator[Progress, None, Duration]:
         """Run a few images through the network.
@@ -82,7 +89,7 @@ class HowLong:
             If an image cannot be read.
         """
         yield Progress(0, 0, "Timing the network on a few images")
-        return _duration(self.job)
+        return _duration(self.dataset, self.spec, self.settings)
 
 
 def sample_size(n_images: int, seconds: float) -> int:
@@ -112,16 +119,18 @@ def sample(dataset: ImageDataset, size: int, seed: int) -> ImageDataset:
     )
 
 
-def _duration(job: TrainNetwork) -> Duration:
+def _duration(
+    dataset: ImageDataset, spec: ClassifierSpec, settings: TrainSettings
+) -> Duration:
     from napari_spaceediting.network.activations import n_unfinished
     from napari_spaceediting.network.classifier import classifier_from
     from napari_spaceediting.network.device import describe_device, pick_device
 
-    dataset, settings, trains = job.dataset, job.settings, job.trains
-    if not job.spec.sees_images:
+    trains = what_trains(dataset, spec, settings)
+    if not spec.sees_images:
         return Duration(0, "The features are there already.", "")
     device = pick_device(settings.device)
-    classifier = classifier_from(job.spec).to(device)
+    classifier = classifier_from(spec).to(device)
     frozen: Literal["head", "last_block"] = "head" if trains == "head" else "last_block"
     n = len(dataset)
     unread = n if trains == "all" else n_unfinished(classifier, dataset, frozen)
@@ -135,7 +144,7 @@ def _duration(job: TrainNetwork) -> Duration:
     if trains == "head":
         return Duration(
             seconds,
-            f"{job.spec.backbone} reads {unread:,} images once, {_ms(reading)} each "
+            f"{spec.backbone} reads {unread:,} images once, {_ms(reading)} each "
             f"on {where}; what is read stays, whatever is cancelled.",
             "It grows with the number of images, their size and the network.",
         )
@@ -146,11 +155,11 @@ def _duration(job: TrainNetwork) -> Duration:
         tail(inputs[at])[0].square().mean().backward()
 
     each = _per_image(step, len(some), device)
-    n_learnt, passes = _passes(job)
-    views = 1 if job.with_labels else _WITHOUT_LABELS
+    n_learnt, passes = _passes(dataset, settings)
+    views = 1 if has_classes(dataset) else _WITHOUT_LABELS
     return Duration(
         seconds + each * views * passes,
-        f"{job.spec.backbone} learns from {n_learnt:,} images in up to "
+        f"{spec.backbone} learns from {n_learnt:,} images in up to "
         f"{settings.epochs} epochs, {_ms(each * views)} for an image each time on "
         f"{where}.",
         "It grows with the number of images, their size, the epochs and the network; "
@@ -158,16 +167,16 @@ def _duration(job: TrainNetwork) -> Duration:
     )
 
 
-def _passes(job: TrainNetwork) -> tuple[int, float]:
+def _passes(dataset: ImageDataset, settings: TrainSettings) -> tuple[int, float]:
     """Return how many images are learnt from, and how often one is, in all epochs."""
     from napari_spaceediting.network.training import epoch_plan
 
-    dataset, settings = job.dataset, job.settings
-    known = dataset.is_labelled if job.with_labels else np.True_
+    with_labels = has_classes(dataset)
+    known = dataset.is_labelled if with_labels else np.True_
     n_learnt = int((known & (dataset.split == Split.TRAIN)).sum())
     batch_size, n_steps = epoch_plan(n_learnt, settings.batch_size)
     # Forward alone takes about a third.
-    judged = int((dataset.split == Split.VALIDATION).sum()) / 3 * job.with_labels
+    judged = int((dataset.split == Split.VALIDATION).sum()) / 3 * with_labels
     return n_learnt, settings.epochs * (batch_size * n_steps + judged)
 
 

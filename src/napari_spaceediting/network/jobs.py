@@ -10,15 +10,15 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
+from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.jobs import enough
 from napari_spaceediting.jobs.job import Progress
+from napari_spaceediting.network.learnable import has_classes, what_trains
 from napari_spaceediting.network.spec import (
     ClassifierSpec,
     EpochLog,
     Predictions,
     State,
-    Trainable,
     TrainResult,
     TrainSettings,
 )
@@ -75,21 +75,6 @@ class TrainNetwork:
     spec: ClassifierSpec
     settings: TrainSettings = field(default_factory=TrainSettings)
 
-    @property
-    def with_labels(self) -> bool:
-        """Whether training images of two classes are labelled."""
-        dataset = self.dataset
-        learnt = dataset.labels[dataset.split == Split.TRAIN]
-        return len(np.unique(learnt[learnt != UNLABELLED])) > 1
-
-    @property
-    def trains(self) -> Trainable:
-        """What of the network is descended; "head" where it is solved or stays."""
-        if self.with_labels:
-            return self.settings.trainable
-        spec = self.spec
-        return "all" if spec.sees_images and spec.weights is None else "head"
-
     def run(self) -> Generator[Progress, None, TrainedNetwork]:
         """Train, then predict all images."""
         from napari_spaceediting.network.activations import activations
@@ -102,7 +87,8 @@ class TrainNetwork:
 
         dataset, settings = self.dataset, self.settings
         labelled = dataset.is_labelled & (dataset.split == Split.TRAIN)
-        with_labels, trains = self.with_labels, self.trains
+        with_labels = has_classes(dataset)
+        trains = what_trains(dataset, self.spec, settings)
         learns_features = with_labels and trains != "head"
         spec = replace(
             self.spec,

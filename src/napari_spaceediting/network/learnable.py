@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.network.spec import ClassifierSpec, Trainable, TrainSettings
 
 
 def training_images(dataset: ImageDataset) -> NDArray[np.int64]:
@@ -41,3 +42,18 @@ def labelled_images(dataset: ImageDataset) -> NDArray[np.int64]:
             "of a second class a label first."
         )
     return found
+
+
+def has_classes(dataset: ImageDataset) -> bool:
+    """Return whether training images of two classes are labelled."""
+    learnt = dataset.labels[dataset.is_labelled & (dataset.split == Split.TRAIN)]
+    return len(np.unique(learnt)) > 1
+
+
+def what_trains(
+    dataset: ImageDataset, spec: ClassifierSpec, settings: TrainSettings
+) -> Trainable:
+    """Return what of a network is descended; "head" where it is solved, or stays."""
+    if has_classes(dataset):
+        return settings.trainable
+    return "all" if spec.sees_images and spec.weights is None else "head"

@@ -9,7 +9,6 @@ from typing import ClassVar
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress, in_words
 from napari_spaceediting.network.estimating import HowLong
-from napari_spaceediting.network.jobs import TrainNetwork
 from napari_spaceediting.network.spec import (
     EMBEDDINGS,
     LARGEST_FROM_SCRATCH,
@@ -123,8 +122,7 @@ class Suggest:
             in_channels=dataset.n_channels,
             image_size=seen_size("small_cnn", dataset.image_size),
         )
-        training = TrainNetwork(dataset, spec, self.settings)
-        seconds = (yield from HowLong(training).run()).seconds
+        seconds = (yield from HowLong(dataset, spec, self.settings).run()).seconds
         takes = "a minute or less" if seconds < 60 else f"{in_words(seconds)} at most"
         return Suggestion(
             ClassifierSpec(),

@@ -76,9 +76,10 @@ class Docks:
             self._arrange()
 
     def bring_forward(self, view: QWidget, *, asked: bool = True) -> None:
-        """Bring a view to the front; unasked not while the user has folded it away."""
+        """Bring a view to the front; unasked not if the user has put it away."""
         if view is not self._editor:
-            if self._is_folded_by_hand and not asked:
+            is_away = self._is_folded_by_hand or dock_of(view) is None
+            if is_away and not asked:
                 return
             self._is_folded_by_hand = False
             name = next(name for name, each in self._below.items() if each is view)

@@ -42,7 +42,7 @@ KEYS = (
     Key("T", "toggle_thumbnails", "Pictures on the map on or off"),
     Key("F", "zoom_to_selection", "Zoom to the selection, or to the whole map"),
     Key(
-        "O", "show_object", "Show the other layers and the selected object, or the map"
+        "Q", "show_object", "Show the other layers and the selected object, or the map"
     ),
     Key("V", "flip_maps", "Flip between the maps before and after a round"),
     Key("W", "show_traversal", "Show what would change in the selected images"),

@@ -205,11 +205,17 @@ class _Call:
 
     def work(self, tell: Callable[[Progress], None]) -> Any:
         """Run the job when the process is free; return None if nobody waits for it."""
+
+        def relay(progress: Progress) -> Progress:
+            tell(progress)
+            return progress
+
         while not self._turn.acquire(timeout=_POLL):
             if self.is_cancelled:
                 return None
+
         try:
             steps = self._process.run(self.job, self._cancelled, self.enough)
-            return finish(relayed(steps, tell))
+            return finish(relayed(steps, relay))
         finally:
             self._turn.release()

@@ -28,6 +28,7 @@ from napari_spaceediting.plugin.runner import JobRunner
 from napari_spaceediting.plugin.status import Facts, Turn, Work
 from napari_spaceediting.plugin.threads import in_thread
 from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.projection.layout import MapJob
 from napari_spaceediting.session.classes import folded
 from napari_spaceediting.session.folder import SessionFolder
 from napari_spaceediting.session.habits import Way
@@ -275,6 +276,11 @@ class WindowState:
         """Why nothing can be edited now; "" where it can."""
         return status.locked(self.facts)
 
+    @property
+    def no_places(self) -> str:
+        """Why images can neither be moved nor pinned now; "" where they can."""
+        return status.no_places(self.facts)
+
     # Changing it
 
     def notify(self, change: Change) -> None:
@@ -393,6 +399,8 @@ def _work(training: JobRunner) -> Work:
         return Work.NOTHING
     if isinstance(job, Traverse):
         return Work.TRAVERSAL
+    if isinstance(job, MapJob):
+        return Work.MAPPING
     return Work.RETRAINING if isinstance(job, RetrainAndMap) else Work.OTHER
 
 

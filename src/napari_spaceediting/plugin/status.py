@@ -10,6 +10,10 @@ from napari_spaceediting.plugin.widgets.section import ACTIVE, DONE, TODO
 from napari_spaceediting.wording import counted
 
 BUSY = "Wait until the running work is done, or cancel it."
+DRAWING = (
+    "The map is being drawn anew: relabel images meanwhile (R); they can be moved and "
+    "pinned when it is there."
+)
 TO_DECIDE = "Accept or roll back the last round first (Evidence)."
 KEEP_MAP = "Retrain with the edits, or take them back, before a new map."
 NO_IMAGES = "Open images first"
@@ -35,6 +39,8 @@ class Work(Enum):
     NOTHING = "nothing"
     TRAVERSAL = "traversal"
     """One may edit meanwhile."""
+    MAPPING = "mapping"
+    """One may say meanwhile what images are, but not where they belong."""
     RETRAINING = "retraining"
     OTHER = "other"
 
@@ -109,9 +115,14 @@ class SectionState:
 
 def locked(facts: Facts) -> str:
     """Return why nothing can be edited now; "" where it can."""
-    if facts.work not in (Work.NOTHING, Work.TRAVERSAL):
+    if facts.work in (Work.RETRAINING, Work.OTHER):
         return BUSY
     return facts.past or (TO_DECIDE if facts.awaits else "")
+
+
+def no_places(facts: Facts) -> str:
+    """Return why images can neither be moved nor pinned now; "" where they can."""
+    return locked(facts) or (DRAWING if facts.work is Work.MAPPING else "")
 
 
 def why_no_adding(facts: Facts) -> str:

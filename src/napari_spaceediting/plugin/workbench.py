@@ -101,7 +101,7 @@ class Workbench:
         self.editor = SpaceEditor(panels.by_step(), dock_bar)
         self.gallery = ImageGallery()
         self.evidence = EvidencePanel()
-        self.traversal = TraversalPanel(state.palette)
+        self.traversal = TraversalPanel()
         below = {
             GALLERY: self.gallery,
             EVIDENCE: self.evidence,

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.jobs.job import Progress, StandIn, relayed
 from napari_spaceediting.projection.align import align
-from napari_spaceediting.projection.neighbours import nearest, torch_threads_kept
+from napari_spaceediting.projection.neighbours import (
+    distances_to,
+    nearest,
+    torch_threads_kept,
+)
 from napari_spaceediting.projection.pca import compact, pca_map
 from napari_spaceediting.projection.placing import place, place_among
 from napari_spaceediting.projection.quality import (
@@ -94,6 +98,9 @@ class MapJob:
     fixed_weight : ndarray of float32, shape (N,), optional
         How much each image counts in the alignment; 0 for images that are expected
         to move, such as edited ones. Equal weights if not given.
+    neighbours : ndarray of int32, shape (N, k), optional
+        As in a `MapResult` of the same latents, so that they need not be found again;
+        of no account where they are not as many as the settings say.
 
     Raises
     ------
@@ -105,6 +112,7 @@ class MapJob:
     settings: MapSettings = field(default_factory=MapSettings)
     previous: NDArray[np.floating] | None = field(default=None, repr=False)
     fixed_weight: NDArray[np.floating] | None = field(default=None, repr=False)
+    neighbours: NDArray[np.int32] | None = field(default=None, repr=False)
     name = "Draw the map"
 
     def run(self) -> Generator[Progress, None, MapResult]:
@@ -122,9 +130,7 @@ class MapJob:
         epochs = self.settings.epochs or usual
         yield Progress(0, epochs, "Finding neighbours")
         coordinates = pca_map(self.latents)
-        neighbours, distances = nearest(
-            self.latents, self.settings.neighbours, self.settings.seed
-        )
+        neighbours, distances = self._nearest()
         method, note = self._method(coordinates)
 
         def result(
@@ -147,6 +153,13 @@ class MapJob:
         coordinates = self._aligned(coordinates)
         yield Progress(epochs, epochs, "Judging the map")
         return result(coordinates, self._quality(coordinates, neighbours), note)
+
+    def _nearest(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        known, k = self.neighbours, self.settings.neighbours
+        n = len(self.latents)
+        if known is not None and k and known.shape == (n, min(k, n - 1)):
+            return known, distances_to(self.latents, known)
+        return nearest(self.latents, k, self.settings.seed)
 
     def _umap(
         self,

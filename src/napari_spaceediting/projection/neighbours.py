@@ -139,20 +139,24 @@ def extended(
     found = np.empty((n + len(more), k), np.int32)
     at, away = nearest(fresh, k)
     found[n:], _ = _nearer(among(fresh, latents, k), (at + n, away))
+    theirs = distances_to(latents, neighbours)
     for rows in blocks(n, 4 * latents.shape[1]):
         block = np.ascontiguousarray(latents[rows], np.float32)
-        theirs = np.stack(
-            [
-                np.linalg.norm(
-                    block - np.asarray(latents[neighbours[rows, column]], np.float32),
-                    axis=1,
-                )
-                for column in range(k)
-            ],
-            axis=1,
-        )
         at, away = among(block, fresh, k)
-        found[rows], _ = _nearer((neighbours[rows], theirs), (at + n, away))
+        found[rows], _ = _nearer((neighbours[rows], theirs[rows]), (at + n, away))
+    return found
+
+
+def distances_to(
+    latents: NDArray[np.floating], neighbours: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Return how far the neighbours of each image are, (N, k); read in blocks."""
+    found = np.empty(neighbours.shape, np.float32)
+    for rows in blocks(len(latents), 4 * latents.shape[1]):
+        block = np.asarray(latents[rows], np.float32)
+        for column, at in enumerate(neighbours[rows].T):
+            away = block - np.asarray(latents[at], np.float32)
+            found[rows, column] = np.linalg.norm(away, axis=1)
     return found
 
 

@@ -19,6 +19,7 @@ from napari_spaceediting.editing.edits import (
     EditKind,
     EditState,
     ImageEdit,
+    PlacedEdit,
     Reject,
 )
 from napari_spaceediting.editing.evidence import measured_images
@@ -257,10 +258,15 @@ class Preparing:
         Raises
         ------
         EditError
-            If edits wait that were made on the present map.
+            If edits wait that say something of places on the present map.
         """
-        self._check_no_edits()
-        return MapJob(self._network().predictions.latents, self._state.map)
+        self._check_no_places()
+        drawn = self._state.shown.map
+        return MapJob(
+            self._network().predictions.latents,
+            self._state.map,
+            neighbours=None if drawn is None else drawn.neighbours,
+        )
 
     def guiding(self, n_proposals: int = 50) -> Guide:
         """Prepare to rank what is worth looking at next."""
@@ -440,6 +446,15 @@ class Preparing:
             raise EditError(
                 "Edits made on the present map would be lost: retrain with them, or "
                 "take them back first."
+            )
+
+    def _check_no_places(self) -> None:
+        """Refuse what would lose places; what is said of images alone stays."""
+        self._check_open()
+        if any(isinstance(edit, PlacedEdit) for edit in self._state.log.done):
+            raise EditError(
+                "The places of images that were moved or pinned would be lost: retrain "
+                "with them, or take them back first."
             )
 
     def _class(self, name: str) -> int:

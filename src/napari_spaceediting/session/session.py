@@ -161,9 +161,9 @@ class Session(Preparing):
         Raises
         ------
         EditError
-            If edits wait that were made on the old map.
+            If edits wait that say something of places on the old map.
         """
-        self._check_no_edits()
+        self._check_no_places()
         checkpoint = replace(self._state.checkpoint, map=_map_of(result))
         self._change(replace(self._state, checkpoint=checkpoint, log=self._kept()))
         self.shown_changed.emit()
@@ -385,7 +385,7 @@ class Session(Preparing):
         return signed
 
     def _kept(self) -> EditLog:
-        """Return the edits that mean the same on any map: those of classes."""
+        """Return the open edits, which mean the same on any map; none is undone."""
         return EditLog(self._state.log.done)
 
     def _set_log(self, log: EditLog) -> None:

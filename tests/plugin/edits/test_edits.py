@@ -74,7 +74,7 @@ def test_contradictions_are_shown_until_they_are_resolved(with_twins, twins):
     assert window.bench.gallery.grid.items.tolist() == twins[:2].tolist()
 
     window.bench.map.naming.apply(Withdraw(1))
-    window.wait(lambda: "one more" in warning(window))
+    window.wait(lambda: "1 more" in warning(window))
     assert str(ids[twins[2]]) in warning(window)
     name(window, twins[3], "3")
     window.wait(lambda: warning(window).endswith("3 and 7."))

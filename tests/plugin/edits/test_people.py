@@ -20,7 +20,7 @@ def test_what_two_people_call_otherwise_is_selected(window):
     first = window.session.dataset.ids[at[4]]
     window.wait(lambda: panel.contradiction.label.text())
     assert panel.contradiction.label.text() == (
-        f"Image {first} was called 3 and 5 by Ada and Ben. And 1 more contradiction."
+        f"Image {first} was called 3 by Ada, but 5 by Ben. And 1 more contradiction."
     )
     panel.contradiction.button.click()
     np.testing.assert_array_equal(window.state.selected, at[4:5])

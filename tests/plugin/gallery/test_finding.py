@@ -113,7 +113,7 @@ def test_the_menu_begins_a_condition(window):
     choose(open_menu(window), "Find by a column", "prediction")
     field = window.bench.gallery.bar.find_field
     assert field.text() == "prediction "
-    assert field.hasFocus()
+    assert field.window().focusWidget() is field
     QTest.keyClicks(field, '== "4"')
     QTest.keyClick(field, Qt.Key.Key_Return)
     said = window.session.shown.network.predictions.probabilities.argmax(axis=1)

@@ -82,13 +82,13 @@ def test_zero_means_no_class_where_that_is_allowed(picker, ask):
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice(None, "belongs")]
     ask()
-    assert None not in picker._tags()
+    assert None not in picker.options.tags
 
 
 def test_typing_filters_and_the_arrows_choose(picker, ask):
     answers = ask()
     QTest.keyClicks(picker._text, "BA")
-    assert picker._tags() == ["BA", "bag"]
+    assert picker.options.tags == ["BA", "bag"]
     press(picker, Qt.Key.Key_Down)
     assert picker.confirm_button.text() == "These are: bag"
     press(picker, Qt.Key.Key_Return)
@@ -115,8 +115,8 @@ def test_nothing_is_chosen_when_the_text_is_erased(picker, ask):
 def test_typing_an_unknown_name_makes_a_class(picker, ask):
     answers = ask()
     QTest.keyClicks(picker._text, " hat ")
-    assert picker._tags() == ["hat"]
-    assert picker._options.item(0, 1).text() == "New class “hat”"
+    assert picker.options.tags == ["hat"]
+    assert picker.options.item(0, 1).text() == "New class “hat”"
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice("hat", "belongs")]
 
@@ -124,7 +124,7 @@ def test_typing_an_unknown_name_makes_a_class(picker, ask):
 def test_a_full_name_is_not_offered_as_new(picker, ask):
     ask(names=("coat rack", "coat"), suggested=0)
     QTest.keyClicks(picker._text, "Coat")
-    assert picker._tags() == ["coat rack", "coat"]
+    assert picker.options.tags == ["coat rack", "coat"]
     assert picker.choice == ClassChoice("coat", "belongs")
 
 
@@ -140,20 +140,20 @@ def test_keys_that_are_letters_are_left_to_the_text(picker, ask):
     press(picker, "7")
     assert picker.choice == ClassChoice("cat", "belongs")
     QTest.keyClicks(picker._text, "a")
-    assert picker._tags() == ["a", "ant", "cat"]
+    assert picker.options.tags == ["a", "ant", "cat"]
 
 
 def test_many_classes_are_listed_by_votes(picker, ask):
     votes = np.zeros(40)
     votes[[30, 7]] = 0.7, 0.3
     ask(names=tuple(f"class {i:02d}" for i in range(40)), votes=votes, suggested=30)
-    assert picker._tags()[:3] == ["class 30", "class 07", "class 00"]
+    assert picker.options.tags[:3] == ["class 30", "class 07", "class 00"]
 
 
 def test_digits_keep_their_classes_where_these_are_sorted(picker, ask):
     names = tuple(f"class {letter}" for letter in "abcdefghijkl")
     answers = ask(names=names, suggested=11)
-    assert picker._tags()[0] == "class l"
+    assert picker.options.tags[0] == "class l"
     press(picker, Qt.Key.Key_2)
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice("class b", "belongs")]
@@ -164,8 +164,8 @@ def test_a_class_may_be_suggested_whatever_the_votes(picker, ask):
     answers = ask(
         names=names, votes=np.eye(12)[3], suggested=None, suggestion="class k"
     )
-    assert picker._tags()[:2] == ["class k", "class d"]
-    assert picker._options.item(1, 2).text() == "100%"
+    assert picker.options.tags[:2] == ["class k", "class d"]
+    assert picker.options.item(1, 2).text() == "100%"
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice("class k", "belongs")]
 
@@ -189,7 +189,7 @@ def test_what_has_no_place_asks_for_no_intent_and_tells_no_support(picker, ask):
 def test_a_long_name_has_the_whole_width_and_loses_its_middle(picker, ask):
     long = "8_time-" + 9 * "very-" + "long-branch-Side"
     ask(names=("coat", long), suggested=None, votes=np.zeros(2))
-    options = picker._options
+    options = picker.options
     assert options.columnSpan(1, 1) == 2
     assert options.item(1, 1).toolTip() == long
     QTest.mouseClick(
@@ -205,7 +205,7 @@ def test_a_long_name_has_the_whole_width_and_loses_its_middle(picker, ask):
 def test_intent_is_switched_by_keyboard_and_arranging_names_no_class(picker, ask):
     answers = ask()
     press(picker, Qt.Key.Key_A, ALT)
-    assert not picker._options.isEnabled()
+    assert not picker.options.isEnabled()
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice(None, "arrange")]
     ask()
@@ -263,7 +263,7 @@ def test_one_class_has_no_second(picker, ask):
 def test_a_new_name_may_be_that_of_a_part(picker, ask):
     answers = ask(own="coat")
     QTest.keyClicks(picker._text, "hooded")
-    assert picker._tags() == ["hooded", "coat: hooded"]
+    assert picker.options.tags == ["hooded", "coat: hooded"]
     press(picker, Qt.Key.Key_Down)
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice("coat: hooded", "belongs")]
@@ -273,12 +273,12 @@ def test_a_part_is_asked_for_among_the_parts_of_its_class(picker, ask):
     names = (*NAMES, "coat: long", "coat: hooded")
     # The class that is suggested is none of its parts.
     answers = ask(names, own="coat: long", is_part=True)
-    assert picker._tags() == ["coat: long", "coat: hooded"]
+    assert picker.options.tags == ["coat: long", "coat: hooded"]
     assert not picker.confirm_button.isEnabled()
     QTest.keyClicks(picker._text, "HOODED")
-    assert picker._tags() == ["coat: hooded"]
+    assert picker.options.tags == ["coat: hooded"]
     picker._text.setText("coat")
-    assert picker._tags() == ["coat: coat"]
+    assert picker.options.tags == ["coat: coat"]
     picker._text.setText("short")
     press(picker, Qt.Key.Key_Return)
     assert answers == [ClassChoice("coat: short", "belongs")]
@@ -300,7 +300,7 @@ def test_without_suggestion_nothing_can_be_confirmed_by_accident(picker, ask):
 
 def test_click_chooses_and_double_click_confirms(picker, ask):
     answers = ask()
-    options = picker._options
+    options = picker.options
     shirt, bag = (
         options.visualItemRect(options.item(row, 1)).center() for row in (0, 2)
     )

@@ -27,7 +27,7 @@ def test_the_map_has_the_canvas_to_itself_and_one_key_shows_the_rest(photograph)
     assert window.viewer.dims.ndisplay == 2
 
     own = tuple(camera.center), camera.zoom
-    window.key("O")
+    window.key("Q")
     assert picture.visible
     assert not aside.visible, "it was not seen before either"
     assert not window.map.layer.visible
@@ -40,7 +40,7 @@ def test_the_map_has_the_canvas_to_itself_and_one_key_shows_the_rest(photograph)
     camera.zoom *= 3
     seen = camera.zoom
 
-    window.key("O")
+    window.key("Q")
     assert window.map.is_active
     assert not picture.visible
     assert (tuple(camera.center), camera.zoom) == own
@@ -48,20 +48,20 @@ def test_the_map_has_the_canvas_to_itself_and_one_key_shows_the_rest(photograph)
     window.click(window.of_image(image))
     assert window.state.selected.tolist() == [image]
     # The picture is where one was in it.
-    window.key("O")
+    window.key("Q")
     assert camera.zoom == seen
 
 
 def test_the_key_brings_the_map_back_from_any_layer_and_only_then(photograph):
     window, picture = photograph
-    window.key("O")
+    window.key("Q")
     more = window.viewer.add_points(np.zeros((1, 2)), name="Seeds")
     assert window.viewer.layers.selection.active is more
-    window.key("O")
+    window.key("Q")
     assert window.map.is_active
     assert not more.visible
     window.viewer.layers.selection.active = picture
-    window.key("O")
+    window.key("Q")
     assert window.map.layer.visible, "the key is the layer's own again"
     window.viewer.layers.remove(picture)
     window.bench.objects.toggle()
@@ -70,7 +70,7 @@ def test_the_key_brings_the_map_back_from_any_layer_and_only_then(photograph):
 
 def test_another_map_comes_to_the_front(photograph, saved):
     window, picture = photograph
-    window.key("O")
+    window.key("Q")
     window.bench.map.view.show_nothing()
     window.bench.map.refresh()
     assert window.map.is_active

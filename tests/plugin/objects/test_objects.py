@@ -80,7 +80,7 @@ def test_the_selected_image_is_shown_in_its_picture_and_back_on_the_map(
 ):
     window.state.select(np.array([45]))
     camera = window.viewer.scene.camera
-    window.key("O")
+    window.key("Q")
     assert objects.visible
     assert not window.map.layer.visible
     assert window.viewer.layers.selection.active is objects
@@ -94,7 +94,7 @@ def test_the_selected_image_is_shown_in_its_picture_and_back_on_the_map(
     np.testing.assert_allclose(camera.center[-2:], (0.5 * 4.5, 0.5 * 4.5))
     # One key back, whichever layer is worked on.
     window.viewer.layers.selection.active = window.viewer.layers["Others"]
-    window.key("O")
+    window.key("Q")
     assert window.map.layer.visible
     assert not objects.visible
     assert window.map.is_active
@@ -109,7 +109,7 @@ def test_a_layer_looks_as_it_did_when_another_session_is_opened(window, objects,
 
 
 def test_where_there_are_no_other_layers_it_is_said(window, messages):
-    window.key("O")
+    window.key("Q")
     assert messages[0].startswith("There are no other layers")
     assert window.map.layer.visible
 

@@ -107,7 +107,8 @@ class EditsController:
     def redo(self) -> None:
         """Do the last undone edit again."""
         if session := self._window.mapped:
-            self._map.naming.attempt(session.redo)
+            # What was undone may be of places.
+            self._map.naming.attempt(session.redo, is_placed=True)
 
     def reset_all(self) -> None:
         """Put all images back."""

@@ -200,11 +200,11 @@ class GalleryController:
         """Show the images of the chosen source as they are now, in the chosen order."""
         session, grid = self._window.session, self._grid
         source = self._bar.source
-        if session is None or not self._window.has_map:
-            grid.empty_text = _NO_MAP if session is None else _NOT_MAPPED
+        if session is None:
+            grid.empty_text = _NO_MAP
             grid.show_items(NOTHING)
             return
-        grid.empty_text = _EMPTY[source]
+        grid.empty_text = _EMPTY[source] if self._window.has_map else _NOT_MAPPED
         edits = self._window.edits
         describe = describer(
             self._window.shown,

@@ -14,6 +14,7 @@ from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.widgets.class_keys import ClassKeys, takes_back
 from napari_spaceediting.plugin.widgets.controls import column, dress, row
 from napari_spaceediting.plugin.widgets.palette import Palette
+from napari_spaceediting.wording import counted
 
 
 class ImageGallery(QWidget):
@@ -116,7 +117,7 @@ class ImageGallery(QWidget):
 
     def _show_count(self, *_: object) -> None:
         shown, chosen = len(self.grid.items), self.grid.n_selected
-        text = "1 image" if shown == 1 else f"{shown:,} images"
+        text = counted(shown, "image")
         if 0 < chosen < shown:
             text = f"{chosen:,} of {shown:,} selected"
         self._count.setText(self._named or text)

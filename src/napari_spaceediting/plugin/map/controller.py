@@ -18,7 +18,7 @@ from napari_spaceediting.plugin.map.clustering import Clustering
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
-from napari_spaceediting.plugin.map.naming import Naming, ShowChange
+from napari_spaceediting.plugin.map.naming import ONLY_PREVIEW, Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.map.selecting import images_like
@@ -82,7 +82,7 @@ class MapController:
         self.clustering = Clustering(window)
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
-        self._is_coloured = False
+        self._is_coloured = self._is_new = False
         self._colouring: display.Colouring | None = None
         self._hovered = -1
         self._dwell = once(panel, _DWELL_MS, self._show_card)
@@ -392,9 +392,10 @@ class MapController:
         if others or self._window.has_map or self._canvas is None:
             return
         view = self._make_view(self._canvas)
-        view.is_open = False
+        view.is_open, view.refusal = True, ONLY_PREVIEW
         dataset = session.dataset
         colouring = display.by_class(dataset.labels, dataset.class_names)
+        self._colouring = colouring
         nothing_hidden = np.zeros(len(dataset), bool)
         self._show_cloud(
             Cloud(places, colouring.colours, dataset.held_out, nothing_hidden)
@@ -410,8 +411,9 @@ class MapController:
         assert stage is not None
         others = view.cloud is None or len(view.cloud.places) != len(cloud.places)
         view.show_cloud(cloud)
-        if others:
+        if others or self._is_new:
             stage.show_map()
+        self._is_new = False
 
     def _make_view(self, canvas: QWidget) -> MapView:
         if self.view is None:
@@ -436,6 +438,7 @@ class MapController:
         session = self._window.session
         assert session is not None
         self.colour_key, self._is_coloured = display.usual_key(session), False
+        self._is_new = True
         choose(self._panel.method_combo, session.state.map.method)
 
     def _on_images(self) -> None:

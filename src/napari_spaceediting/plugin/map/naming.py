@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from napari_spaceediting.editing.edits import (
     Edit,
     Move,
     Pin,
+    PlacedEdit,
     Reject,
     Relabel,
     Restore,
@@ -25,6 +27,10 @@ from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, warn
 
 ShowChange = Callable[[NDArray[np.int64], str], None]
 """Shows what would make images those of a class."""
+ONLY_PREVIEW = (
+    "This is a first map, to look at: images can be named and moved when the network "
+    "has learnt."
+)
 _REMOVE = "Remove the label"
 _ONLY_MOVE = "No class, only move"
 _MOVE_AND_REMOVE = "Move, and remove the label"
@@ -120,12 +126,13 @@ class Naming:
     def apply(self, edit: Edit) -> bool:
         """Apply an edit, or say why it cannot be; return whether it was."""
         assert self._window.session is not None
-        return self.attempt(partial(self._window.session.apply, edit))
+        apply = partial(self._window.session.apply, edit)
+        return self.attempt(apply, is_placed=isinstance(edit, PlacedEdit))
 
-    def attempt(self, change: Callable[[], object]) -> bool:
+    def attempt(self, change: Callable[[], object], *, is_placed: bool = False) -> bool:
         """Change the edits, or say why they cannot be; return whether they were."""
-        if self._window.locked:
-            warn(self._window.locked)
+        if why_not := self._why_not(is_placed):
+            warn(why_not)
             return False
         try:
             change()
@@ -153,15 +160,7 @@ class Naming:
     def name(
         self, images: NDArray[np.int64], then: Callable[[], None] = lambda: None
     ) -> None:
-        """Ask which class images have, where they lie, and pin them.
-
-        Parameters
-        ----------
-        images : (n,) int64 array
-            The images.
-        then : callable, optional
-            Called when they have been pinned.
-        """
+        """Ask the same of any images; `then` is called when they have been pinned."""
         session = self._window.session
         if session is None or not len(images):
             return
@@ -169,34 +168,24 @@ class Naming:
         if not len(at):
             warn("These images are held out to measure accuracy: relabel them instead.")
             return
-        start = self._positions(at)
-        self._put(
-            Ask(
-                f"{_images(at)} right here: these are …",
-                at,
-                start,
-                start,
-                lambda choice: Pin(at, choice.tag, choice.also) if choice.tag else None,
-                keeps_own=True,
-                then=then,
-            )
+        self._ask(
+            f"{_images(at)} right here: these are …",
+            at,
+            lambda choice: Pin(at, choice.tag, choice.also) if choice.tag else None,
+            keeps_own=True,
+            then=then,
         )
 
     def relabel_selected(self) -> None:
         """Ask which class the selected images have, whatever their place."""
         at = self._window.selected
         if len(at):
-            start, title = self._positions(at), f"{_images(at)}: these are …"
-            self._put(
-                Ask(
-                    title,
-                    at,
-                    start,
-                    start,
-                    lambda choice: Relabel(at, choice.tag, choice.also),
-                    none=_REMOVE,
-                    is_placed=False,
-                )
+            self._ask(
+                f"{_images(at)}: these are …",
+                at,
+                lambda choice: Relabel(at, choice.tag, choice.also),
+                none=_REMOVE,
+                is_placed=False,
             )
 
     def reject_selected(self) -> None:
@@ -214,35 +203,40 @@ class Naming:
         if len(kinds := np.unique(session.kinds(at))) > 1 or kinds[0] < 0:
             warn("These images are not of one class: select a part of one class.")
             return
-        start, whole = self._positions(at), session.edits.class_names[kinds[0]]
-        self._put(
-            Ask(
-                f"{_images(at)} of {whole}: this part is …",
-                at,
-                start,
-                start,
-                lambda choice: Relabel(at, choice.tag, choice.also),
-                is_part=True,
-                is_placed=False,
-            )
+        whole = session.edits.class_names[kinds[0]]
+        self._ask(
+            f"{_images(at)} of {whole}: this part is …",
+            at,
+            lambda choice: Relabel(at, choice.tag, choice.also),
+            is_part=True,
+            is_placed=False,
         )
 
     def move(self, at: NDArray[np.int64], places: NDArray[np.floating]) -> None:
         """Ask what images are that were moved to other (n, 2) places on the map."""
         start, end = self._positions(at), places.astype(np.float32)
         is_labelled = (self._window.edits.labels[at] >= 0).any()
+        self._ask(
+            f"Move {_images(at)}: these are …",
+            at,
+            lambda choice: Move(at, start, end, choice.intent, choice.tag, choice.also),
+            places=end,
+            none=_MOVE_AND_REMOVE if is_labelled else _ONLY_MOVE,
+            is_move=True,
+        )
+
+    def _ask(
+        self,
+        title: str,
+        at: NDArray[np.int64],
+        edit: Callable[[ClassChoice], Edit | None],
+        places: NDArray[np.float32] | None = None,
+        **more: Any,
+    ) -> None:
+        """Ask about images, where they lie or at other places, see `Ask`."""
+        start = self._positions(at)
         self._put(
-            Ask(
-                f"Move {_images(at)}: these are …",
-                at,
-                start,
-                end,
-                lambda choice: Move(
-                    at, start, end, choice.intent, choice.tag, choice.also
-                ),
-                none=_MOVE_AND_REMOVE if is_labelled else _ONLY_MOVE,
-                is_move=True,
-            )
+            Ask(title, at, start, start if places is None else places, edit, **more)
         )
 
     def _put(self, asked: Ask) -> None:
@@ -251,9 +245,9 @@ class Naming:
         assert session is not None
         assert view is not None
         self._set_put_off(None)
-        if self._window.locked:
+        if why_not := self._why_not(asked.is_placed):
             self._clear_drag()
-            warn(self._window.locked)
+            warn(why_not)
             return
         names, keys = session.edits.class_names, self._window.class_keys
         step = -(-len(asked.places) // _ASKED)
@@ -263,7 +257,7 @@ class Naming:
         own = names[kinds[0]] if is_one else ""
         has_own = is_one and bool((labels == kinds[0]).all())
         self._asked = asked
-        self.picker.colours = self._window.class_colours
+        self.picker.options.colours = self._window.class_colours
         self.picker.ask(
             asked.title,
             names,
@@ -321,6 +315,12 @@ class Naming:
             self._window.notify(Change.PUT_OFF)
 
     # Within
+
+    def _why_not(self, is_placed: bool) -> str:
+        window = self._window
+        if not window.has_map:
+            return ONLY_PREVIEW
+        return window.no_places if is_placed else window.locked
 
     def _clear_drag(self) -> None:
         view = self._view()

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal, SignalInstance
-from qtpy.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPixmap
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QButtonGroup,
     QDialog,
     QLineEdit,
     QPushButton,
     QShortcut,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_spaceediting.editing.edits import Intent, named
 from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.plugin.map.between import Between
-from napari_spaceediting.plugin.map.stamps import dot
+from napari_spaceediting.plugin.map.options import MARGIN, ClassOptions
 from napari_spaceediting.plugin.widgets.controls import (
     dress,
     literal,
@@ -33,21 +31,13 @@ from napari_spaceediting.plugin.widgets.controls import (
     set_text,
     word_label,
 )
-from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
+from napari_spaceediting.plugin.widgets.palette import Palette
 
 _GOOD_SUPPORT = 0.6
 _CHANGE_TIP = (
     "See step by step what would make them of this class to the network; nothing is "
     "decided meanwhile (Alt+W)"
 )
-_ROWS_IN_VIEW = 10
-_STABLE_UP_TO = 9
-_MARGIN = 10
-_KEY, _NAME, _SHARE = range(3)
-"""Columns of the options."""
-_TAG = Qt.ItemDataRole.UserRole
-_PART = ": "
-"""Between the name of a class and that of a part of it."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +78,8 @@ class ClassPicker(QDialog):
         super().__init__(None, Qt.WindowType.Popup)
         set_role(self, "question")
         self.setAccessibleName("Class of the moved images")
-        self.colours: NDArray[np.float32] | None = None
-        """Of the classes, (C or more, 4); the usual ones for None."""
         self._classes: Sequence[str] = ()
-        self._keys: Sequence[str] = ()
-        self._votes: NDArray[np.floating] = np.empty(0)
-        self._none, self._own, self._within = "", "", ""
+        self._none = self._own = ""
         self._title = word_label("strong")
         self._mixture = word_label("warning")
         self._support = word_label()
@@ -109,7 +95,34 @@ class ClassPicker(QDialog):
         self._text.setTextMargins(4, 0, 4, 0)
         self._text.textChanged.connect(self._fill)
         self._text.installEventFilter(self)
-        self._build_options()
+        self.options = ClassOptions()
+        self.options.currentCellChanged.connect(self._choose_class)
+        self.options.doubleClicked.connect(lambda: self._answer(self.confirmed))
+        self.between = Between()
+        self.between.changed.connect(self._update)
+        self._build_intents()
+        self._build_buttons()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        layout.setSpacing(6)
+        for part in (
+            self._title,
+            self._mixture,
+            self._support,
+            self._intents,
+            self._text,
+            self.options,
+            self.between,
+            self.change_button,
+        ):
+            layout.addWidget(part)
+        ends = row(self.cancel_button, self.confirm_button, stretch=(0, 1))
+        layout.addLayout(ends)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)
+        self.confirm_button.setDefault(True)
+
+    def _build_intents(self) -> None:
         self.belongs_button = QPushButton("Belongs here")
         self.belongs_button.setToolTip(
             "They are one of these: the class and the neighbours count (Alt+B)"
@@ -123,8 +136,12 @@ class ClassPicker(QDialog):
             button.setCheckable(True)
             group.addButton(button)
             button.toggled.connect(self._on_intent)
-        self.between = Between()
-        self.between.changed.connect(self._update)
+        self._intents = QWidget()
+        intents = row(self.belongs_button, self.arrange_button)
+        intents.setContentsMargins(0, 0, 0, 0)
+        self._intents.setLayout(intents)
+
+    def _build_buttons(self) -> None:
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Put the images back where they were (Escape)")
         self.cancel_button.clicked.connect(self.reject)
@@ -136,27 +153,6 @@ class ClassPicker(QDialog):
         set_role(self.confirm_button, "primary")
         self.confirm_button.setToolTip("Make this edit (Enter)")
         self.confirm_button.clicked.connect(lambda: self._answer(self.confirmed))
-
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
-        layout.setSpacing(6)
-        self._intents = QWidget()
-        intents = row(self.belongs_button, self.arrange_button)
-        intents.setContentsMargins(0, 0, 0, 0)
-        self._intents.setLayout(intents)
-        layout.addWidget(self._title)
-        layout.addWidget(self._mixture)
-        layout.addWidget(self._support)
-        layout.addWidget(self._intents)
-        layout.addWidget(self._text)
-        layout.addWidget(self._options)
-        layout.addWidget(self.between)
-        layout.addWidget(self.change_button)
-        ends = row(self.cancel_button, self.confirm_button, stretch=(0, 1))
-        layout.addLayout(ends)
-        for button in self.findChildren(QPushButton):
-            button.setAutoDefault(False)
-        self.confirm_button.setDefault(True)
         for keys, button in (
             ("Alt+B", self.belongs_button),
             ("Alt+A", self.arrange_button),
@@ -167,36 +163,12 @@ class ClassPicker(QDialog):
                 lambda button=button: button.click() if button.isVisible() else None
             )
 
-    def _build_options(self) -> None:
-        self._options = options = QTableWidget(0, 3)
-        options.setAccessibleName("Classes")
-        set_role(options, "choices")
-        options.setToolTip(
-            "Click a class to choose it, double-click to confirm at once"
-        )
-        options.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        options.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
-        options.setSelectionMode(QTableWidget.SelectionMode.SingleSelection)
-        options.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        options.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        options.setVerticalScrollMode(QTableWidget.ScrollMode.ScrollPerPixel)
-        options.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        options.setShowGrid(False)
-        options.verticalHeader().hide()
-        options.horizontalHeader().hide()
-        options.horizontalHeader().setStretchLastSection(True)
-        options.currentCellChanged.connect(self._choose_class)
-        options.doubleClicked.connect(lambda: self._answer(self.confirmed))
-
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
-        self._muted = QColor(palette.muted)
         dress(self, palette)
         self.setStyleSheet(palette.window_sheet + self.styleSheet())
-        em = self._options.fontMetrics().height()
-        self._options.verticalHeader().setDefaultSectionSize(round(1.6 * em))
-        self._options.setColumnWidth(_KEY, round(1.6 * em))
-        self.setFixedWidth(21 * em)
+        self.options.set_theme(palette)
+        self.setFixedWidth(21 * self.options.fontMetrics().height())
 
     def ask(
         self,
@@ -242,15 +214,16 @@ class ClassPicker(QDialog):
         is_part : bool
             Whether only parts of that class are answers, there or new.
         """
-        whole = own.partition(_PART)[0]
-        self._within = f"{whole}{_PART}" if is_part else ""
-        within = [name.startswith(self._within) for name in classes]
-        self._classes, self._votes = classes, np.where(within, votes, 0)
-        self._keys = ["" if key.isalpha() else key for key in keys]
-        self._none, self._own = none, own
-        if suggested:
-            self._votes[classes.index(suggested)] += 2
-        self._shares = np.where(within, votes, 0)
+        self._classes, self._none, self._own = classes, none, own
+        self.options.take(
+            classes,
+            votes,
+            keys,
+            none=none,
+            own=own,
+            suggested=suggested,
+            is_part=is_part,
+        )
         self._title.setText(title)
         set_text(self._mixture, mixture)
         self._intents.setVisible(is_move)
@@ -258,9 +231,8 @@ class ClassPicker(QDialog):
         self._text.clear()
         self.between.forget()
         self.belongs_button.setChecked(True)
-        self._fill("")
-        if self._votes.any():
-            self._choose(self._tags().index(classes[int(self._votes.argmax())]))
+        self.options.fill("")
+        self.options.choose_most()
         self._choose_class()
 
     def _show_support(self, support: float | None) -> None:
@@ -294,110 +266,28 @@ class ClassPicker(QDialog):
         """What Enter would confirm now; None if nothing is chosen."""
         if self.arrange_button.isChecked():
             return ClassChoice(None, Intent.ARRANGE)
-        at = self._options.currentRow()
+        at = self.options.currentRow()
         if at < 0:
             return None
-        return ClassChoice(self._tags()[at], Intent.BELONGS, self.between.also)
+        return ClassChoice(self.options.tags[at], Intent.BELONGS, self.between.also)
 
-    # Rows
+    # What is chosen
 
     def _fill(self, text: str) -> None:
-        """List a new class of that name, and the classes that hold the text.
-
-        Few classes keep their places; many are sorted by votes.
-        """
-        classes, name, within = self._classes, text.strip(), self._within
-        wanted = name.casefold()
-        order = list(range(len(classes)))
-        if len(order) > _STABLE_UP_TO:
-            order.sort(key=lambda i: -self._votes[i])
-        keys = dict(enumerate("" if name else key for key in self._keys))
-        names = {i: classes[i].removeprefix(within).casefold() for i in order}
-        order = [i for i in order if classes[i].startswith(within)]
-        order = [i for i in order if wanted in names[i]]
-        exact = [n for n, i in enumerate(order) if names[i] == wanted]
-        self._options.setRowCount(0)
-        self._options.clearSpans()
-        if name and not exact and not within:
-            self._add(f"New class “{name}”", name)
-        if name and not exact and self._own:
-            tag = f"{self._own.partition(_PART)[0]}{_PART}{name}"
-            self._add(f"New part “{tag}”", tag)
-        for at in order:
-            self._add_class(at, keys.get(at, ""))
-        if not name and self._none:
-            free = "" if "0" in keys.values() else "0"
-            self._add(self._none, None, free)
-        self._choose(exact[0] if exact else 0 if name else -1)
-        if not name:
-            # While the user types, the popup keeps its height.
-            # A stylesheet may give the list some padding.
-            shown = min(max(self._options.rowCount(), 1), _ROWS_IN_VIEW)
-            height = self._options.verticalHeader().defaultSectionSize()
-            self._options.setFixedHeight(shown * height + 4)
+        self.options.fill(text)
         self._choose_class()
-
-    def _add(self, text: str, tag: str | None, key: str = "") -> QTableWidgetItem:
-        """Add an option, which takes a row to its end."""
-        options, at = self._options, self._options.rowCount()
-        options.insertRow(at)
-        options.setSpan(at, _NAME, 1, 2)
-        caps, name = QTableWidgetItem(key), QTableWidgetItem(text)
-        caps.setForeground(self._muted)
-        caps.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-        name.setData(_TAG, tag)
-        name.setToolTip(text)
-        options.setItem(at, _KEY, caps)
-        options.setItem(at, _NAME, name)
-        return name
-
-    def _add_class(self, number: int, key: str) -> None:
-        """Add a class with its colour, and its share as a bar and a figure."""
-        options, metrics = self._options, self._options.fontMetrics()
-        em, ratio = metrics.height(), self.devicePixelRatioF()
-        name = self._add(self._classes[number], self._classes[number], key)
-        colours = self.colours
-        if colours is None:
-            colours = class_colours(len(self._classes))
-        colour = colours[number].tolist()
-        name.setIcon(dot(colour, 0.35 * em, ratio))
-        # One width for all names, so that the bars start on one line.
-        room = self.width() - 2 * _MARGIN - options.columnWidth(_KEY)
-        longest = max(map(metrics.horizontalAdvance, self._classes)) + 2 * em
-        figures = metrics.horizontalAdvance("100%") + em
-        options.setColumnWidth(_NAME, min(longest, room - figures - 2 * em))
-        share = float(self._shares[number])
-        if share >= 0.005:
-            options.setSpan(options.rowCount() - 1, _NAME, 1, 1)
-            room -= options.columnWidth(_NAME) + figures
-            bar = QPixmap(max(round(room * min(share, 1.0)), 2), round(0.34 * em))
-            bar.fill(self._muted)
-            figure = QTableWidgetItem(f"{share:.0%}")
-            figure.setTextAlignment(
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            )
-            figure.setForeground(self._muted)
-            figure.setData(Qt.ItemDataRole.DecorationRole, bar)
-            options.setItem(options.rowCount() - 1, _SHARE, figure)
-
-    def _tags(self) -> list[str | None]:
-        rows = range(self._options.rowCount())
-        return [self._options.item(at, _NAME).data(_TAG) for at in rows]
-
-    def _choose(self, at: int) -> None:
-        self._options.setCurrentCell(at, _NAME)
 
     def _on_intent(self) -> None:
         arranged = self.arrange_button.isChecked()
-        self._options.setEnabled(not arranged)
+        self.options.setEnabled(not arranged)
         self._text.setReadOnly(arranged)
         self._choose_class()
 
     def _choose_class(self) -> None:
         """Offer the classes that are left beside the one that is chosen."""
-        at = -1 if self.arrange_button.isChecked() else self._options.currentRow()
-        tag = self._tags()[at] if at >= 0 else None
-        self.between.offer(tag, self._classes, self._votes)
+        choice = self.choice
+        tag = None if choice is None else choice.tag
+        self.between.offer(tag, self._classes, self.options.votes)
         self._update()
 
     def _update(self) -> None:
@@ -447,21 +337,14 @@ class ClassPicker(QDialog):
             super().keyPressEvent(event)
 
     def _take_key(self, event: QKeyEvent) -> bool:
-        key, options = event.key(), self._options
+        key = event.key()
         if self.arrange_button.isChecked():
             return False
         if key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            at = options.currentRow() + (1 if key == Qt.Key.Key_Down else -1)
-            self._choose(min(max(at, 0), options.rowCount() - 1))
-        elif not self._text.text() and event.text():
-            rows = range(options.rowCount())
-            keys = [options.item(at, _KEY).text() for at in rows]
-            if event.text() not in keys:
-                return False
-            self._choose(keys.index(event.text()))
-        else:
-            return False
-        return True
+            self.options.step(1 if key == Qt.Key.Key_Down else -1)
+            return True
+        is_key = bool(event.text()) and not self._text.text()
+        return is_key and self.options.choose_by_key(event.text())
 
     def _answer(self, signal: SignalInstance) -> None:
         choice = self.choice

@@ -17,6 +17,7 @@ from napari_spaceediting.network.estimating import (
     sample_size,
 )
 from napari_spaceediting.network.jobs import TrainedNetwork
+from napari_spaceediting.network.learnable import what_trains
 from napari_spaceediting.network.spec import (
     ClassifierSpec,
     TrainSettings,
@@ -178,7 +179,7 @@ class TrainingController:
 
             ask_before(self._network_panel, found, n, size, decide)
 
-        training.run(HowLong(job), take)
+        training.run(HowLong(job.dataset, job.spec, job.settings), take)
 
     def _train(self, job: TrainAndMap) -> None:
         session, panel = self._session(), self._network_panel
@@ -196,7 +197,8 @@ class TrainingController:
             self._tell_trained(trained)
             self.draw_map(session.state.map.method)
 
-        reads = job.spec.sees_images and job.trains != "all"
+        trains = what_trains(job.dataset, job.spec, job.settings)
+        reads = job.spec.sees_images and trains != "all"
         self._window.training.run(
             job, take, report=report, rescue=lambda: _READ if reads else ""
         )

@@ -191,6 +191,7 @@ class NetworkPanel(Panel):
         names = [EMBEDDINGS] * embeddings + [*OFFERED, *_ASKED] * images
         titles = {**_TITLES, **_ASKED}
         with self._backbones.changed.blocked():
+            self._backbones.choices = []  # else those that are new come last
             self._backbones.choices = [(titles.get(n, n), n) for n in names]
 
     def set_settings(self, spec: ClassifierSpec, settings: TrainSettings) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QModelIndex, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QFontMetrics, QPainter, QResizeEvent
-from qtpy.QtWidgets import QListView, QSizePolicy, QStyle
+from qtpy.QtWidgets import (
+    QListView,
+    QListWidget,
+    QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
 
 from napari_spaceediting.plugin.traversal.strip import Strip
 from napari_spaceediting.plugin.widgets.painting import (
+    apply_font,
     outline,
     paint_plate,
     rounded_pixmap,
@@ -16,7 +24,6 @@ from napari_spaceediting.plugin.widgets.painting import (
     write,
 )
 from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
-from napari_spaceediting.plugin.widgets.rows import RowList
 
 _GAP = 8
 _SIDES = (24, 120)
@@ -28,27 +35,37 @@ _BAR = 4
 """Thickness of the bar of a probability, in logical pixels."""
 
 
-class Filmstrip(RowList):
+class Filmstrip(QListWidget):
     """The steps side by side, and what the network says of each.
 
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
+    Scrolling, keys, what is under the pointer, tooltips and accessibility are Qt's.
     """
 
     cell_changed = Signal(int)
     """Each step takes another width than before, in logical pixels."""
 
-    def __init__(self, palette: Palette) -> None:
-        super().__init__(palette)
+    def __init__(self) -> None:
+        super().__init__()
         self._strip: Strip | None = None
         self._changes = False
+        self.setItemDelegate(_Painter(self))
+        self.setMouseTracking(True)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFlow(QListView.Flow.LeftToRight)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Steps")
+
+    def set_theme(self, palette: Palette) -> None:
+        """Follow a change of theme."""
+        self._palette = palette
+        apply_font(self, palette)
+        self.setStyleSheet(
+            f"QListWidget {{background-color: {palette.background}; border: 0px;"
+            f" font-size: {palette.font_size}pt;}}"
+        )
 
     def show_strip(self, strip: Strip) -> None:
         """Show the way of an image, with empty places for steps that are not made."""
@@ -122,7 +139,7 @@ class Filmstrip(RowList):
         """Ask for little: it takes the room that there is."""
         return self._hint(_USUAL)
 
-    def row_size(self, row: int) -> QSize:
+    def step_size(self) -> QSize:
         """Return the size of a step: all of them take the whole width."""
         return QSize(self._cell, self._height_of(self._side()))
 
@@ -135,7 +152,7 @@ class Filmstrip(RowList):
 
     # Painting
 
-    def paint_row(
+    def paint_step(
         self, painter: QPainter, rect: QRectF, row: int, state: QStyle.StateFlag
     ) -> None:
         """Paint a step: its picture, and what the network says."""
@@ -178,3 +195,27 @@ class Filmstrip(RowList):
                 track.setWidth(max(side * share, _BAR))
                 paint_plate(painter, track, chance.colour, 2)
             line.translate(0, self._line + _BAR)
+
+
+class _Painter(QStyledItemDelegate):
+    """Has the strip paint its steps."""
+
+    def __init__(self, strip: Filmstrip) -> None:
+        super().__init__(strip)
+        self._strip = strip
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+        return self._strip.step_size()
+
+    def paint(
+        self,
+        painter: QPainter | None,
+        option: QStyleOptionViewItem,
+        index: QModelIndex,
+    ) -> None:
+        assert painter is not None
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        rect = QRectF(option.rect)
+        self._strip.paint_step(painter, rect, index.row(), option.state)
+        painter.restore()

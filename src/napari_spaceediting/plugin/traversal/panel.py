@@ -58,13 +58,7 @@ EMPTY_TEXT = (
 
 
 class TraversalPanel(QWidget):
-    """Asks which images shall become what, and shows the way step by step.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+    """Asks which images shall become what, and shows the way step by step."""
 
     run_requested = Signal()
     group_requested = Signal()
@@ -84,9 +78,8 @@ class TraversalPanel(QWidget):
     seen_changed = Signal(bool)
     """It has come before the user's eyes, or gone."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._palette = palette
         self._strip: Strip | None = None
         self._offered: list[tuple[str, str]] = []
         self._count = self._image = 0
@@ -99,7 +92,7 @@ class TraversalPanel(QWidget):
         self._build_head()
         self._notice = word_label("warning")
         self.progress = JobBar("Stop, and keep what is made so far")
-        self.way = Way(palette)
+        self.way = Way()
         self._empty = word_label("muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setContentsMargins(16, 12, 16, 12)
@@ -119,7 +112,6 @@ class TraversalPanel(QWidget):
         inside.addWidget(self._empty, 1)
         inside.addWidget(self.way, 1)
         column(self).addWidget(scrolled(body))
-        dress(self, palette)
         self.show_hint("")
         self.show_waiting("")
         self.show_notice("")

@@ -21,15 +21,12 @@ class StepSlider(QSlider):
 
     Parameters
     ----------
-    palette : Palette
-        Colours of the theme.
     parent : QWidget
         Qt parent.
     """
 
-    def __init__(self, palette: Palette, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._palette = palette
         self._strip: Strip | None = None
         self._cell = 0
         self.setAccessibleName("Step")

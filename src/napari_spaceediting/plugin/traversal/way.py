@@ -23,7 +23,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     turning,
     word_label,
 )
-from napari_spaceediting.plugin.widgets.palette import Palette, to_qcolor
+from napari_spaceediting.plugin.widgets.palette import to_qcolor
 from napari_spaceediting.traversal.filmstrip import LEGEND
 
 PASSES = (
@@ -39,18 +39,12 @@ _STEP_MS = 250
 
 
 class Way(QWidget):
-    """Goes through the steps of an image by slider, filmstrip or keys.
-
-    Parameters
-    ----------
-    palette : Palette
-        Colours of the theme.
-    """
+    """Goes through the steps of an image by slider, filmstrip or keys."""
 
     step_changed = Signal(int)
     """Another step is shown, by whatever means."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._strip: Strip | None = None
         self._step_was_chosen = False
@@ -59,7 +53,7 @@ class Way(QWidget):
         self._timer.setInterval(_STEP_MS)
         self._timer.timeout.connect(self._play_on)
         self._build_pictures()
-        self._build_steps(palette)
+        self._build_steps()
         self._parts = turning(self, 10)
         self._parts.addWidget(self._pictures)
         self._parts.addWidget(self._steps, 1)
@@ -93,13 +87,13 @@ class Way(QWidget):
         side_by_side.addWidget(self._verdict, 2, 0, 1, 3)
         side_by_side.setRowStretch(0, 1)
 
-    def _build_steps(self, palette: Palette) -> None:
-        self.filmstrip = Filmstrip(palette)
+    def _build_steps(self) -> None:
+        self.filmstrip = Filmstrip()
         self.filmstrip.currentRowChanged.connect(self._on_chosen)
         self.filmstrip.cell_changed.connect(self._align)
         # In no layout: it is as wide as the steps, which may become narrower.
         self._rail = QWidget()
-        self.slider = StepSlider(palette, self._rail)
+        self.slider = StepSlider(self._rail)
         self._rail.setFixedHeight(self.slider.sizeHint().height() + 4)
         self.slider.valueChanged.connect(self._on_slider)
         self.slider.sliderPressed.connect(self._stop)
