@@ -257,14 +257,12 @@ def main() -> None:
     """Prepare the session, and film."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--work", type=Path, metavar="FOLDER", help="keeps the session")
     options = parser.parse_args()
     pictures.FOLDER = FOLDER
     pictures.LIGHT.clear()
     with tempfile.TemporaryDirectory() as folder:
-        session = (options.work or Path(folder)) / "garbage.spaceediting"
-        if not session.exists():
-            prepare(options.data / "trashnet", session)
+        session = Path(folder) / "garbage.spaceediting"
+        prepare(options.data / "trashnet", session)
         storage = get_plugin_settings("napari-spaceediting").storage
         storage.cache_folder = str(Path(folder) / "cache")
         camera = Recorder()
