@@ -218,13 +218,6 @@ def scene(data: Path, work: Path, runs: Run) -> None:
         camera.idle()
         camera.show_only(Step.MAP)
         camera.picture("nuclei-map")
-        named = np.flatnonzero(camera.session.shown.confirmed)
-        plane = np.bincount(columns["plane"][named]).argmax()
-        bench.state.select(named[columns["plane"][named] == plane][:1])
-        bench.objects.toggle()
-        camera.viewer.reset_view()
-        camera.rest(5000)  # the objects of the plane are painted
-        camera.picture("nuclei-picture")
         run_job(exporting(camera.session, work / "nuclei.csv"))
         print((work / "nuclei.csv").read_text().splitlines()[:2])
 
