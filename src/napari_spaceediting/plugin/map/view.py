@@ -270,7 +270,7 @@ class MapView(QObject):
         return int(self._pickable[row]) if within else -1
 
     def held(self, place: NDArray[np.float64]) -> int:
-        """Return the nearest image, or a selected one as near to the eye; -1 for none."""
+        """Return the nearest image, or a selected one as near by eye; -1 for none."""
         index = self.pick(place)
         if index < 0 or index in self.selected or self.cloud is None:
             return index
