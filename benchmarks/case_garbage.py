@@ -10,7 +10,7 @@ from case_rounds import ROUNDS, WAYS, compared, groups, in_rounds, really, rival
 from common import table
 from real_sets import Begun, begin
 
-SEEDS = 5
+SEEDS = 3
 NAME, NETWORK = "garbage", "EfficientNet-lite0"
 LABELS = 5
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from case_page import Run, gained, keep, sheet, told
 from case_rounds import ROUNDS, WAYS, compared, in_rounds, rivals
@@ -18,7 +19,7 @@ from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.session.session import Session
 from real_sets import Begun, begin, features_of, opened
 
-SEEDS = 5
+SEEDS = 3
 NAME, NETWORK = "oracle bones", "EfficientNet-lite0"
 LABELS = 10
 _LEAST = 2
@@ -99,20 +100,25 @@ def _in_parts(session: Session, begun: Begun) -> dict[str, float]:
     }
 
 
+def two_looks(begun: Begun) -> Image.Image:
+    """Draw rubbings of some characters, and drawings of the same."""
+    dataset, rng = begun.session.dataset, np.random.default_rng(0)
+    is_drawn, rows = drawn(dataset), []
+    for number, name in enumerate(dataset.class_names[:4]):
+        at = rng.permutation(np.flatnonzero(begun.truth == number))
+        some = [*at[~is_drawn[at]][:9], *at[is_drawn[at]][:5]]
+        title = name.partition("_")[2]  # without its number
+        rows.append((title, [dataset.original(i) for i in some]))
+    return sheet(rows, 52)
+
+
 def scene(data: Path, work: Path, runs: Run) -> None:
     """Show the map, a group on it, and the two looks of the classes."""
     from case_window import find_proposals, window
     from napari_spaceediting.plugin.status import Step
 
     begun = known(data, work, 0)
-    dataset = begun.session.dataset
-    is_drawn, rng = drawn(dataset), np.random.default_rng(0)
-    rows = []
-    for number, name in list(enumerate(dataset.class_names))[:4]:
-        of_class = rng.permutation(np.flatnonzero(begun.truth == number))
-        some = [*of_class[~is_drawn[of_class]][:9], *of_class[is_drawn[of_class]][:5]]
-        rows.append((_without_number(name), [dataset.original(i) for i in some]))
-    keep(sheet(rows, 52), "oracle-two")
+    keep(two_looks(begun), "oracle-two")
     with window(compared(begun.session), work) as camera:
         camera.show_only(Step.MAP)
         camera.colour_by("True class")
@@ -121,10 +127,6 @@ def scene(data: Path, work: Path, runs: Run) -> None:
         find_proposals(camera)
         camera.idle()
         camera.picture("oracle-group")
-
-
-def _without_number(name: str) -> str:
-    return name.partition("_")[2]
 
 
 def words(runs: Run) -> dict[str, str]:

@@ -261,20 +261,14 @@ class MapView(QObject):
         return int(self._pickable[row]) if within else -1
 
     def held(self, place: NDArray[np.float64]) -> int:
-        """Return the image that a drag takes hold of, -1 for none.
-
-        It is the nearest one, but a selected one that lies as near to the eye comes
-        before it, so that a selection can be dragged out of a crowd.
-        """
+        """Return the nearest image, or a selected one as near by eye; -1 for none."""
         index = self.pick(place)
-        if index < 0 or index in self.selected or not len(self.selected):
+        if index < 0 or index in self.selected or self.cloud is None:
             return index
-        assert self.cloud is not None
         seen = self.selected[~self.cloud.hidden[self.selected]]
         ways = np.linalg.norm(self.cloud.places[seen] - place, axis=1)
-        if ways.min(initial=np.inf) > _OVER / self.viewport.zoom:
-            return index
-        return int(seen[ways.argmin()])
+        is_over = (ways <= _OVER / self.viewport.zoom).any()
+        return int(seen[ways.argmin()]) if is_over else index
 
     def _on_selected(self, indices: NDArray[np.int64]) -> None:
         """Select what napari has selected by its own means."""
