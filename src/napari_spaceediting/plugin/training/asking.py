@@ -61,7 +61,8 @@ def ask_before(
 
     def end(_: int) -> None:
         box.deleteLater()
-        then(offers[buttons.index(box.clickedButton())][0])
+        clicked = box.clickedButton()  # none where it went away by itself
+        then(offers[buttons.index(clicked)][0] if clicked else NOT_NOW)
 
     box.finished.connect(end)
     box.open()
