@@ -493,6 +493,8 @@ def test_images_are_coloured_by_every_key(window):
         combo.setCurrentIndex(row)
         combo.activated.emit(row)
         assert window.bench.map.colour_key == key
+        if key == "clusters":
+            window.wait(lambda: window.bench.map.clustering.clusters is not None)
         colours = window.map.cloud.colours
         assert colours.shape == (len(window.places), 4)
         assert np.isfinite(colours).all()

@@ -49,6 +49,8 @@ def objects(window):
 
 
 def test_classes_colour_the_objects_and_fill_their_table(window, objects):
+    with window.hears(objects.events.colormap):
+        window.bench.map.colour_by("label")
     edits = window.session.edits
     for image in (3, 40):
         wanted = window.state.class_colours[edits.labels[image]]
@@ -66,6 +68,16 @@ def test_classes_colour_the_objects_and_fill_their_table(window, objects):
     assert objects.features.iloc[41]["class"] == "three"
     others = window.viewer.layers["Others"]
     assert not others.features.shape[1]
+
+
+def test_objects_have_the_colours_of_the_map(window, objects):
+    said = window.session.shown.network.predictions.probabilities.argmax(axis=1)
+    labels = window.session.edits.labels
+    image = int(np.flatnonzero((labels < 0) | (labels != said))[0])
+    with window.hears(objects.events.colormap):
+        window.bench.map.colour_by("prediction")
+    wanted = window.state.class_colours[said[image]]
+    np.testing.assert_allclose(objects.colormap.map(image + 1), wanted, atol=0.01)
 
 
 def test_a_chosen_object_is_the_selected_image(window, objects):

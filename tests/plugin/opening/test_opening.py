@@ -18,10 +18,10 @@ def test_pixels_are_mapped_until_the_network_has_learnt(make_window, saved):
     assert places.shape == (1797, 2)
     assert np.ptp(places, axis=0).min() > 0
     assert window.session.shown.map is None, "only a preview"
-    assert not window.map.is_active, "and not to be worked on"
+    assert window.map.is_active, "to be looked at"
     middle = window.pixel(places[0])
     window.drag(middle, middle + middle / 4)
-    assert not window.session.state.log.done
+    assert not window.session.state.log.done, "and not to be edited"
 
     # A smaller data set takes the place of the larger one, while it still trains.
     window.open(saved)

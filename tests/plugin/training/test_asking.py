@@ -96,13 +96,10 @@ def test_a_training_that_is_enough_is_mapped(opened):
     assert len(opened.session.dataset) > 100
 
 
-def test_a_session_with_work_is_offered_no_sample(opened, monkeypatch):
-    monkeypatch.setattr(estimating, "LONG", float("inf"))
-    question_of_begin = question(opened)
-    press(question_of_begin, START)
+def test_a_session_with_work_is_offered_no_sample(opened):
+    press(question(opened), START)
     opened.wait(lambda: opened.state.has_map)
     opened.wait_idle()
-    monkeypatch.setattr(estimating, "LONG", 0.01)
     opened.bench.training.train(*opened.panels.network.settings())
     box = question(opened)
     assert {button.text() for button in box.buttons()} == {START, NOT_NOW}

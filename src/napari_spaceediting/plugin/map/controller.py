@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
 from napari_spaceediting.plugin.keys import LAYERS, refusal, with_key
-from napari_spaceediting.plugin.map import display
+from napari_spaceediting.plugin.map import display, preview
 from napari_spaceediting.plugin.map.clustering import Clustering
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
@@ -33,7 +34,6 @@ from napari_spaceediting.plugin.state import (
 )
 from napari_spaceediting.plugin.status import why_no_new_map
 from napari_spaceediting.plugin.widgets.controls import choose, set_text
-from napari_spaceediting.projection.pca import pca_map
 from napari_spaceediting.session.classes import reclassed
 from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.session import Session
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
 _ASKED_WHILE_DRAGGING = 10
-_PREVIEW = "A first map, until the network has learnt"
 _VICINITY = 40
 """Images that are shown with a single one."""
 _LAID_OUT = "Images lie along an axis: untick “Lay out along it” before you move them."
@@ -64,7 +63,14 @@ class MapController:
         Shows what would make images those of a class.
     take_layer : callable
         Is given every layer of napari's that is made for the map.
+
+    Signals
+    -------
+    coloured
+        `colours` are others, perhaps.
     """
+
+    coloured = Signal()
 
     def __init__(
         self,
@@ -216,6 +222,12 @@ class MapController:
             )
         )
         view.select(window.selected if selected is None else selected)
+        self.coloured.emit()
+
+    @property
+    def colours(self) -> NDArray[np.float32] | None:
+        """RGBA of every image as on the map, (N, 4); None before there is one."""
+        return self._colouring.colours if self._colouring is not None else None
 
     def _groups(self, session: Session) -> dict[str, NDArray[np.int64]]:
         """Return the clusters and saved selections that images can be coloured by."""
@@ -375,12 +387,9 @@ class MapController:
         session, thumbnails = self._window.session, self._window.thumbnails
         if session is None or thumbnails is None:
             return
-        features = None if session.dataset.has_images else session.dataset.features
         # In a thread: beside a training it takes a second.
         self._window.in_thread(
-            lambda: pca_map(
-                display.rough(thumbnails) if features is None else features
-            ),
+            lambda: preview.places_of(session.dataset, thumbnails),
             lambda places: self._show_preview(session, places),
             complain,
         )
@@ -393,14 +402,9 @@ class MapController:
             return
         view = self._make_view(self._canvas)
         view.is_open, view.refusal = True, ONLY_PREVIEW
-        dataset = session.dataset
-        colouring = display.by_class(dataset.labels, dataset.class_names)
-        self._colouring = colouring
-        nothing_hidden = np.zeros(len(dataset), bool)
-        self._show_cloud(
-            Cloud(places, colouring.colours, dataset.held_out, nothing_hidden)
-        )
-        view.overlay.change(past=_PREVIEW)
+        self._colouring, cloud = preview.cloud_of(session.dataset, places)
+        self._show_cloud(cloud)
+        view.overlay.change(past=preview.TITLE)
 
     # Within
 

@@ -226,13 +226,6 @@ def _by_date(texts: NDArray[np.generic]) -> Colouring:
     return _continuous(days, (str(known.min()), str(known.max())))
 
 
-def rough(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return (N, d) grey values of thumbnails on a grid of about 16 x 16."""
-    step = max(1, thumbnails.shape[1] // 16)
-    coarse = thumbnails[:, ::step, ::step].mean(axis=3, dtype=np.float32)
-    return coarse.reshape(len(thumbnails), -1)
-
-
 def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Marks]:
     """Return arrows of what was moved, and marks of what was given a class in place.
 

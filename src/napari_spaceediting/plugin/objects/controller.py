@@ -64,6 +64,7 @@ class ObjectsController:
         for event in self._heard:
             event.connect(self._on_viewer)
         window.changed.connect(self._on_change)
+        on_map.coloured.connect(self._on_viewer)
 
     def stop(self) -> None:
         """Let go of the viewer, whose layer looks as it did."""
@@ -92,7 +93,7 @@ class ObjectsController:
     # What is shown
 
     def _show(self) -> None:
-        """Paint the objects in the colours of their classes, and fill the table."""
+        """Paint the objects in the colours of the map, and fill the table."""
         window, session = self._window, self._window.session
         layers = window.viewer.layers
         source, dataset = self._source, session and session.state.dataset
@@ -107,9 +108,10 @@ class ObjectsController:
         if source is None or session is None:
             return
         rows = source.images_in(self._plane)
-        edits = window.edits
-        labels = np.where(edits.rejected, -1, edits.labels)
-        colours = window.class_colours[labels[rows]]
+        edits, colours = window.edits, self._map.colours
+        if colours is None:
+            return
+        colours = colours[rows]
         colours[edits.rejected[rows], 3] = 0.25
         table = dict(zip(source.numbers[rows].tolist(), colours, strict=True))
         nothing = np.zeros(4, np.float32)

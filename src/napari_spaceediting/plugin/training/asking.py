@@ -55,14 +55,14 @@ def ask_before(
             "the time."
         )
     box.setInformativeText(said)
-    buttons = [box.addButton(title, its_role) for title, its_role in offers]
-    box.setDefaultButton(buttons[0] if sample else buttons[-1])
-    box.setEscapeButton(buttons[-1])
+    buttons = {title: box.addButton(title, its_role) for title, its_role in offers}
+    box.setDefaultButton(buttons[SAMPLE if sample else NOT_NOW])
+    box.setEscapeButton(buttons[NOT_NOW])
 
     def end(_: int) -> None:
         box.deleteLater()
         clicked = box.clickedButton()  # none where it went away by itself
-        then(offers[buttons.index(clicked)][0] if clicked else NOT_NOW)
+        then(next((title for title, one in buttons.items() if one is clicked), NOT_NOW))
 
     box.finished.connect(end)
     box.open()
