@@ -18,7 +18,7 @@ from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.jobs.job import Progress, run_job
 from napari_spaceediting.plugin.docks import dock_of
 from napari_spaceediting.plugin.state import Change
-from napari_spaceediting.plugin.traversal import controller
+from napari_spaceediting.plugin.traversal import controller, sending
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import Network
@@ -335,7 +335,7 @@ def test_the_stack_as_a_layer_and_as_files(window, moved, outcome, tmp_path, mes
 )
 def test_the_axes_of_a_stack(shape, rgb, axes):
     images = np.random.default_rng(0).random(shape, np.float32)
-    stack, names, is_rgb = controller._stack(images)
+    stack, names, is_rgb = sending._stack(images)
     assert (tuple(names), is_rgb) == (axes, rgb)
     assert stack.ndim == len(axes) + rgb
     assert stack.shape[0] == 7
