@@ -16,7 +16,7 @@ release = version = __version__
 repository = "https://github.com/napari-spaceediting/napari-spaceediting"
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -43,6 +43,8 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 
+# The notebook is executed by a test; the site shows what came of it.
+nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_block"]
 myst_heading_anchors = 3
 

@@ -134,6 +134,20 @@ def _has(module: str) -> bool:
     return find_spec(module) is not None
 
 
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    page = ROOT / "docs" / "tutorials" / "python.ipynb"
+    cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
+    names: dict[str, Any] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+            assert cell["outputs"] or cell is cells[1], "as it was executed"
+    verdict = names["evidence"].verdict()
+    assert "better than the training without edits" in verdict
+    assert len(names["labels"]) == 1797
+
+
 def read_json(text: str) -> None:
     """Keep a list of edits as the file that it is; look at everything else."""
     if text.lstrip().startswith("["):
