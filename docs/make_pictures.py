@@ -13,6 +13,7 @@ Decisions are those of somebody who knows the true classes, which the data have.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -44,6 +45,7 @@ from napari_spaceediting.commands.demonstration import LABELS_PER_CLASS
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.guidance import Proposal
 from napari_spaceediting.editing.simulated_expert import CLEAR_MAJORITY
+from napari_spaceediting.network import estimating
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.status import Folding, Step
 from napari_spaceediting.plugin.workbench import Workbench, workbench_of
@@ -257,6 +259,8 @@ def main() -> None:
     # Nor does their unsaved work show, and what is left here is not offered to them.
     storage = get_plugin_settings("napari-spaceediting").storage
     storage.cache_folder = str(Path(_CONFIG.name) / "cache")
+    # Nobody is there to be asked whether a training may take long.
+    estimating.LONG = math.inf
     for scene in (draw_digits, draw_embeddings, draw_look_alikes, draw_traversal):
         camera = Photographer()
         try:
@@ -388,6 +392,8 @@ def draw_look_alikes(camera: Photographer) -> None:
     camera.key("v")
     camera.wait(lambda: not camera.map.is_gliding)
     camera.take("rounds")
+    camera.unfold(Step.RESULTS)
+    camera.take("results")
 
 
 def find_proposals(camera: Photographer) -> None:
