@@ -95,7 +95,7 @@ class Photographer:
 
     def take(self, name: str) -> None:
         """Write a picture of the window as it is; of some states in both themes."""
-        self.rest(300)
+        self.rest(1000)
         self._photograph(FOLDER / f"{name}.png")
         if name in LIGHT:
             self.viewer.theme = "light"
@@ -392,6 +392,8 @@ def draw_look_alikes(camera: Photographer) -> None:
     camera.key("v")
     camera.wait(lambda: not camera.map.is_gliding)
     camera.take("rounds")
+    camera.key("v")
+    camera.wait(lambda: not camera.map.is_gliding)
     camera.unfold(Step.RESULTS)
     camera.take("results")
 

@@ -109,7 +109,7 @@ class Workbench:
         }
         self.docks = Docks(viewer, self.editor, below, dock_bar)
         self._viewer = viewer
-        self._settled = False
+        self._settled = self._ended = False
         # Comes first: a section is opened before a room turns to it.
         state.changed.connect(self._on_change)
         self._tell_of_jobs()
@@ -257,7 +257,10 @@ class Workbench:
         self._end()
 
     def _end(self) -> None:
-        """End all background work; the window may be gone already."""
+        """End all background work, once; the window may be gone already."""
+        if self._ended:
+            return
+        self._ended = True
         self.saving.finish()
         self.state.shutdown()
         self.map.forget()

@@ -27,7 +27,7 @@ _EXPORT: dict[str, Any] = {
         "choices": [
             (
                 "table",
-                "Table of labels and predictions",
+                "Labels and predictions",
                 "For a spreadsheet, pandas or this program: one row for each image",
             ),
             (
