@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -111,9 +112,11 @@ def window_on(folder: Path) -> Iterator[Workbench]:
     """
     import napari
 
+    from napari_spaceediting.network import estimating
     from napari_spaceediting.plugin.opening import controller
     from napari_spaceediting.plugin.workbench import workbench_of
 
+    estimating.LONG = math.inf  # nobody is there to be asked
     asked: list[str] = []
 
     def answer_no(_: object, __: str, question: str) -> bool:

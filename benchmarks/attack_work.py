@@ -19,6 +19,7 @@ from attack_windows import ready_for_windows, spin, wait, window_on
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.estimating import HowLong
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.session import new_session
 from napari_spaceediting.session.storage import load_session, save_session
@@ -183,9 +184,11 @@ def _cancelled(
     # It keeps what was chosen for it.
     before, steps, ended = state.session.state, [], []
     runner = state.training if state.training.is_running else state.reading
-    job = runner.running
-    if job is None:
+    if runner.running is None:
         return "it did not begin", None
+    # A training begins when it is known how long it takes.
+    wait(lambda: runner.running and not isinstance(runner.running, HowLong), _PATIENCE)
+    job = runner.running
     with (
         connected(runner.progressed, lambda *_: steps.append(1)),
         connected(runner.finished, lambda *_: ended.append(1)),
