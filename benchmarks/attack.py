@@ -268,7 +268,7 @@ could still come first there are not aimed at.
 
 ## What is missing
 
-- Tries above that are fewer than their goal; `--seconds` ended them.
+- Tries that are fewer than their goal, if there are any: `--seconds` ended them.
 - *A disk that is full* is one of 16 MB (tmpfs), filled but for a random rest. All other
   faults of disks are imitated: changes of files fail with the errors of the system.
 - Memory grows with the rounds that the window has made, which are more on a quicker
