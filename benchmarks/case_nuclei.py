@@ -21,17 +21,15 @@ from napari_spaceediting.data.open import OpenLayers
 from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.ranking import CLEAR_MAJORITY
 from napari_spaceediting.editing.rival import components, logistic
-from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.network.trust import trust
-from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.export.exporting import exporting
-from napari_spaceediting.session.session import Session, new_session
+from napari_spaceediting.session.session import Session
 from photo_networks import LITE0
 from real_rivals import cluster_groups
-from real_sets import features_of
+from real_sets import features_of, frozen_session
 from real_trials import SECONDS_A_GROUP, SECONDS_A_KEY
 
 SEEDS = 3
@@ -104,13 +102,7 @@ def begin(
     """Return a session of nuclei without any class, and their measurements."""
     found = tissue(data)
     dataset = run_job(OpenLayers(found.opened(alone=alone), seed))
-    session = new_session(
-        dataset,
-        train=TrainSettings(trainable="head", seed=seed, device="cpu"),
-        retrain=RetrainSettings(arms=(), seed=seed, device="cpu"),
-        map_settings=MapSettings(method="pca"),
-        seed=seed,
-    )
+    session = frozen_session(dataset, seed)
     trust(LITE0)
     session.take_network(run_job(session.training(ClassifierSpec(LITE0, "pretrained"))))
     columns = dataset.columns

@@ -202,14 +202,18 @@ def opened(
         soft_labels=soft,
         columns={"truth": truth},
     )
-    session = new_session(
+    return frozen_session(dataset, seed), truth
+
+
+def frozen_session(dataset: ImageDataset, seed: int) -> Session:
+    """Return a session whose head alone learns, without arms, mapped by PCA."""
+    return new_session(
         dataset,
         train=TrainSettings(trainable="head", seed=seed, device="cpu"),
         retrain=RetrainSettings(arms=(), seed=seed, device="cpu"),
         map_settings=MapSettings(method="pca"),
         seed=seed,
     )
-    return session, truth
 
 
 def features_of(session: Session) -> NDArray[np.float32]:

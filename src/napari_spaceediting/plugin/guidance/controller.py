@@ -38,6 +38,7 @@ from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
 from napari_spaceediting.plugin.status import Turn
 from napari_spaceediting.session.habits import Way, describe_paces
 from napari_spaceediting.session.state import Round
+from napari_spaceediting.wording import counted
 
 _TITLES = {
     ProposalKind.MISLABELLED: "probably mislabelled",
@@ -451,9 +452,8 @@ def describe_recent(counts: Sequence[int]) -> str:
     if not images:
         return f"None of your last {n} answers changed the class of an image."
     some = sum(count > 0 for count in counts)
-    these = "1 image" if images == 1 else f"{images:,} images"
     which = f"All of your last {n}" if some == n else f"{some} of your last {n}"
-    return f"{which} answers changed a class: {these} in all."
+    return f"{which} answers changed a class: {counted(images, 'image')} in all."
 
 
 def describe_round(past: Round | None) -> str:

@@ -24,6 +24,7 @@ from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, warn
+from napari_spaceediting.wording import counted
 
 ShowChange = Callable[[NDArray[np.int64], str], None]
 """Shows what would make images those of a class."""
@@ -169,7 +170,7 @@ class Naming:
             warn("These images are held out to measure accuracy: relabel them instead.")
             return
         self._ask(
-            f"{_images(at)} right here: these are …",
+            f"{counted(len(at), 'image')} right here: these are …",
             at,
             lambda choice: Pin(at, choice.tag, choice.also) if choice.tag else None,
             keeps_own=True,
@@ -181,7 +182,7 @@ class Naming:
         at = self._window.selected
         if len(at):
             self._ask(
-                f"{_images(at)}: these are …",
+                f"{counted(len(at), 'image')}: these are …",
                 at,
                 lambda choice: Relabel(at, choice.tag, choice.also),
                 none=_REMOVE,
@@ -205,7 +206,7 @@ class Naming:
             return
         whole = session.edits.class_names[kinds[0]]
         self._ask(
-            f"{_images(at)} of {whole}: this part is …",
+            f"{counted(len(at), 'image')} of {whole}: this part is …",
             at,
             lambda choice: Relabel(at, choice.tag, choice.also),
             is_part=True,
@@ -217,7 +218,7 @@ class Naming:
         start, end = self._positions(at), places.astype(np.float32)
         is_labelled = (self._window.edits.labels[at] >= 0).any()
         self._ask(
-            f"Move {_images(at)}: these are …",
+            f"Move {counted(len(at), 'image')}: these are …",
             at,
             lambda choice: Move(at, start, end, choice.intent, choice.tag, choice.also),
             places=end,
@@ -329,10 +330,6 @@ class Naming:
 
     def _positions(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
         return self._window.edits.positions[at]
-
-
-def _images(at: NDArray[np.int64]) -> str:
-    return "1 image" if len(at) == 1 else f"{len(at):,} images"
 
 
 def mixture(labels: NDArray[np.int64], names: Sequence[str]) -> str:

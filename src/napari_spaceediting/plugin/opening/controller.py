@@ -39,6 +39,7 @@ from napari_spaceediting.session.files import is_session
 from napari_spaceediting.session.folder import SUFFIX, SessionFolder
 from napari_spaceediting.session.session import Session, new_session
 from napari_spaceediting.session.state import SessionState
+from napari_spaceediting.wording import counted
 
 _SESSIONS = f"Session folder (*{SUFFIX})"
 _FILES = f"Tables and arrays ({FILES});;All (*)"
@@ -330,7 +331,7 @@ def _describe_added(added: Added, *, has_map: bool) -> str:
     more = added.more
     labelled = int(more.is_labelled.sum())
     which = {0: "none of them", len(more): "all of them"}.get(labelled)
-    images = "1 image" if len(more) == 1 else f"{len(more):,} images"
+    images = counted(len(more), "image")
     text = f"Added {images}, {which or f'{labelled:,} of them'} labelled."
     if has_map:
         text += " They are selected, so that you see where on the map they belong."
