@@ -44,10 +44,6 @@ def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
 
     Parameters
     ----------
-    past : Round
-        The round.
-    path : Path
-        PNG file to write.
     held_out : (N,) bool array
         Images kept apart for measuring.
 

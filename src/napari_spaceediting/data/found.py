@@ -22,8 +22,6 @@ class Found:
     ----------
     name : str
         What the data set is called.
-    pixels : PixelSource
-        The images.
     ids : sequence of N str
         Unique names.
     labels : sequence of N str or None

@@ -16,7 +16,6 @@ def read_microscope(path: Path, name: str) -> NDArray[Any]:
 
     Parameters
     ----------
-    path : Path
     name : str
         Of its kind, with an article.
 

@@ -145,12 +145,7 @@ def _filled(
 ) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]:
     """Give pixels outside all objects that are no numbers the smallest intensity.
 
-    Returns
-    -------
-    lowest, planes : (P, C) array, (P, H, W, C) array
-        The smallest intensities, and the planes without such pixels.
-    notes : tuple of str
-        Says so.
+    That is (P, C), and comes before the planes, (P, H, W, C), and a note on it.
     """
     if planes.dtype.kind != "f":
         return planes.min(axis=(1, 2)), planes, ()

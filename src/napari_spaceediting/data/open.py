@@ -57,15 +57,6 @@ class OpenDataset:
     def run(self) -> Steps:
         """Open them.
 
-        Yields
-        ------
-        Progress
-            In images looked at.
-
-        Returns
-        -------
-        ImageDataset
-
         Raises
         ------
         DataError
@@ -195,15 +186,6 @@ class OpenSample:
 
     def run(self) -> Steps:
         """Open it.
-
-        Yields
-        ------
-        Progress
-            In bytes fetched, or images drawn.
-
-        Returns
-        -------
-        ImageDataset
 
         Raises
         ------

@@ -72,8 +72,6 @@ class PackedPixels:
 
     Parameters
     ----------
-    path : Path
-        The Parquet file.
     column : str
         Of bytes, or of records with `bytes`.
     rows : (N,) int64 array

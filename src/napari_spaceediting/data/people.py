@@ -60,8 +60,6 @@ def one_row_each(
 
     Parameters
     ----------
-    table : DataFrame
-        As it was read.
     images : sequence
         The image of each row: the same for the same one.
     names : sequence of str

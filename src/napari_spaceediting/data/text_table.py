@@ -65,8 +65,6 @@ def read_text_table(path: Path, knows: Knows) -> TextTable:
 
     Parameters
     ----------
-    path : Path
-        The file.
     knows : callable
         Tells whether these names of columns are of use, which decides for a separator,
         a sheet, and the row that has them.

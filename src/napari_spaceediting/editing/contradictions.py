@@ -108,8 +108,6 @@ def describe(contradiction: Contradiction, ids: NDArray[np.str_]) -> str:
 
     Parameters
     ----------
-    contradiction : Contradiction
-        The contradiction.
     ids : (N,) str array
         Ids of the data set's images.
     """

@@ -280,13 +280,8 @@ def _followed(
 ) -> tuple[list[tuple[ImageEdit, dict[str, int]]], bool]:
     """Follow the classes through edits.
 
-    Returns
-    -------
-    list of (edit, dict)
-        The edits of images that stand, each with the numbers of the classes that it
-        names.
-    bool
-        Whether an edit stands by which there are other classes.
+    Return those of images that stand, each with the numbers of the classes that it
+    names, and whether one stands by which there are other classes.
     """
     gone, standing, changes = withdrawn(edits), [], False
     for number, edit in enumerate(edits):
@@ -375,8 +370,6 @@ def check_edit(
 
     Parameters
     ----------
-    edit : Edit
-        The edit.
     done : sequence of Edit
         The edits before it.
     held_out : (N,) bool array

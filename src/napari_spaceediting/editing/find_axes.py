@@ -39,16 +39,12 @@ class FindAxes:
     dataset : ImageDataset
         All N images; those that belong together (`groups_of`) are left out together
         when an axis is tried.
-    spec : ClassifierSpec
-        The network.
     state : mapping of str to array
         Its weights.
     indices : (m,) int64 array
         The arranged images.
     places : (m, 2) float32 array
         Where they lie on the map.
-    seed : int
-        Of every random choice.
     device : str
         "auto", "cpu", "cuda" or "mps".
     """

@@ -66,8 +66,6 @@ class EditingLoss:
         Of the terms.
     batch_size : int
         Images per step.
-    device : torch.device
-        Where the network is.
     """
 
     old: NDArray[np.float32]

@@ -93,8 +93,6 @@ class OneAtATime:
     ----------
     guide : Guide
         What there is to look at, and how many to return at most.
-    order : Order
-        Which come first.
     """
 
     guide: Guide = field(repr=False)

@@ -35,8 +35,6 @@ def agrees(proposal: Proposal, before: Indices, now: Indices, edits: EditState) 
 
     Parameters
     ----------
-    proposal : Proposal
-        The proposal.
     before, now : (n,) int64 arrays
         Labels of its images before the open edits and with them.
     edits : EditState

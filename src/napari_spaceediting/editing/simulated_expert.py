@@ -59,8 +59,6 @@ class SimulatedExpert:
 
         Parameters
         ----------
-        proposal : Proposal
-            What guidance proposes.
         positions : (N, 2) float32 array
             Map coordinates.
         homes : Homes

@@ -73,11 +73,6 @@ def activations(
         Images per step, at most. On processors it is as many as leave what they take
         on the way in fast memory, which spares the system most of its work.
 
-    Yields
-    ------
-    Progress
-        In images, after each batch; at most for looking where all is on disk.
-
     Returns
     -------
     (N, ...) float32 array

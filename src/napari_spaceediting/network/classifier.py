@@ -207,15 +207,7 @@ class _Tail(_End):
 
 
 class _Mirrored(nn.Module):
-    """What a module makes of images and of their mirror images.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        From images.
-    averages : bool
-        Whether it is the mean of both, or (n, 2, ...) each.
-    """
+    """What a module makes of images and their mirror images: each, or the mean."""
 
     def __init__(self, module: nn.Module, *, averages: bool) -> None:
         super().__init__()
@@ -244,8 +236,6 @@ def classifier_from(
 
     Parameters
     ----------
-    spec : ClassifierSpec
-        What to build.
     state : mapping of str to array, optional
         All its weights, as from `state_of`; `spec.weights` is then not read. The
         state may have fewer classes than the spec: the head grows by random rows.

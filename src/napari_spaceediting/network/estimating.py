@@ -64,8 +64,6 @@ class HowLong:
 
     Parameters
     ----------
-    dataset : ImageDataset
-        All images.
     spec : ClassifierSpec
         The network, filled in for them.
     settings : TrainSettings

@@ -69,8 +69,6 @@ class Suggest:
 
     Parameters
     ----------
-    dataset : ImageDataset
-        The images.
     settings : TrainSettings
         How a small network would train, where there is no other.
     """

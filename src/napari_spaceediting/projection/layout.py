@@ -64,9 +64,6 @@ class MapResult:
         To these neighbours, in the unit of the latents.
     method : {"umap", "pca"}
         What the map was drawn with; not always what was asked for, see `note`.
-    seconds : float
-        That it took.
-    quality : MapQuality
     note : str
         One sentence for the user, empty if all went as asked.
     """
@@ -89,7 +86,6 @@ class MapJob:
     Parameters
     ----------
     latents : ndarray of float32, shape (N, D)
-    settings : MapSettings
     previous : ndarray of float32, shape (N, 2), optional
         An earlier UMAP of the same images in the same order. UMAP starts from it and
         the result is aligned to it. Without it UMAP starts from `pca_map`, so that

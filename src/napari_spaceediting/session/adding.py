@@ -263,16 +263,9 @@ def _classes_with(
 ) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[int, ...]]:
     """Return the classes of a checkpoint with those that new images bring.
 
-    An image of a class that was renamed or merged is of what has become of it.
-
-    Returns
-    -------
-    tuple of str
-        The classes.
-    (c + 1,) int64 array
-        Where among them each of the c classes of the new images is, and -1.
-    tuple of int
-        `Checkpoint.came`, with the classes that are brought.
+    Then (c + 1,) where among them each of the c classes of the new images is, and -1;
+    and `Checkpoint.came` with what is brought. An image of a class that was renamed or
+    merged is of what has become of it.
     """
     names, brought = checkpoint.class_names, set(_brought(more).tolist())
     where: list[int] = []

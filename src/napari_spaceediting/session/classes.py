@@ -22,8 +22,6 @@ class ClassRow:
 
     Parameters
     ----------
-    name : str
-        Its name.
     above : str
         The class of a higher rank, "" for none.
     key : str

@@ -60,13 +60,7 @@ NO_PIXELS = (
 
 
 class Preparing:
-    """What a session knows, and the long work that it prepares; nothing changes it.
-
-    Parameters
-    ----------
-    state : SessionState
-        What to start with.
-    """
+    """What a session knows, and the long work that it prepares; nothing changes it."""
 
     def __init__(self, state: SessionState) -> None:
         self._state = state

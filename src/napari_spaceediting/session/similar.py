@@ -50,8 +50,6 @@ class FindSimilar:
 
     Parameters
     ----------
-    file : Path
-        The image.
     like : ImageDataset
         As from `without_images`.
     network : Network

@@ -169,8 +169,6 @@ class Round:
         How.
     before, after : Checkpoint
         From what, to what.
-    evidence : Evidence
-        On held-out images.
     losses : (steps,) float32 array
         Loss of every step.
     seconds : float

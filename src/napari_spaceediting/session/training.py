@@ -63,8 +63,6 @@ class MappedRound:
 
     Parameters
     ----------
-    result : RetrainResult
-        The retraining.
     map : MapResult
         Its map. If that could not be drawn, its `note` says so and where the images
         lie instead.
@@ -87,12 +85,6 @@ class RetrainAndMap:
         touches.
     before : Checkpoint
         What they were made on; it has a network and a map.
-    settings : RetrainSettings
-        How to train.
-    map : MapSettings
-        How to draw.
-    looks : int
-        As of `Task`.
     """
 
     dataset: ImageDataset = field(repr=False)

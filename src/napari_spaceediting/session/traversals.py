@@ -60,11 +60,6 @@ class Outcome:
     """What came of a traversal: in memory until it is saved, and then in files.
 
     A session may have many of them, so that none stays in memory that could be read.
-
-    Parameters
-    ----------
-    source : Traversal or StoredTraversal
-        Either of them.
     """
 
     def __init__(self, source: Traversal | StoredTraversal) -> None:

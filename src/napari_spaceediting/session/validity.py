@@ -47,11 +47,6 @@ _LARGEST_SIDE = 1 << 16
 def check_state(state: SessionState) -> None:
     """Refuse a session that does not fit together; `check_checkpoint` has its rest.
 
-    Parameters
-    ----------
-    state : SessionState
-        As it was read.
-
     Raises
     ------
     Damaged

@@ -31,8 +31,6 @@ def exporting(
 
     Parameters
     ----------
-    session : Preparing
-        The session.
     path : Path
         Its ending says what to: a table, the network or a report; without one, folders
         of images.

@@ -176,12 +176,8 @@ def predicting(
 
     Parameters
     ----------
-    session : Preparing
-        The session.
     images : Path
         A folder, table or array, as for `OpenDataset`.
-    path : Path
-        The table to write.
     share : float
         Of images of known classes, that may be called none of these.
 

@@ -91,8 +91,6 @@ def results_of(
 
     Parameters
     ----------
-    session : Preparing
-        The session.
     images : (n,) int64 array, optional
         Which images, in that order; by default all.
     latents : bool

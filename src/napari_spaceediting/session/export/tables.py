@@ -45,8 +45,6 @@ class ExportTable:
 
     Parameters
     ----------
-    results : Results
-        What goes into it.
     path : Path
         Of the table; its ending, one of `WRITERS`, says of which kind.
     """
