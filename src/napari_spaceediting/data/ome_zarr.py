@@ -16,7 +16,6 @@ from napari_spaceediting.data.pixels import (
     BROKEN,
     StoredPixels,
     digest,
-    location,
     open_array,
 )
 from napari_spaceediting.data.stores import images_of
@@ -89,17 +88,6 @@ class PlanePixels:
     def some(self, indices: NDArray[np.intp]) -> PlanePixels:
         """Return a source of only the planes at `indices`, in that order."""
         return replace(self, planes=self.planes[indices])
-
-    def to_spec(self, base: Path) -> dict[str, Any]:
-        """Return the place of the planes."""
-        return {
-            "kind": "planes",
-            "path": location(self.path, base),
-            "arrays": list(self.arrays),
-            "axes": list(self.axes),
-            "planes": self.planes.tolist(),
-            "n_channels": self.n_channels,
-        }
 
     def key(self) -> str:
         """Return a digest of the files, and of the planes."""
