@@ -197,10 +197,10 @@ def edit(
     session : Session
         Takes them into its log; `session.undo()` takes the last one back.
     edits : Edit, mapping, or iterable of these
-        An edit of `editing.edits`, or what the terminal reads from a file: its "kind",
-        its "images" by their ids and, by kind, "tag" or "end", as in ``{"kind": "pin",
-        "images": ["a.jpg"], "tag": "cat"}`` or ``{"kind": "rename", "name": "cat",
-        "to": "tom"}``.
+        An edit of `editing.image_edits`, or what the terminal reads from a file: its
+        "kind", its "images" by their ids and, by kind, "tag" or "end", as in ``{"kind":
+        "pin", "images": ["a.jpg"], "tag": "cat"}`` or ``{"kind": "rename", "name":
+        "cat", "to": "tom"}``.
 
     Raises
     ------

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.editing.edits import Pin, SaveSelection, Withdraw, describe
+from napari_spaceediting.editing.edits import Withdraw, describe
+from napari_spaceediting.editing.image_edits import Pin
+from napari_spaceediting.editing.selections import SaveSelection
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.session.export.results import results_of
 from napari_spaceediting.session.merging import merged

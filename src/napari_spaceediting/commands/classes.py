@@ -75,7 +75,7 @@ def _classes(session: Session, options: Namespace) -> Report:
 
 def _edits_of(options: Namespace) -> list[Edit]:
     """Return the edits of classes that the options ask for, in one order."""
-    from napari_spaceediting.editing.edits import (
+    from napari_spaceediting.editing.classes import (
         Delete,
         Merge,
         Rename,

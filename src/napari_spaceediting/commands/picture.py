@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_spaceediting.colours import named_colours
-from napari_spaceediting.editing.edits import EditKind, EditState, TraitKind
+from napari_spaceediting.editing.classes import TraitKind
+from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.session.classes import folded, reclassed
 from napari_spaceediting.session.state import Checkpoint, Round

@@ -14,13 +14,8 @@ from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.classes import (
     ClassEdit,
     Classes,
-    Delete,
     Made,
-    Merge,
-    Rename,
-    Reorder,
     Trait,
-    TraitKind,
     Traits,
     describe_class_edit,
     flaw_of_class_edit,
@@ -32,14 +27,11 @@ from napari_spaceediting.editing.image_edits import (
     Move,
     Naming,
     Pin,
-    PlacedEdit,
     Reject,
-    Relabel,
     Reset,
     Restore,
     classes_of,
     flaw_of_shares,
-    name_images,
     named,
     shares,
 )
@@ -50,42 +42,6 @@ from napari_spaceediting.editing.selections import (
 )
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.errors import EditError
-
-__all__ = [
-    "ClassEdit",
-    "Delete",
-    "Edit",
-    "EditKind",
-    "EditLog",
-    "EditState",
-    "ImageEdit",
-    "Intent",
-    "Merge",
-    "Move",
-    "Naming",
-    "Pin",
-    "PlacedEdit",
-    "Reject",
-    "Relabel",
-    "Rename",
-    "Reorder",
-    "Reset",
-    "Restore",
-    "SaveSelection",
-    "Trait",
-    "TraitKind",
-    "Withdraw",
-    "check_edit",
-    "describe",
-    "flaw_of_shares",
-    "fold",
-    "images_of",
-    "name_images",
-    "named",
-    "shares",
-    "standing_in",
-    "withdrawn",
-]
 
 
 @dataclass(frozen=True, eq=False)

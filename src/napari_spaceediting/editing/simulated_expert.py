@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import ImageEdit, name_images
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import ImageEdit, name_images
 from napari_spaceediting.editing.places import Homes
 from napari_spaceediting.editing.ranking import CLEAR_MAJORITY
 

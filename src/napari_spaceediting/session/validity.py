@@ -18,18 +18,16 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.looks import COLOURS, Look
 from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.arms import AFTER, ARMS
-from napari_spaceediting.editing.classes import TraitKind, flaw_of_trait, texts_of
-from napari_spaceediting.editing.edits import (
+from napari_spaceediting.editing.classes import (
     ClassEdit,
-    Edit,
-    Move,
-    Naming,
-    SaveSelection,
-    Withdraw,
-    flaw_of_shares,
+    TraitKind,
+    flaw_of_trait,
+    texts_of,
 )
+from napari_spaceediting.editing.edits import Edit, Withdraw
 from napari_spaceediting.editing.evidence import Evidence
-from napari_spaceediting.editing.selections import flaw_of_name
+from napari_spaceediting.editing.image_edits import Move, Naming, flaw_of_shares
+from napari_spaceediting.editing.selections import SaveSelection, flaw_of_name
 from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (

@@ -10,8 +10,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.editing.evidence import gather_evidence
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.editing.retrain import RetrainResult
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.quality import MapQuality

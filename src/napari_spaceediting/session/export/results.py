@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.columns import REJECTED, label_columns
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.pixels import FilePixels, JoinedPixels, PixelSource
-from napari_spaceediting.editing.edits import (
-    Edit,
-    Reset,
-    describe,
-    images_of,
-    standing_in,
-)
+from napari_spaceediting.editing.edits import Edit, describe, images_of, standing_in
+from napari_spaceediting.editing.image_edits import Reset
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.preparing import Preparing
