@@ -201,3 +201,21 @@ class OpenSample:
             return dataset
         rng = np.random.default_rng(self.seed)
         return dataset.keep_labels(self.labels_per_class, rng)
+
+
+def opening(
+    data: str, seed: int = 0, embeddings: Path | None = None
+) -> OpenSample | OpenDataset:
+    """Return the job that opens a path, or a sample such as "sample:digits".
+
+    Raises
+    ------
+    DataError
+        Embeddings are named for a sample.
+    """
+    kind, _, name = data.partition(":")
+    if kind != "sample" or not name:
+        return OpenDataset(Path(data), seed, embeddings=embeddings)
+    if embeddings is not None:
+        raise DataError("A sample comes without embeddings: leave them out.")
+    return OpenSample(name, seed)

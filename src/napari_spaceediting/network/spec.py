@@ -211,6 +211,12 @@ class TrainResult:
     device: str
     seconds: float
 
+    @property
+    def accuracy(self) -> float | None:
+        """The best on validation images, 0 to 1; None where it was not measured."""
+        measured = (epoch.validation_accuracy for epoch in self.history)
+        return max((each for each in measured if each == each), default=None)
+
 
 @dataclass(frozen=True)
 class Predictions(Filed):

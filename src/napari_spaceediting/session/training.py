@@ -111,7 +111,6 @@ class RetrainAndMap:
             class_names=edits.class_names,
             labels=edits.labels,
             soft_labels=edits.soft_labels,
-            positions=edits.positions,
             anchors=find_anchors(
                 edits,
                 network.predictions.probabilities,
@@ -172,7 +171,6 @@ class RetrainAndMap:
         return MapResult(
             coordinates=positions,
             neighbours=np.empty((len(positions), 0), np.int32),
-            distances=np.empty((len(positions), 0), np.float32),
             method=drawn.method,
             seconds=0.0,
             quality=UNKNOWN,

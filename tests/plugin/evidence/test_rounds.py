@@ -71,7 +71,6 @@ def propose(session, share):
     drawn = MapResult(
         coordinates=places.astype(np.float32),
         neighbours=neighbours,
-        distances=np.zeros(neighbours.shape, np.float32),
         method="pca",
         seconds=1.0,
         quality=MapQuality(0.9, 0.9),
