@@ -227,8 +227,6 @@ def find_in_stack(
     ----------
     array : (N, H, W), (N, H, W, C) or (N, C, H, W) numpy or dask array
         Or several of them, the levels of a pyramid.
-    name : str
-        What the data set is called.
     channel_axis : int, optional
         The axis of measured channels; by default it is guessed, and four 8-bit
         channels are taken for RGBA.
@@ -270,11 +268,7 @@ def channels_last(
 
     Parameters
     ----------
-    name : str
-        What the data set is called.
     array : array
-    channel_axis : int or None
-        Axis of channels, None for none.
     rgb : bool
         Whether it is RGB or RGBA, which is laid over black.
 

@@ -20,8 +20,6 @@ class Found:
 
     Parameters
     ----------
-    name : str
-        What the data set is called.
     ids : sequence of N str
         Unique names.
     labels : sequence of N str or None

@@ -48,8 +48,6 @@ def find_objects(
         Axis of channels; by default the last one, if there is one too many.
     rgb : bool
         Whether the last axis of the image is RGB or RGBA.
-    name : str
-        What the data set is called.
 
     Returns
     -------

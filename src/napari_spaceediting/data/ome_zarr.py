@@ -28,16 +28,12 @@ class PlanePixels:
 
     Parameters
     ----------
-    path : Path
-        The folder of the store.
     arrays : tuple of str
         Their names in it.
     axes : tuple of str
         Those of each array, a letter for each: t, c, z, y, x.
     planes : (N, 3) int64 array
         Of each image the number of its array, its time and its depth.
-    n_channels : int
-        Channels of the images.
     """
 
     path: Path

@@ -152,8 +152,6 @@ class OpenLayers:
     ----------
     find : callable
         `find_in_stack` or `find_objects` with its arguments.
-    seed : int
-        Chooses the split.
     """
 
     find: Callable[[], Found]

@@ -76,8 +76,6 @@ class PackedPixels:
         Of bytes, or of records with `bytes`.
     rows : (N,) int64 array
         Rows of the images.
-    n_channels : int
-        Channels of the images.
     """
 
     path: Path

@@ -66,8 +66,6 @@ def one_row_each(
         What each row calls it.
     same : sequence of str
         Columns that must say the same in all rows of an image.
-    title : str
-        What the table is called.
 
     Raises
     ------

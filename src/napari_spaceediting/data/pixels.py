@@ -88,8 +88,6 @@ class FilePixels:
     ----------
     paths : tuple of Path
         Absolute paths.
-    n_channels : int
-        Channels of the images.
     """
 
     paths: tuple[Path, ...]
@@ -240,8 +238,6 @@ class SelectedPixels:
 
     Parameters
     ----------
-    source : PixelSource
-        Where the images come from.
     indices : (N,) intp
         Which images of the source these are, in this order.
     """

@@ -49,8 +49,6 @@ class TextTable(NamedTuple):
     ----------
     table : DataFrame
         All of it as text, "" where a cell is empty. Rows keep their number, from 1.
-    skipped : tuple of Skipped
-        Rows that are broken.
     notes : tuple of str
         How the file was understood, if otherwise than by its name.
     """

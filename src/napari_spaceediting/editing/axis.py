@@ -236,8 +236,6 @@ def learn(
         As in `Coordinate`; m at least 2.
     groups : (m,) array, optional
         Images of the same group are left out together.
-    seed : int
-        Deals the images into parts.
     """
     has_layout = activations.ndim == 4 and np.prod(activations.shape[2:]) > 1
     found = [

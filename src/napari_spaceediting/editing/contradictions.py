@@ -56,8 +56,6 @@ def find_contradictions(
 
     Parameters
     ----------
-    state : EditState
-        The edits, added up.
     latents : (N, D) float32 array
         Of all images.
     start : (N, 2) float32 array

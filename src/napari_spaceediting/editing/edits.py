@@ -173,8 +173,6 @@ def fold(
         Classes before the edits, -1 for none.
     positions : (N, 2) float32 array
         Map coordinates before the edits.
-    class_names : tuple of str
-        Names of the classes before the edits.
     soft_labels : (N, c) float32 array or None
         Soft labels before the edits.
     rejected : (N,) bool array, optional

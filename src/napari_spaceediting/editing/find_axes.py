@@ -45,8 +45,6 @@ class FindAxes:
         The arranged images.
     places : (m, 2) float32 array
         Where they lie on the map.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
     """
 
     name: ClassVar[str] = "Find what the images are arranged by"
@@ -134,8 +132,6 @@ def extended(
         Of N images.
     old, new : (N, ...) and (M, ...) float32 arrays
         Activations of the trunk.
-    seed : int
-        Of the choice of images that are looked at.
 
     Returns
     -------

@@ -32,12 +32,8 @@ class Material:
         What the edits ask.
     confirmed : (N,) bool array
         Images whose class or place an earlier round has settled.
-    spec : ClassifierSpec
-        The network before.
     state : mapping
         Its weights.
-    predictions : Predictions
-        What it said of all images.
     soft_labels : (N, C) float32 array or None
         Soft labels after the edits.
     """

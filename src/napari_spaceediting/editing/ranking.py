@@ -74,8 +74,6 @@ def clusters(
         Of at least one image.
     n_clusters : int
         How many at most; fewer where many images are equal.
-    seed : int
-        Of the search.
 
     Returns
     -------

@@ -29,8 +29,6 @@ class SimulatedExpert:
     ----------
     truth : (N,) int64 array
         True class of every image.
-    class_names : tuple of str
-        Names of the classes.
     rng : numpy.random.Generator
         Chooses which of the images that differ are noticed, and the slips.
     slips : float

@@ -66,8 +66,6 @@ class HowLong:
     ----------
     spec : ClassifierSpec
         The network, filled in for them.
-    settings : TrainSettings
-        How it is to be trained.
     """
 
     name: ClassVar[str] = "Work out how long it takes"

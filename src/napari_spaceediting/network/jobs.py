@@ -63,8 +63,6 @@ class TrainNetwork:
     ----------
     spec : ClassifierSpec
         The network; its `n_classes` is set by the data set.
-    settings : TrainSettings
-        How it is trained.
     """
 
     name: ClassVar[str] = "Train the network"

@@ -198,10 +198,6 @@ class TrainResult:
     margins : (N,) float32 array
         By how much the other labels speak for that of each labelled training image, as
         of `LeftOut`; NaN elsewhere.
-    device : str
-        Where it ran.
-    seconds : float
-        How long it took.
     """
 
     state: State

@@ -99,8 +99,6 @@ def warm_start(
 
     Parameters
     ----------
-    graph : FuzzyGraph
-        Of the new latents.
     previous : ndarray of float32, shape (N, 2)
         The earlier map, of any scale.
     neighbours : ndarray of int32, shape (N, k)

@@ -90,8 +90,6 @@ class AddImages:
         Those of the session.
     spec, weights : ClassifierSpec and mapping, or None
         Of the network that reads them off the new images.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
     """
 
     path: Path

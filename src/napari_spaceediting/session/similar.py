@@ -58,8 +58,6 @@ class FindSimilar:
         The images among which is looked.
     n_images : int
         How many to return at most.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
     """
 
     file: Path

@@ -36,8 +36,6 @@ def exporting(
         of images.
     images : (n,) int64 array, optional
         Which images; by default all.
-    with_latents : bool
-        Whether a table has the latents, too.
     with_links : bool
         Whether the folders hold links to the images in place of copies.
 

@@ -52,8 +52,6 @@ class Predicted:
     right : (int, int)
         Of those that came with a label of a known class, how many are predicted so,
         and how many there are.
-    certainty : Certainty
-        Of the network.
     skipped : tuple of (str, str)
         Name and reason of what could not be read.
     """
@@ -97,8 +95,6 @@ class PredictImages:
         What it is calibrated on.
     places : (c + 1,) int64 array or None
         Where its classes are among those of `like`; None where they are the first.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
     """
 
     images: Path

@@ -58,8 +58,6 @@ class ExportReport:
     ----------
     values : mapping
         What the page says, by the names that its template has for it.
-    map : MapPicture or None
-        The map to draw, if there is one.
     worst : tuple of (int, str, str, str)
         Number of an image that is mistaken, its class, what the network says, and how
         certain it is.

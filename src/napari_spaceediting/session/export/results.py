@@ -37,8 +37,6 @@ class Results:
 
     Parameters
     ----------
-    name : str
-        Of the data set.
     files : tuple of Path or None
         Where each image lies; None where it has no file of its own.
     columns : mapping of str to array
@@ -88,8 +86,6 @@ def results_of(
     ----------
     images : (n,) int64 array, optional
         Which images, in that order; by default all.
-    latents : bool
-        Whether their latents are wanted, too.
     """
     state, shown, edits = session.state, session.shown, session.edits
     dataset, network = state.dataset, shown.network
