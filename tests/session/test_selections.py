@@ -84,7 +84,7 @@ def test_it_comes_back_from_disk_and_names_images_by_their_ids(session, tmp_path
     values = json.loads((folder / "session.json").read_text())
     values["log"]["done"][0] = said
     (folder / "session.json").write_text(json.dumps(values))
-    with pytest.raises(SessionError, match="no name"):
+    with pytest.raises(SessionError, match="needs a name"):
         load_session(folder)
 
 
