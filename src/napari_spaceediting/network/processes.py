@@ -198,9 +198,10 @@ def _batch_norm(layer: nn.BatchNorm2d, inputs: Tensor) -> Tensor:
     here = inputs.new_tensor([inputs.numel() / inputs.shape[1]])
     torch.distributed.all_reduce(here)
     n = here.item()
-    mean = all_reduce(inputs.sum(dim=(0, 2, 3))) / n
+    mean = all_reduce(inputs.sum(dim=(0, 2, 3))) / n  # type: ignore[no-untyped-call]
     apart = inputs - mean[:, None, None]
-    variance = all_reduce(apart.square().sum(dim=(0, 2, 3))) / n
+    total = all_reduce(apart.square().sum(dim=(0, 2, 3)))  # type: ignore[no-untyped-call]
+    variance = total / n
     if layer.track_running_stats and layer.momentum is not None:
         with torch.no_grad():
             assert layer.running_mean is not None

@@ -283,7 +283,8 @@ def _classes_with(
 def _dataset_with(
     dataset: ImageDataset, more: ImageDataset, checkpoints: Sequence[Checkpoint]
 ) -> ImageDataset:
-    class_names = _with_classes(dataset.class_names, more)
+    brought = (more.class_names[at] for at in _brought(more))
+    class_names = tuple(dict.fromkeys((*dataset.class_names, *brought)))
     columns = dict(more.columns)
     if "truth" in columns:
         # Truth is counted in classes that mean the same in every round.
@@ -302,12 +303,6 @@ def _dataset_with(
         soft_labels=renamed(more.soft_labels, more.class_names, class_names),
     )
     return dataset.joined(more)
-
-
-def _with_classes(class_names: tuple[str, ...], more: ImageDataset) -> tuple[str, ...]:
-    """Return classes with those that new images bring at their end."""
-    brought = (more.class_names[i] for i in _brought(more))
-    return tuple(dict.fromkeys((*class_names, *brought)))
 
 
 def _brought(more: ImageDataset) -> NDArray[np.int64]:

@@ -148,9 +148,10 @@ class PredictImages:
         columns = predicted(probabilities, self.like.class_names)
         best, doubt = columns.pop("prediction"), columns.pop("doubt")
         is_known = made.is_known(probabilities)
+        labels = {"label": named(new.class_names, new.labels)}
         columns = {
             "id": new.ids,
-            **({"label": named(new.class_names, new.labels)} if _labelled(new) else {}),
+            **(labels if new.is_labelled.any() else {}),
             "prediction": np.where(is_known, best, NONE_OF_THESE),
             "certainty": made.certainties(probabilities),
             "most_probable": best,
@@ -217,10 +218,6 @@ def without_images(session: Preparing) -> ImageDataset:
         skipped=(),
         notes=(),
     )
-
-
-def _labelled(dataset: ImageDataset) -> bool:
-    return bool(dataset.is_labelled.any())
 
 
 def _right(new: ImageDataset, found: Predictions) -> tuple[int, int]:
