@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Generator
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -193,6 +194,7 @@ def _kept(
     if backbone.startswith(FILE):  # has more in it than weights
         weights.update(Path(backbone.removeprefix(FILE)).read_bytes())
 
+    @cache  # to look at every file takes a while
     def path_of(images: ImageDataset) -> Path:
         key = weights.copy()
         facts = [_FORMAT, images.content_key(), len(images), backbone]
