@@ -67,12 +67,10 @@ def _classes(session: Session, options: Namespace) -> Report:
         session.author = options.author
     for edit in _edits_of(options):
         session.apply(edit)
-    entries = [
-        {"kind": kind, "images": names}
-        for kind, names in (("reject", options.reject), ("restore", options.restore))
-        if names
-    ]
-    session.replay(edits_from(entries, session.dataset.ids))
+    for kind, names in (("reject", options.reject), ("restore", options.restore)):
+        if names:
+            entry = {"kind": kind, "images": names}
+            session.replay(edits_from([entry], session.dataset.ids))
     for name in options.reject_class:
         session.apply(session.rejecting(name))
     return report_on_classes(session)
