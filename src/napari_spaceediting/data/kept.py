@@ -17,12 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib.format import (
-    dtype_to_descr,
-    read_array_header_1_0,
-    read_magic,
-    write_array_header_1_0,
-)
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from numpy.typing import DTypeLike, NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset
@@ -36,6 +31,8 @@ _OURS = re.compile(
 )
 """Names that this program gives; files with others are nobody's to delete."""
 
+_SHAPE = re.compile(rb"'shape': \(([\d, ]+)\)")
+_LONGEST_HEAD = 1 << 8
 _MARK = np.dtype("<u4")
 _ID_BYTES = 16
 
@@ -234,9 +231,9 @@ def row_shape_of(path: Path) -> tuple[int, ...] | None:
         suppress(OSError, ValueError),
         io.FileIO(path, "rb", opener=_without_following) as file,
     ):
-        if read_magic(file) == (1, 0):
-            shape, _, _ = read_array_header_1_0(file)
-            return shape[1:]
+        found = _SHAPE.search(file.read(_LONGEST_HEAD))
+        if found is not None:
+            return tuple(int(n) for n in found[1].split(b",") if n.strip())[1:]
     return None
 
 
