@@ -18,7 +18,7 @@ from common import table
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenLayers
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.ranking import CLEAR_MAJORITY
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert

@@ -187,7 +187,7 @@ def _density(
 def beliefs(
     labels: NDArray[np.int64], probabilities: NDArray[np.float32], n_classes: int
 ) -> NDArray[np.float32]:
-    """Return what is believed of every image's class.
+    """Return what is believed of every image's class, (N, C) float32.
 
     The class of a labelled image is certain; of another one the network's
     probabilities are believed, where it has any.
@@ -200,10 +200,6 @@ def beliefs(
         Of the network, over its first c of the C classes.
     n_classes : int
         Number of classes C.
-
-    Returns
-    -------
-    (N, C) float32 array
     """
     believed = widened(probabilities, n_classes)
     known = np.flatnonzero(labels >= 0)

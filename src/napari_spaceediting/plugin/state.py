@@ -18,7 +18,8 @@ from psygnal import Signal
 
 from napari_spaceediting.colours import named_colours
 from napari_spaceediting.data.thumbnails import PackThumbnails
-from napari_spaceediting.editing.edits import NO_EDITS, EditState, TraitKind
+from napari_spaceediting.editing.classes import TraitKind
+from napari_spaceediting.editing.edits import NO_EDITS, EditState
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network.trust import title_of
 from napari_spaceediting.plugin import status

@@ -10,8 +10,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_spaceediting.editing.edits import Pin, Relabel
 from napari_spaceediting.editing.evidence import gather_evidence
+from napari_spaceediting.editing.image_edits import Pin, Relabel
 from napari_spaceediting.editing.retrain import RetrainResult
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.quality import MapQuality
@@ -71,7 +71,6 @@ def propose(session, share):
     drawn = MapResult(
         coordinates=places.astype(np.float32),
         neighbours=neighbours,
-        distances=np.zeros(neighbours.shape, np.float32),
         method="pca",
         seconds=1.0,
         quality=MapQuality(0.9, 0.9),

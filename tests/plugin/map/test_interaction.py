@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QToolTip
 
-from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.plugin.gallery.bar import NEAREST, SELECTION
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier

@@ -11,7 +11,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.plugin.results.panel import ResultsPanel
 from napari_spaceediting.session.export.certainty import calibrated_in_words

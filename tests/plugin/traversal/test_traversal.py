@@ -13,8 +13,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMenu, QMessageBox
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Move, Pin
 from napari_spaceediting.jobs.job import Progress, run_job
 from napari_spaceediting.plugin.docks import dock_of
 from napari_spaceediting.plugin.state import Change

@@ -16,11 +16,11 @@ from napari_spaceediting.editing.contradictions import (
 from napari_spaceediting.editing.edits import (
     EditKind,
     EditState,
-    Reset,
     Withdraw,
     describe,
     images_of,
 )
+from napari_spaceediting.editing.image_edits import Reset
 from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY, EditsPanel

@@ -10,7 +10,7 @@ from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QMenu
 
 from napari_spaceediting.data.looks import Look
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.gallery.bar import (

@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
 from napari_spaceediting.editing.arms import BEFORE, CONTROL
 from napari_spaceediting.editing.cluster_groups import clusters_to_name
-from napari_spaceediting.editing.edits import (
-    Relabel,
-    Withdraw,
-    withdrawn,
-)
+from napari_spaceediting.editing.edits import Withdraw, withdrawn
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.orders import OneAtATime, Order
 from napari_spaceediting.editing.replies import agrees, edit_of_no, edit_of_yes
 from napari_spaceediting.plugin.gallery.controller import GalleryController

@@ -12,7 +12,8 @@ from psygnal import Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QToolTip, QWidget
 
-from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
+from napari_spaceediting.editing.classes import Trait, TraitKind
+from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.plugin.keys import LAYERS, refusal, with_key
 from napari_spaceediting.plugin.map import display, preview
 from napari_spaceediting.plugin.map.clustering import Clustering

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import (
-    Edit,
+from napari_spaceediting.editing.edits import Edit, images_of
+from napari_spaceediting.editing.image_edits import (
     Move,
     Pin,
     PlacedEdit,
     Reject,
     Relabel,
     Restore,
-    images_of,
 )
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker

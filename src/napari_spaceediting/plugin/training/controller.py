@@ -232,11 +232,10 @@ class TrainingController:
         )
 
     def _tell_trained(self, trained: TrainedNetwork) -> None:
-        scores = [epoch.validation_accuracy for epoch in trained.train.history]
-        known = [score for score in scores if score == score]
-        best = f": validation accuracy {max(known):.1%}" if known else ""
+        best = trained.train.accuracy
+        said = "" if best is None else f": validation accuracy {best:.1%}"
         self._network_panel.show_status(
-            f"{title_of(trained.spec.backbone)} on {trained.train.device}{best}"
+            f"{title_of(trained.spec.backbone)} on {trained.train.device}{said}"
         )
         for note in trained.notes:
             tell(note)
