@@ -80,8 +80,7 @@ class SpaceEditor(QWidget):
 
     @staticmethod
     def _show(section: Section, panel: Panel, state: SectionState) -> None:
-        reason = state.closed or state.blocked
-        panel.set_enabled(not reason, reason)
+        panel.gate.close(state.closed or state.blocked)
         if state.closed:
             section.set_open(False)
             section.set_status(state.closed, TODO)

@@ -66,12 +66,12 @@ def test_of_multiscale_and_coloured_layers_all_details_are_taken(make_window):
 
 def test_figures_are_those_of_the_session_that_is_open(window, saved, tmp_path):
     panel = window.panels.network
-    shown = panel._status.text()
+    shown = panel.status.text()
     assert "validation accuracy" in shown
-    panel.show_status("small_cnn on cpu: validation accuracy 33.3%")
+    panel.status.setText("small_cnn on cpu: validation accuracy 33.3%")
     copy = shutil.copytree(saved, tmp_path / "copy.spaceediting")
     window.open(copy)
-    assert panel._status.text() == shown
+    assert panel.status.text() == shown
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_saving_says_where_and_whether_there_is_anything_new(panel, qtbot, told)
 def test_while_disabled_every_button_says_why(panel, qtbot, told):
     panel.set_samples([("digits", "Digits")])
     calls = told(panel.folder_button.clicked)
-    panel.set_enabled(False, "A training is running")
+    panel.gate.close("A training is running")
     for button in (panel.folder_button, panel.sample_button, panel.layers_button):
         assert not button.isEnabled()
         assert button.toolTip().startswith("A training is running")

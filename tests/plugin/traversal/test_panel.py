@@ -74,7 +74,7 @@ def test_without_a_result_it_says_what_to_do(empty):
 
 
 def test_the_target_that_was_chosen_stays_when_others_come(empty, told):
-    changes = told(empty.target_changed)
+    changes = told(empty.targets.activated)
     empty.set_targets(("Coat", "Shirt"), 0)
     empty.choose_target("Shirt")
     empty.set_targets(("Coat", "Shirt", "group"), 0)
@@ -85,7 +85,7 @@ def test_the_target_that_was_chosen_stays_when_others_come(empty, told):
     assert empty.target == "group"
     empty.choose_target(None)
     assert empty.target is None
-    assert empty._target.currentText() == "Group of 12 images"
+    assert empty.targets.currentText() == "Group of 12 images"
     assert changes == [], "only the user's own"
     empty.set_targets((), 0)
     assert empty.target == ""
@@ -394,14 +394,10 @@ def test_it_fits_a_narrow_dock(panel, qtbot, width, steps):
     assert film.viewport().rect().contains(last)
 
 
-def test_what_waits_is_told(empty, qtbot, told):
-    decided, back = told(empty.decide_requested), told(empty.put_back_requested)
+def test_what_waits_is_told(empty):
     assert not empty._waiting.isVisible()
     empty.show_waiting("Move 3 images: these are …")
     assert "Move 3 images" in empty._waiting_text.text()
-    qtbot.mouseClick(empty.decide_button, LEFT)
-    qtbot.mouseClick(empty.put_back_button, LEFT)
-    assert (decided, back) == ([()], [()])
     empty.show_waiting("")
     assert not empty._waiting.isVisible()
 

@@ -136,7 +136,8 @@ class EditsController:
             describe(decided[-1]) if free and decided else "",
             describe(log.undone[0]) if free and log.undone else "",
         )
-        panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
+        why_not = "" if self.replay.steps(decided) else NOTHING_TO_PLAY
+        panel.gate.block(panel.replay_button, why_not)
         self._agreements = agreements(session.state)
         panel.agreement.show_text(
             " ".join(each.describe() for each in self._agreements),

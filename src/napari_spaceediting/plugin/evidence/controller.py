@@ -21,7 +21,7 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import BUSY
-from napari_spaceediting.plugin.widgets.controls import agrees
+from napari_spaceediting.plugin.widgets.controls import agrees, set_text
 from napari_spaceediting.session.classes import folded, reclassed
 from napari_spaceediting.session.export.certainty import calibrated_in_words
 from napari_spaceediting.session.history import (
@@ -136,7 +136,7 @@ class EvidenceController:
 
         def take(said: str) -> None:
             if past is self._shown_round() and self._other < 0:
-                self._panel.show_calibration(said)
+                set_text(self._panel.calibrated, said)
 
         # In a thread, as with `compare`.
         dataset = session.dataset

@@ -144,8 +144,8 @@ class EvidencePanel(QWidget):
         self._headroom = word_label("muted", NOTHING_TO_GAIN)
         self._certainty = word_label("muted")
         self._certainty.setToolTip(CERTAINTY_TIP)
-        self._calibrated = word_label("muted")
-        self._calibrated.setToolTip(CALIBRATED_TIP)
+        self.calibrated = word_label("muted")
+        self.calibrated.setToolTip(CALIBRATED_TIP)
         self.accuracies = IntervalChart("Accuracy")
         self.differences = IntervalChart("Difference in points", zero=True)
         self.history = IntervalChart("From round to round")
@@ -156,7 +156,7 @@ class EvidencePanel(QWidget):
                 self.accuracies.heading,
                 self.accuracies,
                 self._certainty,
-                self._calibrated,
+                self.calibrated,
             ),
             (self.differences.heading, self.differences, self._headroom),
             (self._drift,),
@@ -226,7 +226,7 @@ class EvidencePanel(QWidget):
         arms = titles(earlier, later)
         self.accuracies.set_rows(accuracy_rows(evidence, arms))
         set_text(self._certainty, certainty_in_words(evidence, arms))
-        set_text(self._calibrated, "")
+        set_text(self.calibrated, "")
         self.differences.set_rows(difference_rows(evidence, differences(earlier)))
         self.recall.set_rows(recall_rows(evidence))
         self.confusion.show_evidence(evidence, {**titles(), **arms})
@@ -249,10 +249,6 @@ class EvidencePanel(QWidget):
             button.setEnabled(count > 0)
             button.setToolTip(f"{meaning}: show them in the gallery")
         self.image_buttons[NOT_FOLLOWED].setVisible(not earlier)
-
-    def show_calibration(self, said: str) -> None:
-        """Say how far the certainty of the network after the round can be trusted."""
-        set_text(self._calibrated, said)
 
     def set_others(self, names: Sequence[str]) -> None:
         """List other stages that the round can be compared with, after its control."""

@@ -104,9 +104,9 @@ class GalleryBar(QWidget):
         self.look_button = _button(
             "Contrast…", "Contrast limits, gamma and colours, for all images at once"
         )
-        self._flaw = word_label("warning")
+        self.flaw = word_label("warning")
         self._lay_out()
-        self.show_flaw("")
+        set_text(self.flaw, "")
 
     def _lay_out(self) -> None:
         controls = QWidget()
@@ -129,11 +129,7 @@ class GalleryBar(QWidget):
         layout = column(self, 2)
         layout.setContentsMargins(4, 4, 4, 0)
         layout.addWidget(controls)
-        layout.addWidget(self._flaw)
-
-    def show_flaw(self, text: str) -> None:
-        """Say what is wrong with what was asked for; "" for nothing."""
-        set_text(self._flaw, text)
+        layout.addWidget(self.flaw)
 
     def offer_columns(self, names: Sequence[str]) -> None:
         """Offer to sort by columns, too; the order stays if it can."""

@@ -30,7 +30,7 @@ from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
-from napari_spaceediting.plugin.widgets.controls import context_menu, literal
+from napari_spaceediting.plugin.widgets.controls import context_menu, literal, set_text
 from napari_spaceediting.session.habits import Way
 from napari_spaceediting.session.similar import Similar
 
@@ -114,7 +114,7 @@ class GalleryController:
         if Change.SESSION in change:
             self.proposed = self._chosen = self._gathered = self._around = NOTHING
             self._last, self._similar = "", None
-            self._bar.show_flaw("")
+            set_text(self._bar.flaw, "")
             self._bar.find_field.clear()
             self.look_at_all()
         if change & (Change.SESSION | Change.IMAGES) and self._window.session:

@@ -106,7 +106,7 @@ class GuidanceController:
         panel.taken_back.connect(self.take_back)
         panel.moved.connect(self._step)
         panel.toggled.connect(self._toggle)
-        panel.change_requested.connect(self.show_change)
+        panel.change_button.clicked.connect(self.show_change)
         window.pictures.arrived.connect(self._on_pictures)
         window.changed.connect(self._on_change)
 
@@ -159,7 +159,7 @@ class GuidanceController:
         if answer == "elsewhere":
             self._ask(proposal)
         elif answer == "yes" and proposal.tag is None:
-            self._panel.ask_for_name()
+            self._panel.name_field.setFocus()
         elif answer == "yes" and self._accept(proposal):
             self._settle(proposal, accepted=True)
         elif answer == "no" and self._keep(proposal):

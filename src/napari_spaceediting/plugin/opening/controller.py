@@ -110,7 +110,8 @@ class OpeningController:
         if Change.IMAGES in change:
             self._draw_thumbnails()
         if change & (Change.SESSION | Change.JOBS):
-            self._panel.block_add(why_no_adding(self._window.facts))
+            panel = self._panel
+            panel.gate.block(panel.add_button, why_no_adding(self._window.facts))
 
     # Opening
 

@@ -127,16 +127,16 @@ class DataPanel(Panel):
             self._details,
             "What was decided on the way, and what was left out, each with its reason",
         )
-        self.save_button = self._gate.button(
+        self.save_button = self.gate.button(
             "Save", "Save the session where it was saved last"
         )
-        self.save_as_button = self._gate.button(
+        self.save_as_button = self.gate.button(
             "Save as…", "Save images, network, map and edits as one session"
         )
         self.add_menu = QMenu(self)
         self.add_folder = self.add_menu.addAction("Folder…")
         self.add_file = self.add_menu.addAction("Table or array…")
-        self.add_button = self._gate.button(
+        self.add_button = self.gate.button(
             "Add images…",
             "Put new images on the map as it is: nothing is trained anew, and edits "
             "and rounds stay",
@@ -153,11 +153,11 @@ class DataPanel(Panel):
 
     def _build_offer(self) -> None:
         self._found = word_label("text")
-        self.restore_button = self._gate.button(
+        self.restore_button = self.gate.button(
             "Restore", "Go on where that window ended; then save it"
         )
         set_role(self.restore_button, "primary")
-        self.discard_button = self._gate.button("Discard", "Delete that work for good")
+        self.discard_button = self.gate.button("Discard", "Delete that work for good")
         self._offer = card()
         layout = column(self._offer, TIGHT)
         layout.setContentsMargins(10, 8, 10, 10)
@@ -165,27 +165,25 @@ class DataPanel(Panel):
         layout.addLayout(row(self.restore_button, self.discard_button))
 
     def _build_opener(self) -> None:
-        self.folder_button = self._gate.button(
+        self.folder_button = self.gate.button(
             "Folder…",
             "A folder with one folder of images per class, perhaps split into train, "
             "val and test",
         )
-        self.file_button = self._gate.button(
+        self.file_button = self.gate.button(
             "Table or array…",
             "A table of image paths and labels (CSV, TSV, Parquet), an array of "
             "images (.npy, .npz, zarr), or embeddings in either or in a .h5ad file",
         )
-        self.session_button = self._gate.button(
-            "Session…", "Go on with a saved session"
-        )
-        self.layers_button = self._gate.button(
+        self.session_button = self.gate.button("Session…", "Go on with a saved session")
+        self.layers_button = self.gate.button(
             "Layers of this window…",
             "The objects of a segmentation, or a stack of images, open in this window",
         )
         self.layers_button.setCheckable(True)
         self.layers_button.toggled.connect(self._layers.setVisible)
         self.sample_menu = QMenu(self)
-        self.sample_button = self._gate.button(
+        self.sample_button = self.gate.button(
             "Sample…",
             "A data set to try the Space Editor with",
             lambda: pop_up(self.sample_menu, self.sample_button),
@@ -202,7 +200,7 @@ class DataPanel(Panel):
         self.form = Form()
         self.form.add_settings(_Layers, **_LAYERS)
         self.form.field("labels").changed.connect(self._follow_labels)
-        self.open_layers_button = self._gate.button(
+        self.open_layers_button = self.gate.button(
             "Open layers", "Take these layers as the data set", self._request_layers
         )
         self._layers = QWidget()
@@ -219,7 +217,7 @@ class DataPanel(Panel):
             self.sample_menu.addAction(title).triggered.connect(
                 lambda _=False, name=name: self.sample_requested.emit(name)
             )
-        self._gate.block(
+        self.gate.block(
             self.sample_button, "" if samples else "There are no samples to open"
         )
 
@@ -231,8 +229,8 @@ class DataPanel(Panel):
         reason = (
             "" if images else "This window has no image layer: open one in napari first"
         )
-        self._gate.block(self.layers_button, reason)
-        self._gate.block(self.open_layers_button, reason)
+        self.gate.block(self.layers_button, reason)
+        self.gate.block(self.open_layers_button, reason)
         if not images:
             self.layers_button.setChecked(False)
         self._follow_labels()
@@ -305,13 +303,9 @@ class DataPanel(Panel):
         set_text(self._saved, text)
         self._saved.setToolTip(where)
         set_role(self._saved, "text" if unsaved else "muted")
-        self._gate.block(
+        self.gate.block(
             self.save_button, "" if unsaved else "There is nothing new to save"
         )
-
-    def block_add(self, reason: str) -> None:
-        """Say why no images can be added; "" where they can."""
-        self._gate.block(self.add_button, reason)
 
     def offer_recovery(self, text: str) -> None:
         """Offer work that was never saved, in a sentence; "" where there is none."""

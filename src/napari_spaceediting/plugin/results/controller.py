@@ -15,6 +15,7 @@ from napari_spaceediting.plugin.results.panel import (
 )
 from napari_spaceediting.plugin.state import Change, WindowState, complain
 from napari_spaceediting.plugin.status import NO_NETWORK
+from napari_spaceediting.plugin.widgets.controls import set_text
 from napari_spaceediting.session.export.exporting import exporting
 from napari_spaceediting.session.export.predicting import Predicted, predicting
 from napari_spaceediting.session.export.tables import Exported
@@ -56,15 +57,16 @@ class ResultsController:
         self._on_change(Change.SESSION)
 
     def _on_change(self, change: Change) -> None:
-        window = self._window
+        window, panel = self._window, self._panel
         if Change.SESSION in change:
-            self._panel.show_outcome("")
+            set_text(panel.outcome, "")
         if Change.SELECTION in change:
-            self._panel.show_selected(len(window.selected))
+            panel.show_selected(len(window.selected))
         if change & (Change.SESSION | Change.SHOWN | Change.ROUNDS):
             session = window.session
             has_network = session is not None and session.shown.network is not None
-            self._panel.block_network("" if has_network else f"{NO_NETWORK}.")
+            why_not = "" if has_network else f"{NO_NETWORK}."
+            panel.gate.block(panel.predict_button, why_not)
 
     def export(self, settings: ExportSettings) -> None:
         """Ask where to, and write what is wanted there."""
@@ -101,11 +103,11 @@ class ResultsController:
         self._window.reading.run(job, self._take_predictions)
 
     def _take(self, written: Exported) -> str:
-        self._panel.show_outcome(written.said)
+        set_text(self._panel.outcome, written.said)
         return f"Wrote {written.path.name}"
 
     def _take_predictions(self, written: Predicted) -> str:
-        self._panel.show_outcome("\n".join(written.describe()))
+        set_text(self._panel.outcome, "\n".join(written.describe()))
         return f"Wrote {written.path.name}"
 
     def _ask_target(self, what: What, name: str = "") -> Path | None:

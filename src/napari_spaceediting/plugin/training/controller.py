@@ -37,6 +37,7 @@ from napari_spaceediting.plugin.status import Step, Turn, sections
 from napari_spaceediting.plugin.training.asking import SAMPLE, START, ask_before
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
+from napari_spaceediting.plugin.widgets.controls import set_text
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import Method
 from napari_spaceediting.projection.warm_up import WarmUp
@@ -73,7 +74,7 @@ class TrainingController:
         self._has_edited = False
         network_panel.train_requested.connect(self.train)
         network_panel.backbone_named.connect(self._trust)
-        network_panel.stop_requested.connect(window.training.enough)
+        network_panel.stop_button.clicked.connect(window.training.enough)
         retrain_panel.retrain_requested.connect(self.retrain)
         window.changed.connect(self._on_change)
         window.training.warm_up(WarmUp())
@@ -104,7 +105,7 @@ class TrainingController:
         )
         self._network_panel.set_settings(spec, session.state.train)
         self._network_panel.curve.clear()
-        self._network_panel.show_status(_in_words(session))
+        set_text(self._network_panel.status, _in_words(session))
         self._retrain_panel.set_settings(session.state.retrain)
         self._retrain_panel.curve.clear()
         self._window.turn_to(Turn.EDITING if self._window.has_map else Turn.TRAINING)
@@ -128,7 +129,7 @@ class TrainingController:
             chosen = replace(settings, trainable=usually_trains(found.spec))
             session.set_train_settings(chosen)
             self._network_panel.set_settings(found.spec, chosen)
-            self._network_panel.show_status(found.why)
+            set_text(self._network_panel.status, found.why)
             if found.is_quick and not self._window.training.is_running:
                 self.train(found.spec, chosen)
 
@@ -137,7 +138,9 @@ class TrainingController:
             take(at_once)
         else:
             self._network_panel.set_settings(ClassifierSpec(), settings)
-            self._network_panel.show_status("Looking for networks that are in reach…")
+            set_text(
+                self._network_panel.status, "Looking for networks that are in reach…"
+            )
             self._window.training.ask(session.suggesting(), take, complain)
 
     def _trust(self, name: str) -> None:
@@ -235,8 +238,9 @@ class TrainingController:
         scores = [epoch.validation_accuracy for epoch in trained.train.history]
         known = [score for score in scores if score == score]
         best = f": validation accuracy {max(known):.1%}" if known else ""
-        self._network_panel.show_status(
-            f"{title_of(trained.spec.backbone)} on {trained.train.device}{best}"
+        set_text(
+            self._network_panel.status,
+            f"{title_of(trained.spec.backbone)} on {trained.train.device}{best}",
         )
         for note in trained.notes:
             tell(note)

@@ -79,7 +79,7 @@ class RetrainPanel(Panel):
             self._more,
             "Further comparisons; steps and seeds where more than the head trains",
         )
-        self.retrain_button = self._gate.button(
+        self.retrain_button = self.gate.button(
             "Retrain with edits",
             "Train the network on from here so that it follows your edits; then see "
             "the evidence, and accept it or roll it back",

@@ -70,9 +70,9 @@ class Gate:
         self._blocks[widget] = reason
         self._update(widget)
 
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Open the gate, or close it for a reason."""
-        self._closed = "" if enabled else reason or "Not available now"
+    def close(self, reason: str) -> None:
+        """Close the gate for a reason; "" opens it again."""
+        self._closed = reason
         for widget in self._tips:
             self._update(widget)
 
@@ -88,11 +88,7 @@ class Panel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._gate = Gate()
-
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow its use, or say why not."""
-        self._gate.set_enabled(enabled, reason)
+        self.gate = Gate()
 
 
 class _WheelGuard(QObject):
