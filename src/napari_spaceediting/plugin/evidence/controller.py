@@ -222,8 +222,7 @@ class EvidenceController:
 
     def _shown_side(self, sides: list[tuple[str, str, Checkpoint]]) -> int:
         shown = [side[2] for side in sides]
-        session, past = self._window.session, self._window.past
-        assert session is not None
+        session, past = self._window.opened, self._window.past
         now = past.checkpoint if past else session.state.shown
         return shown.index(now) if now in shown else -1
 
@@ -233,8 +232,7 @@ class EvidenceController:
         self._panel.set_sides(names, self._shown_side(sides) if names else -1)
 
     def _show_side(self, number: int) -> None:
-        session, sides = self._window.session, self._sides()
-        assert session is not None
+        session, sides = self._window.opened, self._sides()
         _, title, checkpoint = sides[number]
         if checkpoint is session.state.shown:
             self._window.look_at(None)

@@ -255,8 +255,7 @@ class GalleryController:
 
     def _items(self, source: str) -> NDArray[np.int64]:
         """Return the images of a source."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         if source in (FIXED, BROKEN):
             if not session.state.rounds:
                 return NOTHING
@@ -274,8 +273,7 @@ class GalleryController:
         """Return images in the chosen order; as they come where nothing is known."""
         by, labels = self._bar.sort, self._window.edits.labels[items]
         if by.startswith(COLUMN):
-            assert self._window.session is not None
-            column = self._window.session.dataset.columns[by.removeprefix(COLUMN)]
+            column = self._window.opened.dataset.columns[by.removeprefix(COLUMN)]
             return items[np.argsort(column[items], kind="stable")]
         said = guesses(self._window.shown)[items]
         order: NDArray[np.number] = labels
@@ -425,8 +423,7 @@ class GalleryController:
 
     def _add_changes(self, menu: QMenu, it: str) -> None:
         """Offer to show what would make the selected images those of a class."""
-        session, chosen = self._window.session, self._window.selected
-        assert session is not None
+        session, chosen = self._window.opened, self._window.selected
         names = session.edits.class_names
         kinds = np.unique(session.kinds(chosen)).tolist()
         changes = QMenu(f"Show what would make {it}", menu)

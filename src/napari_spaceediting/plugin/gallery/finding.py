@@ -15,7 +15,7 @@ from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.gallery.bar import GalleryBar
 from napari_spaceediting.plugin.map.class_menu import ask_text
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.state import NOTHING, WindowState, complain
+from napari_spaceediting.plugin.state import NOTHING, WindowState, complaining
 from napari_spaceediting.plugin.widgets.controls import literal, set_text
 from napari_spaceediting.session.export.results import SELECTION, results_of
 from napari_spaceediting.session.people import selections
@@ -107,12 +107,9 @@ class Finding:
         session = self._window.session
         if session is None:
             return
-        try:
+        with complaining():
             job = finding_similar(session, file)
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        self._window.reading.run(job, self._take_similar)
+            self._window.reading.run(job, self._take_similar)
 
     def _take_similar(self, found: Similar) -> None:
         if self._window.has_map:
@@ -147,8 +144,7 @@ class Finding:
         menu.addAction("Images like a file…", self.choose_file)
 
     def _add_columns(self, menu: QMenu) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         some = results_of(session, np.arange(min(len(session.dataset), 1)))
         for name in (*some.columns, *self._map.clustering.columns, "selected"):
             menu.addAction(literal(name), partial(self._begin, _written(name)))

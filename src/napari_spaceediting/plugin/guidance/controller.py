@@ -216,8 +216,7 @@ class GuidanceController:
 
         An image between two classes is taken for the first and might be the second.
         """
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         names, at = session.edits.class_names, proposal.indices
         network = session.shown.network
         assert network is not None
@@ -233,8 +232,7 @@ class GuidanceController:
 
     def _settle(self, proposal: Proposal, *, accepted: bool) -> None:
         """Remember the decision on the proposal at hand, and go on."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         at = self._meant(proposal)
         if not self._is_alone or proposal.kind is ProposalKind.MISLABELLED:
             # What is only put in order says nothing of a kind of proposal.
@@ -260,8 +258,7 @@ class GuidanceController:
 
     def _agrees(self, proposal: Proposal, at: NDArray[np.int64]) -> bool:
         """Whether the class that images have got agrees with a proposal."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         before, now = session.shown.labels[at], session.edits.labels[at]
         return agrees(proposal, before, now, session.edits)
 
@@ -272,8 +269,7 @@ class GuidanceController:
         return Way.GROUP if len(proposal.indices) > 1 else Way.SINGLE
 
     def _accept(self, proposal: Proposal) -> bool:
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         edit = edit_of_yes(proposal, self._meant(proposal), session.edits)
         return edit is not None and self._map.naming.apply(edit)
 
@@ -282,8 +278,7 @@ class GuidanceController:
 
         A single image in an order has no reason to be put aside for.
         """
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         edit = edit_of_no(proposal, self._meant(proposal), session.edits)
         if edit is not None:
             return self._map.naming.apply(edit)

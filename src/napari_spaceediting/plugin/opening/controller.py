@@ -29,6 +29,7 @@ from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
+    complaining,
     preferences,
     tell,
 )
@@ -248,8 +249,7 @@ class OpeningController:
 
     def add_images(self, path: Path) -> None:
         """Add images to the session, where they belong on the map as it is."""
-        window, session = self._window, self._window.session
-        assert session is not None
+        window, session = self._window, self._window.opened
         n_before = len(session.dataset)
 
         def take(added: Added) -> None:
@@ -262,8 +262,7 @@ class OpeningController:
     # Pictures
 
     def _draw_thumbnails(self) -> None:
-        window, session = self._window, self._window.session
-        assert session is not None
+        window, session = self._window, self._window.opened
         full = preferences().display.thumbnail_size
         size = full if len(session.dataset) <= _FEW else min(full, 32)
 
@@ -294,10 +293,8 @@ class OpeningController:
             "\n\nRun it, now and later? You can look at the session without it.",
         )
         if is_known:
-            try:
+            with complaining():
                 trust(backbone)
-            except SpaceEditingError as error:
-                complain(error)
 
     def _ask_folder(self, title: str, take: Callable[[Path], None]) -> None:
         chosen = QFileDialog.getExistingDirectory(self._panel, title)
@@ -312,8 +309,7 @@ class OpeningController:
     # What the panel says
 
     def _show_dataset(self) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         dataset = session.dataset
         self._panel.show_dataset(
             dataset.name,

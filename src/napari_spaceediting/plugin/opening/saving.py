@@ -20,6 +20,7 @@ from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
+    complaining,
     preferences,
     warn,
 )
@@ -222,12 +223,10 @@ class SavingController:
         last = [wish for wish in (self._wish, self._due()) if wish is not None]
         # Each folder once: both would write the state as it is now.
         for wish in {wish.folder: wish for wish in last}.values():
-            try:
+            with complaining():
                 folder = _write(wish, wish.session.state, warn)
                 if folder is not wish.folder:
                     folder.close()
-            except SpaceEditingError as error:
-                complain(error)
         self._close_left()
         if self._folder is not None:
             self._folder.close()
@@ -278,10 +277,9 @@ class SavingController:
 
     def adopt(self, copy: RecoveryCopy) -> None:
         """Go on with a copy as that of the session that was just opened from it."""
-        assert self._window.session is not None
         if copy in self._offers:
             self._offers.remove(copy)
-        self._copy, self._copied = copy, self._window.session.state
+        self._copy, self._copied = copy, self._window.opened.state
         self._show_offer()
 
     def _show_offer(self) -> None:
@@ -300,8 +298,7 @@ class SavingController:
         """Have another session; a copy of the last one was left, or saved."""
         self._need_no_copy()
         self._move_to(self._window.folder)
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         self._saved = session.state if self._window.path is not None else None
         self._update()
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.data.open import FILES
-from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.results.panel import (
     ExportSettings,
     ResultsPanel,
     What,
 )
-from napari_spaceediting.plugin.state import Change, WindowState, complain
+from napari_spaceediting.plugin.state import Change, WindowState, complaining
 from napari_spaceediting.plugin.status import NO_NETWORK
 from napari_spaceediting.plugin.widgets.controls import set_text
 from napari_spaceediting.session.export.exporting import exporting
@@ -76,7 +75,7 @@ class ResultsController:
             return
         offers_selection = settings.what in ("table", "folders")
         is_part = settings.selected and offers_selection
-        try:
+        with complaining():
             job = exporting(
                 session,
                 path,
@@ -84,10 +83,7 @@ class ResultsController:
                 with_latents=settings.latents,
                 with_links=settings.links,
             )
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        self._window.reading.run(job, self._take)
+            self._window.reading.run(job, self._take)
 
     def predict(self, images: Path) -> None:
         """Ask where to write what the network says of new images, and write it."""
@@ -95,12 +91,9 @@ class ResultsController:
         path = self._ask_target("table", images.stem or "images")
         if session is None or path is None:
             return
-        try:
+        with complaining():
             job = predicting(session, images, path, self._panel.share())
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        self._window.reading.run(job, self._take_predictions)
+            self._window.reading.run(job, self._take_predictions)
 
     def _take(self, written: Exported) -> str:
         set_text(self._panel.outcome, written.said)

@@ -29,6 +29,7 @@ from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
+    complaining,
     preferences,
     tell,
     warn,
@@ -145,10 +146,8 @@ class TrainingController:
 
     def _trust(self, name: str) -> None:
         """Remember that the user has named a backbone from elsewhere."""
-        try:
+        with complaining():
             trust(name)
-        except SpaceEditingError as error:
-            complain(error)
 
     def train(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
         """Train the network, and draw its map; what takes long is asked before."""
@@ -209,21 +208,17 @@ class TrainingController:
     def draw_map(self, method: Method) -> None:
         """Draw the map of the network."""
         session = self._session()
-        try:
-            job = replace(
-                session.mapping(), settings=replace(session.state.map, method=method)
-            )
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        session.set_map_settings(job.settings)
 
         def take(drawn: MapResult) -> None:
             self._note(drawn)
             session.take_map(drawn)
             self._window.turn_to(Turn.EDITING)
 
-        self._window.training.run(job, take)
+        with complaining():
+            settings = replace(session.state.map, method=method)
+            job = replace(session.mapping(), settings=settings)
+            session.set_map_settings(settings)
+            self._window.training.run(job, take)
 
     def _note(self, drawn: MapResult) -> None:
         """Say how good a map is that is about to be shown."""
@@ -256,13 +251,6 @@ class TrainingController:
         window, session, panel = self._window, self._session(), self._retrain_panel
         if settings is not None:
             session.set_retrain_settings(settings)
-        try:
-            job = session.retraining()
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        panel.curve.clear()
-        window.turn_to(Turn.RETRAINING)
 
         def report(progress: Progress, _remaining: float | None) -> None:
             if "loss" in progress.metrics:
@@ -274,7 +262,11 @@ class TrainingController:
             note = mapped.map.note
             return f"The round is kept. {note}" if note else ""
 
-        window.training.run(job, take, report=report)
+        with complaining():
+            job = session.retraining()
+            panel.curve.clear()
+            window.turn_to(Turn.RETRAINING)
+            window.training.run(job, take, report=report)
 
     def retrain_as_chosen(self) -> None:
         """Retrain as the panel says, or say why not now."""

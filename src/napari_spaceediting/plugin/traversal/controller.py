@@ -224,8 +224,7 @@ class TraversalController:
 
     def _keep(self, job: Traverse, traversal: Traversal) -> None:
         """Show what came of a job, as what the session keeps from now on."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         assert job.asked is not None
         self._shown = Coming(job.asked, traversal.indices, traversal.settings.steps)
         self._take_part(traversal)
