@@ -206,15 +206,9 @@ class GalleryController:
             return
         grid.empty_text = _EMPTY[source] if self._window.has_map else _NOT_MAPPED
         edits = self._window.edits
-        describe = describer(
-            self._window.shown,
-            edits,
-            session.state.dataset.held_out,
-            self._window.class_colours,
-            self._similar if source == SIMILAR else None,
-        )
+        similar = self._similar if source == SIMILAR else None
         items = self._sorted(self._items(source)) if in_order else grid.items
-        grid.show_items(items, describe)
+        grid.show_items(items, describer(self._window, similar))
         grid.set_selected(self._window.selected)
         count = int(np.count_nonzero(edits.edited[items]))
         said = f"{self._last}: {count:,} of {len(items):,} named"

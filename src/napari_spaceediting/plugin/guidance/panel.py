@@ -116,9 +116,7 @@ class GuidancePanel(Panel):
         self._bar = thin_bar("Decisions")
         self._done_label = word_label("small")
         self._counts = QWidget()
-        counts = column(self._counts, 4)
-        counts.addWidget(self._bar)
-        counts.addWidget(self._done_label)
+        column(self._counts, 4, self._bar, self._done_label)
         self._expected = word_label("small")
         self._expected.setToolTip(
             "What the answers so far have changed, and what the last round gained by "
@@ -135,8 +133,9 @@ class GuidancePanel(Panel):
             "half a minute are left out"
         )
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        layout = column(self)
-        for part in (
+        layout = column(
+            self,
+            SPACING,
             self.orders,
             self._empty,
             self._frame,
@@ -146,8 +145,7 @@ class GuidancePanel(Panel):
             self._pace,
             self._expected,
             self._learnt,
-        ):
-            layout.addWidget(part)
+        )
         layout.addLayout(
             row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
         )

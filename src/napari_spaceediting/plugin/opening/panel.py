@@ -13,6 +13,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu, QWidget
 
 from napari_spaceediting.plugin.widgets.controls import (
+    SPACING,
     TIGHT,
     Panel,
     card,
@@ -98,15 +99,15 @@ class DataPanel(Panel):
             "Open other images", self._opener, "Start anew with other images"
         )
         self._opener.show()
-        layout = column(self)
-        for part in (
+        column(
+            self,
+            SPACING,
             self._heading,
             self._empty,
             self._summary,
             self._other,
             self._opener,
-        ):
-            layout.addWidget(part)
+        )
         self._summary.hide()
         self._other.hide()
         self.set_samples([])
@@ -119,9 +120,7 @@ class DataPanel(Panel):
         self._saved = word_label()
         self._skipped = _Skipped()
         self._details = QWidget()
-        inside = column(self._details, TIGHT)
-        inside.addWidget(self._lines)
-        inside.addWidget(self._skipped)
+        column(self._details, TIGHT, self._lines, self._skipped)
         self._details_title = Disclosure(
             "Details",
             self._details,

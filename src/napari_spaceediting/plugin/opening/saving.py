@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spaceediting.data.cache import cache_dir
@@ -24,7 +24,7 @@ from napari_spaceediting.plugin.state import (
     preferences,
     warn,
 )
-from napari_spaceediting.plugin.widgets.controls import agrees
+from napari_spaceediting.plugin.widgets.controls import agrees, once
 from napari_spaceediting.session.folder import SUFFIX, SessionFolder
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
@@ -88,10 +88,7 @@ class SavingController:
         self._complained = ""
         self._written = threading.Event()
         self._written.set()
-        self._later = QTimer()
-        self._later.setSingleShot(True)
-        self._later.setInterval(_SOON_MS)
-        self._later.timeout.connect(self.autosave)
+        self._later = once(None, _SOON_MS, self.autosave)
         panel.save_button.clicked.connect(self.save)
         panel.save_as_button.clicked.connect(self.save_as)
         panel.discard_button.clicked.connect(self.discard)

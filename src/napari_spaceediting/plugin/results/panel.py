@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu
 
 from napari_spaceediting.plugin.widgets.controls import (
+    SPACING,
     Panel,
     column,
     pop_up,
@@ -125,15 +126,15 @@ class ResultsPanel(Panel):
             lambda: pop_up(self.predict_menu, self.predict_button),
         )
         self.outcome = word_label("text")
-        layout = column(self)
-        for widget in (
+        layout = column(
+            self,
+            SPACING,
             self.form,
             self.export_button,
             self.predict_form,
             self.predict_button,
             self.outcome,
-        ):
-            layout.addWidget(widget)
+        )
         layout.insertSpacing(2, 4)
         self.form.field("what").changed.connect(self._follow_kind)
         self._follow_kind()

@@ -20,6 +20,7 @@ from napari_spaceediting.network.spec import (
 from napari_spaceediting.network.trust import is_file, is_timm, named
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.widgets.controls import (
+    SPACING,
     Panel,
     column,
     set_role,
@@ -168,8 +169,9 @@ class NetworkPanel(Panel):
         self.stop_button.setToolTip("Keep the network as it is trained by now")
         self.stop_button.clicked.connect(lambda: self.stop_button.setEnabled(False))
         self.curve = TrainingCurve()
-        layout = column(self)
-        for widget in (
+        column(
+            self,
+            SPACING,
             self.form,
             self.more,
             self.more_form,
@@ -177,8 +179,7 @@ class NetworkPanel(Panel):
             self.status,
             self.curve,
             self.stop_button,
-        ):
-            layout.addWidget(widget)
+        )
         set_text(self.status, "")
         self.stop_button.hide()
         self.offer(images=True, embeddings=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from string import Template
 
-from qtpy.QtCore import QEvent, QObject, Qt, SignalInstance
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, SignalInstance
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QBoxLayout,
@@ -277,12 +277,23 @@ def along(dock: QWidget) -> QBoxLayout.Direction:
     return direction.LeftToRight if wide else direction.TopToBottom
 
 
-def column(parent: QWidget, spacing: int = SPACING) -> QVBoxLayout:
-    """Give a widget a vertical layout without margins."""
+def column(parent: QWidget, spacing: int = SPACING, *parts: QWidget) -> QVBoxLayout:
+    """Give a widget a vertical layout without margins, with these parts in it."""
     layout = QVBoxLayout(parent)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(spacing)
+    for part in parts:
+        layout.addWidget(part)
     return layout
+
+
+def once(parent: QObject | None, ms: int, act: Callable[[], object]) -> QTimer:
+    """Return a clock that acts once, some milliseconds after the last start."""
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(ms)
+    timer.timeout.connect(act)
+    return timer
 
 
 def scrolled(content: QWidget) -> QScrollArea:
