@@ -8,7 +8,6 @@ from math import log2
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
-    QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
@@ -23,7 +22,6 @@ from napari_spaceediting.plugin.widgets.controls import (
     column,
     flow,
     pop_up,
-    set_role,
     set_text,
     word_label,
 )
@@ -185,11 +183,3 @@ def _box(
     # Whatever is chosen, what stands behind it stays where it is.
     box.setFixedWidth(width * box.fontMetrics().height())
     return box
-
-
-def count_label() -> QLabel:
-    """Return what says how many images there are."""
-    label = QLabel()
-    label.setToolTip("Images shown here, and how many are selected or named")
-    set_role(label, "muted")
-    return label

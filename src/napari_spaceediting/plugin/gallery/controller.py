@@ -98,7 +98,6 @@ class GalleryController:
         grid.activated.connect(self._on_activated)
         grid.context_requested.connect(self._on_context)
         grid.focused.connect(window.ask)
-        gallery.set_pictures(window.pictures)
         gallery.look.changed.connect(self._show_as)
         gallery.compare.walked.connect(self._walk)
         gallery.compare.closed.connect(self.look_at_all)
@@ -119,8 +118,6 @@ class GalleryController:
             self.look_at_all()
         if change & (Change.SESSION | Change.IMAGES) and self._window.session:
             self._bar.offer_columns([*self._window.session.dataset.columns])
-        if Change.PICTURES in change:
-            self._gallery.repaint_pictures()
         if Change.SELECTION in change:
             self._on_selection()
         elif change & _OTHER_IMAGES:
@@ -192,7 +189,6 @@ class GalleryController:
             self._window.session.set_look(look)
 
     def _on_pictures(self, images: NDArray[np.int64]) -> None:
-        self._gallery.repaint_pictures()
         if np.isin(self._looking.images, images).any():
             self._looking.refresh()
 
