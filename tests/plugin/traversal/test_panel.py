@@ -53,9 +53,8 @@ def empty(shown):
 @pytest.fixture
 def panel(empty):
     empty.resize(900, 320)
-    empty.way.real_images.set_thumbnails(
-        RNG.integers(0, 255, (20, 16, 16, 3), np.uint8)
-    )
+    thumbnails = RNG.integers(0, 255, (20, 16, 16, 3), np.uint8)
+    empty.way.real_images.picture_of = thumbnails.__getitem__
     empty.show_result(3)
     empty.show_strip(a_strip())
     return empty
@@ -210,7 +209,8 @@ def test_the_nearest_real_image_is_as_large_as_the_step(panel, told):
         np.zeros((20, 16, 16, 3), np.uint8)
         + np.arange(20, dtype=np.uint8)[:, None, None, None]
     )
-    real.set_thumbnails(thumbnails)
+    real.picture_of = thumbnails.__getitem__
+    real.refresh()
     panel.way.slider.setValue(1)
     panel.way.slider.setValue(2)
     assert real.picture.size() == panel.way.picture.size()
@@ -222,7 +222,10 @@ def test_the_nearest_real_image_is_as_large_as_the_step(panel, told):
     assert text.text() == "Nearest real · 2b"
     assert centre(real.picture) == (3, 3, 3)
     # In full, once it has been read.
-    real.set_pictures({3: np.full((90, 90, 3), 200, np.uint8), 4: None})
+    read = [*thumbnails]
+    read[3] = np.full((90, 90, 3), 200, np.uint8)
+    real.picture_of = read.__getitem__
+    real.refresh()
     assert centre(real.picture) == (200, 200, 200)
     QTest.mouseClick(real.picture, LEFT)
     assert calls == [(3,)]

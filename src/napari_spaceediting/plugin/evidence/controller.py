@@ -71,6 +71,7 @@ class EvidenceController:
         panel.show_images.connect(self._show_images)
         panel.confusion.cell_clicked.connect(self._show_cell)
         window.changed.connect(self._on_change)
+        self.refresh()
 
     def _on_change(self, change: Change) -> None:
         if change & (Change.SESSION | Change.ROUNDS):
@@ -86,21 +87,25 @@ class EvidenceController:
 
     def refresh(self) -> None:
         """Show the last round."""
-        session = self._window.session
+        session, panel = self._window.session, self._panel
         rounds = self._rounds()
         self._stages = stages(session.state) if session and rounds else ()
-        self._panel.rounds.clear()
-        self._panel.rounds.addItems([_row(n, past) for n, past in enumerate(rounds, 1)])
+        panel.rounds.clear()
+        panel.rounds.addItems([_row(n, past) for n, past in enumerate(rounds, 1)])
         self._show_history()
         self._show_round(len(rounds) - 1)
         awaits = session is not None and session.state.proposal is not None
         no_round = "" if rounds else "Retrain first: then there is something to decide."
         decided = "" if awaits else "The last round is decided already."
         standing = self._standing()
-        self._panel.set_decision(
-            no_round or decided,
+        panel.gate.block(panel.accept_button, no_round or decided)
+        panel.gate.block(
+            panel.roll_back_button,
             no_round or ("" if standing else "All rounds are rolled back."),
-            f"round {standing}",
+        )
+        panel.gate.add(
+            panel.roll_back_button,
+            f"Go back to the network before round {standing}; its edits are open again",
         )
 
     # What is shown

@@ -81,6 +81,7 @@ class TraversalController:
         panel.way.step_changed.connect(self._show_route)
         panel.send_button.clicked.connect(self.send_to_napari)
         panel.save_button.clicked.connect(self._ask_folder)
+        panel.way.real_images.picture_of = self._picture_of
         panel.way.real_images.chosen.connect(self._select_one)
         panel.decide_button.clicked.connect(on_map.naming.ask_again)
         panel.put_back_button.clicked.connect(on_map.naming.put_back)
@@ -96,7 +97,7 @@ class TraversalController:
         if Change.SESSION in change:
             self._forget()
         if Change.PICTURES in change:
-            self._panel.way.real_images.set_thumbnails(self._window.thumbnails)
+            self._panel.way.real_images.refresh()
         if Change.SHOWN in change:
             self._list_layers()
         if Change.PUT_OFF in change:
@@ -262,11 +263,11 @@ class TraversalController:
         shown, session = self._shown, self._window.session
         if shown is None or session is None or session.shown.network is None:
             return
-        at, thumbnails = self._panel.image, self._window.thumbnails
+        at = self._panel.image
         index = int(shown.images[at])
-        picture = self._pictures.get(index)
+        picture = self._picture_of(index)
         if picture is None:
-            picture = _NO_PICTURE if thumbnails is None else thumbnails[index]
+            picture = _NO_PICTURE
         network = session.state.shown.network
         assert network is not None
         said = network.predictions.probabilities[index]
@@ -274,6 +275,13 @@ class TraversalController:
         strip = shown.strip(at, session.dataset.ids, picture, said, colours)
         self._panel.show_strip(strip)
         self._read(strip.nearest if shown.one(at) else np.array([index]))
+
+    def _picture_of(self, index: int) -> NDArray[np.uint8] | None:
+        """Return an image as the network sees it; its thumbnail until it is read."""
+        thumbnails, picture = self._window.thumbnails, self._pictures.get(index)
+        if picture is None and thumbnails is not None:
+            return thumbnails[index]
+        return picture
 
     def _colours(self, asked: Asked) -> NDArray[np.float32]:
         """Return the colours of the classes that were asked for, as they are now."""
@@ -293,7 +301,7 @@ class TraversalController:
         def take(found: NDArray[np.uint8]) -> None:
             pictures.update(zip(missing, found, strict=True))
             if pictures is self._pictures:
-                self._panel.way.real_images.set_pictures(pictures)
+                self._panel.way.real_images.refresh()
                 if self.traversal is None:
                     self._show_image()
 
@@ -366,7 +374,6 @@ class TraversalController:
     def _show_nothing(self) -> None:
         self._shown = self._kept = None
         self._pictures = {}
-        self._panel.way.real_images.set_pictures(self._pictures)
         set_text(self._panel.notice, "")
         self._panel.show_result(0)
         self._show_route()
