@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.data.arrays import find_in_stack, finest
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.found import Found
 from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import FILES, OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
@@ -22,7 +22,7 @@ from napari_spaceediting.data.words import details_of, note_of
 from napari_spaceediting.errors import SessionBusy, SpaceEditingError
 from napari_spaceediting.jobs.job import Job
 from napari_spaceediting.network.trust import is_trusted, trust
-from napari_spaceediting.plugin.opening.panel import DataPanel
+from napari_spaceediting.plugin.opening.panel import DataPanel, Layers
 from napari_spaceediting.plugin.opening.recovery import PROGRAM
 from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.state import (
@@ -134,22 +134,23 @@ class OpeningController:
         else:
             complain(_NO_FILES)
 
-    def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
+    def open_layers(self, of: Layers) -> None:
         """Open a stack of images, or the objects of a segmentation."""
-        layers = self._window.viewer.layers
-        pixels, rgb = finest(layers[image].data), layers[image].rgb
-        if labels:
+        pixels, name, rgb = finest(of.image.data), of.image.name, of.image.rgb
+        find: Callable[[], Found]
+        if of.labels is None:
+            find = partial(find_in_stack, pixels, name, of.channel_axis, rgb=rgb)
+        else:
             find = partial(
                 find_objects,
                 pixels,
-                finest(layers[labels].data),
-                name=f"Objects of {labels}",
+                finest(of.labels.data),
+                padding=of.padding / 100,
+                mask_outside=of.mask_outside,
+                channel_axis=of.channel_axis,
                 rgb=rgb,
-                **options,
+                name=f"Objects of {of.labels.name}",
             )
-        else:
-            axis = options.get("channel_axis")
-            find = partial(find_in_stack, pixels, image, axis, rgb=rgb)
         self._open(OpenLayers(find, _seed()))
 
     def open_session(self, path: Path) -> None:

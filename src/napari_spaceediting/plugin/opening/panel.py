@@ -68,8 +68,11 @@ _LISTED = 500
 
 
 @dataclass(frozen=True)
-class _Layers:
-    """What is taken of the window's layers; the padding in per cent."""
+class Layers:
+    """What is taken of the window's layers; the padding in per cent.
+
+    Without labels, the image is a stack of images.
+    """
 
     image: Image
     labels: Labels | None = None
@@ -83,9 +86,8 @@ class DataPanel(Panel):
 
     sample_requested = Signal(str)
     """Name of a sample."""
-    layers_requested = Signal(str, str, dict)
-    """Image layer, labels layer ("" where the image is a stack of images), and the
-    options "padding" (float), "mask_outside" (bool), "channel_axis" (int or None)."""
+    layers_requested = Signal(object)
+    """`Layers`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,10 +199,12 @@ class DataPanel(Panel):
 
     def _build_layers(self) -> None:
         self.form = Form()
-        self.form.add_settings(_Layers, **_LAYERS)
+        self.form.add_settings(Layers, **_LAYERS)
         self.form.field("labels").changed.connect(self._follow_labels)
         self.open_layers_button = self.gate.button(
-            "Open layers", "Take these layers as the data set", self._request_layers
+            "Open layers",
+            "Take these layers as the data set",
+            lambda: self.layers_requested.emit(Layers(**self.form.values(Layers))),
         )
         self._layers = QWidget()
         layout = column(self._layers, TIGHT)
@@ -315,12 +319,6 @@ class DataPanel(Panel):
         """Offer padding and mask for objects only."""
         for name in ("padding", "mask_outside"):
             self.form.set_shown(name, self.form.field("labels").value is not None)
-
-    def _request_layers(self) -> None:
-        options = self.form.values(_Layers)
-        image, labels = options.pop("image"), options.pop("labels")
-        options["padding"] /= 100
-        self.layers_requested.emit(image.name, labels.name if labels else "", options)
 
 
 class _Skipped(QListWidget):
