@@ -28,7 +28,7 @@ def ask(window, text: str) -> None:
 
 
 def flaw(window) -> str:
-    label = window.bench.gallery.bar._flaw
+    label = window.bench.gallery.bar.flaw
     return label.text() if label.isVisible() else ""
 
 

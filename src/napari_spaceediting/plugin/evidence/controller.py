@@ -22,7 +22,7 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import BUSY
-from napari_spaceediting.plugin.widgets.controls import agrees
+from napari_spaceediting.plugin.widgets.controls import agrees, set_text
 from napari_spaceediting.session.classes import folded, reclassed
 from napari_spaceediting.session.export.certainty import calibrated_in_words
 from napari_spaceediting.session.history import (
@@ -72,6 +72,7 @@ class EvidenceController:
         panel.show_images.connect(self._show_images)
         panel.confusion.cell_clicked.connect(self._show_cell)
         window.changed.connect(self._on_change)
+        self.refresh()
 
     def _on_change(self, change: Change) -> None:
         if change & (Change.SESSION | Change.ROUNDS):
@@ -87,21 +88,25 @@ class EvidenceController:
 
     def refresh(self) -> None:
         """Show the last round."""
-        session = self._window.session
+        session, panel = self._window.session, self._panel
         rounds = self._rounds()
         self._stages = stages(session.state) if session and rounds else ()
-        self._panel.rounds.clear()
-        self._panel.rounds.addItems([_row(n, past) for n, past in enumerate(rounds, 1)])
+        panel.rounds.clear()
+        panel.rounds.addItems([_row(n, past) for n, past in enumerate(rounds, 1)])
         self._show_history()
         self._show_round(len(rounds) - 1)
         awaits = session is not None and session.state.proposal is not None
         no_round = "" if rounds else "Retrain first: then there is something to decide."
         decided = "" if awaits else "The last round is decided already."
         standing = self._standing()
-        self._panel.set_decision(
-            no_round or decided,
+        panel.gate.block(panel.accept_button, no_round or decided)
+        panel.gate.block(
+            panel.roll_back_button,
             no_round or ("" if standing else "All rounds are rolled back."),
-            f"round {standing}",
+        )
+        panel.gate.add(
+            panel.roll_back_button,
+            f"Go back to the network before round {standing}; its edits are open again",
         )
 
     # What is shown
@@ -146,7 +151,7 @@ class EvidenceController:
 
         def take(said: str) -> None:
             if past is self._shown_round() and self._other < 0:
-                self._panel.show_calibration(said)
+                set_text(self._panel.calibrated, said)
 
         # In a thread, as with `compare`.
         dataset = session.dataset
@@ -233,8 +238,7 @@ class EvidenceController:
 
     def _shown_side(self, sides: list[tuple[str, str, Checkpoint]]) -> int:
         shown = [side[2] for side in sides]
-        session, past = self._window.session, self._window.past
-        assert session is not None
+        session, past = self._window.opened, self._window.past
         now = past.checkpoint if past else session.state.shown
         return shown.index(now) if now in shown else -1
 
@@ -244,8 +248,7 @@ class EvidenceController:
         self._panel.set_sides(names, self._shown_side(sides) if names else -1)
 
     def _show_side(self, number: int) -> None:
-        session, sides = self._window.session, self._sides()
-        assert session is not None
+        session, sides = self._window.opened, self._sides()
         _, title, checkpoint = sides[number]
         if checkpoint is session.state.shown:
             self._window.look_at(None)

@@ -19,7 +19,7 @@ from napari_spaceediting.plugin.map import display, preview
 from napari_spaceediting.plugin.map.clustering import Clustering
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
-from napari_spaceediting.plugin.map.layer import Cloud, once
+from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.naming import ONLY_PREVIEW, Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.scene import Arrows, Marks, Tool
@@ -34,7 +34,7 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import why_no_new_map
-from napari_spaceediting.plugin.widgets.controls import choose, set_text
+from napari_spaceediting.plugin.widgets.controls import choose, once, set_text
 from napari_spaceediting.session.classes import reclassed
 from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.session import Session
