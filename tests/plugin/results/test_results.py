@@ -74,7 +74,7 @@ def test_a_selection_goes_out_alone(window, target, tmp_path):
     assert not panel._selected.isEnabled()
     assert "No image is selected" in panel._selected.toolTip()
     window.state.select(window.movable[4:9])
-    assert panel._selected.text() == "Only the 5 selected images"
+    assert panel._selected.text() == "Selected images only (5)"
     target(tmp_path / "some.parquet")
     export(window, "table", selected=True, latents=True)
     table = pd.read_parquet(tmp_path / "some.parquet")

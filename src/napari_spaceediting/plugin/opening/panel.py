@@ -329,9 +329,7 @@ class _Skipped(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self.setSelectionMode(QListWidget.SelectionMode.NoSelection)
-        # Of a long name and its reason, both ends tell most.
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setUniformItemSizes(True)
+        self.setWordWrap(True)
         self.setAccessibleName("Skipped images")
         set_role(self, "inset")
 
@@ -343,5 +341,6 @@ class _Skipped(QListWidget):
             item.setToolTip(f"{name}\n{reason}")
         if len(skipped) > _LISTED:
             self.addItem(f"and {len(skipped) - _LISTED:,} more")
-        line = max(self.sizeHintForRow(0), self.fontMetrics().height())
-        self.setFixedHeight(min(max(self.count(), 1), _ROWS_IN_VIEW) * line + 12)
+        # A name and its reason take two lines, as a rule.
+        lines = 2 * min(self.count(), _ROWS_IN_VIEW)
+        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 12)

@@ -49,7 +49,7 @@ _EXPORT: dict[str, Any] = {
         ],
     },
     "selected": {
-        "label": "Only the selected images",
+        "label": "Selected images only",
         "tooltip": "Those selected on the map or in the gallery",
     },
     "latents": {
@@ -143,13 +143,8 @@ class ResultsPanel(Panel):
 
     def show_selected(self, count: int) -> None:
         """Say how many images are selected."""
-        self._selected.setText(
-            f"Only the {count:,} selected images"
-            if count > 1
-            else "Only the selected image"
-            if count
-            else "Only the selected images"
-        )
+        how_many = f" ({count:,})" if count else ""
+        self._selected.setText(f"Selected images only{how_many}")
         self.gate.block(self._selected, "" if count else "No image is selected")
         if not count:
             self.form.field("selected").value = False
