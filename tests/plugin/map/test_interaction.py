@@ -61,7 +61,7 @@ def test_hover_shows_ring_then_card_and_hides(window):
     seen = []
     window.map.hovered.connect(lambda _: seen.append(has_card(window, image)))
     window.move(window.of_image(image))
-    window.wait(lambda: seen)
+    window.wait(lambda: window.map.overlay.scene.hovered is not None)
     assert np.array_equal(window.map.overlay.scene.hovered, window.places[image])
     assert not seen[0]
     window.wait(lambda: has_card(window, image))
