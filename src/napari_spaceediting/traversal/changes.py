@@ -27,7 +27,7 @@ _CLIPPING, _PRIOR = 10.0, 0.2
 """Weights of what lies outside [0, 1], and of the size of the change."""
 _MOST_GROWTH = 1.6
 """Of the unknowns from a step to the next, before they are adapted."""
-_PAIRS = 200
+_PAIRS = 60
 _PER_UNKNOWN = 150
 """Bytes, about: the memory of the minimiser, and the activations of a network."""
 _AT_ONCE = 4
