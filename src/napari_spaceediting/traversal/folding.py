@@ -46,14 +46,15 @@ def fold_normalisations(
         hook.remove()
     folded = []
     for convolution, normalisation in pairs:
-        if names[convolution] in kept or normalisation.running_mean is None:
+        mean, variance = normalisation.running_mean, normalisation.running_var
+        if names[convolution] in kept or mean is None or variance is None:
             continue
         folded.append((convolution, convolution.weight, convolution.bias))
         convolution.weight, convolution.bias = fuse_conv_bn_weights(
             convolution.weight,
             convolution.bias,
-            normalisation.running_mean,
-            normalisation.running_var,
+            mean,
+            variance,
             normalisation.eps,
             normalisation.weight,
             normalisation.bias,
