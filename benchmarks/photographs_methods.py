@@ -20,7 +20,7 @@ from napari_spaceediting.traversal.witness import Array, WitnessProblem
 from photographs_faces import Outing
 
 MIXTURES, INTERPOLATION, OURS = "mixtures", "feature interpolation", "ours"
-MOST_LENGTH = 5.4
+MOST_LENGTH = 4.8
 """Of feature interpolation: how many differences of the means the last step goes."""
 READING = "Read the images", "Compare features", "Look at the images"
 """What is known once the features of the sets are."""
@@ -110,7 +110,7 @@ def _interpolated(outing: Outing, sets: TraversalSets) -> Moved:
     from napari_spaceediting.traversal import changes
 
     def path(problem: WitnessProblem, steps: int) -> tuple[Array, list[Array]]:
-        lengths = MOST_LENGTH / (steps + 1) * np.arange(2, steps + 2)
+        lengths = MOST_LENGTH / steps * np.arange(1, steps + 1)
         every = np.repeat(lengths[:, None], len(problem.rows), axis=1)
         return every, list(interpolate_path(problem, every))
 

@@ -13,7 +13,7 @@ _MOST_ITERATIONS = 500
 _TOLERANCE = 1e-8
 _RELAXATION, _MOST_RELAXATION = 1.5, 4.0
 _LEAST_SHARE = 0.1
-_NEAR, _FAR, _TRIED = 1.0, 0.0075, 33
+_NEAR, _FAR, _TRIED = 1.0, 0.015, 33
 """The first and last of the budgets that are tried for a path of even steps, and how
 many. Beyond, what is asked for is more than two kinds of photographs differ by."""
 
@@ -44,8 +44,7 @@ def traverse_path(
 def even_path(problem: WitnessProblem, steps: int) -> tuple[Array, list[Array]]:
     """Go as far as images stay images, in steps of the same length for each.
 
-    But the first is as long as two: half of it hardly shows. At each place an image
-    keeps what only it has, see `WitnessProblem.own_kept`.
+    At each place an image keeps what only it has, see `WitnessProblem.own_kept`.
 
     Parameters
     ----------
@@ -65,9 +64,12 @@ def even_path(problem: WitnessProblem, steps: int) -> tuple[Array, list[Array]]:
     path = [problem.start()]
     path += [problem.own_kept(p) for p in traverse_path(problem, budgets[1:])]
     lengths = np.maximum.accumulate([problem.length(places) for places in path])
-    parts = np.arange(2, steps + 2) / (steps + 1)
     at = np.stack(
-        [np.interp(parts * far[-1], far, range(len(path))) for far in lengths.T], axis=1
+        [
+            np.interp(np.arange(1, steps + 1) * far[-1] / steps, far, range(len(path)))
+            for far in lengths.T
+        ],
+        axis=1,
     )
     below = np.minimum(at.astype(int), _TRIED - 1)
     share = at - below
