@@ -29,7 +29,11 @@ from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import FilePixels, PixelSource
 from napari_spaceediting.data.scaling import scaling_of
 from napari_spaceediting.data.soft_labels import shared
-from napari_spaceediting.data.splits import UNLABELLED, classes_without_evidence
+from napari_spaceediting.data.splits import (
+    UNLABELLED,
+    classes_without_evidence,
+    few_to_measure,
+)
 from napari_spaceediting.data.steps import Steps, in_threads
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import Progress
@@ -115,6 +119,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
             *_rejected_note(columns),
             *notes_on_groups(columns, split),
             *classes_without_evidence(labels, split, class_names),
+            *few_to_measure(labels, split),
         )
     return ImageDataset(
         name=found.name,

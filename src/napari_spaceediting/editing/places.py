@@ -14,6 +14,8 @@ LOW_SUPPORT = 0.3
 NEIGHBOURS = 15
 _AT_HOME, _AMONG_ITS_OWN = 0.7, 0.5
 """Votes for a class: where it is at home, and where images of it may stay."""
+_OF_GROUP = 100
+"""Places at most that are asked for a group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +126,11 @@ class Surroundings:
             votes.astype(np.float32),
             support.astype(np.float32),
         )
+
+    def of_group(self, places: NDArray[np.floating]) -> Places:
+        """Describe the surroundings of a group by those of up to 100 of its places."""
+        step = max(-(-len(places) // _OF_GROUP), 1)
+        return self.at(places[::step].astype(np.float32))
 
     def _enclosure(
         self, places: NDArray[np.float32], rows: NDArray[np.int64]

@@ -160,15 +160,15 @@ def _duration(
     return Duration(
         seconds + each * views * passes,
         f"{spec.backbone} learns from {n_learnt:,} images in up to "
-        f"{settings.epochs} epochs, {_ms(each * views)} for an image each time on "
-        f"{where}.",
+        f"{settings.epochs} epochs, and looks at an image {passes:,.0f} times in all, "
+        f"for {_ms(each * views)} each on {where}.",
         "It grows with the number of images, their size, the epochs and the network; "
         "one with weights whose head alone trains sees each image only once.",
     )
 
 
 def _passes(dataset: ImageDataset, settings: TrainSettings) -> tuple[int, float]:
-    """Return how many images are learnt from, and how often one is, in all epochs."""
+    """Return how many images are learnt from, and how many looks they get in all."""
     from napari_spaceediting.network.training import epoch_plan
 
     with_labels = has_classes(dataset)

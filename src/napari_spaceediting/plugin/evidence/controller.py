@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.data.splits import ENOUGH_MEASURED
 from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.evidence import ArmScore, Evidence
 from napari_spaceediting.errors import SpaceEditingError
@@ -125,8 +126,17 @@ class EvidenceController:
         self._panel.set_others([stage.name for stage in self._others()])
         self._evidence = past.evidence if past else None
         self._panel.show_evidence(self._evidence)
+        self._offer_naming()
         self._show_calibration(past)
         self._offer_sides()
+
+    def _offer_naming(self) -> None:
+        """Offer to name held-out images where few of them have been measured on."""
+        session, evidence = self._window.session, self._evidence
+        if session is not None and evidence is not None:
+            few = evidence.n_images < ENOUGH_MEASURED
+            offered = few and len(session.held_out_to_name()) > 0
+            self._panel.name_button.setVisible(offered)
 
     def _show_calibration(self, past: Round | None) -> None:
         """Say how far the certainty of the network after a round can be trusted."""
@@ -164,6 +174,7 @@ class EvidenceController:
                 self._evidence = evidence
                 told = verdict(evidence, earlier, later)
                 self._panel.show_evidence(evidence, earlier.name, later.name, told)
+                self._offer_naming()
                 self._offer_sides()
 
         # In a thread: latents of many images are read from disk.

@@ -125,6 +125,7 @@ class EvidencePanel(QWidget):
             "those that you name there are what the next round is measured on"
         )
         self.name_button.clicked.connect(lambda: self.show_images.emit(UNNAMED))
+        self.name_button.hide()
         parts.addWidget(self.name_button)
         self.side_buttons = [QPushButton() for _ in range(_MOST_SIDES)]
         for number, button in enumerate(self.side_buttons):
@@ -222,7 +223,6 @@ class EvidencePanel(QWidget):
             f"that took no part in the training. {evidence.cautions()}".strip()
         )
         self._measured.setVisible(evidence.n_images > 0)
-        self.name_button.setVisible(not evidence.n_images)
         arms = titles(earlier, later)
         self.accuracies.set_rows(accuracy_rows(evidence, arms))
         set_text(self._certainty, certainty_in_words(evidence, arms))

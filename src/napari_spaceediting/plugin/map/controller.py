@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
-_ASKED_WHILE_DRAGGING = 10
 _VICINITY = 40
 """Images that are shown with a single one."""
 _LAID_OUT = "Images lie along an axis: untick “Lay out along it” before you move them."
@@ -376,8 +375,7 @@ class MapController:
         session, view = self._window.session, self.view
         assert session is not None
         assert view is not None
-        step = -(-len(places) // _ASKED_WHILE_DRAGGING)
-        around = session.surroundings.at(places[::step].astype(np.float32))
+        around = session.surroundings.of_group(places)
         text = display.describe_place(around, session.edits.class_names)
         view.overlay.change(drag_text=text)
 

@@ -236,6 +236,7 @@ class NetworkPanel(Panel):
         self._suit_backbone()
         self._weights.value = PUBLISHED if _has_published(name) else None
         self._suggest_trainable()
+        self.show_status("")
 
     def _ask(self, how: str) -> str:
         """Ask for a backbone from elsewhere; return its name, "" for none."""
@@ -261,7 +262,7 @@ class NetworkPanel(Panel):
                 self,
                 "Weights of the backbone",
                 self._file,
-                "Weights (*.safetensors *.pth *.pt)",
+                "Weights (*.safetensors *.pth *.pt *.bin)",
             )
             if not path:
                 self._weights.value = self._before
