@@ -21,16 +21,18 @@ from pathlib import Path
 import numpy as np
 
 import common
+import real_layout
 from common import Target, at_least, at_most, table
 from intervals import interval
 from napari_spaceediting.data.cache import caching_in
 
 SEEDS = {
-    "few": 5, "noise": 5, "soft": 5, "depth": 2, "nothing": 20, "heads": 10, "time": 3,
-    "ideas": 4,
+    "few": 5, "layout": 3, "noise": 5, "soft": 5, "depth": 2, "nothing": 20,
+    "heads": 10, "time": 3, "ideas": 4,
 }  # fmt: skip
 SETS = {
     "few": ("garbage", "oracle bones", "CIFAR-10N"),
+    "layout": ("garbage", "oracle bones", "CIFAR-10N"),
     "noise": ("CIFAR-10N",),
     "soft": ("CIFAR-10N",),
     "depth": ("CIFAR-10N",),
@@ -128,6 +130,9 @@ def document(runs: Runs, half: str) -> tuple[str, list[Target]]:
     ]
     if few:
         lines += _few_section(runs, few, targets)
+    laid_out = {key: some for key, some in runs.items() if key[0] == "layout"}
+    if laid_out:
+        lines += real_layout.section(laid_out, targets)
     noise = [run for key, some in runs.items() if key[0] == "noise" for run in some]
     if noise:
         lines += _noise_section(noise, targets)

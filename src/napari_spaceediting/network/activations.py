@@ -202,6 +202,8 @@ def _kept(
         key = weights.copy()
         facts = [_FORMAT, images.content_key(), len(images), backbone]
         seen: list[object] = ["mirror"] if classifier.spec.mirror else []
+        if trainable == "head" and classifier.spec.layout:
+            seen.append("layout")
         if classifier.spec.image_size != images.image_size:
             seen.append(list(classifier.spec.image_size))
         key.update(json.dumps([*facts, trainable, "float32", *seen]).encode())

@@ -21,6 +21,8 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import torch
+
 from napari_spaceediting.errors import SpaceEditingError, reason_of
 from napari_spaceediting.network.backbones import Backbone, embeddings, small_cnn
 from napari_spaceediting.network.spec import (
@@ -42,7 +44,7 @@ BackboneFactory = Callable[[ClassifierSpec], Backbone]
 
 
 def build_backbone(spec: ClassifierSpec) -> Backbone:
-    """Build the backbone of a spec with the weights that it names.
+    """Build the backbone of a spec with the weights and the layout that it names.
 
     A local file holds the weights under the names that they have in `Backbone` or in
     a `LatentClassifier`, whose embedding and head are left out; for a backbone of
@@ -57,6 +59,14 @@ def build_backbone(spec: ClassifierSpec) -> Backbone:
         If the name is unknown, what it names makes no backbone, or the weights are
         missing or do not fit.
     """
+    backbone = _built(spec)
+    if spec.layout:
+        blank = torch.zeros(1, spec.in_channels, *spec.image_size)
+        backbone.eval().add_layout(blank)
+    return backbone
+
+
+def _built(spec: ClassifierSpec) -> Backbone:
     build = _factory(spec.backbone)
     if spec.weights is None or spec.weights == PUBLISHED:
         return build(spec)
