@@ -16,7 +16,7 @@ from napari_spaceediting.network.spec import (
     ClassifierSpec,
 )
 
-_CELLS, _MOST_NUMBERS = 4, 8_192
+_CELLS, _MOST_NUMBERS = 4, 4_096
 """Cells along a side of the grid, and numbers that it has in all, at most."""
 
 
