@@ -8,6 +8,7 @@ import pytest
 from napari_spaceediting.colours import class_colours, named_colours, to_hex
 from napari_spaceediting.editing.classes import TraitKind, regrouped
 from napari_spaceediting.editing.edits import (
+    NO_EDITS,
     Delete,
     Edit,
     EditKind,
@@ -131,7 +132,7 @@ def test_traits_follow_renamed_classes_and_can_be_taken_away():
     given = Trait(TraitKind.ABOVE, {"cat": "pet", "dog": "pet"})
     state = after(given, Rename("dog", "hound"), Trait(TraitKind.ABOVE, {"cat": ""}))
     assert state.traits == {"above": {"hound": "pet"}}
-    assert not after(given).teaches
+    assert after(given).why_no_lesson == NO_EDITS
 
 
 def test_classes_keep_their_colours_when_others_go():

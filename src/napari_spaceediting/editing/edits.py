@@ -145,6 +145,13 @@ class EditKind(IntEnum):
     RESTORED = 6
 
 
+NO_EDITS = "There is no edit to learn from: move, pin or relabel images first."
+ONLY_ARRANGED = (
+    "Images that are only arranged teach no class: make an axis of them, or move, pin "
+    "or relabel images first."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class EditState:
     """What a list of edits adds up to, image by image.
@@ -193,9 +200,12 @@ class EditState:
         return edited
 
     @property
-    def teaches(self) -> bool:
-        """Whether there is anything that a network can learn from the edits."""
-        return self.changes_classes or bool(self.edited.any())
+    def why_no_lesson(self) -> str:
+        """Why a network can learn nothing from the edits; "" where it can."""
+        done = {EditKind(kind) for kind in np.unique(self.kinds)} - {EditKind.NONE}
+        if self.changes_classes or done - {EditKind.ARRANGED}:
+            return ""
+        return ONLY_ARRANGED if done else NO_EDITS
 
 
 def fold(

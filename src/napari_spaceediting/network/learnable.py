@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
-from napari_spaceediting.network.spec import ClassifierSpec, Trainable, TrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    Trainable,
+    TrainSettings,
+    usually_trains,
+)
 
 
 def training_images(dataset: ImageDataset) -> NDArray[np.int64]:
@@ -53,7 +58,11 @@ def has_classes(dataset: ImageDataset) -> bool:
 def what_trains(
     dataset: ImageDataset, spec: ClassifierSpec, settings: TrainSettings
 ) -> Trainable:
-    """Return what of a network is descended; "head" where it is solved, or stays."""
-    if has_classes(dataset):
+    """Return what of a network is descended; "head" where it is solved, or stays.
+
+    Without classes one that has learnt stays as it is, and so does one of which only
+    the head shall train.
+    """
+    if has_classes(dataset) or settings.trainable == "head":
         return settings.trainable
-    return "all" if spec.sees_images and spec.weights is None else "head"
+    return usually_trains(spec)

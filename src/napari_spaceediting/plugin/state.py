@@ -18,7 +18,7 @@ from psygnal import Signal
 
 from napari_spaceediting.colours import named_colours
 from napari_spaceediting.data.thumbnails import PackThumbnails
-from napari_spaceediting.editing.edits import EditState, TraitKind
+from napari_spaceediting.editing.edits import NO_EDITS, EditState, TraitKind
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network.trust import title_of
 from napari_spaceediting.plugin import status
@@ -261,9 +261,8 @@ class WindowState:
             backbone=title_of(shown.network.spec.backbone) if shown.network else "",
             method=shown.map.method if shown.map else "",
             n_edits=0 if awaits else len(session.state.log.done),
-            n_edited=int(np.count_nonzero(session.edits.edited)) if shown.map else 0,
             keeps_map=session.keeps_map,
-            changes_classes=bool(shown.map) and session.edits.changes_classes,
+            no_lesson=session.edits.why_no_lesson if shown.map else NO_EDITS,
             awaits=awaits,
             past=self.past.refusal if self.past else "",
             is_reading=is_reading,

@@ -308,14 +308,12 @@ class Preparing:
         SessionError
             If there is no network yet.
         EditError
-            If there is no open edit.
+            If there is no open edit to learn from.
         """
         self._check_open()
         self._network()
-        if not self.edits.teaches:
-            raise EditError(
-                "There is no edit to learn from: move, pin or relabel images first."
-            )
+        if why_not := self.edits.why_no_lesson:
+            raise EditError(why_not)
         checkpoint, edits = self._state.checkpoint, self.edits
         check_trains(self._network().spec, self._state.retrain.trainable)
         part, _ = measured_images(self.dataset.split, edits.labels)

@@ -75,7 +75,7 @@ def test_classes_are_merged_deleted_and_put_in_order(window, menu_of):
     assert window.session.edits.class_names[:3] == ("3", "2", "4")
     assert not (set("019") - {"9"}) & set(window.session.edits.class_names)
     # There is something to learn from, though no image was edited.
-    assert window.state.facts.changes_classes
+    assert not window.state.facts.no_lesson
     assert window.panels.retrain.isEnabled()
 
 

@@ -257,7 +257,10 @@ def test_arrange_by_keyboard(window):
     window.drag(start, start + QPoint(80, 50))
     picker = window.bench.map.naming.picker
     window.wait(picker.isVisible)
-    QTest.keyClick(QApplication.focusWidget() or picker, Qt.Key.Key_A, ALT)
+    suggested = picker.options.currentRow()
+    for key, row in ((Qt.Key.Key_B, suggested), (Qt.Key.Key_A, -1)):
+        QTest.keyClick(QApplication.focusWidget() or picker, key, ALT)
+        assert picker.options.currentRow() == row, "no class is chosen to arrange"
     window.answer(Qt.Key.Key_Return)
     (edit,) = window.session.state.log.done
     assert (edit.intent, edit.tag) == (Intent.ARRANGE, None)
