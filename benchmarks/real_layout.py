@@ -51,7 +51,8 @@ def section(runs: Part, targets: list[Target]) -> list[str]:
         "The layout: means of the maps before the last block over a grid of 4 x 4, "
         "beside the averaged features, and as long as these. As above, ten labels a "
         "class and then 100 actions in four rounds, which go by the features with the "
-        "layout. *With layout* logistic regression has it, too.",
+        "layout. *With layout* logistic regression has it, too. "
+        f"{len(every)} runs.",
         "",
         table(("accuracy, %", *of, "all, less ours"), rows),
         "",

@@ -38,7 +38,7 @@ class Backbone(nn.Module):
     Attributes
     ----------
     layout : Layout or None
-        What puts the layout of the activations beside the features, F more of them.
+        What puts the layout of the activations beside the features, which F counts.
     """
 
     layout: Layout | None
@@ -57,7 +57,12 @@ class Backbone(nn.Module):
         activations = self.trunk(images)
         return with_layout(self.last_block(activations), activations, self.layout)
 
-    def add_layout(self, images: Tensor) -> None:
+    @property
+    def is_split(self) -> bool:
+        """Whether something that can train is split off the trunk."""
+        return any(True for _ in self.last_block.parameters())
+
+    def add_layout(self, shape: Sequence[int]) -> None:
         """Put the layout of the activations beside the features, where there is one.
 
         There is none of tokens, and of maps that the last block only averages: what
@@ -65,13 +70,11 @@ class Backbone(nn.Module):
 
         Parameters
         ----------
-        images : (n, C, H, W) tensor
-            Any, of the size and channels that come.
+        shape : sequence of int
+            Of the activations of one image.
         """
-        with torch.inference_mode():
-            maps = self.trunk(images)
-        if maps.ndim == 4 and any(True for _ in self.last_block.parameters()):
-            self.layout = Layout(maps.shape[1:])
+        if len(shape) == 3 and self.is_split:
+            self.layout = Layout(shape)
             self.n_features += self.layout.n_features
 
 

@@ -42,6 +42,9 @@ from napari_spaceediting.network.weights import load_weights, read_weights
 
 BackboneFactory = Callable[[ClassifierSpec], Backbone]
 
+_SHAPES: dict[tuple[str, int, tuple[int, int]], tuple[int, ...]] = {}
+"""Of the activations of an image, by backbone, channels and size: asking takes long."""
+
 
 def build_backbone(spec: ClassifierSpec) -> Backbone:
     """Build the backbone of a spec with the weights and the layout that it names.
@@ -61,8 +64,12 @@ def build_backbone(spec: ClassifierSpec) -> Backbone:
     """
     backbone = _built(spec)
     if spec.layout:
-        blank = torch.zeros(1, spec.in_channels, *spec.image_size)
-        backbone.eval().add_layout(blank)
+        seen = spec.backbone, spec.in_channels, spec.image_size
+        if seen not in _SHAPES:
+            blank = torch.zeros(1, spec.in_channels, *spec.image_size)
+            with torch.inference_mode():
+                _SHAPES[seen] = backbone.eval().trunk(blank).shape[1:]
+        backbone.add_layout(_SHAPES[seen])
     return backbone
 
 

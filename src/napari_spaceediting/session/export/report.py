@@ -182,7 +182,6 @@ def _network(state: SessionState) -> list[tuple[str, str]]:
         ),
         ("Latents", f"{network.predictions.latents.shape[1]} numbers"),
         ("Sees the mirror image", "yes" if spec.mirror else "no"),
-        ("Layout beside the features", "yes" if spec.layout else "no"),
         *_settings(train),
     ]
 
