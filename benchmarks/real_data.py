@@ -27,7 +27,7 @@ from intervals import interval
 from napari_spaceediting.data.cache import caching_in
 
 SEEDS = {
-    "few": 5, "layout": 3, "noise": 5, "soft": 5, "depth": 2, "nothing": 20,
+    "few": 5, "layout": 4, "noise": 5, "soft": 5, "depth": 2, "nothing": 20,
     "heads": 10, "time": 3, "ideas": 4,
 }  # fmt: skip
 SETS = {

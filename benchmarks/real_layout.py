@@ -27,6 +27,9 @@ _OVER = {
     "rival margin groups": "layout: over margin groups with LR, with it",
 }
 _GOAL = 3.0
+_FEW = 4
+"""Runs below which an interval says nothing."""
+_WRONG = {"worse": 95.0, "one person": 75.0}
 _DOUBT = "wrong of 100", "wrong of 200", "accuracy"
 
 
@@ -66,10 +69,19 @@ def section(runs: Part, targets: list[Target]) -> list[str]:
         lines.append(f"- {what}: **{_told(joined)}** ({by_set}).")
         if arm != "ours without, same labels":
             targets.append(at_least(f"{what}, points", float(np.mean(joined)), _GOAL))
-    named = np.mean([run["named an action"] for run in every])
-    right = np.mean([run["named right"] for run in every])
+    named = float(np.mean([run["named an action"] for run in every]))
+    right = float(np.mean([run["named right"] for run in every]))
+    targets += [
+        at_least("layout: images named an action", named, 5),
+        at_least("layout: of them rightly, %", right, 94),
+    ]
     lines += [f"- images named an action: {named:.1f}, {right:.1f}% of them rightly."]
-    return [*lines, "", *_doubted([run for run in every if _key("worse") in run])]
+    judged = [run for run in every if _key("worse") in run]
+    for kind, goal in _WRONG.items() if judged else ():
+        hit = float(np.mean([run[_key(kind)] for run in judged]))
+        what = f"layout, {kind}: wrong among the first 100, %"
+        targets.append(at_least(what, hit, goal))
+    return [*lines, "", *_doubted(judged)]
 
 
 def _key(title: str, what: str = _DOUBT[0]) -> str:
@@ -81,7 +93,7 @@ def _doubted(runs: list[dict[str, float]]) -> list[str]:
     if not runs:
         return []
     rows = []
-    for kind in ("worse", "one person"):
+    for kind in _WRONG:
         for what in _DOUBT:
             with_it = [run[_key(kind, what)] for run in runs]
             without = [run[_key(f"{kind} without", what)] for run in runs]
@@ -98,5 +110,7 @@ def _doubted(runs: list[dict[str, float]]) -> list[str]:
 
 
 def _told(values: list[float]) -> str:
+    if len(values) < _FEW:
+        return f"{np.mean(values):+.1f}"
     found = interval(values)
     return f"{found.mean:+.1f} ± {found.half:.1f}"
