@@ -13,7 +13,7 @@ import arranging
 from case_page import Run, gained, keep, sheet, told
 from common import table
 from napari_spaceediting.data.dataset import UNLABELLED
-from napari_spaceediting.editing.edits import Intent, Move
+from napari_spaceediting.editing.image_edits import Intent, Move
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.activations import activations

@@ -6,26 +6,25 @@ import numpy as np
 import pytest
 
 from napari_spaceediting.colours import class_colours, named_colours, to_hex
-from napari_spaceediting.editing.classes import TraitKind, regrouped
-from napari_spaceediting.editing.edits import (
-    NO_EDITS,
+from napari_spaceediting.editing.classes import (
     Delete,
-    Edit,
-    EditKind,
     Merge,
-    Pin,
-    Reject,
-    Relabel,
     Rename,
     Reorder,
-    Reset,
-    Restore,
     Trait,
+    TraitKind,
+    regrouped,
+)
+from napari_spaceediting.editing.edits import (
+    NO_EDITS,
+    Edit,
+    EditKind,
     Withdraw,
     check_edit,
     describe,
     fold,
 )
+from napari_spaceediting.editing.image_edits import Pin, Reject, Relabel, Reset, Restore
 from napari_spaceediting.errors import EditError
 
 NAMES = ("cat", "dog", "cow")

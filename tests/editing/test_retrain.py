@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.editing.arms import comparisons
-from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.settings import (
     RetrainSettings,

@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.editing.edits import (
-    NO_EDITS,
-    Pin,
-    SaveSelection,
-    Withdraw,
-    describe,
-)
+from napari_spaceediting.editing.edits import NO_EDITS, Withdraw, describe
+from napari_spaceediting.editing.image_edits import Pin
+from napari_spaceediting.editing.selections import SaveSelection
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.session.export.results import results_of
 from napari_spaceediting.session.merging import merged
@@ -88,7 +84,7 @@ def test_it_comes_back_from_disk_and_names_images_by_their_ids(session, tmp_path
     values = json.loads((folder / "session.json").read_text())
     values["log"]["done"][0] = said
     (folder / "session.json").write_text(json.dumps(values))
-    with pytest.raises(SessionError, match="no name"):
+    with pytest.raises(SessionError, match="needs a name"):
         load_session(folder)
 
 

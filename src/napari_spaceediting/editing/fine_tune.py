@@ -51,12 +51,6 @@ def fine_tune(
 
     Parameters
     ----------
-    task : Task
-        The round.
-    lesson : Lesson
-        What to learn from.
-    seed : int
-        Of every random choice.
     start : LatentClassifier, optional
         Trained in place; by default the network before the round, with as many classes
         as the lesson has.

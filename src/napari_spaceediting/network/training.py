@@ -62,8 +62,8 @@ def train(
     each epoch the labelled validation images are classified; the weights of the epoch
     with the best accuracy (of equal ones, the lowest loss) are kept, and training stops
     after `settings.patience` epochs without a better one. Without validation images all
-    epochs are run and the last weights are kept. Images without a label, and test
-    images, are not looked at.
+    epochs are run and the last weights are kept; it ends sooner, after a batch, when
+    that is `enough`. Images without a label, and test images, are not looked at.
 
     In the end a network knows its labels by heart, also the wrong ones. What the others
     say of each label, its margin, is therefore asked of features that have not learnt
@@ -75,9 +75,6 @@ def train(
         Trained in place, and moved to the device.
     dataset : ImageDataset
         N images.
-    settings : TrainSettings, optional
-
-    It ends sooner, after a batch, when that is `enough`.
 
     Yields
     ------

@@ -7,7 +7,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu
 
-from napari_spaceediting.editing.edits import Pin, Relabel
+from napari_spaceediting.editing.image_edits import Pin, Relabel
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
 from napari_spaceediting.plugin.status import TO_DECIDE
 from napari_spaceediting.session.state import RoundStatus

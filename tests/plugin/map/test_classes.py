@@ -9,7 +9,7 @@ from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QColorDialog, QInputDialog, QLineEdit, QMenu
 
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 
 LEFT = Qt.MouseButton.LeftButton
 

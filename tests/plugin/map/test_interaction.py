@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QToolTip
 
-from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.plugin.gallery.bar import NEAREST, SELECTION
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -61,7 +61,7 @@ def test_hover_shows_ring_then_card_and_hides(window):
     seen = []
     window.map.hovered.connect(lambda _: seen.append(has_card(window, image)))
     window.move(window.of_image(image))
-    window.wait(lambda: seen)
+    window.wait(lambda: window.map.overlay.scene.hovered is not None)
     assert np.array_equal(window.map.overlay.scene.hovered, window.places[image])
     assert not seen[0]
     window.wait(lambda: has_card(window, image))

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_spaceediting.editing.edits import Intent, named
+from napari_spaceediting.editing.image_edits import Intent, named
 from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.plugin.map.between import Between
 from napari_spaceediting.plugin.map.options import MARGIN, ClassOptions

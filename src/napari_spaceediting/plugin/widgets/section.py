@@ -73,9 +73,7 @@ class Section(QFrame):
         line.setDirection(QHBoxLayout.Direction.RightToLeft)
         self.header.setMinimumHeight(line.sizeHint().height())
         set_role(self, "section")
-        layout = column(self, 0)
-        layout.addWidget(self.header)
-        layout.addWidget(self.body)
+        column(self, 0, self.header, self.body)
         self.set_status("")
 
     def set_status(self, text: str, state: str = TODO) -> None:
