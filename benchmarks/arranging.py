@@ -21,7 +21,11 @@ from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.editing.axis import Axis
 from napari_spaceediting.editing.image_edits import Intent, Move
 from napari_spaceediting.jobs.job import finish, run_job
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    TrainSettings,
+    with_usual_layout,
+)
 from napari_spaceediting.network.trust import trust
 from napari_spaceediting.session.session import Session, new_session
 from photo_networks import MOBILE, mobile_weights
@@ -113,11 +117,11 @@ def heads(seed: int, begun: Session) -> Figures:
 
 def begin_heads(data: Path, work: Path, backbone: str) -> Session:
     """Return a session of photographs with a frozen network that tells people."""
-    weights = str(mobile_weights(data, work)) if backbone == MOBILE else None
+    weights = str(mobile_weights(data, work)) if backbone == MOBILE else "pretrained"
     trust(backbone)
     session = new_session(photographs(data / "cmu_faces"), seed=0)
     session.set_train_settings(TrainSettings(trainable="head", device="cpu"))
-    spec = ClassifierSpec(backbone, weights=weights)
+    spec = with_usual_layout(ClassifierSpec(backbone, weights=weights), "head")
     session.take_network(run_job(session.training(spec)))
     return session
 
