@@ -72,6 +72,8 @@ def test_it_knows_what_a_training_does_without_labels(spec: ClassifierSpec) -> N
     assert what_trains(bare, spec, HEAD) == "all"
     assert "60 images" in run_job(HowLong(bare, spec, HEAD)).what
     assert what_trains(bare, replace(spec, weights="a file"), HEAD) == "head"
+    # What was exported has learnt; it is not to forget that.
+    assert what_trains(bare, replace(spec, backbone="file:a.pt2"), ALL) == "head"
     assert what_trains(images(100), spec, HEAD) == "head"
     features = np.zeros((100, 3), np.float32)
     given = ClassifierSpec(EMBEDDINGS, n_classes=2, image_size=(1, 3))

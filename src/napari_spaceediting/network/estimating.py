@@ -70,6 +70,9 @@ class HowLong:
         The network, filled in for them.
     settings : TrainSettings
         How it is to be trained.
+    n_seen : int or None
+        Images that are learnt from, each as often as it is seen; None for those of
+        all epochs.
     """
 
     name: ClassVar[str] = "Work out how long it takes"
@@ -77,6 +80,7 @@ class HowLong:
     dataset: ImageDataset = field(repr=False)
     spec: ClassifierSpec
     settings: TrainSettings
+    n_seen: int | None = None
 
     def run(self) -> Generator[Progress, None, Duration]:
         """Run a few images through the network.
@@ -89,7 +93,7 @@ class HowLong:
             If an image cannot be read.
         """
         yield Progress(0, 0, "Timing the network on a few images")
-        return _duration(self.dataset, self.spec, self.settings)
+        return _duration(self.dataset, self.spec, self.settings, self.n_seen)
 
 
 def sample_size(n_images: int, seconds: float) -> int:
@@ -120,7 +124,10 @@ def sample(dataset: ImageDataset, size: int, seed: int) -> ImageDataset:
 
 
 def _duration(
-    dataset: ImageDataset, spec: ClassifierSpec, settings: TrainSettings
+    dataset: ImageDataset,
+    spec: ClassifierSpec,
+    settings: TrainSettings,
+    n_seen: int | None,
 ) -> Duration:
     from napari_spaceediting.network.activations import n_unfinished
     from napari_spaceediting.network.classifier import classifier_from
@@ -155,6 +162,14 @@ def _duration(
         tail(inputs[at])[0].square().mean().backward()
 
     each = _per_image(step, len(some), device)
+    if n_seen is not None:
+        return Duration(
+            seconds + each * n_seen,
+            f"{spec.backbone} sees {n_seen:,} images, many of them several times, "
+            f"{_ms(each)} each on {where}.",
+            "It grows with what is compared, the size of the images and the network; "
+            "where the head alone trains it takes seconds.",
+        )
     n_learnt, passes = _passes(dataset, settings)
     views = 1 if has_classes(dataset) else _WITHOUT_LABELS
     return Duration(

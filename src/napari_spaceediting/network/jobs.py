@@ -102,7 +102,7 @@ class TrainNetwork:
             few = _too_few_labels(dataset, labelled)
             if not spec.sees_images:
                 how = "the latents are embeddings"
-            elif spec.weights is not None:
+            elif trains == "head":
                 how = f"the latents are the features of {spec.backbone} as it is"
             else:
                 how = "the network learnt from the images alone"

@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.errors import TrainingFailed
-from napari_spaceediting.network.spec import ClassifierSpec, Trainable, TrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    Trainable,
+    TrainSettings,
+    usually_trains,
+)
 
 
 def training_images(dataset: ImageDataset) -> NDArray[np.int64]:
@@ -56,4 +61,4 @@ def what_trains(
     """Return what of a network is descended; "head" where it is solved, or stays."""
     if has_classes(dataset):
         return settings.trainable
-    return "all" if spec.sees_images and spec.weights is None else "head"
+    return usually_trains(spec)
