@@ -8,6 +8,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu
 
 from napari_spaceediting.editing.edits import Pin, Relabel
+from napari_spaceediting.plugin.docks import dock_of
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
 from napari_spaceediting.plugin.status import TO_DECIDE
 from napari_spaceediting.session.state import RoundStatus
@@ -319,3 +320,20 @@ def test_images_are_rejected_in_the_gallery_by_key_and_by_menu(window):
     for title, are_out in (("Reject", True), ("Restore", False)):
         entry(menu_on(window, images), title).trigger()
         assert window.session.edits.rejected[images].all() == are_out
+
+
+def test_keys_of_many_classes_leave_the_images_their_room(window):
+    gallery, movable = window.bench.gallery, window.movable
+    for number in range(8):
+        name = f"a class with a long name, number {number}"
+        window.session.apply(Relabel(movable[number : number + 1], name))
+    window.state.select(movable[:3])
+    window.wait(gallery.class_keys.isHidden)
+    gallery.grid.setFocus()
+    QTest.keyClick(gallery.grid, Qt.Key.Key_Home)
+    QTest.keyClick(gallery.grid, "3")
+    assert window.session.edits.labels[movable[0]] == 3
+    dock = dock_of(gallery)
+    main = dock.parent()
+    main.resizeDocks([dock], [2 * main.height() // 3], Qt.Orientation.Vertical)
+    window.wait(gallery.class_keys.isVisible)

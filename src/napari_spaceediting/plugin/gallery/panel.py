@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QStackedWidget, QWidget
 
 from napari_spaceediting.plugin.gallery.bar import GalleryBar, count_label
@@ -15,6 +17,9 @@ from napari_spaceediting.plugin.widgets.class_keys import ClassKeys, takes_back
 from napari_spaceediting.plugin.widgets.controls import column, dress, row
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.wording import counted
+
+_KEYS = 1 / 4
+"""Share of the height that the keys of classes take at most."""
 
 
 class ImageGallery(QWidget):
@@ -43,7 +48,8 @@ class ImageGallery(QWidget):
         self._views.addWidget(self.compare)
         keys = row(self.class_keys, self._count, stretch=(1, 0))
         keys.setContentsMargins(4, 0, 4, 0)
-        keys.setAlignment(self._count, Qt.AlignmentFlag.AlignTop)
+        corner = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight
+        keys.setAlignment(self._count, corner)
         layout = column(self, 2)
         layout.addWidget(self.bar)
         layout.addLayout(keys)
@@ -67,6 +73,26 @@ class ImageGallery(QWidget):
         """Paint the pictures that have come."""
         self.grid.viewport().update()
         self.compare.repaint_pictures()
+
+    def show_classes(self, names: Sequence[str], keys: Sequence[str]) -> None:
+        """Show the C classes with their keys, "" for none."""
+        self.class_keys.show_classes(names, keys)
+        self._fit_keys()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give the room to the images."""
+        super().resizeEvent(event)
+        self._fit_keys()
+
+    def _fit_keys(self) -> None:
+        """Show the keys of classes unless they took the room of the images.
+
+        The map's legend has them, too, and they work all the same.
+        """
+        lines = self.class_keys.layout()
+        assert lines is not None
+        height = lines.heightForWidth(self.width() - self._count.sizeHint().width())
+        self.class_keys.setVisible(height <= _KEYS * self.height())
 
     @property
     def is_close(self) -> bool:

@@ -364,7 +364,8 @@ class GuidancePanel(Panel):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Answer by key."""
-        if event is None or self.class_keys.take(event):
+        keys = self.class_keys
+        if event is None or (keys.isVisible() and keys.take(event)):
             return
         if event.key() == Qt.Key.Key_Escape and self._is_typed:
             self.setFocus()

@@ -285,6 +285,10 @@ class MapOverlay(QWidget):
                 offset = np.abs(middles[at] - middles[other])
                 if (offset < (sizes[at] + sizes[other]) / 2).all():
                     middles[at, 1] = middles[other, 1] + sizes[other, 1]
+        # What stands for a place in view is read whole.
+        width, air = self.width(), sizes[:, 0] / 2
+        seen = (middles[:, 0] >= 0) & (middles[:, 0] <= width) & (2 * air < width)
+        middles[seen, 0] = np.clip(middles[:, 0], air, width - air)[seen]
         return middles
 
     def _names(self, painter: QPainter) -> None:

@@ -322,7 +322,7 @@ def _in_words(session: Session) -> str:
     checkpoint, dataset = session.state.checkpoint, session.dataset
     if checkpoint.network is None:
         return ""
-    backbone = checkpoint.network.spec.backbone
+    backbone = title_of(checkpoint.network.spec.backbone)
     probabilities = checkpoint.network.predictions.probabilities
     known = (dataset.split == Split.VALIDATION) & (checkpoint.labels != UNLABELLED)
     if not (known.any() and probabilities.shape[1]):
