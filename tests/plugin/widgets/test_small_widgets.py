@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.training.curve import TrainingCurve, thin_out
 from napari_spaceediting.plugin.widgets.class_keys import ClassKeys
-from napari_spaceediting.plugin.widgets.controls import dress
+from napari_spaceediting.plugin.widgets.controls import dress, set_progress, thin_bar
 from napari_spaceediting.plugin.widgets.job_bar import JobBar, remaining_in_words
 from napari_spaceediting.plugin.widgets.section import DONE, Section
 
@@ -169,3 +169,22 @@ def test_keys_of_many_classes_take_no_more_room_than_their_rows(qtbot):
     dock.show()
     assert keys.height() == keys.heightForWidth(keys.width()) > one_row
     assert rest.height() > keys.height()
+
+
+def test_progress_is_painted_with_all_else_and_not_at_once(host, qtbot):
+    layout, bar, painted = QVBoxLayout(host), thin_bar("Progress"), []
+
+    class Watch(QObject):
+        def eventFilter(self, _watched, event):
+            if event.type() == QEvent.Type.Paint:
+                painted.append(bar.value())
+            return False
+
+    layout.addWidget(bar)
+    qtbot.waitUntil(bar.isVisible)
+    watch = Watch()
+    bar.installEventFilter(watch)
+    for done in range(1, 9):
+        set_progress(bar, done, 10)
+    assert not painted
+    qtbot.waitUntil(lambda: 8 in painted)

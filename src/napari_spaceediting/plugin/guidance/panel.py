@@ -31,6 +31,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     key_cap,
     literal,
     row,
+    set_progress,
     set_role,
     set_text,
     thin_bar,
@@ -330,8 +331,7 @@ class GuidancePanel(Panel):
 
     def show_counts(self, done: int, total: int, last: str = "") -> None:
         """Show how many of the proposals have been decided on, and the last class."""
-        self._bar.setRange(0, max(total, 1))
-        self._bar.setValue(min(done, total))
+        set_progress(self._bar, done, max(total, 1))
         text = f"{done:,} of {total:,} decided"
         self._done_label.setText(
             f"{last}: {text}. Backspace takes it back." if last else text

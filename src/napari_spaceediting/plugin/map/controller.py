@@ -16,6 +16,7 @@ from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
 from napari_spaceediting.plugin.keys import LAYERS, refusal, with_key
 from napari_spaceediting.plugin.map import display, preview
 from napari_spaceediting.plugin.map.clustering import Clustering
+from napari_spaceediting.plugin.map.density import Density
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud, once
@@ -86,6 +87,7 @@ class MapController:
         self.view: MapView | None = None
         self.stage: Stage | None = None
         self.clustering = Clustering(window)
+        self._density = Density(window, panel.density_check, lambda: self.view)
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
         self._is_coloured = self._is_new = False
@@ -227,7 +229,6 @@ class MapController:
 
     @property
     def _session(self) -> Session:
-        """The session, where it is known that there is one."""
         assert self._window.session is not None
         return self._window.session
 
@@ -417,6 +418,7 @@ class MapController:
         assert stage is not None
         others = view.cloud is None or len(view.cloud.places) != len(cloud.places)
         view.show_cloud(cloud)
+        self._density.refresh()
         if others or self._is_new:
             stage.show_map()
         self._is_new = False

@@ -174,6 +174,9 @@ class MapOverlay(QWidget):
         if many:
             # Kept while only thumbnails change over it.
             self._paint_kept(painter, "crowd", self._paint_crowd)
+        painter.setPen(QPen(_thin(self.ink, 0.5), 1))
+        for line in scene.contours:
+            painter.drawPolyline(QPolygonF(self._points(line)))
         self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
         lifted = scene.lifted
         settled = [p for p in scene.pictures if p.image not in lifted]
