@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu
 
 from napari_spaceediting.editing.edits import Pin, Relabel
-from napari_spaceediting.plugin.docks import dock_of
+from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
 from napari_spaceediting.plugin.status import TO_DECIDE
 from napari_spaceediting.session.state import RoundStatus
@@ -322,18 +324,18 @@ def test_images_are_rejected_in_the_gallery_by_key_and_by_menu(window):
         assert window.session.edits.rejected[images].all() == are_out
 
 
-def test_keys_of_many_classes_leave_the_images_their_room(window):
-    gallery, movable = window.bench.gallery, window.movable
-    for number in range(8):
-        name = f"a class with a long name, number {number}"
-        window.session.apply(Relabel(movable[number : number + 1], name))
-    window.state.select(movable[:3])
-    window.wait(gallery.class_keys.isHidden)
-    gallery.grid.setFocus()
-    QTest.keyClick(gallery.grid, Qt.Key.Key_Home)
-    QTest.keyClick(gallery.grid, "3")
-    assert window.session.edits.labels[movable[0]] == 3
-    dock = dock_of(gallery)
-    main = dock.parent()
-    main.resizeDocks([dock], [2 * main.height() // 3], Qt.Orientation.Vertical)
-    window.wait(gallery.class_keys.isVisible)
+def test_keys_of_many_classes_leave_the_images_their_room(shown, told, qtbot):
+    gallery = shown(ImageGallery)
+    named = told(gallery.named)
+    names = [f"a class with a long name, number {number}" for number in range(9)]
+    gallery.class_keys.show_classes(names, [*"123456789"])
+
+    def is_so(are_there):
+        return gallery.class_keys.isVisible() == are_there
+
+    for height, are_there in ((700, True), (160, False), (700, True)):
+        gallery.resize(900, height)
+        qtbot.waitUntil(partial(is_so, are_there))
+        gallery.grid.setFocus()
+        QTest.keyClick(gallery.grid, "3")
+    assert named == [(2,)] * 3, "keys work all the same"

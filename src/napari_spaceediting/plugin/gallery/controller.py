@@ -224,7 +224,7 @@ class GalleryController:
     def _show_classes(self) -> None:
         if self._window.session is not None and self._window.has_map:
             names = self._window.edits.class_names
-            self._gallery.show_classes(names, self._window.class_keys)
+            self._gallery.class_keys.show_classes(names, self._window.class_keys)
 
     def name(self, number: int) -> None:
         """Give the image in the frame a class, and go on to the next without an edit.

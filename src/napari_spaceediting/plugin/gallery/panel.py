@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QStackedWidget, QWidget
 
@@ -74,15 +72,16 @@ class ImageGallery(QWidget):
         self.grid.viewport().update()
         self.compare.repaint_pictures()
 
-    def show_classes(self, names: Sequence[str], keys: Sequence[str]) -> None:
-        """Show the C classes with their keys, "" for none."""
-        self.class_keys.show_classes(names, keys)
-        self._fit_keys()
-
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Give the room to the images."""
         super().resizeEvent(event)
         self._fit_keys()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Give the room to the images, also when there are other classes."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self._fit_keys()
+        return super().event(event)
 
     def _fit_keys(self) -> None:
         """Show the keys of classes unless they took the room of the images.
