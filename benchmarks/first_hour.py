@@ -35,12 +35,15 @@ _SLOWEST = 8
 def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument(
+        "--images", type=int, default=_FEW, metavar="N", help="photographs"
+    )
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
         print(json.dumps(do_all(options.data, *map(int, options.part))))
         return
-    sizes = _QUICK if options.quick else (_FEW, _MANY)
+    sizes = _QUICK if options.quick else (options.images, _MANY)
     with tempfile.TemporaryDirectory(prefix="first-hour-") as folder:
         given = *sizes, "--data", options.data.resolve()
         found = fresh(__file__, Path(folder), *given)

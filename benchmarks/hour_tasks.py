@@ -200,7 +200,7 @@ def _open(hour: Hour, n_labelled: int) -> str:
             mouse.click(other, "Open other images", QPoint(8, other.height() // 2))
         _when_asked("Discard", mouse)
     mouse.push(panels.data.file_button)
-    wait(lambda: hour.state.session is not before, 120)
+    wait(lambda: hour.state.session is not before, 300)
     spin(0.5)
     mouse.unfold(editor, "network")
     give(chosen[1])
@@ -214,7 +214,7 @@ def _open(hour: Hour, n_labelled: int) -> str:
         drawn = hour.state.session.shown.map
         return drawn is not None and drawn.method == "umap" and not hour.state.is_busy
 
-    wait(has_map, 500)
+    wait(has_map, 1200)
     spin(1.0)
     assert hour.state.session.shown.network.spec.backbone.startswith("file:")
     return f"{len(hour.state.session.dataset):,} images with a map"
@@ -353,8 +353,8 @@ def _retrain(hour: Hour) -> str:
 
     evidence, retrain = hour.bench.evidence, hour.bench.panels.retrain
     hour.mouse.press(hour.bench.editor, "retrain", retrain.retrain_button)
-    wait(lambda: hour.state.session.state.proposal is not None, 500)
-    wait(lambda: not hour.state.is_busy, 500)
+    wait(lambda: hour.state.session.state.proposal is not None, 1200)
+    wait(lambda: not hour.state.is_busy, 600)
     hour.mouse.push(evidence.accept_button)
     (past,) = hour.state.session.state.rounds
     was = past.status.value
