@@ -324,9 +324,10 @@ def _fix_class(hour: Hour) -> str:
 
 
 def _reject(hour: Hour) -> str:
-    for place in range(_DEBRIS):
-        hour.click_tile(place + 1)
-        hour.mouse.key(hour.bench.gallery.grid, "x")
+    grid = hour.bench.gallery.grid
+    for place in list(grid._visible())[1 : _DEBRIS + 1]:
+        hour.click_tile(place)
+        hour.mouse.key(grid, "x")
     n_rejected = int(hour.edits.rejected.sum())
     assert n_rejected == _DEBRIS, f"{n_rejected} are rejected"
     return f"{n_rejected} images are rejected"

@@ -176,6 +176,7 @@ class GuidancePanel(Panel):
         self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.change_button.clicked.connect(self.change_requested)
         set_role(self.change_button, "link")
+        self.change_button.setMinimumWidth(1)
         self._pictures = Pictures()
         self._pictures.clicked.connect(self.toggled)
         self._hint = word_label("muted", "Click what does not belong: it is left out.")
