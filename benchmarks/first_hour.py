@@ -23,7 +23,7 @@ import numpy as np
 
 import common
 from desktop import fresh
-from hour_tasks import GROUPS, LABELLED, WHOLE, do_all
+from hour_tasks import GROUPS, WHOLE, do_all, n_labelled
 
 _FEW, _MANY = 2_000, 100_000
 _QUICK = 200, 5_000
@@ -104,8 +104,8 @@ def _document(tasks: list[dict[str, Any]], sizes: tuple[int, int]) -> str:
     return f"""# The first hour
 
 {common.machine()}
-- One run, seed 0: {few:,} photographs of garbage (TrashNet) on disk, {LABELLED} of them
-  labelled, with a plate and a date made up; {many:,} synthetic images
+- One run, seed 0: {few:,} photographs of garbage (TrashNet) on disk, {n_labelled(few)}
+  of them labelled, with a plate and a date made up; {many:,} synthetic images
 - Load average at the end: {os.getloadavg()[2]:.1f} over 15 minutes
 
 Ten tasks by real clicks and keys in one window of {WHOLE[0]} x {WHOLE[1]} px, by a hand

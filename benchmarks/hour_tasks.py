@@ -13,7 +13,7 @@ import numpy as np
 from clicks import Mouse
 from desktop import Hand, around_half, open_viewer, own_folder, synthetic
 
-GROUPS, LABELLED = 30, 200
+GROUPS, _LABELLED = 30, 200
 WHOLE = 1920, 1080
 """Size of the window at first, in pixels."""
 _SMALL = 1366, 768
@@ -112,11 +112,16 @@ class Hour:
         return self.state.selected
 
 
+def n_labelled(n_images: int) -> int:
+    """Return how many of so many photographs come with a label."""
+    return min(_LABELLED, n_images // 3)
+
+
 def do_all(data: Path, n_images: int, n_many: int) -> list[dict[str, Any]]:
     """Do the ten tasks in one window, and return how each went."""
     hour = Hour(data, n_images)
-    n_labelled = min(LABELLED, n_images // 3)
-    hour.do("Open own photographs, offline", lambda h: _open(h, n_labelled))
+    some = n_labelled(n_images)
+    hour.do("Open own photographs, offline", lambda h: _open(h, some))
     hour.do(f"Name {GROUPS} groups", _name_groups)
     hour.do(f"Look at {_LOOKED_AT} images large", _look)
     hour.do("Fix a wrong class", _fix_class)
@@ -131,11 +136,11 @@ def do_all(data: Path, n_images: int, n_many: int) -> list[dict[str, Any]]:
     return hour.done
 
 
-def _photographs(hour: Hour, n_labelled: int) -> Path:
-    """List photographs in a table, in a folder of their own; return the table."""
+def _photographs(hour: Hour, some: int) -> Path:
+    """List photographs in a table, some with a label, in a folder of their own."""
     import pandas as pd
 
-    folder = own_folder() / f"own-{n_labelled}"
+    folder = own_folder() / f"own-{some}"
     folder.mkdir()
     every = [
         (path, name)
@@ -148,12 +153,12 @@ def _photographs(hour: Hour, n_labelled: int) -> Path:
         path, name = every[at]
         (folder / path.name).symlink_to(path)
         hour.truth[path.name] = name
-        row = {"path": path.name, "label": name if number < n_labelled else ""}
+        row = {"path": path.name, "label": name if number < some else ""}
         row["plate"] = f"B{rng.integers(1, 9)}"
         row["date"] = f"202{rng.integers(3, 7)}-05-01"
         rows.append(row)
     table = pd.DataFrame(rows)
-    if not n_labelled:
+    if not some:
         table = table.drop(columns="label")
     table.to_csv(folder / "images.csv", index=False)
     return folder / "images.csv"
@@ -177,14 +182,14 @@ def _exported(data: Path) -> Path:
     return path
 
 
-def _open(hour: Hour, n_labelled: int) -> str:
+def _open(hour: Hour, some: int) -> str:
     """Open a table, choose a network in a file, train it and wait for its map."""
     from qtpy.QtCore import QPoint
     from qtpy.QtWidgets import QFileDialog
 
     from watch import spin, wait
 
-    chosen = _photographs(hour, n_labelled), _exported(hour.data)
+    chosen = _photographs(hour, some), _exported(hour.data)
     panels, editor, mouse = hour.bench.panels, hour.bench.editor, hour.mouse
 
     def give(path: Path) -> None:
