@@ -19,7 +19,7 @@ from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.poses import render_poses
 from napari_spaceediting.editing.axis import Axis
-from napari_spaceediting.editing.edits import Intent, Move
+from napari_spaceediting.editing.image_edits import Intent, Move
 from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.network.trust import trust

@@ -184,7 +184,8 @@ def _begin(made: Sessions) -> int:
 def _add_the_rest(made: Sessions) -> int:
     """Make a session that has one of everything."""
     from napari_spaceediting.editing.answers import Answer, ProposalKind
-    from napari_spaceediting.editing.edits import Move, Pin, Withdraw
+    from napari_spaceediting.editing.edits import Withdraw
+    from napari_spaceediting.editing.image_edits import Move, Pin
     from napari_spaceediting.jobs.job import run_job
     from napari_spaceediting.session.session import Session
     from napari_spaceediting.traversal.settings import TraverseSettings

@@ -26,7 +26,7 @@ from attack_base import (
     retrain,
     run_command,
 )
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.errors import JobCancelled, SpaceEditingError
 from napari_spaceediting.jobs.job import Job, Progress, run_job
 from napari_spaceediting.session.files import is_session

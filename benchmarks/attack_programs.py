@@ -28,7 +28,7 @@ from attack_base import (
     retrain,
     run_command,
 )
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.session.files import is_session
 from napari_spaceediting.session.folder import SessionFolder

@@ -24,7 +24,7 @@ from attack_base import (
     retrain,
     run_command,
 )
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.session.storage import load_session
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import psutil
 from attack_base import Child, Sessions, Tried, after_next_save, content, free_images
 from attack_windows import ready_for_windows, spin, wait, window_on
 from napari_spaceediting.data.samples import digits
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.estimating import HowLong
 from napari_spaceediting.projection.settings import MapSettings

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from case_page import Run, curves, gained, keep, told
 from common import table
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session

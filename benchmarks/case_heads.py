@@ -13,7 +13,7 @@ import arranging
 from case_page import Run, gained, keep, sheet, told
 from common import table
 from napari_spaceediting.data.dataset import UNLABELLED
-from napari_spaceediting.editing.edits import Intent, Move
+from napari_spaceediting.editing.image_edits import Intent, Move
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.activations import activations
@@ -52,8 +52,6 @@ def trial(data: Path, work: Path, seed: int, *, quick: bool) -> dict[str, float]
         found |= {f"{way}: R²": axis.r2, f"{way}: offered": float(axis.holds)}
         if way == "three drags":
             found |= _neighbours("axis", axis.values[:, None], dataset, pose, judged)
-            after = run_job(session.retraining()).result.predictions.latents
-            found |= _neighbours("map after the round", after, dataset, pose, judged)
     assert begun.shown.network is not None
     latents = begun.shown.network.predictions.latents
     found |= _neighbours("map before", latents, dataset, pose, judged)
@@ -230,7 +228,6 @@ def words(runs: Run) -> dict[str, str]:
             )
             for space, name in (
                 ("before", "map before"),
-                ("after", "map after the round"),
                 ("axis", "axis"),
             )
             for what in ("person", "pose")

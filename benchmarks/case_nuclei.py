@@ -18,7 +18,7 @@ from common import table
 from napari_spaceediting.data.assemble import Found
 from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenLayers
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.ranking import CLEAR_MAJORITY
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
@@ -175,6 +175,7 @@ def name_groups(session: Session, expert: SimulatedExpert) -> None:
 def scene(data: Path, work: Path, runs: Run) -> None:
     """Open the segmentation in the window, name groups, and go back to the picture."""
     from case_window import empty_window, find_proposals, wait_for_round
+    from napari_spaceediting.plugin.opening.panel import Layers
     from napari_spaceediting.plugin.status import Step
 
     found, spec = tissue(data), ClassifierSpec(LITE0, "pretrained")
@@ -182,7 +183,8 @@ def scene(data: Path, work: Path, runs: Run) -> None:
         bench = camera.bench
         camera.viewer.add_image(found.picture, rgb=True, name="Tissue")
         camera.viewer.add_labels(found.objects.astype(np.int32), name="Nuclei")
-        bench.opening.open_layers("Tissue", "Nuclei", {"mask_outside": True})
+        picture, nuclei = (camera.viewer.layers[name] for name in ("Tissue", "Nuclei"))
+        bench.opening.open_layers(Layers(picture, nuclei, mask_outside=True))
         camera.wait(lambda: bench.state.session is not None)
         camera.wait(lambda: bench.state.training.is_running)
         bench.state.cancel()  # a small network, which begins by itself

@@ -13,7 +13,7 @@ from case_page import Run, gained, keep, sheet, told
 from case_rounds import ROUNDS, WAYS, compared, in_rounds, rivals
 from common import table
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.session.session import Session

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 import real_rivals
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.ranking import CLEAR_MAJORITY
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert

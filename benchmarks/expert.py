@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.arms import AFTER, lessons, needs_expected
-from napari_spaceediting.editing.edits import Relabel
 from napari_spaceediting.editing.evidence import mean_drift
 from napari_spaceediting.editing.guidance import GROUP_SIZE, Proposal
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.learning import learn, left_out_classes
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.editing.task import Task

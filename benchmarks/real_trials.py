@@ -18,7 +18,7 @@ from sklearn.model_selection import StratifiedKFold
 import arranging
 from napari_spaceediting.editing.answers import ProposalKind
 from napari_spaceediting.editing.certainty import calibration_error, log_loss
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.intervals import compare
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert

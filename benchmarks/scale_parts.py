@@ -26,7 +26,7 @@ from napari_spaceediting.data.dataset import UNLABELLED, ImageDataset, Split
 from napari_spaceediting.data.fashion_mnist import load_fashion_mnist
 from napari_spaceediting.data.intensity import IntensityScaling
 from napari_spaceediting.data.pixels import StoredPixels
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.jobs import ExtractActivations

@@ -242,7 +242,7 @@ def _write_pictures(folder: Path, n: int) -> Path:
 
 def _edit(bench: Workbench) -> None:
     """Pin ten images and move ten."""
-    from napari_spaceediting.editing.edits import Move, Pin
+    from napari_spaceediting.editing.image_edits import Move, Pin
     from watch import spin
 
     session = bench.state.session

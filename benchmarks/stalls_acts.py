@@ -26,7 +26,7 @@ ONCE = (
 
 def measure_points(n: int) -> list[tuple[str, float, float, int]]:
     """Return (act, ms of the thread, ms of them drawing, times) with n images."""
-    from napari_spaceediting.editing.edits import Pin
+    from napari_spaceediting.editing.image_edits import Pin
     from napari_spaceediting.plugin.state import Change
     from napari_spaceediting.plugin.workbench import workbench_of
     from watch import spin, wait
@@ -162,7 +162,7 @@ def _times(
 
 def measure_edited(n: int) -> list[tuple[str, float, float, int]]:
     """Return the same as `measure_points`, where half of n images are edited."""
-    from napari_spaceediting.editing.edits import Move, Pin
+    from napari_spaceediting.editing.image_edits import Move, Pin
     from napari_spaceediting.plugin.workbench import workbench_of
     from watch import spin, wait
 

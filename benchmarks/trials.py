@@ -44,8 +44,8 @@ from napari_spaceediting.data.fashion_mnist import CLASSES
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.anchors import Anchors
 from napari_spaceediting.editing.arms import AFTER, ARMS, comparisons, lessons
-from napari_spaceediting.editing.edits import ImageEdit, Move, Pin, Relabel
 from napari_spaceediting.editing.guidance import GROUP_SIZE, NEIGHBOURS
+from napari_spaceediting.editing.image_edits import ImageEdit, Move, Pin, Relabel
 from napari_spaceediting.editing.learning import learn
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.editing.task import Task

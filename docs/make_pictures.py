@@ -434,7 +434,7 @@ def draw_traversal(camera: Photographer) -> None:
     bench.state.select(np.flatnonzero(free & ~session.dataset.held_out)[:_MOVED])
     camera.key("w")
     panel.choose_target(goal)
-    panel.target_changed.emit()
+    panel.targets.activated.emit(0)
     panel.run_button.click()
     camera.wait(lambda: not bench.state.is_busy)
     camera.take("traversal")

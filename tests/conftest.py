@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache, wraps
-from importlib.metadata import PackageNotFoundError, version
+from functools import wraps
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    PackageNotFoundError,
+    version,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,18 +35,22 @@ if sys.version_info < (3, 12):
 GUI_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Keep the tests away from the user's caches and napari settings."""
-    folder = Path(tempfile.mkdtemp(prefix="spaceediting-tests-"))
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    environment = pytest.MonkeyPatch()
-    config.add_cleanup(environment.undo)
-    # The second is platformdirs' name for the same on Windows.
-    for name in "XDG_CACHE_HOME", "WIN_PD_OVERRIDE_LOCAL_APPDATA":
-        environment.setenv(name, str(folder / "cache"))
-    environment.setenv("SPACEEDITING_CONFIG", str(folder / "config"))
+# Keeps the tests away from the user's caches and napari settings. At once: the conftest
+# of the window imports napari, which asks for its variable then and never again.
+FOLDER = Path(tempfile.mkdtemp(prefix="spaceediting-tests-"))
+os.environ |= {
+    "XDG_CACHE_HOME": str(FOLDER / "cache"),
+    # platformdirs' name for the same on Windows.
+    "WIN_PD_OVERRIDE_LOCAL_APPDATA": str(FOLDER / "cache"),
+    "SPACEEDITING_CONFIG": str(FOLDER / "config"),
     # None is read or saved: napari would save all at every change of one.
-    environment.setenv("NAPARI_CONFIG", "")
+    "NAPARI_CONFIG": "",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave no folder behind."""
+    config.add_cleanup(lambda: shutil.rmtree(FOLDER, ignore_errors=True))
 
 
 def pytest_report_header() -> str:
@@ -67,9 +77,16 @@ def _plugins_are_read_once() -> Iterator[None]:
     """Have each napari window find the manifests that the first one has read."""
     from npe2 import PluginManifest
 
-    read = PluginManifest._from_entrypoint
+    read, found = PluginManifest._from_entrypoint, {}
+
+    def find(entry: EntryPoint, distribution: Distribution) -> PluginManifest:
+        # Each window meets the same distributions as other objects.
+        if entry not in found:
+            found[entry] = read(entry, distribution)
+        return found[entry]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PluginManifest, "_from_entrypoint", staticmethod(cache(read)))
+        patch.setattr(PluginManifest, "_from_entrypoint", staticmethod(find))
         yield
 
 

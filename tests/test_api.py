@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from napari_spaceediting import api
-from napari_spaceediting.editing.edits import Rename
+from napari_spaceediting.editing.classes import Rename
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError
 from napari_spaceediting.network.spec import TrainSettings

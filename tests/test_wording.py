@@ -1,6 +1,6 @@
 import pytest
 
-from napari_spaceediting.wording import counted
+from napari_spaceediting.wording import counted, quoted
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,8 @@ from napari_spaceediting.wording import counted
 )
 def test_things_are_counted_in_words(count, noun, text):
     assert counted(count, noun) == text
+
+
+def test_a_name_that_could_be_several_is_quoted():
+    assert quoted("glass, green") == "“glass, green”"
+    assert quoted("green glass") == "green glass"

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_spaceediting.data.open import OpenDataset, OpenSample
+from napari_spaceediting.data.open import opening
 from napari_spaceediting.editing.edits import Edit
 from napari_spaceediting.jobs.job import Progress, run_job
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
@@ -69,13 +69,10 @@ def open(data: str | Path, *, seed: int = 0, progress: Tell = None) -> Session:
     DataError, SessionError
         If it cannot be read.
     """
-    kind, _, name = str(data).partition(":")
-    if kind == "sample" and name:
-        return new_session(run_job(OpenSample(name, seed=seed), progress), seed=seed)
     path = Path(data).expanduser()
     if is_session(path):
         return Session(load_session(path))
-    return new_session(run_job(OpenDataset(path, seed), progress), seed=seed)
+    return new_session(run_job(opening(str(data), seed), progress), seed=seed)
 
 
 def save(session: Session, folder: str | Path) -> None:
@@ -132,8 +129,8 @@ def train(
     spec = ClassifierSpec(backbone, weights, mirror=mirror)
     trained = run_job(session.training(spec), progress)
     session.take_network(trained)
-    measured = (epoch.validation_accuracy for epoch in trained.train.history)
-    return max((one for one in measured if one == one), default=float("nan"))
+    accuracy = trained.train.accuracy
+    return float("nan") if accuracy is None else accuracy
 
 
 def map(
@@ -197,10 +194,10 @@ def edit(
     session : Session
         Takes them into its log; `session.undo()` takes the last one back.
     edits : Edit, mapping, or iterable of these
-        An edit of `editing.edits`, or what the terminal reads from a file: its "kind",
-        its "images" by their ids and, by kind, "tag" or "end", as in ``{"kind": "pin",
-        "images": ["a.jpg"], "tag": "cat"}`` or ``{"kind": "rename", "name": "cat",
-        "to": "tom"}``.
+        An edit of `editing.image_edits`, or what the terminal reads from a file: its
+        "kind", its "images" by their ids and, by kind, "tag" or "end", as in ``{"kind":
+        "pin", "images": ["a.jpg"], "tag": "cat"}`` or ``{"kind": "rename", "name":
+        "cat", "to": "tom"}``.
 
     Raises
     ------

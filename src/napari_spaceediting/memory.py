@@ -112,8 +112,6 @@ def room(shape: tuple[int, ...], dtype: type[np.generic], folder: Path) -> NDArr
 
     Parameters
     ----------
-    shape : tuple of int
-    dtype : type
     folder : Path
         Where the file is made; made itself if need be.
 

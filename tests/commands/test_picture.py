@@ -9,8 +9,8 @@ from PIL import Image
 
 from napari_spaceediting.colours import class_colours
 from napari_spaceediting.commands.picture import draw_round
-from napari_spaceediting.editing.edits import Intent, Move, Pin
 from napari_spaceediting.editing.evidence import gather_evidence
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.session.state import Checkpoint, Map, Round

@@ -53,15 +53,19 @@ def test_a_group_that_is_most_of_the_images_is_not_held_out():
 
 
 def test_unlabelled_images_go_with_their_group():
-    groups = np.repeat(np.arange(30), 4)
-    labels = np.tile([0, 1, UNLABELLED, UNLABELLED], 30)
-    labels[groups >= 20] = UNLABELLED
+    groups = np.repeat(np.arange(300), 4)
+    labels = np.tile([0, 1, UNLABELLED, UNLABELLED], 300)
+    labels[groups >= 260] = UNLABELLED
     split = grouped_split(labels, groups, np.random.default_rng(0))
     assert all(len(parts) == 1 for parts in parts_of(split, groups))
-    assert (split[groups >= 20] == Split.TRAIN).all()
-    nothing = np.full(120, UNLABELLED)
+    assert (split[groups >= 260] == Split.TRAIN).all()
+    labels[groups >= 200] = UNLABELLED
+    few = grouped_split(labels, groups, np.random.default_rng(0))
+    assert all(len(parts) == 1 for parts in parts_of(few, groups))
+    assert (few[groups >= 200] == Split.TEST).any()
+    nothing = np.full(1200, UNLABELLED)
     split = grouped_split(nothing, groups, np.random.default_rng(0))
-    assert_array_equal(np.bincount(split), [84, 12, 24])
+    assert_array_equal(np.bincount(split), [840, 120, 240])
 
 
 def test_without_groups_the_split_is_as_ever():

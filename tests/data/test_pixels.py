@@ -19,7 +19,7 @@ from napari_spaceediting.data.pixels import (
     join,
     select,
 )
-from napari_spaceediting.data.specs import pixels_from_spec
+from napari_spaceediting.data.specs import pixels_from_spec, spec_of
 from napari_spaceediting.errors import DataError
 
 
@@ -33,12 +33,12 @@ def files(tmp_path):
 
 
 def through_json(source, base):
-    return pixels_from_spec(json.loads(json.dumps(source.to_spec(base))), base)
+    return pixels_from_spec(json.loads(json.dumps(spec_of(source, base))), base)
 
 
 def test_files_survive_a_moved_folder(files, tmp_path):
     session = tmp_path / "project" / "session"
-    spec = json.loads(json.dumps(files.to_spec(session)))
+    spec = json.loads(json.dumps(spec_of(files, session)))
     moved = tmp_path / "elsewhere"
     shutil.move(tmp_path / "project", moved)
     again = pixels_from_spec(spec, moved / "session")
@@ -46,13 +46,13 @@ def test_files_survive_a_moved_folder(files, tmp_path):
 
 
 def test_files_that_stayed_are_found_when_only_the_session_moved(files, tmp_path):
-    spec = files.to_spec(tmp_path / "project" / "session")
+    spec = spec_of(files, tmp_path / "project" / "session")
     far = tmp_path / "a" / "b" / "c"
     assert pixels_from_spec(spec, far).read(2)[0, 0] == 2
 
 
 def test_a_file_gone_missing_is_named_when_it_is_read(files, tmp_path):
-    spec = files.to_spec(tmp_path)
+    spec = spec_of(files, tmp_path)
     files.paths[1].unlink()
     again = pixels_from_spec(spec, tmp_path)
     assert again.read(0).shape == (4, 5)
@@ -109,8 +109,8 @@ def test_a_selection_of_a_selection_refers_to_the_source(tmp_path):
 
 def test_pixels_in_memory_have_no_spec(tmp_path):
     source = ArrayPixels(np.zeros((3, 2, 2)))
-    assert source.to_spec(tmp_path) is None
-    assert select(source, np.array([1])).to_spec(tmp_path) is None
+    assert spec_of(source, tmp_path) is None
+    assert spec_of(select(source, np.array([1])), tmp_path) is None
 
 
 def test_an_unknown_kind_is_refused(tmp_path):
@@ -163,4 +163,4 @@ def test_joined_sources_are_read_one_after_the_other(tmp_path):
     part = through_json(select(both, np.array([4, 0])), tmp_path)
     assert [part.read(k)[0, 0] for k in range(2)] == [11, 0]
     in_memory = join(first, ArrayPixels(np.zeros((1, 2, 2))))
-    assert in_memory.to_spec(tmp_path) is None
+    assert spec_of(in_memory, tmp_path) is None

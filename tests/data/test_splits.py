@@ -8,6 +8,7 @@ from napari_spaceediting.data.splits import (
     UNLABELLED,
     Split,
     classes_without_evidence,
+    few_to_measure,
     split_from_names,
     split_of,
     stratified_split,
@@ -32,10 +33,15 @@ def test_the_same_seed_splits_the_same():
     assert not np.array_equal(one, other)
 
 
-def test_unlabelled_images_train_unless_nothing_is_labelled():
-    labels = np.repeat([0, 1, UNLABELLED], 20)
+def test_unlabelled_images_are_held_out_where_labels_are_too_few_to_measure_by():
+    labels = np.repeat([0, 1, UNLABELLED], [250, 250, 20])
     split = stratified_split(labels, np.random.default_rng(0))
     assert (split[labels == UNLABELLED] == Split.TRAIN).all()
+    assert few_to_measure(labels, split) == ()
+    split = stratified_split(labels[1:], np.random.default_rng(0))
+    assert_array_equal(np.bincount(split[labels[1:] == UNLABELLED]), [14, 2, 4])
+    (note,) = few_to_measure(labels[230:], split[229:])
+    assert "name some of the other 4" in note
     nothing = stratified_split(np.full(50, UNLABELLED), np.random.default_rng(0))
     assert_array_equal(np.bincount(nothing), [35, 5, 10])
 

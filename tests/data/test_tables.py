@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.data.specs import pixels_from_spec
+from napari_spaceediting.data.specs import pixels_from_spec, spec_of
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import run_job
 
@@ -333,7 +333,7 @@ def test_a_file_for_each_channel(channels):
     with pytest.raises(DataError, match="there is nothing to add"):
         run_job(OpenDataset(path, like=dataset))
     again = pickle.loads(pickle.dumps(dataset))
-    spec = json.loads(json.dumps(dataset.pixels.to_spec(channels)))
+    spec = json.loads(json.dumps(spec_of(dataset.pixels, channels)))
     found = pixels_from_spec(spec, channels)
     assert_array_equal(found.read(3), again.original(3))
     assert found.key() == dataset.pixels.key()
@@ -404,7 +404,7 @@ def test_images_in_a_parquet_file(packed):
     with pytest.raises(DataError, match="there is nothing to add"):
         run_job(OpenDataset(packed, like=dataset))
     again = pickle.loads(pickle.dumps(dataset.subset([6, 1])))
-    spec = json.loads(json.dumps(again.pixels.to_spec(packed.parent)))
+    spec = json.loads(json.dumps(spec_of(again.pixels, packed.parent)))
     assert pixels_from_spec(spec, packed.parent).read(0)[0, 0] == 6
 
 

@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_spaceediting.editing.anchors import Anchors, find_anchors
-from napari_spaceediting.editing.edits import (
-    Edit,
-    Intent,
-    Move,
-    Pin,
-    Relabel,
-    Withdraw,
-    fold,
-)
+from napari_spaceediting.editing.edits import Edit, Withdraw, fold
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 
 quick = settings(max_examples=20, deadline=None)
 seeds = st.integers(0, 2**32 - 1)

@@ -16,7 +16,8 @@ from napari_spaceediting.editing.arms import (
     lessons,
     needs_expected,
 )
-from napari_spaceediting.editing.edits import Edit, Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.edits import Edit
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.targets import Targets, known
 from napari_spaceediting.jobs.job import run_job

@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 
 from napari_spaceediting.colours import class_colours, named_colours, to_hex
-from napari_spaceediting.editing.classes import TraitKind, regrouped
-from napari_spaceediting.editing.edits import (
+from napari_spaceediting.editing.classes import (
     Delete,
-    Edit,
-    EditKind,
     Merge,
-    Pin,
-    Reject,
-    Relabel,
     Rename,
     Reorder,
-    Reset,
-    Restore,
     Trait,
+    TraitKind,
+    regrouped,
+)
+from napari_spaceediting.editing.edits import (
+    NO_EDITS,
+    Edit,
+    EditKind,
     Withdraw,
     check_edit,
     describe,
     fold,
 )
+from napari_spaceediting.editing.image_edits import Pin, Reject, Relabel, Reset, Restore
 from napari_spaceediting.errors import EditError
 
 NAMES = ("cat", "dog", "cow")
@@ -131,7 +131,7 @@ def test_traits_follow_renamed_classes_and_can_be_taken_away():
     given = Trait(TraitKind.ABOVE, {"cat": "pet", "dog": "pet"})
     state = after(given, Rename("dog", "hound"), Trait(TraitKind.ABOVE, {"cat": ""}))
     assert state.traits == {"above": {"hound": "pet"}}
-    assert not after(given).teaches
+    assert after(given).why_no_lesson == NO_EDITS
 
 
 def test_classes_keep_their_colours_when_others_go():

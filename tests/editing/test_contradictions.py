@@ -12,15 +12,8 @@ from napari_spaceediting.editing.contradictions import (
     describe,
     find_contradictions,
 )
-from napari_spaceediting.editing.edits import (
-    Edit,
-    Intent,
-    Move,
-    Pin,
-    Relabel,
-    Withdraw,
-    fold,
-)
+from napari_spaceediting.editing.edits import Edit, Withdraw, fold
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 
 N = 120
 NAMES = ("coat", "shirt")

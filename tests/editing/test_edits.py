@@ -8,16 +8,12 @@ from napari_spaceediting.editing.edits import (
     EditKind,
     EditLog,
     EditState,
-    Intent,
-    Move,
-    Pin,
-    Relabel,
-    Reset,
     Withdraw,
     check_edit,
     describe,
     fold,
 )
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel, Reset
 from napari_spaceediting.errors import EditError
 
 NAMES = ("cat", "dog")

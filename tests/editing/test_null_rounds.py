@@ -10,7 +10,7 @@ import pytest
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.anchors import Anchors
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.jobs import ExtractPredictions

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from napari_spaceediting.editing.anchors import Anchors, find_anchors
-from napari_spaceediting.editing.edits import Edit, Move, Pin, fold
+from napari_spaceediting.editing.edits import Edit, fold
+from napari_spaceediting.editing.image_edits import Move, Pin
 from napari_spaceediting.editing.objectives import (
     EditingLoss,
     regression,

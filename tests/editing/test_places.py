@@ -164,3 +164,13 @@ def test_without_a_network_only_labels_are_believed():
     assert_array_equal(
         beliefs(np.array([1, -1]), np.empty((2, 0), np.float32), 2), [[0, 1], [0, 0]]
     )
+
+
+@pytest.mark.parametrize("n", [1, 100, 101, 950])
+def test_a_group_is_described_by_some_of_its_places(n):
+    positions, believed = cloud(3)
+    places = np.random.default_rng(4).normal(size=(n, 2))
+    asked = Surroundings(positions, np.arange(60), believed).of_group(places)
+    assert min(n, 50) <= len(asked.votes) <= 100
+    step = -(-n // 100)
+    assert_same(asked, around(positions, believed, places[::step].astype(np.float32)))

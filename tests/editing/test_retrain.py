@@ -12,14 +12,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from napari_spaceediting.data.dataset import Split
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.editing.arms import comparisons
-from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.editing.retrain import Retrain
 from napari_spaceediting.editing.settings import (
     RetrainSettings,
     Weights,
     weights_for,
 )
-from napari_spaceediting.errors import SpaceEditingError, TrainingFailed
+from napari_spaceediting.errors import EditError, SpaceEditingError, TrainingFailed
 from napari_spaceediting.jobs.job import finish, run_job
 from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.settings import MapSettings
@@ -191,6 +191,9 @@ def test_an_arrangement_that_says_nothing_is_no_trouble(trained_session, where):
     start = trained_session.edits.positions[at]
     end = start if where == "two images" else np.zeros_like(start)
     trained_session.apply(Move(at, start, end, Intent.ARRANGE, None))
+    with pytest.raises(EditError, match="only arranged teach no class"):
+        trained_session.retraining()
+    trained_session.apply(Relabel(unlabelled(trained_session, 6)[-1:], "3"))
     assert np.isfinite(run_job(trained_session.retraining().retrain).losses).all()
 
 

@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_spaceediting.editing.arms import lessons
-from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.editing.evidence import measured_images
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.editing.rival import components, logistic, rival_classes
 from napari_spaceediting.jobs.job import finish, run_job
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.editing.guidance import Proposal, ProposalKind
+from napari_spaceediting.editing.image_edits import Move, Pin
 from napari_spaceediting.editing.places import Homes, Surroundings, beliefs
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 

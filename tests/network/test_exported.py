@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from napari_spaceediting.data.cache import CONFIG
+from napari_spaceediting.data.dataset import UNLABELLED
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.activations import activations
@@ -160,3 +161,20 @@ def test_what_makes_no_vectors_is_refused(tmp_path):
     trust(named(str(tmp_path / "one.pt2")))
     with pytest.raises(SpaceEditingError, match="export it with a dynamic batch size"):
         build_backbone(ClassifierSpec(named(str(tmp_path / "one.pt2"))))
+
+
+@pytest.mark.parametrize("trainable", ["head", "all"])
+def test_a_network_from_a_file_stays_as_it_is_where_nothing_is_labelled(
+    tmp_path, make_bars, trainable
+):
+    name = export(Net().eval(), tmp_path / "net.pt2", (12, 12))
+    dataset = make_bars(60)
+    dataset = dataset.with_labels(np.full(60, UNLABELLED), ())
+    spec = ClassifierSpec(name, latent_dim=4, image_size=(12, 12))
+    settings = TrainSettings(trainable=trainable, epochs=1, device="cpu")
+    trained = run_job(TrainNetwork(dataset, spec, settings))
+    assert "features of" in trained.notes[0]
+    assert not trained.train.history
+    before = state_of(classifier_from(spec))
+    for weights in (name for name in before if name.startswith("backbone")):
+        np.testing.assert_array_equal(trained.train.state[weights], before[weights])

@@ -11,10 +11,12 @@ from napari_spaceediting.data.dataset import UNLABELLED, Split
 from napari_spaceediting.data.pixels import ArrayPixels
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.errors import TrainingFailed
+from napari_spaceediting.memory import limited_to
 from napari_spaceediting.network.classifier import classifier_from, state_of
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.network.training import (
     epoch_plan,
+    rows_that_fit,
     shuffled_batches,
     train,
 )
@@ -289,10 +291,10 @@ def test_needs_two_classes(make_bars, drain, n_classes):
 
 
 def test_inputs_that_do_not_fit_in_memory(make_bars, drain, monkeypatch):
-    results = []
+    results, settings = [], replace(SETTINGS, batch_size=2)  # which always fit
     for limit in ("1GB", "1KB"):
         monkeypatch.setenv("SPACEEDITING_MEMORY", limit)
-        result, _ = drain(train(classifier_from(SPEC), make_bars(), SETTINGS))
+        result, _ = drain(train(classifier_from(SPEC), make_bars(), settings))
         results.append(result.state)
     assert same(*results)
 
@@ -308,3 +310,21 @@ def test_every_image_is_in_every_epoch(n):
     assert counts.max() - counts.min() <= 0  # all alike
     if n > 320:
         assert counts.max() == 1
+
+
+def test_what_learns_at_once_fits_into_the_memory(make_bars, drain):
+    wide = torch.nn.Sequential(torch.nn.Linear(4, 1000), torch.nn.ReLU())
+    rows = torch.ones(2, 4)
+    with limited_to("400kB"):  # a quarter of it, and 1,000 + 4 numbers a row
+        assert rows_that_fit(wide, rows) == 100_000 // (4 * 1004)
+    with limited_to("1kB"):
+        assert rows_that_fit(wide, rows) == 2
+    dataset, settings = make_bars(80), replace(SETTINGS, epochs=1, batch_size=40)
+
+    def steps() -> int:
+        _, progress = drain(train(classifier_from(SPEC), dataset, settings))
+        return max(at.total for at in progress if at.message.startswith("Epoch"))
+
+    at_will = steps()
+    with limited_to("400kB"):
+        assert steps() > at_will

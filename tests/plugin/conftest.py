@@ -26,8 +26,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from napari_spaceediting.data.cache import cache_dir
-from napari_spaceediting.editing.edits import Pin, Withdraw
+from napari_spaceediting.editing.edits import Withdraw
 from napari_spaceediting.editing.evidence import ArmScore, Evidence
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.jobs.worker import WorkerProcess
 from napari_spaceediting.network import estimating

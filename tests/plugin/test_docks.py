@@ -25,7 +25,7 @@ def small(make_window, saved):
 
 
 def press(window, name: str) -> None:
-    QTest.mouseClick(window.bench.docks.button(name), LEFT)
+    QTest.mouseClick(window.bench.docks._bar.buttons[name], LEFT)
     QApplication.processEvents()
 
 

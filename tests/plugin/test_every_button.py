@@ -13,8 +13,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.plugin.status import Step
 from napari_spaceediting.session.state import RoundStatus
 

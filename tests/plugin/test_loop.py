@@ -13,7 +13,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.data.fashion_mnist import _local_folder
-from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.session.state import RoundStatus, SessionState
 
 CONTROL = Qt.KeyboardModifier.ControlModifier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from napari._app_model import get_app_model
-from napari.settings import get_plugin_settings
+from napari.settings import get_plugin_settings, get_settings
 from npe2 import PluginManifest
 
 from napari_spaceediting.data.mitosis import MITOSIS
@@ -103,3 +103,9 @@ def test_without_images_a_command_says_what_is_missing(make_window, messages) ->
     make_window()
     get_app_model().commands.execute_command(f"{NAME}.relabel_selected").result()
     assert messages[0].startswith("There are no images yet")
+
+
+def test_settings_of_who_runs_the_tests_are_left_alone(make_napari_viewer) -> None:
+    make_napari_viewer()
+    assert get_settings().config_path is None
+    assert get_plugin_settings(NAME).config_path is None

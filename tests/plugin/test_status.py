@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from napari_spaceediting.editing.edits import NO_EDITS, ONLY_ARRANGED
 from napari_spaceediting.plugin.status import (
     BUSY,
     KEEP_MAP,
-    NO_EDITS,
     NO_IMAGES,
     NO_NETWORK,
     TO_DECIDE,
@@ -26,7 +26,7 @@ from napari_spaceediting.plugin.status import (
 
 OPENED = Facts(n_images=2000)
 MAPPED = replace(OPENED, backbone="resnet18", method="umap")
-EDITED = replace(MAPPED, n_edits=3, n_edited=12, keeps_map=True)
+EDITED = replace(MAPPED, n_edits=3, no_lesson="", keeps_map=True)
 AWAITS = replace(MAPPED, awaits=True)
 PAST = "The map before round 3 is only to look at."
 AFTER_DATA = tuple(Step)[1:]
@@ -68,10 +68,11 @@ def test_with_edits_one_can_retrain_but_draw_no_other_map():
     assert not why_no_new_map(of_classes), "edits of classes stay on any map"
 
 
-def test_edits_that_add_up_to_nothing_teach_nothing():
-    shown = sections(replace(EDITED, n_edited=0))
+@pytest.mark.parametrize("why", [NO_EDITS, ONLY_ARRANGED])
+def test_edits_that_teach_nothing_say_why(why):
+    shown = sections(replace(EDITED, no_lesson=why))
     assert shown[Step.EDITS] == SectionState("3 edits")
-    assert shown[Step.RETRAIN] == SectionState(blocked=NO_EDITS)
+    assert shown[Step.RETRAIN] == SectionState(blocked=why)
 
 
 def test_a_round_waits_for_its_decision():

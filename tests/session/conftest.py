@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_spaceediting.data.dataset import ImageDataset
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.index import weights_of
 from napari_spaceediting.session.session import Session

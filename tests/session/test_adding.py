@@ -12,7 +12,8 @@ from numpy.testing import assert_array_equal
 
 from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.samples import digits
-from napari_spaceediting.editing.edits import Delete, Merge, Move, Pin, Reject, Rename
+from napari_spaceediting.editing.classes import Delete, Merge, Rename
+from napari_spaceediting.editing.image_edits import Move, Pin, Reject
 from napari_spaceediting.errors import DataError, SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.history import stages

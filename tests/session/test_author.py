@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from napari_spaceediting.editing.edits import Relabel, Withdraw
+from napari_spaceediting.editing.edits import Withdraw
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.session.codec import edits_from
 from napari_spaceediting.session.storage import load_session, save_session
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_spaceediting.data.samples import digits
 from napari_spaceediting.editing.axis import Axis
-from napari_spaceediting.editing.edits import Intent, Move, Pin
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session

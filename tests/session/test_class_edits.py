@@ -7,17 +7,15 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_spaceediting.data.dataset import Split
-from napari_spaceediting.editing.edits import (
+from napari_spaceediting.editing.classes import (
     Delete,
     Merge,
-    Pin,
-    Reject,
     Rename,
     Reorder,
-    Restore,
     Trait,
     TraitKind,
 )
+from napari_spaceediting.editing.image_edits import Pin, Reject, Restore
 from napari_spaceediting.errors import EditError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.history import compare, stages

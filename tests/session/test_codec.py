@@ -6,17 +6,9 @@ import numpy as np
 import pytest
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind
-from napari_spaceediting.editing.edits import (
-    Edit,
-    Intent,
-    Move,
-    Pin,
-    Relabel,
-    Reset,
-    Withdraw,
-    describe,
-)
+from napari_spaceediting.editing.edits import Edit, Withdraw, describe
 from napari_spaceediting.editing.evidence import Evidence, gather_evidence
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel, Reset
 from napari_spaceediting.errors import EditError
 from napari_spaceediting.session.codec import Codec, edits_from
 

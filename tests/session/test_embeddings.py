@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_spaceediting.data.texts import TextPixels
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import DataError, SpaceEditingError
 from napari_spaceediting.jobs.job import run_job

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.folder import SessionFolder

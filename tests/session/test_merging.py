@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from napari_spaceediting.editing.edits import (
+from napari_spaceediting.editing.classes import Rename
+from napari_spaceediting.editing.edits import Withdraw
+from napari_spaceediting.editing.image_edits import (
     Intent,
     Move,
     Pin,
     Reject,
     Relabel,
-    Rename,
     Reset,
-    Withdraw,
 )
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job

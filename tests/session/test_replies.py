@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Move, Pin, Relabel
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Move, Pin, Relabel
 from napari_spaceediting.errors import EditError
 from napari_spaceediting.session.replies import listed, reply
 

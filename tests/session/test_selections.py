@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_spaceediting.editing.edits import Pin, SaveSelection, Withdraw, describe
+from napari_spaceediting.editing.edits import NO_EDITS, Withdraw, describe
+from napari_spaceediting.editing.image_edits import Pin
+from napari_spaceediting.editing.selections import SaveSelection
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.session.export.results import results_of
 from napari_spaceediting.session.merging import merged
@@ -44,7 +46,7 @@ def test_a_selection_is_kept_replaced_forgotten_and_undone(session):
 def test_it_teaches_nothing_and_touches_no_image(session):
     before = session.edits
     session.apply(SaveSelection(DEBRIS, "debris"))
-    assert not session.edits.teaches
+    assert session.edits.why_no_lesson == NO_EDITS
     assert_array_equal(session.edits.labels, before.labels)
     with pytest.raises(EditError, match="no edit to learn from"):
         session.retraining()
@@ -82,7 +84,7 @@ def test_it_comes_back_from_disk_and_names_images_by_their_ids(session, tmp_path
     values = json.loads((folder / "session.json").read_text())
     values["log"]["done"][0] = said
     (folder / "session.json").write_text(json.dumps(values))
-    with pytest.raises(SessionError, match="no name"):
+    with pytest.raises(SessionError, match="needs a name"):
         load_session(folder)
 
 

@@ -8,7 +8,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind
-from napari_spaceediting.editing.edits import EditLog, Pin, Relabel, Reset, Withdraw
+from napari_spaceediting.editing.edits import EditLog, Withdraw
+from napari_spaceediting.editing.image_edits import Pin, Relabel, Reset
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.jobs.job import run_job

@@ -22,7 +22,7 @@ from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import OpenDataset, OpenLayers
 from napari_spaceediting.data.pixels import FilePixels, StoredPixels
 from napari_spaceediting.editing.answers import Answer, ProposalKind
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session, new_session

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_spaceediting.editing.edits import EditLog, Pin, Relabel
+from napari_spaceediting.editing.edits import EditLog
+from napari_spaceediting.editing.image_edits import Pin, Relabel
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session, new_session

@@ -25,7 +25,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_spaceediting.editing.edits import EditState, SaveSelection, describe
+from napari_spaceediting.editing.edits import EditState, describe
+from napari_spaceediting.editing.selections import SaveSelection
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.jobs import ExtractPredictions

@@ -61,13 +61,16 @@ def _repeated(parser: ArgumentParser, name: str, summary: str, **how: object) ->
 
 
 def _classes(session: Session, options: Namespace) -> Report:
+    from napari_spaceediting.session.codec import edits_from
+
     if options.author is not None:
         session.author = options.author
     for edit in _edits_of(options):
         session.apply(edit)
-    for kind, names in (("Reject", options.reject), ("Restore", options.restore)):
+    for kind, names in (("reject", options.reject), ("restore", options.restore)):
         if names:
-            _apply_to_images(session, kind, names)
+            entry = {"kind": kind, "images": names}
+            session.replay(edits_from([entry], session.dataset.ids))
     for name in options.reject_class:
         session.apply(session.rejecting(name))
     return report_on_classes(session)
@@ -75,7 +78,7 @@ def _classes(session: Session, options: Namespace) -> Report:
 
 def _edits_of(options: Namespace) -> list[Edit]:
     """Return the edits of classes that the options ask for, in one order."""
-    from napari_spaceediting.editing.edits import (
+    from napari_spaceediting.editing.classes import (
         Delete,
         Merge,
         Rename,
@@ -90,13 +93,6 @@ def _edits_of(options: Namespace) -> list[Edit]:
     for kind in TraitKind:
         edits += [Trait(kind, {name: value}) for name, value in getattr(options, kind)]
     return edits + ([Reorder(tuple(options.order))] if options.order else [])
-
-
-def _apply_to_images(session: Session, kind: str, names: list[str]) -> None:
-    from napari_spaceediting.session.codec import edits_from
-
-    entry = {"kind": kind.lower(), "images": names}
-    session.replay(edits_from([entry], session.dataset.ids))
 
 
 def report_on_classes(session: Session) -> Report:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_spaceediting.commands.command import Commands, Report, count
 from napari_spaceediting.commands.terminal import run
-from napari_spaceediting.errors import DataError, SessionError
+from napari_spaceediting.errors import SessionError
 
 if TYPE_CHECKING:
     from napari_spaceediting.data.dataset import ImageDataset
@@ -63,19 +63,10 @@ def _new(options: Namespace) -> Report:
 def _dataset(options: Namespace) -> ImageDataset:
     import numpy as np
 
-    from napari_spaceediting.data.open import OpenDataset, OpenSample
+    from napari_spaceediting.data.open import opening
 
-    kind, _, name = options.data.partition(":")
-    dataset: ImageDataset
-    if kind == "sample" and name:
-        if options.embeddings is not None:
-            raise DataError("A sample comes without embeddings: leave them out.")
-        dataset = run(OpenSample(name, seed=options.seed))
-    else:
-        job = OpenDataset(
-            Path(options.data), options.seed, embeddings=options.embeddings
-        )
-        dataset = run(job)
+    job = opening(options.data, options.seed, options.embeddings)
+    dataset: ImageDataset = run(job)
     if options.labels_per_class is not None:
         dataset = dataset.keep_labels(
             options.labels_per_class, np.random.default_rng(options.seed)

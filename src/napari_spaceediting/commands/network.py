@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from dataclasses import replace
-from math import isnan
 from typing import TYPE_CHECKING
 
 from napari_spaceediting.commands.command import (
@@ -84,15 +83,12 @@ def _train(session: Session, options: Namespace) -> Report:
         tell(str(duration), to=sys.stderr)
     trained = run(job)
     session.take_network(trained)
-    history = trained.train.history
-    measured = [
-        e.validation_accuracy for e in history if not isnan(e.validation_accuracy)
-    ]
+    accuracy = trained.train.accuracy
     values = {
         "backbone": trained.spec.backbone,
         "why": why,
-        "epochs": len(history),
-        "validation_accuracy": max(measured, default=None),
+        "epochs": len(trained.train.history),
+        "validation_accuracy": accuracy,
         "device": trained.train.device,
         "seconds": trained.train.seconds,
         "notes": list(trained.notes),
@@ -100,7 +96,7 @@ def _train(session: Session, options: Namespace) -> Report:
     words = (
         f"Trained {trained.spec.backbone} on {trained.train.device} in "
         f"{trained.train.seconds:.1f} s"
-        + (f"; validation accuracy {max(measured):.3f}." if measured else ".")
+        + ("." if accuracy is None else f"; validation accuracy {accuracy:.3f}.")
     )
     return Report(values, [*why, *trained.notes, words])
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_spaceediting.colours import named_colours
-from napari_spaceediting.editing.edits import EditKind, EditState, TraitKind
+from napari_spaceediting.editing.classes import TraitKind
+from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.session.classes import folded, reclassed
 from napari_spaceediting.session.state import Checkpoint, Round
@@ -44,10 +45,6 @@ def draw_round(past: Round, path: Path, held_out: NDArray[np.bool_]) -> None:
 
     Parameters
     ----------
-    past : Round
-        The round.
-    path : Path
-        PNG file to write.
     held_out : (N,) bool array
         Images kept apart for measuring.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
@@ -30,23 +30,12 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument(
         "--none-of-these",
-        type=_share,
+        type=float,
         default=0.05,
         metavar="SHARE",
         help="of images of known classes, how many may be called “none of these” by "
         "chance (default 0.05; 0 for never)",
     )
-
-
-def _share(text: str) -> float:
-    """Return a share, or let argparse refuse it."""
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share < 1:
-        raise ArgumentTypeError(f"{text!r} is no share from 0 to below 1, such as 0.05")
-    return share
 
 
 def _predict(session: Session, options: Namespace) -> Report:

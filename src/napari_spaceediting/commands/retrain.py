@@ -100,8 +100,6 @@ def read_edits(path: Path, ids: NDArray[np.str_]) -> list[Edit]:
 
     Parameters
     ----------
-    path : Path
-        The file.
     ids : (N,) str array
         Names of the images, by which the edits name them.
 

@@ -63,10 +63,6 @@ def find_in_array(path: Path) -> Found:
         matrix of fractions is taken for embeddings, a row each, of points without
         images.
 
-    Returns
-    -------
-    Found
-
     Raises
     ------
     DataError
@@ -100,13 +96,7 @@ def find_in_array(path: Path) -> Found:
 def _contents(
     path: Path, blocks: Sequence[_Block], arrays: Sequence[Any]
 ) -> tuple[PixelSource, Features, tuple[str, ...]]:
-    """Return what the arrays hold, images or embeddings, and how it was understood.
-
-    Raises
-    ------
-    DataError
-        The axes cannot be told, or embeddings differ in length.
-    """
+    """Return what the arrays hold, images or embeddings, and how it was understood."""
     if all(array.ndim == 2 and array.dtype.kind == "f" for array in arrays):
         shapes = [_by(array.shape) for array in arrays]
         if len({array.shape[1] for array in arrays}) > 1:
@@ -140,13 +130,7 @@ class _Block(NamedTuple):
 
 
 def _blocks(path: Path, keys: tuple[str, ...] | None) -> list[_Block]:
-    """Find the arrays with images: one, or one for each part.
-
-    Raises
-    ------
-    DataError
-        There are none.
-    """
+    """Find the arrays with images: one, or one for each part."""
     if keys is None:
         return [_Block(None, None, None)]
     if image_key := _pick(keys, _IMAGE_KEYS):
@@ -243,8 +227,6 @@ def find_in_stack(
     ----------
     array : (N, H, W), (N, H, W, C) or (N, C, H, W) numpy or dask array
         Or several of them, the levels of a pyramid.
-    name : str
-        What the data set is called.
     channel_axis : int, optional
         The axis of measured channels; by default it is guessed, and four 8-bit
         channels are taken for RGBA.
@@ -286,11 +268,7 @@ def channels_last(
 
     Parameters
     ----------
-    name : str
-        What the data set is called.
     array : array
-    channel_axis : int or None
-        Axis of channels, None for none.
     rgb : bool
         Whether it is RGB or RGBA, which is laid over black.
 

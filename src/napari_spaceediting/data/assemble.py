@@ -29,7 +29,11 @@ from napari_spaceediting.data.packed import PackedPixels
 from napari_spaceediting.data.pixels import FilePixels, PixelSource
 from napari_spaceediting.data.scaling import scaling_of
 from napari_spaceediting.data.soft_labels import shared
-from napari_spaceediting.data.splits import UNLABELLED, classes_without_evidence
+from napari_spaceediting.data.splits import (
+    UNLABELLED,
+    classes_without_evidence,
+    few_to_measure,
+)
 from napari_spaceediting.data.steps import Steps, in_threads
 from napari_spaceediting.errors import DataError
 from napari_spaceediting.jobs.job import Progress
@@ -50,8 +54,6 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
 
     Parameters
     ----------
-    found : Found
-        What to look at.
     seed : int
         Chooses the split where the data have none.
     like : ImageDataset, optional
@@ -59,15 +61,6 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
         classes come first, and they train unless the data say otherwise or they belong
         to a group that is held out, so that what is held out stays the same. Files that
         it has are passed over.
-
-    Yields
-    ------
-    Progress
-        In images looked at.
-
-    Returns
-    -------
-    ImageDataset
 
     Raises
     ------
@@ -115,6 +108,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
             *_rejected_note(columns),
             *notes_on_groups(columns, split),
             *classes_without_evidence(labels, split, class_names),
+            *few_to_measure(labels, split),
         )
     return ImageDataset(
         name=found.name,
@@ -136,13 +130,7 @@ def assemble(found: Found, seed: int = 0, like: ImageDataset | None = None) -> S
 def _usable(
     found: Found, looks: Sequence[Header | str], like: ImageDataset | None
 ) -> tuple[Found, list[Header], int]:
-    """Leave out what cannot be used; return the headers of the rest, and its channels.
-
-    Raises
-    ------
-    DataError
-        Nothing can be used.
-    """
+    """Leave out what cannot be used; return the rest, its headers and its channels."""
     if found.features is not None:
         looks = [
             flaw_of(row) or look

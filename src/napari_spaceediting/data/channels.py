@@ -54,13 +54,6 @@ class ChannelPixels:
         dtype = np.result_type(*(header.dtype for header in known))
         return Header((*known[0].shape, len(known)), dtype)
 
-    def to_spec(self, base: Path) -> dict[str, Any]:
-        """Return the values of all channels."""
-        return {
-            "kind": "channels",
-            "channels": [channel.to_spec(base) for channel in self.channels],
-        }
-
     def key(self) -> str:
         """Return a digest of the channels' keys."""
         return digest(channel.key().encode() for channel in self.channels)

@@ -65,8 +65,6 @@ def split_column(
 
     Parameters
     ----------
-    columns : sequence of str
-        All of the table.
     values : callable
         Returns what one of the columns holds.
     """

@@ -80,11 +80,6 @@ def load_fashion_mnist(
         Where the four `.gz` files are. By default they are looked for on this
         computer, and else downloaded (30 MB) and kept in the user's cache.
 
-    Yields
-    ------
-    Progress
-        In bytes fetched.
-
     Returns
     -------
     ImageDataset

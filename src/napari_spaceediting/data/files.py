@@ -30,10 +30,6 @@ def is_image_file(path: Path) -> bool:
 def read_image(path: Path) -> NDArray[Any]:
     """Read one image, by what its content says that it is.
 
-    Parameters
-    ----------
-    path : Path
-
     Returns
     -------
     (H, W) or (H, W, C) array of the file's own dtype

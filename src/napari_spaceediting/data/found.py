@@ -20,10 +20,6 @@ class Found:
 
     Parameters
     ----------
-    name : str
-        What the data set is called.
-    pixels : PixelSource
-        The images.
     ids : sequence of N str
         Unique names.
     labels : sequence of N str or None

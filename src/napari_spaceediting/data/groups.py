@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.columns import GROUPS, named
 from napari_spaceediting.data.splits import (
     FRACTIONS,
-    UNLABELLED,
     Split,
+    shared_out,
     stratified_split,
 )
 
@@ -115,15 +115,13 @@ def grouped_split(
     Returns
     -------
     (N,) int8
-        Values of `Split`. Groups without a labelled image train, unless nothing is
-        labelled. Two groups give no validation images, and one gives none but training
-        images.
+        Values of `Split`. Groups without an image that is `shared_out` train. Two
+        groups give no validation images, and one gives none but training images.
     """
     if len(np.unique(groups)) == len(groups):
         return stratified_split(labels, rng, fractions)
     split = np.full(len(labels), Split.TRAIN, np.int8)
-    labelled = labels != UNLABELLED
-    some = np.flatnonzero(labelled if labelled.any() else np.ones(len(labels), bool))
+    some = np.flatnonzero(shared_out(labels, fractions[2]))
     rest, left = some, 1.0
     for part, share in ((Split.TEST, fractions[2]), (Split.VALIDATION, fractions[1])):
         # The last group trains.

@@ -75,16 +75,12 @@ class IntensityScaling:
             )
 
     def apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Scale raw intensities.
+        """Return scaled intensities, float32 of the same shape, clipped to [0, 1].
 
         Parameters
         ----------
         images : (..., C) array of any real dtype
             Channels last; with at most one value in `low`, any shape.
-
-        Returns
-        -------
-        float32 array of the same shape, clipped to [0, 1]
         """
         if self.others:
             other = self.others.get(kind_of_numbers(images.dtype))

@@ -58,7 +58,6 @@ class KeptRows:
         From a data set to its file.
     row_shape : tuple of int
         Of what belongs to one image.
-    dtype : dtype
     """
 
     def __init__(
@@ -147,13 +146,7 @@ class KeptRows:
         return int(np.count_nonzero(self._marks(np.arange(len(self)))))
 
     def missing(self) -> Generator[Progress, None, NDArray[np.intp]]:
-        """Return the rows that are to be made; others are looked at once in a process.
-
-        Yields
-        ------
-        Progress
-            In rows, where there are many to look at.
-        """
+        """Return the rows to be made; others are looked at once in a process."""
         marks = self._marks(np.arange(len(self)))
         at = np.flatnonzero((marks != 0) & ~self._right)
         for block in blocks(len(at), self._row):

@@ -101,7 +101,7 @@ class Look:
 
 
 def as_values(picture: NDArray[np.uint8], n_channels: int) -> NDArray[np.uint16]:
-    """Return what a picture that is shown as usual tells of its channels.
+    """Return what a picture that is shown as usual tells, (h, w, C) uint16.
 
     Parameters
     ----------
@@ -109,10 +109,6 @@ def as_values(picture: NDArray[np.uint8], n_channels: int) -> NDArray[np.uint16]
         As from `channels_to_rgb`, such as a thumbnail.
     n_channels : int
         Channels of the image; of more than three the first three are told.
-
-    Returns
-    -------
-    (h, w, min(n_channels, 3)) uint16 array
     """
     told = {1: [0], 2: [1, 0]}.get(n_channels, [0, 1, 2])
     return picture[..., told].astype(np.uint16) * np.uint16(257)

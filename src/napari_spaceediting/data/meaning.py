@@ -54,7 +54,7 @@ def top_of(dtype: np.dtype[Any], bits: int | None = None) -> int:
 
 
 def over_black(rgba: NDArray[Any], bits: int | None = None) -> NDArray[Any]:
-    """Lay (..., 4) RGBA, or (..., 2) grey with alpha, over black.
+    """Lay (..., 4) RGBA, or (..., 2) grey with alpha, over black: (..., 3) or (..., 1).
 
     Parameters
     ----------
@@ -63,10 +63,6 @@ def over_black(rgba: NDArray[Any], bits: int | None = None) -> NDArray[Any]:
         others.
     bits : int, optional
         Of a number, where they are fewer than those of its type.
-
-    Returns
-    -------
-    (..., 3) or (..., 1) array of the same dtype
     """
     alpha = _wide(rgba[..., -1:]) / top_of(rgba.dtype, bits)
     colour = rgba[..., :-1] * alpha

@@ -12,17 +12,12 @@ from napari_spaceediting.data.meaning import Unfit
 
 
 def read_microscope(path: Path, name: str) -> NDArray[Any]:
-    """Read the one image of a file.
+    """Read the one image of a file, (H, W) or (H, W, C).
 
     Parameters
     ----------
-    path : Path
     name : str
         Of its kind, with an article.
-
-    Returns
-    -------
-    (H, W) or (H, W, C) array
 
     Raises
     ------

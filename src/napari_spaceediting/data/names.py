@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from napari_spaceediting.wording import quoted
+
 _WHOLE = re.compile(r"([+-]?\d+)(?:[.,]0*)?", re.ASCII)
 _DIGITS = re.compile(r"(\d+)", re.ASCII)
 
@@ -84,4 +86,4 @@ def shortened(text: str, longest: int = 80) -> str:
 def listed(names: Sequence[str], shown: int = 3) -> str:
     """Return such as "cat, dog, fox and 12 more"."""
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return ", ".join(shortened(name) for name in names[:shown]) + more
+    return ", ".join(quoted(shortened(name)) for name in names[:shown]) + more

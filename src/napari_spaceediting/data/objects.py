@@ -48,8 +48,6 @@ def find_objects(
         Axis of channels; by default the last one, if there is one too many.
     rgb : bool
         Whether the last axis of the image is RGB or RGBA.
-    name : str
-        What the data set is called.
 
     Returns
     -------
@@ -145,12 +143,7 @@ def _filled(
 ) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]:
     """Give pixels outside all objects that are no numbers the smallest intensity.
 
-    Returns
-    -------
-    lowest, planes : (P, C) array, (P, H, W, C) array
-        The smallest intensities, and the planes without such pixels.
-    notes : tuple of str
-        Says so.
+    That is (P, C), and comes before the planes, (P, H, W, C), and a note on it.
     """
     if planes.dtype.kind != "f":
         return planes.min(axis=(1, 2)), planes, ()

@@ -16,7 +16,6 @@ from napari_spaceediting.data.pixels import (
     BROKEN,
     StoredPixels,
     digest,
-    location,
     open_array,
 )
 from napari_spaceediting.data.stores import images_of
@@ -29,16 +28,12 @@ class PlanePixels:
 
     Parameters
     ----------
-    path : Path
-        The folder of the store.
     arrays : tuple of str
         Their names in it.
     axes : tuple of str
         Those of each array, a letter for each: t, c, z, y, x.
     planes : (N, 3) int64 array
         Of each image the number of its array, its time and its depth.
-    n_channels : int
-        Channels of the images.
     """
 
     path: Path
@@ -89,17 +84,6 @@ class PlanePixels:
     def some(self, indices: NDArray[np.intp]) -> PlanePixels:
         """Return a source of only the planes at `indices`, in that order."""
         return replace(self, planes=self.planes[indices])
-
-    def to_spec(self, base: Path) -> dict[str, Any]:
-        """Return the place of the planes."""
-        return {
-            "kind": "planes",
-            "path": location(self.path, base),
-            "arrays": list(self.arrays),
-            "axes": list(self.axes),
-            "planes": self.planes.tolist(),
-            "n_channels": self.n_channels,
-        }
 
     def key(self) -> str:
         """Return a digest of the files, and of the planes."""

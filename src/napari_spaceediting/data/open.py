@@ -57,15 +57,6 @@ class OpenDataset:
     def run(self) -> Steps:
         """Open them.
 
-        Yields
-        ------
-        Progress
-            In images looked at.
-
-        Returns
-        -------
-        ImageDataset
-
         Raises
         ------
         DataError
@@ -161,8 +152,6 @@ class OpenLayers:
     ----------
     find : callable
         `find_in_stack` or `find_objects` with its arguments.
-    seed : int
-        Chooses the split.
     """
 
     find: Callable[[], Found]
@@ -196,15 +185,6 @@ class OpenSample:
     def run(self) -> Steps:
         """Open it.
 
-        Yields
-        ------
-        Progress
-            In bytes fetched, or images drawn.
-
-        Returns
-        -------
-        ImageDataset
-
         Raises
         ------
         DataError
@@ -219,3 +199,21 @@ class OpenSample:
             return dataset
         rng = np.random.default_rng(self.seed)
         return dataset.keep_labels(self.labels_per_class, rng)
+
+
+def opening(
+    data: str, seed: int = 0, embeddings: Path | None = None
+) -> OpenSample | OpenDataset:
+    """Return the job that opens a path, or a sample such as "sample:digits".
+
+    Raises
+    ------
+    DataError
+        Embeddings are named for a sample.
+    """
+    kind, _, name = data.partition(":")
+    if kind != "sample" or not name:
+        return OpenDataset(Path(data), seed, embeddings=embeddings)
+    if embeddings is not None:
+        raise DataError("A sample comes without embeddings: leave them out.")
+    return OpenSample(name, seed)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.columns import PATHS, named
 from napari_spaceediting.data.files import decoded
 from napari_spaceediting.data.meaning import Unfit
-from napari_spaceediting.data.pixels import digest, file_stamp, location
+from napari_spaceediting.data.pixels import digest, file_stamp
 from napari_spaceediting.errors import DataError, reason_of
 
 if TYPE_CHECKING:
@@ -72,14 +72,10 @@ class PackedPixels:
 
     Parameters
     ----------
-    path : Path
-        The Parquet file.
     column : str
         Of bytes, or of records with `bytes`.
     rows : (N,) int64 array
         Rows of the images.
-    n_channels : int
-        Channels of the images.
     """
 
     path: Path
@@ -121,16 +117,6 @@ class PackedPixels:
     def some(self, indices: NDArray[np.intp]) -> PackedPixels:
         """Return a source of only the images at `indices`, in that order."""
         return replace(self, rows=self.rows[indices])
-
-    def to_spec(self, base: Path) -> dict[str, Any]:
-        """Return the place of the images."""
-        return {
-            "kind": "packed",
-            "path": location(self.path, base),
-            "column": self.column,
-            "rows": self.rows.tolist(),
-            "n_channels": self.n_channels,
-        }
 
     def key(self) -> str:
         """Return a digest of path, size and time of change, and of the rows."""

@@ -60,16 +60,12 @@ def one_row_each(
 
     Parameters
     ----------
-    table : DataFrame
-        As it was read.
     images : sequence
         The image of each row: the same for the same one.
     names : sequence of str
         What each row calls it.
     same : sequence of str
         Columns that must say the same in all rows of an image.
-    title : str
-        What the table is called.
 
     Raises
     ------

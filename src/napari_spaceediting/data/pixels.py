@@ -76,13 +76,6 @@ class PixelSource(Protocol):
             As for `read`.
         """
 
-    def to_spec(self, base: Path) -> dict[str, Any] | None:
-        """Return JSON-ready values for `pixels_from_spec`.
-
-        Paths are kept relative to `base` and absolute. None means that the pixels
-        live in memory only, so that whoever saves must store them.
-        """
-
     def key(self) -> str:
         """Return a short text that changes when the pixels change."""
 
@@ -95,8 +88,6 @@ class FilePixels:
     ----------
     paths : tuple of Path
         Absolute paths.
-    n_channels : int
-        Channels of the images.
     """
 
     paths: tuple[Path, ...]
@@ -119,20 +110,6 @@ class FilePixels:
     def header(self, index: int) -> Header | None:
         """Return what the head of its file tells of image `index`."""
         return read_header(self.paths[index])
-
-    def to_spec(self, base: Path) -> dict[str, Any]:
-        """Return the paths and the folder that they have in common."""
-        try:
-            root = Path(os.path.commonpath([path.parent for path in self.paths]))
-            paths = [path.relative_to(root).as_posix() for path in self.paths]
-        except ValueError:  # several drives, on Windows
-            root, paths = base.absolute(), [path.as_posix() for path in self.paths]
-        return {
-            "kind": "files",
-            "root": location(root, base),
-            "paths": paths,
-            "n_channels": self.n_channels,
-        }
 
     def key(self) -> str:
         """Return a digest of paths, sizes and times of change."""
@@ -177,9 +154,6 @@ class ArrayPixels:
         if isinstance(self.array, list):
             return Header(self.array[index].shape, self.array[index].dtype)
         return Header(tuple(self.array.shape[1:]), np.dtype(self.array.dtype))
-
-    def to_spec(self, base: Path) -> None:
-        """Return None: the pixels live in memory."""
 
     def key(self) -> str:
         """Return a digest of all pixels."""
@@ -251,17 +225,6 @@ class StoredPixels:
             shape = *shape[:2], 3
         return Header(shape, np.dtype(self._array.dtype))
 
-    def to_spec(self, base: Path) -> dict[str, Any]:
-        """Return the place of the array."""
-        return {
-            "kind": "array",
-            "path": location(self.path, base),
-            "key": self.key_in_file,
-            "axes": self.axes,
-            "length": self.length,
-            "n_channels": self.n_channels,
-        }
-
     def key(self) -> str:
         """Return a digest of path, size and time of change."""
         return digest(
@@ -275,8 +238,6 @@ class SelectedPixels:
 
     Parameters
     ----------
-    source : PixelSource
-        Where the images come from.
     indices : (N,) intp
         Which images of the source these are, in this order.
     """
@@ -299,13 +260,6 @@ class SelectedPixels:
     def header(self, index: int) -> Header | None:
         """Return shape and type of image `index` of the selection."""
         return self.source.header(int(self.indices[index]))
-
-    def to_spec(self, base: Path) -> dict[str, Any] | None:
-        """Return the source's values and the indices."""
-        source = self.source.to_spec(base)
-        if source is None:
-            return None
-        return {"kind": "selection", "source": source, "indices": self.indices.tolist()}
 
     def key(self) -> str:
         """Return a digest of the source's key and the indices."""
@@ -350,11 +304,6 @@ class JoinedPixels:
     def _found(self, index: int) -> tuple[PixelSource, int]:
         number = int(np.searchsorted(self._starts, index, side="right")) - 1
         return self.sources[number], index - int(self._starts[number])
-
-    def to_spec(self, base: Path) -> dict[str, Any] | None:
-        """Return the values of all sources, or None where one lives in memory."""
-        specs = [source.to_spec(base) for source in self.sources]
-        return None if None in specs else {"kind": "joined", "sources": specs}
 
     def key(self) -> str:
         """Return a digest of the sources' keys."""
@@ -419,15 +368,6 @@ def open_array(path: Path, key: str | None = None) -> Any:
         from napari_spaceediting.data.zarr_store import open_zarr  # zarr: slow
 
         return open_zarr(path, key or "")
-
-
-def location(path: Path, base: Path) -> dict[str, str | None]:
-    """Describe a path relative to `base` and absolutely."""
-    try:
-        relative = Path(os.path.relpath(path, base.absolute())).as_posix()
-    except ValueError:  # another drive, on Windows
-        relative = None
-    return {"relative": relative, "absolute": str(path)}
 
 
 def file_stamp(path: Path) -> bytes:

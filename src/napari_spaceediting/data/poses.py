@@ -95,11 +95,6 @@ def render_poses(
     seed : int
         The same seed draws the same images.
 
-    Yields
-    ------
-    Progress
-        In images drawn.
-
     Returns
     -------
     ImageDataset

@@ -76,11 +76,6 @@ class Prepared:
     def fill(self) -> Generator[Progress, None, None]:
         """Keep all images, unless they are there or not to be kept.
 
-        Yields
-        ------
-        Progress
-            In images.
-
         Raises
         ------
         DataError

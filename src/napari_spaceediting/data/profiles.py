@@ -16,7 +16,7 @@ _SRGB_NAMES = b"sRGB", "sRGB".encode("utf-16-be")
 def to_srgb(
     image: NDArray[Any], profile: bytes | None = None, bits: int | None = None
 ) -> NDArray[Any]:
-    """Return colours as they are seen.
+    """Return colours as they are seen, (H, W, 3) of the same dtype.
 
     Parameters
     ----------
@@ -26,10 +26,6 @@ def to_srgb(
         broken, or of other colours, is none.
     bits : int, optional
         Of a number, where they are fewer than those of its type.
-
-    Returns
-    -------
-    (H, W, 3) array of the same dtype
     """
     is_print = image.shape[-1] == 4
     if profile and any(name in profile for name in _SRGB_NAMES):

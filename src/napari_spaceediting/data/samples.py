@@ -24,8 +24,6 @@ def digits(labels_per_class: int | None = None, seed: int = 0) -> ImageDataset:
     ----------
     labels_per_class : int, optional
         Training labels that each class keeps; the others are hidden. By default all.
-    seed : int
-        Chooses the split and the labels that are kept.
 
     Notes
     -----

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_spaceediting.wording import quoted
+
 SoftLabels = NDArray[np.float32] | None
 
 
@@ -136,7 +138,9 @@ def stacked(parts: Sequence[tuple[SoftLabels, int]], n_classes: int) -> SoftLabe
 
 def in_words(shares: Mapping[str, float]) -> str:
     """Return shares of classes such as "Coat 60, Shirt 40", in hundredths."""
-    return ", ".join(f"{name} {share * 100:.0f}" for name, share in shares.items())
+    return ", ".join(
+        f"{quoted(name)} {share * 100:.0f}" for name, share in shares.items()
+    )
 
 
 def row_in_words(row: NDArray[np.floating], class_names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.names import listed
 from napari_spaceediting.errors import DataError
+from napari_spaceediting.wording import counted
 
 UNLABELLED = -1
 """Label of an image whose class is not known."""
@@ -50,6 +51,9 @@ _BESIDE = re.compile(r"(?:data|dataset|set|images?|imgs?|split|seg|folder|x|\d+)
 
 FRACTIONS = (0.7, 0.1, 0.2)
 """Shares of training, validation and test images."""
+
+ENOUGH_MEASURED = 100
+"""Labelled test images from which on others need not be named to measure by."""
 
 
 def split_of(name: str) -> Split | None:
@@ -100,21 +104,46 @@ def stratified_split(
     -------
     (N,) int8
         Values of `Split`. A class with too few images for a share of its own
-        stays in training, as do unlabelled images, unless nothing is labelled:
-        then all images are split at random.
+        stays in training, and so do images that are not `shared_out`.
     """
     _, validation, test = fractions
-    groups = np.unique(labels)
-    if np.any(groups != UNLABELLED):
-        groups = groups[groups != UNLABELLED]
     split = np.full(len(labels), Split.TRAIN, dtype=np.int8)
-    for group in groups:
+    for group in np.unique(labels[shared_out(labels, test)]):
         members = rng.permutation(np.flatnonzero(labels == group))
         n_test = round(test * len(members))
         n_validation = round(validation * len(members))
         split[members[:n_test]] = Split.TEST
         split[members[n_test : n_test + n_validation]] = Split.VALIDATION
     return split
+
+
+def shared_out(labels: NDArray[np.int64], test: float) -> NDArray[np.bool_]:
+    """Return which images are shared out among the parts, as an (N,) mask.
+
+    Those with a label or, where their share of test images is too small to measure
+    anything by, all: then unlabelled test images can be named.
+    """
+    labelled: NDArray[np.bool_] = labels != UNLABELLED
+    if test * np.count_nonzero(labelled) < ENOUGH_MEASURED:
+        return np.ones(len(labels), np.bool_)
+    return labelled
+
+
+def few_to_measure(
+    labels: NDArray[np.int64], split: NDArray[np.int8]
+) -> tuple[str, ...]:
+    """Say that test images without a label wait to be named, in a sentence."""
+    test = split == Split.TEST
+    known = int(np.count_nonzero(test & (labels != UNLABELLED)))
+    unknown = int(np.count_nonzero(test)) - known
+    if not unknown or known >= ENOUGH_MEASURED or not (labels != UNLABELLED).any():
+        return ()
+    return (
+        f"Only {counted(known, 'test image')} "
+        f"{'has' if known == 1 else 'have'} a label: the evidence of a round becomes "
+        f"clear when you name some of the other {unknown:,} (Map > Select > Held out, "
+        "no class).",
+    )
 
 
 def classes_without_evidence(

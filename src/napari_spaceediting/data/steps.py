@@ -30,8 +30,6 @@ def in_threads(
     ----------
     function : callable
         Takes a range of indices, returns one value for each.
-    total : int
-        Number of indices.
 
     Yields
     ------

@@ -60,11 +60,7 @@ def images_of(path: Path) -> list[StoredImage]:
 
 
 def read_store(path: Path) -> NDArray[Any]:
-    """Read the one image of a store.
-
-    Returns
-    -------
-    (H, W) or (H, W, C) array
+    """Read the one image of a store, (H, W) or (H, W, C).
 
     Raises
     ------

@@ -315,13 +315,7 @@ def _clean(
 def _without_broken(
     table: pd.DataFrame, images: RowImages, columns: _Columns, title: str
 ) -> tuple[pd.DataFrame, RowImages, list[Skipped]]:
-    """Leave out the rows that cannot be used.
-
-    Raises
-    ------
-    DataError
-        If half of them cannot.
-    """
+    """Leave out the rows that cannot be used; refuse the table if half of them are."""
     reasons = dict(images.flaws)
     for name in columns.labels:
         for row, label in enumerate(texts(table[name])):

@@ -46,8 +46,6 @@ def embeddings_of(
     ----------
     table : DataFrame
         N rows.
-    name : str
-        What it is called.
 
     Returns
     -------

@@ -62,7 +62,6 @@ def images_of_rows(
 
     Parameters
     ----------
-    table : DataFrame
     columns : sequence of (str or None, str)
         For each channel those that name the folder, if one does, and the file.
     base : Path

@@ -49,8 +49,6 @@ class TextTable(NamedTuple):
     ----------
     table : DataFrame
         All of it as text, "" where a cell is empty. Rows keep their number, from 1.
-    skipped : tuple of Skipped
-        Rows that are broken.
     notes : tuple of str
         How the file was understood, if otherwise than by its name.
     """
@@ -65,8 +63,6 @@ def read_text_table(path: Path, knows: Knows) -> TextTable:
 
     Parameters
     ----------
-    path : Path
-        The file.
     knows : callable
         Tells whether these names of columns are of use, which decides for a separator,
         a sheet, and the row that has them.

@@ -6,8 +6,7 @@ import hashlib
 import textwrap
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +63,6 @@ class TextPixels:
     def header(self, index: int) -> Header:
         """Return shape and type of every picture."""
         return Header((_SIDE, _SIDE), np.dtype(np.uint8))
-
-    def to_spec(self, base: Path) -> dict[str, Any]:
-        """Return the texts."""
-        return {"kind": "texts", "texts": list(self.texts)}
 
     def key(self) -> str:
         """Return a digest of the texts."""

@@ -51,7 +51,6 @@ class PackThumbnails:
 
     Parameters
     ----------
-    dataset : ImageDataset
     size : int
         Height and width in pixels.
     """
@@ -62,11 +61,6 @@ class PackThumbnails:
 
     def run(self) -> Generator[Progress, None, NDArray[np.uint8]]:
         """Draw them.
-
-        Yields
-        ------
-        Progress
-            In images.
 
         Returns
         -------
@@ -142,8 +136,6 @@ def sized(
 
     Parameters
     ----------
-    dataset : ImageDataset
-    index : int
     side : int
         Height or width in pixels, whichever is larger; a smaller image stays as it is.
 

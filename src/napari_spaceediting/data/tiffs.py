@@ -55,10 +55,6 @@ _PREMULTIPLIED, _ALPHA = 1, 2
 def read_tiff(file: IO[bytes]) -> NDArray[Any]:
     """Read the one image of a TIFF file.
 
-    Parameters
-    ----------
-    file : binary file
-
     Returns
     -------
     (H, W) or (H, W, C) array

@@ -36,10 +36,6 @@ class Tree:
 
     Parameters
     ----------
-    path : Path
-        The folder.
-    images : tuple of Path
-        Image files that lie in it.
     folders : tuple of Tree
         The folders in it, by name.
     """

@@ -74,8 +74,6 @@ def surroundings(
 
     Parameters
     ----------
-    state : EditState
-        The edits so far.
     probabilities : (N, c) float32 array
         Of the network.
     held_out : (N,) bool array
@@ -97,8 +95,6 @@ def find_anchors(
 
     Parameters
     ----------
-    state : EditState
-        The edits, added up.
     probabilities : (N, c) float32 array
         Of the network that made the map.
     held_out : (N,) bool array

@@ -71,8 +71,6 @@ def standing(
 
     Parameters
     ----------
-    answers : sequence of Answer
-        All that were given.
     decided : (N,) bool array
         Images that an open or an accepted edit has touched.
     """

@@ -120,8 +120,6 @@ def lessons(
     expected : (N, c) float32 array or None
         What networks say of training images that they were not trained on; needed
         where `needs_expected`.
-    seed : int
-        Of the placebo.
     """
     teacher = Teacher(material, expected, seed)
     found = {}

@@ -78,8 +78,6 @@ class Axis:
     values : (N,) float32 array
         Of every image, also of those that are held out; in units of the map, or in
         degrees from -180 to 180 where it goes around.
-    is_circular : bool
-        Whether it goes around.
     r2 : float
         Share of the differences between the places of arranged images that follows
         from the others, each image foretold by those of other parts (of five), and of
@@ -238,8 +236,6 @@ def learn(
         As in `Coordinate`; m at least 2.
     groups : (m,) array, optional
         Images of the same group are left out together.
-    seed : int
-        Deals the images into parts.
     """
     has_layout = activations.ndim == 4 and np.prod(activations.shape[2:]) > 1
     found = [

@@ -309,7 +309,7 @@ def describe_class_edit(edit: ClassEdit) -> str:
 def regrouped(
     shares: NDArray[np.float32], places: NDArray[np.int64], n_classes: int
 ) -> NDArray[np.float32]:
-    """Return shares of classes as those of what has become of the classes.
+    """Return shares of classes as those, (n, C), of what has become of the classes.
 
     Parameters
     ----------
@@ -319,10 +319,6 @@ def regrouped(
         Where each class is now, -1 for one that is gone; the others have its share.
     n_classes : int
         Classes C that there are now.
-
-    Returns
-    -------
-    (n, C) float32 array
     """
     found = np.zeros((len(shares), n_classes), np.float32)
     for column, place in zip(shares.T, places, strict=False):

@@ -56,8 +56,6 @@ def find_contradictions(
 
     Parameters
     ----------
-    state : EditState
-        The edits, added up.
     latents : (N, D) float32 array
         Of all images.
     start : (N, 2) float32 array
@@ -108,8 +106,6 @@ def describe(contradiction: Contradiction, ids: NDArray[np.str_]) -> str:
 
     Parameters
     ----------
-    contradiction : Contradiction
-        The contradiction.
     ids : (N,) str array
         Ids of the data set's images.
     """

@@ -18,11 +18,6 @@ def draws_of(task: Task) -> Draws:
     They are multiplied at random, by numbers of mean and variance 1 whose sum stays
     (the multiplier bootstrap); those that belong together are (`groups_of`). All arms
     of a round have the same draws, so that what is the same in two of them cancels out.
-
-    Parameters
-    ----------
-    task : Task
-        The round.
     """
     anchors = task.anchors
     before, after = (one[anchors.indices] for one in (task.dataset.labels, task.labels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -14,13 +14,8 @@ from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.classes import (
     ClassEdit,
     Classes,
-    Delete,
     Made,
-    Merge,
-    Rename,
-    Reorder,
     Trait,
-    TraitKind,
     Traits,
     describe_class_edit,
     flaw_of_class_edit,
@@ -34,12 +29,11 @@ from napari_spaceediting.editing.image_edits import (
     Pin,
     PlacedEdit,
     Reject,
-    Relabel,
     Reset,
     Restore,
     classes_of,
-    flaw_of_shares,
-    name_images,
+    flaw_of_image_edit,
+    flaw_of_images,
     named,
     shares,
 )
@@ -50,42 +44,6 @@ from napari_spaceediting.editing.selections import (
 )
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.errors import EditError
-
-__all__ = [
-    "ClassEdit",
-    "Delete",
-    "Edit",
-    "EditKind",
-    "EditLog",
-    "EditState",
-    "ImageEdit",
-    "Intent",
-    "Merge",
-    "Move",
-    "Naming",
-    "Pin",
-    "PlacedEdit",
-    "Reject",
-    "Relabel",
-    "Rename",
-    "Reorder",
-    "Reset",
-    "Restore",
-    "SaveSelection",
-    "Trait",
-    "TraitKind",
-    "Withdraw",
-    "check_edit",
-    "describe",
-    "flaw_of_shares",
-    "fold",
-    "images_of",
-    "name_images",
-    "named",
-    "shares",
-    "standing_in",
-    "withdrawn",
-]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +103,13 @@ class EditKind(IntEnum):
     RESTORED = 6
 
 
+NO_EDITS = "There is no edit to learn from: move, pin or relabel images first."
+ONLY_ARRANGED = (
+    "Images that are only arranged teach no class: make an axis of them, or move, pin "
+    "or relabel images first."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class EditState:
     """What a list of edits adds up to, image by image.
@@ -193,9 +158,12 @@ class EditState:
         return edited
 
     @property
-    def teaches(self) -> bool:
-        """Whether there is anything that a network can learn from the edits."""
-        return self.changes_classes or bool(self.edited.any())
+    def why_no_lesson(self) -> str:
+        """Why a network can learn nothing from the edits; "" where it can."""
+        done = {EditKind(kind) for kind in np.unique(self.kinds)} - {EditKind.NONE}
+        if self.changes_classes or done - {EditKind.ARRANGED}:
+            return ""
+        return ONLY_ARRANGED if done else NO_EDITS
 
 
 def fold(
@@ -217,8 +185,6 @@ def fold(
         Classes before the edits, -1 for none.
     positions : (N, 2) float32 array
         Map coordinates before the edits.
-    class_names : tuple of str
-        Names of the classes before the edits.
     soft_labels : (N, c) float32 array or None
         Soft labels before the edits.
     rejected : (N,) bool array, optional
@@ -235,38 +201,25 @@ def fold(
     if rejected is None:
         rejected = np.zeros(len(labels), bool)
     width = soft_labels.shape[1] and classes.n_slots
-    start = _Images(labels, positions, widened(soft_labels, width), rejected)
+    start = _Images(
+        labels,
+        positions,
+        widened(soft_labels, width),
+        rejected,
+        kinds=np.zeros(len(labels), np.int8),
+        tagged=np.zeros(len(labels), bool),
+    )
     now = _Images(*(values.copy() for values in vars(start).values()))
-    kinds, tagged = np.zeros(len(labels), np.int8), np.zeros(len(labels), bool)
     for edit, slots in standing:
-        at = edit.indices
-        if isinstance(edit, Reset):
-            kinds[at], tagged[at] = EditKind.NONE, False
-            now.take(at, start)
-        elif isinstance(edit, Reject):
-            kinds[at], now.rejected[at] = EditKind.REJECTED, True
-        elif isinstance(edit, Restore):
-            at = at[now.rejected[at]]
-            kinds[at], now.rejected[at] = EditKind.RESTORED, False
-        else:
-            kinds[at] = _kind_of(edit)
-            if isinstance(edit, Move):
-                now.positions[at] = edit.end
-            if edit.tag is not None or not isinstance(edit, Move):
-                now.name(at, edit, slots)
-                tagged[at] = True
-            elif edit.intent is Intent.BELONGS:
-                at = at[~tagged[at]]
-                now.labels[at], now.soft[at] = UNLABELLED, 0
+        now.follow(edit, slots, start)
     if changes_classes:
         now = now.regrouped(classes)
-        kinds[(now.labels < 0) & (kinds == EditKind.PINNED)] = EditKind.RELABELLED
     return EditState(
         class_names=classes.names,
         labels=now.labels,
         positions=now.positions,
-        kinds=kinds,
-        tagged=tagged,
+        kinds=now.kinds,
+        tagged=now.tagged,
         soft_labels=now.soft if now.soft.any() else None,
         rejected=now.rejected,
         places=np.append(classes.places()[: len(class_names)], UNLABELLED),
@@ -280,13 +233,8 @@ def _followed(
 ) -> tuple[list[tuple[ImageEdit, dict[str, int]]], bool]:
     """Follow the classes through edits.
 
-    Returns
-    -------
-    list of (edit, dict)
-        The edits of images that stand, each with the numbers of the classes that it
-        names.
-    bool
-        Whether an edit stands by which there are other classes.
+    Return those of images that stand, each with the numbers of the classes that it
+    names, and whether one stands by which there are other classes.
     """
     gone, standing, changes = withdrawn(edits), [], False
     for number, edit in enumerate(edits):
@@ -308,17 +256,35 @@ class _Images:
     positions: NDArray[np.float32]
     soft: NDArray[np.float32]
     rejected: NDArray[np.bool_]
+    kinds: NDArray[np.int8]
+    tagged: NDArray[np.bool_]
 
-    def take(self, at: NDArray[np.int64], other: _Images) -> None:
-        """Be as another one at some images."""
-        for name, values in vars(self).items():
-            values[at] = getattr(other, name)[at]
+    def follow(self, edit: ImageEdit, slots: dict[str, int], start: _Images) -> None:
+        """Do what an edit says; `start` is what they were before all edits."""
+        at = edit.indices
+        if isinstance(edit, Reset):
+            for name, values in vars(self).items():
+                values[at] = getattr(start, name)[at]
+        elif isinstance(edit, Reject):
+            self.kinds[at], self.rejected[at] = EditKind.REJECTED, True
+        elif isinstance(edit, Restore):
+            at = at[self.rejected[at]]
+            self.kinds[at], self.rejected[at] = EditKind.RESTORED, False
+        else:
+            self.kinds[at] = _kind_of(edit)
+            if isinstance(edit, Move):
+                self.positions[at] = edit.end
+            if edit.tag is not None or not isinstance(edit, Move):
+                self._name(edit, slots)
+            elif edit.intent is Intent.BELONGS:
+                at = at[~self.tagged[at]]
+                self.labels[at], self.soft[at] = UNLABELLED, 0
 
-    def name(self, at: NDArray[np.int64], edit: Naming, slots: dict[str, int]) -> None:
+    def _name(self, edit: Naming, slots: dict[str, int]) -> None:
         """Give images the class that an edit names."""
+        at = edit.indices
         self.labels[at] = UNLABELLED if edit.tag is None else slots[edit.tag]
-        self.rejected[at] = False
-        self.soft[at] = 0
+        self.rejected[at], self.tagged[at], self.soft[at] = False, True, 0
         for name, share in shares(edit.tag, edit.also).items():
             self.soft[at, slots[name]] = share
 
@@ -330,7 +296,9 @@ class _Images:
         left = np.flatnonzero((labels < 0) & soft.any(axis=1))
         if len(left):
             labels[left] = soft[left].argmax(axis=1)
-        return _Images(labels, self.positions, soft, self.rejected)
+        is_lost = (labels < 0) & (self.kinds == EditKind.PINNED)
+        kinds = np.where(is_lost, np.int8(EditKind.RELABELLED), self.kinds)
+        return replace(self, labels=labels, soft=soft, kinds=kinds)
 
 
 def _kind_of(edit: Naming) -> EditKind:
@@ -375,8 +343,6 @@ def check_edit(
 
     Parameters
     ----------
-    edit : Edit
-        The edit.
     done : sequence of Edit
         The edits before it.
     held_out : (N,) bool array
@@ -392,57 +358,43 @@ def check_edit(
         to classes that cannot be, changes classes that there are not, or takes back an
         edit that is not there.
     """
+    n = len(held_out)
     if isinstance(edit, Withdraw):
-        if not 0 <= edit.number < len(done):
-            raise EditError(
-                f"There is no edit number {edit.number + 1} to take back: the list "
-                f"has {len(done)}."
-            )
-        if edit.number in withdrawn(done):
-            raise EditError(
-                f"Edit number {edit.number + 1} has been taken back already."
-            )
-        return
-    if isinstance(edit, ClassEdit):
+        flaw = _flaw_of_withdrawal(edit, done)
+    elif isinstance(edit, ClassEdit):
         classes = Classes(class_names)
         _followed(done, classes)
-        if flaw := flaw_of_class_edit(edit, classes.names):
-            raise EditError(flaw)
-        return
-    n = len(held_out)
-    at = edit.indices
-    if isinstance(edit, SaveSelection) and (flaw := flaw_of_name(edit.name)):
+        flaw = flaw_of_class_edit(edit, classes.names)
+    elif isinstance(edit, SaveSelection):
+        flaw = flaw_of_name(edit.name) or flaw_of_images(edit.indices, n)
+    elif not len(edit.indices):
+        flaw = "The edit names no image: select one or more first."
+    else:
+        flaw = flaw_of_image_edit(edit, n) or _flaw_of_held_out(edit, held_out)
+    if flaw:
         raise EditError(flaw)
-    if not len(at) and not isinstance(edit, SaveSelection):
-        raise EditError("The edit names no image: select one or more first.")
-    missing = at[(at < 0) | (at >= n)]
-    if len(missing):
-        raise EditError(
-            f"The edit names image number {missing[0]}, but the data set has only "
-            f"{n} images: check that the edits belong to this data set."
+
+
+def _flaw_of_withdrawal(edit: Withdraw, done: Sequence[Edit]) -> str:
+    if not 0 <= edit.number < len(done):
+        return (
+            f"There is no edit number {edit.number + 1} to take back: the list has "
+            f"{len(done)}."
         )
-    if len(np.unique(at)) != len(at):
-        raise EditError("The edit names an image twice: name each image once.")
-    if isinstance(edit, Move | Pin) and held_out[at].any():
-        raise EditError(
-            f"{np.count_nonzero(held_out[at])} of the {len(at)} images are held out "
-            "to measure accuracy and cannot be edited: leave them out of the "
-            "selection, or relabel them to correct the measurement."
-        )
-    if isinstance(edit, Move) and not (
-        edit.start.shape == edit.end.shape == (len(at), 2)
-        and np.isfinite(edit.start).all()
-        and np.isfinite(edit.end).all()
-    ):
-        raise EditError(
-            f"The move of {len(at)} images needs a finite x and y for each of them."
-        )
-    if not isinstance(edit, Naming):
-        return
-    if edit.tag is not None and not edit.tag.strip():
-        raise EditError("The class has no name: type one, or choose one of the list.")
-    if flaw := flaw_of_shares(edit):
-        raise EditError(flaw)
+    if edit.number in withdrawn(done):
+        return f"Edit number {edit.number + 1} has been taken back already."
+    return ""
+
+
+def _flaw_of_held_out(edit: ImageEdit, held_out: NDArray[np.bool_]) -> str:
+    n_held_out = int(np.count_nonzero(held_out[edit.indices]))
+    if not n_held_out or not isinstance(edit, PlacedEdit):
+        return ""
+    return (
+        f"{n_held_out} of the {len(edit.indices)} images are held out to measure "
+        "accuracy and cannot be edited: leave them out of the selection, or relabel "
+        "them to correct the measurement."
+    )
 
 
 _DONE = {Reset: "Reset", Reject: "Rejected", Restore: "Restored"}

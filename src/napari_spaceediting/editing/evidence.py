@@ -23,6 +23,7 @@ from napari_spaceediting.editing.intervals import Difference, compare, share
 from napari_spaceediting.editing.targets import widened
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.projection.align import align
+from napari_spaceediting.wording import quoted
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,8 +173,8 @@ class Evidence:
         said = []
         if self.looks > 1:
             said.append(
-                f"Number {self.looks} of the rounds on these images, so intervals are "
-                "wider: who looks more often is fooled more often."
+                f"Number {self.looks} of the rounds on these images, which intervals "
+                "allow for: who looks more often is fooled more often."
             )
         if self.over and not self.draws:
             said.append(
@@ -214,7 +215,7 @@ class Evidence:
 
     def _unmeasured(self) -> list[str]:
         found = zip(self.class_names, self.arms[AFTER].recall, strict=True)
-        missing = ", ".join(name for name, recall in found if np.isnan(recall))
+        missing = ", ".join(quoted(name) for name, recall in found if np.isnan(recall))
         if not missing:
             return []
         return [f"Nothing is measured of {missing}: no held-out image has that class."]

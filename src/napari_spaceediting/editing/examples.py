@@ -60,10 +60,6 @@ def examples(
         The images that they are compared with; none of them is an example.
     labels : (N,) int64 array
         Class of every image, -1 for none.
-    predictions : Predictions
-        Of the network.
-    n : int
-        How many to return at most.
 
     Returns
     -------

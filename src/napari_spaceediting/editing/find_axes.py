@@ -39,18 +39,12 @@ class FindAxes:
     dataset : ImageDataset
         All N images; those that belong together (`groups_of`) are left out together
         when an axis is tried.
-    spec : ClassifierSpec
-        The network.
     state : mapping of str to array
         Its weights.
     indices : (m,) int64 array
         The arranged images.
     places : (m, 2) float32 array
         Where they lie on the map.
-    seed : int
-        Of every random choice.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
     """
 
     name: ClassVar[str] = "Find what the images are arranged by"
@@ -138,8 +132,6 @@ def extended(
         Of N images.
     old, new : (N, ...) and (M, ...) float32 arrays
         Activations of the trunk.
-    seed : int
-        Of the choice of images that are looked at.
 
     Returns
     -------

@@ -45,11 +45,6 @@ class FindClusters:
     def run(self) -> Generator[Progress, None, NDArray[np.int64]]:
         """Find them.
 
-        Yields
-        ------
-        Progress
-            In steps.
-
         Returns
         -------
         (N,) int64 array

@@ -37,6 +37,7 @@ from napari_spaceediting.network.device import (
 )
 from napari_spaceediting.network.processes import processes
 from napari_spaceediting.network.standardise import feature_sample, standardised
+from napari_spaceediting.network.training import rows_that_fit
 
 
 def fine_tune(
@@ -50,12 +51,6 @@ def fine_tune(
 
     Parameters
     ----------
-    task : Task
-        The round.
-    lesson : Lesson
-        What to learn from.
-    seed : int
-        Of every random choice.
     start : LatentClassifier, optional
         Trained in place; by default the network before the round, with as many classes
         as the lesson has.
@@ -124,6 +119,15 @@ def _fit(
         )
     with conditioned, processes().one_batch(classifier):
         tail = classifier.tail(settings.trainable)
+        some = tensor_on(device, fetch(targets.indices[:2]))
+        wanted = settings.batch_size + 2 * settings.edit_batch_size
+        share = min(1, rows_that_fit(tail, some) / wanted)
+        n, n_edited = (
+            max(2, int(share * size))
+            for size in (settings.batch_size, settings.edit_batch_size)
+        )
+        settings = replace(settings, batch_size=n)
+        editing = replace(editing, batch_size=n_edited)
         losses = _losses(tail, fetch, targets, editing, settings, seed)
         yield from _descend(tail, losses, settings, editing.weights)
     classifier.eval()

@@ -24,6 +24,7 @@ from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.network.margins import leads, without
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.projection.neighbours import among
+from napari_spaceediting.wording import quoted
 
 NEIGHBOURS = 15
 GROUP_SIZE = 8
@@ -191,7 +192,7 @@ class Guide:
 
     def doubt(self, group: NDArray[np.int64], seen: int, margin: float) -> str:
         """Say how doubtful the label of images is that may be of another class."""
-        given, other = self.class_names[self.labels[group[0]]], self.class_names[seen]
+        given, other = self._name(self.labels[group[0]]), self._name(seen)
         start = f"{len(group)} images labelled" if len(group) > 1 else "Labelled"
         is_known = not np.isnan(self.margins[group]).any()
         who, s = ("the other labels", "") if is_known else ("the network", "s")
@@ -246,9 +247,10 @@ class Guide:
             return self._proposal(kind, group, None, score, f"{start}: {what}")
         guesses = np.bincount(probabilities.argmax(axis=1))
         tag = int(guesses.argmax())
-        said = f"{self.class_names[tag]} for {guesses[tag]} of them"
+        of_them = "all" if guesses[tag] == len(group) else f"{guesses[tag]}"
+        said = f"{self._name(tag)} for {of_them} of them"
         if len(group) == 1:
-            said = f"{self.class_names[tag]} ({probabilities[0, tag]:.2f})"
+            said = f"{self._name(tag)} ({probabilities[0, tag]:.2f})"
         who = "it" if len(group) > 1 else "the network"
         return self._proposal(kind, group, tag, score, f"{start}; {who} says {said}.")
 
@@ -268,8 +270,8 @@ class Guide:
                 at[[row]],
                 int(best[row, 0]),
                 float(1 - margin[row]),
-                f"The network wavers between {self.class_names[best[row, 0]]} "
-                f"({first[row]:.2f}) and {self.class_names[best[row, 1]]} "
+                f"The network wavers between {self._name(best[row, 0])} "
+                f"({first[row]:.2f}) and {self._name(best[row, 1])} "
                 f"({second[row]:.2f}).",
             )
             for row in order[self._scattered(at[order])]
@@ -297,7 +299,9 @@ class Guide:
             reason = f"People disagree: {row_in_words(people[row], names)}"
             best = int(seen[row].argmax())
             if seen[row, best]:
-                reason += f"; the network says {names[best]} ({seen[row, best]:.2f})"
+                reason += (
+                    f"; the network says {self._name(best)} ({seen[row, best]:.2f})"
+                )
             found.append(
                 self._proposal(
                     ProposalKind.DISAGREED,
@@ -340,10 +344,10 @@ class Guide:
         tag = None
         if label >= 0:
             tag = self.class_names[label]
-            reason += f"; labelled {tag}."
+            reason += f"; labelled {quoted(tag)}."
         elif len(probabilities):
             tag = self.class_names[probabilities.argmax()]
-            reason += f"; the network says {tag}."
+            reason += f"; the network says {quoted(tag)}."
         else:
             reason += ": what is it?"
         kind = ProposalKind.ISOLATED
@@ -384,6 +388,10 @@ class Guide:
             name = self.class_names[tag]
             place = self.homes.near(tag, self.positions[indices].mean(axis=0))
         return Proposal(kind, indices, reason, name, place, score, signs)
+
+    def _name(self, tag: int) -> str:
+        """Return the name of a class for a sentence."""
+        return quoted(self.class_names[tag])
 
     @property
     def _divided(self) -> NDArray[np.float32]:

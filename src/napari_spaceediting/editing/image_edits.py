@@ -154,7 +154,39 @@ def named(tag: str | None, also: Mapping[str, float]) -> str:
     return in_words(shares(tag, also)) or tag or ""
 
 
-def flaw_of_shares(edit: Naming) -> str:
+def flaw_of_images(indices: NDArray[np.int64], n_images: int) -> str:
+    """Return why an edit cannot name these in a sentence, "" where it can."""
+    missing = indices[(indices < 0) | (indices >= n_images)]
+    if len(missing):
+        return (
+            f"The edit names image number {missing[0]}, but the data set has only "
+            f"{n_images} images: check that the edits belong to this data set."
+        )
+    if len(np.unique(indices)) != len(indices):
+        return "The edit names an image twice: name each image once."
+    return ""
+
+
+def flaw_of_image_edit(edit: ImageEdit, n_images: int) -> str:
+    """Return what is wrong with an edit of images in a sentence, "" for nothing."""
+    if flaw := flaw_of_images(edit.indices, n_images):
+        return flaw
+    if isinstance(edit, Move) and not (
+        edit.start.shape == edit.end.shape == (len(edit.indices), 2)
+        and np.isfinite([edit.start, edit.end]).all()
+    ):
+        return (
+            f"The move of {len(edit.indices)} images needs a finite x and y for each "
+            "of them."
+        )
+    if not isinstance(edit, Naming):
+        return ""
+    if edit.tag is not None and not edit.tag.strip():
+        return "The class has no name: type one, or choose one of the list."
+    return _flaw_of_shares(edit)
+
+
+def _flaw_of_shares(edit: Naming) -> str:
     """Return what is wrong with the shares of an edit in a sentence, "" for nothing."""
     tag, also = edit.tag, edit.also
     if not also:

@@ -28,18 +28,12 @@ class Material:
         The data set's classes and those that edits have named.
     labels : (N,) int64 array
         Classes after the edits.
-    positions : (N, 2) float32 array
-        Map coordinates after the edits.
     anchors : Anchors
         What the edits ask.
     confirmed : (N,) bool array
         Images whose class or place an earlier round has settled.
-    spec : ClassifierSpec
-        The network before.
     state : mapping
         Its weights.
-    predictions : Predictions
-        What it said of all images.
     soft_labels : (N, C) float32 array or None
         Soft labels after the edits.
     """
@@ -47,7 +41,6 @@ class Material:
     dataset: ImageDataset = field(repr=False)
     class_names: tuple[str, ...]
     labels: NDArray[np.int64] = field(repr=False)
-    positions: NDArray[np.float32] = field(repr=False)
     anchors: Anchors = field(repr=False)
     confirmed: NDArray[np.bool_] = field(repr=False)
     spec: ClassifierSpec

@@ -64,10 +64,6 @@ class EditingLoss:
         Of the old latents of training images, summed over dimensions.
     weights : Weights
         Of the terms.
-    batch_size : int
-        Images per step.
-    device : torch.device
-        Where the network is.
     """
 
     old: NDArray[np.float32]

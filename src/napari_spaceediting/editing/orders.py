@@ -56,8 +56,6 @@ def typicality(latents: NDArray[np.float32], seed: int = 0) -> NDArray[np.float6
     ----------
     latents : (n, D) float32 array
         Of the images among which the nearest are looked for.
-    seed : int
-        For an approximate search.
     """
     _, distances = nearest(latents, NEIGHBOURS, seed)
     if not distances.shape[1]:
@@ -77,8 +75,6 @@ def by_clusters(
         Of the images; n is at least 1.
     n_clusters : int
         Clusters of k-means, 1 to n. The largest has the first turn.
-    seed : int
-        Of the clustering.
     """
     turns = zip_longest(*clusters(latents, n_clusters, seed), fillvalue=-1)
     rows = np.array(list(turns), np.int64).ravel()
@@ -93,8 +89,6 @@ class OneAtATime:
     ----------
     guide : Guide
         What there is to look at, and how many to return at most.
-    order : Order
-        Which come first.
     """
 
     guide: Guide = field(repr=False)

@@ -14,6 +14,8 @@ LOW_SUPPORT = 0.3
 NEIGHBOURS = 15
 _AT_HOME, _AMONG_ITS_OWN = 0.7, 0.5
 """Votes for a class: where it is at home, and where images of it may stay."""
+_OF_GROUP = 100
+"""Places at most that are asked for a group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +127,11 @@ class Surroundings:
             support.astype(np.float32),
         )
 
+    def of_group(self, places: NDArray[np.floating]) -> Places:
+        """Describe the surroundings of a group by those of up to 100 of its places."""
+        step = max(-(-len(places) // _OF_GROUP), 1)
+        return self.at(places[::step].astype(np.float32))
+
     def _enclosure(
         self, places: NDArray[np.float32], rows: NDArray[np.int64]
     ) -> NDArray[np.float64]:
@@ -180,7 +187,7 @@ def _density(
 def beliefs(
     labels: NDArray[np.int64], probabilities: NDArray[np.float32], n_classes: int
 ) -> NDArray[np.float32]:
-    """Return what is believed of every image's class.
+    """Return what is believed of every image's class, (N, C) float32.
 
     The class of a labelled image is certain; of another one the network's
     probabilities are believed, where it has any.
@@ -193,10 +200,6 @@ def beliefs(
         Of the network, over its first c of the C classes.
     n_classes : int
         Number of classes C.
-
-    Returns
-    -------
-    (N, C) float32 array
     """
     believed = widened(probabilities, n_classes)
     known = np.flatnonzero(labels >= 0)

@@ -74,8 +74,6 @@ def clusters(
         Of at least one image.
     n_clusters : int
         How many at most; fewer where many images are equal.
-    seed : int
-        Of the search.
 
     Returns
     -------
@@ -119,10 +117,6 @@ def worth_naming(shares: NDArray[np.floating], at_least: int, at_most: int) -> i
         How probably each image, from the first on, is of that class.
     at_least, at_most : int
         How many, as far as there are so many.
-
-    Returns
-    -------
-    int
     """
     chances = np.ones(1)
     promised: list[float] = []

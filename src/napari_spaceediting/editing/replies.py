@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import EditState, Move, Pin, name_images
+from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Move, Pin, name_images
 
 Indices = NDArray[np.int64]
 
@@ -35,8 +36,6 @@ def agrees(proposal: Proposal, before: Indices, now: Indices, edits: EditState) 
 
     Parameters
     ----------
-    proposal : Proposal
-        The proposal.
     before, now : (n,) int64 arrays
         Labels of its images before the open edits and with them.
     edits : EditState

@@ -32,8 +32,6 @@ def rival_classes(task: Task, lesson: Lesson) -> Generator[Progress, None, Float
 
     Parameters
     ----------
-    task : Task
-        The round.
     lesson : Lesson
         What to learn from; at least two classes.
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import ImageEdit, name_images
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import ImageEdit, name_images
 from napari_spaceediting.editing.places import Homes
 from napari_spaceediting.editing.ranking import CLEAR_MAJORITY
 
@@ -29,8 +29,6 @@ class SimulatedExpert:
     ----------
     truth : (N,) int64 array
         True class of every image.
-    class_names : tuple of str
-        Names of the classes.
     rng : numpy.random.Generator
         Chooses which of the images that differ are noticed, and the slips.
     slips : float
@@ -59,8 +57,6 @@ class SimulatedExpert:
 
         Parameters
         ----------
-        proposal : Proposal
-            What guidance proposes.
         positions : (N, 2) float32 array
             Map coordinates.
         homes : Homes

@@ -72,13 +72,7 @@ def known(
 
 
 def joined(first: Targets, *others: Targets) -> Targets:
-    """Return all targets together; of an image that has several, the last.
-
-    Parameters
-    ----------
-    first, others : Targets
-        Over the same classes.
-    """
+    """Return all targets together; of an image that has several, the last."""
     every = (first, *others)
     indices = np.concatenate([targets.indices for targets in every])
     # The first from behind is the last.

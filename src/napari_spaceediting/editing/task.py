@@ -19,8 +19,6 @@ class Task(Material):
 
     Parameters
     ----------
-    settings : RetrainSettings
-        How to train.
     looks : int
         How many rounds have been measured on the same held-out images, with this one.
     """
@@ -39,16 +37,8 @@ class RetrainResult:
         Of the retrained network; it has the classes that the edits named.
     state : mapping
         Its weights.
-    predictions : Predictions
-        Of all images.
-    evidence : Evidence
-        On held-out images.
     losses : (steps,) float32 array
         Loss of every step; none where the end was solved.
-    settings : RetrainSettings
-        How it was trained.
-    seconds : float
-        Wall time.
     margins : (N,) float32 array or None
         As of `TrainResult`; None where they are as before.
     """

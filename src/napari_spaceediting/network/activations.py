@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Generator
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -72,11 +73,6 @@ def activations(
     batch_size : int
         Images per step, at most. On processors it is as many as leave what they take
         on the way in fast memory, which spares the system most of its work.
-
-    Yields
-    ------
-    Progress
-        In images, after each batch; at most for looking where all is on disk.
 
     Returns
     -------
@@ -198,6 +194,7 @@ def _kept(
     if backbone.startswith(FILE):  # has more in it than weights
         weights.update(Path(backbone.removeprefix(FILE)).read_bytes())
 
+    @cache  # to look at every file takes a while
     def path_of(images: ImageDataset) -> Path:
         key = weights.copy()
         facts = [_FORMAT, images.content_key(), len(images), backbone]

@@ -163,17 +163,8 @@ class LatentClassifier(_End):
         """Give the head more classes; what it has learnt of the others stays.
 
         The rows of new classes are random, from torch's global generator.
-
-        Raises
-        ------
-        ValueError
-            If there would be fewer classes than before.
         """
         old = self.head
-        if n_classes < old.out_features:
-            raise ValueError(
-                f"a head of {old.out_features} cannot shrink to {n_classes}"
-            )
         head = linear(old.in_features, n_classes).to(old.weight.device)
         with torch.no_grad():
             head.weight[: old.out_features] = old.weight
@@ -207,15 +198,7 @@ class _Tail(_End):
 
 
 class _Mirrored(nn.Module):
-    """What a module makes of images and of their mirror images.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        From images.
-    averages : bool
-        Whether it is the mean of both, or (n, 2, ...) each.
-    """
+    """What a module makes of images and their mirror images: each, or the mean."""
 
     def __init__(self, module: nn.Module, *, averages: bool) -> None:
         super().__init__()
@@ -244,8 +227,6 @@ def classifier_from(
 
     Parameters
     ----------
-    spec : ClassifierSpec
-        What to build.
     state : mapping of str to array, optional
         All its weights, as from `state_of`; `spec.weights` is then not read. The
         state may have fewer classes than the spec: the head grows by random rows.

@@ -64,12 +64,8 @@ class HowLong:
 
     Parameters
     ----------
-    dataset : ImageDataset
-        All images.
     spec : ClassifierSpec
         The network, filled in for them.
-    settings : TrainSettings
-        How it is to be trained.
     n_seen : int or None
         Images that are learnt from, each as often as it is seen; None for those of
         all epochs.
@@ -129,6 +125,8 @@ def _duration(
     settings: TrainSettings,
     n_seen: int | None,
 ) -> Duration:
+    import torch
+
     from napari_spaceediting.network.activations import n_unfinished
     from napari_spaceediting.network.classifier import classifier_from
     from napari_spaceediting.network.device import describe_device, pick_device
@@ -144,7 +142,7 @@ def _duration(
     some = np.linspace(0, n - 1, min(n, _TIMED), dtype=np.intp)
     body = classifier.body(frozen)
     started = time.perf_counter()
-    images = _tensor(dataset, some, device)
+    images = torch.from_numpy(dataset.images(some)).to(device)
     reading = (time.perf_counter() - started) / len(some)
     reading += _per_image(lambda at: _forward(body, images[at]), len(some), device)
     seconds, where = unread * reading, describe_device(device)
@@ -175,15 +173,15 @@ def _duration(
     return Duration(
         seconds + each * views * passes,
         f"{spec.backbone} learns from {n_learnt:,} images in up to "
-        f"{settings.epochs} epochs, {_ms(each * views)} for an image each time on "
-        f"{where}.",
+        f"{settings.epochs} epochs, and looks at an image {passes:,.0f} times in all, "
+        f"for {_ms(each * views)} each on {where}.",
         "It grows with the number of images, their size, the epochs and the network; "
         "one with weights whose head alone trains sees each image only once.",
     )
 
 
 def _passes(dataset: ImageDataset, settings: TrainSettings) -> tuple[int, float]:
-    """Return how many images are learnt from, and how often one is, in all epochs."""
+    """Return how many images are learnt from, and how many looks they get in all."""
     from napari_spaceediting.network.training import epoch_plan
 
     with_labels = has_classes(dataset)
@@ -193,14 +191,6 @@ def _passes(dataset: ImageDataset, settings: TrainSettings) -> tuple[int, float]
     # Forward alone takes about a third.
     judged = int((dataset.split == Split.VALIDATION).sum()) / 3 * with_labels
     return n_learnt, settings.epochs * (batch_size * n_steps + judged)
-
-
-def _tensor(
-    dataset: ImageDataset, at: np.ndarray, device: torch.device
-) -> torch.Tensor:
-    import torch
-
-    return torch.from_numpy(dataset.images(at)).to(device)
 
 
 def _forward(body: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:

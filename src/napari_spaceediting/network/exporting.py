@@ -26,8 +26,6 @@ class FromPixels(nn.Module):
     ----------
     classifier : LatentClassifier
         On the processor, in evaluation mode.
-    scaling : IntensityScaling
-        Of the intensities.
     largest : float
         By which intensities are divided where the scaling is by their type.
     size : tuple of int

@@ -61,12 +61,8 @@ class TrainNetwork:
 
     Parameters
     ----------
-    dataset : ImageDataset
-        All images.
     spec : ClassifierSpec
         The network; its `n_classes` is set by the data set.
-    settings : TrainSettings
-        How it is trained.
     """
 
     name: ClassVar[str] = "Train the network"
@@ -179,8 +175,6 @@ class Extracted:
         N, and what the frozen part gives of each image.
     n_computed : int
         Images that were not on disk already.
-    seconds : float
-        That it took.
     """
 
     shape: tuple[int, ...]

@@ -58,7 +58,11 @@ def has_classes(dataset: ImageDataset) -> bool:
 def what_trains(
     dataset: ImageDataset, spec: ClassifierSpec, settings: TrainSettings
 ) -> Trainable:
-    """Return what of a network is descended; "head" where it is solved, or stays."""
-    if has_classes(dataset):
+    """Return what of a network is descended; "head" where it is solved, or stays.
+
+    Without classes one that has learnt stays as it is, and so does one of which only
+    the head shall train.
+    """
+    if has_classes(dataset) or settings.trainable == "head":
         return settings.trainable
     return usually_trains(spec)

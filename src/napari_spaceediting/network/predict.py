@@ -37,13 +37,6 @@ def predict(
     frozen_up_to : {"head", "last_block"}
         Which cached activations to go by, see `activations`; the result is the same.
         "last_block" saves reading the images after a training of the last block.
-    device, batch_size
-        As for `activations`.
-
-    Yields
-    ------
-    Progress
-        In images.
 
     Raises
     ------

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -186,36 +185,23 @@ def launched(device: str = "auto") -> Iterator[Processes]:
         torch.distributed.destroy_process_group()
 
 
-class _Sum(torch.autograd.Function):
-    """The sum over all processes, which each goes on with in its own way."""
-
-    @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:
-        total = value.clone()
-        torch.distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].clone()
-        torch.distributed.all_reduce(total)
-        return total
-
-
 def _batch_norm(layer: nn.BatchNorm2d, inputs: Tensor) -> Tensor:
     """Do what a batch norm does, over the images of all processes.
 
     As `torch.nn.SyncBatchNorm`, which works on graphics cards only.
     """
+    from torch.distributed.nn.functional import all_reduce  # with its gradient
+
     if not layer.training:
         return nn.BatchNorm2d.forward(layer, inputs)
     inputs = inputs.float()  # bfloat16 cannot count
     here = inputs.new_tensor([inputs.numel() / inputs.shape[1]])
     torch.distributed.all_reduce(here)
     n = here.item()
-    mean = _Sum.apply(inputs.sum(dim=(0, 2, 3))) / n
+    mean = all_reduce(inputs.sum(dim=(0, 2, 3))) / n  # type: ignore[no-untyped-call]
     apart = inputs - mean[:, None, None]
-    variance = _Sum.apply(apart.square().sum(dim=(0, 2, 3))) / n
+    total = all_reduce(apart.square().sum(dim=(0, 2, 3)))  # type: ignore[no-untyped-call]
+    variance = total / n
     if layer.track_running_stats and layer.momentum is not None:
         with torch.no_grad():
             assert layer.running_mean is not None

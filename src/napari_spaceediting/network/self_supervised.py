@@ -26,6 +26,7 @@ from napari_spaceediting.network.training import (
     descent,
     epoch_plan,
     reader,
+    rows_that_fit,
     shuffled_batches,
 )
 
@@ -70,16 +71,19 @@ def learn_features(
     train_at = training_images(dataset)
     n = len(train_at)
     device = pick_device(settings.device)
-    batch_size, n_steps = epoch_plan(n, settings.batch_size)
-    total = settings.epochs * n_steps
     rng = np.random.default_rng(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     history = []
     with torch.random.fork_rng(devices=[]), torch_errors_in_words():
         torch.manual_seed(settings.seed)
-        backbone = classifier.to(device).backbone.train()
+        backbone = classifier.to(device).backbone
         fetch = yield from tail_inputs(classifier, dataset, "all")
         inputs = yield from reader(fetch, train_at, device)
+        # Of each image there are two views.
+        fitting = max(rows_that_fit(backbone, inputs(np.arange(2))) // 2, 2)
+        batch_size, n_steps = epoch_plan(n, min(settings.batch_size, fitting))
+        total = settings.epochs * n_steps
+        backbone.train()
         projection = nn.Sequential(
             nn.Linear(backbone.n_features, backbone.n_features),
             nn.ReLU(),

@@ -198,10 +198,6 @@ class TrainResult:
     margins : (N,) float32 array
         By how much the other labels speak for that of each labelled training image, as
         of `LeftOut`; NaN elsewhere.
-    device : str
-        Where it ran.
-    seconds : float
-        How long it took.
     """
 
     state: State
@@ -210,6 +206,12 @@ class TrainResult:
     margins: NDArray[np.float32] = field(repr=False)
     device: str
     seconds: float
+
+    @property
+    def accuracy(self) -> float | None:
+        """The best on validation images, 0 to 1; None where it was not measured."""
+        measured = (epoch.validation_accuracy for epoch in self.history)
+        return max((each for each in measured if each == each), default=None)
 
 
 @dataclass(frozen=True)

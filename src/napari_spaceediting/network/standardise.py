@@ -79,8 +79,6 @@ def feature_sample(
         Which tail.
     rows : (m,) int64 array
         Images to choose from; at most 2,048 of them, evenly, are read.
-    device : torch.device
-        Where the network is.
     """
     tail = classifier.tail(trainable)
     some = rows[:: -(-len(rows) // _SAMPLE)]

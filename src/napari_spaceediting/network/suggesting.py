@@ -35,8 +35,6 @@ class Suggestion:
     ----------
     spec : ClassifierSpec
         The network, but for what follows from the data set.
-    why : str
-        One or two sentences.
     is_quick : bool
         Whether it needs nothing from elsewhere and trains in a minute or so.
     """
@@ -70,8 +68,6 @@ class Suggest:
 
     Parameters
     ----------
-    dataset : ImageDataset
-        The images.
     settings : TrainSettings
         How a small network would train, where there is no other.
     """

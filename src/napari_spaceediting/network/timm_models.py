@@ -79,9 +79,11 @@ def _model(name: str, spec: ClassifierSpec) -> tuple[Any, int]:
                 f'"{TIMM}{name}" could not be made ({reason_of(error)}).'
             ) from error
         if spec.weights != PUBLISHED:
+            # Of names and shapes that differ torch tells on many lines.
+            why = "" if isinstance(error, RuntimeError) else f" ({reason_of(error)})"
             raise SpaceEditingError(
-                f"The weights of {spec.weights} do not fit {name} "
-                f"({reason_of(error)}): choose the model that they were trained with."
+                f"The weights of {spec.weights} do not fit {name}{why}: choose the "
+                "model that they were trained with."
             ) from error
         raise SpaceEditingError(
             f"The published weights of {name} could not be fetched "

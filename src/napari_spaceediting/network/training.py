@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
 from napari_spaceediting.data.dataset import ImageDataset, Split
@@ -60,8 +62,8 @@ def train(
     each epoch the labelled validation images are classified; the weights of the epoch
     with the best accuracy (of equal ones, the lowest loss) are kept, and training stops
     after `settings.patience` epochs without a better one. Without validation images all
-    epochs are run and the last weights are kept. Images without a label, and test
-    images, are not looked at.
+    epochs are run and the last weights are kept; it ends sooner, after a batch, when
+    that is `enough`. Images without a label, and test images, are not looked at.
 
     In the end a network knows its labels by heart, also the wrong ones. What the others
     say of each label, its margin, is therefore asked of features that have not learnt
@@ -73,9 +75,6 @@ def train(
         Trained in place, and moved to the device.
     dataset : ImageDataset
         N images.
-    settings : TrainSettings, optional
-
-    It ends sooner, after a batch, when that is `enough`.
 
     Yields
     ------
@@ -157,7 +156,8 @@ class _Training:
     ) -> None:
         self.tail = classifier.tail(settings.trainable)
         self._classifier, self._settings, self._known = classifier, settings, known
-        self._plan = epoch_plan(len(known), settings.batch_size)
+        fitting = rows_that_fit(self.tail, known.inputs(np.arange(min(2, len(known)))))
+        self._plan = epoch_plan(len(known), min(settings.batch_size, fitting))
         self.total = settings.epochs * self._plan[1]
         self.done, self.metrics = 0, dict[str, float]()
         self._step = descent(self.tail.parameters(), settings, self.total)
@@ -297,6 +297,36 @@ def descent(
         return value
 
     return step
+
+
+def rows_that_fit(tail: nn.Module, rows: Tensor) -> int:
+    """Return how many rows a network may learn from at once, at least 2.
+
+    What it keeps of them for the way back may take as much as one array (`memory`).
+    The memory of a graphics card is its own affair.
+
+    Parameters
+    ----------
+    tail : Module
+        What learns; left in evaluation mode.
+    rows : (n, ...) tensor
+        A few rows of its input, by which it is measured.
+    """
+    if rows.device.type != "cpu":
+        return sys.maxsize
+    own = {weights.untyped_storage().data_ptr() for weights in tail.parameters()}
+    kept: dict[int, int] = {}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    tail.eval()
+    with saved_tensors_hooks(count, lambda tensor: tensor):
+        tail(rows)
+    return max(2, array_limit() * len(rows) // max(sum(kept.values()), 1))
 
 
 def epoch_plan(n: int, batch_size: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari.plugins import menu_item_template
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QPushButton, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_spaceediting.plugin.widgets.dock_bar import DockBar
 
@@ -60,7 +60,7 @@ class Docks:
     @property
     def main(self) -> QMainWindow | None:
         """The window that a view is docked in, if there is one."""
-        docks = map(dock_of, (self._editor, *self._below.values()))
+        docks = dock_of(self._editor), *self._docks()
         found = next((dock.parent() for dock in docks if dock is not None), None)
         return found if isinstance(found, QMainWindow) else None
 
@@ -84,8 +84,8 @@ class Docks:
             self._is_folded_by_hand = False
             name = next(name for name, each in self._below.items() if each is view)
             self._open(name, view, "bottom")
-            for each in self._below.values():
-                _show(dock_of(each))
+            for each in self._docks():
+                each.show()
         dock = dock_of(view)
         if dock is not None:
             dock.show()
@@ -94,18 +94,16 @@ class Docks:
     @property
     def is_folded(self) -> bool:
         """Whether none of those below the map is open."""
-        docks = map(dock_of, self._below.values())
-        return not any(dock is not None and not dock.isHidden() for dock in docks)
+        return all(dock.isHidden() for dock in self._docks())
 
-    def button(self, name: str) -> QPushButton:
-        """Return the button of a view below the map."""
-        return self._bar.buttons[name]
+    def _docks(self) -> list[QDockWidget]:
+        """Return those below the map that are open or folded."""
+        docks = map(dock_of, self._below.values())
+        return [dock for dock in docks if dock is not None]
 
     def _fold(self) -> None:
-        for view in self._below.values():
-            dock = dock_of(view)
-            if dock is not None:
-                dock.hide()
+        for dock in self._docks():
+            dock.hide()
 
     def _on_pressed(self, name: str) -> None:
         if name == self._front:
@@ -140,10 +138,9 @@ class Docks:
         if view is self._editor:
             return True
         dock.visibilityChanged.connect(partial(self._on_visible, name))
-        others = [dock_of(each) for each in self._below.values() if each is not view]
-        beside = next((each for each in others if each is not None), None)
-        if beside is not None:
-            dock.parent().tabifyDockWidget(beside, dock)
+        others = [each for each in self._docks() if each is not dock]
+        if others:
+            dock.parent().tabifyDockWidget(others[0], dock)
         return True
 
     def _arrange(self) -> None:
@@ -173,8 +170,3 @@ def dock_of(view: QWidget) -> QDockWidget | None:
     while parent is not None and not isinstance(parent, QDockWidget):
         parent = parent.parent()
     return parent
-
-
-def _show(dock: QDockWidget | None) -> None:
-    if dock is not None:
-        dock.show()

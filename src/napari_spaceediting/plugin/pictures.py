@@ -83,6 +83,7 @@ class Pictures(QObject):
         super().__init__()
         self._dataset: ImageDataset | None = None
         self._thumbnails: NDArray[np.uint8] | None = None
+        self._times = 0
         self.look = Look(())
         self._kept: Recent[int, _Read] = Recent(_ROOM)
         self._waiting: OrderedDict[int, int] = OrderedDict()
@@ -114,7 +115,9 @@ class Pictures(QObject):
             self._forget()
         n_channels = 0 if dataset is None else dataset.n_channels
         self.look = look if look.channels else Look.usual(n_channels)
-        self._thumbnails = thumbnails
+        if thumbnails is not self._thumbnails:
+            self._thumbnails = thumbnails
+            self._times += 1
 
     def show_as(self, look: Look) -> None:
         """Draw all images in another way from now on."""
@@ -123,7 +126,7 @@ class Pictures(QObject):
 
     def stamp(self, index: int) -> object:
         """Return what changes as soon as the picture of an image does."""
-        return self._stamps.get(index, 0), self.look
+        return self._times, self._stamps.get(index, 0), self.look
 
     def why_not(self, index: int) -> str:
         """Return why the original of an image cannot be read; "" where it can."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_spaceediting.plugin.status import Folding, SectionState, Step
-from napari_spaceediting.plugin.widgets.controls import Panel, column, dress, scrolled
+from napari_spaceediting.plugin.widgets.controls import (
+    Panel,
+    column,
+    dress,
+    once,
+    scrolled,
+)
 from napari_spaceediting.plugin.widgets.job_bar import JobBar
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.plugin.widgets.section import TODO, Section
@@ -43,9 +48,7 @@ class SpaceEditor(QWidget):
         self._scroll = scrolled(body)
         self._to_reveal = next(iter(self._sections.values()))
         # The layout gives a section its height only after it has been unfolded.
-        self._reveal_later = QTimer(self)
-        self._reveal_later.setSingleShot(True)
-        self._reveal_later.timeout.connect(self._reveal)
+        self._reveal_later = once(self, 0, self._reveal)
         outer = column(self, 0)
         outer.addWidget(self._scroll, 1)
         if dock_bar is not None:
@@ -80,8 +83,7 @@ class SpaceEditor(QWidget):
 
     @staticmethod
     def _show(section: Section, panel: Panel, state: SectionState) -> None:
-        reason = state.closed or state.blocked
-        panel.set_enabled(not reason, reason)
+        panel.gate.close(state.closed or state.blocked)
         if state.closed:
             section.set_open(False)
             section.set_status(state.closed, TODO)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Flag, auto
 from functools import cached_property, partial
@@ -18,7 +19,8 @@ from psygnal import Signal
 
 from napari_spaceediting.colours import named_colours
 from napari_spaceediting.data.thumbnails import PackThumbnails
-from napari_spaceediting.editing.edits import EditState, TraitKind
+from napari_spaceediting.editing.classes import TraitKind
+from napari_spaceediting.editing.edits import NO_EDITS, EditState
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.network.trust import title_of
 from napari_spaceediting.plugin import status
@@ -207,16 +209,20 @@ class WindowState:
         return None if self.folder is None else self.folder.path
 
     @property
+    def opened(self) -> Session:
+        """The session, for where there is one for certain."""
+        assert self.session is not None
+        return self.session
+
+    @property
     def shown(self) -> Checkpoint:
         """What the map and the gallery show."""
-        assert self.session is not None
-        return self.past.checkpoint if self.past else self.session.shown
+        return self.past.checkpoint if self.past else self.opened.shown
 
     @property
     def edits(self) -> EditState:
         """What the edits add up to on what is shown; in the past, none are open."""
-        assert self.session is not None
-        return self.past.edits if self.past else self.session.edits
+        return self.past.edits if self.past else self.opened.edits
 
     @property
     def mapped(self) -> Session | None:
@@ -231,14 +237,12 @@ class WindowState:
     @property
     def class_keys(self) -> tuple[str, ...]:
         """The key of each class, "" for none."""
-        assert self.session is not None
         edits = self.edits
         return class_keys(edits.class_names, edits.traits.get(TraitKind.KEY, {}))
 
     @property
     def class_colours(self) -> NDArray[np.float32]:
         """The (C + 1, 4) colours of the classes, at the end that of none (-1)."""
-        assert self.session is not None
         edits = self.edits
         return named_colours(edits.class_names, edits.traits.get(TraitKind.COLOUR))
 
@@ -261,9 +265,8 @@ class WindowState:
             backbone=title_of(shown.network.spec.backbone) if shown.network else "",
             method=shown.map.method if shown.map else "",
             n_edits=0 if awaits else len(session.state.log.done),
-            n_edited=int(np.count_nonzero(session.edits.edited)) if shown.map else 0,
             keeps_map=session.keeps_map,
-            changes_classes=bool(shown.map) and session.edits.changes_classes,
+            no_lesson=session.edits.why_no_lesson if shown.map else NO_EDITS,
             awaits=awaits,
             past=self.past.refusal if self.past else "",
             is_reading=is_reading,
@@ -348,17 +351,15 @@ class WindowState:
 
     def answered(self, way: Way, n_images: int) -> None:
         """Count the time since then, or since the last answer."""
-        assert self.session is not None
         seconds = self.clock() - self._asked_at
         self.ask()
-        habits = self.session.state.habits
-        self.session.set_habits(habits.with_answer(way, n_images, seconds))
+        habits = self.opened.state.habits
+        self.opened.set_habits(habits.with_answer(way, n_images, seconds))
 
     def unanswered(self, way: Way, n_images: int) -> None:
         """Count an answer no more that was taken back."""
-        assert self.session is not None
-        habits = self.session.state.habits
-        self.session.set_habits(habits.without_answer(way, n_images))
+        habits = self.opened.state.habits
+        self.opened.set_habits(habits.without_answer(way, n_images))
 
     # Work beside the window
 
@@ -418,3 +419,12 @@ warn = show_warning
 def complain(error: SpaceEditingError | str) -> None:
     """Show what failed."""
     show_error(str(error))
+
+
+@contextmanager
+def complaining() -> Iterator[None]:
+    """Show what fails within, which ends there."""
+    try:
+        yield
+    except SpaceEditingError as error:
+        complain(error)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from napari_spaceediting.editing.edits import NO_EDITS
 from napari_spaceediting.plugin.widgets.section import ACTIVE, DONE, TODO
 from napari_spaceediting.wording import counted
 
@@ -18,7 +19,6 @@ TO_DECIDE = "Accept or roll back the last round first (Evidence)."
 KEEP_MAP = "Retrain with the edits, or take them back, before a new map."
 NO_IMAGES = "Open images first"
 NO_NETWORK = "Train a network first"
-NO_EDITS = "Move, pin or relabel images first; the network learns from that."
 
 
 class Step(StrEnum):
@@ -57,12 +57,12 @@ class Facts:
         Whether there is work that is not saved and does not save itself.
     backbone, method : str
         Of the network and of the map that the session shows; "" for none.
-    n_edits, n_edited : int
-        Open edits, and images that they touch.
+    n_edits : int
+        Open edits.
+    no_lesson : str
+        Why a network can learn nothing from them; "" where it can.
     keeps_map : bool
         Whether open edits were made on the present map.
-    changes_classes : bool
-        Whether an open edit makes other classes.
     awaits : bool
         Whether a round awaits a decision.
     past : str
@@ -81,9 +81,8 @@ class Facts:
     backbone: str = ""
     method: str = ""
     n_edits: int = 0
-    n_edited: int = 0
+    no_lesson: str = NO_EDITS
     keeps_map: bool = False
-    changes_classes: bool = False
     awaits: bool = False
     past: str = ""
     is_reading: bool = False
@@ -144,7 +143,7 @@ def sections(facts: Facts) -> Mapping[Step, SectionState]:
     closed = "" if facts.backbone else NO_NETWORK
     at, proposals = facts.review
     occupied = _occupied(facts)
-    teaches = bool(facts.n_edited) or facts.changes_classes
+    teaches = not facts.no_lesson
     is_retraining = facts.work is Work.RETRAINING
     to_decide = locked(facts) == TO_DECIDE
     return {
@@ -173,7 +172,7 @@ def sections(facts: Facts) -> Mapping[Step, SectionState]:
             "running" if is_retraining else "to decide" if to_decide else "",
             ACTIVE if teaches or facts.awaits else TODO,
             closed,
-            occupied or ("" if teaches else NO_EDITS),
+            occupied or facts.no_lesson,
         ),
         Step.RESULTS: SectionState(blocked=_reading(facts) or facts.past),
     }

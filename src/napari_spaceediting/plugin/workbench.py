@@ -99,7 +99,7 @@ class Workbench:
         self.panels = panels = Panels()
         dock_bar = DockBar(_BELOW)
         self.editor = SpaceEditor(panels.by_step(), dock_bar)
-        self.gallery = ImageGallery()
+        self.gallery = ImageGallery(state.pictures)
         self.evidence = EvidencePanel()
         self.traversal = TraversalPanel()
         below = {

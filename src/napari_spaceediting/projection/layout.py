@@ -60,20 +60,14 @@ class MapResult:
         Where each image lies, over the previous map if there was one.
     neighbours : ndarray of int32, shape (N, k)
         Nearest other images in the latents, nearest first.
-    distances : ndarray of float32, shape (N, k)
-        To these neighbours, in the unit of the latents.
     method : {"umap", "pca"}
         What the map was drawn with; not always what was asked for, see `note`.
-    seconds : float
-        That it took.
-    quality : MapQuality
     note : str
         One sentence for the user, empty if all went as asked.
     """
 
     coordinates: NDArray[np.float32]
     neighbours: NDArray[np.int32]
-    distances: NDArray[np.float32]
     method: Method
     seconds: float
     quality: MapQuality
@@ -89,7 +83,6 @@ class MapJob:
     Parameters
     ----------
     latents : ndarray of float32, shape (N, D)
-    settings : MapSettings
     previous : ndarray of float32, shape (N, 2), optional
         An earlier UMAP of the same images in the same order. UMAP starts from it and
         the result is aligned to it. Without it UMAP starts from `pca_map`, so that
@@ -137,9 +130,7 @@ class MapJob:
             coordinates: NDArray[np.float32], quality: MapQuality, note: str
         ) -> MapResult:
             seconds = time.perf_counter() - began
-            return MapResult(
-                coordinates, neighbours, distances, method, seconds, quality, note
-            )
+            return MapResult(coordinates, neighbours, method, seconds, quality, note)
 
         if self.previous is not None and neighbours.shape[1]:
             before = np.asarray(self.previous, np.float32)

@@ -27,8 +27,6 @@ def nearest(
         One row per image.
     k : int
         Neighbours per image; with fewer than `k` other images, all of them.
-    seed : int
-        For the approximate search.
 
     Returns
     -------
@@ -83,8 +81,6 @@ def among(
         Those that ask.
     others : ndarray of float, shape (M, D)
         Those that are found; at least 1. Both are read in blocks.
-    k : int
-        Neighbours of each.
 
     Returns
     -------

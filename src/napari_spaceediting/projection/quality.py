@@ -47,8 +47,6 @@ def trustworthiness(
     coordinates : ndarray of float, shape (N, 2)
     k : int
         Size of the neighbourhoods, within the sample.
-    seed : int
-        Chooses the sample.
 
     Returns
     -------

@@ -99,8 +99,6 @@ def warm_start(
 
     Parameters
     ----------
-    graph : FuzzyGraph
-        Of the new latents.
     previous : ndarray of float32, shape (N, 2)
         The earlier map, of any scale.
     neighbours : ndarray of int32, shape (N, k)
@@ -108,7 +106,6 @@ def warm_start(
     movable : ndarray of bool, shape (N,)
         Images that are expected to move. They start in the middle (median) of those
         new neighbours that are not; a gentle optimisation would not get them there.
-    rng : numpy.random.Generator
 
     Returns
     -------
@@ -165,9 +162,7 @@ def optimise(
 
     Parameters
     ----------
-    graph : FuzzyGraph
     start : ndarray of float32, shape (N, 2)
-    epochs : int
     rate : float
         Initial learning rate; umap-learn's default is 1.
     rng : numpy.random.Generator

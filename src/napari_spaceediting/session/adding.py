@@ -90,8 +90,6 @@ class AddImages:
         Those of the session.
     spec, weights : ClassifierSpec and mapping, or None
         Of the network that reads them off the new images.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
     """
 
     path: Path
@@ -263,16 +261,9 @@ def _classes_with(
 ) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[int, ...]]:
     """Return the classes of a checkpoint with those that new images bring.
 
-    An image of a class that was renamed or merged is of what has become of it.
-
-    Returns
-    -------
-    tuple of str
-        The classes.
-    (c + 1,) int64 array
-        Where among them each of the c classes of the new images is, and -1.
-    tuple of int
-        `Checkpoint.came`, with the classes that are brought.
+    Then (c + 1,) where among them each of the c classes of the new images is, and -1;
+    and `Checkpoint.came` with what is brought. An image of a class that was renamed or
+    merged is of what has become of it.
     """
     names, brought = checkpoint.class_names, set(_brought(more).tolist())
     where: list[int] = []
@@ -292,7 +283,8 @@ def _classes_with(
 def _dataset_with(
     dataset: ImageDataset, more: ImageDataset, checkpoints: Sequence[Checkpoint]
 ) -> ImageDataset:
-    class_names = _with_classes(dataset.class_names, more)
+    brought = (more.class_names[at] for at in _brought(more))
+    class_names = tuple(dict.fromkeys((*dataset.class_names, *brought)))
     columns = dict(more.columns)
     if "truth" in columns:
         # Truth is counted in classes that mean the same in every round.
@@ -311,12 +303,6 @@ def _dataset_with(
         soft_labels=renamed(more.soft_labels, more.class_names, class_names),
     )
     return dataset.joined(more)
-
-
-def _with_classes(class_names: tuple[str, ...], more: ImageDataset) -> tuple[str, ...]:
-    """Return classes with those that new images bring at their end."""
-    brought = (more.class_names[i] for i in _brought(more))
-    return tuple(dict.fromkeys((*class_names, *brought)))
 
 
 def _brought(more: ImageDataset) -> NDArray[np.int64]:

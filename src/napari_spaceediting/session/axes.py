@@ -30,15 +30,6 @@ def named(
 ) -> tuple[KeptAxis, ...]:
     """Give axes that hold a name; the second of an arrangement has a number behind it.
 
-    Parameters
-    ----------
-    axes : sequence of Axis
-        As they were found.
-    name : str
-        What the user calls them.
-    kept : sequence of KeptAxis
-        Those that there are.
-
     Raises
     ------
     SessionError

@@ -22,8 +22,6 @@ class ClassRow:
 
     Parameters
     ----------
-    name : str
-        Its name.
     above : str
         The class of a higher rank, "" for none.
     key : str
@@ -47,8 +45,6 @@ def class_rows(edits: EditState, held_out: NDArray[np.bool_]) -> tuple[ClassRow,
 
     Parameters
     ----------
-    edits : EditState
-        What the edits add up to.
     held_out : (N,) bool array
         Images kept apart for measuring.
     """
@@ -142,8 +138,6 @@ def as_known(
         What was done to the classes since the network learnt them.
     before : tuple of str
         What they were called then.
-    spec : ClassifierSpec
-        Of the network.
 
     Returns
     -------

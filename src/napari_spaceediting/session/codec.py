@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.data.names import text_of
 from napari_spaceediting.editing.classes import Made
-from napari_spaceediting.editing.edits import Edit, Move
+from napari_spaceediting.editing.edits import Edit
+from napari_spaceediting.editing.image_edits import Move
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.errors import EditError, SpaceEditingError

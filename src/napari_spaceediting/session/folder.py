@@ -289,8 +289,6 @@ class SessionFolder:
 
         Parameters
         ----------
-        state : SessionState
-            What to save.
         say : callable
             Takes a sentence for the user if it went beside its place.
 

@@ -111,8 +111,6 @@ def compare(dataset: ImageDataset, earlier: Stage, later: Stage) -> Evidence:
 
     Parameters
     ----------
-    dataset : ImageDataset
-        The images.
     earlier, later : Stage
         They become the arms "before" and "after". Their classes are matched by name.
 

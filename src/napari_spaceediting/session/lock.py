@@ -33,10 +33,6 @@ class Holder:
     ----------
     program : str
         Such as "napari" or "the command retrain".
-    host : str
-        Name of the computer.
-    pid : int
-        Number of the process there.
     since : str
         When, ISO 8601 with time zone.
     """

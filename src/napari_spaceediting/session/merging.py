@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import (
-    Edit,
+from napari_spaceediting.editing.edits import Edit, check_edit
+from napari_spaceediting.editing.image_edits import (
     ImageEdit,
     Intent,
     Move,
     Pin,
     Relabel,
-    SaveSelection,
-    check_edit,
 )
+from napari_spaceediting.editing.selections import SaveSelection
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.session.codec import Codec
 from napari_spaceediting.session.people import selections, standing_edits

@@ -9,19 +9,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.classes import Classes
+from napari_spaceediting.editing.classes import ClassEdit, Classes
 from napari_spaceediting.editing.contradictions import Contradiction
-from napari_spaceediting.editing.edits import (
-    ClassEdit,
-    Edit,
-    EditState,
-    Naming,
-    Reject,
-    Reset,
-    Restore,
-    images_of,
-    standing_in,
-)
+from napari_spaceediting.editing.edits import Edit, EditState, images_of, standing_in
+from napari_spaceediting.editing.image_edits import Naming, Reject, Reset, Restore
 from napari_spaceediting.editing.selections import saved_by
 from napari_spaceediting.session.state import SessionState
 

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from napari_spaceediting.data.pixels import (
     StoredPixels,
     join,
 )
-from napari_spaceediting.data.specs import pixels_from_spec
+from napari_spaceediting.data.specs import pixels_from_spec, spec_of
 from napari_spaceediting.session.files import is_session
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.store import Store
@@ -76,9 +75,6 @@ class SessionCrops:
         """Return shape and type of image `index`."""
         return Header(self._shape(index), self.rows.stack.dtype)
 
-    def to_spec(self, base: Path) -> None:
-        """Return None: they lie in a session, which may delete them."""
-
     def key(self) -> str:
         """Return a digest of the file's key and the sizes."""
         content = self.rows.key().encode() + self.sizes.tobytes()
@@ -100,7 +96,7 @@ def pixels_to_values(dataset: ImageDataset, store: Store) -> dict[str, Any]:
     if isinstance(pixels, SessionCrops):
         values["sizes"] = store.put(pixels.sizes)
         return {"stored": store.put(pixels.rows.stack), **values}
-    spec = None if _may_go(pixels) else pixels.to_spec(store.folder)
+    spec = None if _may_go(pixels) else spec_of(pixels, store.folder)
     if spec is not None:
         return spec
     images = dataset.raw_images()

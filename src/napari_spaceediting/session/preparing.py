@@ -15,16 +15,11 @@ from napari_spaceediting.editing.contradictions import (
     Contradiction,
     find_contradictions,
 )
-from napari_spaceediting.editing.edits import (
-    EditKind,
-    EditState,
-    ImageEdit,
-    PlacedEdit,
-    Reject,
-)
+from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.editing.evidence import measured_images
 from napari_spaceediting.editing.find_axes import FindAxes
 from napari_spaceediting.editing.guidance import Guide
+from napari_spaceediting.editing.image_edits import ImageEdit, PlacedEdit, Reject
 from napari_spaceediting.editing.places import Surroundings
 from napari_spaceediting.errors import EditError, SessionError
 from napari_spaceediting.network.spec import (
@@ -60,13 +55,7 @@ NO_PIXELS = (
 
 
 class Preparing:
-    """What a session knows, and the long work that it prepares; nothing changes it.
-
-    Parameters
-    ----------
-    state : SessionState
-        What to start with.
-    """
+    """What a session knows, and the long work that it prepares; nothing changes it."""
 
     def __init__(self, state: SessionState) -> None:
         self._state = state
@@ -307,14 +296,12 @@ class Preparing:
         SessionError
             If there is no network yet.
         EditError
-            If there is no open edit.
+            If there is no open edit to learn from.
         """
         self._check_open()
         self._network()
-        if not self.edits.teaches:
-            raise EditError(
-                "There is no edit to learn from: move, pin or relabel images first."
-            )
+        if why_not := self.edits.why_no_lesson:
+            raise EditError(why_not)
         checkpoint, edits = self._state.checkpoint, self.edits
         check_trains(self._network().spec, self._state.retrain.trainable)
         part, _ = measured_images(self.dataset.split, edits.labels)

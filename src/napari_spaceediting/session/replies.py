@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_spaceediting.editing.answers import Answer, ProposalKind
-from napari_spaceediting.editing.edits import Edit, Relabel
+from napari_spaceediting.editing.edits import Edit
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.replies import agrees, edit_of_no, edit_of_yes
 from napari_spaceediting.errors import EditError
 from napari_spaceediting.session.session import Session

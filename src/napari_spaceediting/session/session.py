@@ -250,8 +250,6 @@ class Session(Preparing):
 
         Parameters
         ----------
-        job : Traverse
-            The job.
         traversal : Traversal
             All of its outcome, or that of its first images.
         """
@@ -415,8 +413,6 @@ def new_session(
 
     Parameters
     ----------
-    dataset : ImageDataset
-        The images.
     train, map_settings, retrain : settings, optional
         The defaults where not given, with `seed` in each of them; on embeddings only
         the head trains.

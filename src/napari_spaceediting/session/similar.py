@@ -50,8 +50,6 @@ class FindSimilar:
 
     Parameters
     ----------
-    file : Path
-        The image.
     like : ImageDataset
         As from `without_images`.
     network : Network
@@ -60,8 +58,6 @@ class FindSimilar:
         The images among which is looked.
     n_images : int
         How many to return at most.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
     """
 
     file: Path

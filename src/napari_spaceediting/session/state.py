@@ -38,12 +38,8 @@ class Network(Filed):
 
     Parameters
     ----------
-    spec : ClassifierSpec
-        How it is built.
     state : mapping
         Its weights.
-    predictions : Predictions
-        Of the N images.
     margins : (N,) float32 array
         By how much the other labels speak for that of each image, NaN where that is
         not known.
@@ -169,16 +165,10 @@ class Round:
         How.
     before, after : Checkpoint
         From what, to what.
-    evidence : Evidence
-        On held-out images.
     losses : (steps,) float32 array
         Loss of every step.
-    seconds : float
-        Wall time of the training.
     created : str
         When, ISO 8601 with time zone.
-    status : RoundStatus
-        What became of it.
     """
 
     edits: tuple[Edit, ...]
@@ -223,8 +213,6 @@ class SessionState:
         What images are arranged by, oldest first.
     train, map, retrain : settings
         What the user chose.
-    habits : Habits
-        How the user names images.
     look : Look
         How images are shown; as at first where it has no channel.
     seed : int

@@ -17,8 +17,6 @@ def save_session(state: SessionState, folder: Path) -> None:
 
     Parameters
     ----------
-    state : SessionState
-        What to save.
     folder : Path
         ``NAME.spaceediting``; made where it does not exist.
 

@@ -63,8 +63,6 @@ class MappedRound:
 
     Parameters
     ----------
-    result : RetrainResult
-        The retraining.
     map : MapResult
         Its map. If that could not be drawn, its `note` says so and where the images
         lie instead.
@@ -87,12 +85,6 @@ class RetrainAndMap:
         touches.
     before : Checkpoint
         What they were made on; it has a network and a map.
-    settings : RetrainSettings
-        How to train.
-    map : MapSettings
-        How to draw.
-    looks : int
-        As of `Task`.
     """
 
     dataset: ImageDataset = field(repr=False)
@@ -119,7 +111,6 @@ class RetrainAndMap:
             class_names=edits.class_names,
             labels=edits.labels,
             soft_labels=edits.soft_labels,
-            positions=edits.positions,
             anchors=find_anchors(
                 edits,
                 network.predictions.probabilities,
@@ -180,7 +171,6 @@ class RetrainAndMap:
         return MapResult(
             coordinates=positions,
             neighbours=np.empty((len(positions), 0), np.int32),
-            distances=np.empty((len(positions), 0), np.float32),
             method=drawn.method,
             seconds=0.0,
             quality=UNKNOWN,

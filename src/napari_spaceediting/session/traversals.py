@@ -39,47 +39,33 @@ class StoredTraversal:
             store.arrays.name(key)
         return cls(store, values)
 
-    def read(self) -> Traversal:
-        """Read it; large arrays are memory-mapped.
-
-        Raises
-        ------
-        SessionError
-            If it cannot be read.
-        """
-        try:
-            return _traversal(self.values, self.store)
-        except DAMAGE as error:
-            raise SessionError(
-                f"The images of this result cannot be read ({error}): remove it and "
-                "run it again; the rest of the session is as it was."
-            ) from error
-
 
 class Outcome:
     """What came of a traversal: in memory until it is saved, and then in files.
 
     A session may have many of them, so that none stays in memory that could be read.
-
-    Parameters
-    ----------
-    source : Traversal or StoredTraversal
-        Either of them.
     """
 
     def __init__(self, source: Traversal | StoredTraversal) -> None:
         self.source = source
 
     def read(self) -> Traversal:
-        """Return it, from wherever it is.
+        """Return it, from wherever it is; large arrays are memory-mapped.
 
         Raises
         ------
         SessionError
             If its files cannot be read.
         """
-        source = self.source
-        return source if isinstance(source, Traversal) else source.read()
+        if isinstance(self.source, Traversal):
+            return self.source
+        try:
+            return _traversal(self.source.values, self.source.store)
+        except DAMAGE as error:
+            raise SessionError(
+                f"The images of this result cannot be read ({error}): remove it and "
+                "run it again; the rest of the session is as it was."
+            ) from error
 
 
 @dataclass(frozen=True, eq=False)

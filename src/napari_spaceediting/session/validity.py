@@ -18,18 +18,20 @@ from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.data.looks import COLOURS, Look
 from napari_spaceediting.data.soft_labels import SoftLabels
 from napari_spaceediting.editing.arms import AFTER, ARMS
-from napari_spaceediting.editing.classes import TraitKind, flaw_of_trait, texts_of
-from napari_spaceediting.editing.edits import (
+from napari_spaceediting.editing.classes import (
     ClassEdit,
-    Edit,
-    Move,
-    Naming,
-    SaveSelection,
-    Withdraw,
-    flaw_of_shares,
+    TraitKind,
+    flaw_of_trait,
+    texts_of,
 )
+from napari_spaceediting.editing.edits import Edit, Withdraw
 from napari_spaceediting.editing.evidence import Evidence
-from napari_spaceediting.editing.selections import flaw_of_name
+from napari_spaceediting.editing.image_edits import (
+    classes_of,
+    flaw_of_image_edit,
+    flaw_of_images,
+)
+from napari_spaceediting.editing.selections import SaveSelection, flaw_of_name
 from napari_spaceediting.session.axes import KeptAxis
 from napari_spaceediting.session.shelf import Damaged
 from napari_spaceediting.session.state import (
@@ -46,11 +48,6 @@ _LARGEST_SIDE = 1 << 16
 
 def check_state(state: SessionState) -> None:
     """Refuse a session that does not fit together; `check_checkpoint` has its rest.
-
-    Parameters
-    ----------
-    state : SessionState
-        As it was read.
 
     Raises
     ------
@@ -201,23 +198,15 @@ def _check_edits(edits: Sequence[Edit], n: int, where: str) -> None:
             for text in texts_of(edit):
                 _check_text(text, f"a class of {name}")
             continue
-        _check_images(edit.indices, n, name)
-        if isinstance(edit, Move):
-            for places in (edit.start, edit.end):
-                shape = len(edit.indices), 2
-                _check_array(places, shape, "f", f"the places of {name}")
         if isinstance(edit, SaveSelection):
             _check_text(edit.name, f"the name of {name}")
-            _require(
-                not flaw_of_name(edit.name), f"the selection of {name} has no name"
-            )
-        if isinstance(edit, Naming):
-            if edit.tag is not None:
-                _check_text(edit.tag, f"the class of {name}")
-                _require(edit.tag.strip(), f"the class of {name} has no name")
-            for also in edit.also:
-                _check_text(also, f"a class of {name}")
-            _require(not flaw_of_shares(edit), f"the shares of {name} cannot be")
+            flaw = flaw_of_name(edit.name) or flaw_of_images(edit.indices, n)
+        else:
+            for text in classes_of(edit):
+                _check_text(text, f"the class of {name}")
+            flaw = flaw_of_image_edit(edit, n)
+        what, _, _what_to_do = flaw.rstrip(".").partition(": ")
+        _require(not flaw, f"{name}: {what}")
 
 
 def _check_evidence(evidence: Evidence, n: int, where: str) -> None:

@@ -93,11 +93,6 @@ class Weights(Mapping[str, NDArray[Any]]):
 
     Their identity says which network they are of. To another process they travel as a
     plain dictionary.
-
-    Parameters
-    ----------
-    source : mapping
-        In memory or in a file.
     """
 
     def __init__(self, source: State) -> None:

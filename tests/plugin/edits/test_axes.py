@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_spaceediting.editing.edits import Intent, Move
+from napari_spaceediting.editing.image_edits import Intent, Move
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -12,7 +12,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_spaceediting.editing.edits import Move, Pin, Withdraw
+from napari_spaceediting.editing.edits import Withdraw
+from napari_spaceediting.editing.image_edits import Move, Pin
 from napari_spaceediting.editing.places import Surroundings
 from napari_spaceediting.network.spec import Predictions
 from napari_spaceediting.session.state import SessionState

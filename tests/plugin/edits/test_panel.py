@@ -90,12 +90,12 @@ def test_the_list_grows_to_six_rows_and_then_scrolls(panel):
 
 
 def test_while_disabled_undo_says_why_and_comes_back(panel):
-    panel.set_enabled(False, "A training is running")
+    panel.gate.close("A training is running")
     panel.set_history("Pinned 1 image", "")
     for button in (panel.undo_button, panel.pin_button, panel.reset_button):
         assert not button.isEnabled()
         assert button.toolTip().startswith("A training is running")
-    panel.set_enabled(True)
+    panel.gate.close("")
     assert panel.undo_button.isEnabled()
     assert not panel.redo_button.isEnabled()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_spaceediting.editing.edits import Pin, Withdraw
+from napari_spaceediting.editing.edits import Withdraw
+from napari_spaceediting.editing.image_edits import Pin
 
 
 def test_what_two_people_call_otherwise_is_selected(window):

@@ -246,8 +246,6 @@ def test_many_arms_and_repetitions_need_no_more_width(panel, width):
 
 def test_unmeasured_round_shows_only_what_is_known(panel, told):
     evidence = make_evidence(measured=False)
-    panel.show_evidence(make_evidence())
-    assert not panel.name_button.isVisible()
     panel.show_evidence(evidence)
     calls = told(panel.show_images)
     panel.name_button.click()
@@ -258,16 +256,6 @@ def test_unmeasured_round_shows_only_what_is_known(panel, told):
     assert panel.image_buttons["not_followed"].isEnabled()
     assert not panel.image_buttons["fixed"].isEnabled()
     panel.grab()
-
-
-def test_decision_buttons_are_open_or_say_why_not(panel):
-    panel.show_evidence(make_evidence())
-    panel.set_decision("Already accepted.", "All rounds are rolled back.", "")
-    assert not panel.accept_button.isEnabled()
-    assert panel.roll_back_button.toolTip() == "All rounds are rolled back."
-    panel.set_decision("", "", "round 2")
-    assert panel.accept_button.isEnabled()
-    assert panel.roll_back_button.toolTip().startswith("Go back")
 
 
 def test_the_share_found_of_a_class_has_a_line_from_before(panel):

@@ -10,8 +10,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_spaceediting.editing.edits import Pin
 from napari_spaceediting.editing.evidence import gather_evidence
+from napari_spaceediting.editing.image_edits import Pin, Relabel
 from napari_spaceediting.editing.retrain import RetrainResult
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.quality import MapQuality
@@ -71,7 +71,6 @@ def propose(session, share):
     drawn = MapResult(
         coordinates=places.astype(np.float32),
         neighbours=neighbours,
-        distances=np.zeros(neighbours.shape, np.float32),
         method="pca",
         seconds=1.0,
         quality=MapQuality(0.9, 0.9),
@@ -218,7 +217,7 @@ def test_an_accepted_round_is_rolled_back_after_a_question(
     assert len(window.session.state.log.done) == agrees
     assert panel.roll_back_button.isEnabled() != agrees
     if agrees:
-        assert panel.roll_back_button.toolTip() == "All rounds are rolled back."
+        assert "All rounds are rolled back." in panel.roll_back_button.toolTip()
 
 
 def test_a_round_is_not_rolled_back_under_later_edits(window, answer_with, messages):
@@ -302,3 +301,17 @@ def test_a_damaged_round_says_so_and_shows_what_there_is(rounds, tmp_path):
     assert "Before" not in names
     press(rounds, "After")
     assert rounds.state.shown is session.state.rounds[0].after
+
+
+def test_held_out_images_are_named_where_few_are_measured_on(window):
+    session, naming = window.session, window.bench.evidence.name_button
+    window.state.folder = None
+    propose(session, 0.9)
+    assert not naming.isVisibleTo(window.bench.evidence), "all of them have a class"
+    session.roll_back()
+    unnamed = np.flatnonzero(session.dataset.held_out)[:5]
+    session.apply(Relabel(unnamed, None))
+    propose(session, 0.9)
+    assert naming.isVisibleTo(window.bench.evidence)
+    naming.click()
+    assert set(window.state.selected.tolist()) == set(unnamed.tolist())

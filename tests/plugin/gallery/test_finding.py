@@ -9,7 +9,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit, QMenu
 
 from napari_spaceediting.data.looks import ChannelLook, Look
-from napari_spaceediting.editing.edits import SaveSelection
+from napari_spaceediting.editing.selections import SaveSelection
 from napari_spaceediting.plugin.gallery.finding import NONE_FOUND
 from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.storage import load_session, save_session
@@ -28,7 +28,7 @@ def ask(window, text: str) -> None:
 
 
 def flaw(window) -> str:
-    label = window.bench.gallery.bar._flaw
+    label = window.bench.gallery.bar.flaw
     return label.text() if label.isVisible() else ""
 
 

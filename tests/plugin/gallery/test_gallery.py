@@ -9,9 +9,10 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu
 
-from napari_spaceediting.editing.edits import Pin, Relabel
+from napari_spaceediting.editing.image_edits import Pin, Relabel
 from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
+from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.status import TO_DECIDE
 from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import save_session
@@ -325,7 +326,7 @@ def test_images_are_rejected_in_the_gallery_by_key_and_by_menu(window):
 
 
 def test_keys_of_many_classes_leave_the_images_their_room(shown, told, qtbot):
-    gallery = shown(ImageGallery)
+    gallery = shown(ImageGallery, pictures=Pictures())
     named = told(gallery.named)
     names = [f"a class with a long name, number {number}" for number in range(9)]
     gallery.class_keys.show_classes(names, [*"123456789"])

@@ -26,11 +26,15 @@ def pictures_of(thumbnails):
 
 
 @pytest.fixture
-def grid(qtbot, dark):
-    widget = GalleryGrid()
+def pictures():
+    return pictures_of(np.zeros((300, 16, 16, 3), np.uint8))
+
+
+@pytest.fixture
+def grid(qtbot, dark, pictures):
+    widget = GalleryGrid(pictures)
     widget.set_theme(dark)
     qtbot.addWidget(widget)
-    widget.set_pictures(pictures_of(np.zeros((300, 16, 16, 3), np.uint8)))
     widget.resize(350, 300)
     widget.show()
     qtbot.waitExposed(widget)
@@ -212,7 +216,7 @@ def test_the_largest_image_fills_the_room(grid):
 @pytest.mark.parametrize("n", [1, 2, 7, 16])
 @pytest.mark.parametrize("size", [(120, 300), (350, 300), (900, 180)])
 def test_all_images_are_in_view_and_as_large_as_can_be(qtbot, dark, n, size):
-    widget = GalleryGrid(shows_all=True)
+    widget = GalleryGrid(Pictures(), shows_all=True)
     widget.set_theme(dark)
     qtbot.addWidget(widget)
     widget.resize(*size)
@@ -315,10 +319,12 @@ def test_an_image_without_thumbnail_is_still_a_tile(grid, told):
     assert told == [[5000]]
 
 
-def test_drawn_thumbnail_has_the_colour_of_the_image(grid):
+def test_drawn_thumbnail_has_the_colour_of_the_image(grid, pictures):
+    grid.show_items([1])
+    grid.viewport().grab()
     thumbnails = np.zeros((2, 8, 8, 3), np.uint8)
     thumbnails[1] = (200, 30, 40)
-    grid.set_pictures(pictures_of(thumbnails))
+    pictures.take(None, thumbnails, Look(()))  # of other images
     grid.show_items([1])
     picture = grid.viewport().grab().toImage()
     ratio = grid.devicePixelRatioF()
@@ -358,7 +364,7 @@ def test_a_caption_is_told_in_full():
 
 @pytest.fixture
 def gallery(qtbot, palette):
-    widget = ImageGallery()
+    widget = ImageGallery(Pictures())
     dress(widget, palette)
     qtbot.addWidget(widget)
     widget.resize(350, 400)

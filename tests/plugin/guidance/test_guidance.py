@@ -12,8 +12,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Pin, Relabel
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Pin, Relabel
 from napari_spaceediting.editing.intervals import Difference
 from napari_spaceediting.editing.orders import Order
 from napari_spaceediting.plugin.gallery.bar import GUIDANCE

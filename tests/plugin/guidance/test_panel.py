@@ -159,7 +159,7 @@ def test_what_was_learnt_is_there_only_when_something_was(panel):
 
 def test_while_disabled_every_button_says_why(panel, qtbot, told):
     calls = told(panel.answered)
-    panel.set_enabled(False, "A training is running")
+    panel.gate.close("A training is running")
     qtbot.keyClick(panel, "Y")
     for button in (*panel.answer_buttons.values(), panel.refresh_button):
         assert not button.isEnabled()

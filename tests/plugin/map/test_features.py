@@ -6,7 +6,7 @@ import numpy as np
 from qtpy.QtCore import QItemSelectionModel
 from qtpy.QtWidgets import QApplication
 
-from napari_spaceediting.editing.edits import Reject, Relabel
+from napari_spaceediting.editing.image_edits import Reject, Relabel
 from napari_spaceediting.plugin.map import layer as layer_of_the_map
 
 

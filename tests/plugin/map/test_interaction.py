@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QToolTip
 
-from napari_spaceediting.editing.edits import Intent, Move, Pin, Relabel
+from napari_spaceediting.editing.image_edits import Intent, Move, Pin, Relabel
 from napari_spaceediting.plugin.gallery.bar import NEAREST, SELECTION
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -61,7 +61,7 @@ def test_hover_shows_ring_then_card_and_hides(window):
     seen = []
     window.map.hovered.connect(lambda _: seen.append(has_card(window, image)))
     window.move(window.of_image(image))
-    window.wait(lambda: seen)
+    window.wait(lambda: window.map.overlay.scene.hovered is not None)
     assert np.array_equal(window.map.overlay.scene.hovered, window.places[image])
     assert not seen[0]
     window.wait(lambda: has_card(window, image))
@@ -257,7 +257,10 @@ def test_arrange_by_keyboard(window):
     window.drag(start, start + QPoint(80, 50))
     picker = window.bench.map.naming.picker
     window.wait(picker.isVisible)
-    QTest.keyClick(QApplication.focusWidget() or picker, Qt.Key.Key_A, ALT)
+    suggested = picker.options.currentRow()
+    for key, row in ((Qt.Key.Key_B, suggested), (Qt.Key.Key_A, -1)):
+        QTest.keyClick(QApplication.focusWidget() or picker, key, ALT)
+        assert picker.options.currentRow() == row, "no class is chosen to arrange"
     window.answer(Qt.Key.Key_Return)
     (edit,) = window.session.state.log.done
     assert (edit.intent, edit.tag) == (Intent.ARRANGE, None)

@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_spaceediting.editing.edits import Move, Pin
+from napari_spaceediting.editing.image_edits import Move, Pin
 from napari_spaceediting.plugin.state import Past
 from napari_spaceediting.session.state import RoundStatus
 

@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QMessageBox, QToolTip
 
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.network import estimating
 from napari_spaceediting.plugin.map.naming import ONLY_PREVIEW
 from napari_spaceediting.plugin.status import DRAWING

@@ -93,7 +93,7 @@ def test_ten_classes_need_no_scrolling_and_two_hundred_do(panel, qtbot):
 
 
 def test_while_disabled_every_control_says_why(panel):
-    panel.set_enabled(False, "Train a network first")
+    panel.gate.close("Train a network first")
     for control in (
         *panel.tool_buttons.values(),
         panel.select_button,

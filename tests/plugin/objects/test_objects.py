@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_spaceediting.editing.edits import Relabel, Rename
+from napari_spaceediting.editing.classes import Rename
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.plugin.objects.source import by_label
 from napari_spaceediting.session.session import Session
 

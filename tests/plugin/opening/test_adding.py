@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_spaceediting.data.samples import digits
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.session.storage import load_session

@@ -165,7 +165,7 @@ def test_a_corrupt_image_among_good_ones_is_counted(make_window, messages, tmp_p
 
 def test_saves_come_one_after_the_other(window, tmp_path):
     """A wish to save while it goes on is done afterwards, and nothing is mixed up."""
-    from napari_spaceediting.editing.edits import Pin
+    from napari_spaceediting.editing.image_edits import Pin
     from napari_spaceediting.session.storage import load_session
 
     folder = tmp_path / "here.spaceediting"

@@ -7,6 +7,8 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 from skimage.io import imsave
 
+from napari_spaceediting.plugin.opening.panel import Layers
+
 
 @pytest.mark.trains
 def test_pixels_are_mapped_until_the_network_has_learnt(make_window, saved):
@@ -55,8 +57,8 @@ def test_of_multiscale_and_coloured_layers_all_details_are_taken(make_window):
     half = slice(None, None, 2)
     window.viewer.add_image([image, image[half, half]], multiscale=True, name="cells")
     window.viewer.add_labels([labels, labels[half, half]], multiscale=True, name="of")
-    options = {"padding": 0.0, "mask_outside": False, "channel_axis": None}
-    window.bench.opening.open_layers("cells", "of", options)
+    layers = window.viewer.layers
+    window.bench.opening.open_layers(Layers(layers["cells"], layers["of"], padding=0))
     window.wait(lambda: window.state.session is not None)
     window.bench.state.cancel()
     window.wait_idle()
@@ -66,12 +68,12 @@ def test_of_multiscale_and_coloured_layers_all_details_are_taken(make_window):
 
 def test_figures_are_those_of_the_session_that_is_open(window, saved, tmp_path):
     panel = window.panels.network
-    shown = panel._status.text()
+    shown = panel.status.text()
     assert "validation accuracy" in shown
-    panel.show_status("small_cnn on cpu: validation accuracy 33.3%")
+    panel.status.setText("small_cnn on cpu: validation accuracy 33.3%")
     copy = shutil.copytree(saved, tmp_path / "copy.spaceediting")
     window.open(copy)
-    assert panel._status.text() == shown
+    assert panel.status.text() == shown
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_spaceediting.plugin.opening.panel import DataPanel
+from napari_spaceediting.plugin.opening.panel import DataPanel, Layers
 
 LEFT = Qt.MouseButton.LeftButton
 SUMMARY = (
@@ -56,8 +56,7 @@ def test_a_stack_of_images_is_the_first_offer(panel, docked, qtbot, told):
     qtbot.mouseClick(panel.layers_button, LEFT)
     assert not panel.form.field("padding").box.isVisible()
     qtbot.mouseClick(panel.open_layers_button, LEFT)
-    options = {"padding": 0.2, "mask_outside": False, "channel_axis": None}
-    assert calls == [("scan", "", options)]
+    assert calls == [(Layers(docked.layers["scan"]),)]
 
 
 def test_objects_come_with_padding_mask_and_channels(panel, docked, qtbot, told):
@@ -73,8 +72,8 @@ def test_objects_come_with_padding_mask_and_channels(panel, docked, qtbot, told)
     mask = form.field("mask_outside").native
     qtbot.mouseClick(mask, LEFT, pos=mask.rect().center())
     qtbot.mouseClick(panel.open_layers_button, LEFT)
-    options = {"padding": 0.25, "mask_outside": True, "channel_axis": 0}
-    assert calls == [("other", "cells", options)]
+    other, cells = docked.layers["other"], docked.layers["cells"]
+    assert calls == [(Layers(other, cells, 0, 25, mask_outside=True),)]
 
 
 def test_a_layer_that_goes_away_keeps_the_choice_of_the_other(panel, docked):
@@ -137,7 +136,7 @@ def test_saving_says_where_and_whether_there_is_anything_new(panel, qtbot, told)
 def test_while_disabled_every_button_says_why(panel, qtbot, told):
     panel.set_samples([("digits", "Digits")])
     calls = told(panel.folder_button.clicked)
-    panel.set_enabled(False, "A training is running")
+    panel.gate.close("A training is running")
     for button in (panel.folder_button, panel.sample_button, panel.layers_button):
         assert not button.isEnabled()
         assert button.toolTip().startswith("A training is running")

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spaceediting.data.cache import cache_dir
 from napari_spaceediting.editing.answers import Answer, ProposalKind
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.errors import SessionBusy
 from napari_spaceediting.plugin.opening import recovery
 from napari_spaceediting.plugin.state import preferences

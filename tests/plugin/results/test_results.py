@@ -11,7 +11,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.editing.edits import Pin
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.plugin.results.panel import ResultsPanel
 from napari_spaceediting.session.export.certainty import calibrated_in_words
@@ -65,7 +65,7 @@ def test_a_table_has_what_the_window_shows(window, target, tmp_path):
     places = window.map.layer.data
     np.testing.assert_array_equal(table[["map_y", "map_x"]].astype("f4"), places)
     assert (table.loc[window.movable[:3], "edit"] == 1).all()
-    assert str(tmp_path / "out.csv") in window.panels.results._outcome.text()
+    assert str(tmp_path / "out.csv") in window.panels.results.outcome.text()
 
 
 def test_a_selection_goes_out_alone(window, target, tmp_path):
@@ -74,7 +74,7 @@ def test_a_selection_goes_out_alone(window, target, tmp_path):
     assert not panel._selected.isEnabled()
     assert "No image is selected" in panel._selected.toolTip()
     window.state.select(window.movable[4:9])
-    assert panel._selected.text() == "Only the 5 selected images"
+    assert panel._selected.text() == "Selected images only (5)"
     target(tmp_path / "some.parquet")
     export(window, "table", selected=True, latents=True)
     table = pd.read_parquet(tmp_path / "some.parquet")
@@ -110,14 +110,14 @@ def test_new_images_are_predicted_and_do_not_join(
     found = table[[f"probability_{name}" for name in names]].to_numpy()
     np.testing.assert_allclose(found, said, atol=1e-5)
     assert window.session.state is before
-    assert "Predicted 12 images" in panel._outcome.text()
-    assert "calibrated on" in panel._outcome.text()
+    assert "Predicted 12 images" in panel.outcome.text()
+    assert "calibrated on" in panel.outcome.text()
 
 
 def test_a_dialog_that_is_closed_writes_nothing(window, target, messages):
     target("")
     export(window, "table")
-    assert window.panels.results._outcome.text() == ""
+    assert window.panels.results.outcome.text() == ""
     assert messages == []
 
 
@@ -160,7 +160,7 @@ def test_each_kind_offers_what_suits_it(qtbot):
 
 def test_the_evidence_tells_of_calibration(window):
     window.take_round(RoundStatus.ACCEPTED)
-    label = window.bench.evidence._calibrated
+    label = window.bench.evidence.calibrated
     window.wait(lambda: label.text())
     past = window.session.state.rounds[0]
     assert label.text() == calibrated_in_words(window.session.dataset, past.after)

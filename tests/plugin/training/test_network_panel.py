@@ -120,11 +120,11 @@ def test_the_curve_shows_once_there_is_something(panel):
 
 
 def test_disabled_training_says_why_and_leaves_settings_open(panel):
-    panel.set_enabled(False, "Open images first")
+    panel.gate.close("Open images first")
     assert not panel.train_button.isEnabled()
     assert panel.train_button.toolTip().startswith("Open images first")
     assert panel.form.field("backbone").native.isEnabled()
-    panel.set_enabled(True)
+    panel.gate.close("")
     assert panel.train_button.isEnabled()
 
 

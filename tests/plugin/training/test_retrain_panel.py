@@ -94,7 +94,7 @@ def test_the_curve_shows_once_there_is_something(panel):
 
 def test_while_disabled_the_button_says_why(panel, qtbot, told):
     calls = told(panel.retrain_requested)
-    panel.set_enabled(False, "There are no edits yet")
+    panel.gate.close("There are no edits yet")
     assert panel.retrain_button.toolTip().startswith("There are no edits yet")
     qtbot.mouseClick(panel.retrain_button, LEFT)
     assert calls == []

@@ -53,9 +53,8 @@ def empty(shown):
 @pytest.fixture
 def panel(empty):
     empty.resize(900, 320)
-    empty.way.real_images.set_thumbnails(
-        RNG.integers(0, 255, (20, 16, 16, 3), np.uint8)
-    )
+    thumbnails = RNG.integers(0, 255, (20, 16, 16, 3), np.uint8)
+    empty.way.real_images.picture_of = thumbnails.__getitem__
     empty.show_result(3)
     empty.show_strip(a_strip())
     return empty
@@ -74,7 +73,7 @@ def test_without_a_result_it_says_what_to_do(empty):
 
 
 def test_the_target_that_was_chosen_stays_when_others_come(empty, told):
-    changes = told(empty.target_changed)
+    changes = told(empty.targets.activated)
     empty.set_targets(("Coat", "Shirt"), 0)
     empty.choose_target("Shirt")
     empty.set_targets(("Coat", "Shirt", "group"), 0)
@@ -85,7 +84,7 @@ def test_the_target_that_was_chosen_stays_when_others_come(empty, told):
     assert empty.target == "group"
     empty.choose_target(None)
     assert empty.target is None
-    assert empty._target.currentText() == "Group of 12 images"
+    assert empty.targets.currentText() == "Group of 12 images"
     assert changes == [], "only the user's own"
     empty.set_targets((), 0)
     assert empty.target == ""
@@ -210,7 +209,8 @@ def test_the_nearest_real_image_is_as_large_as_the_step(panel, told):
         np.zeros((20, 16, 16, 3), np.uint8)
         + np.arange(20, dtype=np.uint8)[:, None, None, None]
     )
-    real.set_thumbnails(thumbnails)
+    real.picture_of = thumbnails.__getitem__
+    real.refresh()
     panel.way.slider.setValue(1)
     panel.way.slider.setValue(2)
     assert real.picture.size() == panel.way.picture.size()
@@ -222,7 +222,10 @@ def test_the_nearest_real_image_is_as_large_as_the_step(panel, told):
     assert text.text() == "Nearest real · 2b"
     assert centre(real.picture) == (3, 3, 3)
     # In full, once it has been read.
-    real.set_pictures({3: np.full((90, 90, 3), 200, np.uint8), 4: None})
+    read = [*thumbnails]
+    read[3] = np.full((90, 90, 3), 200, np.uint8)
+    real.picture_of = read.__getitem__
+    real.refresh()
     assert centre(real.picture) == (200, 200, 200)
     QTest.mouseClick(real.picture, LEFT)
     assert calls == [(3,)]
@@ -394,14 +397,10 @@ def test_it_fits_a_narrow_dock(panel, qtbot, width, steps):
     assert film.viewport().rect().contains(last)
 
 
-def test_what_waits_is_told(empty, qtbot, told):
-    decided, back = told(empty.decide_requested), told(empty.put_back_requested)
+def test_what_waits_is_told(empty):
     assert not empty._waiting.isVisible()
     empty.show_waiting("Move 3 images: these are …")
     assert "Move 3 images" in empty._waiting_text.text()
-    qtbot.mouseClick(empty.decide_button, LEFT)
-    qtbot.mouseClick(empty.put_back_button, LEFT)
-    assert (decided, back) == ([()], [()])
     empty.show_waiting("")
     assert not empty._waiting.isVisible()
 

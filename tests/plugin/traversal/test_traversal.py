@@ -13,8 +13,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMenu, QMessageBox
 
 from napari_spaceediting.editing.answers import ProposalKind
-from napari_spaceediting.editing.edits import Move, Pin
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Move, Pin
 from napari_spaceediting.jobs.job import Progress, run_job
 from napari_spaceediting.plugin.docks import dock_of
 from napari_spaceediting.plugin.state import Change
@@ -94,7 +94,7 @@ def ask(window, images, target: str) -> None:
     window.state.select(images)
     panel = window.bench.traversal
     panel.choose_target(target)
-    panel.target_changed.emit()
+    panel.targets.activated.emit(0)
     QTest.mouseClick(panel.run_button, LEFT)
 
 
@@ -137,7 +137,7 @@ def test_from_the_question_to_the_answer(window, panel, threes):
     assert not panel.run_button.isEnabled()
     wait_done(window)
     assert not panel.progress.isVisible()
-    assert "only 8 images" in panel._notice.text(), "the fixture has eight labels each"
+    assert "only 8 images" in panel.notice.text(), "the fixture has eight labels each"
     done = window.bench.traversals.traversal
     assert done.indices.tolist() == threes.tolist()
     n_steps = done.settings.steps
@@ -175,7 +175,7 @@ def test_cancelling_keeps_what_is_finished_and_one_can_edit_meanwhile(
     assert done.indices.tolist() == threes[:count].tolist()
     verb = "was" if count == 1 else "were"
     says = f"{count} of 4 images {verb} finished when it stopped."
-    assert says in panel._notice.text()
+    assert says in panel.notice.text()
     assert panel.way.isVisible()
     assert panel._count == count
     assert "kept" in window.editor.job_bar._message.text()
@@ -230,7 +230,7 @@ def test_what_is_made_is_kept_when_it_stops(window, panel, outcome, saved, tmp_p
     traversals = begin(window, outcome)
     come(window, outcome, 0)
     assert traversals._rescue() == ""
-    assert "Nothing was finished" in panel._notice.text()
+    assert "Nothing was finished" in panel.notice.text()
     assert not window.session.state.traversals
 
     begin(window, outcome)
@@ -239,13 +239,13 @@ def test_what_is_made_is_kept_when_it_stops(window, panel, outcome, saved, tmp_p
     come(window, outcome, 0, slice(3, 4))
     assert "kept" in traversals._rescue()
     says = "1 of 4 images was finished when it stopped, 2 in part."
-    assert says in panel._notice.text()
+    assert says in panel.notice.text()
     assert panel._count == 3
     window.bench.saving.save()
     window.wait(lambda: load_session(saved).traversals)
     window.open(saved)
     choose_kept(window, panel, 0)
-    assert says in panel._notice.text()
+    assert says in panel.notice.text()
     assert panel._strip.last == 8
     QTest.mouseClick(panel.next_button, LEFT)
     assert (panel._strip.last, panel.way.filmstrip.count()) == (3, 9)
@@ -392,8 +392,8 @@ def test_earlier_results_are_shown_again_after_the_session_was_opened_anew(
     np.testing.assert_allclose(
         routes(window).paths[:, 0], window.places[done.indices], atol=1e-3
     )
-    assert "only 8 images" in moved._notice.text()
-    assert "earlier network" not in moved._notice.text()
+    assert "only 8 images" in moved.notice.text()
+    assert "earlier network" not in moved.notice.text()
     QTest.mouseClick(moved.send_button, LEFT)
     assert window.viewer.layers[-1].name == "4 images → 8"
     window.bench.traversals.save_to(tmp_path / "out")
@@ -410,7 +410,7 @@ def test_a_result_of_an_earlier_network_says_so(window, moved):
     checkpoint = replace(state.checkpoint, network=anew)
     session._change(replace(state, checkpoint=checkpoint))
     session.shown_changed.emit()
-    assert "Made by an earlier network" in moved._notice.text()
+    assert "Made by an earlier network" in moved.notice.text()
     assert "network that is gone" in kept_results(moved)[0][0]
     assert moved.way.isVisible()
 
@@ -445,7 +445,7 @@ def test_a_result_that_cannot_be_read_is_told(window, moved, saved):
     for key in source.values["arrays"].values():
         source.store.path(key).unlink(missing_ok=True)
     choose_kept(window, moved, 0)
-    assert "cannot be read" in moved._notice.text()
+    assert "cannot be read" in moved.notice.text()
     assert moved._empty.isVisible()
     assert not len(routes(window).paths)
     assert "Remove" in moved.kept_menu.actions()[-1].text()
@@ -486,7 +486,7 @@ def test_layers_are_listed_when_asked_for_and_can_be_chosen(window, panel, three
 
     window.state.select(threes[:1])
     panel.choose_target("8")
-    panel.target_changed.emit()
+    panel.targets.activated.emit(0)
     for name in ticked:
         check = panel.layers.checks[name]
         window.wait(check.isVisible)
@@ -605,12 +605,12 @@ def test_groups_as_targets_and_bad_input_in_words(window, panel, threes):
     assert "All of these are 8 already" in panel.run_button.toolTip()
     # One of them is: told when it is asked for.
     ask(window, np.concatenate([threes[:1], eights[:1]]), "8")
-    assert "1 of the images are of the target's class" in panel._notice.text()
+    assert "1 of the images are of the target's class" in panel.notice.text()
     window.state.select(eights[:2])
     QTest.mouseClick(panel.group_button, LEFT)
     window.state.select(threes[:1])
     QTest.mouseClick(panel.run_button, LEFT)
-    assert "The target has 2 images" in panel._notice.text()
+    assert "The target has 2 images" in panel.notice.text()
     assert not window.state.training.is_running
     assert panel._empty.isVisible()
 
@@ -625,4 +625,4 @@ def test_groups_as_targets_and_bad_input_in_words(window, panel, threes):
     job = asked(window)
     assert job.asked.goal == "group of 8 (mostly 8)"
     np.testing.assert_array_equal(job.sets.target, eights)
-    assert "Nothing was finished" in panel._notice.text()
+    assert "Nothing was finished" in panel.notice.text()

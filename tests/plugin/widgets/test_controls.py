@@ -23,10 +23,10 @@ def test_a_closed_gate_says_why_and_keeps_what_is_blocked_by_itself(qtbot):
     gate.add(blocked, "Does that")
     gate.block(blocked, "Nothing is selected")
 
-    gate.set_enabled(False, "A job is running")
+    gate.close("A job is running")
     assert not free.isEnabled()
     assert free.toolTip() == "A job is running\n\nDoes this"
-    gate.set_enabled(True)
+    gate.close("")
     assert free.isEnabled()
     assert free.toolTip() == "Does this"
     assert not blocked.isEnabled()

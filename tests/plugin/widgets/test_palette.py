@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
+from napari_spaceediting.colours import UNLABELLED_COLOUR, class_colours
 from napari_spaceediting.plugin.widgets.palette import (
-    UNLABELLED_COLOUR,
-    class_colours,
     continuous_colours,
     contrast,
     mix,

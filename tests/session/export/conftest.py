@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.editing.edits import Move, Pin, Relabel
+from napari_spaceediting.editing.image_edits import Move, Pin, Relabel
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.spec import TrainSettings
 from napari_spaceediting.projection.settings import MapSettings

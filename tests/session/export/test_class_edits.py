@@ -19,7 +19,7 @@ from napari_spaceediting.editing.classes import (
     Trait,
     TraitKind,
 )
-from napari_spaceediting.editing.edits import Reject, Restore
+from napari_spaceediting.editing.image_edits import Reject, Restore
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.export.certainty import held_out_of

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.export.exporting import exporting

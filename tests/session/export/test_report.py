@@ -80,7 +80,7 @@ def test_the_edits_in_it_repeat_the_round(session, page):
 
 
 def test_names_are_no_code(session, tmp_path):
-    from napari_spaceediting.editing.edits import Relabel
+    from napari_spaceediting.editing.image_edits import Relabel
 
     session.apply(Relabel(np.array([0]), "<script>alert(1)</script>"))
     run_job(exporting(session, tmp_path / "report.html"))

@@ -9,7 +9,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.editing.edits import Pin, Withdraw
+from napari_spaceediting.editing.edits import Withdraw
+from napari_spaceediting.editing.image_edits import Pin
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.errors import SessionError
 from napari_spaceediting.jobs.job import run_job

@@ -16,13 +16,12 @@ from napari_spaceediting.editing.contradictions import (
 from napari_spaceediting.editing.edits import (
     EditKind,
     EditState,
-    Reset,
     Withdraw,
     describe,
     images_of,
 )
+from napari_spaceediting.editing.image_edits import Reset
 from napari_spaceediting.editing.places import LOW_SUPPORT
-from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.edits.panel import NOTHING_TO_PLAY, EditsPanel
 from napari_spaceediting.plugin.edits.replay import Replay
 from napari_spaceediting.plugin.map.controller import MapController
@@ -31,6 +30,7 @@ from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
+    complaining,
 )
 from napari_spaceediting.plugin.status import BUSY
 from napari_spaceediting.session.axes import NO_ARRANGEMENT
@@ -136,7 +136,8 @@ class EditsController:
             describe(decided[-1]) if free and decided else "",
             describe(log.undone[0]) if free and log.undone else "",
         )
-        panel.block_replay("" if self.replay.steps(decided) else NOTHING_TO_PLAY)
+        why_not = "" if self.replay.steps(decided) else NOTHING_TO_PLAY
+        panel.gate.block(panel.replay_button, why_not)
         self._agreements = agreements(session.state)
         panel.agreement.show_text(
             " ".join(each.describe() for each in self._agreements),
@@ -184,8 +185,7 @@ class EditsController:
         self._window.in_thread(look, take, complain)
 
     def _warn_of(self, found: Sequence[Contradiction]) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         self._contradiction = found[0] if found else None
         text = ""
         if found:
@@ -221,8 +221,7 @@ class EditsController:
 
     def _summarise(self) -> None:
         """Say how many edits there are, and of how many little is to be learnt."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         done = () if session.state.proposal else session.state.log.done
         n_images = int(np.count_nonzero(session.edits.edited))
         summary = f"{counted(len(done), 'edit')} on {counted(n_images, 'image')}"
@@ -245,11 +244,6 @@ class EditsController:
         name = panel.axis_name.text().strip() or _free_name(
             {one.name for one in session.state.axes}
         )
-        try:
-            job = session.finding_axes()
-        except SpaceEditingError as error:
-            complain(error)
-            return
 
         def take(axes: tuple[Axis, ...]) -> None:
             said = " ".join(axis.verdict for axis in axes) or NO_ARRANGEMENT
@@ -260,11 +254,11 @@ class EditsController:
                 panel.axis_name.clear()
                 self._map.colour_by(axis_key(kept[0]))
 
-        self._window.training.run(job, take)
+        with complaining():
+            self._window.training.run(session.finding_axes(), take)
 
     def _jump(self, number: int) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         log = session.state.log
         self._window.select(images_of((*log.done, *log.undone)[number]))
         self._map.zoom_to_selection()

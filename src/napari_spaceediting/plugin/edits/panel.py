@@ -61,33 +61,33 @@ class EditsPanel(Panel):
         layout.addWidget(self._empty)
         layout.addWidget(self.list)
         self._build_axis(layout)
-        self.reset_button = self._gate.button(
+        self.reset_button = self.gate.button(
             "Reset all", "Take all edits back; this can be undone"
         )
         layout.addLayout(row(self.summary, self.reset_button, stretch=(2, 1)))
         self.set_rows([])
         self.set_history("", "")
-        self.block_replay(NOTHING_TO_PLAY)
+        self.gate.block(self.replay_button, NOTHING_TO_PLAY)
         self.offer_axis(False)
         self.show_verdict("")
         self.set_selection(0)
 
     def _build_selected(self, layout: QVBoxLayout) -> None:
         """Add what can be done to the selected images."""
-        self.pin_button = self._gate.button(
+        self.pin_button = self.gate.button(
             "Pin…",
             "These images lie where they belong: say which class they have there",
         )
-        self.relabel_button = self._gate.button(
+        self.relabel_button = self.gate.button(
             "Relabel…", "Give these images another class, or none, wherever they lie"
         )
-        self.part_button = self._gate.button(
+        self.part_button = self.gate.button(
             "Name this part…",
             "Give these images of one class a class of their own, such as “Coat: "
             "hooded”: what a place within a class means, only a name teaches",
         )
-        self.reject_button = self._gate.button("Reject", "")
-        self.reset_selected_button = self._gate.button(
+        self.reject_button = self.gate.button("Reject", "")
+        self.reset_selected_button = self.gate.button(
             "Reset",
             "Put the selected images back to where they were, with the class they had",
         )
@@ -97,9 +97,9 @@ class EditsPanel(Panel):
         layout.addLayout(row(self.part_button, self.reject_button, stretch=(2, 1)))
 
     def _build_history(self, layout: QVBoxLayout) -> None:
-        self.undo_button = self._gate.button("Undo", "")
-        self.redo_button = self._gate.button("Redo", "")
-        self.replay_button = self._gate.button(
+        self.undo_button = self.gate.button("Undo", "")
+        self.redo_button = self.gate.button("Redo", "")
+        self.replay_button = self.gate.button(
             "Replay",
             "Show on the map how it came about, one edit after the other; changes "
             "nothing",
@@ -112,7 +112,7 @@ class EditsPanel(Panel):
         self.axis_name = QLineEdit()
         self.axis_name.setPlaceholderText("Arranged by, such as angle")
         self.axis_name.setAccessibleName("Name of the axis")
-        self.axis_button = self._gate.button(
+        self.axis_button = self.gate.button(
             "Make an axis",
             "Find out whether the arranged images show what they are arranged by; if "
             "they do, every image gets a value, and the classes stay as they are",
@@ -133,7 +133,7 @@ class EditsPanel(Panel):
         self.list.show_rows(rows)
         self._empty.setVisible(not rows)
         standing = any(stands for _, stands in rows)
-        self._gate.block(
+        self.gate.block(
             self.reset_button, "" if standing else "There are no edits to take back"
         )
         self.reset_button.setVisible(bool(rows))
@@ -142,16 +142,12 @@ class EditsPanel(Panel):
         """Offer to make an axis of arranged images, or say why that has to wait."""
         self.axis_name.setVisible(any_arranged)
         self.axis_button.setVisible(any_arranged)
-        self._gate.block(self.axis_button, reason)
+        self.gate.block(self.axis_button, reason)
 
     def show_verdict(self, text: str, *, holds: bool = True) -> None:
         """Say how well an axis holds; "" for nothing."""
         set_role(self._axis_verdict, "muted" if holds else "warning")
         set_text(self._axis_verdict, text)
-
-    def block_replay(self, reason: str) -> None:
-        """Say why the edits cannot be played; "" where they can."""
-        self._gate.block(self.replay_button, reason)
 
     def set_replaying(self, is_replaying: bool) -> None:
         """Show whether the edits are played; emits nothing."""
@@ -166,9 +162,9 @@ class EditsPanel(Panel):
             (self.undo_button, "Undo", undo),
             (self.redo_button, "Redo", redo),
         ):
-            self._gate.add(button, f"{verb}: {what}" if what else f"{verb} an edit")
+            self.gate.add(button, f"{verb}: {what}" if what else f"{verb} an edit")
             reason = "" if what else f"There is nothing to {verb.lower()}"
-            self._gate.block(button, reason)
+            self.gate.block(button, reason)
 
     def set_selection(
         self,
@@ -192,7 +188,7 @@ class EditsPanel(Panel):
             Whether all of them are taken out.
         """
         self.reject_button.setText("Restore" if are_rejected else "Reject")
-        self._gate.add(
+        self.gate.add(
             self.reject_button,
             "Take these images in again, with the class that they had"
             if are_rejected
@@ -202,14 +198,14 @@ class EditsPanel(Panel):
         selected = f"{counted(n_selected, 'image')} selected"
         self._selection.setText(selected if n_selected else "No selection")
         blocked = reason if n_selected else NOTHING_SELECTED
-        self._gate.block(self.pin_button, blocked or pin_reason)
+        self.gate.block(self.pin_button, blocked or pin_reason)
         for button in (
             self.relabel_button,
             self.part_button,
             self.reject_button,
             self.reset_selected_button,
         ):
-            self._gate.block(button, blocked)
+            self.gate.block(button, blocked)
 
 
 class Notice(QWidget):

@@ -117,7 +117,6 @@ class Replay:
 
     def _show(self, images: NDArray[np.int64]) -> None:
         """Show what the edits so far add up to, with the images of the last one."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         so_far = [self._edits[number] for number in self._numbers[: self._shown]]
         self._map.refresh(folded(so_far, session.state.shown), images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_spaceediting.data.dataset import Split
+from napari_spaceediting.data.splits import ENOUGH_MEASURED
 from napari_spaceediting.editing.arms import AFTER, BEFORE
 from napari_spaceediting.editing.evidence import ArmScore, Evidence
 from napari_spaceediting.errors import SpaceEditingError
@@ -21,7 +22,7 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import BUSY
-from napari_spaceediting.plugin.widgets.controls import agrees
+from napari_spaceediting.plugin.widgets.controls import agrees, set_text
 from napari_spaceediting.session.classes import folded, reclassed
 from napari_spaceediting.session.export.certainty import calibrated_in_words
 from napari_spaceediting.session.history import (
@@ -71,6 +72,7 @@ class EvidenceController:
         panel.show_images.connect(self._show_images)
         panel.confusion.cell_clicked.connect(self._show_cell)
         window.changed.connect(self._on_change)
+        self.refresh()
 
     def _on_change(self, change: Change) -> None:
         if change & (Change.SESSION | Change.ROUNDS):
@@ -86,21 +88,25 @@ class EvidenceController:
 
     def refresh(self) -> None:
         """Show the last round."""
-        session = self._window.session
+        session, panel = self._window.session, self._panel
         rounds = self._rounds()
         self._stages = stages(session.state) if session and rounds else ()
-        self._panel.rounds.clear()
-        self._panel.rounds.addItems([_row(n, past) for n, past in enumerate(rounds, 1)])
+        panel.rounds.clear()
+        panel.rounds.addItems([_row(n, past) for n, past in enumerate(rounds, 1)])
         self._show_history()
         self._show_round(len(rounds) - 1)
         awaits = session is not None and session.state.proposal is not None
         no_round = "" if rounds else "Retrain first: then there is something to decide."
         decided = "" if awaits else "The last round is decided already."
         standing = self._standing()
-        self._panel.set_decision(
-            no_round or decided,
+        panel.gate.block(panel.accept_button, no_round or decided)
+        panel.gate.block(
+            panel.roll_back_button,
             no_round or ("" if standing else "All rounds are rolled back."),
-            f"round {standing}",
+        )
+        panel.gate.add(
+            panel.roll_back_button,
+            f"Go back to the network before round {standing}; its edits are open again",
         )
 
     # What is shown
@@ -125,8 +131,17 @@ class EvidenceController:
         self._panel.set_others([stage.name for stage in self._others()])
         self._evidence = past.evidence if past else None
         self._panel.show_evidence(self._evidence)
+        self._offer_naming()
         self._show_calibration(past)
         self._offer_sides()
+
+    def _offer_naming(self) -> None:
+        """Offer to name held-out images where few of them have been measured on."""
+        session, evidence = self._window.session, self._evidence
+        if session is not None and evidence is not None:
+            few = evidence.n_images < ENOUGH_MEASURED
+            offered = few and len(session.held_out_to_name()) > 0
+            self._panel.name_button.setVisible(offered)
 
     def _show_calibration(self, past: Round | None) -> None:
         """Say how far the certainty of the network after a round can be trusted."""
@@ -136,7 +151,7 @@ class EvidenceController:
 
         def take(said: str) -> None:
             if past is self._shown_round() and self._other < 0:
-                self._panel.show_calibration(said)
+                set_text(self._panel.calibrated, said)
 
         # In a thread, as with `compare`.
         dataset = session.dataset
@@ -164,6 +179,7 @@ class EvidenceController:
                 self._evidence = evidence
                 told = verdict(evidence, earlier, later)
                 self._panel.show_evidence(evidence, earlier.name, later.name, told)
+                self._offer_naming()
                 self._offer_sides()
 
         # In a thread: latents of many images are read from disk.
@@ -222,8 +238,7 @@ class EvidenceController:
 
     def _shown_side(self, sides: list[tuple[str, str, Checkpoint]]) -> int:
         shown = [side[2] for side in sides]
-        session, past = self._window.session, self._window.past
-        assert session is not None
+        session, past = self._window.opened, self._window.past
         now = past.checkpoint if past else session.state.shown
         return shown.index(now) if now in shown else -1
 
@@ -233,8 +248,7 @@ class EvidenceController:
         self._panel.set_sides(names, self._shown_side(sides) if names else -1)
 
     def _show_side(self, number: int) -> None:
-        session, sides = self._window.session, self._sides()
-        assert session is not None
+        session, sides = self._window.opened, self._sides()
         _, title, checkpoint = sides[number]
         if checkpoint is session.state.shown:
             self._window.look_at(None)

@@ -24,6 +24,7 @@ from napari_spaceediting.plugin.evidence.words import (
     titles,
 )
 from napari_spaceediting.plugin.widgets.controls import (
+    Panel,
     along,
     column,
     combo,
@@ -63,7 +64,7 @@ _MOST_SIDES = 3
 """Before, after and now."""
 
 
-class EvidencePanel(QWidget):
+class EvidencePanel(Panel):
     """The evidence of a round, and the buttons that decide on it."""
 
     side_selected = Signal(int)
@@ -88,8 +89,6 @@ class EvidencePanel(QWidget):
         self.set_others([])
         self.set_sides([], -1)
         self.history.set_rows([])
-        no_round = "There is no round to decide on."
-        self.set_decision(no_round, no_round, "")
         self.show_evidence(None)
 
     def _build_bar(self) -> None:
@@ -99,9 +98,11 @@ class EvidencePanel(QWidget):
         self.others.setAccessibleName("Compared with")
         for box in (self.rounds, self.others):
             box.setMinimumWidth(4 * self.fontMetrics().height())
-        self.accept_button = QPushButton("Accept")
+        self.accept_button = self.gate.button(
+            "Accept", "Keep the retrained network and go on from it"
+        )
         set_role(self.accept_button, "primary")
-        self.roll_back_button = QPushButton("Roll back")
+        self.roll_back_button = self.gate.button("Roll back", "")
         for button in (self.roll_back_button, self.accept_button):
             button.setMinimumWidth(6 * self.fontMetrics().height())
         self._bar = QWidget()
@@ -125,6 +126,7 @@ class EvidencePanel(QWidget):
             "those that you name there are what the next round is measured on"
         )
         self.name_button.clicked.connect(lambda: self.show_images.emit(UNNAMED))
+        self.name_button.hide()
         parts.addWidget(self.name_button)
         self.side_buttons = [QPushButton() for _ in range(_MOST_SIDES)]
         for number, button in enumerate(self.side_buttons):
@@ -144,8 +146,8 @@ class EvidencePanel(QWidget):
         self._headroom = word_label("muted", NOTHING_TO_GAIN)
         self._certainty = word_label("muted")
         self._certainty.setToolTip(CERTAINTY_TIP)
-        self._calibrated = word_label("muted")
-        self._calibrated.setToolTip(CALIBRATED_TIP)
+        self.calibrated = word_label("muted")
+        self.calibrated.setToolTip(CALIBRATED_TIP)
         self.accuracies = IntervalChart("Accuracy")
         self.differences = IntervalChart("Difference in points", zero=True)
         self.history = IntervalChart("From round to round")
@@ -156,7 +158,7 @@ class EvidencePanel(QWidget):
                 self.accuracies.heading,
                 self.accuracies,
                 self._certainty,
-                self._calibrated,
+                self.calibrated,
             ),
             (self.differences.heading, self.differences, self._headroom),
             (self._drift,),
@@ -222,11 +224,10 @@ class EvidencePanel(QWidget):
             f"that took no part in the training. {evidence.cautions()}".strip()
         )
         self._measured.setVisible(evidence.n_images > 0)
-        self.name_button.setVisible(not evidence.n_images)
         arms = titles(earlier, later)
         self.accuracies.set_rows(accuracy_rows(evidence, arms))
         set_text(self._certainty, certainty_in_words(evidence, arms))
-        set_text(self._calibrated, "")
+        set_text(self.calibrated, "")
         self.differences.set_rows(difference_rows(evidence, differences(earlier)))
         self.recall.set_rows(recall_rows(evidence))
         self.confusion.show_evidence(evidence, {**titles(), **arms})
@@ -249,10 +250,6 @@ class EvidencePanel(QWidget):
             button.setEnabled(count > 0)
             button.setToolTip(f"{meaning}: show them in the gallery")
         self.image_buttons[NOT_FOLLOWED].setVisible(not earlier)
-
-    def show_calibration(self, said: str) -> None:
-        """Say how far the certainty of the network after the round can be trusted."""
-        set_text(self._calibrated, said)
 
     def set_others(self, names: Sequence[str]) -> None:
         """List other stages that the round can be compared with, after its control."""
@@ -284,31 +281,6 @@ class EvidencePanel(QWidget):
                 f"Show the map: {name[:1].lower()}{name[1:]} (V flips between two)"
             )
         self._sides.setVisible(bool(names))
-
-    def set_decision(self, no_accept: str, no_way_back: str, standing: str) -> None:
-        """Allow to accept and to roll back, or say why not.
-
-        Parameters
-        ----------
-        no_accept, no_way_back : str
-            Why nothing can be accepted, or rolled back; "" where it can.
-        standing : str
-            What would be rolled back, such as "round 2".
-        """
-        for button, reason, tip in (
-            (
-                self.accept_button,
-                no_accept,
-                "Keep the retrained network and go on from it",
-            ),
-            (
-                self.roll_back_button,
-                no_way_back,
-                f"Go back to the network before {standing}; its edits are open again",
-            ),
-        ):
-            button.setEnabled(not reason)
-            button.setToolTip(reason or tip)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Put the parts side by side where there is room."""

@@ -8,7 +8,6 @@ from math import log2
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
-    QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
@@ -23,7 +22,6 @@ from napari_spaceediting.plugin.widgets.controls import (
     column,
     flow,
     pop_up,
-    set_role,
     set_text,
     word_label,
 )
@@ -104,9 +102,9 @@ class GalleryBar(QWidget):
         self.look_button = _button(
             "Contrast…", "Contrast limits, gamma and colours, for all images at once"
         )
-        self._flaw = word_label("warning")
+        self.flaw = word_label("warning")
         self._lay_out()
-        self.show_flaw("")
+        set_text(self.flaw, "")
 
     def _lay_out(self) -> None:
         controls = QWidget()
@@ -129,11 +127,7 @@ class GalleryBar(QWidget):
         layout = column(self, 2)
         layout.setContentsMargins(4, 4, 4, 0)
         layout.addWidget(controls)
-        layout.addWidget(self._flaw)
-
-    def show_flaw(self, text: str) -> None:
-        """Say what is wrong with what was asked for; "" for nothing."""
-        set_text(self._flaw, text)
+        layout.addWidget(self.flaw)
 
     def offer_columns(self, names: Sequence[str]) -> None:
         """Offer to sort by columns, too; the order stays if it can."""
@@ -189,11 +183,3 @@ def _box(
     # Whatever is chosen, what stands behind it stays where it is.
     box.setFixedWidth(width * box.fontMetrics().height())
     return box
-
-
-def count_label() -> QLabel:
-    """Return what says how many images there are."""
-    label = QLabel()
-    label.setToolTip("Images shown here, and how many are selected or named")
-    set_role(label, "muted")
-    return label

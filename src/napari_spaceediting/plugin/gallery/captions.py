@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.plugin.gallery.tile import Caption
+from napari_spaceediting.plugin.state import WindowState
 from napari_spaceediting.plugin.widgets.palette import Colour
 from napari_spaceediting.session.similar import Similar
 from napari_spaceediting.session.state import Checkpoint
@@ -24,20 +25,16 @@ def guesses(checkpoint: Checkpoint) -> NDArray[np.float32]:
 
 
 def describer(
-    checkpoint: Checkpoint,
-    edits: EditState,
-    held_out: NDArray[np.bool_],
-    class_colours: NDArray[np.float32],
-    similar: Similar | None = None,
+    window: WindowState, similar: Similar | None = None
 ) -> Callable[[int], Caption]:
     """Return a function that returns what is written around the tile of an image.
 
     The label, or what the network guesses for want of one; then how sure the network
-    is, and of what if that is another class. Of the colours, the last one is for -1.
-    Of images that are like one from outside, the distance to it is written instead.
+    is, and of what if that is another class. Of images that are like one from outside,
+    the distance to it is written instead.
     """
-    colours = class_colours.tolist()
-    said = guesses(checkpoint)
+    edits, colours = window.edits, window.class_colours.tolist()
+    said, held_out = guesses(window.shown), window.opened.dataset.held_out
     away = {}
     if similar is not None:
         away = dict(

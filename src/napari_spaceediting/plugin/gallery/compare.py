@@ -47,12 +47,12 @@ class Beside:
 class Column(QWidget):
     """Images below a title, all of them in view."""
 
-    def __init__(self, role: str, *, is_captioned: bool) -> None:
+    def __init__(self, pictures: Pictures, role: str, *, is_captioned: bool) -> None:
         super().__init__()
         self.title = QElidingLabel()
         set_role(self.title, role)
         self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.grid = GalleryGrid(shows_all=True, is_captioned=is_captioned)
+        self.grid = GalleryGrid(pictures, shows_all=True, is_captioned=is_captioned)
         self.grid.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = column(self, 2)
         layout.addWidget(self.title)
@@ -70,6 +70,11 @@ class Compare(QWidget):
     """Images in question, large, between those of the classes that they may be of.
 
     Arrow keys walk; Space, Enter and Escape lead back.
+
+    Parameters
+    ----------
+    pictures : Pictures
+        Indices point to them.
     """
 
     walked = Signal(int)
@@ -81,16 +86,16 @@ class Compare(QWidget):
     focused = Signal()
     """The keyboard has come here."""
 
-    def __init__(self) -> None:
+    def __init__(self, pictures: Pictures) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Compare")
         # It takes the room that there is, and asks for none.
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        self.question = Column("strong", is_captioned=True)
-        self.first = Column("text", is_captioned=False)
-        self.second = Column("text", is_captioned=False)
-        self.nearest = Column("muted", is_captioned=True)
+        self.question = Column(pictures, "strong", is_captioned=True)
+        self.first = Column(pictures, "text", is_captioned=False)
+        self.second = Column(pictures, "text", is_captioned=False)
+        self.nearest = Column(pictures, "muted", is_captioned=True)
         self.columns = self.first, self.question, self.second, self.nearest
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
@@ -104,11 +109,6 @@ class Compare(QWidget):
     def images(self) -> NDArray[np.int64]:
         """The images in question."""
         return self.question.grid.items
-
-    def set_pictures(self, pictures: Pictures) -> None:
-        """Set the pictures that indices point to."""
-        for part in self.columns:
-            part.grid.set_pictures(pictures)
 
     def show_question(
         self,
@@ -135,11 +135,6 @@ class Compare(QWidget):
         for part, beside in zip(self.columns, shown, strict=True):
             part.show_images(beside, caption)
         self._fit()
-
-    def repaint_pictures(self) -> None:
-        """Paint the pictures that have come."""
-        for part in self.columns:
-            part.grid.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Give the images in question the most room."""

@@ -10,7 +10,7 @@ from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QMenu
 
 from napari_spaceediting.data.looks import Look
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.gallery.bar import (
@@ -30,7 +30,7 @@ from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.naming import ShowChange
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, complain
-from napari_spaceediting.plugin.widgets.controls import context_menu, literal
+from napari_spaceediting.plugin.widgets.controls import context_menu, literal, set_text
 from napari_spaceediting.session.habits import Way
 from napari_spaceediting.session.similar import Similar
 
@@ -98,7 +98,6 @@ class GalleryController:
         grid.activated.connect(self._on_activated)
         grid.context_requested.connect(self._on_context)
         grid.focused.connect(window.ask)
-        gallery.set_pictures(window.pictures)
         gallery.look.changed.connect(self._show_as)
         gallery.compare.walked.connect(self._walk)
         gallery.compare.closed.connect(self.look_at_all)
@@ -114,13 +113,11 @@ class GalleryController:
         if Change.SESSION in change:
             self.proposed = self._chosen = self._gathered = self._around = NOTHING
             self._last, self._similar = "", None
-            self._bar.show_flaw("")
+            set_text(self._bar.flaw, "")
             self._bar.find_field.clear()
             self.look_at_all()
         if change & (Change.SESSION | Change.IMAGES) and self._window.session:
             self._bar.offer_columns([*self._window.session.dataset.columns])
-        if Change.PICTURES in change:
-            self._gallery.repaint_pictures()
         if Change.SELECTION in change:
             self._on_selection()
         elif change & _OTHER_IMAGES:
@@ -192,7 +189,6 @@ class GalleryController:
             self._window.session.set_look(look)
 
     def _on_pictures(self, images: NDArray[np.int64]) -> None:
-        self._gallery.repaint_pictures()
         if np.isin(self._looking.images, images).any():
             self._looking.refresh()
 
@@ -206,15 +202,9 @@ class GalleryController:
             return
         grid.empty_text = _EMPTY[source] if self._window.has_map else _NOT_MAPPED
         edits = self._window.edits
-        describe = describer(
-            self._window.shown,
-            edits,
-            session.state.dataset.held_out,
-            self._window.class_colours,
-            self._similar if source == SIMILAR else None,
-        )
+        similar = self._similar if source == SIMILAR else None
         items = self._sorted(self._items(source)) if in_order else grid.items
-        grid.show_items(items, describe)
+        grid.show_items(items, describer(self._window, similar))
         grid.set_selected(self._window.selected)
         count = int(np.count_nonzero(edits.edited[items]))
         said = f"{self._last}: {count:,} of {len(items):,} named"
@@ -255,8 +245,7 @@ class GalleryController:
 
     def _items(self, source: str) -> NDArray[np.int64]:
         """Return the images of a source."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         if source in (FIXED, BROKEN):
             if not session.state.rounds:
                 return NOTHING
@@ -275,8 +264,7 @@ class GalleryController:
         """Return images in the chosen order; as they come where nothing is known."""
         by, labels = self._bar.sort, self._window.edits.labels[items]
         if by.startswith(COLUMN):
-            assert self._window.session is not None
-            column = self._window.session.dataset.columns[by.removeprefix(COLUMN)]
+            column = self._window.opened.dataset.columns[by.removeprefix(COLUMN)]
             return items[np.argsort(column[items], kind="stable")]
         said = guesses(self._window.shown)[items]
         order: NDArray[np.number] = labels
@@ -426,8 +414,7 @@ class GalleryController:
 
     def _add_changes(self, menu: QMenu, it: str) -> None:
         """Offer to show what would make the selected images those of a class."""
-        session, chosen = self._window.session, self._window.selected
-        assert session is not None
+        session, chosen = self._window.opened, self._window.selected
         names = session.edits.class_names
         kinds = np.unique(session.kinds(chosen)).tolist()
         changes = QMenu(f"Show what would make {it}", menu)

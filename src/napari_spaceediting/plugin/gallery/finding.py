@@ -15,8 +15,8 @@ from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.gallery.bar import GalleryBar
 from napari_spaceediting.plugin.map.class_menu import ask_text
 from napari_spaceediting.plugin.map.controller import MapController
-from napari_spaceediting.plugin.state import NOTHING, WindowState, complain
-from napari_spaceediting.plugin.widgets.controls import literal
+from napari_spaceediting.plugin.state import NOTHING, WindowState, complaining
+from napari_spaceediting.plugin.widgets.controls import literal, set_text
 from napari_spaceediting.session.export.results import SELECTION, results_of
 from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.preparing import Preparing
@@ -60,7 +60,7 @@ class Finding:
         """Select, everywhere, the images that a condition or some words mean."""
         window, session, bar = self._window, self._window.session, self._bar
         if session is None or not window.has_map or not text.strip():
-            bar.show_flaw("")
+            set_text(bar.flaw, "")
             return
         # As it is now, whatever happens meanwhile.
         frozen, selected = Preparing(session.state), window.selected
@@ -73,12 +73,12 @@ class Finding:
 
         def take(found: NDArray[np.int64]) -> None:
             if window.session is session:
-                bar.show_flaw("" if len(found) else NONE_FOUND)
+                set_text(bar.flaw, "" if len(found) else NONE_FOUND)
                 if len(found):
                     window.select(found)
 
         def fail(error: SpaceEditingError) -> None:
-            bar.show_flaw(str(error))
+            set_text(bar.flaw, str(error))
 
         window.in_thread(look, take, fail)
 
@@ -107,16 +107,13 @@ class Finding:
         session = self._window.session
         if session is None:
             return
-        try:
+        with complaining():
             job = finding_similar(session, file)
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        self._window.reading.run(job, self._take_similar)
+            self._window.reading.run(job, self._take_similar)
 
     def _take_similar(self, found: Similar) -> None:
         if self._window.has_map:
-            self._bar.show_flaw("")
+            set_text(self._bar.flaw, "")
             self._show_similar(found)
 
     def _fill_menu(self) -> None:
@@ -147,8 +144,7 @@ class Finding:
         menu.addAction("Images like a file…", self.choose_file)
 
     def _add_columns(self, menu: QMenu) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         some = results_of(session, np.arange(min(len(session.dataset), 1)))
         for name in (*some.columns, *self._map.clustering.columns, "selected"):
             menu.addAction(literal(name), partial(self._begin, _written(name)))

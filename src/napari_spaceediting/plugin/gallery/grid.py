@@ -47,6 +47,8 @@ class GalleryGrid(QAbstractScrollArea):
 
     Parameters
     ----------
+    pictures : Pictures
+        Indices point to them.
     shows_all : bool
         Whether the images are as large as they can be while all of them are in view.
     is_captioned : bool
@@ -66,11 +68,17 @@ class GalleryGrid(QAbstractScrollArea):
     focused = Signal()
     """The keyboard has come here."""
 
-    def __init__(self, *, shows_all: bool = False, is_captioned: bool = True) -> None:
+    def __init__(
+        self,
+        pictures: Pictures,
+        *,
+        shows_all: bool = False,
+        is_captioned: bool = True,
+    ) -> None:
         super().__init__()
         self._shows_all = shows_all
-        self._tiles = TilePainter()
-        self._tiles.is_captioned = is_captioned
+        self._tiles = TilePainter(pictures, is_captioned)
+        pictures.arrived.connect(self._paint_anew)
         self._items = np.empty(0, np.int64)
         self._caption: Callable[[int], Caption] = lambda _: Caption("")
         self._selected = np.empty(0, np.int64)
@@ -100,11 +108,6 @@ class GalleryGrid(QAbstractScrollArea):
         self._tiles.palette = palette
         apply_font(self, palette)
         self._relayout()
-
-    def set_pictures(self, pictures: Pictures) -> None:
-        """Set the pictures that indices point to."""
-        self._tiles.set_pictures(pictures)
-        self.viewport().update()
 
     def show_items(
         self, indices: ArrayLike, caption: Callable[[int], Caption] | None = None
@@ -265,6 +268,9 @@ class GalleryGrid(QAbstractScrollArea):
         self._relayout()
 
     # Painting
+
+    def _paint_anew(self, _images: object) -> None:
+        self.viewport().update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint the visible tiles."""

@@ -95,12 +95,7 @@ class Looking:
             first,
             second,
             Beside("Most similar", near[:_NEAREST]),
-            describer(
-                shown,
-                edits,
-                session.state.dataset.held_out,
-                self._window.class_colours,
-            ),
+            describer(window),
         )
         self._gallery.show_place(self._place())
 

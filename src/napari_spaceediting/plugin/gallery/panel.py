@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QResizeEvent
-from qtpy.QtWidgets import QStackedWidget, QWidget
+from qtpy.QtWidgets import QLabel, QStackedWidget, QWidget
 
-from napari_spaceediting.plugin.gallery.bar import GalleryBar, count_label
+from napari_spaceediting.plugin.gallery.bar import GalleryBar
 from napari_spaceediting.plugin.gallery.compare import Compare
 from napari_spaceediting.plugin.gallery.grid import GalleryGrid
 from napari_spaceediting.plugin.gallery.look import LookPopup
 from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.widgets.class_keys import ClassKeys, takes_back
-from napari_spaceediting.plugin.widgets.controls import column, dress, row
+from napari_spaceediting.plugin.widgets.controls import column, dress, row, set_role
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.wording import counted
 
@@ -24,6 +24,11 @@ class ImageGallery(QWidget):
     """The grid, or what is looked at closely, under a bar that says what and how.
 
     While either has the focus, the key of a class names the image in the frame.
+
+    Parameters
+    ----------
+    pictures : Pictures
+        Of all images.
     """
 
     named = Signal(int)
@@ -31,13 +36,15 @@ class ImageGallery(QWidget):
     taken_back = Signal()
     """The last edit is to be undone."""
 
-    def __init__(self) -> None:
+    def __init__(self, pictures: Pictures) -> None:
         super().__init__()
         self.bar = GalleryBar()
-        self.grid = GalleryGrid()
-        self.compare = Compare()
+        self.grid = GalleryGrid(pictures)
+        self.compare = Compare(pictures)
         self.look = LookPopup(self)
-        self._count = count_label()
+        self._count = QLabel()
+        self._count.setToolTip("Images shown here, and how many are selected or named")
+        set_role(self._count, "muted")
         self._named = ""
         self.class_keys = ClassKeys()
         self.class_keys.chosen.connect(self._on_class)
@@ -61,16 +68,6 @@ class ImageGallery(QWidget):
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         dress(self, palette)
-
-    def set_pictures(self, pictures: Pictures) -> None:
-        """Set the pictures of all images."""
-        self.grid.set_pictures(pictures)
-        self.compare.set_pictures(pictures)
-
-    def repaint_pictures(self) -> None:
-        """Paint the pictures that have come."""
-        self.grid.viewport().update()
-        self.compare.repaint_pictures()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Give the room to the images."""

@@ -59,25 +59,27 @@ class Caption:
 
 
 class TilePainter:
-    """Paints tiles; pictures are scaled once while they are in use."""
+    """Paints tiles; pictures are scaled once while they are in use.
+
+    Parameters
+    ----------
+    pictures : Pictures
+        Indices point to them.
+    is_captioned : bool
+        Whether there is writing beneath images that are large enough for it.
+    """
 
     palette: Palette
 
-    def __init__(self) -> None:
-        self.is_captioned = True
-        """Whether there is writing beneath images that are large enough for it."""
-        self._pictures: Pictures | None = None
-        self._drawn: Recent[object, QPixmap] = Recent(_ROOM)
-
-    def set_pictures(self, pictures: Pictures) -> None:
-        """Set the pictures that indices point to."""
+    def __init__(self, pictures: Pictures, is_captioned: bool) -> None:
         self._pictures = pictures
-        self._drawn.clear()
+        self._is_captioned = is_captioned
+        self._drawn: Recent[object, QPixmap] = Recent(_ROOM)
 
     def caption_height(self, side: int, font: QFont) -> int:
         """Return the height of two lines, or 0 where an image is too small for them."""
         line = QFontMetrics(smaller(font)).height()
-        is_large = self.is_captioned and side >= _CAPTIONED * line
+        is_large = self._is_captioned and side >= _CAPTIONED * line
         return 2 * line if is_large else 0
 
     def paint(
@@ -174,10 +176,7 @@ class TilePainter:
     def _pixmap(
         self, index: int, side: int, radius: float, ratio: float
     ) -> QPixmap | None:
-        pictures = self._pictures
-        if pictures is None:
-            return None
-        pixels = round(side * ratio)
+        pictures, pixels = self._pictures, round(side * ratio)
         pictures.ask(index, pixels)
         key = index, side, ratio, pictures.stamp(index)
         pixmap = self._drawn.get(key)

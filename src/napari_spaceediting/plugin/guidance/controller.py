@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from napari_spaceediting.editing.answers import Answer, ProposalKind, summarise
 from napari_spaceediting.editing.arms import BEFORE, CONTROL
 from napari_spaceediting.editing.cluster_groups import clusters_to_name
-from napari_spaceediting.editing.edits import (
-    Relabel,
-    Withdraw,
-    withdrawn,
-)
+from napari_spaceediting.editing.edits import Withdraw, withdrawn
 from napari_spaceediting.editing.guidance import Proposal
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.orders import OneAtATime, Order
 from napari_spaceediting.editing.replies import agrees, edit_of_no, edit_of_yes
 from napari_spaceediting.plugin.gallery.controller import GalleryController
@@ -106,7 +103,7 @@ class GuidanceController:
         panel.taken_back.connect(self.take_back)
         panel.moved.connect(self._step)
         panel.toggled.connect(self._toggle)
-        panel.change_requested.connect(self.show_change)
+        panel.change_button.clicked.connect(self.show_change)
         window.pictures.arrived.connect(self._on_pictures)
         window.changed.connect(self._on_change)
 
@@ -159,7 +156,7 @@ class GuidanceController:
         if answer == "elsewhere":
             self._ask(proposal)
         elif answer == "yes" and proposal.tag is None:
-            self._panel.ask_for_name()
+            self._panel.name_field.setFocus()
         elif answer == "yes" and self._accept(proposal):
             self._settle(proposal, accepted=True)
         elif answer == "no" and self._keep(proposal):
@@ -216,8 +213,7 @@ class GuidanceController:
 
         An image between two classes is taken for the first and might be the second.
         """
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         names, at = session.edits.class_names, proposal.indices
         network = session.shown.network
         assert network is not None
@@ -233,8 +229,7 @@ class GuidanceController:
 
     def _settle(self, proposal: Proposal, *, accepted: bool) -> None:
         """Remember the decision on the proposal at hand, and go on."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         at = self._meant(proposal)
         if not self._is_alone or proposal.kind is ProposalKind.MISLABELLED:
             # What is only put in order says nothing of a kind of proposal.
@@ -260,8 +255,7 @@ class GuidanceController:
 
     def _agrees(self, proposal: Proposal, at: NDArray[np.int64]) -> bool:
         """Whether the class that images have got agrees with a proposal."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         before, now = session.shown.labels[at], session.edits.labels[at]
         return agrees(proposal, before, now, session.edits)
 
@@ -272,8 +266,7 @@ class GuidanceController:
         return Way.GROUP if len(proposal.indices) > 1 else Way.SINGLE
 
     def _accept(self, proposal: Proposal) -> bool:
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         edit = edit_of_yes(proposal, self._meant(proposal), session.edits)
         return edit is not None and self._map.naming.apply(edit)
 
@@ -282,8 +275,7 @@ class GuidanceController:
 
         A single image in an order has no reason to be put aside for.
         """
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         edit = edit_of_no(proposal, self._meant(proposal), session.edits)
         if edit is not None:
             return self._map.naming.apply(edit)

@@ -91,8 +91,6 @@ class GuidancePanel(Panel):
     """Name of the class that the images are of, which may be new."""
     taken_back = Signal()
     """The last edit is to be undone."""
-    change_requested = Signal()
-    """Show what separates the two places of the proposal."""
     moved = Signal(int)
     """-1 for the previous proposal, +1 for the next one."""
     toggled = Signal(int)
@@ -104,7 +102,7 @@ class GuidancePanel(Panel):
         groups = (MIXED, "Groups and doubts, mixed"), (CLUSTERS, "Clusters to name")
         self.orders = combo("", [*groups, *alone])
         self.orders.setAccessibleName("What to look at")
-        self._gate.add(
+        self.gate.add(
             self.orders,
             "Several images for each answer or a single one; images without a class, "
             "or labels that are probably wrong",
@@ -115,13 +113,11 @@ class GuidancePanel(Panel):
         self._build_buttons()
         self.class_keys = ClassKeys()
         self.class_keys.chosen.connect(self.named)
-        self._gate.add(self.class_keys, "")
+        self.gate.add(self.class_keys, "")
         self._bar = thin_bar("Decisions")
         self._done_label = word_label("small")
         self._counts = QWidget()
-        counts = column(self._counts, 4)
-        counts.addWidget(self._bar)
-        counts.addWidget(self._done_label)
+        column(self._counts, 4, self._bar, self._done_label)
         self._expected = word_label("small")
         self._expected.setToolTip(
             "What the answers so far have changed, and what the last round gained by "
@@ -138,8 +134,9 @@ class GuidancePanel(Panel):
             "half a minute are left out"
         )
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        layout = column(self)
-        for part in (
+        layout = column(
+            self,
+            SPACING,
             self.orders,
             self._empty,
             self._frame,
@@ -149,8 +146,7 @@ class GuidancePanel(Panel):
             self._pace,
             self._expected,
             self._learnt,
-        ):
-            layout.addWidget(part)
+        )
         layout.addLayout(
             row(self.move_buttons[-1], self.move_buttons[1], self.refresh_button)
         )
@@ -168,13 +164,12 @@ class GuidancePanel(Panel):
             "Enter names them and goes on; Escape leads back to the keys of answers"
         )
         self.name_field.returnPressed.connect(self._on_name)
-        self._gate.add(self.name_field, self.name_field.toolTip())
+        self.gate.add(self.name_field, self.name_field.toolTip())
         self.change_button = QPushButton()
         self.change_button.setToolTip(
             "Show step by step what would make it so to the network; decides nothing"
         )
         self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.change_button.clicked.connect(self.change_requested)
         set_role(self.change_button, "link")
         self.change_button.setMinimumWidth(1)
         self._pictures = Pictures()
@@ -203,7 +198,7 @@ class GuidancePanel(Panel):
         grid.setSpacing(TIGHT)
         for number, (answer, title, tip) in enumerate(_ANSWERS):
             key = ANSWER_KEYS[answer]
-            button = self._gate.button(
+            button = self.gate.button(
                 title,
                 f"{tip} [{key}]",
                 lambda _=False, a=answer: self.answered.emit(a),
@@ -217,13 +212,13 @@ class GuidancePanel(Panel):
             (-1, "‹  Previous", "previous"),
             (1, "Next  ›", "next"),
         ):
-            self.move_buttons[step] = move = self._gate.button(
+            self.move_buttons[step] = move = self.gate.button(
                 title,
                 f"Go to the {which} proposal without a decision [{MOVE_KEYS[step]}]",
                 lambda _=False, s=step: self.moved.emit(s),
             )
             set_role(move, "quiet")
-        self.refresh_button = self._gate.button(
+        self.refresh_button = self.gate.button(
             "Find proposals",
             "Look for the images that are most worth a decision",
             self.refresh_requested,
@@ -234,7 +229,7 @@ class GuidancePanel(Panel):
         self._empty.setText(text)
         self._show_any(False)
         for button in self.answer_buttons.values():
-            self._gate.block(button, NO_PROPOSAL)
+            self.gate.block(button, NO_PROPOSAL)
 
     def show_proposal(
         self,
@@ -277,10 +272,10 @@ class GuidancePanel(Panel):
         self.change_button.setText(literal(question))
         self.change_button.setVisible(bool(question))
         for answer, button in self.answer_buttons.items():
-            self._gate.block(button, (blocked or {}).get(answer, ""))
+            self.gate.block(button, (blocked or {}).get(answer, ""))
         for step, end, which in ((-1, 1, "first"), (1, count, "last")):
             why_not = f"This is the {which} proposal" if position == end else ""
-            self._gate.block(self.move_buttons[step], why_not)
+            self.gate.block(self.move_buttons[step], why_not)
 
     def _ask_name(self, asks: str, names: Sequence[str]) -> None:
         """Ask for a name in place of a yes, with the keyboard where that is here."""
@@ -357,11 +352,8 @@ class GuidancePanel(Panel):
         """Take the keyboard from a control of the panel, which has keys of its own."""
         focus = self.window().focusWidget()
         if focus is not None and (focus is self or self.isAncestorOf(focus)):
-            self.ask_for_name() if self.name_field.isVisible() else self.setFocus()
-
-    def ask_for_name(self) -> None:
-        """Let the name be typed."""
-        self.name_field.setFocus()
+            asks = self.name_field.isVisible()
+            (self.name_field if asks else self).setFocus()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Answer by key."""

@@ -8,7 +8,7 @@ from functools import partial
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QInputDialog, QMenu, QWidget
 
-from napari_spaceediting.editing.edits import (
+from napari_spaceediting.editing.classes import (
     ClassEdit,
     Delete,
     Merge,

@@ -12,14 +12,15 @@ from psygnal import Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QToolTip, QWidget
 
-from napari_spaceediting.editing.edits import EditState, Trait, TraitKind
+from napari_spaceediting.editing.classes import Trait, TraitKind
+from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.plugin.keys import LAYERS, refusal, with_key
 from napari_spaceediting.plugin.map import display, preview
 from napari_spaceediting.plugin.map.clustering import Clustering
 from napari_spaceediting.plugin.map.density import Density
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
-from napari_spaceediting.plugin.map.layer import Cloud, once
+from napari_spaceediting.plugin.map.layer import Cloud
 from napari_spaceediting.plugin.map.naming import ONLY_PREVIEW, Naming, ShowChange
 from napari_spaceediting.plugin.map.panel import MapPanel
 from napari_spaceediting.plugin.map.scene import Arrows, Marks, Tool
@@ -34,7 +35,7 @@ from napari_spaceediting.plugin.state import (
     warn,
 )
 from napari_spaceediting.plugin.status import why_no_new_map
-from napari_spaceediting.plugin.widgets.controls import choose, set_text
+from napari_spaceediting.plugin.widgets.controls import choose, once, set_text
 from napari_spaceediting.session.classes import reclassed
 from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.session import Session
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 _DWELL_MS = 120
 """Milliseconds that the pointer rests on a point before its picture is shown."""
-_ASKED_WHILE_DRAGGING = 10
 _VICINITY = 40
 """Images that are shown with a single one."""
 _LAID_OUT = "Images lie along an axis: untick “Lay out along it” before you move them."
@@ -379,8 +379,7 @@ class MapController:
     def _on_dragging(self, places: NDArray[np.float64]) -> None:
         session, view = self._session, self.view
         assert view is not None
-        step = -(-len(places) // _ASKED_WHILE_DRAGGING)
-        around = session.surroundings.at(places[::step].astype(np.float32))
+        around = session.surroundings.of_group(places)
         text = display.describe_place(around, session.edits.class_names)
         view.overlay.change(drag_text=text)
 

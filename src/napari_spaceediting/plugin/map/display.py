@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 from napari_spaceediting.colours import named_colours
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.soft_labels import row_in_words
-from napari_spaceediting.editing.edits import EditKind, EditState, TraitKind
+from napari_spaceediting.editing.classes import TraitKind
+from napari_spaceediting.editing.edits import EditKind, EditState
 from napari_spaceediting.editing.places import LOW_SUPPORT, Places
 from napari_spaceediting.plugin.map.scene import Arrows, Marks
 from napari_spaceediting.plugin.widgets.palette import continuous_colours

@@ -15,10 +15,11 @@ import numpy as np
 from napari.layers.base import ActionType
 from numpy.typing import NDArray
 from pandas import DataFrame
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_spaceediting.plugin.state import complain, warn
 from napari_spaceediting.plugin.threads import in_thread
+from napari_spaceediting.plugin.widgets.controls import once
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -486,12 +487,3 @@ def differ(
     for one, other in zip(some.T, others.T, strict=True):
         differing |= one != other
     return differing
-
-
-def once(parent: QObject, ms: int, act: Callable[[], object]) -> QTimer:
-    """Return a clock that acts once, some milliseconds after the last start."""
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(ms)
-    timer.timeout.connect(act)
-    return timer

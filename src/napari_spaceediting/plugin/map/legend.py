@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_spaceediting.colours import class_colours
 from napari_spaceediting.plugin.map.class_menu import add_changes, ask_key
 from napari_spaceediting.plugin.map.stamps import dot
 from napari_spaceediting.plugin.widgets.controls import (
@@ -25,7 +26,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     set_text,
     word_label,
 )
-from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
+from napari_spaceediting.plugin.widgets.palette import Palette
 
 _FILTER_ABOVE = 12
 _COLUMN = 10

@@ -10,21 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_spaceediting.editing.edits import (
-    Edit,
+from napari_spaceediting.editing.edits import Edit, images_of
+from napari_spaceediting.editing.image_edits import (
     Move,
     Pin,
     PlacedEdit,
     Reject,
     Relabel,
     Restore,
-    images_of,
 )
 from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.map.question import ClassChoice, ClassPicker
 from napari_spaceediting.plugin.map.view import MapView
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState, warn
-from napari_spaceediting.wording import counted
+from napari_spaceediting.wording import counted, quoted
 
 ShowChange = Callable[[NDArray[np.int64], str], None]
 """Shows what would make images those of a class."""
@@ -37,8 +36,6 @@ _ONLY_MOVE = "No class, only move"
 _MOVE_AND_REMOVE = "Move, and remove the label"
 _NAMED = 5
 """Classes of a mixture that are told at most."""
-_ASKED = 1000
-"""Images at most whose surroundings are asked for a question."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +167,7 @@ class Naming:
             warn("These images are held out to measure accuracy: relabel them instead.")
             return
         self._ask(
-            f"{counted(len(at), 'image')} right here: these are …",
+            f"{counted(len(at), 'image')} right here: {_these(at)} …",
             at,
             lambda choice: Pin(at, choice.tag, choice.also) if choice.tag else None,
             keeps_own=True,
@@ -182,7 +179,7 @@ class Naming:
         at = self._window.selected
         if len(at):
             self._ask(
-                f"{counted(len(at), 'image')}: these are …",
+                f"{counted(len(at), 'image')}: {_these(at)} …",
                 at,
                 lambda choice: Relabel(at, choice.tag, choice.also),
                 none=_REMOVE,
@@ -218,7 +215,7 @@ class Naming:
         start, end = self._positions(at), places.astype(np.float32)
         is_labelled = (self._window.edits.labels[at] >= 0).any()
         self._ask(
-            f"Move {counted(len(at), 'image')}: these are …",
+            f"Move {counted(len(at), 'image')}: {_these(at)} …",
             at,
             lambda choice: Move(at, start, end, choice.intent, choice.tag, choice.also),
             places=end,
@@ -251,8 +248,7 @@ class Naming:
             warn(why_not)
             return
         names, keys = session.edits.class_names, self._window.class_keys
-        step = -(-len(asked.places) // _ASKED)
-        around = session.surroundings.at(asked.places[::step])
+        around = session.surroundings.of_group(asked.places)
         labels, kinds = session.edits.labels[asked.images], session.kinds(asked.images)
         is_one = len(np.unique(kinds)) == 1 and kinds[0] >= 0
         own = names[kinds[0]] if is_one else ""
@@ -332,6 +328,10 @@ class Naming:
         return self._window.edits.positions[at]
 
 
+def _these(at: NDArray[np.int64]) -> str:
+    return "these are" if len(at) > 1 else "this is"
+
+
 def mixture(labels: NDArray[np.int64], names: Sequence[str]) -> str:
     """Say of which classes images are, if of several: "14 coat, 3 unlabelled"."""
     kinds, counts = np.unique(labels, return_counts=True)
@@ -339,7 +339,7 @@ def mixture(labels: NDArray[np.int64], names: Sequence[str]) -> str:
         return ""
     order = sorted(range(len(kinds)), key=lambda at: (kinds[at] < 0, -counts[at]))
     parts = [
-        f"{counts[at]:,} {names[kinds[at]] if kinds[at] >= 0 else 'unlabelled'}"
+        f"{counts[at]:,} {quoted(names[kinds[at]]) if kinds[at] >= 0 else 'unlabelled'}"
         for at in order
     ]
     shown, rest = parts[:_NAMED], len(parts) - _NAMED

@@ -10,9 +10,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPixmap
 from qtpy.QtWidgets import QTableWidget, QTableWidgetItem
 
+from napari_spaceediting.colours import class_colours
 from napari_spaceediting.plugin.map.stamps import dot
 from napari_spaceediting.plugin.widgets.controls import set_role
-from napari_spaceediting.plugin.widgets.palette import Palette, class_colours
+from napari_spaceediting.plugin.widgets.palette import Palette
 
 MARGIN = 10
 """Around a question, in pixels."""

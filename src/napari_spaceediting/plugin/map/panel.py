@@ -133,7 +133,7 @@ class MapPanel(Panel):
         self.tool_buttons: dict[str, QPushButton] = {}
         group = QButtonGroup(self)
         for tool, tip in _TOOLS:
-            self.tool_buttons[tool] = button = self._gate.button(
+            self.tool_buttons[tool] = button = self.gate.button(
                 tool.capitalize(),
                 tip,
                 lambda _=False, t=tool: self.tool_changed.emit(t),
@@ -141,7 +141,7 @@ class MapPanel(Panel):
             button.setCheckable(True)
             group.addButton(button)
         self.set_tool(Tool.MOVE)
-        self.select_button = self._gate.button(
+        self.select_button = self.gate.button(
             "Select ▾",
             "Select images by what they have in common",
             lambda: pop_up(menu, self.select_button),
@@ -165,41 +165,41 @@ class MapPanel(Panel):
         self.colour_combo.activated.connect(
             lambda: self.colour_by_changed.emit(self.colour_combo.currentData())
         )
-        self._gate.add(self.colour_combo, "What the colour of a point stands for")
+        self.gate.add(self.colour_combo, "What the colour of a point stands for")
         self.along_check = QCheckBox("Lay out along it")
         self.along_check.toggled.connect(self.lay_out_toggled)
-        self._gate.add(
+        self.gate.add(
             self.along_check,
             "Have the axis from left to right; nothing can be moved meanwhile",
         )
-        self.remove_button = self._gate.button(
+        self.remove_button = self.gate.button(
             "Remove the axis", "Keep this axis no more", self.removal_requested
         )
         self.axis_note = word_label("muted")
         self.method_combo = combo("", METHODS)
-        self._gate.add(
+        self.gate.add(
             self.method_combo,
             "UMAP keeps neighbourhoods together; PCA is immediate and keeps the "
             "coarse order",
         )
-        self.redraw_button = self._gate.button(
+        self.redraw_button = self.gate.button(
             "Redraw",
             "Draw the map anew by this method",
             lambda: self.redraw_requested.emit(self.method_combo.currentData()),
         )
         self.thumbnails_check = QCheckBox("Thumbnails")
         self.thumbnails_check.setChecked(True)
-        self._gate.add(
+        self.gate.add(
             self.thumbnails_check, "Show pictures on the map where there is room"
         )
         self.density_check = QCheckBox("Density")
-        self._gate.add(
+        self.gate.add(
             self.density_check,
             "Draw lines around the densest 20, 40, 60, 80 and 95% of the images that "
             "are shown: where many lie on top of each other",
         )
         self.held_out_check = QCheckBox("Select held-out images too")
-        self._gate.add(
+        self.gate.add(
             self.held_out_check,
             "Include held-out images in selections: they measure the network, so they "
             "can be relabelled but neither moved nor pinned",
@@ -232,4 +232,4 @@ class MapPanel(Panel):
     def set_redraw_enabled(self, enabled: bool, reason: str = "") -> None:
         """Allow to draw the map anew, or say why not."""
         for control in (self.method_combo, self.redraw_button):
-            self._gate.block(control, "" if enabled else reason)
+            self.gate.block(control, "" if enabled else reason)

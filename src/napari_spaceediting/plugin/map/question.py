@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_spaceediting.editing.edits import Intent, named
+from napari_spaceediting.editing.image_edits import Intent, named
 from napari_spaceediting.editing.places import LOW_SUPPORT
 from napari_spaceediting.plugin.map.between import Between
 from napari_spaceediting.plugin.map.options import MARGIN, ClassOptions
@@ -135,7 +135,7 @@ class ClassPicker(QDialog):
         for button in (self.belongs_button, self.arrange_button):
             button.setCheckable(True)
             group.addButton(button)
-            button.toggled.connect(self._on_intent)
+        self.arrange_button.toggled.connect(self._on_intent)
         self._intents = QWidget()
         intents = row(self.belongs_button, self.arrange_button)
         intents.setContentsMargins(0, 0, 0, 0)
@@ -231,9 +231,7 @@ class ClassPicker(QDialog):
         self._text.clear()
         self.between.forget()
         self.belongs_button.setChecked(True)
-        self.options.fill("")
-        self.options.choose_most()
-        self._choose_class()
+        self._on_intent(False)
 
     def _show_support(self, support: float | None) -> None:
         self._support.setVisible(support is not None)
@@ -277,10 +275,15 @@ class ClassPicker(QDialog):
         self.options.fill(text)
         self._choose_class()
 
-    def _on_intent(self) -> None:
-        arranged = self.arrange_button.isChecked()
+    def _on_intent(self, arranged: bool) -> None:
         self.options.setEnabled(not arranged)
         self._text.setReadOnly(arranged)
+        text = self._text.text()
+        self.options.fill(text)
+        if arranged:
+            self.options.choose(-1)
+        elif not text:
+            self.options.choose_most()
         self._choose_class()
 
     def _choose_class(self) -> None:

@@ -20,7 +20,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
 from superqt.utils import qthrottled
 
-from napari_spaceediting.plugin.map.layer import Cloud, MapLayer, differ, once
+from napari_spaceediting.plugin.map.layer import Cloud, MapLayer, differ
 from napari_spaceediting.plugin.map.outline import inside
 from napari_spaceediting.plugin.map.overlay import MapOverlay
 from napari_spaceediting.plugin.map.scene import Arrows, Marks, Picture, Tool
@@ -28,6 +28,7 @@ from napari_spaceediting.plugin.map.thumbnails import PicturesOnMap
 from napari_spaceediting.plugin.map.viewport import Viewport
 from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.state import warn
+from napari_spaceediting.plugin.widgets.controls import once
 
 if TYPE_CHECKING:
     from napari.layers import Points

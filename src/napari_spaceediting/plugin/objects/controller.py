@@ -12,9 +12,9 @@ from qtpy.QtCore import QObject
 
 from napari_spaceediting.plugin.map.controller import MapController
 from napari_spaceediting.plugin.map.features import features_of
-from napari_spaceediting.plugin.map.layer import once
 from napari_spaceediting.plugin.objects.source import Source, by_label, find_source
 from napari_spaceediting.plugin.state import Change, WindowState, warn
+from napari_spaceediting.plugin.widgets.controls import once
 
 if TYPE_CHECKING:
     from napari.layers import Layer

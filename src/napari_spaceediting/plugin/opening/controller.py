@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.data.arrays import find_in_stack, finest
 from napari_spaceediting.data.dataset import ImageDataset
+from napari_spaceediting.data.found import Found
 from napari_spaceediting.data.objects import find_objects
 from napari_spaceediting.data.open import FILES, OpenDataset, OpenLayers, OpenSample
 from napari_spaceediting.data.samples import SAMPLES
@@ -22,13 +22,14 @@ from napari_spaceediting.data.words import details_of, note_of
 from napari_spaceediting.errors import SessionBusy, SpaceEditingError
 from napari_spaceediting.jobs.job import Job
 from napari_spaceediting.network.trust import is_trusted, trust
-from napari_spaceediting.plugin.opening.panel import DataPanel
+from napari_spaceediting.plugin.opening.panel import DataPanel, Layers
 from napari_spaceediting.plugin.opening.recovery import PROGRAM
 from napari_spaceediting.plugin.opening.saving import SavingController
 from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
+    complaining,
     preferences,
     tell,
 )
@@ -110,7 +111,8 @@ class OpeningController:
         if Change.IMAGES in change:
             self._draw_thumbnails()
         if change & (Change.SESSION | Change.JOBS):
-            self._panel.block_add(why_no_adding(self._window.facts))
+            panel = self._panel
+            panel.gate.block(panel.add_button, why_no_adding(self._window.facts))
 
     # Opening
 
@@ -132,22 +134,23 @@ class OpeningController:
         else:
             complain(_NO_FILES)
 
-    def open_layers(self, image: str, labels: str, options: dict[str, Any]) -> None:
+    def open_layers(self, of: Layers) -> None:
         """Open a stack of images, or the objects of a segmentation."""
-        layers = self._window.viewer.layers
-        pixels, rgb = finest(layers[image].data), layers[image].rgb
-        if labels:
+        pixels, name, rgb = finest(of.image.data), of.image.name, of.image.rgb
+        find: Callable[[], Found]
+        if of.labels is None:
+            find = partial(find_in_stack, pixels, name, of.channel_axis, rgb=rgb)
+        else:
             find = partial(
                 find_objects,
                 pixels,
-                finest(layers[labels].data),
-                name=f"Objects of {labels}",
+                finest(of.labels.data),
+                padding=of.padding / 100,
+                mask_outside=of.mask_outside,
+                channel_axis=of.channel_axis,
                 rgb=rgb,
-                **options,
+                name=f"Objects of {of.labels.name}",
             )
-        else:
-            axis = options.get("channel_axis")
-            find = partial(find_in_stack, pixels, image, axis, rgb=rgb)
         self._open(OpenLayers(find, _seed()))
 
     def open_session(self, path: Path) -> None:
@@ -247,8 +250,7 @@ class OpeningController:
 
     def add_images(self, path: Path) -> None:
         """Add images to the session, where they belong on the map as it is."""
-        window, session = self._window, self._window.session
-        assert session is not None
+        window, session = self._window, self._window.opened
         n_before = len(session.dataset)
 
         def take(added: Added) -> None:
@@ -261,8 +263,7 @@ class OpeningController:
     # Pictures
 
     def _draw_thumbnails(self) -> None:
-        window, session = self._window, self._window.session
-        assert session is not None
+        window, session = self._window, self._window.opened
         full = preferences().display.thumbnail_size
         size = full if len(session.dataset) <= _FEW else min(full, 32)
 
@@ -293,10 +294,8 @@ class OpeningController:
             "\n\nRun it, now and later? You can look at the session without it.",
         )
         if is_known:
-            try:
+            with complaining():
                 trust(backbone)
-            except SpaceEditingError as error:
-                complain(error)
 
     def _ask_folder(self, title: str, take: Callable[[Path], None]) -> None:
         chosen = QFileDialog.getExistingDirectory(self._panel, title)
@@ -311,8 +310,7 @@ class OpeningController:
     # What the panel says
 
     def _show_dataset(self) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         dataset = session.dataset
         self._panel.show_dataset(
             dataset.name,

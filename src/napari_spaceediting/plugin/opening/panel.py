@@ -13,6 +13,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu, QWidget
 
 from napari_spaceediting.plugin.widgets.controls import (
+    SPACING,
     TIGHT,
     Panel,
     card,
@@ -67,8 +68,11 @@ _LISTED = 500
 
 
 @dataclass(frozen=True)
-class _Layers:
-    """What is taken of the window's layers; the padding in per cent."""
+class Layers:
+    """What is taken of the window's layers; the padding in per cent.
+
+    Without labels, the image is a stack of images.
+    """
 
     image: Image
     labels: Labels | None = None
@@ -82,9 +86,8 @@ class DataPanel(Panel):
 
     sample_requested = Signal(str)
     """Name of a sample."""
-    layers_requested = Signal(str, str, dict)
-    """Image layer, labels layer ("" where the image is a stack of images), and the
-    options "padding" (float), "mask_outside" (bool), "channel_axis" (int or None)."""
+    layers_requested = Signal(object)
+    """`Layers`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,15 +101,15 @@ class DataPanel(Panel):
             "Open other images", self._opener, "Start anew with other images"
         )
         self._opener.show()
-        layout = column(self)
-        for part in (
+        column(
+            self,
+            SPACING,
             self._heading,
             self._empty,
             self._summary,
             self._other,
             self._opener,
-        ):
-            layout.addWidget(part)
+        )
         self._summary.hide()
         self._other.hide()
         self.set_samples([])
@@ -119,24 +122,22 @@ class DataPanel(Panel):
         self._saved = word_label()
         self._skipped = _Skipped()
         self._details = QWidget()
-        inside = column(self._details, TIGHT)
-        inside.addWidget(self._lines)
-        inside.addWidget(self._skipped)
+        column(self._details, TIGHT, self._lines, self._skipped)
         self._details_title = Disclosure(
             "Details",
             self._details,
             "What was decided on the way, and what was left out, each with its reason",
         )
-        self.save_button = self._gate.button(
+        self.save_button = self.gate.button(
             "Save", "Save the session where it was saved last"
         )
-        self.save_as_button = self._gate.button(
+        self.save_as_button = self.gate.button(
             "Save as…", "Save images, network, map and edits as one session"
         )
         self.add_menu = QMenu(self)
         self.add_folder = self.add_menu.addAction("Folder…")
         self.add_file = self.add_menu.addAction("Table or array…")
-        self.add_button = self._gate.button(
+        self.add_button = self.gate.button(
             "Add images…",
             "Put new images on the map as it is: nothing is trained anew, and edits "
             "and rounds stay",
@@ -153,11 +154,11 @@ class DataPanel(Panel):
 
     def _build_offer(self) -> None:
         self._found = word_label("text")
-        self.restore_button = self._gate.button(
+        self.restore_button = self.gate.button(
             "Restore", "Go on where that window ended; then save it"
         )
         set_role(self.restore_button, "primary")
-        self.discard_button = self._gate.button("Discard", "Delete that work for good")
+        self.discard_button = self.gate.button("Discard", "Delete that work for good")
         self._offer = card()
         layout = column(self._offer, TIGHT)
         layout.setContentsMargins(10, 8, 10, 10)
@@ -165,27 +166,25 @@ class DataPanel(Panel):
         layout.addLayout(row(self.restore_button, self.discard_button))
 
     def _build_opener(self) -> None:
-        self.folder_button = self._gate.button(
+        self.folder_button = self.gate.button(
             "Folder…",
             "A folder with one folder of images per class, perhaps split into train, "
             "val and test",
         )
-        self.file_button = self._gate.button(
+        self.file_button = self.gate.button(
             "Table or array…",
             "A table of image paths and labels (CSV, TSV, Parquet), an array of "
             "images (.npy, .npz, zarr), or embeddings in either or in a .h5ad file",
         )
-        self.session_button = self._gate.button(
-            "Session…", "Go on with a saved session"
-        )
-        self.layers_button = self._gate.button(
+        self.session_button = self.gate.button("Session…", "Go on with a saved session")
+        self.layers_button = self.gate.button(
             "Layers of this window…",
             "The objects of a segmentation, or a stack of images, open in this window",
         )
         self.layers_button.setCheckable(True)
         self.layers_button.toggled.connect(self._layers.setVisible)
         self.sample_menu = QMenu(self)
-        self.sample_button = self._gate.button(
+        self.sample_button = self.gate.button(
             "Sample…",
             "A data set to try the Space Editor with",
             lambda: pop_up(self.sample_menu, self.sample_button),
@@ -200,10 +199,12 @@ class DataPanel(Panel):
 
     def _build_layers(self) -> None:
         self.form = Form()
-        self.form.add_settings(_Layers, **_LAYERS)
+        self.form.add_settings(Layers, **_LAYERS)
         self.form.field("labels").changed.connect(self._follow_labels)
-        self.open_layers_button = self._gate.button(
-            "Open layers", "Take these layers as the data set", self._request_layers
+        self.open_layers_button = self.gate.button(
+            "Open layers",
+            "Take these layers as the data set",
+            lambda: self.layers_requested.emit(Layers(**self.form.values(Layers))),
         )
         self._layers = QWidget()
         layout = column(self._layers, TIGHT)
@@ -219,7 +220,7 @@ class DataPanel(Panel):
             self.sample_menu.addAction(title).triggered.connect(
                 lambda _=False, name=name: self.sample_requested.emit(name)
             )
-        self._gate.block(
+        self.gate.block(
             self.sample_button, "" if samples else "There are no samples to open"
         )
 
@@ -231,8 +232,8 @@ class DataPanel(Panel):
         reason = (
             "" if images else "This window has no image layer: open one in napari first"
         )
-        self._gate.block(self.layers_button, reason)
-        self._gate.block(self.open_layers_button, reason)
+        self.gate.block(self.layers_button, reason)
+        self.gate.block(self.open_layers_button, reason)
         if not images:
             self.layers_button.setChecked(False)
         self._follow_labels()
@@ -305,13 +306,9 @@ class DataPanel(Panel):
         set_text(self._saved, text)
         self._saved.setToolTip(where)
         set_role(self._saved, "text" if unsaved else "muted")
-        self._gate.block(
+        self.gate.block(
             self.save_button, "" if unsaved else "There is nothing new to save"
         )
-
-    def block_add(self, reason: str) -> None:
-        """Say why no images can be added; "" where they can."""
-        self._gate.block(self.add_button, reason)
 
     def offer_recovery(self, text: str) -> None:
         """Offer work that was never saved, in a sentence; "" where there is none."""
@@ -323,12 +320,6 @@ class DataPanel(Panel):
         for name in ("padding", "mask_outside"):
             self.form.set_shown(name, self.form.field("labels").value is not None)
 
-    def _request_layers(self) -> None:
-        options = self.form.values(_Layers)
-        image, labels = options.pop("image"), options.pop("labels")
-        options["padding"] /= 100
-        self.layers_requested.emit(image.name, labels.name if labels else "", options)
-
 
 class _Skipped(QListWidget):
     """Images that were left out, each with its reason."""
@@ -338,9 +329,7 @@ class _Skipped(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self.setSelectionMode(QListWidget.SelectionMode.NoSelection)
-        # Of a long name and its reason, both ends tell most.
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setUniformItemSizes(True)
+        self.setWordWrap(True)
         self.setAccessibleName("Skipped images")
         set_role(self, "inset")
 
@@ -352,5 +341,6 @@ class _Skipped(QListWidget):
             item.setToolTip(f"{name}\n{reason}")
         if len(skipped) > _LISTED:
             self.addItem(f"and {len(skipped) - _LISTED:,} more")
-        line = max(self.sizeHintForRow(0), self.fontMetrics().height())
-        self.setFixedHeight(min(max(self.count(), 1), _ROWS_IN_VIEW) * line + 12)
+        # A name and its reason take two lines, as a rule.
+        lines = 2 * min(self.count(), _ROWS_IN_VIEW)
+        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 12)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_spaceediting.data.cache import cache_dir
@@ -20,10 +20,11 @@ from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
+    complaining,
     preferences,
     warn,
 )
-from napari_spaceediting.plugin.widgets.controls import agrees
+from napari_spaceediting.plugin.widgets.controls import agrees, once
 from napari_spaceediting.session.folder import SUFFIX, SessionFolder
 from napari_spaceediting.session.session import Session
 from napari_spaceediting.session.state import SessionState
@@ -87,10 +88,7 @@ class SavingController:
         self._complained = ""
         self._written = threading.Event()
         self._written.set()
-        self._later = QTimer()
-        self._later.setSingleShot(True)
-        self._later.setInterval(_SOON_MS)
-        self._later.timeout.connect(self.autosave)
+        self._later = once(None, _SOON_MS, self.autosave)
         panel.save_button.clicked.connect(self.save)
         panel.save_as_button.clicked.connect(self.save_as)
         panel.discard_button.clicked.connect(self.discard)
@@ -222,12 +220,10 @@ class SavingController:
         last = [wish for wish in (self._wish, self._due()) if wish is not None]
         # Each folder once: both would write the state as it is now.
         for wish in {wish.folder: wish for wish in last}.values():
-            try:
+            with complaining():
                 folder = _write(wish, wish.session.state, warn)
                 if folder is not wish.folder:
                     folder.close()
-            except SpaceEditingError as error:
-                complain(error)
         self._close_left()
         if self._folder is not None:
             self._folder.close()
@@ -278,10 +274,9 @@ class SavingController:
 
     def adopt(self, copy: RecoveryCopy) -> None:
         """Go on with a copy as that of the session that was just opened from it."""
-        assert self._window.session is not None
         if copy in self._offers:
             self._offers.remove(copy)
-        self._copy, self._copied = copy, self._window.session.state
+        self._copy, self._copied = copy, self._window.opened.state
         self._show_offer()
 
     def _show_offer(self) -> None:
@@ -300,8 +295,7 @@ class SavingController:
         """Have another session; a copy of the last one was left, or saved."""
         self._need_no_copy()
         self._move_to(self._window.folder)
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         self._saved = session.state if self._window.path is not None else None
         self._update()
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog
 
 from napari_spaceediting.data.open import FILES
-from napari_spaceediting.errors import SpaceEditingError
 from napari_spaceediting.plugin.results.panel import (
     ExportSettings,
     ResultsPanel,
     What,
 )
-from napari_spaceediting.plugin.state import Change, WindowState, complain
+from napari_spaceediting.plugin.state import Change, WindowState, complaining
 from napari_spaceediting.plugin.status import NO_NETWORK
+from napari_spaceediting.plugin.widgets.controls import set_text
 from napari_spaceediting.session.export.exporting import exporting
 from napari_spaceediting.session.export.predicting import Predicted, predicting
 from napari_spaceediting.session.export.tables import Exported
@@ -56,15 +56,16 @@ class ResultsController:
         self._on_change(Change.SESSION)
 
     def _on_change(self, change: Change) -> None:
-        window = self._window
+        window, panel = self._window, self._panel
         if Change.SESSION in change:
-            self._panel.show_outcome("")
+            set_text(panel.outcome, "")
         if Change.SELECTION in change:
-            self._panel.show_selected(len(window.selected))
+            panel.show_selected(len(window.selected))
         if change & (Change.SESSION | Change.SHOWN | Change.ROUNDS):
             session = window.session
             has_network = session is not None and session.shown.network is not None
-            self._panel.block_network("" if has_network else f"{NO_NETWORK}.")
+            why_not = "" if has_network else f"{NO_NETWORK}."
+            panel.gate.block(panel.predict_button, why_not)
 
     def export(self, settings: ExportSettings) -> None:
         """Ask where to, and write what is wanted there."""
@@ -74,7 +75,7 @@ class ResultsController:
             return
         offers_selection = settings.what in ("table", "folders")
         is_part = settings.selected and offers_selection
-        try:
+        with complaining():
             job = exporting(
                 session,
                 path,
@@ -82,10 +83,7 @@ class ResultsController:
                 with_latents=settings.latents,
                 with_links=settings.links,
             )
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        self._window.reading.run(job, self._take)
+            self._window.reading.run(job, self._take)
 
     def predict(self, images: Path) -> None:
         """Ask where to write what the network says of new images, and write it."""
@@ -93,19 +91,16 @@ class ResultsController:
         path = self._ask_target("table", images.stem or "images")
         if session is None or path is None:
             return
-        try:
+        with complaining():
             job = predicting(session, images, path, self._panel.share())
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        self._window.reading.run(job, self._take_predictions)
+            self._window.reading.run(job, self._take_predictions)
 
     def _take(self, written: Exported) -> str:
-        self._panel.show_outcome(written.said)
+        set_text(self._panel.outcome, written.said)
         return f"Wrote {written.path.name}"
 
     def _take_predictions(self, written: Predicted) -> str:
-        self._panel.show_outcome("\n".join(written.describe()))
+        set_text(self._panel.outcome, "\n".join(written.describe()))
         return f"Wrote {written.path.name}"
 
     def _ask_target(self, what: What, name: str = "") -> Path | None:

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu
 
 from napari_spaceediting.plugin.widgets.controls import (
+    SPACING,
     Panel,
     column,
     pop_up,
@@ -48,7 +49,7 @@ _EXPORT: dict[str, Any] = {
         ],
     },
     "selected": {
-        "label": "Only the selected images",
+        "label": "Selected images only",
         "tooltip": "Those selected on the map or in the gallery",
     },
     "latents": {
@@ -108,8 +109,8 @@ class ResultsPanel(Panel):
         self.form = Form()
         self.form.add_settings(ExportSettings, **_EXPORT)
         self._selected = self.form.field("selected").native
-        self._gate.add(self._selected, _EXPORT["selected"]["tooltip"])
-        self.export_button = self._gate.button(
+        self.gate.add(self._selected, _EXPORT["selected"]["tooltip"])
+        self.export_button = self.gate.button(
             "Export…", "Choose where to write it", self._request
         )
         set_role(self.export_button, "primary")
@@ -118,48 +119,35 @@ class ResultsPanel(Panel):
         self.predict_menu = QMenu(self)
         self.predict_folder = self.predict_menu.addAction("Folder…")
         self.predict_file = self.predict_menu.addAction("Table or array…")
-        self.predict_button = self._gate.button(
+        self.predict_button = self.gate.button(
             "Predict new images…",
             "Let the network classify images that do not join the session, and write "
             "a table of them",
             lambda: pop_up(self.predict_menu, self.predict_button),
         )
-        self._outcome = word_label("text")
-        layout = column(self)
-        for widget in (
+        self.outcome = word_label("text")
+        layout = column(
+            self,
+            SPACING,
             self.form,
             self.export_button,
             self.predict_form,
             self.predict_button,
-            self._outcome,
-        ):
-            layout.addWidget(widget)
+            self.outcome,
+        )
         layout.insertSpacing(2, 4)
         self.form.field("what").changed.connect(self._follow_kind)
         self._follow_kind()
         self.show_selected(0)
-        self.show_outcome("")
+        set_text(self.outcome, "")
 
     def show_selected(self, count: int) -> None:
         """Say how many images are selected."""
-        self._selected.setText(
-            f"Only the {count:,} selected images"
-            if count > 1
-            else "Only the selected image"
-            if count
-            else "Only the selected images"
-        )
-        self._gate.block(self._selected, "" if count else "No image is selected")
+        how_many = f" ({count:,})" if count else ""
+        self._selected.setText(f"Selected images only{how_many}")
+        self.gate.block(self._selected, "" if count else "No image is selected")
         if not count:
             self.form.field("selected").value = False
-
-    def block_network(self, reason: str) -> None:
-        """Say why nothing can be predicted; "" where it can."""
-        self._gate.block(self.predict_button, reason)
-
-    def show_outcome(self, text: str) -> None:
-        """Say what was written, and where."""
-        set_text(self._outcome, text)
 
     def share(self) -> float:
         """Return the share of known images that may be called none of these."""

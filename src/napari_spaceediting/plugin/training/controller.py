@@ -29,6 +29,7 @@ from napari_spaceediting.plugin.state import (
     Change,
     WindowState,
     complain,
+    complaining,
     preferences,
     tell,
     warn,
@@ -37,6 +38,7 @@ from napari_spaceediting.plugin.status import Step, Turn, sections
 from napari_spaceediting.plugin.training.asking import SAMPLE, START, ask_before
 from napari_spaceediting.plugin.training.network_panel import NetworkPanel
 from napari_spaceediting.plugin.training.retrain_panel import RetrainPanel
+from napari_spaceediting.plugin.widgets.controls import set_text
 from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import Method
 from napari_spaceediting.projection.warm_up import WarmUp
@@ -78,7 +80,7 @@ class TrainingController:
         self._has_edited = False
         network_panel.train_requested.connect(self.train)
         network_panel.backbone_named.connect(self._trust)
-        network_panel.stop_requested.connect(window.training.enough)
+        network_panel.stop_button.clicked.connect(window.training.enough)
         retrain_panel.retrain_requested.connect(self.retrain)
         window.changed.connect(self._on_change)
         window.training.warm_up(WarmUp())
@@ -109,7 +111,7 @@ class TrainingController:
         )
         self._network_panel.set_settings(spec, session.state.train)
         self._network_panel.curve.clear()
-        self._network_panel.show_status(_in_words(session))
+        set_text(self._network_panel.status, _in_words(session))
         self._retrain_panel.set_settings(session.state.retrain)
         self._retrain_panel.curve.clear()
         self._window.turn_to(Turn.EDITING if self._window.has_map else Turn.TRAINING)
@@ -133,7 +135,7 @@ class TrainingController:
             chosen = replace(settings, trainable=usually_trains(found.spec))
             session.set_train_settings(chosen)
             self._network_panel.set_settings(found.spec, chosen)
-            self._network_panel.show_status(found.why)
+            set_text(self._network_panel.status, found.why)
             if found.is_quick and not self._window.training.is_running:
                 self.train(found.spec, chosen)
 
@@ -142,15 +144,15 @@ class TrainingController:
             take(at_once)
         else:
             self._network_panel.set_settings(ClassifierSpec(), settings)
-            self._network_panel.show_status("Looking for networks that are in reach…")
+            set_text(
+                self._network_panel.status, "Looking for networks that are in reach…"
+            )
             self._window.training.ask(session.suggesting(), take, complain)
 
     def _trust(self, name: str) -> None:
         """Remember that the user has named a backbone from elsewhere."""
-        try:
+        with complaining():
             trust(name)
-        except SpaceEditingError as error:
-            complain(error)
 
     def train(self, spec: ClassifierSpec, settings: TrainSettings) -> None:
         """Train the network, and draw its map; what takes long is asked before."""
@@ -212,21 +214,17 @@ class TrainingController:
     def draw_map(self, method: Method) -> None:
         """Draw the map of the network."""
         session = self._session()
-        try:
-            job = replace(
-                session.mapping(), settings=replace(session.state.map, method=method)
-            )
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        session.set_map_settings(job.settings)
 
         def take(drawn: MapResult) -> None:
             self._note(drawn)
             session.take_map(drawn)
             self._window.turn_to(Turn.EDITING)
 
-        self._window.training.run(job, take)
+        with complaining():
+            settings = replace(session.state.map, method=method)
+            job = replace(session.mapping(), settings=settings)
+            session.set_map_settings(settings)
+            self._window.training.run(job, take)
 
     def _note(self, drawn: MapResult) -> None:
         """Say how good a map is that is about to be shown."""
@@ -238,11 +236,11 @@ class TrainingController:
         )
 
     def _tell_trained(self, trained: TrainedNetwork) -> None:
-        scores = [epoch.validation_accuracy for epoch in trained.train.history]
-        known = [score for score in scores if score == score]
-        best = f": validation accuracy {max(known):.1%}" if known else ""
-        self._network_panel.show_status(
-            f"{title_of(trained.spec.backbone)} on {trained.train.device}{best}"
+        best = trained.train.accuracy
+        said = "" if best is None else f": validation accuracy {best:.1%}"
+        set_text(
+            self._network_panel.status,
+            f"{title_of(trained.spec.backbone)} on {trained.train.device}{said}",
         )
         for note in trained.notes:
             tell(note)
@@ -258,20 +256,6 @@ class TrainingController:
         window, session, panel = self._window, self._session(), self._retrain_panel
         if settings is not None:
             session.set_retrain_settings(settings)
-        try:
-            job = session.retraining()
-        except SpaceEditingError as error:
-            complain(error)
-            return
-        if not job.settings.n_seen:
-            self._retrain(job)
-            return
-        network = session.shown.network
-        assert network is not None
-        how = TrainSettings(
-            trainable=job.settings.trainable, device=job.settings.device
-        )
-        seen = HowLong(session.dataset, network.spec, how, job.settings.n_seen)
 
         def decide(answer: str) -> None:
             is_free = session is window.session and not window.training.is_running
@@ -284,7 +268,18 @@ class TrainingController:
             else:
                 self._retrain(job)
 
-        window.training.run(seen, take)
+        with complaining():
+            job = session.retraining()
+            if not job.settings.n_seen:
+                self._retrain(job)
+                return
+            network = session.shown.network
+            assert network is not None
+            how = TrainSettings(
+                trainable=job.settings.trainable, device=job.settings.device
+            )
+            seen = HowLong(session.dataset, network.spec, how, job.settings.n_seen)
+            window.training.run(seen, take)
 
     def _retrain(self, job: RetrainAndMap) -> None:
         window, session, panel = self._window, self._session(), self._retrain_panel

@@ -20,6 +20,7 @@ from napari_spaceediting.network.spec import (
 from napari_spaceediting.network.trust import is_file, is_timm, named, title_of
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.widgets.controls import (
+    SPACING,
     Panel,
     column,
     set_role,
@@ -137,8 +138,6 @@ class NetworkPanel(Panel):
     """A backbone from elsewhere, by the user."""
     embeddings_given = Signal(object)
     """The `Path` of a file with the embeddings of the images that are open."""
-    stop_requested = Signal()
-    """What is trained by now shall do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,29 +158,29 @@ class NetworkPanel(Panel):
         self.more = Disclosure(
             "More", self.more_form, "Latent size, epochs, rate, device"
         )
-        self.train_button = self._gate.button(
+        self.train_button = self.gate.button(
             "Train",
             "Train this network on the images and draw their map",
             lambda: self.train_requested.emit(*self.settings()),
         )
         set_role(self.train_button, "primary")
-        self._status = word_label("text")
+        self.status = word_label("text")
         self.stop_button = QPushButton("Stop here and draw the map")
         self.stop_button.setToolTip("Keep the network as it is trained by now")
-        self.stop_button.clicked.connect(self._stop)
+        self.stop_button.clicked.connect(lambda: self.stop_button.setEnabled(False))
         self.curve = TrainingCurve()
-        layout = column(self)
-        for widget in (
+        column(
+            self,
+            SPACING,
             self.form,
             self.more,
             self.more_form,
             self.train_button,
-            self._status,
+            self.status,
             self.curve,
             self.stop_button,
-        ):
-            layout.addWidget(widget)
-        self.show_status("")
+        )
+        set_text(self.status, "")
         self.stop_button.hide()
         self.offer(images=True, embeddings=False)
         self.set_settings(self._spec, self._settings)
@@ -212,19 +211,11 @@ class NetworkPanel(Panel):
             spec, settings = form.read(spec), form.read(settings)
         return spec, settings
 
-    def show_status(self, text: str) -> None:
-        """Say what is trained, such as "small_cnn on cpu: accuracy 0.91"."""
-        set_text(self._status, text)
-
     def show_stop(self, is_training: bool) -> None:
         """Offer to stop a training that goes on, until that is asked for."""
         if not is_training:
             self.stop_button.setEnabled(True)
         self.stop_button.setVisible(is_training)
-
-    def _stop(self) -> None:
-        self.stop_button.setEnabled(False)
-        self.stop_requested.emit()
 
     def _on_backbone(self) -> None:
         name = self._backbones.value
@@ -236,6 +227,7 @@ class NetworkPanel(Panel):
         self._suit_backbone()
         self._weights.value = PUBLISHED if _has_published(name) else None
         self._suggest_trainable()
+        set_text(self.status, "")
 
     def _ask(self, how: str) -> str:
         """Ask for a backbone from elsewhere; return its name, "" for none."""
@@ -261,7 +253,7 @@ class NetworkPanel(Panel):
                 self,
                 "Weights of the backbone",
                 self._file,
-                "Weights (*.safetensors *.pth *.pt)",
+                "Weights (*.safetensors *.pth *.pt *.bin)",
             )
             if not path:
                 self._weights.value = self._before

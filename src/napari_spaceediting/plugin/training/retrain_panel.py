@@ -14,6 +14,7 @@ from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.training.network_panel import TRAINABLE
 from napari_spaceediting.plugin.widgets.controls import (
+    SPACING,
     TIGHT,
     Gate,
     Panel,
@@ -71,15 +72,13 @@ class RetrainPanel(Panel):
         self._repeats.changed.connect(self._show_length)
         self._build_comparisons()
         self._more = QWidget()
-        more = column(self._more)
-        more.addWidget(self.more_form)
-        more.addWidget(self._comparisons)
+        column(self._more, SPACING, self.more_form, self._comparisons)
         self.more = Disclosure(
             "More",
             self._more,
             "Further comparisons; steps and seeds where more than the head trains",
         )
-        self.retrain_button = self._gate.button(
+        self.retrain_button = self.gate.button(
             "Retrain with edits",
             "Train the network on from here so that it follows your edits; then see "
             "the evidence, and accept it or roll it back",
@@ -88,8 +87,9 @@ class RetrainPanel(Panel):
         set_role(self.retrain_button, "primary")
         self._length = word_label("muted")
         self.curve = TrainingCurve()
-        layout = column(self)
-        for widget in (
+        column(
+            self,
+            SPACING,
             self.form,
             self.control_check,
             self.more,
@@ -97,8 +97,7 @@ class RetrainPanel(Panel):
             self.retrain_button,
             self._length,
             self.curve,
-        ):
-            layout.addWidget(widget)
+        )
         self.set_columns(())
         self.set_settings(self._settings)
 

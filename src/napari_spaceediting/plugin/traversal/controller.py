@@ -26,7 +26,7 @@ from napari_spaceediting.plugin.traversal.coming import Coming
 from napari_spaceediting.plugin.traversal.kept import details, notice, titles
 from napari_spaceediting.plugin.traversal.panel import TraversalPanel
 from napari_spaceediting.plugin.traversal.sending import add_layer, beside_the_map
-from napari_spaceediting.plugin.widgets.controls import agrees
+from napari_spaceediting.plugin.widgets.controls import agrees, set_text
 from napari_spaceediting.session.history import describe_kept
 from napari_spaceediting.session.preparing import NO_PIXELS
 from napari_spaceediting.session.traversals import KeptTraversal
@@ -73,17 +73,18 @@ class TraversalController:
         self._pictures: dict[int, NDArray[np.uint8] | None] = {}
         self._kept: KeptTraversal | None = None
         self._listed: object = None
-        panel.run_requested.connect(self.run)
+        panel.run_button.clicked.connect(self.run)
         panel.progress.cancel_requested.connect(self.cancel)
-        panel.group_requested.connect(self.use_selection_as_target)
-        panel.target_changed.connect(self._update)
+        panel.group_button.clicked.connect(self.use_selection_as_target)
+        panel.targets.activated.connect(self._update)
         panel.image_changed.connect(self._show_image)
         panel.way.step_changed.connect(self._show_route)
-        panel.send_requested.connect(self.send_to_napari)
-        panel.save_requested.connect(self._ask_folder)
+        panel.send_button.clicked.connect(self.send_to_napari)
+        panel.save_button.clicked.connect(self._ask_folder)
+        panel.way.real_images.picture_of = self._picture_of
         panel.way.real_images.chosen.connect(self._select_one)
-        panel.decide_requested.connect(on_map.naming.ask_again)
-        panel.put_back_requested.connect(on_map.naming.put_back)
+        panel.decide_button.clicked.connect(on_map.naming.ask_again)
+        panel.put_back_button.clicked.connect(on_map.naming.put_back)
         panel.seen_changed.connect(self._show_route)
         panel.options_button.clicked.connect(self._list_layers)
         panel.layers.changed.connect(self._update)
@@ -96,7 +97,7 @@ class TraversalController:
         if Change.SESSION in change:
             self._forget()
         if Change.PICTURES in change:
-            self._panel.way.real_images.set_thumbnails(self._window.thumbnails)
+            self._panel.way.real_images.refresh()
         if Change.SHOWN in change:
             self._list_layers()
         if Change.PUT_OFF in change:
@@ -134,7 +135,7 @@ class TraversalController:
         session, panel = self._window.session, self._panel
         reason = self._why_not()
         if session is None or reason:
-            panel.show_notice(f"{reason}." if reason else "")
+            set_text(panel.notice, f"{reason}." if reason else "")
             return
         target = self._group if panel.target is None else panel.target
         settings = TraverseSettings(
@@ -143,11 +144,11 @@ class TraversalController:
         try:
             job = session.traversing(self._window.selected, target, settings)
         except SpaceEditingError as error:
-            panel.show_notice(str(error))
+            set_text(panel.notice, str(error))
             return
         assert job.asked is not None
         self._begin(job.asked, job.sets.images, job.settings.steps)
-        panel.show_notice(" ".join(job.notes))
+        set_text(panel.notice, " ".join(job.notes))
         self._running = job
         panel.set_running(True)
         self._window.training.run(
@@ -192,7 +193,7 @@ class TraversalController:
         part = progress.finished
         if isinstance(part, Traversal):
             mixed = part.is_preview and part.regime == "mixtures"
-            self._panel.show_notice(" ".join((*part.notes, PREVIEW * mixed)))
+            set_text(self._panel.notice, " ".join((*part.notes, PREVIEW * mixed)))
             self._take_part(part)
 
     def _take(self, traversal: Traversal) -> None:
@@ -210,8 +211,8 @@ class TraversalController:
         traversal, total = self._shown.finished, len(job.sets.images)
         if traversal is None:
             notice = "Nothing was finished when it stopped."
-            self._panel.show_notice(
-                f"{notice} {PREVIEW * (self.traversal is not None)}"
+            set_text(
+                self._panel.notice, f"{notice} {PREVIEW * (self.traversal is not None)}"
             )
             return ""
         whole = int((traversal.made == traversal.settings.steps).sum())
@@ -224,8 +225,7 @@ class TraversalController:
 
     def _keep(self, job: Traverse, traversal: Traversal) -> None:
         """Show what came of a job, as what the session keeps from now on."""
-        session = self._window.session
-        assert session is not None
+        session = self._window.opened
         assert job.asked is not None
         self._shown = Coming(job.asked, traversal.indices, traversal.settings.steps)
         self._take_part(traversal)
@@ -263,11 +263,11 @@ class TraversalController:
         shown, session = self._shown, self._window.session
         if shown is None or session is None or session.shown.network is None:
             return
-        at, thumbnails = self._panel.image, self._window.thumbnails
+        at = self._panel.image
         index = int(shown.images[at])
-        picture = self._pictures.get(index)
+        picture = self._picture_of(index)
         if picture is None:
-            picture = _NO_PICTURE if thumbnails is None else thumbnails[index]
+            picture = _NO_PICTURE
         network = session.state.shown.network
         assert network is not None
         said = network.predictions.probabilities[index]
@@ -275,6 +275,13 @@ class TraversalController:
         strip = shown.strip(at, session.dataset.ids, picture, said, colours)
         self._panel.show_strip(strip)
         self._read(strip.nearest if shown.one(at) else np.array([index]))
+
+    def _picture_of(self, index: int) -> NDArray[np.uint8] | None:
+        """Return an image as the network sees it; its thumbnail until it is read."""
+        thumbnails, picture = self._window.thumbnails, self._pictures.get(index)
+        if picture is None and thumbnails is not None:
+            return thumbnails[index]
+        return picture
 
     def _colours(self, asked: Asked) -> NDArray[np.float32]:
         """Return the colours of the classes that were asked for, as they are now."""
@@ -294,7 +301,7 @@ class TraversalController:
         def take(found: NDArray[np.uint8]) -> None:
             pictures.update(zip(missing, found, strict=True))
             if pictures is self._pictures:
-                self._panel.way.real_images.set_pictures(pictures)
+                self._panel.way.real_images.refresh()
                 if self.traversal is None:
                     self._show_image()
 
@@ -334,7 +341,7 @@ class TraversalController:
         if session is None or kept is None or self.traversal is None:
             panel.show_details("")
         else:
-            panel.show_notice(notice(kept, self.traversal, session))
+            set_text(panel.notice, notice(kept, self.traversal, session))
             panel.show_details(details(kept, self.traversal, session))
 
     def _show_kept(self, number: int) -> None:
@@ -344,7 +351,7 @@ class TraversalController:
         try:
             traversal = kept.outcome.read()
         except SpaceEditingError as error:
-            self._panel.show_notice(str(error))
+            set_text(self._panel.notice, str(error))
         else:
             steps = traversal.settings.steps
             self._shown = Coming(kept.asked, traversal.indices, steps)
@@ -367,8 +374,7 @@ class TraversalController:
     def _show_nothing(self) -> None:
         self._shown = self._kept = None
         self._pictures = {}
-        self._panel.way.real_images.set_pictures(self._pictures)
-        self._panel.show_notice("")
+        set_text(self._panel.notice, "")
         self._panel.show_result(0)
         self._show_route()
 
@@ -456,4 +462,4 @@ class TraversalController:
         else:
             panel.set_targets((), 0)
             panel.show_hint(f"{NO_MAP}, in the Space Editor.")
-        panel.block_run(self._why_not())
+        panel.gate.block(panel.run_button, self._why_not())

@@ -22,7 +22,7 @@ from napari_spaceediting.plugin.traversal.strip import Chance, Strip
 from napari_spaceediting.plugin.traversal.way import Way
 from napari_spaceediting.plugin.widgets.controls import (
     TIGHT,
-    Gate,
+    Panel,
     along,
     card,
     choose,
@@ -57,20 +57,11 @@ EMPTY_TEXT = (
 )
 
 
-class TraversalPanel(QWidget):
+class TraversalPanel(Panel):
     """Asks which images shall become what, and shows the way step by step."""
 
-    run_requested = Signal()
-    group_requested = Signal()
-    """Take the selected images as the target."""
-    target_changed = Signal()
-    """The user chose another target."""
     image_changed = Signal(int)
     """The user wants to see another of the images that were moved."""
-    send_requested = Signal()
-    save_requested = Signal()
-    decide_requested = Signal()
-    put_back_requested = Signal()
     kept_chosen = Signal(int)
     """The user wants to see one of the results that were kept: which of them."""
     remove_requested = Signal()
@@ -82,15 +73,16 @@ class TraversalPanel(QWidget):
         super().__init__()
         self._strip: Strip | None = None
         self._offered: list[tuple[str, str]] = []
-        self._count = self._image = 0
+        self._count = 0
+        self.image = 0
+        """Which of the images that were moved is shown."""
         self._details = ""
         self._dock: QDockWidget | None = None
         self.is_seen = False
-        self._gate = Gate()
         self._build_question()
         self._build_waiting()
         self._build_head()
-        self._notice = word_label("warning")
+        self.notice = word_label("warning")
         self.progress = JobBar("Stop, and keep what is made so far")
         self.way = Way()
         self._empty = word_label("muted")
@@ -105,7 +97,7 @@ class TraversalPanel(QWidget):
             self._options,
             self.progress,
             self._waiting,
-            self._notice,
+            self.notice,
             self._head,
         ):
             inside.addWidget(part)
@@ -114,7 +106,7 @@ class TraversalPanel(QWidget):
         column(self).addWidget(scrolled(body))
         self.show_hint("")
         self.show_waiting("")
-        self.show_notice("")
+        set_text(self.notice, "")
         self.show_kept(())
         self.show_result(0)
 
@@ -122,15 +114,13 @@ class TraversalPanel(QWidget):
 
     def _build_question(self) -> None:
         self._selected = QLabel()
-        self._target = combo("What the selected images shall become")
-        self._target.setAccessibleName("Target")
-        self._target.setMaximumWidth(24 * self.fontMetrics().height())
-        self._target.activated.connect(lambda _: self.target_changed.emit())
-        self.group_button = self._gate.button(
+        self.targets = combo("What the selected images shall become")
+        self.targets.setAccessibleName("Target")
+        self.targets.setMaximumWidth(24 * self.fontMetrics().height())
+        self.group_button = self.gate.button(
             "Set as target",
             "Take the selected images, such as those you have lassoed, as what others "
             "shall become; then select those others",
-            self.group_requested,
         )
         self._regime = combo(
             "How images are made: photographs by changing the original itself, small "
@@ -151,14 +141,14 @@ class TraversalPanel(QWidget):
         self.options_button.setCheckable(True)
         self.options_button.setToolTip("How images are made, and compared by what")
         self.options_button.toggled.connect(self._options.setVisible)
-        self.run_button = self._gate.button(
-            "Run", "Show step by step what would have to change", self.run_requested
+        self.run_button = self.gate.button(
+            "Run", "Show step by step what would have to change"
         )
         set_role(self.run_button, "primary")
         self.run_button.setMinimumWidth(5 * self.fontMetrics().height())
         self._question = QWidget()
         self._question_layout = turning(self._question)
-        what = row(self._selected, QLabel("→"), self._target, stretch=(0, 0, 10))
+        what = row(self._selected, QLabel("→"), self.targets, stretch=(0, 0, 10))
         what.addStretch(1)
         how = row(self.group_button, self.options_button, stretch=(0, 0))
         how.addStretch(1)
@@ -168,15 +158,11 @@ class TraversalPanel(QWidget):
 
     def _build_waiting(self) -> None:
         self._waiting_text = word_label()
-        self.decide_button = self._gate.button(
-            "Decide…",
-            "Ask for the class again, where you left off",
-            self.decide_requested,
+        self.decide_button = self.gate.button(
+            "Decide…", "Ask for the class again, where you left off"
         )
-        self.put_back_button = self._gate.button(
-            "Put back",
-            "Drop the question; nothing is changed",
-            self.put_back_requested,
+        self.put_back_button = self.gate.button(
+            "Put back", "Drop the question; nothing is changed"
         )
         self._waiting = card()
         parts = self._waiting_text, self.decide_button, self.put_back_button
@@ -185,10 +171,10 @@ class TraversalPanel(QWidget):
         waiting.addLayout(row(*parts, stretch=(1, 0, 0)))
 
     def _build_head(self) -> None:
-        self.previous_button = self._gate.button(
+        self.previous_button = self.gate.button(
             "‹", "The previous image", lambda: self._turn(-1)
         )
-        self.next_button = self._gate.button(
+        self.next_button = self.gate.button(
             "›", "The next image", lambda: self._turn(1)
         )
         for button in (self.previous_button, self.next_button):
@@ -199,19 +185,17 @@ class TraversalPanel(QWidget):
         self._title.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
         )
-        self.send_button = self._gate.button(
+        self.send_button = self.gate.button(
             "Send to napari",
             "Add all images as a layer beside the map; its first axis is the step",
-            self.send_requested,
         )
-        self.save_button = self._gate.button(
+        self.save_button = self.gate.button(
             "Save…",
             "Write all images, a filmstrip of each and a report into a folder",
-            self.save_requested,
         )
         self.kept_menu = QMenu(self)
         self.kept_menu.setToolTipsVisible(True)
-        self.kept_button = self._gate.button(
+        self.kept_button = self.gate.button(
             "",
             "See again what was found before; it is saved with the session",
             lambda: pop_up(self.kept_menu, self.kept_button),
@@ -238,7 +222,7 @@ class TraversalPanel(QWidget):
         """Say how many images are selected."""
         selected = counted(count, "image") if count else "No image selected"
         self._selected.setText(selected)
-        self._gate.block(
+        self.gate.block(
             self.group_button,
             "" if count else "Select images first, on the map or in the gallery",
         )
@@ -250,16 +234,16 @@ class TraversalPanel(QWidget):
             items.insert(0, (_GROUP, f"Group of {counted(group, 'image')}"))
         if items != self._offered:
             self._offered = items
-            refill(self._target, items)
+            refill(self.targets, items)
 
     def choose_target(self, name: str | None) -> None:
         """Choose a class by its name, or the group; emits nothing."""
-        choose(self._target, _GROUP if name is None else name)
+        choose(self.targets, _GROUP if name is None else name)
 
     @property
     def target(self) -> str | None:
         """The name of the class that is chosen, "" for none; None for the group."""
-        key = self._target.currentData()
+        key = self.targets.currentData()
         return "" if key is None else str(key) or None
 
     @property
@@ -268,25 +252,17 @@ class TraversalPanel(QWidget):
         found: Regime | None = self._regime.currentData() or None
         return found
 
-    def block_run(self, reason: str) -> None:
-        """Say why it cannot run; "" if it can."""
-        self._gate.block(self.run_button, reason)
-
     def show_hint(self, hint: str) -> None:
         """Say what to do where there is no result; "" for what this is about."""
         self._empty.setText(hint or EMPTY_TEXT)
 
     def set_running(self, running: bool) -> None:
         """Show that it runs, or does not any more."""
-        self._gate.block(self.kept_button, "Wait until it is done" if running else "")
+        self.gate.block(self.kept_button, "Wait until it is done" if running else "")
         if running:
             self.progress.start("")
         else:
             self.progress.hide()
-
-    def show_notice(self, text: str) -> None:
-        """Say what the user should know; "" for nothing."""
-        set_text(self._notice, text)
 
     def show_waiting(self, question: str) -> None:
         """Say which question waits for an answer; "" for none."""
@@ -296,26 +272,26 @@ class TraversalPanel(QWidget):
     def block_use(self, reason: str) -> None:
         """Say why nothing can be sent or saved; "" if it can."""
         for button in (self.send_button, self.save_button):
-            self._gate.block(button, reason)
+            self.gate.block(button, reason)
 
     def show_result(self, count: int) -> None:
         """Show that so many images are moved; for 0 say what to do."""
         self._count = count
-        self._image = min(self._image, max(count - 1, 0))
+        self.image = min(self.image, max(count - 1, 0))
         for part in (self.way, self.send_button, self.save_button):
             part.setVisible(count > 0)
         self._show_head()
         self._empty.setVisible(not count)
         if not count:
-            self._image = 0
+            self.image = 0
             self._strip = None
             self.way.forget()
-        self._gate.block(
-            self.previous_button, "" if self._image > 0 else "This is the first image"
+        self.gate.block(
+            self.previous_button, "" if self.image > 0 else "This is the first image"
         )
-        self._gate.block(
+        self.gate.block(
             self.next_button,
-            "" if self._image < count - 1 else "This is the last image",
+            "" if self.image < count - 1 else "This is the last image",
         )
         for button in (self.previous_button, self.next_button):
             button.setVisible(count > 1)
@@ -360,11 +336,6 @@ class TraversalPanel(QWidget):
         self._show_title()
 
     @property
-    def image(self) -> int:
-        """Which of the images that were moved is shown."""
-        return self._image
-
-    @property
     def step(self) -> int:
         """Which step is shown; 0 is the original."""
         return self.way.slider.value()
@@ -375,16 +346,16 @@ class TraversalPanel(QWidget):
         self._head.setVisible(self._count > 0 or not self.kept_menu.isEmpty())
 
     def _turn(self, by: int) -> None:
-        self._image = int(np.clip(self._image + by, 0, self._count - 1))
+        self.image = int(np.clip(self.image + by, 0, self._count - 1))
         self.show_result(self._count)
-        self.image_changed.emit(self._image)
+        self.image_changed.emit(self.image)
 
     def _show_title(self) -> None:
         strip = self._strip
         if strip is None:
             self._title.setText("")
             return
-        number = f"{self._image + 1} of {self._count} · " if self._count > 1 else ""
+        number = f"{self.image + 1} of {self._count} · " if self._count > 1 else ""
         start = _in_colour(strip.start, strip.leaves)
         goal = _in_colour(strip.goal, strip.nears)
         quiet = f"<span style='color:{self._palette.muted}'>"

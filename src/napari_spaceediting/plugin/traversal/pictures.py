@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,13 @@ class LargePicture(QAbstractButton):
 
 
 class RealImages(QListWidget):
-    """A few real images; a click selects one, and `picture` shows one large."""
+    """A few real images; a click selects one, and `picture` shows one large.
+
+    Attributes
+    ----------
+    picture_of : callable
+        Returns the picture (h, w, 3) that there is of an image, None for none.
+    """
 
     chosen = Signal(int)
     """Dataset index."""
@@ -64,8 +70,7 @@ class RealImages(QListWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._thumbnails: NDArray[np.uint8] | None = None
-        self._pictures: Mapping[int, NDArray[np.uint8] | None] = {}
+        self.picture_of: Callable[[int], NDArray[np.uint8] | None] = lambda _: None
         self._indices: list[int] = []
         self._names: Sequence[str] = ()
         self._at = 0
@@ -88,15 +93,11 @@ class RealImages(QListWidget):
             lambda item: self.chosen.emit(self._indices[self.row(item)])
         )
 
-    def set_thumbnails(self, thumbnails: NDArray[np.uint8] | None) -> None:
-        """Set the (N, s, s, 3) uint8 images that indices point to."""
-        self._thumbnails = thumbnails
+    def refresh(self) -> None:
+        """Show the better pictures that have come."""
+        at = self._at
         self._fill()
-
-    def set_pictures(self, pictures: Mapping[int, NDArray[np.uint8] | None]) -> None:
-        """Set larger ones (h, w, 3), by index, None for those that there are not."""
-        self._pictures = pictures
-        self._look_at(self._at)
+        self._look_at(at)
 
     def show_images(self, indices: NDArray[np.int64], names: Sequence[str]) -> None:
         """Show images, nearest first, with their names as tooltips."""
@@ -109,12 +110,11 @@ class RealImages(QListWidget):
         self.blockSignals(True)
         self.clear()
         ratio = self.devicePixelRatioF()
-        if self._thumbnails is not None:
-            for index, name in zip(self._indices, self._names, strict=True):
-                item = QListWidgetItem(self)
-                tile = rounded_pixmap(self._thumbnails[index], _REAL, 3, ratio)
-                item.setIcon(QIcon(tile))
-                item.setToolTip(f"{name}: click to select it")
+        for index, name in zip(self._indices, self._names, strict=True):
+            item, picture = QListWidgetItem(self), self.picture_of(index)
+            item.setToolTip(f"{name}: click to select it")
+            if picture is not None:
+                item.setIcon(QIcon(rounded_pixmap(picture, _REAL, 3, ratio)))
         self.blockSignals(False)
         self._look_at(0)
 
@@ -123,15 +123,9 @@ class RealImages(QListWidget):
         self._at = max(at, 0)
         is_there = self._at < self.count()
         self.picture.setEnabled(is_there)
-        if not is_there or self._thumbnails is None:
-            self.picture.show_picture()
-            self.looked_at.emit("")
-            return
-        index = self._indices[self._at]
-        large = self._pictures.get(index)
-        small = self._thumbnails[index]
-        self.picture.show_picture(small if large is None else large)
-        self.looked_at.emit(self._names[self._at])
+        picture = self.picture_of(self._indices[self._at]) if is_there else None
+        self.picture.show_picture(*([] if picture is None else [picture]))
+        self.looked_at.emit("" if picture is None else self._names[self._at])
 
     def sizeHint(self) -> QSize:
         """Ask for little: they take the room that there is."""

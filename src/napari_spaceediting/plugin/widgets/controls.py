@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from string import Template
 
-from qtpy.QtCore import QEvent, QObject, Qt, SignalInstance
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, SignalInstance
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QBoxLayout,
@@ -70,9 +70,9 @@ class Gate:
         self._blocks[widget] = reason
         self._update(widget)
 
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Open the gate, or close it for a reason."""
-        self._closed = "" if enabled else reason or "Not available now"
+    def close(self, reason: str) -> None:
+        """Close the gate for a reason; "" opens it again."""
+        self._closed = reason
         for widget in self._tips:
             self._update(widget)
 
@@ -88,11 +88,7 @@ class Panel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._gate = Gate()
-
-    def set_enabled(self, enabled: bool, reason: str = "") -> None:
-        """Allow its use, or say why not."""
-        self._gate.set_enabled(enabled, reason)
+        self.gate = Gate()
 
 
 class _WheelGuard(QObject):
@@ -292,12 +288,23 @@ def along(dock: QWidget) -> QBoxLayout.Direction:
     return direction.LeftToRight if wide else direction.TopToBottom
 
 
-def column(parent: QWidget, spacing: int = SPACING) -> QVBoxLayout:
-    """Give a widget a vertical layout without margins."""
+def column(parent: QWidget, spacing: int = SPACING, *parts: QWidget) -> QVBoxLayout:
+    """Give a widget a vertical layout without margins, with these parts in it."""
     layout = QVBoxLayout(parent)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(spacing)
+    for part in parts:
+        layout.addWidget(part)
     return layout
+
+
+def once(parent: QObject | None, ms: int, act: Callable[[], object]) -> QTimer:
+    """Return a clock that acts once, some milliseconds after the last start."""
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(ms)
+    timer.timeout.connect(act)
+    return timer
 
 
 def scrolled(content: QWidget) -> QScrollArea:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 from superqt import QElidingLabel
 
 from napari_spaceediting.jobs.job import Progress, in_words
 from napari_spaceediting.plugin.widgets.controls import (
     column,
+    once,
     row,
     set_progress,
     set_role,
@@ -47,10 +48,7 @@ class JobBar(QFrame):
         self.dismiss_button = QPushButton("Dismiss")
         self.dismiss_button.setToolTip("Hide this message")
         self.dismiss_button.clicked.connect(self.hide)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_FINISHED_FOR)
-        self._timer.timeout.connect(self.hide)
+        self._timer = once(self, _FINISHED_FOR, self.hide)
         words = QWidget()
         text = column(words, 3)
         text.addLayout(row(self._name, self._remaining, stretch=(1, 0)))

@@ -10,25 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from qtpy.QtGui import QColor
 
-from napari_spaceediting.colours import (
-    UNLABELLED_COLOUR,
-    class_colours,
-    label_colours,
-    to_linear,
-)
-
-__all__ = [
-    "UNLABELLED_COLOUR",
-    "Colour",
-    "Palette",
-    "class_colours",
-    "continuous_colours",
-    "contrast",
-    "label_colours",
-    "mix",
-    "readable",
-    "to_qcolor",
-]
+from napari_spaceediting.colours import UNLABELLED_COLOUR, to_linear
 
 Colour = str | Sequence[float]
 """A colour name or "#rrggbb", or 3 or 4 shares of 1 (RGB or RGBA)."""

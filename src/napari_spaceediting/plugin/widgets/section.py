@@ -76,9 +76,7 @@ class Section(QFrame):
         # It is as high as it needs to be at the width that there is, not at the one
         # that a long word in it would like.
         self.setMinimumWidth(1)
-        layout = column(self, 0)
-        layout.addWidget(self.header)
-        layout.addWidget(self.body)
+        column(self, 0, self.header, self.body)
         self.set_status("")
 
     def set_status(self, text: str, state: str = TODO) -> None:

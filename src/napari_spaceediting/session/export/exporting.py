@@ -31,15 +31,11 @@ def exporting(
 
     Parameters
     ----------
-    session : Preparing
-        The session.
     path : Path
         Its ending says what to: a table, the network or a report; without one, folders
         of images.
     images : (n,) int64 array, optional
         Which images; by default all.
-    with_latents : bool
-        Whether a table has the latents, too.
     with_links : bool
         Whether the folders hold links to the images in place of copies.
 

@@ -51,11 +51,6 @@ class ExportFolders:
     def run(self) -> Generator[Progress, None, Exported]:
         """Write them.
 
-        Yields
-        ------
-        Progress
-            In images.
-
         Raises
         ------
         SessionError

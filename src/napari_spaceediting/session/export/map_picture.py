@@ -36,8 +36,6 @@ class MapPicture:
         Its label or, without one, what the network sees; -1 for neither.
     is_labelled : (n,) bool array
         Whether it is the label.
-    class_names : tuple of str
-        Names of the classes.
     colours : (C + 1, 4) float32 array
         Those of the classes, and of none.
     """

@@ -45,8 +45,6 @@ class ExportNetwork:
 
     Parameters
     ----------
-    network : Network
-        The network.
     class_names : tuple of str
         The C classes that it knows.
     dataset : ImageDataset
@@ -170,8 +168,6 @@ def exporting_network(session: Preparing, path: Path) -> ExportNetwork:
 
     Parameters
     ----------
-    session : Preparing
-        The session.
     path : Path
         The file; its ending is one of `ENDINGS`.
 

@@ -52,8 +52,6 @@ class Predicted:
     right : (int, int)
         Of those that came with a label of a known class, how many are predicted so,
         and how many there are.
-    certainty : Certainty
-        Of the network.
     skipped : tuple of (str, str)
         Name and reason of what could not be read.
     """
@@ -97,8 +95,6 @@ class PredictImages:
         What it is calibrated on.
     places : (c + 1,) int64 array or None
         Where its classes are among those of `like`; None where they are the first.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
     """
 
     images: Path
@@ -152,9 +148,10 @@ class PredictImages:
         columns = predicted(probabilities, self.like.class_names)
         best, doubt = columns.pop("prediction"), columns.pop("doubt")
         is_known = made.is_known(probabilities)
+        labels = {"label": named(new.class_names, new.labels)}
         columns = {
             "id": new.ids,
-            **({"label": named(new.class_names, new.labels)} if _labelled(new) else {}),
+            **(labels if new.is_labelled.any() else {}),
             "prediction": np.where(is_known, best, NONE_OF_THESE),
             "certainty": made.certainties(probabilities),
             "most_probable": best,
@@ -176,12 +173,8 @@ def predicting(
 
     Parameters
     ----------
-    session : Preparing
-        The session.
     images : Path
         A folder, table or array, as for `OpenDataset`.
-    path : Path
-        The table to write.
     share : float
         Of images of known classes, that may be called none of these.
 
@@ -225,10 +218,6 @@ def without_images(session: Preparing) -> ImageDataset:
         skipped=(),
         notes=(),
     )
-
-
-def _labelled(dataset: ImageDataset) -> bool:
-    return bool(dataset.is_labelled.any())
 
 
 def _right(new: ImageDataset, found: Predictions) -> tuple[int, int]:

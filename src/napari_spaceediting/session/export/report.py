@@ -58,17 +58,11 @@ class ExportReport:
     ----------
     values : mapping
         What the page says, by the names that its template has for it.
-    dataset : ImageDataset
-        The images.
-    map : MapPicture or None
-        The map to draw, if there is one.
     worst : tuple of (int, str, str, str)
         Number of an image that is mistaken, its class, what the network says, and how
         certain it is.
     held_out : HeldOut or None
         What the network is calibrated on, if it knows a class.
-    path : Path
-        The page.
     """
 
     values: Mapping[str, Any] = field(repr=False)
@@ -116,15 +110,7 @@ class ExportReport:
 
 
 def reporting(session: Preparing, path: Path) -> ExportReport:
-    """Prepare a report on a session as the window shows it.
-
-    Parameters
-    ----------
-    session : Preparing
-        The session.
-    path : Path
-        The page.
-    """
+    """Prepare a report on a session as the window shows it."""
     state, network = session.state, session.shown.network
     dataset = state.dataset
     knows = network is not None and network.predictions.probabilities.shape[1] > 0

@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 from napari_spaceediting.data.columns import REJECTED, label_columns
 from napari_spaceediting.data.dataset import ImageDataset, Split
 from napari_spaceediting.data.pixels import FilePixels, JoinedPixels, PixelSource
-from napari_spaceediting.editing.edits import (
-    Edit,
-    Reset,
-    describe,
-    images_of,
-    standing_in,
-)
+from napari_spaceediting.editing.edits import Edit, describe, images_of, standing_in
+from napari_spaceediting.editing.image_edits import Reset
 from napari_spaceediting.editing.orders import margins
 from napari_spaceediting.session.people import selections
 from napari_spaceediting.session.preparing import Preparing
@@ -42,8 +37,6 @@ class Results:
 
     Parameters
     ----------
-    name : str
-        Of the data set.
     files : tuple of Path or None
         Where each image lies; None where it has no file of its own.
     columns : mapping of str to array
@@ -91,12 +84,8 @@ def results_of(
 
     Parameters
     ----------
-    session : Preparing
-        The session.
     images : (n,) int64 array, optional
         Which images, in that order; by default all.
-    latents : bool
-        Whether their latents are wanted, too.
     """
     state, shown, edits = session.state, session.shown, session.edits
     dataset, network = state.dataset, shown.network

@@ -25,15 +25,7 @@ _ROWS = 5_000
 
 @dataclass(frozen=True)
 class Exported:
-    """What has been written.
-
-    Parameters
-    ----------
-    path : Path
-        The file, or folder.
-    said : str
-        What it is, in a sentence.
-    """
+    """What has been written."""
 
     path: Path
     said: str
@@ -45,8 +37,6 @@ class ExportTable:
 
     Parameters
     ----------
-    results : Results
-        What goes into it.
     path : Path
         Of the table; its ending, one of `WRITERS`, says of which kind.
     """
