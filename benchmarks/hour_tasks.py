@@ -77,6 +77,11 @@ class Hour:
         return self.bench.state
 
     @property
+    def gallery_button(self) -> Any:
+        """What brings the gallery to the front, or folds it."""
+        return self.bench.docks._bar.buttons["Image Gallery"]
+
+    @property
     def edits(self) -> Any:
         """What the edits add up to."""
         return self.state.session.edits
@@ -103,7 +108,7 @@ class Hour:
 
         bar, before = self.bench.gallery.bar, self.state.selected
         if not bar.isVisible():
-            self.mouse.push(self.bench.docks.button("Image Gallery"))
+            self.mouse.push(self.gallery_button)
         self.mouse.click(bar.find_field, "Find")
         bar.find_field.selectAll()
         self.mouse.type(bar.find_field, text)
@@ -301,7 +306,7 @@ def _look(hour: Hour) -> str:
     for _ in range(_LOOKED_AT):
         index = int(gallery.compare.images[0])
         started = time.perf_counter()
-        wait(lambda index=index: pictures.stamp(index)[0], 20)
+        wait(lambda index=index: pictures.stamp(index)[1], 20)
         waited.append(time.perf_counter() - started)
         seen.add(index)
         hour.mouse.key(gallery.compare, Qt.Key.Key_Right)
@@ -435,7 +440,7 @@ def _small(hour: Hour) -> str:
 
     hour.main.resize(*_SMALL)
     spin(1.0)
-    button = hour.bench.docks.button("Image Gallery")
+    button = hour.gallery_button
     if button.isChecked():
         hour.mouse.push(button)
     spin(0.5)
