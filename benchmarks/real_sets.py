@@ -21,7 +21,12 @@ from napari_spaceediting.data.open import OpenDataset
 from napari_spaceediting.data.soft_labels import shared
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import run_job
-from napari_spaceediting.network.spec import ClassifierSpec, State, TrainSettings
+from napari_spaceediting.network.spec import (
+    EMBEDDINGS,
+    ClassifierSpec,
+    State,
+    TrainSettings,
+)
 from napari_spaceediting.network.trust import trust
 from napari_spaceediting.projection.settings import MapSettings
 from napari_spaceediting.session.session import Session, new_session
@@ -127,6 +132,7 @@ def begin(
     labels_per_class: int | None = None,
     noise: str | None = None,
     shares: bool = False,
+    layout: bool = False,
 ) -> Begun:
     """Begin a session: few labels, or all of which some are wrong.
 
@@ -146,6 +152,8 @@ def begin(
         The column of labels to begin with in place of the true ones.
     shares : bool
         Whether what `PEOPLE` say apart of an image is known, beside its label.
+    layout : bool
+        Whether features have their layout beside them.
     """
     session, truth = opened(
         data,
@@ -158,9 +166,24 @@ def begin(
     )
     weights = str(mobile_weights(data, work)) if NETWORKS[network] == MOBILE else None
     trust(NETWORKS[network])
-    spec = ClassifierSpec(NETWORKS[network], weights or "pretrained")
+    spec = ClassifierSpec(NETWORKS[network], weights or "pretrained", layout=layout)
     session.take_network(run_job(session.training(spec)))
     return Begun(session, truth, features_of(session))
+
+
+def without_layout(begun: Begun) -> Begun:
+    """Return the same, begun on the features alone, as on a user's embeddings."""
+    from napari_spaceediting.network.classifier import classifier_from
+
+    network = begun.session.shown.network
+    assert network is not None
+    laid_out = classifier_from(network.spec, network.state).backbone.layout
+    assert laid_out is not None
+    pooled = np.ascontiguousarray(begun.features[:, : -laid_out.n_features])
+    dataset = replace(begun.session.dataset, features=pooled)
+    session = frozen_session(dataset, begun.session.state.seed)
+    session.take_network(run_job(session.training(ClassifierSpec(EMBEDDINGS))))
+    return Begun(session, begun.truth, pooled)
 
 
 def opened(

@@ -38,6 +38,7 @@ from real_sets import (
     begin,
     frozen,
     half_of,
+    without_layout,
 )
 
 Figures = dict[str, float]
@@ -47,6 +48,7 @@ SECONDS_A_KEY = 2.0
 SECONDS_A_GROUP = 7.8
 """What a simulated expert is taken to need, as in the benchmark of editing."""
 REVIEWS = 200
+SHORT = {WORSE: "worse", ONE_PERSON: "one person"}
 
 
 def few(
@@ -113,12 +115,56 @@ def _with_mirror(session: Session, begun: Begun, known: NDArray[np.int64]) -> Fi
     }
 
 
+def layout(
+    data: Path, work: Path, name: str, network: str, half: Half, seed: int
+) -> Figures:
+    """Spend 100 actions with the layout of features, and learn the same without it."""
+    where = data, work, name, network, half, seed
+    begun = begin(*where, labels_per_class=LABELS, layout=True)
+    plain = without_layout(begun)
+    figures = {"before": begun.now(), "before, without": plain.now()}
+    session, expert = Session(begun.session.state), _expert(begun, seed)
+    for _ in range(ROUNDS):
+        _round(session, expert, PER_ROUND)
+    figures["ours"] = Begun(session, begun.truth, begun.features).now()
+    figures |= _named(session, begun)
+    labels, pool = session.shown.labels, begun.pool
+    known, n_classes = pool[labels[pool] >= 0], begun.session.dataset.n_classes
+    figures["ours without, same labels"] = _taught(plain, labels)
+    first = np.full(len(labels), -1)
+    first[pool] = plain.session.dataset.labels[pool]
+    for words, features in (("", begun.features), (" without", plain.features)):
+        space = components(features, pool)
+        said = logistic(space, labels, known, n_classes)
+        figures[f"logistic{words}, same labels"] = begun.accuracy(said)
+        expert, choose = _expert(begun, seed), WAYS["margin groups"]
+        said, _ = label(space, first, pool, expert, choose, [PER_ROUND] * ROUNDS)
+        figures[f"rival margin groups{words}"] = begun.accuracy(said)
+    if name == "CIFAR-10N":
+        for column in WORSE, ONE_PERSON:
+            begun = begin(*where, noise=column, layout=True)
+            figures |= _hits(begun, SHORT[column])
+            figures |= _hits(without_layout(begun), f"{SHORT[column]} without")
+    return figures
+
+
+def _hits(begun: Begun, title: str) -> Figures:
+    """Return how many of the labels that guidance doubts first are wrong."""
+    wrong = begun.session.dataset.labels != begun.truth
+    order = doubted(begun.session, REVIEWS)
+    return {
+        f"{title}: wrong of 100": float(100 * wrong[order[:100]].mean()),
+        f"{title}: wrong of 200": float(wrong[order].sum()),
+        f"{title}: accuracy": begun.now(),
+    }
+
+
 def noise(
     data: Path, work: Path, name: str, network: str, half: Half, seed: int
 ) -> Figures:
     """Begin with labels that people gave, and review 200 of them."""
     figures = {}
-    for short, column in (("worse", WORSE), ("one person", ONE_PERSON)):
+    for column, short in SHORT.items():
         begun = begin(data, work, name, network, half, seed, noise=column)
         figures |= {f"{short}, {k}": v for k, v in _reviewed(begun, seed).items()}
     return figures
@@ -375,6 +421,7 @@ def _taught(begun: Begun, labels: NDArray[np.int64]) -> float:
 
 TRIALS = {
     "few": few,
+    "layout": layout,
     "noise": noise,
     "soft": soft,
     "depth": depth,

@@ -28,7 +28,11 @@ from numpy.typing import ArrayLike
 from napari_spaceediting.data.open import opening
 from napari_spaceediting.editing.edits import Edit
 from napari_spaceediting.jobs.job import Progress, run_job
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    TrainSettings,
+    with_usual_layout,
+)
 from napari_spaceediting.network.trust import trust
 from napari_spaceediting.projection.quality import MapQuality
 from napari_spaceediting.projection.settings import Method
@@ -127,6 +131,7 @@ def train(
     if settings is not None:
         session.set_train_settings(settings)
     spec = ClassifierSpec(backbone, weights, mirror=mirror)
+    spec = with_usual_layout(spec, session.state.train.trainable)
     trained = run_job(session.training(spec), progress)
     session.take_network(trained)
     accuracy = trained.train.accuracy

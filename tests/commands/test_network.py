@@ -5,9 +5,20 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
+from safetensors.torch import save_file
 
 from napari_spaceediting.commands.main import main
+from napari_spaceediting.data.open import OpenDataset
+from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.settings import RetrainSettings
+from napari_spaceediting.jobs.job import run_job
+from napari_spaceediting.network.classifier import classifier_from
+from napari_spaceediting.network.jobs import ExtractPredictions
+from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.projection.settings import MapSettings
+from napari_spaceediting.session.session import new_session
 from napari_spaceediting.session.storage import load_session, save_session
 
 
@@ -27,6 +38,49 @@ def test_a_network_that_sees_the_mirror_image_stays_one(command, folder):
     command("train", folder, "--mirror", "--trainable", "head")
     assert load_session(folder).checkpoint.network.spec.mirror
     assert command("extract", folder)["computed"] == 0
+
+
+def test_known_weights_are_seen_with_their_layout(command, images, tmp_path):
+    weights, folder = tmp_path / "known.safetensors", tmp_path / "new.spaceediting"
+    random = classifier_from(ClassifierSpec(), seed=3).backbone.state_dict()
+    save_file(random, weights)
+    known = ("--backbone", "small_cnn", "--weights", weights)
+    command("new", images, folder)
+    assert command("extract", folder, *known)["shape"] == [512 + 4 * 4 * 32]
+    command("train", folder, *known)
+    assert command("extract", folder)["computed"] == 0
+    command("train", folder, *known, "--trainable", "last_block", "--epochs", "1")
+    assert not load_session(folder).checkpoint.network.spec.layout
+
+
+@pytest.mark.parametrize("trainable", ["head", "last_block"])
+def test_a_round_with_layout_is_the_same_once_opened_again(images, tmp_path, trainable):
+    session = new_session(run_job(OpenDataset(images)))
+    save_file(
+        classifier_from(ClassifierSpec()).backbone.state_dict(),
+        tmp_path / "w.safetensors",
+    )
+    session.set_train_settings(TrainSettings(trainable="head", device="cpu"))
+    spec = ClassifierSpec(weights=str(tmp_path / "w.safetensors"), layout=True)
+    session.take_network(run_job(session.training(spec)))
+    session.set_map_settings(MapSettings("pca"))
+    session.take_map(run_job(session.mapping()))
+    settings = RetrainSettings(
+        trainable=trainable, steps=2, arms=("control",), device="cpu"
+    )
+    session.set_retrain_settings(settings)
+    session.apply(Relabel(np.arange(4), "new"))
+    session.propose(run_job(session.retraining()))
+    session.accept()
+    save_session(session.state, tmp_path / "one.spaceediting")
+    network = load_session(tmp_path / "one.spaceediting").checkpoint.network
+    assert network.spec.layout
+    again = run_job(
+        ExtractPredictions(session.dataset, network.spec, network.state, "cpu")
+    )
+    np.testing.assert_allclose(
+        again.probabilities, network.predictions.probabilities, atol=1e-4
+    )
 
 
 def test_embeddings_go_with_images_and_are_learnt_from(command, images, tmp_path):

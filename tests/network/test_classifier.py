@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from napari_spaceediting.errors import SpaceEditingError
+from napari_spaceediting.network.backbones import Backbone
 from napari_spaceediting.network.classifier import (
     classifier_from,
     load_state,
     state_of,
 )
+from napari_spaceediting.network.kernel_ridge import roots
 from napari_spaceediting.network.spec import ClassifierSpec
 
 SPEC = ClassifierSpec(latent_dim=8, n_classes=3)
@@ -108,11 +110,36 @@ def test_an_image_and_its_mirror_image_are_the_same_to_it() -> None:
     assert not torch.allclose(*both)
 
 
+@torch.inference_mode()
+def test_with_its_layout_it_tells_where_things_are() -> None:
+    plain, n = classifier_from(SPEC, seed=1), 512
+    laid_out = classifier_from(replace(SPEC, layout=True), seed=1)
+    assert set(state_of(laid_out)) == set(state_of(plain))
+    images = torch.rand(4, 1, 28, 28)
+    found = laid_out.features(images)
+    assert found.shape == (4, n + 16 * 32)
+    torch.testing.assert_close(found[:, :n], plain.features(images))
+    shares = roots(found).square().split([n, 16 * 32], dim=1)
+    torch.testing.assert_close(*(one.sum(1) for one in shares), atol=1e-2, rtol=0)
+    maps = plain.backbone.trunk(images)
+    expected = torch.nn.functional.adaptive_avg_pool2d(maps, 4).flatten(1)
+    cosine = torch.cosine_similarity(found[:, n:], expected)
+    torch.testing.assert_close(cosine, torch.ones(4))
+
+
+def test_tokens_have_no_layout() -> None:
+    backbone = Backbone(torch.nn.Flatten(2), torch.nn.Linear(784, 5), 5)
+    backbone.add_layout((1, 784))
+    assert (backbone.layout, backbone.n_features) == (None, 5)
+
+
 @pytest.mark.parametrize("trainable", ["head", "last_block", "all"])
 @pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("layout", [False, True])
 @torch.inference_mode()
-def test_its_two_parts_together_are_the_network(trainable, mirror) -> None:
-    classifier = classifier_from(replace(SPEC, mirror=mirror), seed=1)
+def test_its_two_parts_together_are_the_network(trainable, mirror, layout) -> None:
+    spec = replace(SPEC, mirror=mirror, layout=layout)
+    classifier = classifier_from(spec, seed=1)
     images = torch.rand(4, 1, 28, 28)
     inputs = classifier.body(trainable)(images)
     found = classifier.tail(trainable)(inputs)

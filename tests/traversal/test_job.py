@@ -195,6 +195,28 @@ def test_by_their_features_threes_become_eights_step_by_step(job):
     assert "learnt from nothing but these images" in done.notes[0]
 
 
+def test_while_large_sets_are_read_a_few_images_show_the_first_step(job, monkeypatch):
+    monkeypatch.setattr("napari_spaceediting.traversal.walk._FEW", 5)
+    monkeypatch.setattr("napari_spaceediting.traversal.table._LAST", {})
+    job = replace(job, settings=CHANGING)
+    seen = []
+    done = run_job(job, seen.append)
+    handed = [p.finished for p in seen if p.finished is not None]
+    assert [part.made.tolist() for part in handed] == [[0], [1], [1] * 3, [2] * 3]
+    look, first = handed[1], handed[2]
+    assert look.indices.tolist() == done.indices[:1].tolist()
+    changed = look.images[0, 1] - look.images[0, 0]
+    later = first.images[0, 1] - first.images[0, 0]
+    assert np.corrcoef(changed.ravel(), later.ravel())[0, 1] > 0.3
+    assert np.abs(changed - later).max() > 0.01
+    # Once they are read, nothing is to be bridged.
+    seen.clear()
+    again = run_job(job, seen.append)
+    handed = [p.finished for p in seen if p.finished is not None]
+    assert [part.made.tolist() for part in handed] == [[0] * 3, [1] * 3, [2] * 3]
+    np.testing.assert_array_equal(again.images, done.images)
+
+
 def test_features_take_even_steps_unless_budgets_are_given(job):
     settings = TraverseSettings(regime="features", iterations=0, device="cpu")
     done = run_job(replace(job, settings=settings))

@@ -63,7 +63,11 @@ def add_to(commands: Commands) -> None:
 
 def _train(session: Session, options: Namespace) -> Report:
     from napari_spaceediting.network.estimating import HowLong
-    from napari_spaceediting.network.spec import ClassifierSpec, usually_trains
+    from napari_spaceediting.network.spec import (
+        ClassifierSpec,
+        usually_trains,
+        with_usual_layout,
+    )
 
     settings = chosen(options, "epochs", "device")
     session.set_train_settings(replace(session.state.train, **settings))
@@ -77,7 +81,7 @@ def _train(session: Session, options: Namespace) -> Report:
     spec = replace(spec, mirror=options.mirror)
     trainable = options.trainable or usually_trains(spec)
     session.set_train_settings(replace(session.state.train, trainable=trainable))
-    job = session.training(spec)
+    job = session.training(with_usual_layout(spec, trainable))
     duration = run(HowLong(job.dataset, job.spec, job.settings))
     if duration.is_long:
         tell(str(duration), to=sys.stderr)

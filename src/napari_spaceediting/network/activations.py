@@ -199,6 +199,8 @@ def _kept(
         key = weights.copy()
         facts = [_FORMAT, images.content_key(), len(images), backbone]
         seen: list[object] = ["mirror"] if classifier.spec.mirror else []
+        if trainable == "head" and classifier.backbone.layout is not None:
+            seen.append("layout")
         if classifier.spec.image_size != images.image_size:
             seen.append(list(classifier.spec.image_size))
         key.update(json.dumps([*facts, trainable, "float32", *seen]).encode())
@@ -256,8 +258,7 @@ def tail_inputs(
     activations else; parameters, progress and errors as for `activations`.
     """
     check_trains(classifier.spec, trainable)
-    last_block = classifier.backbone.last_block
-    if trainable == "last_block" and not any(True for _ in last_block.parameters()):
+    if trainable == "last_block" and not classifier.backbone.is_split:
         raise SpaceEditingError(
             f"No last block is split off {classifier.spec.backbone}: train only the "
             "head, or everything."

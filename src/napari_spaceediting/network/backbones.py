@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ from napari_spaceediting.network.spec import (
     PUBLISHED_BACKBONES,
     ClassifierSpec,
 )
+
+_CELLS, _MOST_NUMBERS = 4, 4_096
+"""Cells along a side of the grid, and numbers that it has in all, at most."""
 
 
 class Backbone(nn.Module):
@@ -30,7 +34,14 @@ class Backbone(nn.Module):
         to split off.
     n_features : int
         F.
+
+    Attributes
+    ----------
+    layout : Layout or None
+        What puts the layout of the activations beside the features, which F counts.
     """
+
+    layout: Layout | None
 
     def __init__(
         self, trunk: nn.Module, last_block: nn.Module, n_features: int
@@ -39,11 +50,80 @@ class Backbone(nn.Module):
         self.trunk = trunk
         self.last_block = last_block
         self.n_features = n_features
+        self.layout = None
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features (n, F) of images (n, C, H, W) in [0, 1]."""
-        features: Tensor = self.last_block(self.trunk(images))
+        activations = self.trunk(images)
+        return with_layout(self.last_block(activations), activations, self.layout)
+
+    @property
+    def is_split(self) -> bool:
+        """Whether something that can train is split off the trunk."""
+        return any(True for _ in self.last_block.parameters())
+
+    def add_layout(self, shape: Sequence[int]) -> None:
+        """Put the layout of the activations beside the features, where there is one.
+
+        There is none of tokens, and of maps that the last block only averages: what
+        that would bring has not been measured.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            Of the activations of one image.
+        """
+        if len(shape) == 3 and self.is_split:
+            self.layout = Layout(shape)
+            self.n_features += self.layout.n_features
+
+
+class Layout(nn.Module):
+    """Where in an image things are: means of maps over the cells of a grid.
+
+    Of each image they are scaled so that they have as much of the squared distance
+    between `kernel_ridge.roots` as the features beside which they stand.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Channels, height and width of the maps.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        n_maps, *sides = shape
+        most = min(_CELLS, isqrt(_MOST_NUMBERS // n_maps))
+        cells = [max(1, min(side, most)) for side in sides]
+        self.n_features = n_maps * cells[0] * cells[1]
+        for name, side, count in zip(("rows", "columns"), sides, cells, strict=True):
+            self.register_buffer(name, _means(side, count), persistent=False)
+
+    def forward(self, features: Tensor, maps: Tensor) -> Tensor:
+        """Return features (n, F) and, beside them, the cells of maps, (n, F + G)."""
+        cells = (self.rows @ maps @ self.columns.T).flatten(1)
+        wanted, given = (one.abs().sum(1, keepdim=True) for one in (features, cells))
+        return torch.cat([features, cells * (wanted / given.clamp_min(1e-12))], dim=1)
+
+
+def with_layout(features: Tensor, activations: Tensor, layout: Layout | None) -> Tensor:
+    """Return features, and beside them the layout of activations if it is wanted."""
+    if layout is None:
         return features
+    found: Tensor = layout(features, activations)
+    return found
+
+
+def _means(side: int, count: int) -> Tensor:
+    """Return the (count, side) matrix by which parts of a side are averaged."""
+    means = torch.zeros(count, side)
+    for part in range(count):
+        inside = slice(part * side // count, -(-(part + 1) * side // count))
+        means[part, inside] = 1 / (inside.stop - inside.start)
+    return means
 
 
 class Foreign(nn.Module):

@@ -21,6 +21,8 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import torch
+
 from napari_spaceediting.errors import SpaceEditingError, reason_of
 from napari_spaceediting.network.backbones import Backbone, embeddings, small_cnn
 from napari_spaceediting.network.spec import (
@@ -40,9 +42,12 @@ from napari_spaceediting.network.weights import load_weights, read_weights
 
 BackboneFactory = Callable[[ClassifierSpec], Backbone]
 
+_SHAPES: dict[tuple[str, int, tuple[int, int]], tuple[int, ...]] = {}
+"""Of the activations of an image, by backbone, channels and size: asking takes long."""
+
 
 def build_backbone(spec: ClassifierSpec) -> Backbone:
-    """Build the backbone of a spec with the weights that it names.
+    """Build the backbone of a spec with the weights and the layout that it names.
 
     A local file holds the weights under the names that they have in `Backbone` or in
     a `LatentClassifier`, whose embedding and head are left out; for a backbone of
@@ -57,6 +62,18 @@ def build_backbone(spec: ClassifierSpec) -> Backbone:
         If the name is unknown, what it names makes no backbone, or the weights are
         missing or do not fit.
     """
+    backbone = _built(spec)
+    if spec.layout:
+        seen = spec.backbone, spec.in_channels, spec.image_size
+        if seen not in _SHAPES:
+            blank = torch.zeros(1, spec.in_channels, *spec.image_size)
+            with torch.inference_mode():
+                _SHAPES[seen] = backbone.eval().trunk(blank).shape[1:]
+        backbone.add_layout(_SHAPES[seen])
+    return backbone
+
+
+def _built(spec: ClassifierSpec) -> Backbone:
     build = _factory(spec.backbone)
     if spec.weights is None or spec.weights == PUBLISHED:
         return build(spec)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_spaceediting.network.backbones import Backbone
+from napari_spaceediting.network.backbones import Backbone, with_layout
 from napari_spaceediting.network.catalogue import build_backbone
 from napari_spaceediting.network.device import mixed_precision
 from napari_spaceediting.network.kernel_ridge import roots
@@ -182,16 +182,17 @@ class _Tail(_End):
             classifier.backbone.last_block if with_last_block else nn.Identity()
         )
         self.backbone = nn.ModuleDict({"last_block": last_block})
+        self.layout = classifier.backbone.layout if with_last_block else None
         self.mirror = with_last_block and classifier.spec.mirror
         self.embedding = classifier.embedding
         self.kernel = classifier.kernel
         self.head = classifier.head
 
     def features(self, given: Tensor) -> Tensor:
+        given = given.flatten(0, 1) if self.mirror else given
         with mixed_precision(given.device):
-            found: Tensor = self.backbone["last_block"](
-                given.flatten(0, 1) if self.mirror else given
-            )
+            last = self.backbone["last_block"](given)
+            found = with_layout(last, given, self.layout)
         if self.mirror:
             found = (found[::2] + found[1::2]) / 2
         return found.float()

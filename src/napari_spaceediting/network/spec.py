@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -75,6 +75,9 @@ class ClassifierSpec:
     mirror : bool
         Whether the features of an image are averaged with those of its mirror image,
         for images whose left and right mean nothing; it takes twice the time.
+    layout : bool
+        Whether where things are in an image stands beside its features, if a last block
+        is split off the backbone that takes maps.
     knows_labels : bool
         Whether its backbone has been trained on the labels. Features that know a label
         by heart cannot be asked what the others say of it.
@@ -87,6 +90,7 @@ class ClassifierSpec:
     in_channels: int = 1
     image_size: tuple[int, int] = (28, 28)
     mirror: bool = False
+    layout: bool = False
     knows_labels: bool = False
 
     @property
@@ -149,6 +153,14 @@ def usually_trains(spec: ClassifierSpec) -> Trainable:
     """
     has_learnt = spec.weights is not None or spec.backbone.startswith(FILE)
     return "head" if has_learnt or not spec.sees_images else "all"
+
+
+def with_usual_layout(spec: ClassifierSpec, trainable: Trainable) -> ClassifierSpec:
+    """Return a spec with its layout as it is where nothing is said of it.
+
+    It stands beside features that have been learnt before and stay as they are.
+    """
+    return replace(spec, layout=spec.weights is not None and trainable == "head")
 
 
 def check_trains(spec: ClassifierSpec, trainable: Trainable) -> None:

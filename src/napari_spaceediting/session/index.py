@@ -297,6 +297,7 @@ _CALLED = {
 _LATER = {
     "soft_labels",
     "mirror",
+    "layout",
     "knows_labels",
     "rejected",
     "came",

@@ -28,6 +28,7 @@ from napari_spaceediting.network.spec import (
     State,
     check_trains,
     seen_size,
+    with_usual_layout,
 )
 from napari_spaceediting.network.suggesting import Suggest
 from napari_spaceediting.projection.layout import MapJob
@@ -239,7 +240,7 @@ class Preparing:
                 else "There is no network yet: train one first, or name a backbone."
             )
         spec = ClassifierSpec(backbone, weights, mirror=mirror)
-        return self._filled_in(spec), None
+        return self._filled_in(with_usual_layout(spec, "head")), None
 
     def mapping(self) -> MapJob:
         """Prepare to draw the map of the network that is shown.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -27,25 +28,34 @@ _CLIPPING, _PRIOR = 10.0, 0.2
 """Weights of what lies outside [0, 1], and of the size of the change."""
 _MOST_GROWTH = 1.6
 """Of the unknowns from a step to the next, before they are adapted."""
-_PAIRS = 200
+_PAIRS = 60
 _PER_UNKNOWN = 150
 """Bytes, about: the memory of the minimiser, and the activations of a network."""
 _AT_ONCE = 4
 """Images, where a processor works: so that the first step comes soon."""
+_DOING = "Change the images"
 
 
 def change_features(
-    ground: Ground, whole: Traversal
+    ground: Ground, whole: Traversal, *, is_shown: bool = False
 ) -> Generator[Progress, None, None]:
     """Fill in a traversal step by step.
+
+    Parameters
+    ----------
+    ground : Ground
+        What it stands on.
+    whole : Traversal
+        To be filled in.
+    is_shown : bool, optional
+        Whether `look_first` has shown more of the first image than its original.
 
     Yields
     ------
     Progress
         With the originals of all batches, then with each batch after each of its steps.
     """
-    settings, sets = ground.settings, ground.sets
-    iterations = settings.iterations_of("features")
+    settings = ground.settings
     unknowns = 2 * whole.images[0, 0].size
     fit = max(1, memory_limit() // 4 // (_PER_UNKNOWN * unknowns))
     at_once = _AT_ONCE if ground.device.type == "cpu" else settings.batch_size
@@ -54,48 +64,86 @@ def change_features(
         whole.part(slice(start, start + size))
         for start in range(0, len(whole.indices), size)
     ]
-    total = len(parts) * settings.steps * iterations
-    for part in parts:
+    for number, part in enumerate(parts):
         ground.judge(part, slice(0, 1))
-        yield Progress(0, total, "Change the images", finished=part.copied())
-    usual = learn_whitening(_differences(ground), ground.device)
-    spread = ground.table.spread(ground.features.sizes)
-    places = {
-        id(source): _where(ground, source)
-        for source in {id(source): source for source in sets.sources}.values()
-    }
+        if number or not is_shown:
+            yield Progress(0, 0, _DOING, finished=part.copied())
+    kinds = _Kinds(ground)
+    iterations = settings.iterations_of("features")
     done = 0
     for number, part in enumerate(parts):
         batch = slice(number * size, number * size + size)
-        problem = ground.problem(batch, None)
-        if settings.budgets is None:
-            budgets, path = even_path(problem, settings.steps)
-        else:
-            budgets = np.repeat(np.array(settings.path)[:, None], len(part.indices), 1)
-            path = [problem.own_kept(p) for p in traverse_path(problem, budgets)]
-        part.budgets[:] = budgets.T
-        ground.fill(part, problem, [problem.start(), *path])
-        lengths = [problem.length(step) for step in path]
-        where = np.stack([places[id(source)] for source in sets.sources[batch]])
-        images = ChangedImages(
-            ground.features,
-            torch.from_numpy(part.images[:, 0]).to(ground.device),
-            usual,
-            torch.from_numpy(where[:, None]).to(ground.device),
-            spread,
-        )
-        for step, wanted in enumerate(path, start=1):
-            if step > 1:
-                growth = lengths[step - 1] / np.maximum(lengths[step - 2], 1e-12)
-                images.grow(np.minimum(growth, _MOST_GROWTH))
-            for loss in images.approach(ground.table.combine(wanted), iterations):
-                done += 1
-                yield Progress(done, total, "Change the images", {"loss": loss})
-            part.images[:, step:] = images.now().cpu().numpy()[:, None]
-            ground.judge(part, slice(step, step + 1))
-            part.made[:] = step
-            timed = replace(part.copied(), seconds=time.perf_counter() - ground.began)
-            yield Progress(done, total, "Change the images", finished=timed)
+        for progress in _travel(kinds, part, batch, settings.steps):
+            done += "loss" in progress.metrics
+            total = len(parts) * settings.steps * iterations
+            yield replace(progress, done=done, total=total)
+
+
+def look_first(ground: Ground, whole: Traversal) -> Generator[Progress, None, None]:
+    """Show the original and the first step of the first image.
+
+    Yields
+    ------
+    Progress
+        With the original, then with the step.
+    """
+    first = slice(0, 1)
+    part = whole.part(first)
+    ground.judge(part, first)
+    yield Progress(0, 0, _DOING, finished=part.copied())
+    yield from _travel(_Kinds(ground), part, first, 1)
+
+
+class _Kinds:
+    """What both kinds of images tell of changes: which are usual, and where."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.usual = learn_whitening(_differences(ground), ground.device)
+        self.spread = ground.table.spread(ground.features.sizes)
+        # Images of one kind share their source.
+        sources = {id(source): source for source in ground.sets.sources}
+        self._places = {at: _where(ground, source) for at, source in sources.items()}
+
+    def where(self, batch: slice) -> NDArray[np.float32]:
+        """Return how much each pixel of some images may change, (n, 1, H, W)."""
+        sources = self.ground.sets.sources[batch]
+        return np.stack([self._places[id(source)] for source in sources])[:, None]
+
+
+def _travel(
+    kinds: _Kinds, part: Traversal, batch: slice, steps: int
+) -> Generator[Progress, None, None]:
+    """Make the first steps of some images, and tell each."""
+    ground, settings = kinds.ground, kinds.ground.settings
+    problem = ground.problem(batch, None)
+    if settings.budgets is None:
+        budgets, path = even_path(problem, settings.steps)
+    else:
+        budgets = np.repeat(np.array(settings.path)[:, None], len(part.indices), 1)
+        path = [problem.own_kept(p) for p in traverse_path(problem, budgets)]
+    part.budgets[:] = budgets.T
+    ground.fill(part, problem, [problem.start(), *path])
+    lengths = [problem.length(step) for step in path]
+    images = ChangedImages(
+        ground.features,
+        torch.from_numpy(part.images[:, 0]).to(ground.device),
+        kinds.usual,
+        torch.from_numpy(kinds.where(batch)).to(ground.device),
+        kinds.spread,
+    )
+    for step, wanted in enumerate(path[:steps], start=1):
+        if step > 1:
+            growth = lengths[step - 1] / np.maximum(lengths[step - 2], 1e-12)
+            images.grow(np.minimum(growth, _MOST_GROWTH))
+        features = ground.table.combine(wanted)
+        for loss in images.approach(features, settings.iterations_of("features")):
+            yield Progress(0, 0, _DOING, {"loss": loss})
+        part.images[:, step:] = images.now().cpu().numpy()[:, None]
+        ground.judge(part, slice(step, step + 1))
+        part.made[:] = step
+        timed = replace(part.copied(), seconds=time.perf_counter() - ground.began)
+        yield Progress(0, 0, _DOING, finished=timed)
 
 
 class ChangedImages:
@@ -212,6 +260,7 @@ def _differences(ground: Ground) -> Iterator[NDArray[np.float32]]:
     rng = np.random.default_rng(ground.settings.seed)
     sets = ground.sets
     members = np.unique(np.concatenate([*sets.sources, sets.target]))
-    for _ in range(_PAIRS):
-        pair = ground.dataset.images(rng.choice(members, 2, replace=False))
-        yield (pair[:1] - pair[1:]) / np.float32(2**0.5)
+    drawn = rng.permutation(members)[: _PAIRS + 1]
+    images = (ground.dataset.images(drawn[at : at + 1]) for at in range(len(drawn)))
+    for one, other in pairwise(images):
+        yield (one - other) / np.float32(2**0.5)

@@ -14,6 +14,7 @@ from napari_spaceediting.network.backbones import Foreign, Prepare
 from napari_spaceediting.network.classifier import LatentClassifier
 from napari_spaceediting.network.device import torch_errors_in_words
 from napari_spaceediting.network.spec import ClassifierSpec
+from napari_spaceediting.traversal.folding import fold_normalisations
 from napari_spaceediting.traversal.layers import Layer
 from napari_spaceediting.traversal.settings import TraversalError
 
@@ -78,6 +79,8 @@ class LayerFeatures(nn.Module):
             # What works in place would overwrite the outputs that are kept.
             if hasattr(module, "inplace"):
                 setattr(module, "inplace", False)  # noqa: B010
+        # Processors filter much sooner what lies together by pixel.
+        self.backbone.to(memory_format=torch.channels_last)
         image = _blank(classifier.spec)
         if layers is None:
             layers = default_layers(classifier)
@@ -88,6 +91,9 @@ class LayerFeatures(nn.Module):
             usable = [layer.name for layer in usable_layers(classifier)]
             raise TraversalError(f"There is {wanted}: choose from {', '.join(usable)}.")
         self.layers = tuple(layers)
+        with torch_errors_in_words():
+            slope = torch.linspace(0, 1, image.numel()).view_as(image)
+            fold_normalisations(self.backbone, slope, self.layers)
         self._classifier = [classifier]  # no part of this module
         self._outputs: dict[str, Tensor] = {}
         self._stops = False
@@ -107,7 +113,7 @@ class LayerFeatures(nn.Module):
         self._outputs.clear()
         self._stops = True
         try:
-            self.backbone(images)
+            self.backbone(images.contiguous(memory_format=torch.channels_last))
         except _Enough:
             pass
         finally:
@@ -124,7 +130,9 @@ class LayerFeatures(nn.Module):
         probabilities : (n, classes) tensor
         """
         self._outputs.clear()
-        latents, logits = self._classifier[0](images)
+        latents, logits = self._classifier[0](
+            images.contiguous(memory_format=torch.channels_last)
+        )
         return self._taken(), latents, logits.softmax(dim=1)
 
     def forward(self, images: Tensor) -> Tensor:

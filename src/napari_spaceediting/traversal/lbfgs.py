@@ -39,6 +39,7 @@ class Minimiser:
         self._low, self._high = low, high
         self._memory: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=_MEMORY)
         self._usable: Tensor | None = None
+        self._scale: Tensor | None = None
 
     def minimise(
         self, function: Function, start: Tensor, iterations: int
@@ -64,16 +65,19 @@ class Minimiser:
         points = start.clone()
         everyone = torch.arange(len(points), device=points.device)
         losses, gradients = function(points, everyone)
-        usable = self._usable
-        if usable is None:
+        usable, scale = self._usable, self._scale
+        if usable is None or scale is None:
             usable = torch.zeros(len(points), dtype=torch.bool, device=points.device)
+            scale = torch.ones_like(losses)
         for _ in range(iterations):
             held = ((points <= low) & (gradients > 0)) | (
                 (points >= high) & (gradients < 0)
             )
             free = torch.where(held, 0, gradients)
-            directions = torch.where(held, 0, -_times_inverse_hessian(free, memory))
-            slopes = (directions * free).sum(dim=1)
+            directions = torch.where(
+                held, 0, -_times_inverse_hessian(free, memory, scale)
+            )
+            slopes = _products(directions, free)
             steepest = ~usable | (slopes >= 0) | ~slopes.isfinite()
             largest = free.abs().amax(dim=1, keepdim=True).clamp_min(1e-30)
             directions = torch.where(
@@ -86,7 +90,7 @@ class Minimiser:
                 tried = points[rows] + lengths[rows, None] * directions[rows]
                 tried = tried.clamp(low, high)
                 new_losses, new_gradients = function(tried, rows)
-                promised = ((tried - points[rows]) * gradients[rows]).sum(dim=1)
+                promised = _products(tried - points[rows], gradients[rows])
                 good = new_losses <= losses[rows] + _SUFFICIENT * promised.clamp_max(0)
                 done = rows[good]
                 points[done], losses[done] = tried[good], new_losses[good]
@@ -96,22 +100,24 @@ class Minimiser:
                     break
                 lengths[rows] *= _SHORTER
             steps, turns = points - before, gradients - slope_before
-            curvatures = (steps * turns).sum(dim=1)
-            curved = curvatures > 1e-10 * (turns * turns).sum(dim=1)
+            curvatures, squares = _products(steps, turns), _products(turns, turns)
+            curved = curvatures > 1e-10 * squares
             inverse = torch.where(curved, 1 / curvatures.clamp_min(1e-30), 0)
+            newest = curvatures / squares.clamp_min(1e-30)
+            scale = torch.where(curved, newest, scale)
             # A problem without a good step forgets; the others keep what they know.
             usable = curved | usable
-            usable[rows] = False
+            usable[rows], scale[rows] = False, 1
             for old_steps, old_turns, old_inverse in memory:
                 for values in (old_steps, old_turns, old_inverse):
                     values[rows] = 0
             memory.append((steps, turns, inverse))
-            self._usable = usable
+            self._usable, self._scale = usable, scale
             yield points.clone(), losses.clone()
 
 
 def _times_inverse_hessian(
-    gradients: Tensor, memory: deque[tuple[Tensor, Tensor, Tensor]]
+    gradients: Tensor, memory: deque[tuple[Tensor, Tensor, Tensor]], scale: Tensor
 ) -> Tensor:
     """Return the two-loop recursion of L-BFGS, for each row apart.
 
@@ -120,16 +126,16 @@ def _times_inverse_hessian(
     result = gradients.clone()
     shares = []
     for steps, turns, inverse in reversed(memory):
-        share = inverse * (steps * result).sum(dim=1)
-        result -= share[:, None] * turns
+        share = inverse * _products(steps, result)
+        result.addcmul_(share[:, None], turns, value=-1)
         shares.append(share)
-    scale = torch.ones_like(result[:, 0])
-    for steps, turns, inverse in memory:
-        squared = (turns * turns).sum(dim=1)
-        newest = (steps * turns).sum(dim=1) / squared.clamp_min(1e-30)
-        scale = torch.where(inverse > 0, newest, scale)
     result *= scale[:, None]
     for (steps, turns, inverse), share in zip(memory, reversed(shares), strict=True):
-        back = inverse * (turns * result).sum(dim=1)
-        result += (share - back)[:, None] * steps
+        back = inverse * _products(turns, result)
+        result.addcmul_((share - back)[:, None], steps)
     return result
+
+
+def _products(one: Tensor, other: Tensor) -> Tensor:
+    """Return the inner product of each row of both, without a copy of their size."""
+    return torch.stack([a @ b for a, b in zip(one, other, strict=True)])

@@ -43,6 +43,11 @@ def alignment(images: NDArray[np.float32]) -> float:
     return float((slopes * means).sum(dtype=float) / np.sqrt(sizes)) if sizes else 0.0
 
 
+def sees_photographs(spec: ClassifierSpec) -> bool:
+    """Return whether a network that was trained before sees images of 48 px or more."""
+    return spec.weights is not None and min(spec.image_size) >= _PHOTOGRAPH
+
+
 def choose_regime(
     kinds: Sequence[NDArray[np.float32]], spec: ClassifierSpec
 ) -> tuple[Regime, str]:
@@ -63,11 +68,10 @@ def choose_regime(
     reason : str
         A sentence for the user.
     """
-    side = min(spec.image_size)
-    if spec.weights is not None and side >= _PHOTOGRAPH:
+    if sees_photographs(spec):
         return "features", (
             f"Features of each original are changed, as suits photographs: the network "
-            f"came with weights, and the images have {side} px."
+            f"came with weights, and the images have {min(spec.image_size)} px."
         )
     some = [kind[:_MOST] for kind in kinds]
     fewest = min(len(kind) for kind in some)

@@ -60,6 +60,11 @@ class TraversalSets:
         return TraversalSets(self.images, sources, draw(self.target), others)
 
     @property
+    def rows(self) -> Indices:
+        """All of its images but the others, each once, ascending."""
+        return np.unique(np.concatenate([self.images, *self.sources, self.target]))
+
+    @property
     def unlike(self) -> Indices:
         """What an image that has arrived is no longer like, each once."""
         return np.unique(np.concatenate(self.others or self.sources))

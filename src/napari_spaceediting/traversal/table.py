@@ -133,6 +133,11 @@ class FeatureTable:
         return blocks(n_features, 4 * n_rows)
 
 
+def is_read(key: str) -> bool:
+    """Return whether images were read last by a key, as for `read_features`."""
+    return key in _LAST
+
+
 def read_features(
     features: LayerFeatures,
     dataset: ImageDataset,

@@ -5,30 +5,35 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.jobs.job import Progress
-from napari_spaceediting.network.classifier import classifier_from
+from napari_spaceediting.network.classifier import LatentClassifier, classifier_from
 from napari_spaceediting.network.device import pick_device
 from napari_spaceediting.network.spec import ClassifierSpec, State
 from napari_spaceediting.traversal.arrival import Arrival, read_looks
-from napari_spaceediting.traversal.changes import change_features
+from napari_spaceediting.traversal.changes import change_features, look_first
 from napari_spaceediting.traversal.features import LayerFeatures
 from napari_spaceediting.traversal.ground import Ground
 from napari_spaceediting.traversal.mixtures import make_mixtures
-from napari_spaceediting.traversal.regime import choose_regime
+from napari_spaceediting.traversal.regime import choose_regime, sees_photographs
 from napari_spaceediting.traversal.result import Traversal
 from napari_spaceediting.traversal.sets import TraversalSets
 from napari_spaceediting.traversal.settings import TraverseSettings
-from napari_spaceediting.traversal.table import read_features
+from napari_spaceediting.traversal.table import is_read, read_features
 
 UNTRAINED = (
     "The network has learnt from nothing but these images: what is changed may be what "
     "fools it. For photographs, train one that comes with weights."
 )
+
+
+_FEW = 25
+"""Images of each set that the first look is by."""
 
 
 def walk(
@@ -41,62 +46,97 @@ def walk(
 ) -> Generator[Progress, None, Traversal]:
     """Do the work of `Traverse`, whose fields these are; the sets were checked.
 
+    Of photographs whose sets must be read first, a few images of each show the first
+    step of the first image, so that something is to be seen while all are read.
+
     Yields
     ------
     Progress
         In images, in features, then in iterations.
     """
     began = time.perf_counter()
-    sets = sets.drawn(settings.most, settings.seed)
-    rows = np.unique(np.concatenate([sets.images, *sets.sources, sets.target]))
     device = pick_device(settings.device)
     classifier = classifier_from(spec, state)
     features = LayerFeatures(classifier, settings.layers)
     classifier.to(device)
-    n = settings.batch_size
-    table, looks = yield from read_features(
-        features,
-        dataset,
-        rows,
-        device=device,
-        batch_size=n,
-        key=_key(dataset, spec, state, features.layers),
+    key = _key(dataset, spec, state, features.layers)
+    base = _Base(dataset, spec, settings, notes, device, classifier, features, key)
+    first = TraversalSets(sets.images[:1], sets.sources[:1], sets.target)
+    few = first.drawn(_FEW, settings.seed)
+    sets = sets.drawn(settings.most, settings.seed)
+    is_photograph = settings.regime == "features" or (
+        settings.regime is None and sees_photographs(spec)
     )
-    target = looks.of(np.isin(rows, sets.target))
-    source = looks.of(np.isin(rows, sets.sources[0]))
-    regime, reason = settings.regime, ""
-    if regime is None:
-        channels = (-1, dataset.n_channels, *(min(s, 32) for s in dataset.image_size))
-        small = [some.pixels.reshape(channels) for some in (target, source)]
-        regime, reason = choose_regime(small, spec)
-    if regime == "features" and spec.weights is None:
-        notes = UNTRAINED, *notes
-    if reason:
-        notes = reason, *notes
-    others = source
-    if regime == "mixtures":
-        others = yield from read_looks(classifier, dataset, sets.unlike, device, n)
-    by_layer = features.sizes if regime == "features" else None
-    ground = Ground(
-        dataset=dataset,
-        settings=settings,
-        device=device,
-        classifier=classifier,
-        features=features,
-        sets=sets,
-        table=table,
-        looks=looks,
-        gram=(yield from table.gram(by_layer)),
-        rows=rows,
-        arrival=Arrival(
-            target, others, settings.typical, by_pixels=regime == "mixtures"
-        ),
-        began=began,
-    )
-    whole = ground.begin(regime, notes)
-    make = make_mixtures if regime == "mixtures" else change_features
-    yield from make(ground, whole)
+    takes_long = not is_read(key) and len(sets.rows) > 2 * len(few.rows)
+    if is_photograph and takes_long:
+        ground, whole = yield from base.lay(few, began)
+        yield from look_first(ground, whole)
+    ground, whole = yield from base.lay(sets, began)
+    if whole.regime == "mixtures":
+        yield from make_mixtures(ground, whole)
+    else:
+        yield from change_features(ground, whole, is_shown=is_photograph and takes_long)
     return replace(whole, seconds=time.perf_counter() - began)
+
+
+@dataclass(frozen=True, eq=False)
+class _Base:
+    """What does not depend on the sets."""
+
+    dataset: ImageDataset
+    spec: ClassifierSpec
+    settings: TraverseSettings
+    notes: tuple[str, ...]
+    device: torch.device
+    classifier: LatentClassifier
+    features: LayerFeatures
+    key: str
+
+    def lay(
+        self, sets: TraversalSets, began: float
+    ) -> Generator[Progress, None, tuple[Ground, Traversal]]:
+        """Read sets; return what work stands on, and a traversal to be filled in."""
+        dataset, settings, n = self.dataset, self.settings, self.settings.batch_size
+        rows = sets.rows
+        table, looks = yield from read_features(
+            self.features,
+            dataset,
+            rows,
+            device=self.device,
+            batch_size=n,
+            key=self.key,
+        )
+        target = looks.of(np.isin(rows, sets.target))
+        source = looks.of(np.isin(rows, sets.sources[0]))
+        regime, reason = settings.regime, ""
+        if regime is None:
+            sides = (min(side, 32) for side in dataset.image_size)
+            shape = -1, dataset.n_channels, *sides
+            small = [some.pixels.reshape(shape) for some in (target, source)]
+            regime, reason = choose_regime(small, self.spec)
+        untrained = regime == "features" and self.spec.weights is None
+        said = (reason, UNTRAINED * untrained, *self.notes)
+        is_mixed = regime == "mixtures"
+        others = source
+        if is_mixed:
+            others = yield from read_looks(
+                self.classifier, dataset, sets.unlike, self.device, n
+            )
+        ground = Ground(
+            dataset=dataset,
+            settings=settings,
+            device=self.device,
+            classifier=self.classifier,
+            features=self.features,
+            sets=sets,
+            table=table,
+            looks=looks,
+            gram=(yield from table.gram(None if is_mixed else self.features.sizes)),
+            rows=rows,
+            arrival=Arrival(target, others, settings.typical, by_pixels=is_mixed),
+            began=began,
+        )
+        return ground, ground.begin(regime, tuple(note for note in said if note))
 
 
 def _key(

@@ -60,7 +60,7 @@ def exported(tmp_path_factory):
             run_job(OpenDataset(folder / "images")),
             train=TrainSettings(trainable="head", device="cpu"),
         )
-        spec = ClassifierSpec(mirror=kind == "colour")
+        spec = ClassifierSpec(mirror=kind == "colour", layout=kind != "grey")
         session.take_network(run_job(session.training(spec)))
         for ending in networks.ENDINGS:
             done = run_job(exporting(session, folder / f"network{ending}"))

@@ -22,6 +22,7 @@ from napari_spaceediting.network.spec import (
     ClassifierSpec,
     TrainSettings,
     usually_trains,
+    with_usual_layout,
 )
 from napari_spaceediting.network.suggesting import Suggestion, suggested_at_once
 from napari_spaceediting.network.trust import title_of, trust
@@ -160,7 +161,7 @@ class TrainingController:
         before = session.state.train
         session.set_train_settings(settings)
         try:
-            job = session.training(spec)
+            job = session.training(with_usual_layout(spec, settings.trainable))
         except SpaceEditingError as error:
             session.set_train_settings(before)
             complain(error)
