@@ -10,7 +10,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QMainWindow, QMenu, QWidget
 
-from watch import spin, wait
+from watch import Spent, spin, wait
 
 if TYPE_CHECKING:
     from napari_spaceediting.plugin.space_editor import SpaceEditor
@@ -36,16 +36,17 @@ class Mouse:
         What was clicked on.
     n_keys : int
         Keys that were pressed.
-    reactions : list of float
-        Processor seconds of the window's thread after each click and key, without the
-        drawing of the canvas.
+    reactions : list of (str, float, float)
+        What was done with a click, a key or another act; processor seconds of the
+        window's thread after it, without the drawing of the canvas; and seconds on
+        the clock until the window had taken it in and was painted, drawing included.
     """
 
     def __init__(self, watch: Watch | None = None) -> None:
         self._watch = watch
         self.clicks: list[str] = []
         self.n_keys = 0
-        self.reactions: list[float] = []
+        self.reactions: list[tuple[str, float, float]] = []
 
     def choose(self, main: QMainWindow, *path: str) -> None:
         """Click through the menus of a window: "File", ..., and what is wanted.
@@ -87,12 +88,12 @@ class Mouse:
 
     def click(self, widget: QWidget, what: str, at: QPoint | None = None) -> None:
         """Click on a widget, by default in its middle."""
-        self._click(widget, widget.rect().center() if at is None else at)
+        self._click(widget, widget.rect().center() if at is None else at, what)
         self.clicks.append(what)
 
     def key(self, widget: QWidget, key: Qt.Key | str) -> None:
         """Press a key while a widget has the focus."""
-        self._measured(lambda: QTest.keyClick(widget, key))
+        self.measured(f"key {_named(key)}", lambda: QTest.keyClick(widget, key))
         self.n_keys += 1
 
     def type(self, widget: QWidget, text: str) -> None:
@@ -107,22 +108,30 @@ class Mouse:
             wait(menu.isVisible)
             action = _find(menu, name)
             QTest.mouseMove(menu, menu.actionGeometry(action).center())
-            self._click(menu, menu.actionGeometry(action).center())
+            self._click(menu, menu.actionGeometry(action).center(), name)
             menu = action.menu() or menu
 
-    def _click(self, widget: QWidget, at: QPoint) -> None:
-        self._measured(lambda: QTest.mouseClick(widget, _LEFT, pos=at))
+    def _click(self, widget: QWidget, at: QPoint, what: str) -> None:
+        self.measured(what, lambda: QTest.mouseClick(widget, _LEFT, pos=at))
 
-    def _measured(self, act: Callable[[], object]) -> None:
+    def measured(self, what: str, act: Callable[[], object]) -> None:
+        """Do something, and measure the reaction to it."""
         if self._watch is None:
             act()
             QApplication.processEvents()
             return
-        start, drawing = time.thread_time(), self._watch.drawing.cpu
+        start, drawing = Spent.now(), self._watch.drawing.cpu
         act()
+        QApplication.processEvents()
+        seen = time.perf_counter() - start.wall
         spin(_SETTLED)
         drawn = self._watch.drawing.cpu - drawing
-        self.reactions.append(max(0.0, time.thread_time() - start - drawn))
+        own = max(0.0, time.thread_time() - start.cpu - drawn)
+        self.reactions.append((what, own, seen))
+
+
+def _named(key: Qt.Key | str) -> str:
+    return key if isinstance(key, str) else key.name.removeprefix("Key_")
 
 
 def _find(menu: QWidget, name: str) -> QMenu:

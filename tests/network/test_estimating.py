@@ -74,6 +74,9 @@ def test_it_knows_what_a_training_does_without_labels(spec: ClassifierSpec) -> N
     assert "60 images" in run_job(HowLong(bare, spec, everything)).what
     assert what_trains(bare, replace(spec, weights="a file"), everything) == "head"
     assert what_trains(bare, spec, HEAD) == "head", "its weights may have learnt"
+    # What was exported has learnt; it is not to forget that.
+    exported = replace(spec, backbone="file:a.pt2")
+    assert what_trains(bare, exported, everything) == "head"
     assert what_trains(images(100), spec, HEAD) == "head"
     features = np.zeros((100, 3), np.float32)
     given = ClassifierSpec(EMBEDDINGS, n_classes=2, image_size=(1, 3))

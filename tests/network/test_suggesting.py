@@ -95,6 +95,16 @@ def test_small_images_and_embeddings_need_no_looking(photographs):
     assert suggested_at_once(photographs) is None
 
 
+@pytest.mark.parametrize(("cached", "is_quick"), [([], True), (["vgg19"], False)])
+def test_small_images_leave_a_choice_where_a_network_was_fetched(
+    photographs, in_reach, cached, is_quick
+):
+    in_reach(SELF_SUPERVISED, "resnet18", cached=cached)
+    found = run_job(Suggest(replace(photographs, image_size=(28, 28))))
+    assert (found.spec.backbone, found.is_quick) == ("small_cnn", is_quick)
+    assert ("vgg19 was fetched before: choose it" in found.why) != is_quick
+
+
 def test_weights_are_in_reach_if_they_were_fetched(tmp_path, monkeypatch):
     monkeypatch.setattr(reach, "answers", lambda url: False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))

@@ -92,6 +92,15 @@ class RetrainSettings:
         """Whether a network is trained step by step, so that chance plays a part."""
         return self.trainable != "head" or self.recipe == "descent"
 
+    @property
+    def n_seen(self) -> int:
+        """How many images all networks see step by step, each as often as it is."""
+        if not self.descends:
+            return 0
+        networks = 1 + sum(ARMS[arm].is_network for arm in self.arms)
+        at_once = self.batch_size + 2 * self.edit_batch_size
+        return self.repeats * networks * self.steps * at_once
+
 
 @dataclass(frozen=True)
 class Weights:

@@ -66,6 +66,9 @@ class HowLong:
     ----------
     spec : ClassifierSpec
         The network, filled in for them.
+    n_seen : int or None
+        Images that are learnt from, each as often as it is seen; None for those of
+        all epochs.
     """
 
     name: ClassVar[str] = "Work out how long it takes"
@@ -73,6 +76,7 @@ class HowLong:
     dataset: ImageDataset = field(repr=False)
     spec: ClassifierSpec
     settings: TrainSettings
+    n_seen: int | None = None
 
     def run(self) -> Generator[Progress, None, Duration]:
         """Run a few images through the network.
@@ -85,7 +89,7 @@ class HowLong:
             If an image cannot be read.
         """
         yield Progress(0, 0, "Timing the network on a few images")
-        return _duration(self.dataset, self.spec, self.settings)
+        return _duration(self.dataset, self.spec, self.settings, self.n_seen)
 
 
 def sample_size(n_images: int, seconds: float) -> int:
@@ -116,7 +120,10 @@ def sample(dataset: ImageDataset, size: int, seed: int) -> ImageDataset:
 
 
 def _duration(
-    dataset: ImageDataset, spec: ClassifierSpec, settings: TrainSettings
+    dataset: ImageDataset,
+    spec: ClassifierSpec,
+    settings: TrainSettings,
+    n_seen: int | None,
 ) -> Duration:
     import torch
 
@@ -153,6 +160,14 @@ def _duration(
         tail(inputs[at])[0].square().mean().backward()
 
     each = _per_image(step, len(some), device)
+    if n_seen is not None:
+        return Duration(
+            seconds + each * n_seen,
+            f"{spec.backbone} sees {n_seen:,} images, many of them several times, "
+            f"{_ms(each)} each on {where}.",
+            "It grows with what is compared, the size of the images and the network; "
+            "where the head alone trains it takes seconds.",
+        )
     n_learnt, passes = _passes(dataset, settings)
     views = 1 if has_classes(dataset) else _WITHOUT_LABELS
     return Duration(

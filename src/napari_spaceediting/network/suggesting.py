@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from napari_spaceediting.data.dataset import ImageDataset
@@ -55,7 +55,8 @@ def suggested_at_once(dataset: ImageDataset) -> Suggestion | None:
     if max(dataset.image_size) <= LARGEST_FROM_SCRATCH:
         return Suggestion(
             ClassifierSpec(),
-            f"Images of up to {LARGEST_FROM_SCRATCH} px teach a small network quickly.",
+            f"Images of up to {LARGEST_FROM_SCRATCH} px teach a small network quickly. "
+            "Where few of them have a label, a published one often knows more.",
             is_quick=True,
         )
     return None
@@ -85,6 +86,8 @@ class Suggest:
             For photographs a self-supervised transformer before a classifier, and
             whatever was fetched before where the network cannot be reached; else a
             small network for copies of the images, with the time that it takes here.
+            For small images a small network, which is not quick where there is a
+            choice: a published one was fetched before.
 
         Raises
         ------
@@ -92,23 +95,21 @@ class Suggest:
             If an image cannot be read.
         """
         found = suggested_at_once(self.dataset)
-        if found is not None:
+        if found is not None and not found.spec.sees_images:
             return found
         yield Progress(0, 0, "Looking for networks that are in reach")
-        from napari_spaceediting.network.reach import (
-            cached_weights,
-            has_timm,
-            is_in_reach,
-        )
+        from napari_spaceediting.network.reach import has_timm, is_in_reach
 
         wanted = [SELF_SUPERVISED] * has_timm() + ["resnet18"]
+        if found is not None:
+            known = _fetched([*PUBLISHED_BACKBONES, *wanted])
+            return _or_known(found, known) if known else found
         for backbone in wanted:
             if is_in_reach(backbone):
                 return _published(backbone, _WHY[backbone])
-        for backbone in PUBLISHED_BACKBONES:
-            if cached_weights(backbone) is not None:
-                why = "The network cannot be reached; this one was fetched before."
-                return _published(backbone, why)
+        if known := _fetched(PUBLISHED_BACKBONES):
+            why = "The network cannot be reached; this one was fetched before."
+            return _published(known, why)
         return (yield from self._from_scratch())
 
     def _from_scratch(self) -> Generator[Progress, None, Suggestion]:
@@ -127,6 +128,23 @@ class Suggest:
             "or an exported network, need no connection and know more.",
             is_quick=seconds < 60,
         )
+
+
+def _fetched(backbones: Iterable[str]) -> str:
+    """Return the first of some networks that was fetched before; "" for none."""
+    from napari_spaceediting.network.reach import cached_weights
+
+    return next((name for name in backbones if cached_weights(name) is not None), "")
+
+
+def _or_known(small: Suggestion, known: str) -> Suggestion:
+    """Leave the choice between a small network and one that was fetched before."""
+    return replace(
+        small,
+        why=f"{small.why} {known} was fetched before: choose it as Backbone, or train "
+        "the small one.",
+        is_quick=False,
+    )
 
 
 def _published(backbone: str, why: str) -> Suggestion:

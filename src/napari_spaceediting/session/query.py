@@ -79,8 +79,7 @@ def is_dated(values: NDArray[Any]) -> bool:
     """Whether all texts of a column are dates that begin as 2024-05, or empty."""
     if values.dtype.kind not in "OU" or not len(values):
         return False
-    texts = values.astype(str)
-    said = texts[texts != ""].tolist()
+    said = {text for text in values.astype(str).tolist() if text}
     return bool(said) and all(map(_DATE.match, said))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu
 
 from napari_spaceediting.editing.image_edits import Pin, Relabel
+from napari_spaceediting.plugin.gallery.panel import ImageGallery
 from napari_spaceediting.plugin.map.panel import LEAST_SURE
+from napari_spaceediting.plugin.pictures import Pictures
 from napari_spaceediting.plugin.status import TO_DECIDE
 from napari_spaceediting.session.state import RoundStatus
 from napari_spaceediting.session.storage import save_session
@@ -319,3 +323,20 @@ def test_images_are_rejected_in_the_gallery_by_key_and_by_menu(window):
     for title, are_out in (("Reject", True), ("Restore", False)):
         entry(menu_on(window, images), title).trigger()
         assert window.session.edits.rejected[images].all() == are_out
+
+
+def test_keys_of_many_classes_leave_the_images_their_room(shown, told, qtbot):
+    gallery = shown(ImageGallery, pictures=Pictures())
+    named = told(gallery.named)
+    names = [f"a class with a long name, number {number}" for number in range(9)]
+    gallery.class_keys.show_classes(names, [*"123456789"])
+
+    def is_so(are_there):
+        return gallery.class_keys.isVisible() == are_there
+
+    for height, are_there in ((700, True), (160, False), (700, True)):
+        gallery.resize(900, height)
+        qtbot.waitUntil(partial(is_so, are_there))
+        gallery.grid.setFocus()
+        QTest.keyClick(gallery.grid, "3")
+    assert named == [(2,)] * 3, "keys work all the same"

@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_spaceediting.plugin.map.display import LABEL, PREDICTION, usual_key
+from napari_spaceediting.plugin.map.display import (
+    LABEL,
+    PREDICTION,
+    colour_by,
+    column_keys,
+    usual_key,
+)
 from napari_spaceediting.plugin.map.naming import mixture
 from napari_spaceediting.session.session import Session
 
@@ -27,6 +33,27 @@ def test_unasked_the_map_is_coloured_by_what_is_known(
     checkpoint = replace(shown, labels=labels, network=network)
     session = Session(replace(trained_state, checkpoint=checkpoint))
     assert usual_key(session) == expected
+
+
+def test_columns_colour_where_they_can(trained_state):
+    n = len(trained_state.dataset)
+    days = ["2024-05-31 at noon", "2024-05", "2024-13-40", ""]
+    columns = {
+        "file": np.array([f"scan {k}.tif" for k in range(n)]),
+        "plate": np.array([f"P{k % 5}" for k in range(n)]),
+        "area": np.arange(n) / 7,
+        "date": np.resize(np.array(days), n),
+    }
+    dataset = replace(trained_state.dataset, columns=columns)
+    keys = [key for key, _ in column_keys(dataset)]
+    assert keys == ["column:plate", "column:area", "column:date"]
+    edits = Session(trained_state).edits
+    found = [colour_by(key, dataset, trained_state.checkpoint, edits) for key in keys]
+    assert found[0].names == ("P0", "P1", "P2", "P3", "P4")
+    assert found[2].span == ("2024-05-01", "2024-05-31")
+    noon, month, neither, empty = found[2].colours[:4]
+    assert (neither == empty).all()
+    assert (noon != month).any()
 
 
 def test_a_mixture_is_told_with_what_is_most_first():

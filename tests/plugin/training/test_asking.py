@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox
 
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.network import estimating
 from napari_spaceediting.plugin.training.asking import NOT_NOW, SAMPLE, START
 
@@ -105,3 +109,23 @@ def test_a_session_with_work_is_offered_no_sample(opened):
     assert {button.text() for button in box.buttons()} == {START, NOT_NOW}
     assert box.defaultButton().text() == NOT_NOW
     press(box, NOT_NOW)
+
+
+def test_retraining_the_whole_network_is_asked_before(opened):
+    press(question(opened), START)
+    opened.wait(lambda: opened.state.has_map)
+    opened.wait_idle()
+    session, retrain = opened.session, opened.bench.training.retrain
+    some = np.flatnonzero(~session.dataset.held_out)[:10]
+    session.apply(Relabel(some, "three"))
+    wanted = replace(session.state.retrain, trainable="all", steps=2)
+    retrain(wanted)
+    box = question(opened)
+    assert "small_cnn sees 1,024 images" in box.informativeText()
+    assert box.defaultButton().text() == NOT_NOW
+    press(box, NOT_NOW)
+    opened.wait_idle()
+    assert session.state.proposal is None
+    retrain(wanted)
+    press(question(opened), START)
+    opened.wait(lambda: session.state.proposal is not None)

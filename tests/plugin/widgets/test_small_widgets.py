@@ -1,13 +1,20 @@
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_spaceediting.jobs.job import Progress
 from napari_spaceediting.plugin.training.curve import TrainingCurve, thin_out
 from napari_spaceediting.plugin.widgets.class_keys import ClassKeys
-from napari_spaceediting.plugin.widgets.controls import dress
+from napari_spaceediting.plugin.widgets.controls import (
+    column,
+    dress,
+    scrolled,
+    set_progress,
+    thin_bar,
+    word_label,
+)
 from napari_spaceediting.plugin.widgets.job_bar import JobBar, remaining_in_words
 from napari_spaceediting.plugin.widgets.section import DONE, Section
 
@@ -169,3 +176,38 @@ def test_keys_of_many_classes_take_no_more_room_than_their_rows(qtbot):
     dock.show()
     assert keys.height() == keys.heightForWidth(keys.width()) > one_row
     assert rest.height() > keys.height()
+
+
+def test_progress_is_painted_with_all_else_and_not_at_once(host, qtbot):
+    layout, bar, painted = QVBoxLayout(host), thin_bar("Progress"), []
+
+    class Watch(QObject):
+        def eventFilter(self, _watched, event):
+            if event.type() == QEvent.Type.Paint:
+                painted.append(bar.value())
+            return False
+
+    layout.addWidget(bar)
+    qtbot.waitUntil(bar.isVisible)
+    watch = Watch()
+    bar.installEventFilter(watch)
+    for done in range(1, 9):
+        set_progress(bar, done, 10)
+    assert not painted
+    qtbot.waitUntil(lambda: 8 in painted)
+
+
+def test_a_section_with_a_long_word_is_as_high_as_its_text_needs(host, qtbot):
+    content = QWidget()
+    inside = QVBoxLayout(content)
+    text = word_label("text", "Words that break into lines. " * 8)
+    for part in (QPushButton("A button whose text is too long for a dock " * 2), text):
+        inside.addWidget(part)
+    section, below = Section(1, "Guidance", content), QWidget()
+    column(below, 0).addWidget(section)
+    below.layout().addStretch(1)
+    area = scrolled(below)
+    QVBoxLayout(host).addWidget(area)
+    host.resize(300, 500)
+    qtbot.waitUntil(lambda: 0 < text.width() < 300)
+    qtbot.waitUntil(lambda: text.height() >= text.heightForWidth(text.width()))

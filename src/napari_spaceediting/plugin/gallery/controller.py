@@ -251,9 +251,10 @@ class GalleryController:
                 return NOTHING
             evidence = session.state.rounds[-1].evidence
             return evidence.fixed if source == FIXED else evidence.broken
+        if source == NEAREST:
+            return nearest(self._window.shown.map, self._around)
         return {
             SELECTION: self._gathered,
-            NEAREST: nearest(self._window.shown.map, self._around),
             SIMILAR: NOTHING if self._similar is None else self._similar.images,
             GUIDANCE: self.proposed,
             CHOSEN: self._chosen,

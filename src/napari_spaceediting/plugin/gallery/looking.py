@@ -87,7 +87,7 @@ class Looking:
         near = nearest(shown.map, at) if len(at) == 1 else NOTHING
         title = f"{len(at)} images" if len(at) > 1 else str(session.dataset.ids[at[0]])
         if proposed >= 0 and kinds.tolist() != [proposed]:
-            title += f": {names[proposed]}?"
+            title = f"{names[proposed]}? · {title}"
         if len(at) == 1 and (why_not := window.pictures.why_not(int(at[0]))):
             title = why_not
         self._gallery.compare.show_question(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QLabel, QStackedWidget, QWidget
 
 from napari_spaceediting.plugin.gallery.bar import GalleryBar
@@ -15,6 +15,9 @@ from napari_spaceediting.plugin.widgets.class_keys import ClassKeys, takes_back
 from napari_spaceediting.plugin.widgets.controls import column, dress, row, set_role
 from napari_spaceediting.plugin.widgets.palette import Palette
 from napari_spaceediting.wording import counted
+
+_KEYS = 1 / 4
+"""Share of the height that the keys of classes take at most."""
 
 
 class ImageGallery(QWidget):
@@ -50,7 +53,8 @@ class ImageGallery(QWidget):
         self._views.addWidget(self.compare)
         keys = row(self.class_keys, self._count, stretch=(1, 0))
         keys.setContentsMargins(4, 0, 4, 0)
-        keys.setAlignment(self._count, Qt.AlignmentFlag.AlignTop)
+        corner = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight
+        keys.setAlignment(self._count, corner)
         layout = column(self, 2)
         layout.addWidget(self.bar)
         layout.addLayout(keys)
@@ -64,6 +68,27 @@ class ImageGallery(QWidget):
     def set_theme(self, palette: Palette) -> None:
         """Follow a change of theme."""
         dress(self, palette)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give the room to the images."""
+        super().resizeEvent(event)
+        self._fit_keys()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Give the room to the images, also when there are other classes."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self._fit_keys()
+        return super().event(event)
+
+    def _fit_keys(self) -> None:
+        """Show the keys of classes unless they took the room of the images.
+
+        The map's legend has them, too, and they work all the same.
+        """
+        lines = self.class_keys.layout()
+        assert lines is not None
+        height = lines.heightForWidth(self.width() - self._count.sizeHint().width())
+        self.class_keys.setVisible(height <= _KEYS * self.height())
 
     @property
     def is_close(self) -> bool:

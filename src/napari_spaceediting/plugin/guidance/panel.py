@@ -31,6 +31,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     key_cap,
     literal,
     row,
+    set_progress,
     set_role,
     set_text,
     thin_bar,
@@ -170,6 +171,7 @@ class GuidancePanel(Panel):
         )
         self.change_button.setCursor(Qt.CursorShape.PointingHandCursor)
         set_role(self.change_button, "link")
+        self.change_button.setMinimumWidth(1)
         self._pictures = Pictures()
         self._pictures.clicked.connect(self.toggled)
         self._hint = word_label("muted", "Click what does not belong: it is left out.")
@@ -325,8 +327,7 @@ class GuidancePanel(Panel):
 
     def show_counts(self, done: int, total: int, last: str = "") -> None:
         """Show how many of the proposals have been decided on, and the last class."""
-        self._bar.setRange(0, max(total, 1))
-        self._bar.setValue(min(done, total))
+        set_progress(self._bar, done, max(total, 1))
         text = f"{done:,} of {total:,} decided"
         self._done_label.setText(
             f"{last}: {text}. Backspace takes it back." if last else text
@@ -356,7 +357,8 @@ class GuidancePanel(Panel):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Answer by key."""
-        if event is None or self.class_keys.take(event):
+        keys = self.class_keys
+        if event is None or (keys.isVisible() and keys.take(event)):
             return
         if event.key() == Qt.Key.Key_Escape and self._is_typed:
             self.setFocus()

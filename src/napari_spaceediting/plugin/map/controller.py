@@ -17,6 +17,7 @@ from napari_spaceediting.editing.edits import EditState
 from napari_spaceediting.plugin.keys import LAYERS, refusal, with_key
 from napari_spaceediting.plugin.map import display, preview
 from napari_spaceediting.plugin.map.clustering import Clustering
+from napari_spaceediting.plugin.map.density import Density
 from napari_spaceediting.plugin.map.features import features_of
 from napari_spaceediting.plugin.map.gestures import Gestures
 from napari_spaceediting.plugin.map.layer import Cloud
@@ -86,10 +87,12 @@ class MapController:
         self.view: MapView | None = None
         self.stage: Stage | None = None
         self.clustering = Clustering(window)
+        self._density = Density(window, panel.density_check, lambda: self.view)
         self.naming = Naming(window, lambda: self.view, show_change)
         self.colour_key = display.LABEL
         self._is_coloured = self._is_new = False
         self._colouring: display.Colouring | None = None
+        self._columns: list[tuple[str, str]] = []
         self._hovered = -1
         self._dwell = once(panel, _DWELL_MS, self._show_card)
         panel.tool_changed.connect(self.set_tool)
@@ -225,6 +228,11 @@ class MapController:
         self.coloured.emit()
 
     @property
+    def _session(self) -> Session:
+        assert self._window.session is not None
+        return self._window.session
+
+    @property
     def colours(self) -> NDArray[np.float32] | None:
         """RGBA of every image as on the map, (N, 4); None before there is one."""
         return self._colouring.colours if self._colouring is not None else None
@@ -314,8 +322,7 @@ class MapController:
 
     def _selectable(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return those of some images that the map shows and lets one select."""
-        session, view = self._window.session, self.view
-        assert session is not None
+        session, view = self._session, self.view
         if view is None or view.cloud is None:
             return rows
         left = view.cloud.hidden
@@ -325,11 +332,9 @@ class MapController:
 
     def _around(self, index: int) -> NDArray[np.int64]:
         """Return an image and those that lie nearest to it on the map."""
-        assert self._window.session is not None
-        view = self.view
-        assert view is not None
-        assert view.cloud is not None
-        places = view.cloud.places
+        assert self.view is not None
+        assert self.view.cloud is not None
+        places = self.view.cloud.places
         away = ((places - places[index]) ** 2).sum(axis=1)
         return np.argsort(away, kind="stable")[:_VICINITY].astype(np.int64)
 
@@ -344,8 +349,7 @@ class MapController:
         self.naming.apply(Trait(TraitKind.KEY, keys))
 
     def _reject_class(self, row: int) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._session
         name = self._window.edits.class_names[row]
         self.naming.attempt(lambda: session.apply(session.rejecting(name)))
 
@@ -373,8 +377,7 @@ class MapController:
         QToolTip.showText(place, text, view.canvas)
 
     def _on_dragging(self, places: NDArray[np.float64]) -> None:
-        session, view = self._window.session, self.view
-        assert session is not None
+        session, view = self._session, self.view
         assert view is not None
         around = session.surroundings.of_group(places)
         text = display.describe_place(around, session.edits.class_names)
@@ -414,6 +417,7 @@ class MapController:
         assert stage is not None
         others = view.cloud is None or len(view.cloud.places) != len(cloud.places)
         view.show_cloud(cloud)
+        self._density.refresh()
         if others or self._is_new:
             stage.show_map()
         self._is_new = False
@@ -438,39 +442,35 @@ class MapController:
             self.view.set_ink(QColor(palette.text), QColor(palette.canvas))
 
     def _on_session(self) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._session
         self.colour_key, self._is_coloured = display.usual_key(session), False
         self._is_new = True
         choose(self._panel.method_combo, session.state.map.method)
 
     def _on_images(self) -> None:
         """Have more images, perhaps of more classes and with more columns."""
-        session = self._window.session
-        assert session is not None
+        session = self._session
+        self._columns = display.column_keys(session.dataset)
         self._panel.legend.forget_hidden()
         self._on_hovered(-1)
         self._offer_colours()
 
     def _offer_colours(self) -> None:
-        session = self._window.session
-        assert session is not None
-        keys = display.colour_keys(session.dataset, selections(session.state))
+        session = self._session
+        keys = display.colour_keys(self._columns, selections(session.state))
         keys += [(display.axis_key(one), one.name) for one in session.state.axes]
         self._panel.offer_colours(keys, self.colour_key)
 
     def _on_axes(self) -> None:
         """Colour by the class again where the axis has gone."""
-        session = self._window.session
-        assert session is not None
+        session = self._session
         known = display.axis_of(self.colour_key, session.state.axes) is not None
         if display.is_axis(self.colour_key) and not known:
             self.colour_key = display.usual_key(session)
         self._colour(self.colour_key)
 
     def _remove_axis(self) -> None:
-        session = self._window.session
-        assert session is not None
+        session = self._session
         kept = display.axis_of(self.colour_key, session.state.axes)
         if kept is not None:
             session.remove_axis(kept)

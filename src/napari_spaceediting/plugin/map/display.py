@@ -66,24 +66,32 @@ class Colouring:
     span: tuple[str, str] = ("", "")
 
 
+def column_keys(dataset: ImageDataset) -> list[tuple[str, str]]:
+    """Return the columns that images can be coloured by, as (key, title).
+
+    Texts of which nearly every one is another are left out. All values are looked at,
+    so it is asked for once.
+    """
+    return [
+        (f"{_COLUMN}{name}", "True class" if name == "truth" else name.capitalize())
+        for name, values in dataset.columns.items()
+        if values.dtype.kind in "ifub" or is_dated(values) or _n_texts(values) <= _MANY
+    ]
+
+
 def colour_keys(
-    dataset: ImageDataset, saved: Iterable[str] = ()
+    columns: Iterable[tuple[str, str]], saved: Iterable[str] = ()
 ) -> list[tuple[str, str]]:
     """Return what images can be coloured by, as (key, title).
 
     Parameters
     ----------
-    dataset : ImageDataset
-        Its columns are offered, but for texts of which nearly every one is another.
+    columns : iterable of (str, str)
+        From `column_keys`.
     saved : iterable of str
         Names of saved selections.
     """
     own = [(LABEL, "Class"), (PREDICTION, "Prediction"), (CONFIDENCE, "Confidence")]
-    columns = [
-        (f"{_COLUMN}{name}", "True class" if name == "truth" else name.capitalize())
-        for name, values in dataset.columns.items()
-        if values.dtype.kind in "ifub" or is_dated(values) or _n_texts(values) <= _MANY
-    ]
     selections = [(f"{_SELECTION}{name}", f"Selection {name}") for name in saved]
     return [*own, (CLUSTERS, "Clusters"), *columns, *selections]
 
@@ -221,10 +229,20 @@ def _continuous(
 
 def _by_date(texts: NDArray[np.generic]) -> Colouring:
     """Colour images by their date; those without one are grey."""
-    dates = np.array([str(text) or "NaT" for text in texts.tolist()], "datetime64[D]")
+    said, which = np.unique(texts.astype(str), return_inverse=True)
+    dates = np.array([_day(text) for text in said.tolist()], "datetime64[D]")[which]
     known = dates[~np.isnat(dates)]
     days = np.where(np.isnat(dates), np.nan, dates.astype(float))
-    return _continuous(days, (str(known.min()), str(known.max())))
+    span = (str(known.min()), str(known.max())) if len(known) else ("", "")
+    return _continuous(days, span)
+
+
+def _day(text: str) -> np.datetime64:
+    """Return the day that a text begins with, the first of a month, or no time."""
+    try:
+        return np.datetime64(text[:10], "D")
+    except ValueError:
+        return np.datetime64("NaT")
 
 
 def edit_marks(edits: EditState, start: NDArray[np.float32]) -> tuple[Arrows, Marks]:

@@ -174,6 +174,9 @@ class MapOverlay(QWidget):
         if many:
             # Kept while only thumbnails change over it.
             self._paint_kept(painter, "crowd", self._paint_crowd)
+        painter.setPen(QPen(_thin(self.ink, 0.5), 1))
+        for line in scene.contours:
+            painter.drawPolyline(QPolygonF(self._points(line)))
         self._lines(painter, scene.trails, 1.0, 0.5, dots=False)
         lifted = scene.lifted
         settled = [p for p in scene.pictures if p.image not in lifted]
@@ -285,6 +288,10 @@ class MapOverlay(QWidget):
                 offset = np.abs(middles[at] - middles[other])
                 if (offset < (sizes[at] + sizes[other]) / 2).all():
                     middles[at, 1] = middles[other, 1] + sizes[other, 1]
+        # What stands for a place in view is read whole.
+        width, air = self.width(), sizes[:, 0] / 2
+        seen = (middles[:, 0] >= 0) & (middles[:, 0] <= width) & (2 * air < width)
+        middles[seen, 0] = np.clip(middles[:, 0], air, width - air)[seen]
         return middles
 
     def _names(self, painter: QPainter) -> None:

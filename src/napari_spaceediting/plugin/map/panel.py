@@ -121,6 +121,7 @@ class MapPanel(Panel):
         checks = QVBoxLayout()
         checks.setSpacing(TIGHT)
         checks.addWidget(self.thumbnails_check)
+        checks.addWidget(self.density_check)
         checks.addWidget(self.held_out_check)
         layout.addLayout(checks)
         layout.addWidget(self.scale)
@@ -190,6 +191,12 @@ class MapPanel(Panel):
         self.thumbnails_check.setChecked(True)
         self.gate.add(
             self.thumbnails_check, "Show pictures on the map where there is room"
+        )
+        self.density_check = QCheckBox("Density")
+        self.gate.add(
+            self.density_check,
+            "Draw lines around the densest 20, 40, 60, 80 and 95% of the images that "
+            "are shown: where many lie on top of each other",
         )
         self.held_out_check = QCheckBox("Select held-out images too")
         self.gate.add(

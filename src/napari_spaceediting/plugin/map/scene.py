@@ -123,6 +123,8 @@ class Scene:
         Class names, where they stand, and their colour.
     gliding : Marks
         Images on their way from one map to the next; little else is painted meanwhile.
+    contours : sequence of (m, 2) array
+        Lines of equal density.
     past : str
         Which other map is shown, "" for the present one; edits do not belong on it.
     """
@@ -143,6 +145,7 @@ class Scene:
     dot: float = 4.0
     names: Sequence[tuple[str, NDArray[np.floating], NDArray[np.float32]]] = ()
     gliding: Marks = field(default_factory=Marks)
+    contours: Sequence[NDArray[np.floating]] = ()
     past: str = ""
 
     @property

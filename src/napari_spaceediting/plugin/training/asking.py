@@ -14,6 +14,7 @@ SAMPLE, START, NOT_NOW = "Train on a sample first", "Start", "Not now"
 
 def ask_before(
     parent: QWidget,
+    title: str,
     duration: Duration,
     n_images: int,
     sample: int,
@@ -25,6 +26,8 @@ def ask_before(
     ----------
     parent : QWidget
         Whose window is asked.
+    title : str
+        What is about to begin.
     duration : Duration
         How long it takes.
     n_images : int
@@ -41,7 +44,7 @@ def ask_before(
     """
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Train the network")
+    box.setWindowTitle(title)
     box.setText(f"This takes {in_words(duration.seconds)}.")
     said = f"{duration.what}\n\n{duration.depends}"
     role = QMessageBox.ButtonRole

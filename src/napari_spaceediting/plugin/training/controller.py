@@ -44,7 +44,12 @@ from napari_spaceediting.projection.layout import MapResult
 from napari_spaceediting.projection.settings import Method
 from napari_spaceediting.projection.warm_up import WarmUp
 from napari_spaceediting.session.session import Session
-from napari_spaceediting.session.training import MappedNetwork, MappedRound, TrainAndMap
+from napari_spaceediting.session.training import (
+    MappedNetwork,
+    MappedRound,
+    RetrainAndMap,
+    TrainAndMap,
+)
 
 _READ = "Cancelled; what was read of the images is kept: Train goes on from there."
 
@@ -136,7 +141,7 @@ class TrainingController:
                 self.train(found.spec, chosen)
 
         at_once = suggested_at_once(session.dataset)
-        if at_once is not None:
+        if at_once is not None and not at_once.spec.sees_images:
             take(at_once)
         else:
             self._network_panel.set_settings(ClassifierSpec(), settings)
@@ -180,7 +185,8 @@ class TrainingController:
                 elif answer == START:
                     self._train(job)
 
-            ask_before(self._network_panel, found, n, size, decide)
+            panel = self._network_panel
+            ask_before(panel, "Train the network", found, n, size, decide)
 
         training.run(HowLong(job.dataset, job.spec, job.settings), take)
 
@@ -243,14 +249,43 @@ class TrainingController:
     # Retraining
 
     def retrain(self, settings: RetrainSettings | None = None) -> None:
-        """Retrain with the open edits; the outcome awaits a decision.
+        """Retrain with the open edits, asked before where it takes long.
 
-        Its map is drawn after it. When that is cancelled or fails, another one comes
-        with the round, and says so.
+        The outcome awaits a decision. Its map is drawn after it. When that is cancelled
+        or fails, another one comes with the round, and says so.
         """
         window, session, panel = self._window, self._session(), self._retrain_panel
         if settings is not None:
             session.set_retrain_settings(settings)
+
+        def decide(answer: str) -> None:
+            is_free = session is window.session and not window.training.is_running
+            if answer == START and is_free:
+                self._retrain(job)
+
+        def take(found: Duration) -> None:
+            if found.is_long:
+                ask_before(panel, job.name, found, len(session.dataset), 0, decide)
+            else:
+                self._retrain(job)
+
+        with complaining():
+            job = session.retraining()
+            if not job.settings.n_seen:
+                self._retrain(job)
+                return
+            network = session.shown.network
+            assert network is not None
+            how = TrainSettings(
+                trainable=job.settings.trainable, device=job.settings.device
+            )
+            seen = HowLong(session.dataset, network.spec, how, job.settings.n_seen)
+            window.training.run(seen, take)
+
+    def _retrain(self, job: RetrainAndMap) -> None:
+        window, session, panel = self._window, self._session(), self._retrain_panel
+        panel.curve.clear()
+        window.turn_to(Turn.RETRAINING)
 
         def report(progress: Progress, _remaining: float | None) -> None:
             if "loss" in progress.metrics:
@@ -262,11 +297,7 @@ class TrainingController:
             note = mapped.map.note
             return f"The round is kept. {note}" if note else ""
 
-        with complaining():
-            job = session.retraining()
-            panel.curve.clear()
-            window.turn_to(Turn.RETRAINING)
-            window.training.run(job, take, report=report)
+        window.training.run(job, take, report=report)
 
     def retrain_as_chosen(self) -> None:
         """Retrain as the panel says, or say why not now."""
@@ -287,7 +318,7 @@ def _in_words(session: Session) -> str:
     checkpoint, dataset = session.state.checkpoint, session.dataset
     if checkpoint.network is None:
         return ""
-    backbone = checkpoint.network.spec.backbone
+    backbone = title_of(checkpoint.network.spec.backbone)
     probabilities = checkpoint.network.predictions.probabilities
     known = (dataset.split == Split.VALIDATION) & (checkpoint.labels != UNLABELLED)
     if not (known.any() and probabilities.shape[1]):

@@ -17,7 +17,7 @@ from napari_spaceediting.network.spec import (
     TrainSettings,
     usually_trains,
 )
-from napari_spaceediting.network.trust import is_file, is_timm, named
+from napari_spaceediting.network.trust import is_file, is_timm, named, title_of
 from napari_spaceediting.plugin.training.curve import TrainingCurve
 from napari_spaceediting.plugin.widgets.controls import (
     SPACING,
@@ -197,6 +197,7 @@ class NetworkPanel(Panel):
         self._spec, self._settings = spec, settings
         if spec.weights not in (None, PUBLISHED):
             self._offer_file(spec.weights)
+        self._offer_backbone(spec.backbone)
         for form in (self.form, self.more_form):
             form.fill(spec)
             form.fill(settings)
@@ -220,8 +221,7 @@ class NetworkPanel(Panel):
         name = self._backbones.value
         if name in _ASKED:
             name = self._ask(name) or self._backbone
-            if name not in self._backbones.choices:
-                self._backbones.set_choice(name)
+            self._offer_backbone(name)
             self._backbones.value = name
         self._backbone = name
         self._suit_backbone()
@@ -267,6 +267,15 @@ class NetworkPanel(Panel):
         self._before = self._weights.value
         chosen = ClassifierSpec(self._backbone, self._before)
         self.form.field("trainable").value = usually_trains(chosen)
+
+    def _offer_backbone(self, name: str) -> None:
+        """Offer a backbone from elsewhere; of a file the name, with its path as tip."""
+        if name not in self._backbones.choices:
+            title = title_of(name) if is_file(name) else name
+            with self._backbones.changed.blocked():
+                self._backbones.set_choice(title, name)
+            box = self._backbones.native
+            box.setItemData(box.findText(title), name, Qt.ItemDataRole.ToolTipRole)
 
     def _offer_file(self, path: str) -> None:
         self._file = path

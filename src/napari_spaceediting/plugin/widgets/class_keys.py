@@ -48,7 +48,7 @@ class ClassKeys(QWidget):
     def take(self, event: QKeyEvent) -> bool:
         """Choose by a key; return whether it is one of a class."""
         button = self.buttons.get(event.text().upper())
-        if button is None or not self.isVisible() or event.modifiers() & _OTHERS:
+        if button is None or event.modifiers() & _OTHERS:
             return False
         button.click()
         return True

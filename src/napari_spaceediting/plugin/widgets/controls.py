@@ -194,6 +194,17 @@ def thin_bar(name: str) -> QProgressBar:
     return bar
 
 
+def set_progress(bar: QProgressBar, done: int, total: int) -> None:
+    """Show so much of a total, 0 for an unknown one, when all else is painted, too.
+
+    By itself the bar would have the whole window painted at once, with the canvas.
+    """
+    bar.setUpdatesEnabled(False)
+    bar.setRange(0, total)
+    bar.setValue(min(done, total))
+    bar.setUpdatesEnabled(True)
+
+
 def dress(root: QWidget, palette: Palette) -> None:
     """Let a dock follow the theme: its sheet, and what paints itself within it."""
     size = palette.font_size

@@ -11,6 +11,7 @@ from napari_spaceediting.plugin.widgets.controls import (
     column,
     once,
     row,
+    set_progress,
     set_role,
     set_text,
     thin_bar,
@@ -65,7 +66,7 @@ class JobBar(QFrame):
     def start(self, name: str) -> None:
         """Show that a job has begun."""
         set_text(self._name, name)
-        self._progress.setRange(0, 0)
+        set_progress(self._progress, 0, 0)
         self._remaining.setText("")
         self.cancel_button.setEnabled(True)
         self.cancel_button.setText("Cancel")
@@ -75,9 +76,7 @@ class JobBar(QFrame):
         self, progress: Progress, remaining_seconds: float | None = None
     ) -> None:
         """Show how far the job is; a total of 0 means that nobody knows."""
-        self._progress.setRange(0, progress.total)
-        if progress.total > 0:
-            self._progress.setValue(min(progress.done, progress.total))
+        set_progress(self._progress, progress.done, progress.total)
         set_text(self._message, progress.message)
         self._remaining.setText(remaining_in_words(remaining_seconds))
 

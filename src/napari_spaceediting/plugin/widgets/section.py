@@ -73,6 +73,9 @@ class Section(QFrame):
         line.setDirection(QHBoxLayout.Direction.RightToLeft)
         self.header.setMinimumHeight(line.sizeHint().height())
         set_role(self, "section")
+        # It is as high as it needs to be at the width that there is, not at the one
+        # that a long word in it would like.
+        self.setMinimumWidth(1)
         column(self, 0, self.header, self.body)
         self.set_status("")
 
