@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from napari_spaceediting.commands.main import main
 from napari_spaceediting.data.open import OpenDataset
-from napari_spaceediting.editing.edits import Relabel
+from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.editing.settings import RetrainSettings
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.classifier import classifier_from
