@@ -215,9 +215,10 @@ def words(runs: Run) -> dict[str, str]:
     ]
     return dict(
         table=table(("what is learnt from", "rank correlation", "pose right, %"), rows),
-        over=gained(runs, "three drags: right, %", "logistic regression: right, %"),
+        named=gained(runs, "three classes: right, %", "three drags: right, %"),
+        over=gained(runs, "three classes: right, %", "logistic regression: right, %"),
         over_maps=gained(
-            runs, "three drags: right, %", "logistic regression, maps: right, %"
+            runs, "three classes: right, %", "logistic regression, maps: right, %"
         ),
         r2=told(runs, "three drags: R²", 2),
         offered=str(sum(run["three drags: offered"] == 1 for run in runs)),
