@@ -28,7 +28,9 @@ def trial(data: Path, work: Path, seed: int, *, quick: bool) -> dict[str, float]
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
-    begun = begin(data, work, NAME, NETWORK, "reporting", seed, noise=ONE_PERSON)
+    begun = begin(
+        data, work, NAME, NETWORK, "reporting", seed, noise=ONE_PERSON, layout=True
+    )
     labels, pool = begun.session.dataset.labels, begun.pool
     wrong, n_classes = labels != begun.truth, begun.session.dataset.n_classes
     space = components(begun.features, pool)
@@ -94,7 +96,9 @@ def scene(data: Path, work: Path, runs: Run) -> None:
     keep(
         curves(lines, 10, "labels looked at", "wrong labels among them"), "crowd-found"
     )
-    begun = begin(data, work, NAME, NETWORK, "reporting", 0, noise=ONE_PERSON)
+    begun = begin(
+        data, work, NAME, NETWORK, "reporting", 0, noise=ONE_PERSON, layout=True
+    )
     session = Session(begun.session.state)
     session.set_retrain_settings(replace(session.state.retrain, arms=("control",)))
     with window(session, work) as camera:

@@ -10,13 +10,22 @@ from case_rounds import ROUNDS, WAYS, compared, groups, in_rounds, really, rival
 from common import table
 from real_sets import Begun, begin
 
-SEEDS = 3
+SEEDS = 5
 NAME, NETWORK = "garbage", "EfficientNet-lite0"
 LABELS = 5
 
 
 def _begin(data: Path, work: Path, seed: int) -> Begun:
-    return begin(data, work, NAME, NETWORK, "reporting", seed, labels_per_class=LABELS)
+    return begin(
+        data,
+        work,
+        NAME,
+        NETWORK,
+        "reporting",
+        seed,
+        labels_per_class=LABELS,
+        layout=True,
+    )
 
 
 def trial(data: Path, work: Path, seed: int, *, quick: bool) -> dict[str, float]:

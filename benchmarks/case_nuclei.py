@@ -23,7 +23,11 @@ from napari_spaceediting.editing.ranking import CLEAR_MAJORITY
 from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
-from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
+from napari_spaceediting.network.spec import (
+    ClassifierSpec,
+    TrainSettings,
+    with_usual_layout,
+)
 from napari_spaceediting.network.trust import trust
 from napari_spaceediting.session.export.exporting import exporting
 from napari_spaceediting.session.session import Session
@@ -32,7 +36,7 @@ from real_rivals import cluster_groups
 from real_sets import features_of, frozen_session
 from real_trials import SECONDS_A_GROUP, SECONDS_A_KEY
 
-SEEDS = 3
+SEEDS = 5
 CLASSES = "elongated", "round, dark", "round, pale"
 ROUNDS, PER_ROUND = 3, 15
 _KINDS = "histology_light", "histology_purple"
@@ -104,7 +108,8 @@ def begin(
     dataset = run_job(OpenLayers(found.opened(alone=alone), seed))
     session = frozen_session(dataset, seed)
     trust(LITE0)
-    session.take_network(run_job(session.training(ClassifierSpec(LITE0, "pretrained"))))
+    spec = with_usual_layout(ClassifierSpec(LITE0, "pretrained"), "head")
+    session.take_network(run_job(session.training(spec)))
     columns = dataset.columns
     return session, found.measured(columns["plane"], columns["object"])
 

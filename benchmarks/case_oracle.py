@@ -19,7 +19,7 @@ from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.session.session import Session
 from real_sets import Begun, begin, features_of, opened
 
-SEEDS = 3
+SEEDS = 5
 NAME, NETWORK = "oracle bones", "EfficientNet-lite0"
 LABELS = 10
 _LEAST = 2
@@ -44,7 +44,16 @@ def trial(data: Path, work: Path, seed: int, *, quick: bool) -> dict[str, float]
 
 def known(data: Path, work: Path, seed: int) -> Begun:
     """Begin with features of photographs."""
-    return begin(data, work, NAME, NETWORK, "reporting", seed, labels_per_class=LABELS)
+    return begin(
+        data,
+        work,
+        NAME,
+        NETWORK,
+        "reporting",
+        seed,
+        labels_per_class=LABELS,
+        layout=True,
+    )
 
 
 def small(data: Path, seed: int, epochs: int | None = None) -> Begun:
