@@ -129,7 +129,6 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
         return whole(self, places, *args)
 
     monkeypatch.setattr(Surroundings, "at", at)
-    monkeypatch.setattr("napari_spaceediting.plugin.map.naming._ASKED", 20)
     images, panel = window.movable[:120], window.panels.edits
     void = window.places.max(axis=0) + np.float32([50, 50])
     ends = np.tile(void, (len(images), 1)).astype(np.float32)
@@ -141,7 +140,7 @@ def test_the_window_s_thread_asks_what_surrounds_few_places(window, monkeypatch)
     window.state.select(images)
     window.bench.map.naming.relabel_selected()
     window.answer(Qt.Key.Key_Escape)
-    assert [count for here, count in asked if here] == [20]
+    assert [count for here, count in asked if here] == [60], "at most 100"
     window.bench.edits.undo()
     window.wait(lambda: (False, 0) in asked)
     assert panel.summary.text() == ""

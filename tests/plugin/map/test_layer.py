@@ -61,7 +61,7 @@ def answered_move(window, images, places):
 
 def test_a_script_moves_one_image_and_many(window, layer):
     for images, title in (
-        (window.movable[4:5], "Move 1 image: these are …"),
+        (window.movable[4:5], "Move 1 image: this is …"),
         (window.movable[10:30], "Move 20 images: these are …"),
     ):
         data = assign(layer, images, [0.5, -0.25])
