@@ -327,8 +327,9 @@ def test_the_panel_says_what_the_last_round_gained(window, gain, words):
     assert f"95% interval {gain.low * 100:+.1f} to {gain.high * 100:+.1f}" in text
 
 
-def test_a_round_that_awaits_a_decision_is_not_told_of(window):
-    window.take_round(RoundStatus.PROPOSED)
+@pytest.mark.parametrize("status", [RoundStatus.PROPOSED, RoundStatus.ROLLED_BACK])
+def test_a_round_that_does_not_stand_is_not_told_of(window, status):
+    window.take_round(status)
     window.unfold("guidance")
     assert expected(window) == ""
 

@@ -34,7 +34,7 @@ from napari_spaceediting.plugin.map.scene import Arrows
 from napari_spaceediting.plugin.state import NOTHING, Change, WindowState
 from napari_spaceediting.plugin.status import Turn
 from napari_spaceediting.session.habits import Way, describe_paces
-from napari_spaceediting.session.state import Round
+from napari_spaceediting.session.state import Round, RoundStatus
 from napari_spaceediting.wording import counted
 
 _TITLES = {
@@ -389,7 +389,8 @@ class GuidanceController:
         changed = session.edits.labels != session.shown.labels
         counts = [int(np.count_nonzero(changed[at])) for at in self._recent]
         rounds = session.state.rounds
-        last = rounds[-1] if rounds and not session.state.proposal else None
+        stands = rounds and rounds[-1].status is RoundStatus.ACCEPTED
+        last = rounds[-1] if stands else None
         expected = f"{describe_recent(counts)} {describe_round(last)}".strip()
         pace = describe_paces(session.state.habits.paces)
         panel.show_words(summarise(session.answers), expected, pace)
