@@ -513,6 +513,8 @@ def decide(camera: Photographer, proposal: Proposal) -> None:
     else:
         camera.key("e")
         camera.type(*name, Qt.Key.Key_Return)
+        # A popup that follows at once goes with the one before it.
+        camera.rest(300)
     camera.rest(50)
 
 
