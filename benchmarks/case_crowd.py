@@ -23,14 +23,18 @@ OURS, CLEANLAB, CHANCE = "the program", "cleanlab", "chance"
 _STEPS = range(10, REVIEWS + 1, 10)
 
 
+def _begin(data: Path, work: Path, seed: int) -> Begun:
+    return begin(
+        data, work, NAME, NETWORK, "reporting", seed, noise=ONE_PERSON, layout=True
+    )
+
+
 def trial(data: Path, work: Path, seed: int, *, quick: bool) -> dict[str, float]:
     """Review 200 labels in three orders, and learn from what each has mended."""
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
-    begun = begin(
-        data, work, NAME, NETWORK, "reporting", seed, noise=ONE_PERSON, layout=True
-    )
+    begun = _begin(data, work, seed)
     labels, pool = begun.session.dataset.labels, begun.pool
     wrong, n_classes = labels != begun.truth, begun.session.dataset.n_classes
     space = components(begun.features, pool)
@@ -96,9 +100,7 @@ def scene(data: Path, work: Path, runs: Run) -> None:
     keep(
         curves(lines, 10, "labels looked at", "wrong labels among them"), "crowd-found"
     )
-    begun = begin(
-        data, work, NAME, NETWORK, "reporting", 0, noise=ONE_PERSON, layout=True
-    )
+    begun = _begin(data, work, 0)
     session = Session(begun.session.state)
     session.set_retrain_settings(replace(session.state.retrain, arms=("control",)))
     with window(session, work) as camera:

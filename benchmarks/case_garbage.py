@@ -6,31 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from case_page import Row, Run, gained, keep, sheet, told
-from case_rounds import ROUNDS, WAYS, compared, groups, in_rounds, really, rivals
+from case_rounds import ROUNDS, WAYS, compared, groups, in_rounds, known, really, rivals
 from common import table
-from real_sets import Begun, begin
+from real_sets import Begun
 
 SEEDS = 5
-NAME, NETWORK = "garbage", "EfficientNet-lite0"
+NAME = "garbage"
 LABELS = 5
-
-
-def _begin(data: Path, work: Path, seed: int) -> Begun:
-    return begin(
-        data,
-        work,
-        NAME,
-        NETWORK,
-        "reporting",
-        seed,
-        labels_per_class=LABELS,
-        layout=True,
-    )
 
 
 def trial(data: Path, work: Path, seed: int, *, quick: bool) -> dict[str, float]:
     """Name groups in rounds; rivals learn the same labels, or choose their own."""
-    begun = _begin(data, work, seed)
+    begun = known(data, work, NAME, seed, LABELS)
     session, found = in_rounds(begun, seed)
     return found | rivals(begun, session, seed)
 
@@ -40,7 +27,7 @@ def scene(data: Path, work: Path, runs: Run) -> None:
     from case_window import decide_all, find_proposals, wait_for_round, window
     from napari_spaceediting.plugin.status import Step
 
-    begun = _begin(data, work, 0)
+    begun = known(data, work, NAME, 0, LABELS)
     keep(sheet(list(_wrong(begun))[:5]), "garbage-wrong")
     with window(compared(begun.session), work) as camera:
         camera.show_only(Step.MAP)

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from case_page import Run, gained, keep, sheet, told
-from case_rounds import ROUNDS, WAYS, compared, in_rounds, rivals
+from case_rounds import ROUNDS, WAYS, compared, in_rounds, known, rivals
 from common import table
 from napari_spaceediting.data.dataset import ImageDataset
 from napari_spaceediting.editing.image_edits import Relabel
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.network.spec import ClassifierSpec, TrainSettings
 from napari_spaceediting.session.session import Session
-from real_sets import Begun, begin, features_of, opened
+from real_sets import Begun, features_of, opened
 
 SEEDS = 5
-NAME, NETWORK = "oracle bones", "EfficientNet-lite0"
+NAME = "oracle bones"
 LABELS = 10
 _LEAST = 2
 """Known drawings from which on they become a part."""
@@ -33,27 +33,13 @@ def trial(data: Path, work: Path, seed: int, *, quick: bool) -> dict[str, float]
         return in_rounds(small(data, seed, epochs=3), seed)[1]
     found = {}
     for name, begun in (
-        (PHOTOGRAPHS, known(data, work, seed)),
+        (PHOTOGRAPHS, known(data, work, NAME, seed, LABELS)),
         (SMALL, small(data, seed)),
     ):
         session, figures = in_rounds(begun, seed)
         figures |= rivals(begun, session, seed) | _in_parts(session, begun)
         found |= {f"{name}, {figure}": value for figure, value in figures.items()}
     return found
-
-
-def known(data: Path, work: Path, seed: int) -> Begun:
-    """Begin with features of photographs."""
-    return begin(
-        data,
-        work,
-        NAME,
-        NETWORK,
-        "reporting",
-        seed,
-        labels_per_class=LABELS,
-        layout=True,
-    )
 
 
 def small(data: Path, seed: int, epochs: int | None = None) -> Begun:
@@ -126,7 +112,7 @@ def scene(data: Path, work: Path, runs: Run) -> None:
     from case_window import find_proposals, window
     from napari_spaceediting.plugin.status import Step
 
-    begun = known(data, work, 0)
+    begun = known(data, work, NAME, 0, LABELS)
     keep(two_looks(begun), "oracle-two")
     with window(compared(begun.session), work) as camera:
         camera.show_only(Step.MAP)

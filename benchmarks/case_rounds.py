@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,10 @@ from napari_spaceediting.editing.rival import components, logistic
 from napari_spaceediting.editing.simulated_expert import SimulatedExpert
 from napari_spaceediting.jobs.job import run_job
 from napari_spaceediting.session.session import Session
-from real_sets import Begun
+from real_sets import Begun, begin
 from real_trials import SECONDS_A_GROUP, SECONDS_A_KEY
 
+NETWORK = "EfficientNet-lite0"
 ROUNDS, PER_ROUND = 3, 20
 _KEYS = round(PER_ROUND * SECONDS_A_GROUP / SECONDS_A_KEY)
 """Single images that are named by key in the time of a round."""
@@ -35,6 +37,14 @@ WAYS = {
     "doubtful singles by key: regression": "234 doubtful images by key, regression",
 }
 """What the figures of the program and of its rivals are called on a page."""
+
+
+def known(data: Path, work: Path, name: str, seed: int, labels: int) -> Begun:
+    """Begin with so many labels of each class, and with features of photographs."""
+    half = "reporting"
+    return begin(
+        data, work, name, NETWORK, half, seed, labels_per_class=labels, layout=True
+    )
 
 
 def groups(session: Session, count: int = PER_ROUND) -> list[Proposal]:
