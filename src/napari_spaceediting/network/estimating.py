@@ -168,7 +168,7 @@ def _duration(
             "It grows with what is compared, the size of the images and the network; "
             "where the head alone trains it takes seconds.",
         )
-    n_learnt, passes = _passes(dataset, settings)
+    n_learnt, passes = _passes(dataset, settings, tail, inputs[:2])
     views = 1 if has_classes(dataset) else _WITHOUT_LABELS
     return Duration(
         seconds + each * views * passes,
@@ -180,14 +180,22 @@ def _duration(
     )
 
 
-def _passes(dataset: ImageDataset, settings: TrainSettings) -> tuple[int, float]:
+def _passes(
+    dataset: ImageDataset,
+    settings: TrainSettings,
+    tail: torch.nn.Module,
+    rows: torch.Tensor,
+) -> tuple[int, float]:
     """Return how many images are learnt from, and how many looks they get in all."""
-    from napari_spaceediting.network.training import epoch_plan
+    from napari_spaceediting.network.self_supervised import VIEWS
+    from napari_spaceediting.network.training import plan_that_fits
 
     with_labels = has_classes(dataset)
     known = dataset.is_labelled if with_labels else np.True_
     n_learnt = int((known & (dataset.split == Split.TRAIN)).sum())
-    batch_size, n_steps = epoch_plan(n_learnt, settings.batch_size)
+    batch_size, n_steps = plan_that_fits(
+        tail, rows, n_learnt, settings.batch_size, 1 if with_labels else VIEWS
+    )
     # Forward alone takes about a third.
     judged = int((dataset.split == Split.VALIDATION).sum()) / 3 * with_labels
     return n_learnt, settings.epochs * (batch_size * n_steps + judged)

@@ -24,12 +24,13 @@ from napari_spaceediting.network.learnable import training_images
 from napari_spaceediting.network.spec import EpochLog, TrainSettings
 from napari_spaceediting.network.training import (
     descent,
-    epoch_plan,
+    plan_that_fits,
     reader,
-    rows_that_fit,
     shuffled_batches,
 )
 
+VIEWS = 2
+"""Of each image, that are compared."""
 _PROJECTION = 64
 """Width of the outputs that are compared; only the features below them are kept."""
 
@@ -79,9 +80,9 @@ def learn_features(
         backbone = classifier.to(device).backbone
         fetch = yield from tail_inputs(classifier, dataset, "all")
         inputs = yield from reader(fetch, train_at, device)
-        # Of each image there are two views.
-        fitting = max(rows_that_fit(backbone, inputs(np.arange(2))) // 2, 2)
-        batch_size, n_steps = epoch_plan(n, min(settings.batch_size, fitting))
+        batch_size, n_steps = plan_that_fits(
+            backbone, inputs(np.arange(2)), n, settings.batch_size, VIEWS
+        )
         total = settings.epochs * n_steps
         backbone.train()
         projection = nn.Sequential(
@@ -95,7 +96,7 @@ def learn_features(
             losses: list[float] = []
             for at in shuffled_batches(n, batch_size, n_steps, rng):
                 images = inputs(at)
-                views = [_view(images, generator) for _ in range(2)]
+                views = [_view(images, generator) for _ in range(VIEWS)]
                 with mixed_precision(device):
                     features = [backbone(view).float() for view in views]
                 losses.append(step(nt_xent(*map(projection, features))))

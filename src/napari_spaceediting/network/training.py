@@ -156,8 +156,8 @@ class _Training:
     ) -> None:
         self.tail = classifier.tail(settings.trainable)
         self._classifier, self._settings, self._known = classifier, settings, known
-        fitting = rows_that_fit(self.tail, known.inputs(np.arange(min(2, len(known)))))
-        self._plan = epoch_plan(len(known), min(settings.batch_size, fitting))
+        some = known.inputs(np.arange(min(2, len(known))))
+        self._plan = plan_that_fits(self.tail, some, len(known), settings.batch_size)
         self.total = settings.epochs * self._plan[1]
         self.done, self.metrics = 0, dict[str, float]()
         self._step = descent(self.tail.parameters(), settings, self.total)
@@ -327,6 +327,17 @@ def rows_that_fit(tail: nn.Module, rows: Tensor) -> int:
     with saved_tensors_hooks(count, lambda tensor: tensor):
         tail(rows)
     return max(2, array_limit() * len(rows) // max(sum(kept.values()), 1))
+
+
+def plan_that_fits(
+    tail: nn.Module, rows: Tensor, n: int, batch_size: int, views: int = 1
+) -> tuple[int, int]:
+    """Return `epoch_plan` with batches that fit, see `rows_that_fit`.
+
+    Of each image so many `views` are learnt from at once.
+    """
+    fitting = max(rows_that_fit(tail, rows) // views, 2)
+    return epoch_plan(n, min(batch_size, fitting))
 
 
 def epoch_plan(n: int, batch_size: int) -> tuple[int, int]:
