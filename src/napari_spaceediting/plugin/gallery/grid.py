@@ -69,11 +69,7 @@ class GalleryGrid(QAbstractScrollArea):
     """The keyboard has come here."""
 
     def __init__(
-        self,
-        pictures: Pictures,
-        *,
-        shows_all: bool = False,
-        is_captioned: bool = True,
+        self, pictures: Pictures, *, shows_all: bool = False, is_captioned: bool = True
     ) -> None:
         super().__init__()
         self._shows_all = shows_all

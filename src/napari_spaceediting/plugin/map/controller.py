@@ -228,11 +228,6 @@ class MapController:
         self.coloured.emit()
 
     @property
-    def _session(self) -> Session:
-        assert self._window.session is not None
-        return self._window.session
-
-    @property
     def colours(self) -> NDArray[np.float32] | None:
         """RGBA of every image as on the map, (N, 4); None before there is one."""
         return self._colouring.colours if self._colouring is not None else None
@@ -322,7 +317,7 @@ class MapController:
 
     def _selectable(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return those of some images that the map shows and lets one select."""
-        session, view = self._session, self.view
+        session, view = self._window.opened, self.view
         if view is None or view.cloud is None:
             return rows
         left = view.cloud.hidden
@@ -349,7 +344,7 @@ class MapController:
         self.naming.apply(Trait(TraitKind.KEY, keys))
 
     def _reject_class(self, row: int) -> None:
-        session = self._session
+        session = self._window.opened
         name = self._window.edits.class_names[row]
         self.naming.attempt(lambda: session.apply(session.rejecting(name)))
 
@@ -377,7 +372,7 @@ class MapController:
         QToolTip.showText(place, text, view.canvas)
 
     def _on_dragging(self, places: NDArray[np.float64]) -> None:
-        session, view = self._session, self.view
+        session, view = self._window.opened, self.view
         assert view is not None
         around = session.surroundings.of_group(places)
         text = display.describe_place(around, session.edits.class_names)
@@ -442,35 +437,35 @@ class MapController:
             self.view.set_ink(QColor(palette.text), QColor(palette.canvas))
 
     def _on_session(self) -> None:
-        session = self._session
+        session = self._window.opened
         self.colour_key, self._is_coloured = display.usual_key(session), False
         self._is_new = True
         choose(self._panel.method_combo, session.state.map.method)
 
     def _on_images(self) -> None:
         """Have more images, perhaps of more classes and with more columns."""
-        session = self._session
+        session = self._window.opened
         self._columns = display.column_keys(session.dataset)
         self._panel.legend.forget_hidden()
         self._on_hovered(-1)
         self._offer_colours()
 
     def _offer_colours(self) -> None:
-        session = self._session
+        session = self._window.opened
         keys = display.colour_keys(self._columns, selections(session.state))
         keys += [(display.axis_key(one), one.name) for one in session.state.axes]
         self._panel.offer_colours(keys, self.colour_key)
 
     def _on_axes(self) -> None:
         """Colour by the class again where the axis has gone."""
-        session = self._session
+        session = self._window.opened
         known = display.axis_of(self.colour_key, session.state.axes) is not None
         if display.is_axis(self.colour_key) and not known:
             self.colour_key = display.usual_key(session)
         self._colour(self.colour_key)
 
     def _remove_axis(self) -> None:
-        session = self._session
+        session = self._window.opened
         kept = display.axis_of(self.colour_key, session.state.axes)
         if kept is not None:
             session.remove_axis(kept)

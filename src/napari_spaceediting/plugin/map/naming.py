@@ -123,8 +123,7 @@ class Naming:
 
     def apply(self, edit: Edit) -> bool:
         """Apply an edit, or say why it cannot be; return whether it was."""
-        assert self._window.session is not None
-        apply = partial(self._window.session.apply, edit)
+        apply = partial(self._window.opened.apply, edit)
         return self.attempt(apply, is_placed=isinstance(edit, PlacedEdit))
 
     def attempt(self, change: Callable[[], object], *, is_placed: bool = False) -> bool:
@@ -239,8 +238,7 @@ class Naming:
 
     def _put(self, asked: Ask) -> None:
         """Put a question, in place of one that was put off."""
-        session, view = self._window.session, self._view()
-        assert session is not None
+        session, view = self._window.opened, self._view()
         assert view is not None
         self._set_put_off(None)
         if why_not := self._why_not(asked.is_placed):
